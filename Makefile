@@ -1,0 +1,180 @@
+# davit: build, test, install.  `make help` lists the targets.
+
+PREFIX      ?= /usr/local
+SBINDIR     ?= $(PREFIX)/sbin
+BINDIR      ?= $(PREFIX)/bin
+LIBEXECDIR  ?= $(PREFIX)/libexec/davit
+MANDIR      ?= $(PREFIX)/share/man
+DATADIR     ?= $(PREFIX)/share/davit
+UNITDIR     ?= $(PREFIX)/lib/systemd/system
+DESTDIR     ?=
+
+VERSION     := $(shell cat VERSION)
+CC          ?= gcc
+BUILD       ?= build
+SANITIZE    ?=
+
+V ?= 0
+ifeq ($(V),0)
+Q := @
+say = @echo "  $(1)"
+else
+Q :=
+say = @:
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wformat=2 -Wundef -Wvla -Wwrite-strings -Wcast-qual -Werror
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+OPTIMIZE ?= -O2 -D_FORTIFY_SOURCE=2
+ifneq ($(SANITIZE),)
+OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+endif
+override CFLAGS += -std=c11 -D_GNU_SOURCE -I. -DDAVIT_VERSION='"$(VERSION)"' \
+                   -DDAVIT_LIBEXECDIR='"$(LIBEXECDIR)"' -g $(OPTIMIZE) $(WARNINGS) $(HARDENING)
+override LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+ifneq ($(SANITIZE),)
+override LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+
+# ---- what is built from what ------------------------------------------------------------------
+# A folder is a library; a program is its main file and the libraries its row of the table names.
+FOLDERS := base cgroups bundle runtime images supervisor cli
+mains := runtime/davit-oci.c images/davit-image.c supervisor/davitd.c cli/davit.c
+sources = $(filter-out $(mains),$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+$(foreach f,$(FOLDERS),$(eval $(f)_objects := $(call objects,$(call sources,$(f)))))
+
+# The image worker alone reads archives: the libraries for that stay out of the daemon.
+images_worker_objects := $(call objects,$(wildcard images/worker/*.c))
+
+PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image)
+
+davit-oci_objects := $(call objects,runtime/davit-oci.c) $(runtime_objects) $(bundle_objects) \
+                     $(cgroups_objects) $(base_objects)
+davit-image_objects := $(call objects,images/davit-image.c) $(images_worker_objects) \
+                       $(images_objects) $(bundle_objects) $(base_objects)
+davitd_objects := $(call objects,supervisor/davitd.c) $(supervisor_objects) $(images_objects) \
+                  $(runtime_objects) $(bundle_objects) $(cgroups_objects) $(base_objects)
+davit_objects := $(call objects,cli/davit.c) $(cli_objects) $(base_objects)
+
+# davit-oci is static: a third of a short container's time would be the dynamic linker's.
+# Sanitizers need the dynamic libraries.
+ifeq ($(SANITIZE),)
+davit-oci_ldflags := -static-pie
+davit-oci_libs := -lseccomp -lcap -lyajl_s -lm
+davit-image_libs := -Wl,-Bstatic -larchive -lzstd -lyajl_s -lseccomp -lcap -Wl,-Bdynamic -lisal \
+                    -lcrypto
+else
+davit-oci_libs := -lseccomp -lcap -lyajl
+davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto
+endif
+davitd_libs := -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser
+davit_libs := -lyajl -lhttp_parser
+
+.PHONY: all deps demo test test-unit test-integration test-vm test-fuzz check check-format \
+        check-tidy check-cppcheck check-layers check-man bench format install uninstall clean help
+all: $(PROGRAMS)
+
+help:
+	@echo "make            build everything into $(BUILD)/"
+	@echo "make demo       install what is missing, build, and show containers running"
+	@echo "make test       install what is missing, build, run all tests"
+	@echo "make check      formatting, static analysis, include directions, manual pages"
+	@echo "make bench      speed beside crun, runc and the bare kernel"
+	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	@echo "make SANITIZE=address,undefined BUILD=build/asan   a sanitizer build"
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+$(BUILD)/obj/%.o: %.c Makefile VERSION
+	$(call say,CC   $<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# .incbin is invisible to -MMD.
+$(BUILD)/obj/bundle/seccomp_profile.o: dist/seccomp.json
+
+define program_rule
+$(BUILD)/$(1): $$($(1)_objects)
+	$$(call say,LINK $$@)
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(or $$($(1)_ldflags),-pie) -o $$@ $$($(1)_objects) $$($(1)_libs)
+endef
+$(foreach p,$(notdir $(PROGRAMS)),$(eval $(call program_rule,$(p))))
+
+# ---- dependencies -------------------------------------------------------------------------------
+deps:
+	@tools/install-packages build
+
+# ---- demo, tests, checks, bench -----------------------------------------------------------------
+demo:
+	@tools/install-packages build demo
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
+	@tools/demo $(BUILD)
+
+test:
+	@tools/install-packages build test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/floor
+	@tests/run
+
+include tests/tests.mk
+
+check: check-format check-layers check-cppcheck check-man check-tidy
+
+c_files = $(shell git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]')
+
+check-format:
+	@tools/install-packages check
+	@clang-format --dry-run --Werror $(c_files) && echo "format: clean"
+
+format:
+	@clang-format -i $(c_files)
+
+check-layers:
+	@tools/check-layers
+
+check-cppcheck:
+	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	    --error-exitcode=1 --suppress=missingIncludeSystem -I. -D_GNU_SOURCE \
+	    -DDAVIT_VERSION='""' -DDAVIT_LIBEXECDIR='""' -j 2 $(FOLDERS) && echo "cppcheck: clean"
+
+check-tidy:
+	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(c_files))) | \
+	    xargs -P 2 -n 8 sh -c 'clang-tidy --quiet "$$@" -- -std=c11 -D_GNU_SOURCE -I. \
+	    -DDAVIT_VERSION="\"0\"" -DDAVIT_LIBEXECDIR="\"/\"" 2>/dev/null' tidy && \
+	    echo "clang-tidy: clean"
+
+check-man:
+	@for page in man/*.[1-8]; do mandoc -T lint -W warning $$page || exit 1; done; \
+	    echo "man: clean"
+
+bench: $(PROGRAMS) $(BUILD)/bench/floor
+	@tools/install-packages build bench
+	@tests/bench/run $(BUILD)
+
+# ---- installation -------------------------------------------------------------------------------
+install: all
+	install -D -m 0755 $(BUILD)/davitd $(DESTDIR)$(SBINDIR)/davitd
+	install -D -m 0755 $(BUILD)/davit-oci $(DESTDIR)$(SBINDIR)/davit-oci
+	install -D -m 0755 $(BUILD)/davit $(DESTDIR)$(BINDIR)/davit
+	install -D -m 0755 $(BUILD)/davit-image $(DESTDIR)$(LIBEXECDIR)/davit-image
+	install -D -m 0644 dist/seccomp.json $(DESTDIR)$(DATADIR)/seccomp.json
+	install -D -m 0644 dist/davitd.json $(DESTDIR)$(DATADIR)/davitd.json
+	for unit in davit.service davit.socket; do \
+	    mkdir -p $(DESTDIR)$(UNITDIR) && \
+	    sed 's,@SBINDIR@,$(SBINDIR),g' dist/$$unit.in > $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
+	done
+	for page in man/*.[1-8]; do \
+	    install -D -m 0644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/davitd $(DESTDIR)$(SBINDIR)/davit-oci $(DESTDIR)$(BINDIR)/davit
+	rm -f $(DESTDIR)$(UNITDIR)/davit.service $(DESTDIR)$(UNITDIR)/davit.socket
+	for page in man/*.[1-8]; do \
+	    rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
+	done
+	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,77 @@
+/* Time: see clock.h. */
+#include "clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define NS_PER_SECOND 1000000000
+
+int64_t clock_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+uint64_t clock_monotonic_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE])
+{
+    time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
+    struct tm utc;
+
+    if (time_ns == 0 || gmtime_r(&seconds, &utc) == NULL) {
+        snprintf(text, CLOCK_RFC3339_SIZE, "0001-01-01T00:00:00Z");
+        return;
+    }
+    strftime(text, CLOCK_RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + strlen(text), CLOCK_RFC3339_SIZE - strlen(text), ".%09dZ",
+             (int)(time_ns % NS_PER_SECOND));
+}
+
+/* Reads ".123" as nanoseconds and moves *text behind it. */
+static int64_t parse_fraction(const char **text)
+{
+    int64_t nanoseconds = 0;
+    int64_t weight = NS_PER_SECOND / 10;
+
+    if (**text != '.')
+        return 0;
+    for ((*text)++; **text >= '0' && **text <= '9'; (*text)++) {
+        nanoseconds += (**text - '0') * weight;
+        weight /= 10;
+    }
+    return nanoseconds;
+}
+
+int clock_parse_rfc3339(const char *text, int64_t *time_ns)
+{
+    struct tm utc = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+    int64_t fraction;
+    int hours = 0;
+    int minutes = 0;
+    char sign = '+';
+
+    if (rest == NULL)
+        return -EINVAL;
+    fraction = parse_fraction(&rest);
+    if (strcmp(rest, "Z") != 0 && strcmp(rest, "z") != 0) {
+        if (sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) != 3 || strlen(rest) != 6 ||
+            (sign != '+' && sign != '-'))
+            return -EINVAL;
+    }
+    *time_ns = ((int64_t)timegm(&utc) - (sign == '+' ? 1 : -1) * (hours * 3600 + minutes * 60)) *
+                   NS_PER_SECOND +
+               fraction;
+    return 0;
+}

@@ -1,0 +1,23 @@
+/* Time: monotonic for deadlines, wall clock for what people read. */
+#ifndef DAVIT_BASE_CLOCK_H
+#define DAVIT_BASE_CLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CLOCK_RFC3339_SIZE 36
+
+/* Nanoseconds since the epoch (CLOCK_REALTIME). */
+int64_t clock_now_ns(void);
+
+/* Microseconds of CLOCK_MONOTONIC, the unit sd-event takes. */
+uint64_t clock_monotonic_us(void);
+
+/* "2026-11-21T06:14:33.921203724Z"; 0 gives Docker's zero time "0001-01-01T00:00:00Z". */
+void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE]);
+
+/* Reads what clock_format_rfc3339() writes, any number of fraction digits, Z or an offset.
+ * Returns 0 or -EINVAL. */
+int clock_parse_rfc3339(const char *text, int64_t *time_ns);
+
+#endif

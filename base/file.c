@@ -1,0 +1,102 @@
+/* Whole files: see file.h. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+int file_read_fd(int fd, size_t max_bytes, struct buffer *content)
+{
+    for (;;) {
+        char *end = buffer_reserve(content, 4096);
+        ssize_t count = read(fd, end, content->capacity - content->length - 1);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return -errno;
+        content->length += (size_t)count;
+        content->data[content->length] = '\0';
+        if (content->length > max_bytes)
+            return -EFBIG;
+        if (count == 0)
+            return 0;
+    }
+}
+
+int file_read(int directory_fd, const char *path, size_t max_bytes, struct buffer *content,
+              struct error *err)
+{
+    cleanup_close int fd = openat(directory_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int result = fd < 0 ? -errno : file_read_fd(fd, max_bytes, content);
+
+    if (result < 0)
+        return error_errno(err, -result, "read %s", path);
+    return 0;
+}
+
+int file_write_fd(int fd, const void *bytes, size_t length)
+{
+    const char *position = bytes;
+
+    while (length > 0) {
+        ssize_t count = write(fd, position, length);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return -errno;
+        position += count;
+        length -= (size_t)count;
+    }
+    return 0;
+}
+
+int file_replace(int directory_fd, const char *name, const void *bytes, size_t length, mode_t mode,
+                 bool is_durable, struct error *err)
+{
+    static atomic_uint counter;
+    char temporary[300];
+    cleanup_close int fd = -1;
+    int result;
+
+    if (snprintf(temporary, sizeof(temporary), ".%s.%d.%u", name, (int)getpid(),
+                 atomic_fetch_add(&counter, 1)) >= (int)sizeof(temporary))
+        return error_errno(err, ENAMETOOLONG, "write %s", name);
+    fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                mode);
+    if (fd < 0)
+        return error_errno(err, errno, "create %s", temporary);
+    result = file_write_fd(fd, bytes, length);
+    if (result == 0 && is_durable && fsync(fd) < 0)
+        result = -errno;
+    if (result == 0 && renameat(directory_fd, temporary, directory_fd, name) < 0)
+        result = -errno;
+    if (result == 0 && is_durable && fsync(directory_fd) < 0)
+        return error_errno(err, errno, "sync the directory of %s", name);
+    if (result < 0) {
+        unlinkat(directory_fd, temporary, 0);
+        return error_errno(err, -result, "write %s", name);
+    }
+    return 0;
+}
+
+int file_write_value(int directory_fd, const char *name, const char *value)
+{
+    cleanup_close int fd = openat(directory_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    size_t length = strlen(value);
+    ssize_t count;
+
+    if (fd < 0)
+        return -errno;
+    count = write(fd, value, length);
+    if (count < 0)
+        return -errno;
+    return (size_t)count == length ? 0 : -EIO;
+}

@@ -1,0 +1,31 @@
+/* Whole files: read with a bound, written so that a reader sees the old or the new content. */
+#ifndef DAVIT_BASE_FILE_H
+#define DAVIT_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "buffer.h"
+#include "error.h"
+
+/* Appends all that can be read from fd; -EFBIG beyond max_bytes. Returns 0 or a negative errno. */
+int file_read_fd(int fd, size_t max_bytes, struct buffer *content);
+
+/* Reads directory_fd/path (or AT_FDCWD and a path), following symlinks: for our own and the
+ * administrator's files. */
+int file_read(int directory_fd, const char *path, size_t max_bytes, struct buffer *content,
+              struct error *err);
+
+/* Writes all bytes, however many writes it takes. Returns 0 or a negative errno. */
+int file_write_fd(int fd, const void *bytes, size_t length);
+
+/* Replaces directory_fd/name by rename. With `is_durable` content and name are synced. */
+int file_replace(int directory_fd, const char *name, const void *bytes, size_t length, mode_t mode,
+                 bool is_durable, struct error *err);
+
+/* Writes a short string to an existing file such as one of procfs or cgroupfs: one write(2), as
+ * those want it. Returns 0 or a negative errno. */
+int file_write_value(int directory_fd, const char *name, const char *value);
+
+#endif

@@ -1,0 +1,276 @@
+/* Path resolution by descriptor: see path.h. */
+#include "path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+
+/* The kernel answers EAGAIN when a rename raced with "..": bounded, a hostile renamer must not
+ * hold us here. */
+#define RESOLVE_ATTEMPTS 64
+
+static int open_resolved(int root_fd, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+    bool has_mode = (flags & (O_CREAT | O_TMPFILE)) != 0 && (flags & O_PATH) == 0;
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
+        .mode = has_mode ? mode : 0,
+        .resolve = resolve,
+    };
+    long fd = -EAGAIN;
+
+    if (path[0] == '\0')
+        path = ".";
+    for (int i = 0; i < RESOLVE_ATTEMPTS && fd == -EAGAIN; i++) {
+        fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+        if (fd < 0)
+            fd = -errno;
+    }
+    return (int)fd;
+}
+
+int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode)
+{
+    return open_resolved(root_fd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int path_open_beneath(int root_fd, const char *path, int flags, mode_t mode)
+{
+    return open_resolved(root_fd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+}
+
+int path_split(const char *path, char *storage, const char **directory, const char **name)
+{
+    size_t length = strlen(path);
+    char *slash;
+
+    if (length >= PATH_MAX)
+        return -ENAMETOOLONG;
+    memcpy(storage, path, length + 1);
+    while (length > 0 && storage[length - 1] == '/')
+        storage[--length] = '\0';
+    slash = strrchr(storage, '/');
+    if (slash == NULL) {
+        *directory = "";
+        *name = storage;
+        return 0;
+    }
+    *slash = '\0';
+    *directory = storage;
+    *name = slash + 1;
+    return 0;
+}
+
+const char *path_of_fd(char storage[PATH_FD_SIZE], int fd)
+{
+    snprintf(storage, PATH_FD_SIZE, "/proc/self/fd/%d", fd);
+    return storage;
+}
+
+bool path_is_on_filesystem(int fd, uint64_t magic)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && (uint64_t)fs.f_type == magic;
+}
+
+/* Makes one directory under parent_fd and opens it; someone else may have made it meanwhile. */
+static int make_one_directory(int parent_fd, const char *name, mode_t mode)
+{
+    int fd;
+
+    if (mkdirat(parent_fd, name, mode) < 0 && errno != EEXIST)
+        return -errno;
+    fd = openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Makes the components of `rest`, which all are missing, below *fd and leaves the last in *fd. */
+static int make_missing(int *fd, char *rest, mode_t mode)
+{
+    char *position = NULL;
+
+    for (char *name = strtok_r(rest, "/", &position); name != NULL;
+         name = strtok_r(NULL, "/", &position)) {
+        int next;
+
+        if (strcmp(name, ".") == 0)
+            continue;
+        if (strcmp(name, "..") == 0)
+            return -EINVAL;
+        next = make_one_directory(*fd, name, mode);
+        if (next < 0)
+            return next;
+        fd_close(fd);
+        *fd = next;
+    }
+    return 0;
+}
+
+int path_make_directories(int root_fd, const char *path, mode_t mode, struct error *err)
+{
+    char existing[PATH_MAX];
+    char missing[PATH_MAX] = "";
+    cleanup_close int fd = -1;
+    int result;
+
+    if (strlen(path) >= sizeof(existing))
+        return error_errno(err, ENAMETOOLONG, "%.64s...", path);
+    strcpy(existing, path);
+    /* Shorten the path from its end until the kernel can open what is left of it. */
+    for (;;) {
+        char *slash;
+        char tail[PATH_MAX];
+
+        fd = path_open_in_root(root_fd, existing, O_PATH | O_DIRECTORY, 0);
+        if (fd >= 0 || fd != -ENOENT || existing[0] == '\0')
+            break;
+        slash = strrchr(existing, '/');
+        snprintf(tail, sizeof(tail), "%s", slash != NULL ? slash + 1 : existing);
+        if (slash != NULL)
+            *slash = '\0';
+        else
+            existing[0] = '\0';
+        if (missing[0] != '\0') {
+            size_t length = strlen(tail);
+
+            if (length + 1 + strlen(missing) >= sizeof(tail))
+                return error_errno(err, ENAMETOOLONG, "%.64s...", path);
+            tail[length] = '/';
+            strcpy(tail + length + 1, missing);
+        }
+        memcpy(missing, tail, sizeof(missing));
+    }
+    if (fd < 0)
+        return error_errno(err, -fd, "%s", path);
+    result = make_missing(&fd, missing, mode);
+    if (result < 0)
+        return error_errno(err, -result, "make directory %s", path);
+    return take_fd(&fd);
+}
+
+/* A tree made to be deep must not take a descriptor and a stack frame a level: what lies deeper
+ * than this is moved up to the top and removed from there. */
+#define REMOVE_DEPTH 48
+
+struct removal {
+    int top_fd;
+    dev_t device;
+    unsigned int moved;
+    struct error *err;
+};
+
+static int remove_entries(struct removal *removal, int directory_fd, int depth);
+
+static int remove_directory(struct removal *removal, int parent_fd, const char *name, int depth)
+{
+    struct stat status;
+    cleanup_close int fd = -1;
+    int result;
+
+    if (depth == REMOVE_DEPTH) {
+        char shallow[32];
+
+        snprintf(shallow, sizeof(shallow), ".davit-deep-%u", removal->moved++);
+        if (renameat(parent_fd, name, removal->top_fd, shallow) < 0)
+            return error_errno(removal->err, errno, "remove %s", name);
+        return 0;
+    }
+    fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(removal->err, errno, "remove %s", name);
+    if (status.st_dev != removal->device)
+        return error_set(removal->err, ERROR_CONFLICT, EXDEV,
+                         "remove %s: something is mounted there", name);
+    result = remove_entries(removal, fd, depth + 1);
+    if (result < 0)
+        return error_prefix(removal->err, "%s", name);
+    if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return error_errno(removal->err, errno, "remove %s", name);
+    return 0;
+}
+
+static int remove_entries(struct removal *removal, int directory_fd, int depth)
+{
+    int duplicate = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = duplicate >= 0 ? fdopendir(duplicate) : NULL;
+    struct dirent *entry;
+
+    if (dir == NULL) {
+        int saved = errno;
+
+        fd_close(&duplicate);
+        return error_errno(removal->err, saved, "open directory");
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        int result = 0;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (entry->d_type == DT_DIR)
+            result = remove_directory(removal, directory_fd, entry->d_name, depth);
+        else if (unlinkat(directory_fd, entry->d_name, 0) < 0 && errno != ENOENT)
+            result = error_errno(removal->err, errno, "remove %s", entry->d_name);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+int path_remove_tree(int directory_fd, const char *name, struct error *err)
+{
+    struct removal removal = {.err = err};
+    cleanup_close int top_fd = -1;
+    struct stat status;
+    unsigned int moved_before;
+
+    if (unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM)
+        return error_errno(err, errno, "remove %s", name);
+    top_fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (top_fd < 0 || fstat(top_fd, &status) < 0)
+        return error_errno(err, errno, "remove %s", name);
+    removal.top_fd = top_fd;
+    removal.device = status.st_dev;
+    do {
+        int result;
+
+        moved_before = removal.moved;
+        result = remove_entries(&removal, top_fd, 0);
+        if (result < 0)
+            return error_prefix(err, "remove %s", name);
+    } while (removal.moved != moved_before);
+    if (unlinkat(directory_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return error_errno(err, errno, "remove %s", name);
+    return 0;
+}
+
+int path_make_host_directory(const char *path, mode_t mode, struct error *err)
+{
+    char partial[PATH_MAX];
+    size_t length = strlen(path);
+    int fd;
+
+    if (length >= sizeof(partial) || length == 0)
+        return error_errno(err, length == 0 ? EINVAL : ENAMETOOLONG, "directory \"%.64s\"", path);
+    for (size_t end = 1; end <= length; end++) {
+        if (path[end] != '/' && path[end] != '\0')
+            continue;
+        memcpy(partial, path, end);
+        partial[end] = '\0';
+        if (mkdir(partial, mode) < 0 && errno != EEXIST)
+            return error_errno(err, errno, "make directory %s", partial);
+    }
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? error_errno(err, errno, "open directory %s", path) : fd;
+}

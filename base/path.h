@@ -1,0 +1,47 @@
+/*
+ * Paths from outside. They are resolved by the kernel (openat2(2)) relative to a directory
+ * descriptor that they cannot leave: no string handling stands between a hostile path and the
+ * host. All descriptors are close-on-exec.
+ */
+#ifndef DAVIT_BASE_PATH_H
+#define DAVIT_BASE_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+
+/* openat2 with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: `root_fd` is "/" for absolute paths,
+ * symlinks and "..". Returns a descriptor or a negative errno (no error object: absence is
+ * often an answer). */
+int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
+
+/* openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS: any symlink, absolute path or ".." that
+ * leaves is an error (-ELOOP, -EXDEV). For names that we or a bundle's owner chose. */
+int path_open_beneath(int root_fd, const char *path, int flags, mode_t mode);
+
+/* Opens (O_PATH) the directory `path` inside the root, making what is missing with `mode`. What
+ * exists may contain symlinks, which stay inside; what is made may not contain "..". */
+int path_make_directories(int root_fd, const char *path, mode_t mode, struct error *err);
+
+/* Splits into directory and last name, both in `storage` of PATH_MAX bytes. "a/b/" is "a" and
+ * "b"; "/" is "" and "". Returns 0 or -ENAMETOOLONG. */
+int path_split(const char *path, char *storage, const char **directory, const char **name);
+
+/* "/proc/self/fd/N", for the few interfaces that take only paths. */
+#define PATH_FD_SIZE 32
+const char *path_of_fd(char storage[PATH_FD_SIZE], int fd);
+
+/* True if the descriptor lies on a filesystem of this magic number (statfs(2)). */
+bool path_is_on_filesystem(int fd, uint64_t magic);
+
+/* Removes a tree without following symlinks or leaving its filesystem. A name that does not exist
+ * is fine. */
+int path_remove_tree(int directory_fd, const char *name, struct error *err);
+
+/* mkdir -p for a path of the administrator's choice; returns an O_DIRECTORY descriptor. */
+int path_make_host_directory(const char *path, mode_t mode, struct error *err);
+
+#endif

@@ -1,0 +1,325 @@
+/* Configurations from images and options: see bundle.h. */
+#include "bundle.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define LIST(...)                                                                                  \
+    {                                                                                              \
+        .items = (const char *[]){__VA_ARGS__},                                                    \
+        .count = sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)                            \
+    }
+
+/* What a container finds mounted, in the order it is mounted. */
+static const struct oci_mount standard_mounts[] = {
+    {.destination = "/proc", .type = "proc", .source = "proc",
+     .options = LIST("nosuid", "noexec", "nodev")},
+    {.destination = "/dev", .type = "tmpfs", .source = "tmpfs",
+     .options = LIST("nosuid", "strictatime", "mode=755", "size=65536k")},
+    {.destination = "/dev/pts", .type = "devpts", .source = "devpts",
+     .options = LIST("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")},
+    {.destination = "/sys", .type = "sysfs", .source = "sysfs",
+     .options = LIST("nosuid", "noexec", "nodev", "ro")},
+    {.destination = "/sys/fs/cgroup", .type = "cgroup", .source = "cgroup",
+     .options = LIST("nosuid", "noexec", "nodev", "relatime", "ro")},
+    {.destination = "/dev/mqueue", .type = "mqueue", .source = "mqueue",
+     .options = LIST("nosuid", "noexec", "nodev")},
+    {.destination = "/dev/shm", .type = "tmpfs", .source = "shm",
+     .options = LIST("nosuid", "noexec", "nodev", "mode=1777", "size=65536k")},
+};
+
+/* Kernel interfaces that tell of the host or reach hardware: nothing a container needs. */
+static const char *const masked_paths[] = {
+    "/proc/acpi",  "/proc/asound",     "/proc/interrupts",  "/proc/kcore",
+    "/proc/keys",  "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/sched_debug", "/proc/scsi", "/sys/firmware",     "/sys/devices/virtual/powercap",
+};
+
+static const char *const readonly_paths[] = {
+    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
+};
+
+static const char default_path[] =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+static void copy_strings(struct arena *arena, const char *const *strings, size_t count,
+                         struct string_list *list)
+{
+    list->items = arena_new(arena, count, sizeof(*list->items));
+    list->count = count;
+    for (size_t i = 0; i < count; i++)
+        list->items[i] = strings[i];
+}
+
+static void add_namespaces(struct arena *arena, struct oci_linux *linux_part,
+                           bool has_host_network)
+{
+    static const int types[] = {OCI_NAMESPACE_PID, OCI_NAMESPACE_MOUNT, OCI_NAMESPACE_IPC,
+                                OCI_NAMESPACE_UTS, OCI_NAMESPACE_CGROUP, OCI_NAMESPACE_NETWORK};
+    size_t count = ARRAY_SIZE(types) - (has_host_network ? 1 : 0);
+
+    linux_part->namespaces.items = arena_new(arena, count, sizeof(struct oci_namespace));
+    linux_part->namespaces.count = count;
+    for (size_t i = 0; i < count; i++)
+        linux_part->namespaces.items[i].type = types[i];
+}
+
+/* Everything is denied but the harmless devices that every container has, pseudo-terminals, and
+ * making nodes, which are of no use without access. */
+static void add_device_rules(struct arena *arena, struct oci_resources *resources)
+{
+    static const struct {
+        bool is_allowed;
+        const char *type;
+        int64_t major;
+        int64_t minor;
+        const char *access;
+    } rules[] = {
+        {false, "a", -1, -1, "rwm"}, {true, "c", -1, -1, "m"},   {true, "b", -1, -1, "m"},
+        {true, "c", 1, 3, "rwm"},    {true, "c", 1, 5, "rwm"},   {true, "c", 1, 7, "rwm"},
+        {true, "c", 1, 8, "rwm"},    {true, "c", 1, 9, "rwm"},   {true, "c", 5, 0, "rwm"},
+        {true, "c", 5, 2, "rwm"},    {true, "c", 136, -1, "rwm"},
+    };
+
+    resources->devices.items = arena_new(arena, ARRAY_SIZE(rules), sizeof(struct oci_device_rule));
+    resources->devices.count = ARRAY_SIZE(rules);
+    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
+        struct oci_device_rule *rule = &resources->devices.items[i];
+
+        rule->is_allowed = rules[i].is_allowed;
+        rule->type = rules[i].type;
+        rule->access = rules[i].access;
+        if (rules[i].major >= 0)
+            rule->major = (struct optional_int64){true, rules[i].major};
+        if (rules[i].minor >= 0)
+            rule->minor = (struct optional_int64){true, rules[i].minor};
+    }
+}
+
+static size_t path_depth(const char *path)
+{
+    size_t depth = 0;
+
+    for (; *path != '\0'; path++) {
+        if (*path == '/' && path[1] != '/' && path[1] != '\0')
+            depth++;
+    }
+    return depth;
+}
+
+/* Parents before children, so that a mount is never hidden by one of its parents. Few enough for
+ * insertion, which keeps the order of equals. */
+static void sort_by_depth(struct oci_mount *mounts, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct oci_mount mount = mounts[i];
+        size_t j = i;
+
+        while (j > 0 && path_depth(mounts[j - 1].destination) > path_depth(mount.destination)) {
+            mounts[j] = mounts[j - 1];
+            j--;
+        }
+        mounts[j] = mount;
+    }
+}
+
+static bool is_replaced(const struct bundle_options *options, const char *destination)
+{
+    for (size_t i = 0; i < options->mounts.count; i++) {
+        if (strcmp(options->mounts.items[i].destination, destination) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_mounts(struct arena *arena, const struct bundle_options *options,
+                       struct oci_config *config)
+{
+    size_t standard = 0;
+    size_t room = ARRAY_SIZE(standard_mounts) + options->mounts.count;
+    struct oci_mount *mounts = arena_new(arena, room, sizeof(*mounts));
+
+    for (size_t i = 0; i < ARRAY_SIZE(standard_mounts); i++) {
+        if (!is_replaced(options, standard_mounts[i].destination))
+            mounts[standard++] = standard_mounts[i];
+    }
+    for (size_t i = 0; i < options->mounts.count; i++)
+        mounts[standard + i] = options->mounts.items[i];
+    sort_by_depth(mounts + standard, options->mounts.count);
+    config->mounts.items = mounts;
+    config->mounts.count = standard + options->mounts.count;
+}
+
+const char *env_get(const struct string_list *env, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = env->count; i > 0; i--) {
+        const char *entry = env->items[i - 1];
+
+        if (strncmp(entry, name, length) == 0 && entry[length] == '=')
+            return entry + length + 1;
+    }
+    return NULL;
+}
+
+static size_t name_length(const char *entry)
+{
+    return strcspn(entry, "=");
+}
+
+static void env_remove(struct string_list *env, const char *entry)
+{
+    size_t length = name_length(entry);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < env->count; i++) {
+        const char *other = env->items[i];
+
+        if (name_length(other) != length || strncmp(other, entry, length) != 0)
+            env->items[kept++] = other;
+    }
+    env->count = kept;
+}
+
+void env_merge(struct arena *arena, const struct string_list *base,
+               const struct string_list *changes, struct string_list *merged)
+{
+    merged->items = arena_new(arena, base->count + changes->count, sizeof(*merged->items));
+    merged->count = 0;
+    for (size_t i = 0; i < base->count; i++)
+        merged->items[merged->count++] = base->items[i];
+    for (size_t i = 0; i < changes->count; i++) {
+        env_remove(merged, changes->items[i]);
+        if (strchr(changes->items[i], '=') != NULL)
+            merged->items[merged->count++] = changes->items[i];
+    }
+}
+
+static void add_environment(struct arena *arena, const struct bundle_options *options,
+                            struct string_list *env)
+{
+    struct string_list fixed = {arena_new(arena, 3, sizeof(char *)), 0};
+    struct string_list with_image;
+
+    fixed.items[fixed.count++] = default_path;
+    if (options->hostname != NULL)
+        fixed.items[fixed.count++] = arena_printf(arena, "HOSTNAME=%s", options->hostname);
+    if (options->has_terminal)
+        fixed.items[fixed.count++] = "TERM=xterm";
+    env_merge(arena, &fixed, &options->image_env, &with_image);
+    env_merge(arena, &with_image, &options->env, env);
+}
+
+static int add_process(struct arena *arena, const struct bundle_options *options,
+                       struct oci_config *config, struct error *err)
+{
+    struct oci_process *process = arena_new(arena, 1, sizeof(*process));
+    struct oci_capabilities *capabilities = arena_new(arena, 1, sizeof(*capabilities));
+    int result = capabilities_resolve(arena, &options->cap_add, &options->cap_drop,
+                                      &capabilities->bounding, err);
+
+    if (result < 0)
+        return result;
+    if (options->args.count == 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "no command specified");
+    config->process = process;
+    /* Inheritable and ambient stay empty: file capabilities of the image must not add to them. */
+    capabilities->effective = capabilities->bounding;
+    capabilities->permitted = capabilities->bounding;
+    process->capabilities = capabilities;
+    process->has_terminal = options->has_terminal;
+    process->args = options->args;
+    process->cwd = options->working_dir != NULL && options->working_dir[0] != '\0'
+                       ? options->working_dir
+                       : "/";
+    process->no_new_privileges = options->no_new_privileges;
+    process->rlimits.items = options->rlimits.items;
+    process->rlimits.count = options->rlimits.count;
+    add_environment(arena, options, &process->env);
+    return 0;
+}
+
+static void add_annotations(struct arena *arena, const struct bundle_options *options,
+                            struct oci_config *config)
+{
+    struct string_map *annotations = &config->annotations;
+
+    annotations->items = arena_new(arena, 2, sizeof(*annotations->items));
+    if (options->has_init)
+        annotations->items[annotations->count++] =
+            (struct string_pair){BUNDLE_ANNOTATION_INIT, "true"};
+    if (options->user != NULL && options->user[0] != '\0')
+        annotations->items[annotations->count++] =
+            (struct string_pair){BUNDLE_ANNOTATION_USER, options->user};
+}
+
+int bundle_make_config(struct arena *arena, const struct bundle_options *options,
+                       struct oci_config *config, struct error *err)
+{
+    struct oci_linux *linux_part = arena_new(arena, 1, sizeof(*linux_part));
+    int result;
+
+    config->oci_version = OCI_VERSION;
+    config->root = arena_new(arena, 1, sizeof(*config->root));
+    config->root->path = "rootfs";
+    config->root->is_readonly = options->is_root_readonly;
+    config->hostname = options->hostname;
+    config->linux = linux_part;
+    result = add_process(arena, options, config, err);
+    if (result < 0)
+        return result;
+    add_mounts(arena, options, config);
+    add_namespaces(arena, linux_part, options->has_host_network);
+    copy_strings(arena, masked_paths, ARRAY_SIZE(masked_paths), &linux_part->masked_paths);
+    copy_strings(arena, readonly_paths, ARRAY_SIZE(readonly_paths), &linux_part->readonly_paths);
+    linux_part->resources = options->resources != NULL
+                                ? options->resources
+                                : arena_new(arena, 1, sizeof(struct oci_resources));
+    add_device_rules(arena, linux_part->resources);
+    linux_part->cgroups_path = options->cgroups_path;
+    add_annotations(arena, options, config);
+    return 0;
+}
+
+void oci_config_make_default(struct arena *arena, struct oci_config *config)
+{
+    static const char *const args[] = {"sh"};
+    static const char *const env[] = {default_path, "TERM=xterm"};
+    static const char *const capabilities[] = {"CAP_AUDIT_WRITE", "CAP_KILL",
+                                               "CAP_NET_BIND_SERVICE"};
+    struct oci_process *process = arena_new(arena, 1, sizeof(*process));
+    struct oci_linux *linux_part = arena_new(arena, 1, sizeof(*linux_part));
+    struct bundle_options no_options = {0};
+
+    config->oci_version = OCI_VERSION;
+    config->process = process;
+    process->has_terminal = true;
+    copy_strings(arena, args, ARRAY_SIZE(args), &process->args);
+    copy_strings(arena, env, ARRAY_SIZE(env), &process->env);
+    process->cwd = "/";
+    process->capabilities = arena_new(arena, 1, sizeof(*process->capabilities));
+    copy_strings(arena, capabilities, ARRAY_SIZE(capabilities), &process->capabilities->bounding);
+    process->capabilities->effective = process->capabilities->bounding;
+    process->capabilities->permitted = process->capabilities->bounding;
+    process->rlimits.items = arena_new(arena, 1, sizeof(struct oci_rlimit));
+    process->rlimits.count = 1;
+    process->rlimits.items[0] = (struct oci_rlimit){"RLIMIT_NOFILE", 1024, 1024};
+    process->no_new_privileges = true;
+    config->root = arena_new(arena, 1, sizeof(*config->root));
+    config->root->path = "rootfs";
+    config->root->is_readonly = true;
+    config->hostname = "davit";
+    config->linux = linux_part;
+    add_mounts(arena, &no_options, config);
+    add_namespaces(arena, linux_part, false);
+    copy_strings(arena, masked_paths, ARRAY_SIZE(masked_paths), &linux_part->masked_paths);
+    copy_strings(arena, readonly_paths, ARRAY_SIZE(readonly_paths), &linux_part->readonly_paths);
+    linux_part->resources = arena_new(arena, 1, sizeof(struct oci_resources));
+    linux_part->resources->devices.items = arena_new(arena, 1, sizeof(struct oci_device_rule));
+    linux_part->resources->devices.count = 1;
+    linux_part->resources->devices.items[0].access = "rwm";
+}

@@ -1,0 +1,49 @@
+/*
+ * A runtime configuration from an image's configuration and the options a user gave. See config.h
+ * for the configuration itself.
+ */
+#ifndef DAVIT_BUNDLE_BUNDLE_H
+#define DAVIT_BUNDLE_BUNDLE_H
+
+#include "capabilities.h"
+#include "config.h"
+#include "image_config.h"
+#include "seccomp_profile.h"
+#include "user.h"
+
+/* Annotations of ours in a bundle's config.json. */
+#define BUNDLE_ANNOTATION_INIT "io.davit.init" /* "true": a reaper runs as process 1 */
+#define BUNDLE_ANNOTATION_USER "io.davit.user" /* user[:group], resolved in the root at start */
+
+struct bundle_options {
+    struct string_list args;
+    struct string_list image_env;
+    struct string_list env; /* replaces what the image set under the same names */
+    const char *working_dir;
+    const char *user; /* user[:group], resolved in the root at start */
+    const char *hostname;
+    bool has_terminal;
+    bool is_root_readonly;
+    bool no_new_privileges;
+    bool has_host_network;
+    bool has_init;
+    struct string_list cap_add;
+    struct string_list cap_drop;
+    LIST_OF(struct oci_mount) mounts; /* after the standard ones, by destination depth */
+    LIST_OF(struct oci_rlimit) rlimits;
+    struct oci_resources *resources;
+    const char *cgroups_path;
+};
+
+/* Fills `config`, sharing the options' memory and allocating the rest in the arena. */
+int bundle_make_config(struct arena *arena, const struct bundle_options *options,
+                       struct oci_config *config, struct error *err);
+
+/* The value of NAME in a list of "NAME=value", or NULL. */
+const char *env_get(const struct string_list *env, const char *name);
+
+/* base, with every entry of `changes` set; an entry without "=" removes the name. */
+void env_merge(struct arena *arena, const struct string_list *base,
+               const struct string_list *changes, struct string_list *merged);
+
+#endif

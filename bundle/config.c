@@ -1,0 +1,255 @@
+/* Reading, checking and writing config.json: see config.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/file.h"
+
+#define CONFIG_MAX_BYTES (4 << 20)
+
+/* runtime-spec "Linux Rlimits": names as in getrlimit(2); see runtime/rlimits.c for numbers. */
+static int check_rlimits(const struct oci_process *process, struct error *err)
+{
+    for (size_t i = 0; i < process->rlimits.count; i++) {
+        const struct oci_rlimit *limit = &process->rlimits.items[i];
+
+        if (limit->soft > limit->hard)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "process.rlimits[%zu]: soft limit %llu is above the hard limit %llu",
+                             i, (unsigned long long)limit->soft, (unsigned long long)limit->hard);
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(process->rlimits.items[j].type, limit->type) == 0)
+                return error_set(err, ERROR_INVALID, EINVAL,
+                                 "process.rlimits[%zu]: %s stands twice", i, limit->type);
+        }
+    }
+    return 0;
+}
+
+static int decode_additional_gids(struct arena *arena, struct oci_user *user, struct error *err)
+{
+    const struct json *list = user->additional_gids_json;
+
+    if (list == NULL)
+        return 0;
+    if (list->type != JSON_ARRAY)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "process.user.additionalGids: expected an array, found %s",
+                         json_type_name(list->type));
+    user->additional_gids = arena_new(arena, list->count, sizeof(uint32_t));
+    user->additional_gid_count = list->count;
+    for (size_t i = 0; i < list->count; i++) {
+        uint64_t gid;
+
+        if (json_to_uint64(&list->items[i], &gid) < 0 || gid > UINT32_MAX - 1)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "process.user.additionalGids[%zu]: expected a group id", i);
+        user->additional_gids[i] = (uint32_t)gid;
+    }
+    return 0;
+}
+
+static int check_process(struct arena *arena, struct oci_process *process, struct error *err)
+{
+    int result;
+
+    if (process->cwd[0] != '/')
+        return error_set(err, ERROR_INVALID, EINVAL, "process.cwd: \"%s\" is not an absolute path",
+                         process->cwd);
+    if (process->user.uid == UINT32_MAX || process->user.gid == UINT32_MAX)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "process.user: 4294967295 is not a user or group id");
+    for (size_t i = 0; i < process->env.count; i++) {
+        if (process->env.items[i][0] == '=' || process->env.items[i][0] == '\0')
+            return error_set(err, ERROR_INVALID, EINVAL, "process.env[%zu]: a name is missing", i);
+    }
+    result = decode_additional_gids(arena, &process->user, err);
+    return result < 0 ? result : check_rlimits(process, err);
+}
+
+static int check_hooks(const oci_hook_list *hooks, const char *kind, struct error *err)
+{
+    for (size_t i = 0; i < hooks->count; i++) {
+        if (hooks->items[i].path[0] != '/')
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "hooks.%s[%zu].path: \"%s\" is not an absolute path", kind, i,
+                             hooks->items[i].path);
+    }
+    return 0;
+}
+
+static int check_all_hooks(const struct oci_hooks *hooks, struct error *err)
+{
+    const struct {
+        const oci_hook_list *list;
+        const char *kind;
+    } kinds[] = {
+        {&hooks->prestart, "prestart"},
+        {&hooks->create_runtime, "createRuntime"},
+        {&hooks->create_container, "createContainer"},
+        {&hooks->start_container, "startContainer"},
+        {&hooks->poststart, "poststart"},
+        {&hooks->poststop, "poststop"},
+    };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        int result = check_hooks(kinds[i].list, kinds[i].kind, err);
+
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int check_namespaces(const struct oci_config *config, struct error *err)
+{
+    const struct oci_linux *linux_part = config->linux;
+    bool seen[OCI_NAMESPACE_COUNT] = {false};
+
+    for (size_t i = 0; i < linux_part->namespaces.count; i++) {
+        const struct oci_namespace *namespace = &linux_part->namespaces.items[i];
+
+        if (seen[namespace->type])
+            return error_set(err, ERROR_INVALID, EINVAL, "linux.namespaces[%zu]: %s stands twice",
+                             i, oci_namespace_names[namespace->type]);
+        seen[namespace->type] = true;
+        if (namespace->path != NULL && namespace->path[0] != '/')
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.namespaces[%zu].path: \"%s\" is not an absolute path", i,
+                             namespace->path);
+    }
+    if (linux_part->uid_mappings.count > 0 && !seen[OCI_NAMESPACE_USER])
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.uidMappings: needs a user namespace in linux.namespaces");
+    if (config->hostname != NULL && !seen[OCI_NAMESPACE_UTS])
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "hostname: needs a uts namespace in linux.namespaces");
+    if (config->domainname != NULL && !seen[OCI_NAMESPACE_UTS])
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "domainname: needs a uts namespace in linux.namespaces");
+    if (linux_part->time_offsets.count > 0 && !seen[OCI_NAMESPACE_TIME])
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.timeOffsets: needs a time namespace in linux.namespaces");
+    return 0;
+}
+
+static int check_devices(const struct oci_linux *linux_part, struct error *err)
+{
+    for (size_t i = 0; i < linux_part->devices.count; i++) {
+        const struct oci_device *device = &linux_part->devices.items[i];
+
+        if (device->path[0] != '/')
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.devices[%zu].path: \"%s\" is not an absolute path", i,
+                             device->path);
+        if (strlen(device->type) != 1 || strchr("cbup", device->type[0]) == NULL)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.devices[%zu].type: \"%s\" is not one of c, b, u, p", i,
+                             device->type);
+        if (device->major < 0 || device->minor < 0)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.devices[%zu]: negative device number", i);
+    }
+    return 0;
+}
+
+static int check_mounts(const struct oci_config *config, struct error *err)
+{
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        const struct oci_mount *mount = &config->mounts.items[i];
+
+        if (mount->destination[0] == '\0')
+            return error_set(err, ERROR_INVALID, EINVAL, "mounts[%zu].destination: empty", i);
+        if ((mount->uid_mappings.count > 0) != (mount->gid_mappings.count > 0))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "mounts[%zu]: uidMappings and gidMappings go together", i);
+    }
+    return 0;
+}
+
+static int check_version(const char *version, struct error *err)
+{
+    int major;
+    int minor;
+    int patch;
+
+    if (sscanf(version, "%d.%d.%d", &major, &minor, &patch) != 3)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "ociVersion: \"%.64s\" is not a version like " OCI_VERSION, version);
+    if (major != 1)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "ociVersion: %.64s; this program supports 1.x", version);
+    return 0;
+}
+
+static int validate(struct arena *arena, struct oci_config *config, struct error *err)
+{
+    int result = check_version(config->oci_version, err);
+
+    if (result == 0 && config->process != NULL)
+        result = check_process(arena, config->process, err);
+    if (result == 0)
+        result = check_mounts(config, err);
+    if (result == 0 && config->hooks != NULL)
+        result = check_all_hooks(config->hooks, err);
+    if (result == 0 && config->linux != NULL)
+        result = check_namespaces(config, err);
+    if (result == 0 && config->linux != NULL)
+        result = check_devices(config->linux, err);
+    return result;
+}
+
+int oci_config_parse(struct arena *arena, const char *text, size_t length,
+                     struct oci_config *config, struct error *err)
+{
+    int result = json_decode_text(arena, text, length, &oci_config_type, config, err);
+
+    if (result < 0)
+        return result;
+    /* Nothing below has to ask whether the linux object is there. */
+    if (config->linux == NULL)
+        config->linux = arena_new(arena, 1, sizeof(*config->linux));
+    return validate(arena, config, err);
+}
+
+int oci_config_read(struct arena *arena, int directory_fd, struct oci_config *config,
+                    struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    int result = file_read(directory_fd, "config.json", CONFIG_MAX_BYTES, &text, err);
+
+    if (result < 0)
+        return result;
+    result = oci_config_parse(arena, buffer_text(&text), text.length, config, err);
+    return result < 0 ? error_prefix(err, "config.json") : 0;
+}
+
+int oci_process_parse(struct arena *arena, const char *text, size_t length,
+                      struct oci_process *process, struct error *err)
+{
+    int result = json_decode_text(arena, text, length, &oci_process_type, process, err);
+
+    return result < 0 ? result : check_process(arena, process, err);
+}
+
+const struct oci_namespace *oci_config_namespace(const struct oci_config *config,
+                                                 enum oci_namespace_type type)
+{
+    for (size_t i = 0; i < config->linux->namespaces.count; i++) {
+        if (config->linux->namespaces.items[i].type == (int)type)
+            return &config->linux->namespaces.items[i];
+    }
+    return NULL;
+}
+
+struct json_writer *oci_config_encode(const struct oci_config *config, bool is_indented)
+{
+    struct json_writer *writer = json_writer_new(is_indented);
+
+    json_encode(writer, &oci_config_type, config);
+    return writer;
+}

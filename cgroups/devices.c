@@ -1,0 +1,188 @@
+/* Device rules as a BPF program (kernel: Documentation/admin-guide/cgroup-v2.rst, "Device
+ * controller"; linux/bpf.h, struct bpf_cgroup_dev_ctx). */
+#include "cgroups.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#define RULES_MAX 512
+#define INSTRUCTIONS_PER_RULE 10
+
+/* Registers: R2 device type, R3 accesses asked for and not yet decided, R4 major, R5 minor. */
+struct program {
+    struct bpf_insn *instructions;
+    size_t count;
+};
+
+static void emit(struct program *program, struct bpf_insn instruction)
+{
+    program->instructions[program->count++] = instruction;
+}
+
+static void emit_load(struct program *program, unsigned int target, size_t offset)
+{
+    emit(program, (struct bpf_insn){.code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = target & 15,
+                                    .src_reg = BPF_REG_1, .off = (int16_t)offset});
+}
+
+static void emit_alu(struct program *program, unsigned int operation, unsigned int target,
+                     int32_t value)
+{
+    emit(program, (struct bpf_insn){.code = (uint8_t)(BPF_ALU | operation | BPF_K),
+                                    .dst_reg = target & 15, .imm = value});
+}
+
+static void emit_move(struct program *program, unsigned int target, unsigned int source)
+{
+    emit(program, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = target & 15,
+                                    .src_reg = source & 15});
+}
+
+static void emit_return(struct program *program, int32_t value)
+{
+    emit(program, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0,
+                                    .imm = value});
+    emit(program, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
+}
+
+/* "If register != value, go to the next rule"; the distance is filled in when it is known. */
+static void emit_skip_unless(struct program *program, unsigned int source, int64_t value)
+{
+    emit(program, (struct bpf_insn){.code = BPF_JMP32 | BPF_JNE | BPF_K, .dst_reg = source & 15,
+                                    .imm = (int32_t)value});
+}
+
+static void emit_jump_if_zero(struct program *program, unsigned int source, int16_t distance)
+{
+    emit(program, (struct bpf_insn){.code = BPF_JMP32 | BPF_JEQ | BPF_K, .dst_reg = source & 15,
+                                    .off = distance, .imm = 0});
+}
+
+static void patch_skips(struct program *program, size_t first, size_t last)
+{
+    for (size_t i = first; i < last; i++)
+        program->instructions[i].off = (int16_t)(program->count - i - 1);
+}
+
+static void emit_rule(struct program *program, const struct cgroup_device_rule *rule)
+{
+    size_t start = program->count;
+    size_t end;
+
+    if (rule->type != 'a')
+        emit_skip_unless(program, BPF_REG_2,
+                         rule->type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK);
+    if (rule->major >= 0)
+        emit_skip_unless(program, BPF_REG_4, rule->major);
+    if (rule->minor >= 0)
+        emit_skip_unless(program, BPF_REG_5, rule->minor);
+    end = program->count;
+    if (rule->is_allowed) {
+        /* What this rule allows is decided; done if nothing is left. */
+        emit_alu(program, BPF_AND, BPF_REG_3, (int32_t)~rule->access);
+        emit(program, (struct bpf_insn){.code = BPF_JMP32 | BPF_JNE | BPF_K,
+                                        .dst_reg = BPF_REG_3, .off = 2, .imm = 0});
+        emit_return(program, 1);
+    } else {
+        emit_move(program, BPF_REG_0, BPF_REG_3);
+        emit_alu(program, BPF_AND, BPF_REG_0, (int32_t)rule->access);
+        emit_jump_if_zero(program, BPF_REG_0, 2);
+        emit_return(program, 0);
+    }
+    patch_skips(program, start, end);
+}
+
+/* The last rule decides, so the program asks them from the last to the first. */
+static void compile(struct program *program, const struct cgroup_device_rule *rules, size_t count)
+{
+    emit_load(program, BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, access_type));
+    emit_move(program, BPF_REG_3, BPF_REG_2);
+    emit_alu(program, BPF_AND, BPF_REG_2, 0xffff);
+    emit_alu(program, BPF_RSH, BPF_REG_3, 16);
+    emit_load(program, BPF_REG_4, offsetof(struct bpf_cgroup_dev_ctx, major));
+    emit_load(program, BPF_REG_5, offsetof(struct bpf_cgroup_dev_ctx, minor));
+    for (size_t i = count; i > 0; i--)
+        emit_rule(program, &rules[i - 1]);
+    emit_return(program, 0);
+}
+
+static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
+{
+    long result = syscall(SYS_bpf, command, attributes, sizeof(*attributes));
+
+    return result < 0 ? -errno : (int)result;
+}
+
+static int load(const struct program *program)
+{
+    union bpf_attr attributes;
+
+    memset(&attributes, 0, sizeof(attributes));
+    attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+    attributes.insns = (uintptr_t)program->instructions;
+    attributes.insn_cnt = (uint32_t)program->count;
+    attributes.license = (uintptr_t) "Apache-2.0";
+    memcpy(attributes.prog_name, "davit_devices", sizeof("davit_devices"));
+    return bpf(BPF_PROG_LOAD, &attributes);
+}
+
+/* The program attached now, -1 if there is none. */
+static int attached_program(int cgroup_fd)
+{
+    union bpf_attr attributes;
+    uint32_t ids[8] = {0};
+
+    memset(&attributes, 0, sizeof(attributes));
+    attributes.query.target_fd = (uint32_t)cgroup_fd;
+    attributes.query.attach_type = BPF_CGROUP_DEVICE;
+    attributes.query.prog_ids = (uintptr_t)ids;
+    attributes.query.prog_cnt = ARRAY_SIZE(ids);
+    if (bpf(BPF_PROG_QUERY, &attributes) < 0 || attributes.query.prog_cnt == 0)
+        return -1;
+    memset(&attributes, 0, sizeof(attributes));
+    attributes.prog_id = ids[0];
+    return bpf(BPF_PROG_GET_FD_BY_ID, &attributes);
+}
+
+int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device_rule *rules,
+                         size_t count, struct error *err)
+{
+    cleanup_free struct bpf_insn *instructions = NULL;
+    struct program program = {0};
+    union bpf_attr attributes;
+    cleanup_close int program_fd = -1;
+    cleanup_close int old_fd = -1;
+    int result;
+
+    if (count > RULES_MAX)
+        return error_set(err, ERROR_INVALID, E2BIG, "%zu device rules; at most %d are possible",
+                         count, RULES_MAX);
+    instructions = memory_new(8 + count * INSTRUCTIONS_PER_RULE, sizeof(*instructions));
+    program.instructions = instructions;
+    compile(&program, rules, count);
+    program_fd = load(&program);
+    if (program_fd < 0)
+        return error_errno(err, -program_fd, "load the device program of cgroup %s",
+                           cgroup->path);
+    memset(&attributes, 0, sizeof(attributes));
+    attributes.target_fd = (uint32_t)cgroup->fd;
+    attributes.attach_bpf_fd = (uint32_t)program_fd;
+    attributes.attach_type = BPF_CGROUP_DEVICE;
+    attributes.attach_flags = BPF_F_ALLOW_MULTI;
+    old_fd = attached_program(cgroup->fd);
+    if (old_fd >= 0) {
+        /* Replacing leaves no moment in which both or neither would hold. */
+        attributes.attach_flags |= BPF_F_REPLACE;
+        attributes.replace_bpf_fd = (uint32_t)old_fd;
+    }
+    result = bpf(BPF_PROG_ATTACH, &attributes);
+    if (result < 0)
+        return error_errno(err, -result, "attach the device program to cgroup %s", cgroup->path);
+    return 0;
+}

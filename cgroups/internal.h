@@ -1,0 +1,17 @@
+/* Shared by the files of cgroups/ only. */
+#ifndef DAVIT_CGROUPS_INTERNAL_H
+#define DAVIT_CGROUPS_INTERNAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The bit of a controller's name, 0 if davit does not use it. */
+unsigned int cgroup_controller_by_name(const char *name, size_t length);
+
+/* Reads cgroup.controllers or cgroup.subtree_control. */
+int cgroup_read_controllers(int fd, const char *file, unsigned int *mask);
+
+/* The number behind "key " in a flat-keyed file. Returns 0 or a negative errno. */
+int cgroup_read_key(int fd, const char *file, const char *key, uint64_t *value);
+
+#endif

@@ -1,0 +1,175 @@
+/* davit-oci: an OCI runtime with runc's command line. See davit-oci(8). */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "oci.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(struct oci_context *context, int argc, char **argv);
+    const char *summary;
+    bool runs_containers; /* container code may come to see this process */
+} commands[] = {
+    {"create", oci_create, "create a container", true},
+    {"delete", oci_delete, "delete a container and what it holds", false},
+    {"exec", oci_exec, "run another process in a container", true},
+    {"kill", oci_kill, "send a signal to a container", false},
+    {"list", oci_list, "list containers", false},
+    {"run", oci_run, "create and start a container", true},
+    {"spec", oci_spec, "write a new config.json", false},
+    {"start", oci_start, "run the program of a created container", false},
+    {"state", oci_state, "print the state of a container", false},
+};
+
+enum global_option {
+    OPTION_ROOT = 256,
+    OPTION_LOG,
+    OPTION_LOG_FORMAT,
+    OPTION_ROOTLESS,
+    OPTION_SYSTEMD_CGROUP,
+    OPTION_DEBUG,
+};
+
+static const struct option global_options[] = {
+    {"root", required_argument, NULL, OPTION_ROOT},
+    {"log", required_argument, NULL, OPTION_LOG},
+    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
+    {"rootless", required_argument, NULL, OPTION_ROOTLESS},
+    {"systemd-cgroup", no_argument, NULL, OPTION_SYSTEMD_CGROUP},
+    {"debug", no_argument, NULL, OPTION_DEBUG},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+struct logging {
+    const char *file;
+    enum log_format format;
+    bool is_debug;
+};
+
+static void print_usage(FILE *out)
+{
+    fprintf(out, "usage: davit-oci [--root DIR] [--log FILE] [--log-format text|json] [--debug]\n"
+                 "                 COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n");
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "\ndavit-oci(8) describes them.\n");
+}
+
+static int start_logging(const struct logging *logging, struct error *err)
+{
+    int fd = STDERR_FILENO;
+
+    if (logging->file != NULL) {
+        fd = open(logging->file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+        if (fd < 0)
+            return error_errno(err, errno, "--log %s", logging->file);
+    }
+    log_configure(fd, logging->is_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, logging->format,
+                  "davit-oci");
+    return 0;
+}
+
+/* Returns 1 to go on, 0 when all is done, or a negative errno. */
+static int parse_global_options(struct oci_context *context, struct logging *logging, int argc,
+                                char **argv)
+{
+    int option;
+
+    while ((option = getopt_long(argc, argv, "+hv", global_options, NULL)) != -1) {
+        switch (option) {
+        case OPTION_ROOT:
+            context->root = optarg;
+            break;
+        case OPTION_LOG:
+            logging->file = optarg;
+            break;
+        case OPTION_LOG_FORMAT:
+            if (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0)
+                return error_set(&context->err, ERROR_INVALID, EINVAL,
+                                 "--log-format: \"%s\" is neither text nor json", optarg);
+            logging->format = optarg[0] == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+            break;
+        case OPTION_ROOTLESS:
+            /* runc's hint for callers without privilege: "false" and "auto" change nothing for
+             * root. */
+            if (strcmp(optarg, "true") == 0)
+                return error_set(&context->err, ERROR_UNSUPPORTED, ENOTSUP,
+                                 "--rootless true: not supported, davit-oci runs as root");
+            break;
+        case OPTION_SYSTEMD_CGROUP:
+            return error_set(&context->err, ERROR_UNSUPPORTED, ENOTSUP,
+                             "--systemd-cgroup: not supported by this version");
+        case OPTION_DEBUG:
+            logging->is_debug = true;
+            break;
+        case 'h':
+            print_usage(stdout);
+            return 0;
+        case 'v':
+            printf("davit-oci version %s\nspec: %s\n", DAVIT_VERSION, OCI_VERSION);
+            return 0;
+        default:
+            return oci_usage_error(context, argv);
+        }
+    }
+    return 1;
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static int run_command(struct oci_context *context, int argc, char **argv)
+{
+    struct logging logging = {.format = LOG_FORMAT_TEXT};
+    char **command_argv;
+    const struct command *command;
+    int command_argc;
+    int result = parse_global_options(context, &logging, argc, argv);
+
+    if (result <= 0)
+        return result;
+    result = start_logging(&logging, &context->err);
+    if (result < 0)
+        return result;
+    if (optind == argc) {
+        print_usage(stderr);
+        return 1;
+    }
+    command = find_command(argv[optind]);
+    if (command == NULL)
+        return error_set(&context->err, ERROR_INVALID, EINVAL,
+                         "unknown command \"%.64s\"; davit-oci --help lists them", argv[optind]);
+    if (command->runs_containers)
+        self_protect(argv);
+    command_argc = argc - optind;
+    command_argv = argv + optind;
+    optind = 0; /* makes getopt start anew */
+    return command->run(context, command_argc, command_argv);
+}
+
+int main(int argc, char **argv)
+{
+    struct oci_context context = {.root = OCI_DEFAULT_ROOT};
+    int result;
+
+    opterr = 0;
+    result = run_command(&context, argc, argv);
+    if (result >= 0)
+        return result;
+    log_error("%s", context.err.message);
+    return 1;
+}

@@ -1,0 +1,157 @@
+/* C4: /dev of the container: runtime-spec config-linux.md "Devices", "Default Devices",
+ * "Dev symbolic links". */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "plan.h"
+
+static const struct oci_device default_devices[] = {
+    {.path = "/dev/null", .type = "c", .major = 1, .minor = 3},
+    {.path = "/dev/zero", .type = "c", .major = 1, .minor = 5},
+    {.path = "/dev/full", .type = "c", .major = 1, .minor = 7},
+    {.path = "/dev/random", .type = "c", .major = 1, .minor = 8},
+    {.path = "/dev/urandom", .type = "c", .major = 1, .minor = 9},
+    {.path = "/dev/tty", .type = "c", .major = 5, .minor = 0},
+};
+
+static const struct {
+    const char *target;
+    const char *name;
+} links[] = {
+    {"/proc/self/fd", "fd"},           {"/proc/self/fd/0", "stdin"},
+    {"/proc/self/fd/1", "stdout"},     {"/proc/self/fd/2", "stderr"},
+    {"pts/ptmx", "ptmx"},
+};
+
+/* A /dev that the configuration binds from elsewhere is its owner's business, and so is one that
+ * is not mounted at all: that one belongs to the image. */
+static bool has_own_dev(const struct plan *plan)
+{
+    for (size_t i = plan->mounts.count; i > 0; i--) {
+        const struct mount_plan *mount = &plan->mounts.items[i - 1];
+
+        if (strcmp(mount->mount->destination, "/dev") == 0 ||
+            strcmp(mount->mount->destination, "/dev/") == 0)
+            return !mount->options.is_bind;
+    }
+    return false;
+}
+
+static mode_t node_type(const struct oci_device *device)
+{
+    switch (device->type[0]) {
+    case 'b':
+        return S_IFBLK;
+    case 'p':
+        return S_IFIFO;
+    default:
+        return S_IFCHR;
+    }
+}
+
+/* In a user namespace no node can be made: the host's is bound, if it is the one that is meant. */
+static int bind_host_node(const struct oci_device *device, int parent_fd, const char *name,
+                          struct error *err)
+{
+    cleanup_close int tree_fd =
+        open_tree(AT_FDCWD, device->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    cleanup_close int file_fd = -1;
+    struct stat status;
+
+    if (tree_fd < 0 || fstat(tree_fd, &status) < 0)
+        return error_errno(err, errno, "the host's %s", device->path);
+    if ((status.st_mode & S_IFMT) != node_type(device) ||
+        status.st_rdev != makedev((unsigned int)device->major, (unsigned int)device->minor))
+        return error_set(err, ERROR_INVALID, EINVAL, "the host's %s is not device %lld:%lld",
+                         device->path, (long long)device->major, (long long)device->minor);
+    file_fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (file_fd < 0)
+        return error_errno(err, errno, "make the target");
+    if (move_mount(tree_fd, "", file_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+        0)
+        return error_errno(err, errno, "bind the host's node");
+    return 0;
+}
+
+static int make_node(const struct plan *plan, const struct oci_device *device, int parent_fd,
+                     const char *name, struct error *err)
+{
+    mode_t mode = device->file_mode.is_set ? (mode_t)device->file_mode.value : 0666;
+    dev_t number = makedev((unsigned int)device->major, (unsigned int)device->minor);
+    struct stat status;
+
+    if (plan->process.is_new_user_namespace && node_type(device) != S_IFIFO)
+        return bind_host_node(device, parent_fd, name, err);
+    if (mknodat(parent_fd, name, node_type(device) | mode, number) < 0) {
+        /* The same device may be there already, from the image or a mount; nothing else may. */
+        if (errno != EEXIST || fstatat(parent_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+            return error_errno(err, errno, "make the node");
+        if ((status.st_mode & S_IFMT) != node_type(device) || status.st_rdev != number)
+            return error_set(err, ERROR_CONFLICT, EEXIST, "something else is there already");
+        return 0;
+    }
+    if ((device->uid != 0 || device->gid != 0) &&
+        fchownat(parent_fd, name, device->uid, device->gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_errno(err, errno, "set the owner");
+    return 0;
+}
+
+static int make_device(const struct plan *plan, int root_fd, const struct oci_device *device,
+                       struct error *err)
+{
+    char storage[PATH_MAX];
+    const char *directory;
+    const char *name;
+    cleanup_close int parent_fd = -1;
+    int result;
+
+    if (path_split(device->path, storage, &directory, &name) < 0 || name[0] == '\0')
+        return error_errno(err, EINVAL, "device %s", device->path);
+    parent_fd = path_make_directories(root_fd, directory, 0755, err);
+    result = parent_fd < 0 ? parent_fd : make_node(plan, device, parent_fd, name, err);
+    if (result < 0)
+        error_prefix(err, "device %s", device->path);
+    return result;
+}
+
+static int make_default_devices(const struct plan *plan, int root_fd, struct error *err)
+{
+    cleanup_close int dev_fd = path_open_in_root(root_fd, "/dev", O_PATH | O_DIRECTORY, 0);
+
+    if (dev_fd < 0)
+        return error_errno(err, -dev_fd, "/dev");
+    for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
+        const struct oci_device *device = &default_devices[i];
+        int result = make_node(plan, device, dev_fd, device->path + strlen("/dev/"), err);
+
+        if (result < 0) {
+            error_prefix(err, "device %s", device->path);
+            return result;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+        if (symlinkat(links[i].target, dev_fd, links[i].name) < 0 && errno != EEXIST)
+            return error_errno(err, errno, "/dev/%s", links[i].name);
+    }
+    return 0;
+}
+
+int devices_make(const struct plan *plan, int root_fd, struct error *err)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < plan->config->linux->devices.count; i++)
+        result = make_device(plan, root_fd, &plan->config->linux->devices.items[i], err);
+    if (result == 0 && has_own_dev(plan))
+        result = make_default_devices(plan, root_fd, err);
+    return result;
+}

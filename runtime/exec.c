@@ -1,0 +1,215 @@
+/*
+ * Another process in a running container. It is cloned straight into the container's cgroup and
+ * pid namespace, joins the others by the init's pidfd, and confines itself exactly as the first
+ * process did (process.c) before the program runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "bundle/bundle.h"
+#include "plan.h"
+#include "runtime.h"
+#include "sync.h"
+
+struct exec {
+    const struct exec_options *options;
+    struct oci_process process; /* a copy, whose user may be resolved by name */
+    struct process_plan plan;
+    struct arena arena;
+    int namespaces; /* CLONE_NEW* flags that differ from ours, without pid */
+    bool has_pid_namespace;
+};
+
+/* Namespaces that the configuration names are the container's; all others it shares with us, and
+ * setns to what one is in already fails for user namespaces. */
+static void collect_namespaces(struct exec *exec)
+{
+    const struct oci_linux *linux_part = exec->options->config->linux;
+
+    for (size_t i = 0; i < linux_part->namespaces.count; i++) {
+        int type = linux_part->namespaces.items[i].type;
+
+        if (type == OCI_NAMESPACE_PID)
+            exec->has_pid_namespace = true;
+        else
+            exec->namespaces |= (int)namespace_clone_flag(type);
+    }
+}
+
+static int enter_container(struct exec *exec, struct error *err)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (setsid() < 0)
+        return error_errno(err, errno, "setsid");
+    if (exec->namespaces != 0 && setns(exec->options->init_pidfd, exec->namespaces) < 0)
+        return error_errno(err, errno, "join the container's namespaces");
+    if ((exec->namespaces & CLONE_NEWUSER) != 0) {
+        if (setresgid(0, 0, 0) < 0 || setgroups(0, NULL) < 0 || setresuid(0, 0, 0) < 0)
+            return error_errno(err, errno, "become root of the user namespace");
+        prctl(PR_SET_DUMPABLE, 0);
+    }
+    return 0;
+}
+
+/* Names are looked up inside, with the privileges of the container's root at most. */
+static int resolve_user(struct exec *exec, struct error *err)
+{
+    cleanup_close int root_fd = -1;
+    const char *home;
+    int result;
+
+    if (exec->options->user_spec == NULL)
+        return 0;
+    root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root_fd < 0)
+        return error_errno(err, errno, "open /");
+    result = user_resolve(&exec->arena, root_fd, exec->options->user_spec, &exec->process.user,
+                          &home, err);
+    if (result == 0 && env_get(&exec->process.env, "HOME") == NULL) {
+        char **environment = exec->plan.environment;
+
+        environment[exec->process.env.count] = arena_printf(&exec->arena, "HOME=%s", home);
+    }
+    return result;
+}
+
+static int connect_streams(struct exec *exec, int control_fd, struct error *err)
+{
+    cleanup_close int master_fd = -1;
+    cleanup_close int slave_fd = -1;
+    int result;
+
+    if (!exec->process.has_terminal)
+        return stdio_redirect(exec->options->stdio, err);
+    result = console_open("/dev/pts/ptmx", &exec->process, &master_fd, &slave_fd, err);
+    if (result == 0)
+        result = console_attach(slave_fd, err);
+    if (result == 0)
+        result = console_hand_over(exec->options->console_socket_fd, control_fd, master_fd, err);
+    return result;
+}
+
+static _Noreturn void run_child(struct exec *exec, int control_fd, int parent_fd)
+{
+    struct error err = {0};
+    int result;
+
+    close(parent_fd);
+    result = process_apply_attributes(&exec->plan, &err);
+    if (result == 0)
+        result = enter_container(exec, &err);
+    if (result == 0)
+        result = resolve_user(exec, &err);
+    if (result == 0)
+        result = connect_streams(exec, control_fd, &err);
+    if (result == 0)
+        process_become(&exec->plan, &err);
+    sync_send_error(control_fd, &err);
+    _exit(err.code == ERROR_COMMAND_NOT_FOUND ? 127 : err.code == ERROR_NOT_EXECUTABLE ? 126 : 1);
+}
+
+/* The parent joins the pid namespace for its children only, for the moment of the clone. */
+static pid_t clone_child(const struct exec *exec, int *pidfd, struct error *err)
+{
+    struct clone_args arguments = {
+        .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+        .pidfd = (uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+    };
+    cleanup_close int own_fd = -1;
+    pid_t pid;
+
+    if (exec->options->cgroup != NULL && exec->options->cgroup->fd >= 0) {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = (uint64_t)exec->options->cgroup->fd;
+    }
+    if (exec->has_pid_namespace) {
+        own_fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+        if (own_fd < 0 || setns(exec->options->init_pidfd, CLONE_NEWPID) < 0)
+            return error_errno(err, errno, "join the container's pid namespace");
+    }
+    pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+    if (pid == 0)
+        return 0;
+    if (pid < 0)
+        error_errno(err, errno, "clone");
+    if (own_fd >= 0 && setns(own_fd, CLONE_NEWPID) < 0)
+        abort();
+    return pid < 0 ? -EIO : pid;
+}
+
+static int follow(struct container *container, struct error *err)
+{
+    for (;;) {
+        enum sync_type type;
+        int result =
+            sync_receive(container->control_fd, &type, &container->console_fd, err);
+
+        if (result < 0 || type == SYNC_END)
+            return result;
+        if (type != SYNC_CONSOLE)
+            return error_set(err, ERROR_INTERNAL, EPROTO, "unexpected record %d", (int)type);
+    }
+}
+
+static int launch(struct exec *exec, struct container *container, struct error *err)
+{
+    cleanup_close int child_fd = -1;
+    int pair[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, errno, "socketpair");
+    container->control_fd = pair[0];
+    child_fd = pair[1];
+    prctl(PR_SET_DUMPABLE, 0);
+    pid = clone_child(exec, &container->pidfd, err);
+    if (pid == 0)
+        run_child(exec, child_fd, container->control_fd);
+    fd_close(&child_fd);
+    if (pid < 0)
+        return pid;
+    container->pid = pid;
+    return follow(container, err);
+}
+
+int container_exec(const struct exec_options *options, struct container *container,
+                   struct error *err)
+{
+    struct exec exec = {.options = options, .process = *options->process};
+    int result;
+
+    *container = (struct container)CONTAINER_NONE;
+    collect_namespaces(&exec);
+    result = process_plan_prepare(&exec.process, options->config, options->seccomp, &exec.plan,
+                                  err);
+    exec.plan.preserved_fd_count = options->preserved_fd_count;
+    if (result == 0)
+        result = launch(&exec, container, err);
+    if (result < 0 && container->pidfd >= 0) {
+        int status;
+
+        container_wait(container, &status, NULL);
+        container_release(container);
+    } else if (result < 0) {
+        container_release(container);
+    }
+    process_plan_release(&exec.plan);
+    arena_release(&exec.arena);
+    return result;
+}

@@ -1,0 +1,151 @@
+/* Hooks: runtime-spec config.md "POSIX-platform Hooks", runtime.md "Lifecycle". */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "runtime.h"
+
+static char **terminated(struct arena *arena, const struct string_list *list, const char *first)
+{
+    char **strings = arena_new(arena, list->count + 2, sizeof(*strings));
+
+    for (size_t i = 0; i < list->count; i++)
+        strings[i] = arena_strdup(arena, list->items[i]);
+    if (list->count == 0 && first != NULL)
+        strings[0] = arena_strdup(arena, first);
+    return strings;
+}
+
+static _Noreturn void run_in_child(const struct oci_hook *hook, int stdin_fd, char *const *arguments,
+                                   char *const *environment)
+{
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    if (dup2(stdin_fd, STDIN_FILENO) >= 0)
+        execve(hook->path, arguments, environment);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+static int wait_for_hook(const struct oci_hook *hook, pid_t pid, struct error *err)
+{
+    cleanup_close int pidfd = pidfd_open(pid, 0);
+    struct pollfd event = {.fd = pidfd, .events = POLLIN};
+    int timeout_ms = hook->timeout.is_set ? (int)(hook->timeout.value * 1000) : -1;
+    int status = 0;
+    int ready;
+
+    do
+        ready = poll(&event, 1, timeout_ms);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0) {
+        pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+        waitpid(pid, NULL, 0);
+        return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "hook %s: no end after %lld s",
+                         hook->path, (long long)hook->timeout.value);
+    }
+    if (waitpid(pid, &status, 0) < 0)
+        return error_errno(err, errno, "hook %s", hook->path);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    if (WIFEXITED(status))
+        return error_set(err, ERROR_INTERNAL, ECANCELED, "hook %s: exit status %d", hook->path,
+                         WEXITSTATUS(status));
+    return error_set(err, ERROR_INTERNAL, ECANCELED, "hook %s: killed by signal %d", hook->path,
+                     WTERMSIG(status));
+}
+
+/* The state is small enough for a pipe's buffer, so writing it cannot block on a hook that does not
+ * read. */
+static int run_hook(const struct oci_hook *hook, const char *state, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    char **arguments = terminated(&arena, &hook->args, hook->path);
+    char **environment = terminated(&arena, &hook->env, NULL);
+    int fds[2];
+    pid_t pid;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "hook %s", hook->path);
+    fcntl(fds[1], F_SETFL, O_NONBLOCK);
+    pid = fork();
+    if (pid == 0)
+        run_in_child(hook, fds[0], arguments, environment);
+    close(fds[0]);
+    if (pid > 0)
+        file_write_fd(fds[1], state, strlen(state));
+    close(fds[1]);
+    return pid < 0 ? error_errno(err, errno, "hook %s", hook->path)
+                   : wait_for_hook(hook, pid, err);
+}
+
+static const oci_hook_list *hooks_of_kind(const struct oci_hooks *hooks, enum hook_kind kind)
+{
+    switch (kind) {
+    case HOOK_PRESTART:
+        return &hooks->prestart;
+    case HOOK_CREATE_RUNTIME:
+        return &hooks->create_runtime;
+    case HOOK_CREATE_CONTAINER:
+        return &hooks->create_container;
+    case HOOK_START_CONTAINER:
+        return &hooks->start_container;
+    case HOOK_POSTSTART:
+        return &hooks->poststart;
+    case HOOK_POSTSTOP:
+        return &hooks->poststop;
+    }
+    return &hooks->prestart;
+}
+
+int hooks_run(const struct oci_config *config, enum hook_kind kind, const char *state,
+              struct error *err)
+{
+    const oci_hook_list *list;
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    struct sigaction previous;
+    int result = 0;
+
+    if (config->hooks == NULL)
+        return 0;
+    list = hooks_of_kind(config->hooks, kind);
+    sigaction(SIGPIPE, &ignored, &previous);
+    for (size_t i = 0; result == 0 && i < list->count; i++)
+        result = run_hook(&list->items[i], state, err);
+    sigaction(SIGPIPE, &previous, NULL);
+    return result;
+}
+
+struct json_writer *container_state_json(const char *id, const char *status, pid_t pid,
+                                         const char *bundle_path, const struct oci_config *config,
+                                         bool is_indented)
+{
+    struct json_writer *writer = json_writer_new(is_indented);
+
+    json_object_open(writer);
+    json_member_string(writer, "ociVersion", config->oci_version);
+    json_member_string(writer, "id", id);
+    json_member_string(writer, "status", status);
+    if (pid > 0)
+        json_member_integer(writer, "pid", pid);
+    json_member_string(writer, "bundle", bundle_path);
+    if (config->annotations.count > 0) {
+        json_key(writer, "annotations");
+        json_object_open(writer);
+        for (size_t i = 0; i < config->annotations.count; i++)
+            json_member_string(writer, config->annotations.items[i].name,
+                               config->annotations.items[i].value);
+        json_object_close(writer);
+    }
+    json_object_close(writer);
+    return writer;
+}

@@ -1,0 +1,37 @@
+/* Mount options of config.json, sorted by what the kernel calls take. */
+#ifndef DAVIT_RUNTIME_MOUNT_OPTIONS_H
+#define DAVIT_RUNTIME_MOUNT_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "bundle/config.h"
+
+enum mount_idmap {
+    MOUNT_IDMAP_NONE,
+    MOUNT_IDMAP,
+    MOUNT_IDMAP_RECURSIVE,
+};
+
+struct mount_options {
+    bool is_bind;
+    bool is_recursive_bind;
+    bool is_remount;
+    bool has_copy_up;             /* tmpcopyup: a tmpfs starts with the content it hides */
+    enum mount_idmap idmap;
+    uint64_t set;                 /* MOUNT_ATTR_*, mount_setattr(2) */
+    uint64_t clear;
+    uint64_t recursive_set;       /* the same for the whole tree */
+    uint64_t recursive_clear;
+    uint64_t propagation;         /* MS_SHARED, ...; 0: private */
+    bool is_propagation_recursive;
+    struct string_list data;      /* the filesystem's own: "name" or "name=value" */
+};
+
+/* Sorts the options; what is no known option is the filesystem's own business, and for a bind
+ * mount, which has none, an error. */
+int mount_options_parse(struct arena *arena, const struct oci_mount *mount,
+                        struct mount_options *options, struct error *err);
+
+#endif

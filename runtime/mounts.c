@@ -1,0 +1,387 @@
+/*
+ * C4 and C6: the container's mounts. A target is resolved once, by the kernel and inside the root
+ * (openat2 RESOLVE_IN_ROOT), and mounted onto by descriptor: whatever is renamed or linked in
+ * between, a mount cannot land outside.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "copy_up.h"
+#include "plan.h"
+
+static int attach(int tree_fd, int target_fd, struct error *err)
+{
+    if (move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+        0)
+        return error_errno(err, errno, "attach");
+    return 0;
+}
+
+static int set_attributes(int tree_fd, const struct mount_options *options, struct error *err)
+{
+    struct mount_attr once = {.attr_set = options->set, .attr_clr = options->clear};
+    struct mount_attr tree = {.attr_set = options->recursive_set,
+                              .attr_clr = options->recursive_clear};
+    struct mount_attr propagation = {.propagation = options->propagation};
+
+    if ((once.attr_set != 0 || once.attr_clr != 0) &&
+        mount_setattr(tree_fd, "", AT_EMPTY_PATH, &once, sizeof(once)) < 0)
+        return error_errno(err, errno, "set mount attributes");
+    if ((tree.attr_set != 0 || tree.attr_clr != 0) &&
+        mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &tree, sizeof(tree)) < 0)
+        return error_errno(err, errno, "set mount attributes of the tree");
+    if (propagation.propagation != 0 &&
+        mount_setattr(tree_fd, "",
+                      AT_EMPTY_PATH | (options->is_propagation_recursive ? AT_RECURSIVE : 0),
+                      &propagation, sizeof(propagation)) < 0)
+        return error_errno(err, errno, "set mount propagation");
+    return 0;
+}
+
+/* What a filesystem has to say about a refused option or superblock is read from its context. */
+static int filesystem_error(struct error *err, int fs_fd, const char *what)
+{
+    char message[256];
+    int saved = errno;
+    ssize_t length = read(fs_fd, message, sizeof(message) - 1);
+
+    if (length <= 2)
+        return error_errno(err, saved, "%s", what);
+    message[length] = '\0';
+    message[strcspn(message, "\n")] = '\0';
+    /* "e " marks an error, "w " a warning */
+    return error_errno(err, saved, "%s: %s", what, message + 2);
+}
+
+static int configure_filesystem(int fs_fd, const struct mount_plan *mount, struct error *err)
+{
+    const struct string_list *data = &mount->options.data;
+    const char *source = mount->mount->source;
+
+    if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source != NULL ? source : "none", 0) < 0)
+        return filesystem_error(err, fs_fd, "source");
+    for (size_t i = 0; i < data->count; i++) {
+        char option[256];
+        char *value;
+
+        if (strlen(data->items[i]) >= sizeof(option))
+            return error_errno(err, ENAMETOOLONG, "option %.32s...", data->items[i]);
+        strcpy(option, data->items[i]);
+        value = strchr(option, '=');
+        if (value != NULL)
+            *value++ = '\0';
+        if (fsconfig(fs_fd, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, option, value,
+                     0) < 0)
+            return filesystem_error(err, fs_fd, data->items[i]);
+    }
+    /* A read-only superblock as well where the mount is: devpts and the like have one each. */
+    if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return filesystem_error(err, fs_fd, "create");
+    return 0;
+}
+
+/* A new superblock as a detached mount. */
+static int make_filesystem(const char *type, const struct mount_plan *mount, struct error *err)
+{
+    cleanup_close int fs_fd = fsopen(type, FSOPEN_CLOEXEC);
+    unsigned int attributes = (unsigned int)mount->options.set;
+    int result;
+    int fd;
+
+    if (fs_fd < 0)
+        return error_errno(err, errno, "filesystem type %s", type);
+    result = configure_filesystem(fs_fd, mount, err);
+    if (result < 0)
+        return result;
+    /* Copying up needs to write first. */
+    if (mount->options.has_copy_up)
+        attributes &= ~(unsigned int)MOUNT_ATTR_RDONLY;
+    fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, attributes);
+    return fd < 0 ? filesystem_error(err, fs_fd, "mount") : fd;
+}
+
+/* Without a cgroup namespace the whole hierarchy would show; and where the kernel refuses a new
+ * cgroup2 superblock (user namespaces without a cgroup one) the host's is bound. */
+static int make_cgroup_mount(const struct mount_plan *mount, struct error *err)
+{
+    struct mount_plan cgroup2 = *mount;
+    int fd;
+
+    cgroup2.options.data.count = 0;
+    fd = make_filesystem("cgroup2", &cgroup2, err);
+    if (fd != -EPERM && fd != -EBUSY)
+        return fd;
+    fd = open_tree(AT_FDCWD, "/sys/fs/cgroup", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    return fd < 0 ? error_errno(err, errno, "bind /sys/fs/cgroup") : fd;
+}
+
+static bool is_cgroup_type(const char *type)
+{
+    return strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0;
+}
+
+/* procfs and sysfs go where they are said to go and nowhere a link in the image points to: other
+ * code trusts those places. */
+static int open_target(int root_fd, const struct mount_plan *mount, bool is_directory,
+                       struct error *err)
+{
+    const char *destination = mount->mount->destination;
+    const char *type = mount->mount->type != NULL ? mount->mount->type : "";
+    char storage[PATH_MAX];
+    const char *directory;
+    const char *name;
+    cleanup_close int parent_fd = -1;
+    cleanup_close int file_fd = -1;
+    int fd;
+
+    if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0) {
+        fd = path_open_beneath(root_fd, destination + strspn(destination, "/"),
+                               O_PATH | O_DIRECTORY, 0);
+        if (fd == -ELOOP)
+            return error_set(err, ERROR_INVALID, ELOOP, "a symbolic link is in the way of %s",
+                             type);
+        if (fd >= 0)
+            return fd;
+    }
+    fd = path_open_in_root(root_fd, destination, O_PATH, 0);
+    if (fd >= 0 || fd != -ENOENT)
+        return fd >= 0 ? fd : error_errno(err, -fd, "target");
+    if (is_directory)
+        return path_make_directories(root_fd, destination, 0755, err);
+    if (path_split(destination, storage, &directory, &name) < 0)
+        return error_errno(err, ENAMETOOLONG, "target");
+    parent_fd = path_make_directories(root_fd, directory, 0755, err);
+    if (parent_fd < 0)
+        return parent_fd;
+    file_fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (file_fd < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make the target");
+    fd = path_open_in_root(root_fd, destination, O_PATH, 0);
+    return fd < 0 ? error_errno(err, -fd, "target") : fd;
+}
+
+static bool tree_is_directory(int tree_fd)
+{
+    struct stat status;
+
+    return tree_fd < 0 || fstat(tree_fd, &status) < 0 || S_ISDIR(status.st_mode);
+}
+
+/* "remount" changes what is mounted at the target already. */
+static int remount(int target_fd, const struct mount_plan *mount, struct error *err)
+{
+    return set_attributes(target_fd, &mount->options, err);
+}
+
+static int make_tree(const struct mount_plan *mount, struct error *err)
+{
+    const char *type = mount->mount->type;
+    int tree_fd;
+
+    if (mount->options.is_bind) {
+        tree_fd = fcntl(mount->tree_fd, F_DUPFD_CLOEXEC, 0);
+        return tree_fd < 0 ? error_errno(err, errno, "dup") : tree_fd;
+    }
+    if (type == NULL || type[0] == '\0')
+        return error_set(err, ERROR_INVALID, EINVAL, "a type is required");
+    return is_cgroup_type(type) ? make_cgroup_mount(mount, err)
+                                : make_filesystem(type, mount, err);
+}
+
+static int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
+{
+    cleanup_close int tree_fd = -1;
+    cleanup_close int target_fd = -1;
+    int result;
+
+    if (!mount->options.is_remount) {
+        tree_fd = make_tree(mount, err);
+        if (tree_fd < 0)
+            return tree_fd;
+    }
+    target_fd = open_target(root_fd, mount, tree_is_directory(tree_fd), err);
+    if (target_fd < 0)
+        return target_fd;
+    if (mount->options.is_remount)
+        return remount(target_fd, mount, err);
+    if (mount->options.has_copy_up) {
+        result = copy_up(target_fd, tree_fd, err);
+        if (result < 0)
+            return result;
+    }
+    result = set_attributes(tree_fd, &mount->options, err);
+    if (result < 0)
+        return result;
+    return attach(tree_fd, target_fd, err);
+}
+
+static unsigned long propagation_flag(const struct plan *plan)
+{
+    switch (plan->config->linux->rootfs_propagation) {
+    case OCI_PROPAGATION_SHARED:
+    case OCI_PROPAGATION_SLAVE:
+        return MS_SLAVE;
+    default:
+        return MS_PRIVATE;
+    }
+}
+
+int mounts_make(const struct plan *plan, struct error *err)
+{
+    struct mount_attr isolated = {.propagation = propagation_flag(plan)};
+    cleanup_close int root_fd = fcntl(plan->rootfs_fd, F_DUPFD_CLOEXEC, 0);
+    cleanup_close int slash_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    cleanup_close int cwd_fd = -1;
+
+    if (root_fd < 0 || slash_fd < 0)
+        return error_errno(err, errno, "root filesystem");
+    /* Nothing mounted from here on may show on the host. */
+    if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &isolated, sizeof(isolated)) < 0)
+        return error_errno(err, errno, "isolate the mount namespace");
+    /* The new root hangs over "/", which we do not see: our root stays the old directory, so the
+     * host's paths keep working until pivot_root. */
+    if (attach(root_fd, slash_fd, err) < 0)
+        return error_prefix(err, "root filesystem");
+    for (size_t i = 0; i < plan->mounts.count; i++) {
+        int result = mount_one(root_fd, &plan->mounts.items[i], err);
+
+        if (result < 0) {
+            error_prefix(err, "mount %s", plan->mounts.items[i].mount->destination);
+            return result;
+        }
+    }
+    if (plan->config->process->cwd != NULL) {
+        cwd_fd = path_make_directories(root_fd, plan->config->process->cwd, 0755, err);
+        if (cwd_fd < 0 && cwd_fd != -EROFS && cwd_fd != -EACCES)
+            return error_prefix(err, "process.cwd");
+    }
+    return take_fd(&root_fd);
+}
+
+/* What masks a path must be the null device itself and not a file or link put in its place. The
+ * host's is opened, in our mount namespace, where "/" is still the host's root. */
+static int open_null_device(struct error *err)
+{
+    cleanup_close int fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(err, errno, "/dev/null");
+    if (!S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
+        return error_set(err, ERROR_INTERNAL, ENODEV, "/dev/null is not the null device");
+    return take_fd(&fd);
+}
+
+/* An empty read-only tmpfs for a directory, the null device for anything else. */
+static int mask_path(int null_fd, int target_fd, struct error *err)
+{
+    static const struct oci_mount empty = {.type = "tmpfs", .source = "tmpfs"};
+    struct mount_plan tmpfs = {.mount = &empty, .options.set = MOUNT_ATTR_RDONLY};
+    cleanup_close int tree_fd = -1;
+
+    if (tree_is_directory(target_fd)) {
+        tree_fd = make_filesystem("tmpfs", &tmpfs, err);
+    } else {
+        tree_fd = open_tree(null_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (tree_fd < 0)
+            error_errno(err, errno, "/dev/null");
+    }
+    if (tree_fd < 0)
+        return -EIO;
+    return attach(tree_fd, target_fd, err);
+}
+
+static int make_path_readonly(int target_fd, struct error *err)
+{
+    struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
+    cleanup_close int tree_fd =
+        open_tree(target_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
+                                     AT_RECURSIVE);
+
+    if (tree_fd < 0)
+        return error_errno(err, errno, "copy the mount");
+    if (mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &readonly, sizeof(readonly)) < 0)
+        return error_errno(err, errno, "make the mount read-only");
+    return attach(tree_fd, target_fd, err);
+}
+
+int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err)
+{
+    const struct string_list *masked = &plan->config->linux->masked_paths;
+    const struct string_list *readonly = &plan->config->linux->readonly_paths;
+    cleanup_close int null_fd = masked->count > 0 ? open_null_device(err) : -1;
+
+    if (masked->count > 0 && null_fd < 0)
+        return null_fd;
+    for (size_t i = 0; i < readonly->count + masked->count; i++) {
+        bool is_masked = i >= readonly->count;
+        const char *path = is_masked ? masked->items[i - readonly->count] : readonly->items[i];
+        cleanup_close int target_fd = path_open_in_root(root_fd, path, O_PATH, 0);
+        int result;
+
+        /* Kernels differ in what they have; what is not there needs no hiding. */
+        if (target_fd == -ENOENT || target_fd == -ENOTDIR)
+            continue;
+        if (target_fd < 0)
+            return error_errno(err, -target_fd, "%s path %s", is_masked ? "masked" : "read-only",
+                               path);
+        result = is_masked ? mask_path(null_fd, target_fd, err) : make_path_readonly(target_fd, err);
+        if (result < 0) {
+            error_prefix(err, "%s path %s", is_masked ? "masked" : "read-only", path);
+            return result;
+        }
+    }
+    return 0;
+}
+
+static int set_root_propagation(const struct plan *plan, struct error *err)
+{
+    struct mount_attr attributes = {0};
+
+    switch (plan->config->linux->rootfs_propagation) {
+    case OCI_PROPAGATION_SHARED:
+        attributes.propagation = MS_SHARED;
+        break;
+    case OCI_PROPAGATION_UNBINDABLE:
+        attributes.propagation = MS_UNBINDABLE;
+        break;
+    default:
+        return 0;
+    }
+    if (mount_setattr(AT_FDCWD, "/", 0, &attributes, sizeof(attributes)) < 0)
+        return error_errno(err, errno, "linux.rootfsPropagation");
+    return 0;
+}
+
+int mounts_pivot(const struct plan *plan, int root_fd, struct error *err)
+{
+    struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    if (plan->config->root != NULL && plan->config->root->is_readonly &&
+        mount_setattr(root_fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
+        return error_errno(err, errno, "make the root filesystem read-only");
+    /* pivot_root(2), "pivot_root(".", ".")": the old root is stacked over the new one and taken
+     * away again, with no directory needed for it. */
+    if (fchdir(root_fd) < 0)
+        return error_errno(err, errno, "enter the root filesystem");
+    if (syscall(SYS_pivot_root, ".", ".") < 0)
+        return error_errno(err, errno, "pivot_root");
+    if (umount2(".", MNT_DETACH) < 0)
+        return error_errno(err, errno, "detach the host's root");
+    if (chdir("/") < 0)
+        return error_errno(err, errno, "enter the new root");
+    return set_root_propagation(plan, err);
+}

@@ -1,0 +1,178 @@
+/* A foreground process of davit-oci, and small things its commands share. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/socket.h"
+#include "oci.h"
+
+#define RELAY_BYTES 16384
+
+/* The caller's terminal while it belongs to the container. */
+struct terminal {
+    bool is_raw;
+    struct termios saved;
+};
+
+static void terminal_make_raw(struct terminal *terminal)
+{
+    struct termios raw;
+
+    if (tcgetattr(STDIN_FILENO, &terminal->saved) < 0)
+        return;
+    raw = terminal->saved;
+    cfmakeraw(&raw);
+    terminal->is_raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
+static void terminal_restore(const struct terminal *terminal)
+{
+    if (terminal->is_raw)
+        tcsetattr(STDIN_FILENO, TCSANOW, &terminal->saved);
+}
+
+static void copy_window_size(int console_fd)
+{
+    struct winsize size;
+
+    if (console_fd >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+        ioctl(console_fd, TIOCSWINSZ, &size);
+}
+
+/* Returns false when there is nothing more to read. */
+static bool relay(int from, int to)
+{
+    char bytes[RELAY_BYTES];
+    ssize_t count = read(from, bytes, sizeof(bytes));
+
+    if (count < 0 && (errno == EINTR || errno == EAGAIN))
+        return true;
+    return count > 0 && file_write_fd(to, bytes, (size_t)count) == 0;
+}
+
+static void pass_signal(const struct container *container, int signal_fd)
+{
+    struct signalfd_siginfo info;
+
+    if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGWINCH)
+        copy_window_size(container->console_fd);
+    else if (info.ssi_signo != SIGCHLD)
+        pidfd_send_signal(container->pidfd, (int)info.ssi_signo, NULL, 0);
+}
+
+static void watch(struct container *container, int signal_fd)
+{
+    enum { SIGNALS, PROCESS, CONSOLE, INPUT, COUNT };
+    struct pollfd events[COUNT] = {
+        [SIGNALS] = {.fd = signal_fd, .events = POLLIN},
+        [PROCESS] = {.fd = container->pidfd, .events = POLLIN},
+        [CONSOLE] = {.fd = container->console_fd, .events = POLLIN},
+        [INPUT] = {.fd = container->console_fd >= 0 ? STDIN_FILENO : -1, .events = POLLIN},
+    };
+    bool has_ended = false;
+
+    /* After the end the terminal may still hold output. */
+    while (!has_ended || events[CONSOLE].fd >= 0) {
+        if (poll(events, COUNT, has_ended ? 0 : -1) <= 0 && has_ended)
+            break;
+        if ((events[SIGNALS].revents & POLLIN) != 0)
+            pass_signal(container, signal_fd);
+        if (events[CONSOLE].revents != 0 && !relay(container->console_fd, STDOUT_FILENO))
+            events[CONSOLE].fd = -1;
+        if (events[INPUT].revents != 0 && !relay(STDIN_FILENO, container->console_fd))
+            events[INPUT].fd = -1;
+        if (events[PROCESS].revents != 0) {
+            has_ended = true;
+            events[PROCESS].fd = -1;
+            events[INPUT].fd = -1;
+        }
+    }
+}
+
+int oci_attend(struct container *container, struct error *err)
+{
+    struct terminal terminal = {0};
+    cleanup_close int signal_fd = -1;
+    sigset_t all;
+    int status = -1;
+    int result;
+
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    signal_fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signal_fd < 0)
+        return error_errno(err, errno, "signalfd");
+    if (container->console_fd >= 0) {
+        terminal_make_raw(&terminal);
+        copy_window_size(container->console_fd);
+    }
+    watch(container, signal_fd);
+    terminal_restore(&terminal);
+    result = container_wait(container, &status, err);
+    return result < 0 ? result : status;
+}
+
+int oci_write_pid_file(const char *path, pid_t pid, struct error *err)
+{
+    char text[16];
+    int length = snprintf(text, sizeof(text), "%d", (int)pid);
+    cleanup_free char *copy = strdup(path);
+    char *slash = copy != NULL ? strrchr(copy, '/') : NULL;
+    cleanup_close int directory_fd = -1;
+    int result;
+
+    if (slash != NULL)
+        *slash = '\0';
+    directory_fd = open(slash == NULL ? "." : slash == copy ? "/" : copy,
+                        O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory_fd < 0)
+        return error_errno(err, errno, "--pid-file %s", path);
+    result = file_replace(directory_fd, slash != NULL ? slash + 1 : path, text, (size_t)length,
+                          0644, false, err);
+    return result < 0 ? error_prefix(err, "--pid-file %s", path) : 0;
+}
+
+int oci_connect_console(const char *path, int *fd, struct error *err)
+{
+    *fd = -1;
+    if (path == NULL)
+        return 0;
+    *fd = socket_connect(AT_FDCWD, path, SOCK_STREAM, err);
+    if (*fd < 0) {
+        int result = *fd;
+
+        *fd = -1;
+        error_prefix(err, "--console-socket");
+        return result;
+    }
+    return 0;
+}
+
+int oci_parse_number(const char *option, const char *text, long lowest, long highest, long *value,
+                     struct error *err)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || errno != 0 || *value < lowest || *value > highest)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "%s: \"%.64s\" is not a number from %ld to %ld", option, text, lowest,
+                         highest);
+    return 0;
+}

@@ -1,0 +1,361 @@
+/* davit-oci create, run, start. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/socket.h"
+#include "cgroups/cgroups.h"
+#include "oci.h"
+
+enum create_option {
+    OPTION_CONSOLE_SOCKET = 256,
+    OPTION_PID_FILE,
+    OPTION_PRESERVE_FDS,
+    OPTION_NO_NEW_KEYRING,
+    OPTION_KEEP,
+};
+
+/* `create` takes all but the last two. */
+static const struct option create_options[] = {
+    {"bundle", required_argument, NULL, 'b'},
+    {"console-socket", required_argument, NULL, OPTION_CONSOLE_SOCKET},
+    {"pid-file", required_argument, NULL, OPTION_PID_FILE},
+    {"preserve-fds", required_argument, NULL, OPTION_PRESERVE_FDS},
+    {"no-new-keyring", no_argument, NULL, OPTION_NO_NEW_KEYRING},
+    {"detach", no_argument, NULL, 'd'},
+    {"keep", no_argument, NULL, OPTION_KEEP},
+    {NULL, 0, NULL, 0},
+};
+
+struct create {
+    const char *bundle;
+    const char *console_socket;
+    const char *pid_file;
+    long preserved_fd_count;
+    bool keeps_keyring;
+    bool is_detached;
+    bool is_kept;
+    bool is_run;
+    const char *id;
+    struct cgroup_hierarchy hierarchy;
+    struct cgroup cgroup;
+    struct state state;
+    struct container container;
+    int bundle_fd;
+    int console_fd;
+    int start_socket_fd;
+};
+
+static int parse_create_options(struct oci_context *context, struct create *create, int argc,
+                                char **argv)
+{
+    int option;
+    int result = 0;
+
+    create->bundle = ".";
+    while (result == 0 && (option = getopt_long(argc, argv, create->is_run ? "+b:d" : "+b:",
+                                                create_options, NULL)) != -1) {
+        switch (option) {
+        case 'b':
+            create->bundle = optarg;
+            break;
+        case OPTION_CONSOLE_SOCKET:
+            create->console_socket = optarg;
+            break;
+        case OPTION_PID_FILE:
+            create->pid_file = optarg;
+            break;
+        case OPTION_PRESERVE_FDS:
+            result = oci_parse_number("--preserve-fds", optarg, 0, 65536,
+                                      &create->preserved_fd_count, &context->err);
+            break;
+        case OPTION_NO_NEW_KEYRING:
+            create->keeps_keyring = true;
+            break;
+        case 'd':
+        case OPTION_KEEP:
+            if (!create->is_run)
+                return oci_usage_error(context, argv);
+            if (option == 'd')
+                create->is_detached = true;
+            else
+                create->is_kept = true;
+            break;
+        default:
+            return oci_usage_error(context, argv);
+        }
+    }
+    if (result == 0 && argc - optind != 1)
+        return error_set(&context->err, ERROR_INVALID, EINVAL,
+                         "%s: exactly one container id is expected", argv[0]);
+    create->id = argc > optind ? argv[optind] : NULL;
+    return result;
+}
+
+static int read_bundle(struct create *create, struct error *err)
+{
+    char path[PATH_MAX];
+    struct state *state = &create->state;
+    int result;
+
+    create->bundle_fd = open(create->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (create->bundle_fd < 0 || realpath(create->bundle, path) == NULL)
+        return error_errno(err, errno, "bundle %s", create->bundle);
+    result = oci_config_read(&state->arena, create->bundle_fd, &state->config, err);
+    if (result < 0)
+        return error_prefix(err, "bundle %s", create->bundle);
+    state->bundle = arena_strdup(&state->arena, path);
+    if (state->config.root != NULL)
+        state->rootfs = state->config.root->path[0] == '/'
+                            ? state->config.root->path
+                            : arena_printf(&state->arena, "%s/%s", path,
+                                           state->config.root->path);
+    return 0;
+}
+
+/* A terminal needs someone at its other end; a socket for it without one is a mistake. */
+static int check_console(const struct create *create, struct error *err)
+{
+    const struct oci_process *process = create->state.config.process;
+    bool has_terminal = process != NULL && process->has_terminal;
+    bool is_foreground = create->is_run && !create->is_detached;
+
+    if (has_terminal && !is_foreground && create->console_socket == NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "a terminal without a foreground needs --console-socket");
+    if (!has_terminal && create->console_socket != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "--console-socket: process.terminal is not set");
+    return 0;
+}
+
+static int make_cgroup(struct create *create, struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    const struct oci_linux *linux_part = create->state.config.linux;
+    const char *path = linux_part->cgroups_path;
+    unsigned int controllers = 0;
+    int result = 0;
+
+    create->state.cgroup_path = path != NULL && path[0] != '\0'
+                                    ? arena_printf(&create->state.arena, "%s%s",
+                                                   path[0] == '/' ? "" : "/", path)
+                                    : arena_printf(&create->state.arena, "/davit/%s", create->id);
+    result = cgroup_hierarchy_open(&create->hierarchy, err);
+    if (result < 0 && linux_part->resources == NULL) {
+        create->state.cgroup_path = NULL;
+        return 0;
+    }
+    if (result == 0 && linux_part->resources != NULL)
+        result = resources_to_settings(linux_part->resources, settings, err);
+    if (result == 0)
+        result = cgroup_check_settings(&create->hierarchy, settings, err);
+    if (result == 0)
+        result = cgroup_settings_controllers(settings, &controllers, err);
+    if (result == 0)
+        result = cgroup_create(&create->hierarchy, create->state.cgroup_path,
+                               controllers | CGROUP_ACCOUNTING, true, &create->cgroup, err);
+    if (result == 0)
+        result = cgroup_apply(&create->cgroup, settings, err);
+    if (result == 0)
+        result = resources_apply_devices(&create->cgroup, linux_part->resources, err);
+    cgroup_settings_release(settings);
+    return result;
+}
+
+static int launch(struct create *create, struct error *err)
+{
+    const struct container_options options = {
+        .id = create->id,
+        .bundle_path = create->state.bundle,
+        .bundle_fd = create->bundle_fd,
+        .config = &create->state.config,
+        .rootfs_fd = -1,
+        .cgroup = create->cgroup.fd >= 0 ? &create->cgroup : NULL,
+        .stdio = {-1, -1, -1},
+        .preserved_fd_count = (unsigned int)create->preserved_fd_count,
+        .console_socket_fd = create->console_fd,
+        .start_socket_fd = create->start_socket_fd,
+        .is_start_held = !create->is_run,
+        .keeps_keyring = create->keeps_keyring,
+    };
+
+    return container_launch(&options, &create->container, err);
+}
+
+static int save_state(struct create *create, struct error *err)
+{
+    char now[CLOCK_RFC3339_SIZE];
+    int result;
+
+    clock_format_rfc3339(clock_now_ns(), now);
+    create->state.id = create->id;
+    create->state.created = arena_strdup(&create->state.arena, now);
+    create->state.pid = create->container.pid;
+    create->state.pid_start_time = process_start_time(create->container.pid);
+    result = state_save(&create->state, err);
+    if (result == 0 && create->pid_file != NULL)
+        result = oci_write_pid_file(create->pid_file, create->container.pid, err);
+    return result;
+}
+
+static int run_state_hooks(const struct state *state, enum hook_kind kind, const char *status,
+                           struct error *err)
+{
+    struct json_writer *json;
+    int result;
+
+    if (state->config.hooks == NULL)
+        return 0;
+    json = container_state_json(state->id, status, state->pid, state->bundle, &state->config,
+                                false);
+    result = hooks_run(&state->config, kind, json_writer_text(json), err);
+    json_writer_free(json);
+    return result;
+}
+
+/* Everything from the state directory on; the caller undoes it if this fails. */
+static int make_container(struct create *create, struct error *err)
+{
+    int result = make_cgroup(create, err);
+
+    if (result == 0)
+        result = oci_connect_console(create->console_socket, &create->console_fd, err);
+    if (result == 0 && !create->is_run) {
+        create->start_socket_fd = socket_listen(create->state.directory_fd, STATE_START_SOCKET,
+                                                SOCK_SEQPACKET, 0600, err);
+        result = create->start_socket_fd < 0 ? create->start_socket_fd : 0;
+    }
+    if (result == 0)
+        result = launch(create, err);
+    if (result == 0)
+        result = save_state(create, err);
+    if (result == 0 && create->is_run &&
+        run_state_hooks(&create->state, HOOK_POSTSTART, "running", err) < 0) {
+        /* runtime-spec runtime.md "Lifecycle" 9: a warning, the container goes on. */
+        log_warning("%s", err->message);
+    }
+    return result;
+}
+
+static void undo(struct oci_context *context, struct create *create)
+{
+    if (create->container.pidfd >= 0) {
+        int status;
+
+        if (create->cgroup.fd >= 0)
+            cgroup_kill(&create->cgroup, NULL);
+        pidfd_send_signal(create->container.pidfd, SIGKILL, NULL, 0);
+        container_wait(&create->container, &status, NULL);
+    }
+    if (create->cgroup.fd >= 0)
+        cgroup_remove(&create->hierarchy, &create->cgroup, 1000, NULL);
+    if (create->pid_file != NULL)
+        unlink(create->pid_file);
+    state_remove(context->root, create->id, NULL);
+}
+
+static void release(struct create *create)
+{
+    container_release(&create->container);
+    fd_close(&create->bundle_fd);
+    fd_close(&create->console_fd);
+    fd_close(&create->start_socket_fd);
+    cgroup_close(&create->cgroup);
+    cgroup_hierarchy_close(&create->hierarchy);
+    state_release(&create->state);
+}
+
+/* In the foreground: lives with the container and cleans up after it. */
+static int attend(struct oci_context *context, struct create *create)
+{
+    int status = oci_attend(&create->container, &context->err);
+
+    if (create->is_kept)
+        return status;
+    if (oci_destroy(context, &create->state, true) < 0)
+        log_warning("%s", context->err.message);
+    return status;
+}
+
+static int create_or_run(struct oci_context *context, int argc, char **argv, bool is_run)
+{
+    struct create create = {
+        .is_run = is_run,
+        .hierarchy = CGROUP_HIERARCHY_NONE,
+        .cgroup = CGROUP_NONE,
+        .container = CONTAINER_NONE,
+        .state.directory_fd = -1,
+        .bundle_fd = -1,
+        .console_fd = -1,
+        .start_socket_fd = -1,
+    };
+    int result = parse_create_options(context, &create, argc, argv);
+
+    if (result == 0)
+        result = state_check_id(create.id, &context->err);
+    if (result == 0)
+        result = read_bundle(&create, &context->err);
+    if (result == 0)
+        result = check_console(&create, &context->err);
+    if (result == 0) {
+        create.state.directory_fd = state_make_directory(context->root, create.id, &context->err);
+        result = create.state.directory_fd < 0 ? create.state.directory_fd : 0;
+        if (result == 0) {
+            result = make_container(&create, &context->err);
+            if (result < 0)
+                undo(context, &create);
+        }
+    }
+    if (result == 0 && is_run && !create.is_detached)
+        result = attend(context, &create);
+    release(&create);
+    return result;
+}
+
+int oci_create(struct oci_context *context, int argc, char **argv)
+{
+    return create_or_run(context, argc, argv, false);
+}
+
+int oci_run(struct oci_context *context, int argc, char **argv)
+{
+    return create_or_run(context, argc, argv, true);
+}
+
+int oci_start(struct oci_context *context, int argc, char **argv)
+{
+    struct state state;
+    enum state_status status = STATUS_STOPPED;
+    int result;
+
+    if (argc != 2)
+        return error_set(&context->err, ERROR_INVALID, EINVAL,
+                         "start: exactly one container id is expected");
+    result = state_load(context->root, argv[1], &state, &context->err);
+    if (result < 0)
+        return result;
+    state_get_status(&state, &status, NULL);
+    if (status != STATUS_CREATED) {
+        state_release(&state);
+        return error_set(&context->err, ERROR_CONFLICT, EBUSY,
+                         "cannot start a container in the %s state", state_status_name(status));
+    }
+    result = container_start_by_socket(state.directory_fd, STATE_START_SOCKET, &context->err);
+    unlinkat(state.directory_fd, STATE_START_SOCKET, 0);
+    if (result == 0 && run_state_hooks(&state, HOOK_POSTSTART, "running", &context->err) < 0)
+        log_warning("%s", context->err.message);
+    state_release(&state);
+    return result;
+}

@@ -1,0 +1,307 @@
+/* davit-oci exec. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "bundle/bundle.h"
+#include "cgroups/cgroups.h"
+#include "oci.h"
+
+/* runc's, for a process that could not be started. */
+#define EXIT_EXEC_FAILED 255
+
+enum exec_option {
+    OPTION_CWD = 256,
+    OPTION_CONSOLE_SOCKET,
+    OPTION_PID_FILE,
+    OPTION_PRESERVE_FDS,
+    OPTION_NO_NEW_PRIVS,
+};
+
+static const struct option exec_option_table[] = {
+    {"process", required_argument, NULL, 'p'},
+    {"tty", no_argument, NULL, 't'},
+    {"detach", no_argument, NULL, 'd'},
+    {"env", required_argument, NULL, 'e'},
+    {"user", required_argument, NULL, 'u'},
+    {"additional-gids", required_argument, NULL, 'g'},
+    {"cap", required_argument, NULL, 'c'},
+    {"cwd", required_argument, NULL, OPTION_CWD},
+    {"console-socket", required_argument, NULL, OPTION_CONSOLE_SOCKET},
+    {"pid-file", required_argument, NULL, OPTION_PID_FILE},
+    {"preserve-fds", required_argument, NULL, OPTION_PRESERVE_FDS},
+    {"no-new-privs", no_argument, NULL, OPTION_NO_NEW_PRIVS},
+    {NULL, 0, NULL, 0},
+};
+
+struct exec_command {
+    const char *process_file;
+    const char *user;
+    const char *cwd;
+    const char *console_socket;
+    const char *pid_file;
+    struct string_list env;
+    struct string_list caps;
+    struct string_list gids;
+    long preserved_fd_count;
+    bool has_terminal;
+    bool is_detached;
+    bool no_new_privileges;
+    struct arena arena;
+};
+
+static void append(struct arena *arena, struct string_list *list, const char *string)
+{
+    const char **items = arena_new(arena, list->count + 1, sizeof(*items));
+
+    if (list->count > 0)
+        memcpy(items, list->items, list->count * sizeof(*items));
+    items[list->count] = string;
+    list->items = items;
+    list->count++;
+}
+
+static int parse_exec_options(struct oci_context *context, struct exec_command *command, int argc,
+                              char **argv)
+{
+    int option;
+    int result = 0;
+
+    while (result == 0 &&
+           (option = getopt_long(argc, argv, "+p:tde:u:g:c:", exec_option_table, NULL)) != -1) {
+        switch (option) {
+        case 'p':
+            command->process_file = optarg;
+            break;
+        case 't':
+            command->has_terminal = true;
+            break;
+        case 'd':
+            command->is_detached = true;
+            break;
+        case 'e':
+            append(&command->arena, &command->env, optarg);
+            break;
+        case 'u':
+            command->user = optarg;
+            break;
+        case 'g':
+            append(&command->arena, &command->gids, optarg);
+            break;
+        case 'c':
+            append(&command->arena, &command->caps, optarg);
+            break;
+        case OPTION_CWD:
+            command->cwd = optarg;
+            break;
+        case OPTION_CONSOLE_SOCKET:
+            command->console_socket = optarg;
+            break;
+        case OPTION_PID_FILE:
+            command->pid_file = optarg;
+            break;
+        case OPTION_PRESERVE_FDS:
+            result = oci_parse_number("--preserve-fds", optarg, 0, 65536,
+                                      &command->preserved_fd_count, &context->err);
+            break;
+        case OPTION_NO_NEW_PRIVS:
+            command->no_new_privileges = true;
+            break;
+        default:
+            return oci_usage_error(context, argv);
+        }
+    }
+    if (result == 0 && argc == optind)
+        return error_set(&context->err, ERROR_INVALID, EINVAL, "exec: a container id is expected");
+    return result;
+}
+
+static int read_process(struct exec_command *command, struct oci_process *process,
+                        struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    int result = file_read(AT_FDCWD, command->process_file, 4 << 20, &text, err);
+
+    if (result == 0)
+        result = oci_process_parse(&command->arena, buffer_text(&text), text.length, process, err);
+    return result < 0 ? error_prefix(err, "--process %s", command->process_file) : 0;
+}
+
+static int parse_user(const char *text, struct oci_user *user, struct error *err)
+{
+    char *end;
+
+    user->uid = (uint32_t)strtoul(text, &end, 10);
+    user->gid = 0;
+    if (end != text && *end == ':')
+        user->gid = (uint32_t)strtoul(end + 1, &end, 10);
+    if (end == text || *end != '\0')
+        return error_set(err, ERROR_INVALID, EINVAL, "--user: \"%.64s\" is not UID[:GID]", text);
+    user->additional_gid_count = 0;
+    return 0;
+}
+
+static int add_gids(struct exec_command *command, struct oci_user *user, struct error *err)
+{
+    uint32_t *gids =
+        arena_new(&command->arena, user->additional_gid_count + command->gids.count, sizeof(*gids));
+
+    for (size_t i = 0; i < user->additional_gid_count; i++)
+        gids[i] = user->additional_gids[i];
+    for (size_t i = 0; i < command->gids.count; i++) {
+        long gid;
+        int result = oci_parse_number("--additional-gids", command->gids.items[i], 0, 4294967294,
+                                      &gid, err);
+
+        if (result < 0)
+            return result;
+        gids[user->additional_gid_count++] = (uint32_t)gid;
+    }
+    user->additional_gids = gids;
+    return 0;
+}
+
+static void add_caps(struct exec_command *command, struct oci_process *process)
+{
+    struct oci_capabilities *capabilities =
+        arena_new(&command->arena, 1, sizeof(*capabilities));
+
+    if (process->capabilities != NULL)
+        *capabilities = *process->capabilities;
+    for (size_t i = 0; i < command->caps.count; i++) {
+        append(&command->arena, &capabilities->bounding, command->caps.items[i]);
+        append(&command->arena, &capabilities->effective, command->caps.items[i]);
+        append(&command->arena, &capabilities->permitted, command->caps.items[i]);
+    }
+    process->capabilities = capabilities;
+}
+
+/* From the container's own process and the command line, or from a file. */
+static int make_process(struct exec_command *command, const struct state *state, int argc,
+                        char **argv, struct oci_process *process, struct error *err)
+{
+    struct string_list env;
+    int result = 0;
+
+    if (command->process_file != NULL)
+        return read_process(command, process, err);
+    if (state->config.process == NULL || argc == 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "exec: a program is expected");
+    *process = *state->config.process;
+    process->args = (struct string_list){0};
+    for (int i = 0; i < argc; i++)
+        append(&command->arena, &process->args, argv[i]);
+    process->has_terminal = command->has_terminal;
+    process->console_size = NULL;
+    env_merge(&command->arena, &process->env, &command->env, &env);
+    process->env = env;
+    if (command->cwd != NULL)
+        process->cwd = command->cwd;
+    if (command->no_new_privileges)
+        process->no_new_privileges = true;
+    if (command->user != NULL)
+        result = parse_user(command->user, &process->user, err);
+    if (result == 0 && command->gids.count > 0)
+        result = add_gids(command, &process->user, err);
+    if (command->caps.count > 0)
+        add_caps(command, process);
+    return result;
+}
+
+static int run_process(const struct exec_command *command, const struct state *state,
+                       const struct oci_process *process, struct container *container,
+                       struct error *err)
+{
+    struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
+    struct cgroup cgroup = CGROUP_NONE;
+    cleanup_close int init_pidfd = state_open_process(state);
+    cleanup_close int console_fd = -1;
+    int result;
+
+    if (init_pidfd < 0)
+        return error_set(err, ERROR_CONFLICT, ESRCH, "cannot exec in a stopped container");
+    result = oci_connect_console(command->console_socket, &console_fd, err);
+    if (result == 0 && state->cgroup_path != NULL) {
+        result = cgroup_hierarchy_open(&hierarchy, err);
+        if (result == 0)
+            result = cgroup_open(&hierarchy, state->cgroup_path, &cgroup, err);
+    }
+    if (result == 0) {
+        const struct exec_options options = {
+            .config = &state->config,
+            .process = process,
+            .init_pidfd = init_pidfd,
+            .cgroup = cgroup.fd >= 0 ? &cgroup : NULL,
+            .stdio = {-1, -1, -1},
+            .preserved_fd_count = (unsigned int)command->preserved_fd_count,
+            .console_socket_fd = console_fd,
+        };
+
+        result = container_exec(&options, container, err);
+    }
+    cgroup_close(&cgroup);
+    cgroup_hierarchy_close(&hierarchy);
+    return result;
+}
+
+static int check_status(const struct state *state, struct error *err)
+{
+    enum state_status status;
+    int result = state_get_status(state, &status, err);
+
+    if (result == 0 && status != STATUS_RUNNING && status != STATUS_CREATED)
+        return error_set(err, ERROR_CONFLICT, EBUSY, "cannot exec in a %s container",
+                         state_status_name(status));
+    return result;
+}
+
+static int exec_in(struct oci_context *context, struct exec_command *command,
+                   const struct state *state, int argc, char **argv)
+{
+    struct container container = CONTAINER_NONE;
+    struct oci_process process = {0};
+    int result = check_status(state, &context->err);
+
+    if (result == 0)
+        result = make_process(command, state, argc, argv, &process, &context->err);
+    if (result == 0 && process.has_terminal && command->is_detached &&
+        command->console_socket == NULL)
+        result = error_set(&context->err, ERROR_INVALID, EINVAL,
+                           "exec: a detached process with a terminal needs --console-socket");
+    if (result == 0)
+        result = run_process(command, state, &process, &container, &context->err);
+    if (result == 0 && command->pid_file != NULL)
+        result = oci_write_pid_file(command->pid_file, container.pid, &context->err);
+    if (result == 0 && !command->is_detached)
+        result = oci_attend(&container, &context->err);
+    container_release(&container);
+    return result;
+}
+
+int oci_exec(struct oci_context *context, int argc, char **argv)
+{
+    struct exec_command command = {0};
+    struct state state = {.directory_fd = -1};
+    int result = parse_exec_options(context, &command, argc, argv);
+
+    if (result == 0)
+        result = state_load(context->root, argv[optind], &state, &context->err);
+    if (result == 0) {
+        result = exec_in(context, &command, &state, argc - optind - 1, argv + optind + 1);
+        state_release(&state);
+    }
+    arena_release(&command.arena);
+    if (result < 0) {
+        log_error("exec failed: %s", context->err.message);
+        return EXIT_EXEC_FAILED;
+    }
+    return result;
+}

@@ -1,0 +1,229 @@
+/* P1: everything that can be decided or opened before clone. */
+#include "plan.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+unsigned int namespace_clone_flag(int type)
+{
+    static const unsigned int clone_flags[OCI_NAMESPACE_COUNT] = {
+        [OCI_NAMESPACE_PID] = CLONE_NEWPID,   [OCI_NAMESPACE_NETWORK] = CLONE_NEWNET,
+        [OCI_NAMESPACE_MOUNT] = CLONE_NEWNS,  [OCI_NAMESPACE_IPC] = CLONE_NEWIPC,
+        [OCI_NAMESPACE_UTS] = CLONE_NEWUTS,   [OCI_NAMESPACE_USER] = CLONE_NEWUSER,
+        [OCI_NAMESPACE_CGROUP] = CLONE_NEWCGROUP, [OCI_NAMESPACE_TIME] = CLONE_NEWTIME,
+    };
+
+    return clone_flags[type];
+}
+
+/* Properties that this version does not carry out are refused before anything is made. */
+static int refuse_unsupported(const struct oci_config *config, struct error *err)
+{
+    const struct oci_linux *linux_part = config->linux;
+    const struct oci_process *process = config->process;
+    const struct {
+        bool is_set;
+        const char *name;
+    } checks[] = {
+        {linux_part->intel_rdt != NULL, "linux.intelRdt"},
+        {linux_part->memory_policy != NULL, "linux.memoryPolicy"},
+        {linux_part->net_devices.count > 0, "linux.netDevices"},
+        {process->exec_cpu_affinity != NULL, "process.execCPUAffinity"},
+        {linux_part->mount_label != NULL && linux_part->mount_label[0] != '\0' &&
+             access("/sys/fs/selinux/enforce", F_OK) < 0,
+         "linux.mountLabel (SELinux is not enabled on this host)"},
+        {process->selinux_label != NULL && process->selinux_label[0] != '\0' &&
+             access("/sys/fs/selinux/enforce", F_OK) < 0,
+         "process.selinuxLabel (SELinux is not enabled on this host)"},
+        {process->apparmor_profile != NULL && process->apparmor_profile[0] != '\0' &&
+             access("/sys/kernel/security/apparmor", F_OK) < 0,
+         "process.apparmorProfile (AppArmor is not enabled on this host)"},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+        if (checks[i].is_set)
+            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP, "%s: not supported", checks[i].name);
+    }
+    return 0;
+}
+
+static int plan_namespaces(struct plan *plan, struct error *err)
+{
+    const struct oci_linux *linux_part = plan->config->linux;
+
+    plan->joins.items = arena_new(&plan->arena, OCI_NAMESPACE_COUNT, sizeof(struct join_plan));
+    for (size_t i = 0; i < linux_part->namespaces.count; i++) {
+        const struct oci_namespace *namespace = &linux_part->namespaces.items[i];
+        int fd;
+
+        if (namespace->path == NULL || namespace->path[0] == '\0') {
+            plan->new_namespaces |= NAMESPACE_BIT(namespace->type);
+            continue;
+        }
+        fd = open(namespace->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+            return error_errno(err, errno, "linux.namespaces: %s namespace %s",
+                               oci_namespace_names[namespace->type], namespace->path);
+        plan->joins.items[plan->joins.count++] = (struct join_plan){namespace->type, fd};
+        if (!path_is_on_filesystem(fd, NSFS_MAGIC))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.namespaces: %s is not a namespace", namespace->path);
+    }
+    if (!plan_makes(plan, OCI_NAMESPACE_MOUNT))
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "linux.namespaces: a container needs a mount namespace of its own");
+    if (plan_makes(plan, OCI_NAMESPACE_USER) &&
+        (linux_part->uid_mappings.count == 0 || linux_part->gid_mappings.count == 0))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.namespaces: a new user namespace needs uidMappings and "
+                         "gidMappings");
+    return 0;
+}
+
+static int map_tree(const struct plan *plan, const struct mount_plan *mount, struct error *err)
+{
+    const struct oci_linux *linux_part = plan->config->linux;
+    bool has_own = mount->mount->uid_mappings.count > 0;
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP};
+    unsigned int flags = AT_EMPTY_PATH;
+    cleanup_close int user_namespace_fd = -1;
+
+    if (!has_own && linux_part->uid_mappings.count == 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "idmap: neither the mount nor the container has id mappings");
+    user_namespace_fd =
+        has_own ? id_mappings_open(mount->mount->uid_mappings.items,
+                                   mount->mount->uid_mappings.count,
+                                   mount->mount->gid_mappings.items,
+                                   mount->mount->gid_mappings.count, err)
+                : id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
+                                   linux_part->gid_mappings.items, linux_part->gid_mappings.count,
+                                   err);
+    if (user_namespace_fd < 0)
+        return user_namespace_fd;
+    attributes.userns_fd = (uint64_t)user_namespace_fd;
+    if (mount->options.idmap == MOUNT_IDMAP_RECURSIVE)
+        flags |= AT_RECURSIVE;
+    if (mount_setattr(mount->tree_fd, "", flags, &attributes, sizeof(attributes)) < 0)
+        return error_errno(err, errno, "map the ids of the mount");
+    return 0;
+}
+
+/* A detached copy of the source. A copy of a shared mount would stay its peer and carry the
+ * container's mounts out to the host, so it is private unless asked for otherwise. */
+static int open_bind_source(const struct plan *plan, struct mount_plan *mount, struct error *err)
+{
+    const struct mount_options *options = &mount->options;
+    const char *source = mount->mount->source;
+    struct mount_attr private = {.propagation = MS_PRIVATE};
+    unsigned int flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+    int result = 0;
+
+    if (source == NULL || source[0] == '\0')
+        return error_set(err, ERROR_INVALID, EINVAL, "a bind mount needs a source");
+    if (options->is_recursive_bind)
+        flags |= AT_RECURSIVE;
+    mount->tree_fd = open_tree(plan->options->bundle_fd, source, flags);
+    if (mount->tree_fd < 0)
+        return error_errno(err, errno, "source %s", source);
+    if (options->propagation == 0 &&
+        mount_setattr(mount->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &private,
+                      sizeof(private)) < 0)
+        return error_errno(err, errno, "make the mount private");
+    if (options->idmap != MOUNT_IDMAP_NONE)
+        result = map_tree(plan, mount, err);
+    return result;
+}
+
+static int plan_mounts(struct plan *plan, struct error *err)
+{
+    size_t count = plan->config->mounts.count;
+
+    plan->mounts.items = arena_new(&plan->arena, count, sizeof(struct mount_plan));
+    for (size_t i = 0; i < count; i++) {
+        struct mount_plan *mount = &plan->mounts.items[plan->mounts.count++];
+        int result;
+
+        mount->mount = &plan->config->mounts.items[i];
+        mount->tree_fd = -1;
+        result = mount_options_parse(&plan->arena, mount->mount, &mount->options, err);
+        if (result == 0 && mount->options.is_bind && !mount->options.is_remount) {
+            result = open_bind_source(plan, mount, err);
+            if (result < 0)
+                error_prefix(err, "mount %s", mount->mount->destination);
+        }
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int plan_root(struct plan *plan, struct error *err)
+{
+    const struct container_options *options = plan->options;
+    struct mount_attr private = {.propagation = MS_PRIVATE};
+    const char *path;
+
+    if (options->rootfs_fd >= 0) {
+        plan->rootfs_fd = fcntl(options->rootfs_fd, F_DUPFD_CLOEXEC, 0);
+        return plan->rootfs_fd < 0 ? error_errno(err, errno, "root filesystem") : 0;
+    }
+    if (plan->config->root == NULL)
+        return error_set(err, ERROR_INVALID, EINVAL, "root: required, but missing");
+    path = plan->config->root->path;
+    plan->rootfs_fd = open_tree(options->bundle_fd, path,
+                                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (plan->rootfs_fd < 0)
+        return error_errno(err, errno, "root.path %s", path);
+    if (plan->config->linux->rootfs_propagation != OCI_PROPAGATION_SHARED &&
+        plan->config->linux->rootfs_propagation != OCI_PROPAGATION_SLAVE &&
+        mount_setattr(plan->rootfs_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &private,
+                      sizeof(private)) < 0)
+        return error_errno(err, errno, "root.path %s: make it private", path);
+    return 0;
+}
+
+int plan_prepare(const struct container_options *options, struct plan *plan, struct error *err)
+{
+    int result;
+
+    *plan = (struct plan){.options = options, .config = options->config, .rootfs_fd = -1};
+    if (options->config->process == NULL)
+        return error_set(err, ERROR_INVALID, EINVAL, "process: required to create a container");
+    result = refuse_unsupported(options->config, err);
+    if (result == 0)
+        result = plan_namespaces(plan, err);
+    if (result == 0)
+        result = process_plan_prepare(options->config->process, options->config, options->seccomp,
+                                      &plan->process, err);
+    if (result == 0)
+        result = plan_root(plan, err);
+    if (result == 0)
+        result = plan_mounts(plan, err);
+    plan->process.preserved_fd_count = options->preserved_fd_count;
+    plan->process.is_new_user_namespace = plan_makes(plan, OCI_NAMESPACE_USER);
+    return result;
+}
+
+void plan_release(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->mounts.count; i++)
+        fd_close(&plan->mounts.items[i].tree_fd);
+    for (size_t i = 0; i < plan->joins.count; i++)
+        fd_close(&plan->joins.items[i].fd);
+    fd_close(&plan->rootfs_fd);
+    process_plan_release(&plan->process);
+    arena_release(&plan->arena);
+}

@@ -1,0 +1,127 @@
+/*
+ * Everything the container's first process needs, decided and opened by its parent: between clone
+ * and exec nothing is looked up that could have been looked up before. Internal to runtime/.
+ */
+#ifndef DAVIT_RUNTIME_PLAN_H
+#define DAVIT_RUNTIME_PLAN_H
+
+#include <sys/capability.h>
+#include <sys/resource.h>
+
+#include "mount_options.h"
+#include "runtime.h"
+
+/* The identity and confinement of a process; the first one's or an exec's. */
+struct process_plan {
+    const struct oci_process *process;
+    char **arguments; /* NULL-terminated copies for execve */
+    char **environment;
+    cap_t capabilities; /* effective, permitted, inheritable; NULL: leave them */
+    uint64_t bounding;
+    uint64_t ambient;
+    struct seccomp_program seccomp;
+    bool owns_seccomp;
+    LIST_OF(struct rlimit_plan) rlimits;
+    unsigned int preserved_fd_count;
+    bool is_new_user_namespace; /* rlimits are then the parent's to set */
+    struct arena arena;
+};
+
+struct rlimit_plan {
+    int resource;
+    struct rlimit limit;
+};
+
+int process_plan_prepare(const struct oci_process *process, const struct oci_config *config,
+                         const struct seccomp_program *seccomp, struct process_plan *plan,
+                         struct error *err);
+void process_plan_release(struct process_plan *plan);
+
+/* Sets limits of `pid` (0: the caller) that differ from what it has: raising one needs
+ * CAP_SYS_RESOURCE, which not every host gives us. */
+int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct error *err);
+
+/* C10 and C11: becomes the user, drops privileges, loads the filter and runs the program. Returns
+ * only on failure. `control_fd` closes with the exec. */
+int process_become(const struct process_plan *plan, struct error *err);
+
+/* Scheduling, io priority, oom score and labels, while procfs of the host is in reach. */
+int process_apply_attributes(const struct process_plan *plan, struct error *err);
+
+struct mount_plan {
+    const struct oci_mount *mount;
+    struct mount_options options;
+    int tree_fd; /* a detached tree for bind mounts, -1 for others */
+};
+
+struct join_plan {
+    int type; /* enum oci_namespace_type */
+    int fd;
+};
+
+struct plan {
+    const struct container_options *options;
+    const struct oci_config *config;
+    int rootfs_fd; /* a detached tree */
+    LIST_OF(struct mount_plan) mounts;
+    LIST_OF(struct join_plan) joins;
+    unsigned int new_namespaces; /* bit of every enum oci_namespace_type to make */
+    struct process_plan process;
+    struct arena arena;
+};
+
+#define NAMESPACE_BIT(type) (1u << (type))
+
+static inline bool plan_makes(const struct plan *plan, enum oci_namespace_type type)
+{
+    return (plan->new_namespaces & NAMESPACE_BIT(type)) != 0;
+}
+
+/* CLONE_NEW* of a namespace type. */
+unsigned int namespace_clone_flag(int type);
+
+int plan_prepare(const struct container_options *options, struct plan *plan, struct error *err);
+void plan_release(struct plan *plan);
+
+/* Writes /proc/PID/uid_map and gid_map from linux.uidMappings and gidMappings. */
+int id_mappings_write(pid_t pid, const struct oci_id_mapping *uids, size_t uid_count,
+                      const struct oci_id_mapping *gids, size_t gid_count, struct error *err);
+
+/* A user namespace with these mappings and no process in it, for id-mapped mounts. */
+int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
+                     const struct oci_id_mapping *gids, size_t gid_count, struct error *err);
+
+/* The child: C1 to C11. Does not return. `parent_fd` is the inherited other end of the channel. */
+_Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
+
+/* C4 (mounts.c): attaches the root filesystem and mounts everything into it. Returns the root's
+ * descriptor. */
+int mounts_make(const struct plan *plan, struct error *err);
+/* C6 (mounts.c) */
+int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err);
+int mounts_pivot(const struct plan *plan, int root_fd, struct error *err);
+
+/* C4 (devices.c): nodes and links in /dev. */
+int devices_make(const struct plan *plan, int root_fd, struct error *err);
+
+/* C7 (console.c): opens a terminal in the container's devpts, binds it to /dev/console, makes it
+ * the controlling terminal and standard input, output and error. *master_fd is the other end. */
+int console_make(const struct plan *plan, int root_fd, int *master_fd, struct error *err);
+int console_attach(int slave_fd, struct error *err);
+/* The same for an exec, from inside the container's namespaces. */
+int console_open(const char *ptmx_path, const struct oci_process *process, int *master_fd,
+                 int *slave_fd, struct error *err);
+
+/* C11 with a reaper: process 1 stays this program, forwards signals and reaps. */
+int reaper_run(const struct process_plan *plan, struct error *err);
+
+/* Joins by namespace descriptors, in an order that works. */
+int namespaces_join(const struct join_plan *joins, size_t count, struct error *err);
+
+/* stdio[i] to descriptor i, for those that are not -1. */
+int stdio_redirect(const int stdio[3], struct error *err);
+
+/* Sends the terminal's master to the one who asked for it. */
+int console_hand_over(int console_socket_fd, int control_fd, int master_fd, struct error *err);
+
+#endif

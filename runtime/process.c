@@ -1,0 +1,453 @@
+/* C10 and C11: who the program is and what it may do. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "bundle/bundle.h"
+#include "plan.h"
+
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_CLASS_SHIFT 13
+
+static const struct {
+    const char *name;
+    int resource;
+} rlimit_names[] = {
+    {"RLIMIT_AS", RLIMIT_AS},           {"RLIMIT_CORE", RLIMIT_CORE},
+    {"RLIMIT_CPU", RLIMIT_CPU},         {"RLIMIT_DATA", RLIMIT_DATA},
+    {"RLIMIT_FSIZE", RLIMIT_FSIZE},     {"RLIMIT_LOCKS", RLIMIT_LOCKS},
+    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+    {"RLIMIT_NICE", RLIMIT_NICE},       {"RLIMIT_NOFILE", RLIMIT_NOFILE},
+    {"RLIMIT_NPROC", RLIMIT_NPROC},     {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},   {"RLIMIT_RTTIME", RLIMIT_RTTIME},
+    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING}, {"RLIMIT_STACK", RLIMIT_STACK},
+};
+
+static int plan_rlimits(const struct oci_process *process, struct process_plan *plan,
+                        struct error *err)
+{
+    size_t count = process->rlimits.count;
+
+    plan->rlimits.items = arena_new(&plan->arena, count, sizeof(struct rlimit_plan));
+    for (size_t i = 0; i < count; i++) {
+        const struct oci_rlimit *limit = &process->rlimits.items[i];
+        int resource = -1;
+
+        for (size_t j = 0; j < ARRAY_SIZE(rlimit_names); j++) {
+            if (strcmp(rlimit_names[j].name, limit->type) == 0)
+                resource = rlimit_names[j].resource;
+        }
+        if (resource < 0)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "process.rlimits[%zu].type: unknown limit \"%.64s\"", i, limit->type);
+        plan->rlimits.items[plan->rlimits.count++] =
+            (struct rlimit_plan){resource, {limit->soft, limit->hard}};
+    }
+    return 0;
+}
+
+static int capability_mask(const struct string_list *names, const char *set, uint64_t *mask,
+                           struct error *err)
+{
+    *mask = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        int number = capability_number(names->items[i]);
+
+        if (number < 0)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "process.capabilities.%s[%zu]: unknown capability \"%.64s\"", set, i,
+                             names->items[i]);
+        *mask |= UINT64_C(1) << number;
+    }
+    return 0;
+}
+
+static void set_flags(cap_t capabilities, cap_flag_t flag, uint64_t mask)
+{
+    for (cap_value_t value = 0; value < 64; value++) {
+        if ((mask & UINT64_C(1) << value) != 0 && CAP_IS_SUPPORTED(value))
+            cap_set_flag(capabilities, flag, 1, &value, CAP_SET);
+    }
+}
+
+/* What our own bounding set lacks nobody can have: containers on such hosts run with less, as
+ * they do with other runtimes. */
+static uint64_t bounding_of_host(void)
+{
+    uint64_t mask = 0;
+
+    for (cap_value_t value = 0; value < 64; value++) {
+        if (prctl(PR_CAPBSET_READ, value) == 1)
+            mask |= UINT64_C(1) << value;
+    }
+    return mask;
+}
+
+static int plan_capabilities(const struct oci_process *process, struct process_plan *plan,
+                             struct error *err)
+{
+    const struct oci_capabilities *sets = process->capabilities;
+    const struct {
+        const struct string_list *names;
+        const char *set;
+    } lists[] = {
+        {&sets->bounding, "bounding"},   {&sets->effective, "effective"},
+        {&sets->permitted, "permitted"}, {&sets->inheritable, "inheritable"},
+        {&sets->ambient, "ambient"},
+    };
+    uint64_t masks[ARRAY_SIZE(lists)];
+    uint64_t possible = bounding_of_host();
+
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        int result = capability_mask(lists[i].names, lists[i].set, &masks[i], err);
+
+        if (result < 0)
+            return result;
+        masks[i] &= possible;
+    }
+    plan->bounding = masks[0];
+    plan->ambient = masks[4] & masks[2] & masks[3];
+    plan->capabilities = cap_init();
+    set_flags(plan->capabilities, CAP_EFFECTIVE, masks[1] & masks[2]);
+    set_flags(plan->capabilities, CAP_PERMITTED, masks[2]);
+    set_flags(plan->capabilities, CAP_INHERITABLE, masks[3]);
+    return 0;
+}
+
+static char **copy_strings(struct arena *arena, const struct string_list *list, size_t extra)
+{
+    char **copy = arena_new(arena, list->count + extra + 1, sizeof(*copy));
+
+    for (size_t i = 0; i < list->count; i++)
+        copy[i] = arena_strdup(arena, list->items[i]);
+    return copy;
+}
+
+int process_plan_prepare(const struct oci_process *process, const struct oci_config *config,
+                         const struct seccomp_program *seccomp, struct process_plan *plan,
+                         struct error *err)
+{
+    int result = 0;
+
+    *plan = (struct process_plan){.process = process};
+    if (process->args.count == 0 || process->args.items[0][0] == '\0')
+        return error_set(err, ERROR_INVALID, EINVAL, "process.args: a program is required");
+    plan->arguments = copy_strings(&plan->arena, &process->args, 0);
+    plan->environment = copy_strings(&plan->arena, &process->env, 1);
+    if (env_get(&process->env, "HOME") == NULL)
+        plan->environment[process->env.count] =
+            arena_strdup(&plan->arena, process->user.uid == 0 ? "HOME=/root" : "HOME=/");
+    result = plan_rlimits(process, plan, err);
+    if (result == 0 && process->capabilities != NULL)
+        result = plan_capabilities(process, plan, err);
+    if (result == 0 && seccomp != NULL) {
+        plan->seccomp = *seccomp;
+    } else if (result == 0 && config->linux->seccomp != NULL) {
+        result = seccomp_compile(config->linux->seccomp, &plan->seccomp, err);
+        plan->owns_seccomp = true;
+    }
+    return result;
+}
+
+void process_plan_release(struct process_plan *plan)
+{
+    if (plan->capabilities != NULL)
+        cap_free(plan->capabilities);
+    plan->capabilities = NULL;
+    if (plan->owns_seccomp)
+        seccomp_program_release(&plan->seccomp);
+    arena_release(&plan->arena);
+}
+
+int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct error *err)
+{
+    for (size_t i = 0; i < plan->rlimits.count; i++) {
+        const struct rlimit_plan *wanted = &plan->rlimits.items[i];
+        struct rlimit current;
+
+        if (prlimit(pid, (enum __rlimit_resource)wanted->resource, NULL, &current) == 0 &&
+            current.rlim_cur == wanted->limit.rlim_cur &&
+            current.rlim_max == wanted->limit.rlim_max)
+            continue;
+        if (prlimit(pid, (enum __rlimit_resource)wanted->resource, &wanted->limit, NULL) < 0) {
+            if (errno == EPERM)
+                return error_set(err, ERROR_DENIED, EPERM,
+                                 "process.rlimits[%zu] %s: raising the hard limit from %llu to "
+                                 "%llu needs CAP_SYS_RESOURCE, which davit does not have here",
+                                 i, plan->process->rlimits.items[i].type,
+                                 (unsigned long long)current.rlim_max,
+                                 (unsigned long long)wanted->limit.rlim_max);
+            return error_errno(err, errno, "process.rlimits[%zu] %s", i,
+                               plan->process->rlimits.items[i].type);
+        }
+    }
+    return 0;
+}
+
+static int apply_oom_score(const struct oci_process *process, struct error *err)
+{
+    cleanup_buffer struct buffer current = {0};
+    char wanted[16];
+    int result;
+
+    if (!process->oom_score_adj.is_set)
+        return 0;
+    snprintf(wanted, sizeof(wanted), "%d", (int)process->oom_score_adj.value);
+    /* Lowering needs a privilege; staying the same does not. */
+    if (file_read(AT_FDCWD, "/proc/self/oom_score_adj", 64, &current, NULL) == 0 &&
+        strtol(current.data, NULL, 10) == process->oom_score_adj.value)
+        return 0;
+    result = file_write_value(AT_FDCWD, "/proc/self/oom_score_adj", wanted);
+    return result < 0 ? error_errno(err, -result, "process.oomScoreAdj %s", wanted) : 0;
+}
+
+/* sched_setattr(2) has no wrapper in glibc 2.36. */
+struct scheduler_attributes {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime;
+    uint64_t deadline;
+    uint64_t period;
+};
+
+static int apply_scheduler(const struct oci_scheduler *scheduler, struct error *err)
+{
+    static const uint32_t policies[] = {0, 0, 1, 2, 3, 4, 5, 6}; /* by enum, linux/sched.h */
+    static const struct {
+        const char *name;
+        uint64_t flag;
+    } flags[] = {
+        {"SCHED_FLAG_RESET_ON_FORK", 0x01},   {"SCHED_FLAG_RECLAIM", 0x02},
+        {"SCHED_FLAG_DL_OVERRUN", 0x04},      {"SCHED_FLAG_KEEP_POLICY", 0x08},
+        {"SCHED_FLAG_KEEP_PARAMS", 0x10},     {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+        {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40},
+    };
+    struct scheduler_attributes attributes = {.size = sizeof(attributes)};
+
+    if (scheduler == NULL)
+        return 0;
+    attributes.policy = policies[scheduler->policy];
+    attributes.nice = scheduler->nice;
+    attributes.priority = (uint32_t)scheduler->priority;
+    attributes.runtime = scheduler->runtime;
+    attributes.deadline = scheduler->deadline;
+    attributes.period = scheduler->period;
+    for (size_t i = 0; i < scheduler->flags.count; i++) {
+        uint64_t flag = 0;
+
+        for (size_t j = 0; j < ARRAY_SIZE(flags); j++) {
+            if (strcmp(flags[j].name, scheduler->flags.items[i]) == 0)
+                flag = flags[j].flag;
+        }
+        if (flag == 0)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "process.scheduler.flags[%zu]: unknown flag \"%.64s\"", i,
+                             scheduler->flags.items[i]);
+        attributes.flags |= flag;
+    }
+    if (syscall(SYS_sched_setattr, 0, &attributes, 0) < 0)
+        return error_errno(err, errno, "process.scheduler");
+    return 0;
+}
+
+static int apply_label(const char *file, const char *prefix, const char *label, struct error *err)
+{
+    char text[4096];
+    int result;
+
+    if (label == NULL || label[0] == '\0')
+        return 0;
+    snprintf(text, sizeof(text), "%s%s", prefix, label);
+    result = file_write_value(AT_FDCWD, file, text);
+    return result < 0 ? error_errno(err, -result, "label \"%s\"", label) : 0;
+}
+
+int process_apply_attributes(const struct process_plan *plan, struct error *err)
+{
+    const struct oci_process *process = plan->process;
+    const struct oci_io_priority *io = process->io_priority;
+    int result = apply_oom_score(process, err);
+
+    if (result == 0)
+        result = apply_scheduler(process->scheduler, err);
+    if (result == 0 && io != NULL &&
+        syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+                io->class << IOPRIO_CLASS_SHIFT | io->priority) < 0)
+        result = error_errno(err, errno, "process.ioPriority");
+    if (result == 0)
+        result = apply_label("/proc/self/attr/apparmor/exec", "exec ", process->apparmor_profile,
+                             err);
+    if (result == 0)
+        result = apply_label("/proc/self/attr/exec", "", process->selinux_label, err);
+    /* With a user namespace the limits are the parent's to set, who may raise them. */
+    if (result == 0 && !plan->is_new_user_namespace)
+        result = process_apply_rlimits(plan, 0, err);
+    return result;
+}
+
+static int drop_bounding(const struct process_plan *plan, struct error *err)
+{
+    for (cap_value_t value = 0; value < 64 && CAP_IS_SUPPORTED(value); value++) {
+        if ((plan->bounding & UINT64_C(1) << value) == 0 && cap_drop_bound(value) < 0 &&
+            errno != EINVAL)
+            return error_errno(err, errno, "drop %s from the bounding set",
+                               capability_name(value));
+    }
+    return 0;
+}
+
+static int become_user(const struct oci_user *user, struct error *err)
+{
+    /* setgroups(2) is denied in user namespaces made without privilege; ours are made with it. */
+    if (setgroups(user->additional_gid_count, user->additional_gids) < 0)
+        return error_errno(err, errno, "process.user.additionalGids");
+    if (setresgid(user->gid, user->gid, user->gid) < 0)
+        return error_errno(err, errno, "process.user.gid %u", user->gid);
+    if (setresuid(user->uid, user->uid, user->uid) < 0)
+        return error_errno(err, errno, "process.user.uid %u", user->uid);
+    return 0;
+}
+
+static int set_capabilities(const struct process_plan *plan, struct error *err)
+{
+    if (plan->capabilities == NULL)
+        return 0;
+    if (cap_set_proc(plan->capabilities) < 0)
+        return error_errno(err, errno, "process.capabilities");
+    if (cap_reset_ambient() < 0)
+        return error_errno(err, errno, "process.capabilities.ambient");
+    for (cap_value_t value = 0; value < 64; value++) {
+        if ((plan->ambient & UINT64_C(1) << value) != 0 &&
+            cap_set_ambient(value, CAP_SET) < 0)
+            return error_errno(err, errno, "process.capabilities.ambient: %s",
+                               capability_name(value));
+    }
+    return 0;
+}
+
+static int load_seccomp(const struct process_plan *plan, struct error *err)
+{
+    struct {
+        unsigned short length;
+        void *filter;
+    } program = {(unsigned short)plan->seccomp.length, plan->seccomp.instructions};
+
+    if (plan->seccomp.instructions == NULL)
+        return 0;
+    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, plan->seccomp.flags, &program) < 0)
+        return error_errno(err, errno, "load the seccomp filter");
+    return 0;
+}
+
+/* A cwd that the container reached through a descriptor of the host would read "(unreachable)". */
+static int check_cwd(struct error *err)
+{
+    char path[PATH_MAX];
+
+    if (syscall(SYS_getcwd, path, sizeof(path)) < 0)
+        return error_errno(err, errno, "process.cwd");
+    if (path[0] != '/')
+        return error_set(err, ERROR_DENIED, EACCES, "process.cwd is outside of the container");
+    return 0;
+}
+
+static int enter_cwd(const char *cwd, bool may_fail, struct error *err)
+{
+    if (chdir(cwd) == 0)
+        return check_cwd(err);
+    return may_fail ? 0 : error_errno(err, errno, "process.cwd %s", cwd);
+}
+
+static int exec_error(const char *name, int errnum, struct error *err)
+{
+    enum error_code code = ERROR_NOT_EXECUTABLE;
+    const char *reason = strerror(errnum);
+
+    if (errnum == ENOENT || errnum == ENOTDIR)
+        code = ERROR_COMMAND_NOT_FOUND;
+    if (errnum == ENOENT)
+        reason = strchr(name, '/') != NULL ? "no such file or directory"
+                                           : "executable file not found in $PATH";
+    if (errnum == EACCES)
+        reason = "permission denied";
+    if (errnum == ENOEXEC)
+        reason = "exec format error";
+    return error_set(err, code, errnum, "exec: \"%.256s\": %s", name, reason);
+}
+
+/* execvpe(3) would use our PATH; the container's is meant. */
+static int search_and_execute(const struct process_plan *plan, struct error *err)
+{
+    const char *name = plan->arguments[0];
+    const char *path = env_get(&plan->process->env, "PATH");
+    int failure = ENOENT;
+
+    if (strchr(name, '/') != NULL) {
+        execve(name, plan->arguments, plan->environment);
+        return exec_error(name, errno, err);
+    }
+    if (path == NULL)
+        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    while (path != NULL) {
+        size_t length = strcspn(path, ":");
+        char candidate[PATH_MAX];
+
+        if (length > 0 && snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)length, path,
+                                   name) < (int)sizeof(candidate)) {
+            execve(candidate, plan->arguments, plan->environment);
+            if (errno != ENOENT && errno != ENOTDIR)
+                failure = errno;
+        }
+        path = path[length] == ':' ? path + length + 1 : NULL;
+    }
+    return exec_error(name, failure, err);
+}
+
+int process_become(const struct process_plan *plan, struct error *err)
+{
+    const struct oci_process *process = plan->process;
+    int result = 0;
+
+    umask(process->user.umask.is_set ? (mode_t)process->user.umask.value : 022);
+    /* Root can enter what the user cannot, and the other way round on network filesystems. */
+    result = enter_cwd(process->cwd, true, err);
+    if (result == 0 && process->no_new_privileges &&
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        result = error_errno(err, errno, "process.noNewPrivileges");
+    /* Dropping from the bounding set needs CAP_SETPCAP, which changing the user would take. */
+    if (result == 0 && plan->capabilities != NULL)
+        result = drop_bounding(plan, err);
+    if (result == 0)
+        result = prctl(PR_SET_KEEPCAPS, 1) < 0 ? error_errno(err, errno, "keep capabilities") : 0;
+    /* Without no_new_privs only CAP_SYS_ADMIN may load a filter: while we are still root. */
+    if (result == 0 && !process->no_new_privileges)
+        result = load_seccomp(plan, err);
+    if (result == 0)
+        result = become_user(&process->user, err);
+    if (result == 0)
+        result = set_capabilities(plan, err);
+    if (result == 0)
+        result = enter_cwd(process->cwd, false, err);
+    if (result == 0 && process->no_new_privileges)
+        result = load_seccomp(plan, err);
+    if (result < 0)
+        return result;
+    /* Whatever else is open here closes with the exec: no descriptor of the host leaks in. */
+    syscall(SYS_close_range, 3 + plan->preserved_fd_count, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
+    return search_and_execute(plan, err);
+}

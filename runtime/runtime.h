@@ -1,0 +1,145 @@
+/*
+ * A container from a bundle: the library behind davit-oci and davitd's monitors.
+ *
+ * container_launch() clones the container's first process, which sets up its own surroundings and
+ * either waits to be started or goes straight on to run the user's program. The caller is its
+ * parent and must be single-threaded. Nothing here keeps state on disk; davit-oci's is state.h.
+ *
+ * The sequence, numbered alike in launch.c (parent) and init.c (child):
+ *
+ *    parent                                   child
+ *    P1  prepare the plan (plan.c)
+ *    P2  clone3 into cgroup and namespaces -> C1  be unobservable, die with the parent
+ *    P3  id mappings, rlimits           [U]-> C2  wait for the mappings, become root in them
+ *                                             C3  join namespaces, enter cgroup and time ones
+ *                                             C4  root filesystem, mounts, devices
+ *    P4  prestart, createRuntime hooks  <-[H] C5  createContainer hooks
+ *                                             C6  pivot_root, masked and read-only paths
+ *                                             C7  sysctls, host name, console
+ *    P5  learn that it is created       <-[S] C8  wait for the start
+ *        container_start()                 -> C9  startContainer hooks
+ *                                             C10 identity: user, capabilities, seccomp
+ *    P6  learn that the program runs    <---- C11 execve (the channel closes) or an error record
+ *
+ *    [U] only with a new user namespace, [H] only with such hooks, [S] only if the start is held.
+ *    An error record may come instead of any message; the child then exits.
+ */
+#ifndef DAVIT_RUNTIME_RUNTIME_H
+#define DAVIT_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "bundle/config.h"
+#include "cgroups/cgroups.h"
+
+/* A compiled seccomp filter: classic BPF as seccomp(2) takes it. */
+struct seccomp_program {
+    void *instructions; /* struct sock_filter[], free() */
+    size_t length;      /* instructions */
+    unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
+};
+
+/* Compiles the rules; refuses by name what libseccomp or this kernel cannot do. System calls newer
+ * than libseccomp knows answer ENOSYS where the profile's default is an error, so that C libraries
+ * fall back instead of failing. */
+int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_program *program,
+                    struct error *err);
+void seccomp_program_release(struct seccomp_program *program);
+
+/* Translates linux.resources to cgroup2 settings (runtime-spec config-linux.md "Control groups").
+ * Refuses what cgroup2 has no word for. */
+int resources_to_settings(const struct oci_resources *resources, struct cgroup_settings *settings,
+                          struct error *err);
+
+/* Applies linux.resources.devices followed by the devices every container may use. */
+int resources_apply_devices(const struct cgroup *cgroup, const struct oci_resources *resources,
+                            struct error *err);
+
+struct container_options {
+    const char *id;
+    const char *bundle_path; /* for the state that hooks get */
+    int bundle_fd;           /* relative paths of the configuration start here */
+    const struct oci_config *config;
+    int rootfs_fd;                     /* a detached mount to become the root; -1: root.path */
+    const struct cgroup *cgroup;       /* NULL: the caller's */
+    int stdio[3];                      /* -1: the caller's own; unused with a terminal */
+    unsigned int preserved_fd_count;   /* descriptors 3, 4, ... that the program inherits */
+    int console_socket_fd;             /* where the terminal's master goes; -1: to the caller */
+    int start_socket_fd;               /* listening socket that starts the container; -1: none */
+    bool is_start_held;                /* wait for container_start() or the start socket */
+    bool keeps_keyring;                /* do not make a new session keyring */
+    const struct seccomp_program *seccomp; /* NULL: compile linux.seccomp */
+};
+
+struct container {
+    pid_t pid; /* in the caller's pid namespace */
+    int pidfd;
+    int control_fd; /* the channel to the child; closed by the caller when it is of no more use */
+    int console_fd; /* master of the terminal, if it was for the caller; else -1 */
+};
+
+#define CONTAINER_NONE                                                                             \
+    {                                                                                              \
+        .pid = -1, .pidfd = -1, .control_fd = -1, .console_fd = -1                                 \
+    }
+
+/* Makes the container. With is_start_held it returns when the container is created (P5), without
+ * when its program runs (P6). On failure the child is dead and reaped. */
+int container_launch(const struct container_options *options, struct container *container,
+                     struct error *err);
+
+/* Lets a held container run its program (P5 to P6). Only for the process that launched it. */
+int container_start(struct container *container, struct error *err);
+
+/* The same through a start socket in directory_fd, from any process. */
+int container_start_by_socket(int directory_fd, const char *name, struct error *err);
+
+struct exec_options {
+    const struct oci_config *config;   /* of the container: its namespaces, seccomp, labels */
+    const struct oci_process *process; /* what to run */
+    int init_pidfd;                    /* the container's first process */
+    const struct cgroup *cgroup;
+    int stdio[3];
+    unsigned int preserved_fd_count;
+    int console_socket_fd;
+    const struct seccomp_program *seccomp;
+    const char *user_spec;             /* user[:group] by name; NULL: process->user */
+};
+
+/* Runs another process in a container; returns when its program runs. It is the caller's child. */
+int container_exec(const struct exec_options *options, struct container *container,
+                   struct error *err);
+
+/* Waits for a child: its exit status as a shell sees it (128 + N for signal N). */
+int container_wait(struct container *container, int *exit_status, struct error *err);
+
+void container_release(struct container *container);
+
+/* Hook kinds, in the order of their lives. */
+enum hook_kind {
+    HOOK_PRESTART,
+    HOOK_CREATE_RUNTIME,
+    HOOK_CREATE_CONTAINER,
+    HOOK_START_CONTAINER,
+    HOOK_POSTSTART,
+    HOOK_POSTSTOP,
+};
+
+/* Runs the hooks of a kind one after the other with `state` (JSON) on their standard input. Stops
+ * at the first that fails or outlives its timeout. */
+int hooks_run(const struct oci_config *config, enum hook_kind kind, const char *state,
+              struct error *err);
+
+/* The state document of runtime-spec runtime.md. Free the writer. */
+struct json_writer *container_state_json(const char *id, const char *status, pid_t pid,
+                                         const char *bundle_path,
+                                         const struct oci_config *config, bool is_indented);
+
+/* Makes this program run from a read-only mount, so that no container can write to its file
+ * through /proc/PID/exe; runs the program anew if it has to. Call first in main. A host where
+ * that is not possible (no privilege) is left as it is, and false returned. */
+bool self_protect(char *const *argv);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * davit-oci's containers on disk: a directory <root>/<id> each, with
+ *   state.json    what this header describes
+ *   config.json   the configuration as it was at creation
+ *   start.sock    while the container waits to be started
+ */
+#ifndef DAVIT_RUNTIME_STATE_H
+#define DAVIT_RUNTIME_STATE_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "bundle/config.h"
+
+#define STATE_START_SOCKET "start.sock"
+
+struct state {
+    const char *id;
+    const char *bundle;
+    const char *rootfs;
+    const char *created;     /* RFC 3339 */
+    const char *cgroup_path; /* NULL: none */
+    int32_t pid;
+    uint64_t pid_start_time; /* of proc_pid_stat(5): tells a reused pid */
+    struct oci_config config;
+    int directory_fd;
+    struct arena arena;
+};
+
+enum state_status {
+    STATUS_CREATED,
+    STATUS_RUNNING,
+    STATUS_PAUSED,
+    STATUS_STOPPED,
+};
+
+const char *state_status_name(enum state_status status);
+
+/* Letters, digits, "_", "+", "-", ".", at most 1024, not starting with a dot. */
+int state_check_id(const char *id, struct error *err);
+
+/* Makes <root>/<id>, which must not exist, and returns its descriptor. */
+int state_make_directory(const char *root, const char *id, struct error *err);
+
+/* Writes state.json and config.json. */
+int state_save(const struct state *state, struct error *err);
+
+/* Reads a container. state_release() it. */
+int state_load(const char *root, const char *id, struct state *state, struct error *err);
+void state_release(struct state *state);
+
+/* What the container is doing now. */
+int state_get_status(const struct state *state, enum state_status *status, struct error *err);
+
+/* A pidfd of the container's first process; -ESRCH if that has ended. */
+int state_open_process(const struct state *state);
+
+/* Removes <root>/<id>. */
+int state_remove(const char *root, const char *id, struct error *err);
+
+/* Field 22 of proc_pid_stat(5), 0 if the process is gone. */
+uint64_t process_start_time(pid_t pid);
+
+#endif
