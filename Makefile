@@ -63,12 +63,10 @@ davit_objects := $(call objects,cli/davit.c) $(cli_objects) $(base_objects)
 ifeq ($(SANITIZE),)
 davit-oci_ldflags := -static-pie
 davit-oci_libs := -lseccomp -lcap -lyajl_s -lm
-davit-image_libs := -Wl,-Bstatic -larchive -lzstd -lyajl_s -lseccomp -lcap -Wl,-Bdynamic -lisal \
-                    -lcrypto
 else
 davit-oci_libs := -lseccomp -lcap -lyajl
-davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto
 endif
+davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto
 davitd_libs := -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser
 davit_libs := -lyajl -lhttp_parser
 

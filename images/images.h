@@ -1,0 +1,157 @@
+/*
+ * Images: references, the store on disk, and root filesystems made from layers.
+ *
+ * The store is an OCI image layout as it stands (image-spec image-layout.md) with a directory of
+ * unpacked layers beside it:
+ *   oci-layout, index.json       names and manifests; replaced by rename, the truth about names
+ *   blobs/sha256/HEX             manifests, configurations, layers as they came
+ *   layers/HEX                   unpacked layers by chain id, whiteouts in overlayfs's form
+ *   ingest/                      what is being made; emptied at start
+ *
+ * One thread of one process (davitd) owns a struct image_store. What reads archives from outside is
+ * the image worker's: worker/worker.h. It adds blobs and layers, never names.
+ */
+#ifndef DAVIT_IMAGES_IMAGES_H
+#define DAVIT_IMAGES_IMAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/json_table.h"
+#include "bundle/image_config.h"
+
+#define MEDIA_TYPE_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+#define MEDIA_TYPE_INDEX "application/vnd.oci.image.index.v1+json"
+#define MEDIA_TYPE_CONFIG "application/vnd.oci.image.config.v1+json"
+#define MEDIA_TYPE_LAYER "application/vnd.oci.image.layer.v1.tar"
+#define MEDIA_TYPE_LAYER_GZIP "application/vnd.oci.image.layer.v1.tar+gzip"
+#define MEDIA_TYPE_LAYER_ZSTD "application/vnd.oci.image.layer.v1.tar+zstd"
+#define MEDIA_TYPE_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
+#define MEDIA_TYPE_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+
+#define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
+#define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
+
+#define DIGEST_SIZE 72 /* "sha256:", 64 digits and NUL */
+
+/* ---- documents of image-spec ---- */
+
+struct image_platform {
+    const char *architecture;
+    const char *os;
+    const char *variant;
+};
+
+struct image_descriptor {
+    const char *media_type;
+    const char *digest;
+    int64_t size;
+    struct image_platform *platform;
+    struct string_map annotations;
+};
+
+struct image_manifest {
+    int32_t schema_version;
+    const char *media_type;
+    struct image_descriptor config;
+    LIST_OF(struct image_descriptor) layers;
+    struct string_map annotations;
+};
+
+struct image_index {
+    int32_t schema_version;
+    const char *media_type;
+    LIST_OF(struct image_descriptor) manifests;
+};
+
+extern const struct json_struct image_manifest_type;
+extern const struct json_struct image_index_type;
+
+/* Parse and check: schema version 2, valid digests, sizes that are not negative. */
+int image_manifest_parse(struct arena *arena, const char *text, size_t length,
+                         struct image_manifest *manifest, struct error *err);
+int image_index_parse(struct arena *arena, const char *text, size_t length,
+                      struct image_index *index, struct error *err);
+
+/* ---- references ---- */
+
+/* "docker.io/library/busybox:1.36", "host:5000/a/b@sha256:..." (distribution reference grammar). */
+struct image_reference {
+    char name[256]; /* domain and path: "docker.io/library/busybox" */
+    char tag[129];  /* "" if there is only a digest; "latest" if there is neither */
+    char digest[DIGEST_SIZE];
+};
+
+int image_reference_parse(const char *text, struct image_reference *reference, struct error *err);
+
+/* "docker.io/library/busybox:1.36" -> "busybox:1.36": what people type and read. */
+void image_reference_familiar(const char *full, char *familiar, size_t size);
+
+/* ---- the store ---- */
+
+struct image {
+    char id[DIGEST_SIZE];              /* digest of the configuration: Docker's image id */
+    char manifest_digest[DIGEST_SIZE];
+    int64_t manifest_size;
+    char **names;                      /* full references with tag; none: dangling */
+    size_t name_count;
+    int64_t created_ns;
+    uint64_t size;                     /* bytes of all its blobs */
+    struct image_config config;        /* decoded; in `arena` */
+    struct string_list layers;         /* chain ids without "sha256:", from the bottom up */
+    struct arena arena;
+};
+
+struct image_store {
+    int root_fd;
+    int layers_fd;
+    struct image **images;
+    size_t image_count;
+    unsigned int worker_count; /* imports under way: their blobs have no name yet */
+};
+
+/* Opens the store in root_fd (not owned), makes it if it is empty, removes leftovers of interrupted
+ * work and reads every image. An image whose blobs are damaged is left out and reported by
+ * `on_damage` (may be NULL). */
+int image_store_open(struct image_store *store, int root_fd,
+                     void (*on_damage)(const char *digest, const struct error *err),
+                     struct error *err);
+void image_store_close(struct image_store *store);
+
+/* By name, name:tag, name@digest, id, id prefix (at least 2 digits) or manifest digest.
+ * ERROR_NOT_FOUND "No such image: X" or ERROR_CONFLICT if a prefix is ambiguous. */
+int image_store_find(const struct image_store *store, const char *reference, struct image **image,
+                     struct error *err);
+
+/* Names an image whose blobs and layers are in place. A NULL name makes it dangling. A name that
+ * belonged to another image moves. Durable when it returns. */
+int image_store_add(struct image_store *store, const char *full_name,
+                    const struct image_descriptor *manifest, struct image **image,
+                    struct error *err);
+
+/* Takes one name away. The image stays, perhaps dangling. */
+int image_store_untag(struct image_store *store, struct image *image, const char *full_name,
+                      struct error *err);
+
+/* Forgets the image and frees it; its blobs and layers go with the next collection. */
+int image_store_remove(struct image_store *store, struct image *image, struct error *err);
+
+/* Removes blobs and layers that no image reaches. Does nothing while a worker is busy. */
+int image_store_collect(struct image_store *store, struct error *err);
+
+/* Reads blobs/sha256/HEX into a buffer-owned string in the arena. */
+int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
+                          size_t *length, struct error *err);
+
+/* ---- root filesystems ---- */
+
+#define OVERLAY_LAYERS_MAX 500
+
+/* Mounts the layers (names in layers_fd, from the bottom up) with container_fd/upper and /work as a
+ * detached overlayfs; nothing shows on the host, and it goes away with its last user. Changes the
+ * caller's working directory: for single-threaded processes. Returns the mount's descriptor. */
+int overlay_mount(int layers_fd, const struct string_list *layers, int container_fd,
+                  struct error *err);
+
+#endif

@@ -1,0 +1,18 @@
+/* What the image worker reports: a JSON object a line, an image or, as the last, an error. */
+#ifndef DAVIT_IMAGES_REPORT_H
+#define DAVIT_IMAGES_REPORT_H
+
+#include "base/json_table.h"
+
+struct image_report {
+    struct string_list names; /* as the archive says them; checked by the reader */
+    const char *digest;       /* of the manifest */
+    int64_t size;
+    const char *layers;       /* chain ids, for the index */
+    const char *error;        /* a failure's message */
+    const char *code;         /* error_code_name() */
+};
+
+extern const struct json_struct image_report_type;
+
+#endif

@@ -1,0 +1,438 @@
+/* The image store: see images.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "images.h"
+
+#define BLOB_MAX_BYTES (8 << 20) /* of those read into memory: manifests and configurations */
+#define HEX_LENGTH 64
+#define LAYERS_ANNOTATION "io.davit.layers" /* chain ids, comma-separated, written by the worker */
+
+int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
+                          size_t *length, struct error *err)
+{
+    cleanup_buffer struct buffer content = {0};
+    char path[128];
+    int result;
+
+    if (!digest_is_valid(digest))
+        return error_set(err, ERROR_INVALID, EINVAL, "\"%.80s\" is not a sha256 digest", digest);
+    snprintf(path, sizeof(path), "blobs/sha256/%s", digest + strlen("sha256:"));
+    result = file_read(root_fd, path, BLOB_MAX_BYTES, &content, err);
+    if (result < 0)
+        return result;
+    *text = arena_strndup(arena, buffer_text(&content), content.length);
+    *length = content.length;
+    return 0;
+}
+
+static void image_free(struct image *image)
+{
+    for (size_t i = 0; i < image->name_count; i++)
+        free(image->names[i]);
+    free(image->names);
+    arena_release(&image->arena);
+    free(image);
+}
+
+static void add_name(struct image *image, const char *name)
+{
+    image->names = memory_resize(image->names, image->name_count + 1, sizeof(char *));
+    image->names[image->name_count++] = memory_strdup(name);
+}
+
+static bool has_name(const struct image *image, const char *name)
+{
+    for (size_t i = 0; i < image->name_count; i++) {
+        if (strcmp(image->names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void remove_name(struct image *image, const char *name)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < image->name_count; i++) {
+        if (strcmp(image->names[i], name) == 0)
+            free(image->names[i]);
+        else
+            image->names[kept++] = image->names[i];
+    }
+    image->name_count = kept;
+}
+
+/* "hex,hex,..." from the index; every one a directory in layers/. */
+static int parse_layers(struct image_store *store, struct image *image, const char *list,
+                        struct error *err)
+{
+    size_t count = image->config.rootfs.diff_ids.count;
+    char *rest = arena_strdup(&image->arena, list != NULL ? list : "");
+
+    image->layers.items = arena_new(&image->arena, count, sizeof(char *));
+    for (char *hex = strsep(&rest, ","); hex != NULL && hex[0] != '\0'; hex = strsep(&rest, ",")) {
+        if (strlen(hex) != HEX_LENGTH || strspn(hex, "0123456789abcdef") != HEX_LENGTH ||
+            image->layers.count == count)
+            return error_set(err, ERROR_CORRUPT, EINVAL, "index.json: bad list of layers");
+        if (faccessat(store->layers_fd, hex, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+            return error_set(err, ERROR_CORRUPT, ENOENT, "layer %s is missing", hex);
+        image->layers.items[image->layers.count++] = hex;
+    }
+    if (image->layers.count != count)
+        return error_set(err, ERROR_CORRUPT, EINVAL, "index.json: %zu layers for %zu diff ids",
+                         image->layers.count, count);
+    return 0;
+}
+
+static int read_image(struct image_store *store, const struct image_descriptor *descriptor,
+                      struct image *image, struct error *err)
+{
+    struct image_manifest manifest = {0};
+    const char *text;
+    size_t length;
+    int result = image_store_read_blob(store->root_fd, &image->arena, descriptor->digest, &text,
+                                       &length, err);
+
+    if (result == 0)
+        result = image_manifest_parse(&image->arena, text, length, &manifest, err);
+    if (result == 0)
+        result = image_store_read_blob(store->root_fd, &image->arena, manifest.config.digest,
+                                       &text, &length, err);
+    if (result == 0)
+        result = image_config_parse(&image->arena, text, length, &image->config, err);
+    if (result == 0)
+        result = parse_layers(store, image,
+                              string_map_get(&descriptor->annotations, LAYERS_ANNOTATION), err);
+    if (result < 0)
+        return error_prefix(err, "image %s", descriptor->digest);
+    snprintf(image->id, sizeof(image->id), "%s", manifest.config.digest);
+    snprintf(image->manifest_digest, sizeof(image->manifest_digest), "%s", descriptor->digest);
+    image->manifest_size = descriptor->size;
+    image->size = (uint64_t)manifest.config.size;
+    for (size_t i = 0; i < manifest.layers.count; i++)
+        image->size += (uint64_t)manifest.layers.items[i].size;
+    if (image->config.created == NULL ||
+        clock_parse_rfc3339(image->config.created, &image->created_ns) < 0)
+        image->created_ns = 0;
+    return 0;
+}
+
+static struct image *find_manifest(const struct image_store *store, const char *digest)
+{
+    for (size_t i = 0; i < store->image_count; i++) {
+        if (strcmp(store->images[i]->manifest_digest, digest) == 0)
+            return store->images[i];
+    }
+    return NULL;
+}
+
+/* Finds the image of a manifest or reads it. */
+static int get_image(struct image_store *store, const struct image_descriptor *descriptor,
+                     struct image **found, struct error *err)
+{
+    struct image *image = find_manifest(store, descriptor->digest);
+    int result;
+
+    if (image == NULL) {
+        image = memory_new_one(struct image);
+        result = read_image(store, descriptor, image, err);
+        if (result < 0) {
+            image_free(image);
+            return result;
+        }
+        store->images =
+            memory_resize(store->images, store->image_count + 1, sizeof(struct image *));
+        store->images[store->image_count++] = image;
+    }
+    *found = image;
+    return 0;
+}
+
+static void write_entry(struct json_writer *writer, const struct image *image, const char *name)
+{
+    cleanup_buffer struct buffer layers = {0};
+
+    for (size_t i = 0; i < image->layers.count; i++)
+        buffer_printf(&layers, "%s%s", i > 0 ? "," : "", image->layers.items[i]);
+    json_object_open(writer);
+    json_member_string(writer, "mediaType", MEDIA_TYPE_MANIFEST);
+    json_member_string(writer, "digest", image->manifest_digest);
+    json_member_integer(writer, "size", image->manifest_size);
+    json_key(writer, "annotations");
+    json_object_open(writer);
+    if (name != NULL) {
+        json_member_string(writer, ANNOTATION_IMAGE_NAME, name);
+        json_member_string(writer, ANNOTATION_REF_NAME, strrchr(name, ':') + 1);
+    }
+    json_member_string(writer, LAYERS_ANNOTATION, buffer_text(&layers));
+    json_object_close(writer);
+    json_object_close(writer);
+}
+
+static int save_index(const struct image_store *store, struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+    const char *text;
+    int result;
+
+    json_object_open(writer);
+    json_member_integer(writer, "schemaVersion", 2);
+    json_member_string(writer, "mediaType", MEDIA_TYPE_INDEX);
+    json_key(writer, "manifests");
+    json_array_open(writer);
+    for (size_t i = 0; i < store->image_count; i++) {
+        const struct image *image = store->images[i];
+
+        for (size_t j = 0; j < image->name_count; j++)
+            write_entry(writer, image, image->names[j]);
+        if (image->name_count == 0)
+            write_entry(writer, image, NULL);
+    }
+    json_array_close(writer);
+    json_object_close(writer);
+    text = json_writer_text(writer);
+    result = file_replace(store->root_fd, "index.json", text, strlen(text), 0600, true, err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int load_index(struct image_store *store,
+                      void (*on_damage)(const char *digest, const struct error *err),
+                      struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_buffer struct buffer text = {0};
+    struct image_index index = {0};
+    int result = file_read(store->root_fd, "index.json", 64 << 20, &text, err);
+
+    if (result == -ENOENT)
+        return save_index(store, err);
+    if (result == 0)
+        result = image_index_parse(&arena, buffer_text(&text), text.length, &index, err);
+    if (result < 0)
+        return error_prefix(err, "index.json");
+    for (size_t i = 0; i < index.manifests.count; i++) {
+        const struct image_descriptor *descriptor = &index.manifests.items[i];
+        const char *name = string_map_get(&descriptor->annotations, ANNOTATION_IMAGE_NAME);
+        struct error damage = {0};
+        struct image *image;
+
+        if (get_image(store, descriptor, &image, &damage) == 0) {
+            if (name != NULL && strchr(name, ':') != NULL && !has_name(image, name))
+                add_name(image, name);
+        } else if (on_damage != NULL) {
+            on_damage(descriptor->digest, &damage);
+        }
+    }
+    return 0;
+}
+
+static int make_directories(struct image_store *store, struct error *err)
+{
+    static const char *const names[] = {"blobs", "blobs/sha256", "layers"};
+    static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
+    int result;
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (mkdirat(store->root_fd, names[i], 0700) < 0 && errno != EEXIST)
+            return error_errno(err, errno, "make %s", names[i]);
+    }
+    /* Whatever was being made when the last daemon died has no name and no use. */
+    result = path_remove_tree(store->root_fd, "ingest", err);
+    if (result == 0 && mkdirat(store->root_fd, "ingest", 0700) < 0)
+        result = error_errno(err, errno, "make ingest");
+    if (result == 0 && faccessat(store->root_fd, "oci-layout", F_OK, 0) < 0)
+        result = file_replace(store->root_fd, "oci-layout", layout, sizeof(layout) - 1, 0600, true,
+                              err);
+    return result;
+}
+
+int image_store_open(struct image_store *store, int root_fd,
+                     void (*on_damage)(const char *digest, const struct error *err),
+                     struct error *err)
+{
+    int result;
+
+    *store = (struct image_store){.root_fd = root_fd, .layers_fd = -1};
+    result = make_directories(store, err);
+    if (result == 0) {
+        store->layers_fd = openat(root_fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (store->layers_fd < 0)
+            result = error_errno(err, errno, "open layers");
+    }
+    if (result == 0)
+        result = load_index(store, on_damage, err);
+    if (result < 0) {
+        image_store_close(store);
+        return error_prefix(err, "image store");
+    }
+    return 0;
+}
+
+void image_store_close(struct image_store *store)
+{
+    for (size_t i = 0; i < store->image_count; i++)
+        image_free(store->images[i]);
+    free(store->images);
+    store->images = NULL;
+    store->image_count = 0;
+    fd_close(&store->layers_fd);
+}
+
+static int not_found(const char *reference, struct error *err)
+{
+    return error_set(err, ERROR_NOT_FOUND, ENOENT, "No such image: %.256s", reference);
+}
+
+/* "sha256:HEX", "HEX" or the first digits of one; ids and manifest digests alike. */
+static int find_by_digest(const struct image_store *store, const char *text, struct image **image,
+                          struct error *err)
+{
+    const char *hex = strncmp(text, "sha256:", 7) == 0 ? text + 7 : text;
+    size_t length = strlen(hex);
+
+    *image = NULL;
+    if (length < 2 || length > HEX_LENGTH || strspn(hex, "0123456789abcdef") != length)
+        return -ENOENT;
+    for (size_t i = 0; i < store->image_count; i++) {
+        struct image *candidate = store->images[i];
+
+        if (strncmp(candidate->id + 7, hex, length) != 0 &&
+            (length < HEX_LENGTH || strcmp(candidate->manifest_digest + 7, hex) != 0))
+            continue;
+        if (*image != NULL && strcmp((*image)->id, candidate->id) != 0)
+            return error_set(err, ERROR_CONFLICT, EEXIST, "image id %.64s is ambiguous", text);
+        *image = candidate;
+    }
+    return *image != NULL ? 0 : -ENOENT;
+}
+
+int image_store_find(const struct image_store *store, const char *reference, struct image **image,
+                     struct error *err)
+{
+    struct image_reference parsed;
+    char full[512];
+    int result = -ENOENT;
+
+    if (image_reference_parse(reference, &parsed, err) == 0) {
+        snprintf(full, sizeof(full), "%s:%s", parsed.name, parsed.tag);
+        for (size_t i = 0; i < store->image_count; i++) {
+            *image = store->images[i];
+            if (parsed.digest[0] != '\0' ? strcmp((*image)->manifest_digest, parsed.digest) == 0
+                                         : has_name(*image, full))
+                return 0;
+        }
+    }
+    result = find_by_digest(store, reference, image, err);
+    return result == -ENOENT ? not_found(reference, err) : result;
+}
+
+int image_store_add(struct image_store *store, const char *full_name,
+                    const struct image_descriptor *manifest, struct image **image,
+                    struct error *err)
+{
+    int result = get_image(store, manifest, image, err);
+
+    if (result < 0)
+        return result;
+    if (full_name != NULL && !has_name(*image, full_name)) {
+        for (size_t i = 0; i < store->image_count; i++)
+            remove_name(store->images[i], full_name);
+        add_name(*image, full_name);
+    }
+    return save_index(store, err);
+}
+
+int image_store_untag(struct image_store *store, struct image *image, const char *full_name,
+                      struct error *err)
+{
+    remove_name(image, full_name);
+    return save_index(store, err);
+}
+
+int image_store_remove(struct image_store *store, struct image *image, struct error *err)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < store->image_count; i++) {
+        if (store->images[i] != image)
+            store->images[kept++] = store->images[i];
+    }
+    store->image_count = kept;
+    image_free(image);
+    return save_index(store, err);
+}
+
+static bool blob_is_reached(const struct image_store *store, struct arena *arena, const char *hex)
+{
+    for (size_t i = 0; i < store->image_count; i++) {
+        const struct image *image = store->images[i];
+        struct image_manifest manifest = {0};
+        const char *text;
+        size_t length;
+
+        if (strcmp(image->manifest_digest + 7, hex) == 0 || strcmp(image->id + 7, hex) == 0)
+            return true;
+        if (image_store_read_blob(store->root_fd, arena, image->manifest_digest, &text, &length,
+                                  NULL) < 0 ||
+            image_manifest_parse(arena, text, length, &manifest, NULL) < 0)
+            continue;
+        for (size_t j = 0; j < manifest.layers.count; j++) {
+            if (strcmp(manifest.layers.items[j].digest + 7, hex) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool layer_is_reached(const struct image_store *store, struct arena *arena, const char *hex)
+{
+    (void)arena;
+    for (size_t i = 0; i < store->image_count; i++) {
+        if (string_list_has(&store->images[i]->layers, hex))
+            return true;
+    }
+    return false;
+}
+
+static int sweep(const struct image_store *store, const char *directory,
+                 bool (*is_reached)(const struct image_store *, struct arena *, const char *),
+                 struct error *err)
+{
+    int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    if (dir == NULL)
+        return error_errno(err, errno, "open %s", directory);
+    while ((entry = readdir(dir)) != NULL) {
+        cleanup_arena struct arena arena = {0};
+        int result = 0;
+
+        if (entry->d_name[0] != '.' && !is_reached(store, &arena, entry->d_name))
+            result = path_remove_tree(fd, entry->d_name, err);
+        if (result < 0)
+            return error_prefix(err, "%s", directory);
+    }
+    return 0;
+}
+
+int image_store_collect(struct image_store *store, struct error *err)
+{
+    int result;
+
+    if (store->worker_count > 0)
+        return 0;
+    result = sweep(store, "blobs/sha256", blob_is_reached, err);
+    return result < 0 ? result : sweep(store, "layers", layer_is_reached, err);
+}

@@ -1,0 +1,474 @@
+/*
+ * A layer's tar onto disk (image-spec layer.md), by descriptors below the layer's directory.
+ * libarchive only parses; what is written where is decided here. A name may contain no "..", and a
+ * parent that is a symbolic link is followed inside the directory only.
+ */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "worker.h"
+
+#define READ_BYTES (256 << 10)
+#define WHITEOUT_PREFIX ".wh."
+#define OPAQUE_MARKER ".wh..wh..opq"
+#define XATTR_MAX_BYTES 65536
+
+/* Times of directories are set last: making their entries changes them. */
+struct directory_time {
+    char *path;
+    struct timespec times[2];
+};
+
+struct extraction {
+    int root_fd;
+    struct stream *stream;
+    struct archive *archive;
+    const struct worker_limits *limits;
+    struct error *err;
+    uint64_t bytes;
+    uint64_t entries;
+    char parent_path[PATH_MAX]; /* of parent_fd; entries of one directory come together */
+    int parent_fd;
+    struct directory_time *directories;
+    size_t directory_count;
+    unsigned char buffer[READ_BYTES];
+};
+
+static int open_archive(struct archive *archive, void *context)
+{
+    (void)archive;
+    (void)context;
+    return ARCHIVE_OK;
+}
+
+static la_ssize_t read_archive(struct archive *archive, void *context, const void **bytes)
+{
+    struct extraction *extraction = context;
+    ssize_t count = stream_read(extraction->stream, extraction->buffer, READ_BYTES,
+                                extraction->err);
+
+    *bytes = extraction->buffer;
+    if (count < 0)
+        archive_set_error(archive, (int)-count, "%s", extraction->err->message);
+    return count < 0 ? -1 : count;
+}
+
+static int archive_failure(struct extraction *extraction)
+{
+    const char *message = archive_error_string(extraction->archive);
+    char copy[256];
+
+    snprintf(copy, sizeof(copy), "%s", message != NULL ? message : "unreadable");
+    return error_set(extraction->err, ERROR_CORRUPT, EBADMSG, "tar: %s", copy);
+}
+
+/* Strips leading "/" and "./" and trailing slashes; refuses "..", which no layer needs. */
+static int clean_name(struct extraction *extraction, const char *name, char *clean)
+{
+    size_t length = 0;
+
+    if (name == NULL || strlen(name) >= PATH_MAX)
+        return error_set(extraction->err, ERROR_CORRUPT, ENAMETOOLONG,
+                         "an entry's name is missing or too long");
+    for (const char *part = name; *part != '\0';) {
+        size_t part_length = strcspn(part, "/");
+
+        if (part_length == 2 && strncmp(part, "..", 2) == 0)
+            return error_set(extraction->err, ERROR_CORRUPT, EINVAL,
+                             "entry \"%.200s\" would leave the layer", name);
+        if (part_length > 0 && !(part_length == 1 && part[0] == '.')) {
+            if (length > 0)
+                clean[length++] = '/';
+            memcpy(clean + length, part, part_length);
+            length += part_length;
+        }
+        part += part_length;
+        part += strspn(part, "/");
+    }
+    clean[length] = '\0';
+    return 0;
+}
+
+static void forget_parent(struct extraction *extraction)
+{
+    fd_close(&extraction->parent_fd);
+    extraction->parent_path[0] = '\0';
+}
+
+/* The directory an entry goes to, made if the layer has no entry for it. */
+static int open_parent(struct extraction *extraction, const char *directory)
+{
+    if (extraction->parent_fd >= 0 && strcmp(directory, extraction->parent_path) == 0)
+        return 0;
+    forget_parent(extraction);
+    extraction->parent_fd =
+        path_make_directories(extraction->root_fd, directory, 0755, extraction->err);
+    if (extraction->parent_fd < 0) {
+        int result = extraction->parent_fd;
+
+        extraction->parent_fd = -1;
+        return result;
+    }
+    snprintf(extraction->parent_path, sizeof(extraction->parent_path), "%s", directory);
+    return 0;
+}
+
+/* What an earlier entry made under the same name gives way; a directory only to a non-directory. */
+static int make_room(struct extraction *extraction, const char *name, bool is_directory)
+{
+    struct stat status;
+
+    if (fstatat(extraction->parent_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    if (is_directory && S_ISDIR(status.st_mode))
+        return 0;
+    return path_remove_tree(extraction->parent_fd, name, extraction->err);
+}
+
+static int fail(struct extraction *extraction, const char *what)
+{
+    return error_errno(extraction->err, errno, "%s", what);
+}
+
+static int write_data(struct extraction *extraction, int fd, int64_t size)
+{
+    const void *bytes;
+    size_t length;
+    la_int64_t offset;
+    int code;
+
+    while ((code = archive_read_data_block(extraction->archive, &bytes, &length, &offset)) ==
+           ARCHIVE_OK) {
+        const char *position = bytes;
+
+        extraction->bytes += length;
+        if (extraction->bytes > extraction->limits->layer_bytes)
+            return error_set(extraction->err, ERROR_TOO_LARGE, EFBIG,
+                             "the layer unpacks to more than %llu bytes",
+                             (unsigned long long)extraction->limits->layer_bytes);
+        while (length > 0) {
+            ssize_t count = pwrite(fd, position, length, offset);
+
+            if (count < 0)
+                return fail(extraction, "write");
+            position += count;
+            offset += count;
+            length -= (size_t)count;
+        }
+    }
+    if (code != ARCHIVE_EOF)
+        return archive_failure(extraction);
+    /* A sparse file may end in a hole. */
+    return ftruncate(fd, size) < 0 ? fail(extraction, "size") : 0;
+}
+
+/* overlayfs reads its own attributes from layers: an image must not bring any (a redirect would
+ * show other directories of the host's layers). */
+static bool xattr_is_allowed(const char *name)
+{
+    return strncmp(name, "trusted.overlay.", 16) != 0 && strncmp(name, "user.overlay.", 13) != 0 &&
+           (strncmp(name, "user.", 5) == 0 || strncmp(name, "trusted.", 8) == 0 ||
+            strcmp(name, "security.capability") == 0);
+}
+
+/* After the owner, whose change takes file capabilities away. By name in the working directory:
+ * symbolic links cannot be opened for this. */
+static int set_xattrs(struct extraction *extraction, struct archive_entry *entry, const char *name)
+{
+    const char *xattr;
+    const void *value;
+    size_t size;
+
+    if (archive_entry_xattr_reset(entry) == 0)
+        return 0;
+    if (fchdir(extraction->parent_fd) < 0)
+        return fail(extraction, "enter directory");
+    while (archive_entry_xattr_next(entry, &xattr, &value, &size) == ARCHIVE_OK) {
+        if (!xattr_is_allowed(xattr) || size > XATTR_MAX_BYTES)
+            continue;
+        if (lsetxattr(name, xattr, value, size, 0) < 0 && errno != EOPNOTSUPP)
+            return error_errno(extraction->err, errno, "extended attribute %.64s", xattr);
+    }
+    return 0;
+}
+
+static void entry_times(struct archive_entry *entry, struct timespec times[2])
+{
+    times[1].tv_sec = archive_entry_mtime(entry);
+    times[1].tv_nsec = archive_entry_mtime_nsec(entry);
+    times[0] = times[1];
+    if (archive_entry_atime_is_set(entry)) {
+        times[0].tv_sec = archive_entry_atime(entry);
+        times[0].tv_nsec = archive_entry_atime_nsec(entry);
+    }
+}
+
+static int set_attributes(struct extraction *extraction, struct archive_entry *entry,
+                          const char *name)
+{
+    mode_t type = archive_entry_filetype(entry);
+    uid_t uid = (uid_t)archive_entry_uid(entry);
+    gid_t gid = (gid_t)archive_entry_gid(entry);
+    struct timespec times[2];
+    int result;
+
+    if (fchownat(extraction->parent_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail(extraction, "set the owner");
+    if (type != AE_IFLNK &&
+        fchmodat(extraction->parent_fd, name, archive_entry_perm(entry) & 07777, 0) < 0)
+        return fail(extraction, "set the mode");
+    result = set_xattrs(extraction, entry, name);
+    if (result < 0 || type == AE_IFDIR)
+        return result;
+    entry_times(entry, times);
+    if (utimensat(extraction->parent_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail(extraction, "set the times");
+    return 0;
+}
+
+static int make_file(struct extraction *extraction, struct archive_entry *entry, const char *name)
+{
+    cleanup_close int fd = openat(extraction->parent_fd, name,
+                                  O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd < 0)
+        return fail(extraction, "create");
+    return write_data(extraction, fd, archive_entry_size(entry));
+}
+
+static int make_directory(struct extraction *extraction, struct archive_entry *entry,
+                          const char *path, const char *name)
+{
+    struct directory_time *time;
+
+    if (mkdirat(extraction->parent_fd, name, 0700) < 0 && errno != EEXIST)
+        return fail(extraction, "make directory");
+    extraction->directories =
+        memory_resize(extraction->directories, extraction->directory_count + 1,
+                      sizeof(*extraction->directories));
+    time = &extraction->directories[extraction->directory_count++];
+    time->path = memory_strdup(path);
+    entry_times(entry, time->times);
+    return 0;
+}
+
+/* The target is an earlier entry of this layer; resolved inside, never through a final link. */
+static int make_hardlink(struct extraction *extraction, const char *target, const char *name)
+{
+    char clean[PATH_MAX];
+    char storage[PATH_MAX];
+    const char *directory;
+    const char *target_name;
+    cleanup_close int target_fd = -1;
+    int result = clean_name(extraction, target, clean);
+
+    if (result < 0)
+        return result;
+    path_split(clean, storage, &directory, &target_name);
+    target_fd = path_open_in_root(extraction->root_fd, directory, O_PATH | O_DIRECTORY, 0);
+    if (target_fd < 0)
+        return error_errno(extraction->err, -target_fd, "hard link to %.200s", target);
+    if (linkat(target_fd, target_name, extraction->parent_fd, name, 0) < 0)
+        return error_errno(extraction->err, errno, "hard link to %.200s", target);
+    return 0;
+}
+
+static int make_whiteout(struct extraction *extraction, const char *name)
+{
+    if (strcmp(name, OPAQUE_MARKER) == 0) {
+        if (fchdir(extraction->parent_fd) < 0 ||
+            setxattr(".", "trusted.overlay.opaque", "y", 1, 0) < 0)
+            return fail(extraction, "mark the directory opaque");
+        return 0;
+    }
+    name += strlen(WHITEOUT_PREFIX);
+    /* ".wh..wh.plnk" and the like are aufs's own; ".wh..." would name a parent. */
+    if (strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0)
+        return 0;
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return error_set(extraction->err, ERROR_CORRUPT, EINVAL, "a whiteout without a name");
+    /* A whiteout hides lower layers only: what this layer itself has stays. */
+    if (mknodat(extraction->parent_fd, name, S_IFCHR, makedev(0, 0)) < 0 && errno != EEXIST)
+        return fail(extraction, "make a whiteout");
+    return 0;
+}
+
+static int make_node(struct extraction *extraction, struct archive_entry *entry, const char *name)
+{
+    mode_t type = archive_entry_filetype(entry);
+    dev_t device = type == AE_IFIFO ? 0
+                                    : makedev((unsigned int)archive_entry_rdevmajor(entry),
+                                              (unsigned int)archive_entry_rdevminor(entry));
+
+    /* A character device 0:0 is overlayfs's whiteout; layers say that by name. */
+    if (type == AE_IFCHR && device == 0)
+        return error_set(extraction->err, ERROR_CORRUPT, EINVAL, "character device 0:0");
+    return mknodat(extraction->parent_fd, name, type | 0600, device) < 0
+               ? fail(extraction, "make a device node")
+               : 0;
+}
+
+static int make_entry(struct extraction *extraction, struct archive_entry *entry, const char *path,
+                      const char *name)
+{
+    const char *hardlink = archive_entry_hardlink(entry);
+    mode_t type = archive_entry_filetype(entry);
+    int result = make_room(extraction, name, hardlink == NULL && type == AE_IFDIR);
+
+    if (result < 0)
+        return result;
+    /* It shares everything with its target, attributes included. */
+    if (hardlink != NULL)
+        return make_hardlink(extraction, hardlink, name);
+    switch (type) {
+    case AE_IFREG:
+        result = make_file(extraction, entry, name);
+        break;
+    case AE_IFDIR:
+        result = make_directory(extraction, entry, path, name);
+        break;
+    case AE_IFLNK:
+        if (symlinkat(archive_entry_symlink(entry), extraction->parent_fd, name) < 0)
+            result = fail(extraction, "make a symbolic link");
+        break;
+    case AE_IFCHR:
+    case AE_IFBLK:
+    case AE_IFIFO:
+        result = make_node(extraction, entry, name);
+        break;
+    case AE_IFSOCK: /* tar cannot hold one; nothing could be listening */
+        return 0;
+    default:
+        return error_set(extraction->err, ERROR_CORRUPT, EINVAL, "unknown kind of entry");
+    }
+    return result < 0 ? result : set_attributes(extraction, entry, name);
+}
+
+/* "./" as an entry gives the attributes of the layer's root. */
+static int set_root_attributes(struct extraction *extraction, struct archive_entry *entry)
+{
+    if (archive_entry_filetype(entry) != AE_IFDIR)
+        return error_set(extraction->err, ERROR_CORRUPT, EINVAL,
+                         "the layer's root is not a directory");
+    forget_parent(extraction);
+    if (fchown(extraction->root_fd, (uid_t)archive_entry_uid(entry),
+               (gid_t)archive_entry_gid(entry)) < 0 ||
+        fchmod(extraction->root_fd, archive_entry_perm(entry) & 07777) < 0)
+        return fail(extraction, "set the attributes of the root");
+    return 0;
+}
+
+static int extract_entry(struct extraction *extraction, struct archive_entry *entry)
+{
+    char path[PATH_MAX];
+    char storage[PATH_MAX];
+    const char *directory;
+    const char *name;
+    int result = clean_name(extraction, archive_entry_pathname(entry), path);
+
+    if (result < 0)
+        return result;
+    if (++extraction->entries > extraction->limits->layer_entries)
+        return error_set(extraction->err, ERROR_TOO_LARGE, E2BIG,
+                         "the layer has more than %llu entries",
+                         (unsigned long long)extraction->limits->layer_entries);
+    if (path[0] == '\0')
+        return set_root_attributes(extraction, entry);
+    path_split(path, storage, &directory, &name);
+    result = open_parent(extraction, directory);
+    if (result == 0)
+        result = strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0
+                     ? make_whiteout(extraction, name)
+                     : make_entry(extraction, entry, path, name);
+    if (result < 0)
+        return error_prefix(extraction->err, "entry \"%.200s\"", path);
+    /* The name may just have become a link: a cached path through it would be stale. */
+    if (archive_entry_filetype(entry) == AE_IFLNK)
+        forget_parent(extraction);
+    return 0;
+}
+
+static void set_directory_times(struct extraction *extraction)
+{
+    for (size_t i = extraction->directory_count; i > 0; i--) {
+        const struct directory_time *time = &extraction->directories[i - 1];
+        cleanup_close int fd =
+            path_open_in_root(extraction->root_fd, time->path, O_RDONLY | O_DIRECTORY, 0);
+
+        /* A later entry may have replaced the directory: then there is no time to set. */
+        if (fd >= 0)
+            futimens(fd, time->times);
+    }
+}
+
+static int extract_all(struct extraction *extraction)
+{
+    struct archive_entry *entry;
+    int code;
+
+    while ((code = archive_read_next_header(extraction->archive, &entry)) == ARCHIVE_OK ||
+           code == ARCHIVE_WARN) {
+        int result = extract_entry(extraction, entry);
+
+        if (result < 0)
+            return result;
+    }
+    if (code != ARCHIVE_EOF)
+        return archive_failure(extraction);
+    set_directory_times(extraction);
+    return 0;
+}
+
+static void release(struct extraction *extraction)
+{
+    forget_parent(extraction);
+    for (size_t i = 0; i < extraction->directory_count; i++)
+        free(extraction->directories[i].path);
+    free(extraction->directories);
+    if (extraction->archive != NULL)
+        archive_read_free(extraction->archive);
+    stream_close(extraction->stream);
+    free(extraction);
+}
+
+int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
+                  char diff_id[DIGEST_SIZE], struct error *err)
+{
+    struct extraction *extraction = memory_new_one(struct extraction);
+    struct error local = {0};
+    int result;
+
+    extraction->root_fd = directory_fd;
+    extraction->parent_fd = -1;
+    extraction->limits = limits;
+    extraction->err = err != NULL ? err : &local;
+    result = stream_open(fd, true, &extraction->stream, extraction->err);
+    if (result == 0) {
+        extraction->archive = archive_read_new();
+        archive_read_support_format_tar(extraction->archive);
+        /* Bytes stay bytes: names and values are never converted between charsets. */
+        archive_read_set_options(extraction->archive, "hdrcharset=BINARY");
+        archive_clear_error(extraction->archive);
+        if (archive_read_open(extraction->archive, extraction, open_archive, read_archive, NULL) !=
+            ARCHIVE_OK)
+            result = archive_failure(extraction);
+    }
+    if (result == 0)
+        result = extract_all(extraction);
+    if (result == 0)
+        result = stream_finish(extraction->stream, diff_id, extraction->err);
+    release(extraction);
+    return result;
+}

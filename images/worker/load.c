@@ -1,0 +1,474 @@
+/*
+ * Archives of images: an OCI layout in a tar (image-spec image-layout.md) or what `docker save` writes.
+ * Every file of the archive becomes a blob first, named by what it really is, since archives come as a
+ * stream and say what their files are at the end. Files that no image refers to are swept later.
+ */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "images/report.h"
+#include "worker.h"
+
+#define READ_BYTES (256 << 10)
+#define MEMBERS_MAX 16384
+#define INDEX_DEPTH_MAX 3
+
+struct member {
+    const char *name;
+    const char *link; /* a symbolic link's target, resolved to a name of the archive */
+    char digest[DIGEST_SIZE];
+    uint64_t size;
+};
+
+struct load {
+    int store_fd;
+    int out_fd;
+    const struct worker_limits *limits;
+    struct error *err;
+    struct stream *stream;
+    struct archive *archive;
+    uint64_t bytes;
+    struct member *members;
+    size_t member_count;
+    struct arena arena;
+    unsigned char buffer[READ_BYTES];
+};
+
+static int open_archive(struct archive *archive, void *context)
+{
+    (void)archive;
+    (void)context;
+    return ARCHIVE_OK;
+}
+
+static la_ssize_t read_archive(struct archive *archive, void *context, const void **bytes)
+{
+    struct load *load = context;
+    ssize_t count = stream_read(load->stream, load->buffer, READ_BYTES, load->err);
+
+    *bytes = load->buffer;
+    if (count < 0)
+        archive_set_error(archive, (int)-count, "%s", load->err->message);
+    return count < 0 ? -1 : count;
+}
+
+static int archive_failure(struct load *load)
+{
+    const char *message = archive_error_string(load->archive);
+    char copy[256];
+
+    snprintf(copy, sizeof(copy), "%s", message != NULL ? message : "not a tar archive");
+    return error_set(load->err, ERROR_CORRUPT, EBADMSG, "archive: %s", copy);
+}
+
+static const char *without_dot(const char *name)
+{
+    while (strncmp(name, "./", 2) == 0)
+        name += 2;
+    return name;
+}
+
+/* "abc/layer.tar" -> "../def/layer.tar" is "def/layer.tar": old docker archives link equal layers. */
+static const char *resolve_link(struct load *load, const char *name, const char *target)
+{
+    const char *slash = strrchr(name, '/');
+
+    if (slash != NULL && strncmp(target, "../", 3) == 0)
+        return arena_strdup(&load->arena, target + 3);
+    if (slash == NULL)
+        return arena_strdup(&load->arena, target);
+    return arena_printf(&load->arena, "%.*s/%s", (int)(slash - name), name, target);
+}
+
+static const struct member *find_member(const struct load *load, const char *name)
+{
+    for (int hops = 0; hops < 2 && name != NULL; hops++) {
+        const char *wanted = name;
+
+        name = NULL;
+        for (size_t i = load->member_count; i > 0; i--) {
+            const struct member *member = &load->members[i - 1];
+
+            if (strcmp(member->name, without_dot(wanted)) != 0)
+                continue;
+            if (member->link == NULL)
+                return member;
+            name = member->link;
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* In a layout a blob's name is its digest, and a blob that is not what its name says is refused. */
+static const char *expected_digest(struct load *load, const char *name)
+{
+    static const char prefix[] = "blobs/sha256/";
+    const char *digest;
+
+    if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+        return NULL;
+    digest = arena_printf(&load->arena, "sha256:%s", name + sizeof(prefix) - 1);
+    return digest_is_valid(digest) ? digest : NULL;
+}
+
+static int store_data(struct load *load, struct blob_writer *writer)
+{
+    const void *bytes;
+    size_t length;
+    la_int64_t offset;
+    int code;
+
+    while ((code = archive_read_data_block(load->archive, &bytes, &length, &offset)) ==
+           ARCHIVE_OK) {
+        int result;
+
+        load->bytes += length;
+        if (load->bytes > load->limits->archive_bytes)
+            return error_set(load->err, ERROR_TOO_LARGE, EFBIG,
+                             "the archive holds more than %llu bytes",
+                             (unsigned long long)load->limits->archive_bytes);
+        if ((uint64_t)offset != writer->size)
+            return error_set(load->err, ERROR_CORRUPT, EINVAL, "archive: sparse members");
+        result = blob_write(writer, bytes, length, load->err);
+        if (result < 0)
+            return result;
+    }
+    return code == ARCHIVE_EOF ? 0 : archive_failure(load);
+}
+
+static int store_member(struct load *load, struct archive_entry *entry, struct member *member)
+{
+    struct blob_writer writer;
+    const char *expected = expected_digest(load, member->name);
+    int result = blob_begin(&writer, load->store_fd, load->err);
+
+    if (result == 0)
+        result = store_data(load, &writer);
+    if (result == 0 && (int64_t)writer.size != archive_entry_size(entry))
+        result = error_set(load->err, ERROR_CORRUPT, EBADMSG, "the file is cut off");
+    member->size = writer.size;
+    if (result < 0)
+        blob_abort(&writer);
+    else
+        result = blob_commit(&writer, expected, member->digest, load->err);
+    return result < 0 ? error_prefix(load->err, "%s", member->name) : 0;
+}
+
+static int read_member(struct load *load, struct archive_entry *entry)
+{
+    const char *name = archive_entry_pathname(entry);
+    struct member *member;
+
+    if (name == NULL || archive_entry_filetype(entry) == AE_IFDIR)
+        return 0;
+    if (load->member_count == MEMBERS_MAX)
+        return error_set(load->err, ERROR_TOO_LARGE, E2BIG, "archive: more than %d files",
+                         MEMBERS_MAX);
+    load->members =
+        memory_resize(load->members, load->member_count + 1, sizeof(*load->members));
+    member = &load->members[load->member_count++];
+    *member = (struct member){.name = arena_strdup(&load->arena, without_dot(name))};
+    if (archive_entry_hardlink(entry) != NULL) {
+        member->link = arena_strdup(&load->arena, without_dot(archive_entry_hardlink(entry)));
+        return 0;
+    }
+    if (archive_entry_filetype(entry) == AE_IFLNK) {
+        member->link = resolve_link(load, member->name, archive_entry_symlink(entry));
+        return 0;
+    }
+    if (archive_entry_filetype(entry) != AE_IFREG)
+        return error_set(load->err, ERROR_CORRUPT, EINVAL, "archive: \"%.128s\" is not a file",
+                         name);
+    return store_member(load, entry, member);
+}
+
+static int read_all(struct load *load)
+{
+    struct archive_entry *entry;
+    int code;
+
+    load->archive = archive_read_new();
+    archive_read_support_format_tar(load->archive);
+    archive_read_set_options(load->archive, "hdrcharset=BINARY");
+    archive_clear_error(load->archive);
+    if (archive_read_open(load->archive, load, open_archive, read_archive, NULL) != ARCHIVE_OK)
+        return archive_failure(load);
+    while ((code = archive_read_next_header(load->archive, &entry)) == ARCHIVE_OK ||
+           code == ARCHIVE_WARN) {
+        int result = read_member(load, entry);
+
+        if (result < 0)
+            return result;
+    }
+    return code == ARCHIVE_EOF ? 0 : archive_failure(load);
+}
+
+static int read_document(struct load *load, const char *digest, const char **text, size_t *length)
+{
+    return image_store_read_blob(load->store_fd, &load->arena, digest, text, length, load->err);
+}
+
+static int report(struct load *load, const struct image_report *image)
+{
+    struct json_writer *writer = json_writer_new(false);
+    cleanup_buffer struct buffer line = {0};
+    int result;
+
+    json_encode(writer, &image_report_type, image);
+    buffer_printf(&line, "%s\n", json_writer_text(writer));
+    json_writer_free(writer);
+    result = file_write_fd(load->out_fd, line.data, line.length);
+    return result < 0 ? error_errno(load->err, -result, "report") : 0;
+}
+
+/* The common end of both formats: a manifest whose blobs are in the store. */
+static int finish_image(struct load *load, const char *digest, struct image_report *image)
+{
+    struct image_manifest manifest = {0};
+    struct image_config config = {0};
+    const char *text;
+    size_t length;
+    int result = read_document(load, digest, &text, &length);
+
+    image->digest = digest;
+    image->size = (int64_t)length;
+    if (result == 0)
+        result = image_manifest_parse(&load->arena, text, length, &manifest, load->err);
+    if (result == 0)
+        result = read_document(load, manifest.config.digest, &text, &length);
+    if (result == 0)
+        result = image_config_parse(&load->arena, text, length, &config, load->err);
+    if (result == 0)
+        result = layers_unpack(load->store_fd, &load->arena, &manifest, &config, load->limits,
+                               &image->layers, load->err);
+    return result < 0 ? result : report(load, image);
+}
+
+static const char *host_architecture(struct utsname *names)
+{
+    static const struct {
+        const char *machine;
+        const char *architecture;
+    } known[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"riscv64", "riscv64"}};
+
+    uname(names);
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+        if (strcmp(known[i].machine, names->machine) == 0)
+            return known[i].architecture;
+    }
+    return names->machine;
+}
+
+static bool is_index(const struct image_descriptor *descriptor)
+{
+    return strcmp(descriptor->media_type, MEDIA_TYPE_INDEX) == 0 ||
+           strcmp(descriptor->media_type, MEDIA_TYPE_DOCKER_LIST) == 0;
+}
+
+static bool fits_host(const struct image_descriptor *descriptor)
+{
+    struct utsname names;
+
+    return descriptor->platform == NULL || descriptor->platform->architecture == NULL ||
+           (strcmp(descriptor->platform->architecture, host_architecture(&names)) == 0 &&
+            (descriptor->platform->os == NULL || strcmp(descriptor->platform->os, "linux") == 0));
+}
+
+/* An index of several platforms stands for the one that is ours. */
+static int choose_manifest(struct load *load, const struct image_descriptor *descriptor,
+                           const char **digest)
+{
+    *digest = descriptor->digest;
+    for (int depth = 0; is_index(descriptor); depth++) {
+        struct image_index *index = arena_new(&load->arena, 1, sizeof(*index));
+        const char *text;
+        size_t length;
+        int result = read_document(load, descriptor->digest, &text, &length);
+
+        if (result == 0)
+            result = image_index_parse(&load->arena, text, length, index, load->err);
+        if (result < 0)
+            return result;
+        descriptor = NULL;
+        for (size_t i = 0; descriptor == NULL && i < index->manifests.count; i++) {
+            if (fits_host(&index->manifests.items[i]))
+                descriptor = &index->manifests.items[i];
+        }
+        if (descriptor == NULL || depth == INDEX_DEPTH_MAX)
+            return error_set(load->err, ERROR_NOT_FOUND, ENOENT,
+                             "the archive has no image for this machine's architecture");
+        *digest = descriptor->digest;
+    }
+    return 0;
+}
+
+/* A bare tag says nothing of a repository, so only what looks like a reference becomes a name. */
+static const char *name_of(const struct image_descriptor *descriptor)
+{
+    const char *name = string_map_get(&descriptor->annotations, ANNOTATION_IMAGE_NAME);
+
+    if (name == NULL)
+        name = string_map_get(&descriptor->annotations, ANNOTATION_REF_NAME);
+    return name != NULL && (strchr(name, ':') != NULL || strchr(name, '/') != NULL) ? name : NULL;
+}
+
+static int load_layout(struct load *load, const struct member *member)
+{
+    struct image_index index = {0};
+    const char *text;
+    size_t length;
+    int result = read_document(load, member->digest, &text, &length);
+
+    if (result == 0)
+        result = image_index_parse(&load->arena, text, length, &index, load->err);
+    if (result == 0 && index.manifests.count == 0)
+        result = error_set(load->err, ERROR_NOT_FOUND, ENOENT, "index.json: no image");
+    for (size_t i = 0; result == 0 && i < index.manifests.count; i++) {
+        const struct image_descriptor *descriptor = &index.manifests.items[i];
+        const char *name = name_of(descriptor);
+        struct image_report image = {0};
+        const char *digest;
+
+        if (name != NULL)
+            image.names = (struct string_list){&name, 1};
+        result = choose_manifest(load, descriptor, &digest);
+        if (result == 0)
+            result = finish_image(load, digest, &image);
+    }
+    return result;
+}
+
+/* ---- docker-archive: manifest.json ---- */
+
+struct docker_image {
+    const char *config;
+    struct string_list repo_tags;
+    struct string_list layers;
+};
+
+static const struct json_field docker_fields[] = {
+    JSON_FIELD(struct docker_image, config, "Config", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct docker_image, repo_tags, "RepoTags", JSON_KIND_STRINGS),
+    JSON_FIELD(struct docker_image, layers, "Layers", JSON_KIND_STRINGS),
+};
+static const struct json_struct docker_type = JSON_STRUCT(struct docker_image, docker_fields);
+
+static int add_descriptor(struct load *load, struct json_writer *writer, const char *name,
+                          const char *media_type)
+{
+    const struct member *member = find_member(load, name);
+
+    if (member == NULL)
+        return error_set(load->err, ERROR_CORRUPT, ENOENT,
+                         "manifest.json: \"%.128s\" is not in the archive", name);
+    json_object_open(writer);
+    json_member_string(writer, "mediaType", media_type);
+    json_member_string(writer, "digest", member->digest);
+    json_member_unsigned(writer, "size", member->size);
+    json_object_close(writer);
+    return 0;
+}
+
+/* Docker archives have no manifest of their own; an OCI one is made from what they say. */
+static int make_manifest(struct load *load, const struct docker_image *docker,
+                         char digest[DIGEST_SIZE])
+{
+    struct json_writer *writer = json_writer_new(false);
+    const char *text;
+    int result;
+
+    json_object_open(writer);
+    json_member_integer(writer, "schemaVersion", 2);
+    json_member_string(writer, "mediaType", MEDIA_TYPE_MANIFEST);
+    json_key(writer, "config");
+    result = add_descriptor(load, writer, docker->config, MEDIA_TYPE_CONFIG);
+    if (result == 0) {
+        json_key(writer, "layers");
+        json_array_open(writer);
+        for (size_t i = 0; result == 0 && i < docker->layers.count; i++)
+            result = add_descriptor(load, writer, docker->layers.items[i], MEDIA_TYPE_LAYER);
+    }
+    if (result == 0) {
+        json_array_close(writer);
+        json_object_close(writer);
+        text = json_writer_text(writer);
+        result = blob_put(load->store_fd, text, strlen(text), digest, load->err);
+    }
+    json_writer_free(writer);
+    return result;
+}
+
+static int load_docker(struct load *load, const struct member *member)
+{
+    const struct json *list;
+    const char *text;
+    size_t length;
+    int result = read_document(load, member->digest, &text, &length);
+
+    if (result == 0)
+        result = json_parse(&load->arena, text, length, &json_default_limits, &list, load->err);
+    if (result == 0 && (list->type != JSON_ARRAY || list->count == 0))
+        result = error_set(load->err, ERROR_CORRUPT, EINVAL, "expected a list of images");
+    for (size_t i = 0; result == 0 && i < list->count; i++) {
+        struct docker_image docker = {0};
+        struct image_report image = {0};
+        char *digest = arena_new(&load->arena, DIGEST_SIZE, 1);
+
+        result = json_decode(&load->arena, &list->items[i], &docker_type, "", &docker, load->err);
+        if (result < 0)
+            break;
+        image.names = docker.repo_tags;
+        result = make_manifest(load, &docker, digest);
+        if (result == 0)
+            result = finish_image(load, digest, &image);
+    }
+    return result < 0 ? error_prefix(load->err, "manifest.json") : 0;
+}
+
+static int load_images(struct load *load)
+{
+    const struct member *index = find_member(load, "index.json");
+    const struct member *manifest = find_member(load, "manifest.json");
+
+    if (index != NULL && find_member(load, "oci-layout") != NULL)
+        return load_layout(load, index);
+    if (manifest != NULL)
+        return load_docker(load, manifest);
+    return error_set(load->err, ERROR_CORRUPT, EINVAL,
+                     "neither an OCI layout (oci-layout, index.json) nor a docker archive "
+                     "(manifest.json)");
+}
+
+int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *limits,
+                 struct error *err)
+{
+    struct load *load = memory_new_one(struct load);
+    struct error local = {0};
+    int result;
+
+    load->store_fd = store_fd;
+    load->out_fd = out_fd;
+    load->limits = limits;
+    load->err = err != NULL ? err : &local;
+    result = stream_open(fd, false, &load->stream, load->err);
+    if (result == 0)
+        result = read_all(load);
+    if (result == 0)
+        result = load_images(load);
+    if (load->archive != NULL)
+        archive_read_free(load->archive);
+    stream_close(load->stream);
+    free(load->members);
+    arena_release(&load->arena);
+    free(load);
+    return result;
+}

@@ -1,0 +1,94 @@
+/* Confinement of what reads archives from outside. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "worker.h"
+
+/* Writing any kind of file with any owner, and trusted.* attributes, which is what SYS_ADMIN is for;
+ * the system call filter takes the rest of that one away. */
+static const cap_value_t kept_capabilities[] = {
+    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,   CAP_FSETID,
+    CAP_MKNOD, CAP_SETFCAP,      CAP_SYS_ADMIN,
+};
+
+/* What unpacking needs once everything is open. */
+static const int layer_calls[] = {
+    SCMP_SYS(read),        SCMP_SYS(write),      SCMP_SYS(pwrite64),   SCMP_SYS(pread64),
+    SCMP_SYS(close),       SCMP_SYS(lseek),      SCMP_SYS(openat),     SCMP_SYS(openat2),
+    SCMP_SYS(fstat),       SCMP_SYS(newfstatat), SCMP_SYS(statx),      SCMP_SYS(ftruncate),
+    SCMP_SYS(fchown),      SCMP_SYS(fchownat),   SCMP_SYS(fchmod),     SCMP_SYS(fchmodat),
+    SCMP_SYS(mkdirat),     SCMP_SYS(unlinkat),   SCMP_SYS(symlinkat),  SCMP_SYS(linkat),
+    SCMP_SYS(mknodat),     SCMP_SYS(renameat),   SCMP_SYS(utimensat),  SCMP_SYS(setxattr),
+    SCMP_SYS(lsetxattr),   SCMP_SYS(fsetxattr),  SCMP_SYS(getdents64), SCMP_SYS(fchdir),
+    SCMP_SYS(fcntl),       SCMP_SYS(brk),        SCMP_SYS(mmap),       SCMP_SYS(munmap),
+    SCMP_SYS(mremap),      SCMP_SYS(mprotect),   SCMP_SYS(madvise),    SCMP_SYS(futex),
+    SCMP_SYS(getrandom),   SCMP_SYS(exit),       SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(clock_gettime), SCMP_SYS(getpid),   SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(gettid),      SCMP_SYS(tgkill),
+};
+
+static int drop_capabilities(const cap_value_t *kept, size_t count, struct error *err)
+{
+    cap_t capabilities = cap_init();
+    int result = 0;
+
+    cap_set_flag(capabilities, CAP_PERMITTED, (int)count, kept, CAP_SET);
+    cap_set_flag(capabilities, CAP_EFFECTIVE, (int)count, kept, CAP_SET);
+    for (cap_value_t value = 0; CAP_IS_SUPPORTED(value); value++)
+        cap_drop_bound(value);
+    if (cap_set_proc(capabilities) < 0)
+        result = error_errno(err, errno, "drop capabilities");
+    cap_free(capabilities);
+    return result;
+}
+
+int sandbox_enter_worker(struct error *err)
+{
+    const struct rlimit no_core = {0, 0};
+
+    if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
+        return error_errno(err, errno, "unshare");
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return error_errno(err, errno, "make mounts private");
+    setrlimit(RLIMIT_CORE, &no_core);
+    umask(0);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+        return error_errno(err, errno, "prctl");
+    return 0;
+}
+
+static int load_filter(struct error *err)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    int result = 0;
+
+    if (filter == NULL)
+        return error_set(err, ERROR_INTERNAL, ENOMEM, "seccomp_init");
+    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(layer_calls); i++)
+        result = seccomp_rule_add_exact(filter, SCMP_ACT_ALLOW, layer_calls[i], 0);
+    if (result == 0)
+        result = seccomp_load(filter);
+    seccomp_release(filter);
+    return result < 0 ? error_errno(err, -result, "confine the unpacking process") : 0;
+}
+
+int sandbox_enter_layer(int directory_fd, struct error *err)
+{
+    int result;
+
+    if (fchdir(directory_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
+        return error_errno(err, errno, "enter the layer's directory");
+    result = drop_capabilities(kept_capabilities, ARRAY_SIZE(kept_capabilities), err);
+    return result < 0 ? result : load_filter(err);
+}
