@@ -1,0 +1,105 @@
+/* Routes of the control socket: docs/openapi.yaml describes what stands behind each. */
+#include "api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api_version.h"
+#include "base/cleanup.h"
+
+static const struct route {
+    const char *method;
+    const char *prefix; /* "*" of a route is what lies between prefix and suffix */
+    const char *suffix; /* NULL: the prefix is the whole path */
+    api_handler handler;
+} routes[] = {
+    {"GET", "/_ping", NULL, api_ping},
+    {"HEAD", "/_ping", NULL, api_ping},
+    {"GET", "/version", NULL, api_version},
+    {"GET", "/info", NULL, api_info},
+    {"GET", "/events", NULL, api_events},
+    {"GET", "/images/json", NULL, api_images_list},
+    {"POST", "/images/load", NULL, api_images_load},
+    {"POST", "/images/create", NULL, api_images_create},
+    {"GET", "/images/", "/json", api_image_inspect},
+    {"DELETE", "/images/", "", api_image_remove},
+    {"GET", "/containers/json", NULL, api_containers_list},
+    {"POST", "/containers/create", NULL, api_container_create},
+    {"GET", "/containers/", "/json", api_container_inspect},
+    {"POST", "/containers/", "/start", api_container_start},
+    {"POST", "/containers/", "/stop", api_container_stop},
+    {"POST", "/containers/", "/restart", api_container_restart},
+    {"POST", "/containers/", "/kill", api_container_kill},
+    {"POST", "/containers/", "/wait", api_container_wait},
+    {"GET", "/containers/", "/logs", api_container_logs},
+    {"POST", "/containers/", "/attach", api_container_attach},
+    {"POST", "/containers/", "/resize", api_container_resize},
+    {"DELETE", "/containers/", "", api_container_remove},
+    {"POST", "/containers/", "/exec", api_container_exec},
+    {"POST", "/exec/", "/start", api_exec_start},
+    {"GET", "/exec/", "/json", api_exec_inspect},
+    {"POST", "/exec/", "/resize", api_exec_resize},
+};
+
+/* Image names contain slashes, so a name is everything between prefix and suffix; ids do not. */
+static bool route_matches(const struct route *route, struct request *request,
+                          struct route_match *match)
+{
+    size_t prefix = strlen(route->prefix);
+    size_t length = strlen(request->path);
+    size_t suffix;
+
+    if (strcmp(route->method, request->method) != 0)
+        return false;
+    if (route->suffix == NULL)
+        return strcmp(request->path, route->prefix) == 0;
+    suffix = strlen(route->suffix);
+    if (length <= prefix + suffix || strncmp(request->path, route->prefix, prefix) != 0 ||
+        strcmp(request->path + length - suffix, route->suffix) != 0)
+        return false;
+    match->name = arena_strndup(&request->arena, request->path + prefix, length - prefix - suffix);
+    return strncmp(route->prefix, "/images/", 8) == 0 || strchr(match->name, '/') == NULL;
+}
+
+static bool refuse_version(struct request *request)
+{
+    char message[160];
+
+    if (request->version < 0 ||
+        (request->version >= API_MINOR_MIN && request->version <= API_MINOR))
+        return false;
+    if (request->version > API_MINOR)
+        snprintf(message, sizeof(message),
+                 "client version 1.%d is too new. Maximum supported API version is " API_VERSION,
+                 request->version);
+    else
+        snprintf(message, sizeof(message),
+                 "client version 1.%d is too old. Minimum supported API version is " API_VERSION_MIN
+                 ", please upgrade your client to a newer version",
+                 request->version);
+    respond_failure(request, 400, message);
+    return true;
+}
+
+void api_handle(void *context, struct request *request)
+{
+    struct daemon *daemon = context;
+
+    if (refuse_version(request))
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+        struct route_match match = {0};
+
+        if (route_matches(&routes[i], request, &match)) {
+            routes[i].handler(daemon, request, &match);
+            return;
+        }
+    }
+    respond_failure(request, 404, "page not found");
+}
+
+bool api_streams_body(void *context, const char *method, const char *path)
+{
+    (void)context;
+    return strcmp(method, "POST") == 0 && strcmp(path, "/images/load") == 0;
+}

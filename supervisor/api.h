@@ -1,0 +1,64 @@
+/* Handlers of the control socket, by subject. Each answers its request, now or later. */
+#ifndef DAVIT_SUPERVISOR_API_H
+#define DAVIT_SUPERVISOR_API_H
+
+#include "container.h"
+
+/* What "*" in a route matched, decoded. */
+struct route_match {
+    const char *name;
+};
+
+typedef void (*api_handler)(struct daemon *daemon, struct request *request,
+                            const struct route_match *match);
+
+void api_ping(struct daemon *daemon, struct request *request, const struct route_match *match);
+void api_version(struct daemon *daemon, struct request *request, const struct route_match *match);
+void api_info(struct daemon *daemon, struct request *request, const struct route_match *match);
+void api_events(struct daemon *daemon, struct request *request, const struct route_match *match);
+
+void api_images_list(struct daemon *daemon, struct request *request,
+                     const struct route_match *match);
+void api_images_load(struct daemon *daemon, struct request *request,
+                     const struct route_match *match);
+void api_images_create(struct daemon *daemon, struct request *request,
+                       const struct route_match *match);
+void api_image_inspect(struct daemon *daemon, struct request *request,
+                       const struct route_match *match);
+void api_image_remove(struct daemon *daemon, struct request *request,
+                      const struct route_match *match);
+
+void api_containers_list(struct daemon *daemon, struct request *request,
+                         const struct route_match *match);
+void api_container_create(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
+void api_container_inspect(struct daemon *daemon, struct request *request,
+                           const struct route_match *match);
+void api_container_start(struct daemon *daemon, struct request *request,
+                         const struct route_match *match);
+void api_container_stop(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
+void api_container_restart(struct daemon *daemon, struct request *request,
+                           const struct route_match *match);
+void api_container_kill(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
+void api_container_wait(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
+void api_container_logs(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
+void api_container_attach(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
+void api_container_resize(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
+void api_container_remove(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
+void api_container_exec(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
+void api_exec_start(struct daemon *daemon, struct request *request,
+                    const struct route_match *match);
+void api_exec_inspect(struct daemon *daemon, struct request *request,
+                      const struct route_match *match);
+void api_exec_resize(struct daemon *daemon, struct request *request,
+                     const struct route_match *match);
+
+#endif

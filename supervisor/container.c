@@ -1,0 +1,971 @@
+/* The life of a container: see container.h. */
+#include "container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/signals.h"
+#include "base/socket.h"
+#include "logs.h"
+#include "runtime/runtime.h"
+#include "spawner.h"
+
+/* A monitor that was lost left its container without a parent: it is killed, and this is said. */
+#define EXIT_LOST 137
+/* Container messages before anything else that is ready: who sees a stream end and asks for the exit
+ * status must find it. */
+#define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
+
+const char *container_status_name(enum container_status status)
+{
+    static const char *const names[] = {"created", "created", "running", "exited", "removing"};
+
+    return names[status];
+}
+
+/* ---- state on disk ---- */
+
+static char *encode_state(const struct managed_container *container)
+{
+    struct json_writer *writer = json_writer_new(false);
+    char *text;
+
+    json_object_open(writer);
+    json_member_integer(writer, "status", container->status);
+    json_member_integer(writer, "pid", container->pid);
+    json_member_integer(writer, "exitCode", container->exit_code);
+    json_member_integer(writer, "startedNs", container->started_ns);
+    json_member_integer(writer, "finishedNs", container->finished_ns);
+    json_member_boolean(writer, "oomKilled", container->is_oom_killed);
+    json_member_string(writer, "error", container->error);
+    json_object_close(writer);
+    text = memory_strdup(json_writer_text(writer));
+    json_writer_free(writer);
+    return text;
+}
+
+static void save_state(struct managed_container *container)
+{
+    cleanup_free char *state = encode_state(container);
+    struct error err = {0};
+
+    /* The monitor and its exit file still know; the next daemon will find out from them. */
+    if (database_update_state(container->daemon->database, container->definition.id, state, &err) <
+        0)
+        log_error("container %s: %s", container->definition.name, err.message);
+}
+
+int container_open_directory(const struct managed_container *container)
+{
+    int fd = openat(container->daemon->containers_fd, container->definition.id,
+                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* ---- finding ---- */
+
+int container_find(struct daemon *daemon, const char *reference,
+                   struct managed_container **found, struct error *err)
+{
+    const char *name = reference[0] == '/' ? reference + 1 : reference;
+    size_t length = strlen(reference);
+
+    *found = NULL;
+    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (strcmp(one->definition.id, reference) == 0 || strcmp(one->definition.name, name) == 0) {
+            *found = one;
+            return 0;
+        }
+    }
+    for (struct managed_container *one = daemon->containers; one != NULL && length > 0;
+         one = one->next) {
+        if (strncmp(one->definition.id, reference, length) != 0)
+            continue;
+        if (*found != NULL)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "Multiple IDs found with provided prefix: %.64s", reference);
+        *found = one;
+    }
+    if (*found == NULL)
+        return error_set(err, ERROR_NOT_FOUND, ENOENT, "No such container: %.256s", reference);
+    return 0;
+}
+
+/* ---- waiters ---- */
+
+static void unlink_waiter(struct waiter *waiter)
+{
+    struct waiter **link = &waiter->container->waiters;
+
+    while (*link != NULL && *link != waiter)
+        link = &(*link)->next;
+    if (*link == waiter)
+        *link = waiter->next;
+}
+
+static void on_waiting_client_gone(struct request *request)
+{
+    struct waiter *waiter = request->context;
+
+    unlink_waiter(waiter);
+    free(waiter);
+}
+
+struct waiter *container_wait_for(struct managed_container *container, enum waiter_kind kind,
+                                  struct request *request,
+                                  void (*notify)(struct waiter *, struct managed_container *,
+                                                 const struct error *))
+{
+    struct waiter *waiter = memory_new_one(struct waiter);
+    struct waiter **link = &container->waiters;
+
+    *waiter = (struct waiter){
+        .kind = kind, .notify = notify, .request = request, .container = container};
+    request->context = waiter;
+    request->on_close = on_waiting_client_gone;
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = waiter;
+    return waiter;
+}
+
+/* Notifying may add waiters and end others, so the list is looked through anew each time. */
+static void notify_waiters(struct managed_container *container, unsigned int kinds,
+                           const struct error *err)
+{
+    bool found = true;
+
+    while (found) {
+        found = false;
+        for (struct waiter *waiter = container->waiters; waiter != NULL; waiter = waiter->next) {
+            if ((kinds & 1u << waiter->kind) == 0)
+                continue;
+            unlink_waiter(waiter);
+            waiter->request->on_close = NULL;
+            waiter->request->context = NULL;
+            waiter->notify(waiter, container, err);
+            free(waiter);
+            found = true;
+            break;
+        }
+    }
+}
+
+/* ---- events ---- */
+
+void container_event(struct managed_container *container, const char *action,
+                     const struct string_map *extra)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct string_map *labels = &container->definition.config.labels;
+    size_t extra_count = extra != NULL ? extra->count : 0;
+    struct string_map attributes = {0};
+
+    attributes.items =
+        arena_new(&arena, labels->count + extra_count + 2, sizeof(struct string_pair));
+    for (size_t i = 0; i < labels->count; i++)
+        attributes.items[attributes.count++] = labels->items[i];
+    for (size_t i = 0; i < extra_count; i++)
+        attributes.items[attributes.count++] = extra->items[i];
+    attributes.items[attributes.count++] =
+        (struct string_pair){"image", container->definition.config.image};
+    attributes.items[attributes.count++] =
+        (struct string_pair){"name", container->definition.name};
+    events_publish(&container->daemon->events, "container", action, container->definition.id,
+                   &attributes);
+}
+
+static void event_with_number(struct managed_container *container, const char *action,
+                              const char *name, long number)
+{
+    char text[24];
+    struct string_pair pair = {name, text};
+
+    snprintf(text, sizeof(text), "%ld", number);
+    container_event(container, action, &(struct string_map){&pair, 1});
+}
+
+/* ---- creating ---- */
+
+static void container_free(struct managed_container *container)
+{
+    while (container->attachments != NULL) {
+        struct early_attachment *attachment = container->attachments;
+
+        container->attachments = attachment->next;
+        fd_close(&attachment->fd);
+        buffer_release(&attachment->leftover);
+        free(attachment);
+    }
+    sd_event_source_disable_unref(container->control);
+    sd_event_source_disable_unref(container->stop_timer);
+    fd_close(&container->control_fd);
+    free(container->error);
+    arena_release(&container->arena);
+    free(container);
+}
+
+static void link_container(struct daemon *daemon, struct managed_container *container)
+{
+    container->next = daemon->containers;
+    daemon->containers = container;
+    daemon->container_count++;
+}
+
+static void unlink_container(struct managed_container *container)
+{
+    struct managed_container **link = &container->daemon->containers;
+
+    while (*link != container)
+        link = &(*link)->next;
+    *link = container->next;
+    container->daemon->container_count--;
+}
+
+static int check_name(struct daemon *daemon, const char *name, struct error *err)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t length = strlen(name);
+
+    if (length < 2 || length > 128 || strspn(name, allowed) != length ||
+        strchr("_.-", name[0]) != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "Invalid container name (%.64s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
+                         "allowed",
+                         name);
+    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (strcmp(one->definition.name, name) == 0)
+            return error_set(err, ERROR_CONFLICT, EEXIST,
+                             "Conflict. The container name \"/%s\" is already in use by container "
+                             "\"%s\". You have to remove (or rename) that container to be able to "
+                             "reuse that name.",
+                             name, one->definition.id);
+    }
+    return 0;
+}
+
+static const char *pick_name(struct daemon *daemon, struct arena *arena, const char *id)
+{
+    static const char *const left[] = {"able",  "brave", "calm",  "deft",  "eager", "fair",
+                                       "gentle", "keen", "lucid", "merry", "nimble", "plain",
+                                       "quick", "ready", "steady", "trim"};
+    static const char *const right[] = {"anchor", "bosun", "capstan", "davit", "fender", "galley",
+                                        "hawser", "jib",   "keel",    "lugger", "mast",  "oar",
+                                        "pinnace", "rudder", "sloop", "tender"};
+    struct error err;
+    unsigned int number = (unsigned int)strtoul(arena_strndup(arena, id, 6), NULL, 16);
+
+    for (unsigned int i = 0; i < 1000; i++) {
+        const char *name =
+            arena_printf(arena, i == 0 ? "%s_%s" : "%s_%s%u", left[number % ARRAY_SIZE(left)],
+                         right[number / 16 % ARRAY_SIZE(right)], i);
+
+        if (check_name(daemon, name, &err) == 0)
+            return name;
+    }
+    return arena_strndup(arena, id, 12);
+}
+
+/* What this host cannot enforce is refused now, not when the container starts. */
+static int check_limits(struct daemon *daemon, const struct oci_config *config, struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    int result = resources_to_settings(config->linux->resources, settings, err);
+
+    if (result == 0)
+        result = cgroup_check_settings(&daemon->hierarchy, settings, err);
+    cgroup_settings_release(settings);
+    return result;
+}
+
+static int write_json(int directory_fd, const char *name, struct json_writer *writer,
+                      struct error *err)
+{
+    const char *text = json_writer_text(writer);
+    int result = file_replace(directory_fd, name, text, strlen(text), 0600, false, err);
+
+    json_writer_free(writer);
+    return result;
+}
+
+/* config.json and monitor.json: all a monitor needs to run the container. */
+static int write_bundle(struct managed_container *container, const struct image *image,
+                        int directory_fd, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    const struct definition *definition = &container->definition;
+    struct definition_security security;
+    struct oci_config config = {0};
+    struct json_writer *writer;
+    struct monitor_config monitor = {
+        .id = definition->id,
+        .cgroup_path = arena_printf(&container->arena, "%s/%s", daemon->cgroup_parent,
+                                    definition->id),
+        .layers = image->layers,
+        .has_open_stdin = definition->config.has_open_stdin,
+        .is_stdin_once = definition->config.is_stdin_once,
+    };
+    int result = definition_security(&container->arena, definition, &security, err);
+
+    if (result == 0)
+        result = definition_make_config(&container->arena, definition, monitor.cgroup_path, &config,
+                                        err);
+    if (result == 0)
+        result = check_limits(daemon, &config, err);
+    if (result == 0)
+        result = seccomp_cache_get(daemon, &container->arena, &security,
+                                   &config.process->capabilities->bounding, &monitor.seccomp_file,
+                                   err);
+    if (result == 0)
+        result = write_json(directory_fd, "config.json", oci_config_encode(&config, false), err);
+    if (result == 0) {
+        writer = json_writer_new(false);
+        json_encode(writer, &monitor_config_type, &monitor);
+        result = write_json(directory_fd, "monitor.json", writer, err);
+    }
+    return result;
+}
+
+static int store(struct managed_container *container, struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+    cleanup_free char *state = encode_state(container);
+    int result;
+
+    json_encode(writer, &definition_type, &container->definition);
+    result = database_insert_container(container->daemon->database, container->definition.id,
+                                       container->definition.name, json_writer_text(writer), state,
+                                       err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int make_on_disk(struct managed_container *container, const struct image *image,
+                        struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    cleanup_close int directory_fd = -1;
+    int result;
+
+    if (mkdirat(daemon->containers_fd, container->definition.id, 0700) < 0)
+        return error_errno(err, errno, "make the container's directory");
+    directory_fd = container_open_directory(container);
+    result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
+                              : write_bundle(container, image, directory_fd, err);
+    if (result == 0)
+        result = store(container, err);
+    if (result < 0)
+        path_remove_tree(daemon->containers_fd, container->definition.id, NULL);
+    return result;
+}
+
+static int define(struct managed_container *container, const char *name, const char *body,
+                  size_t body_length, struct image **image, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    struct definition *definition = &container->definition;
+    /* The definition points into this copy's tree for as long as the container lives. */
+    const char *text = arena_strndup(&container->arena, body, body_length);
+    char id[CONTAINER_ID_SIZE];
+    int result = definition_parse(&container->arena, text, body_length, definition, err);
+
+    if (result == 0)
+        result = image_store_find(&daemon->images, definition->config.image, image, err);
+    if (result < 0)
+        return result;
+    random_id(id);
+    definition->id = arena_strdup(&container->arena, id);
+    definition->image_id = arena_strdup(&container->arena, (*image)->id);
+    definition->created_ns = clock_now_ns();
+    definition->name = name != NULL && name[0] != '\0'
+                           ? arena_strdup(&container->arena, name[0] == '/' ? name + 1 : name)
+                           : pick_name(daemon, &container->arena, id);
+    if (definition->config.hostname == NULL || definition->config.hostname[0] == '\0')
+        definition->config.hostname = arena_strndup(&container->arena, id, 12);
+    definition_apply_image(&container->arena, definition, &(*image)->config.config);
+    if (definition->config.stop_signal != NULL && definition->config.stop_signal[0] != '\0' &&
+        signal_parse(definition->config.stop_signal) < 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "StopSignal: unknown signal \"%.32s\"",
+                         definition->config.stop_signal);
+    return check_name(daemon, definition->name, err);
+}
+
+int container_create(struct daemon *daemon, const char *name, const char *body,
+                     size_t body_length, struct managed_container **created, struct error *err)
+{
+    struct managed_container *container = memory_new_one(struct managed_container);
+    struct image *image = NULL;
+    int result;
+
+    container->daemon = daemon;
+    container->control_fd = -1;
+    result = define(container, name, body, body_length, &image, err);
+    if (result == 0)
+        result = make_on_disk(container, image, err);
+    if (result < 0) {
+        container_free(container);
+        return result;
+    }
+    link_container(daemon, container);
+    *created = container;
+    container_event(container, "create", NULL);
+    return 0;
+}
+
+/* ---- the monitor ---- */
+
+int container_send(struct managed_container *container, const struct monitor_message *header,
+                   const void *text, size_t text_length, int fd, struct error *err)
+{
+    cleanup_buffer struct buffer message = {0};
+    struct monitor_message copy = *header;
+    ssize_t sent;
+
+    if (container->control_fd < 0)
+        return error_set(err, ERROR_CONFLICT, ESRCH, "container %s is not running",
+                         container->definition.id);
+    if (text_length > MONITOR_TEXT_MAX)
+        return error_set(err, ERROR_TOO_LARGE, E2BIG, "the request is larger than %d bytes",
+                         MONITOR_TEXT_MAX);
+    copy.version = MONITOR_PROTOCOL_VERSION;
+    copy.text_length = (uint32_t)text_length;
+    buffer_append(&message, &copy, sizeof(copy));
+    buffer_append(&message, text, text_length);
+    sent = socket_send(container->control_fd, message.data, message.length, &fd, fd >= 0 ? 1 : 0);
+    return sent < 0 ? error_errno(err, (int)-sent, "talk to the container's monitor") : 0;
+}
+
+static void disconnect(struct managed_container *container)
+{
+    container->control = sd_event_source_disable_unref(container->control);
+    fd_close(&container->control_fd);
+}
+
+static void on_started(struct managed_container *container, const struct monitor_message *message)
+{
+    bool is_new = container->status != CONTAINER_RUNNING;
+
+    container->status = CONTAINER_RUNNING;
+    container->pid = message->value;
+    container->started_ns = message->time_ns;
+    container->finished_ns = 0;
+    container->exit_code = 0;
+    container->is_oom_killed = false;
+    free(take_pointer(&container->error));
+    save_state(container);
+    if (is_new)
+        container_event(container, "start", NULL);
+    notify_waiters(container, 1u << WAIT_STARTED, NULL);
+}
+
+static void remove_if_wanted(struct managed_container *container)
+{
+    struct error err = {0};
+
+    if (container->definition.host_config.is_auto_removed && container_remove(container, &err) < 0)
+        log_error("container %s: %s", container->definition.name, err.message);
+}
+
+static void on_start_failed(struct managed_container *container,
+                            const struct monitor_message *message)
+{
+    struct error err = {0};
+
+    err.errnum = EINVAL;
+    err.code = message->value2 > ERROR_NONE && message->value2 < ERROR_CODE_COUNT
+                   ? (enum error_code)message->value2
+                   : ERROR_INTERNAL;
+    snprintf(err.message, sizeof(err.message), "failed to start container: %.*s",
+             (int)message->text_length, message->text);
+    disconnect(container);
+    container->status = CONTAINER_CREATED;
+    container->exit_code = message->value;
+    free(container->error);
+    container->error = memory_strdup(err.message);
+    save_state(container);
+    notify_waiters(container, 1u << WAIT_STARTED, &err);
+    notify_waiters(container, 1u << WAIT_NOT_RUNNING | 1u << WAIT_NEXT_EXIT, NULL);
+    remove_if_wanted(container);
+}
+
+/* The exit file is the truth; without one the monitor was lost. */
+static bool read_exit_file(struct managed_container *container)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_buffer struct buffer text = {0};
+    cleanup_close int directory_fd = container_open_directory(container);
+    struct monitor_exit record = {0};
+
+    if (directory_fd < 0 || file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) < 0 ||
+        json_decode_text(&arena, buffer_text(&text), text.length, &monitor_exit_type, &record,
+                         NULL) < 0)
+        return false;
+    container->exit_code = record.status;
+    container->is_oom_killed = record.is_oom_killed;
+    container->finished_ns = record.finished_ns;
+    if (record.started_ns != 0)
+        container->started_ns = record.started_ns;
+    return true;
+}
+
+static void forget_exit_file(struct managed_container *container)
+{
+    cleanup_close int directory_fd = container_open_directory(container);
+    cleanup_close int run_fd = openat(container->daemon->run_containers_fd,
+                                      container->definition.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (directory_fd >= 0)
+        unlinkat(directory_fd, MONITOR_EXIT_FILE, 0);
+    if (run_fd >= 0)
+        unlinkat(run_fd, MONITOR_SOCKET, 0);
+    unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
+}
+
+static void kill_leftovers(struct managed_container *container)
+{
+    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
+    cleanup_free char *path = memory_printf("%s/%s", container->daemon->cgroup_parent,
+                                            container->definition.id);
+
+    cgroup->fd = -1;
+    if (cgroup_open(&container->daemon->hierarchy, path, cgroup, NULL) < 0)
+        return;
+    cgroup_kill(cgroup, NULL);
+    cgroup_remove(&container->daemon->hierarchy, cgroup, 2000, NULL);
+}
+
+static void on_exited(struct managed_container *container)
+{
+    bool was_stopped = container->is_stop_requested;
+
+    disconnect(container);
+    container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
+    container->is_stop_requested = false;
+    if (!read_exit_file(container)) {
+        kill_leftovers(container);
+        container->exit_code = EXIT_LOST;
+        container->finished_ns = clock_now_ns();
+        free(container->error);
+        container->error = memory_strdup("the container's monitor died; the container was killed");
+        log_error("container %s: its monitor died, the container was killed",
+                  container->definition.name);
+    }
+    container->status = CONTAINER_EXITED;
+    container->pid = 0;
+    save_state(container);
+    forget_exit_file(container);
+    execs_forget(container);
+    logs_end(container);
+    if (container->is_oom_killed)
+        container_event(container, "oom", NULL);
+    event_with_number(container, "die", "exitCode", container->exit_code);
+    if (was_stopped)
+        container_event(container, "stop", NULL);
+    notify_waiters(container, 1u << WAIT_STARTED, NULL);
+    notify_waiters(container, 1u << WAIT_NOT_RUNNING | 1u << WAIT_NEXT_EXIT, NULL);
+    if (container->status == CONTAINER_EXITED)
+        remove_if_wanted(container);
+}
+
+/* A monitor that goes away before it could say more than nothing. */
+static void on_monitor_gone(struct managed_container *container)
+{
+    static const char text[] = "the container's monitor could not be started";
+    cleanup_free struct monitor_message *message =
+        memory_new(1, sizeof(*message) + sizeof(text));
+
+    if (container->status == CONTAINER_RUNNING) {
+        on_exited(container);
+        return;
+    }
+    message->value = 128;
+    message->value2 = ERROR_INTERNAL;
+    message->text_length = sizeof(text) - 1;
+    memcpy(message->text, text, sizeof(text));
+    kill_leftovers(container);
+    on_start_failed(container, message);
+}
+
+static int on_control(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+    struct managed_container *container = context;
+    cleanup_free struct monitor_message *message =
+        memory_new(1, sizeof(*message) + MONITOR_TEXT_MAX);
+    ssize_t count = recv(fd, message, sizeof(*message) + MONITOR_TEXT_MAX, MSG_DONTWAIT);
+
+    (void)source;
+    (void)events;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (count < (ssize_t)sizeof(*message) ||
+        message->text_length > (size_t)count - sizeof(*message)) {
+        on_monitor_gone(container);
+        return 0;
+    }
+    switch (message->type) {
+    case MONITOR_STARTED:
+        on_started(container, message);
+        break;
+    case MONITOR_START_FAILED:
+        on_start_failed(container, message);
+        break;
+    case MONITOR_EXITED:
+        on_exited(container);
+        break;
+    case MONITOR_EXEC_STARTED:
+    case MONITOR_EXEC_FAILED:
+    case MONITOR_EXEC_EXITED:
+        exec_handle_message(container, message);
+        break;
+    default:
+        break;
+    }
+    return 0;
+}
+
+static int watch_control(struct managed_container *container, int fd, struct error *err)
+{
+    int result;
+
+    container->control_fd = fd;
+    result = sd_event_add_io(container->daemon->loop, &container->control, fd, EPOLLIN, on_control,
+                             container);
+    if (result < 0) {
+        fd_close(&container->control_fd);
+        return error_errno(err, -result, "watch the container's monitor");
+    }
+    sd_event_source_set_priority(container->control, CONTROL_PRIORITY);
+    return 0;
+}
+
+/* ---- starting ---- */
+
+static int spawn(struct managed_container *container, int control_fd, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    cleanup_close int directory_fd = container_open_directory(container);
+    cleanup_close int run_fd = -1;
+
+    if (directory_fd < 0)
+        return error_errno(err, -directory_fd, "container directory");
+    if (mkdirat(daemon->run_containers_fd, container->definition.id, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make the container's run directory");
+    run_fd = openat(daemon->run_containers_fd, container->definition.id,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run_fd < 0)
+        return error_errno(err, errno, "container's run directory");
+    return spawner_request_monitor(daemon->spawner_fd,
+                                   &(struct spawn_monitor){
+                                       .container_fd = directory_fd,
+                                       .run_fd = run_fd,
+                                       .layers_fd = daemon->images.layers_fd,
+                                       .seccomp_fd = daemon->seccomp_fd,
+                                       .control_fd = control_fd,
+                                   },
+                                   err);
+}
+
+static int send_attachment(struct managed_container *container,
+                           struct early_attachment *attachment, struct error *err)
+{
+    int result = container_send(
+        container,
+        &(struct monitor_message){.type = MONITOR_ATTACH, .flags = attachment->flags},
+        buffer_text(&attachment->leftover), attachment->leftover.length, attachment->fd, err);
+
+    fd_close(&attachment->fd);
+    buffer_release(&attachment->leftover);
+    free(attachment);
+    return result;
+}
+
+static int hand_over_attachments(struct managed_container *container, struct error *err)
+{
+    int result = 0;
+
+    while (result == 0 && container->attachments != NULL) {
+        struct early_attachment *attachment = container->attachments;
+
+        container->attachments = attachment->next;
+        result = send_attachment(container, attachment, err);
+    }
+    return result;
+}
+
+int container_begin_start(struct managed_container *container, struct error *err)
+{
+    cleanup_close int monitor_fd = -1;
+    int pair[2];
+    int result;
+
+    if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
+        return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is already running");
+    if (container->status == CONTAINER_REMOVING)
+        return error_set(err, ERROR_CONFLICT, EBUSY, "container is being removed");
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, errno, "socketpair");
+    monitor_fd = pair[1];
+    result = watch_control(container, pair[0], err);
+    if (result == 0)
+        result = spawn(container, monitor_fd, err);
+    if (result == 0)
+        result = hand_over_attachments(container, err);
+    if (result == 0)
+        result = container_send(container, &(struct monitor_message){.type = MONITOR_START}, NULL, 0,
+                                -1, err);
+    if (result < 0) {
+        disconnect(container);
+        return result;
+    }
+    container->status = CONTAINER_STARTING;
+    return 0;
+}
+
+/* ---- signals ---- */
+
+int container_signal(struct managed_container *container, int signal_number, struct error *err)
+{
+    int result;
+
+    if (container->status != CONTAINER_RUNNING)
+        return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
+                         container->definition.id);
+    result = container_send(
+        container, &(struct monitor_message){.type = MONITOR_SIGNAL, .value = signal_number}, NULL,
+        0, -1, err);
+    if (result == 0)
+        event_with_number(container, "kill", "signal", signal_number);
+    return result;
+}
+
+static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct managed_container *container = context;
+
+    (void)source;
+    (void)usec;
+    container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
+    container_signal(container, SIGKILL, NULL);
+    return 0;
+}
+
+int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
+                         struct error *err)
+{
+    const char *own = container->definition.config.stop_signal;
+    int result;
+
+    if (container->status != CONTAINER_RUNNING)
+        return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is not running");
+    if (signal_number == 0)
+        signal_number = own != NULL && own[0] != '\0' ? signal_parse(own) : SIGTERM;
+    if (timeout_s == 0)
+        signal_number = SIGKILL;
+    container->is_stop_requested = true;
+    result = container_signal(container, signal_number, err);
+    if (result < 0 || timeout_s <= 0)
+        return result;
+    container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
+    result = sd_event_add_time_relative(container->daemon->loop, &container->stop_timer,
+                                        CLOCK_MONOTONIC, (uint64_t)timeout_s * 1000000, 10000,
+                                        on_stop_timeout, container);
+    return result < 0 ? error_errno(err, -result, "stop timer") : 0;
+}
+
+/* ---- streams ---- */
+
+int container_attach(struct managed_container *container, int fd, unsigned int flags,
+                     struct buffer *leftover, struct error *err)
+{
+    struct early_attachment *attachment = memory_new_one(struct early_attachment);
+    struct early_attachment **link = &container->attachments;
+
+    *attachment = (struct early_attachment){.fd = fd, .flags = flags, .leftover = *leftover};
+    *leftover = (struct buffer){0};
+    container_event(container, "attach", NULL);
+    if (container->control_fd >= 0)
+        return send_attachment(container, attachment, err);
+    while (*link != NULL)
+        link = &(*link)->next;
+    *link = attachment;
+    return 0;
+}
+
+int container_resize(struct managed_container *container, uint64_t token, int rows, int columns,
+                     struct error *err)
+{
+    if (container->status != CONTAINER_RUNNING)
+        return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
+                         container->definition.id);
+    return container_send(container,
+                          &(struct monitor_message){.type = MONITOR_RESIZE,
+                                                    .token = token,
+                                                    .value = rows,
+                                                    .value2 = columns},
+                          NULL, 0, -1, err);
+}
+
+/* ---- removing ---- */
+
+static int on_bury(sd_event_source *source, void *context)
+{
+    (void)source;
+    container_free(context);
+    return 0;
+}
+
+int container_remove(struct managed_container *container, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    int result;
+
+    if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "You cannot remove a running container %s. Stop the container before "
+                         "attempting removal or force remove",
+                         container->definition.id);
+    if (container->status == CONTAINER_REMOVING)
+        return error_set(err, ERROR_CONFLICT, EBUSY, "removal of container %s is already in "
+                         "progress", container->definition.id);
+    container->status = CONTAINER_REMOVING;
+    /* The name first: a directory without a name is swept at the next start, a name without a
+     * directory would be a container that cannot run. */
+    result = database_delete_container(daemon->database, container->definition.id, err);
+    if (result < 0)
+        return result;
+    result = path_remove_tree(daemon->containers_fd, container->definition.id, err);
+    if (result < 0)
+        log_error("container %s: %s", container->definition.name, err->message);
+    forget_exit_file(container);
+    unlink_container(container);
+    container_event(container, "destroy", NULL);
+    execs_forget(container);
+    notify_waiters(container, ~0u, NULL);
+    /* Callers up the stack may be in the middle of this container's affairs: it goes when they are
+     * done. */
+    sd_event_add_defer(daemon->loop, NULL, on_bury, container);
+    return 0;
+}
+
+/* ---- recovery ---- */
+
+struct state_record {
+    int32_t status;
+    int32_t pid;
+    int32_t exit_code;
+    int64_t started_ns;
+    int64_t finished_ns;
+    bool is_oom_killed;
+    const char *error;
+};
+
+static const struct json_field state_fields[] = {
+    JSON_FIELD(struct state_record, status, "status", JSON_KIND_INT32, .minimum = 0,
+               .maximum = CONTAINER_STATUS_COUNT - 1),
+    JSON_FIELD(struct state_record, pid, "pid", JSON_KIND_INT32),
+    JSON_FIELD(struct state_record, exit_code, "exitCode", JSON_KIND_INT32),
+    JSON_FIELD(struct state_record, started_ns, "startedNs", JSON_KIND_INT64),
+    JSON_FIELD(struct state_record, finished_ns, "finishedNs", JSON_KIND_INT64),
+    JSON_FIELD(struct state_record, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
+};
+static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
+
+static int connect_monitor(struct managed_container *container)
+{
+    cleanup_close int run_fd = openat(container->daemon->run_containers_fd,
+                                      container->definition.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return run_fd < 0 ? -errno : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
+}
+
+/* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
+ * writes its exit file before its socket goes away, so the file is looked for last as well. */
+static void take_over(struct managed_container *container, const struct state_record *record)
+{
+    int fd = connect_monitor(container);
+
+    container->status = (enum container_status)record->status;
+    if (container->status == CONTAINER_STARTING)
+        container->status = CONTAINER_CREATED;
+    if (fd >= 0 && watch_control(container, fd, NULL) == 0) {
+        container->status = CONTAINER_RUNNING;
+        return;
+    }
+    if (container->status == CONTAINER_RUNNING || read_exit_file(container))
+        on_exited(container);
+}
+
+static int recover_one(void *context, const char *definition, const char *state, struct error *err)
+{
+    struct daemon *daemon = context;
+    struct managed_container *container = memory_new_one(struct managed_container);
+    struct state_record record = {0};
+    int result;
+
+    container->daemon = daemon;
+    container->control_fd = -1;
+    result = json_decode_text(&container->arena, definition, strlen(definition), &definition_type,
+                              &container->definition, err);
+    if (result == 0)
+        result = json_decode_text(&container->arena, state, strlen(state), &state_type, &record,
+                                  err);
+    if (result < 0) {
+        container_free(container);
+        return error_prefix(err, "database: a container's record");
+    }
+    container->pid = record.pid;
+    container->exit_code = record.exit_code;
+    container->started_ns = record.started_ns;
+    container->finished_ns = record.finished_ns;
+    container->is_oom_killed = record.is_oom_killed;
+    if (record.error != NULL && record.error[0] != '\0')
+        container->error = memory_strdup(record.error);
+    link_container(daemon, container);
+    take_over(container, &record);
+    return 0;
+}
+
+/* Directories without a container are what an interrupted create or remove left. */
+static int sweep_directories(struct daemon *daemon, struct error *err)
+{
+    int fd = openat(daemon->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        struct managed_container *container;
+        struct error unused;
+
+        if (entry->d_name[0] == '.' ||
+            (container_find(daemon, entry->d_name, &container, &unused) == 0 &&
+             strcmp(container->definition.id, entry->d_name) == 0))
+            continue;
+        if (path_remove_tree(daemon->containers_fd, entry->d_name, err) < 0)
+            log_warning("leftover container directory: %s", err->message);
+    }
+    return 0;
+}
+
+int containers_recover(struct daemon *daemon, struct error *err)
+{
+    int result = database_each_container(daemon->database, recover_one, daemon, err);
+
+    return result < 0 ? result : sweep_directories(daemon, err);
+}

@@ -1,0 +1,132 @@
+/*
+ * A container as davitd knows it, and its life. The states and the transitions between them are
+ * drawn in docs/container-states.md; container.c has them and no others.
+ */
+#ifndef DAVIT_SUPERVISOR_CONTAINER_H
+#define DAVIT_SUPERVISOR_CONTAINER_H
+
+#include "daemon.h"
+#include "monitor_protocol.h"
+
+enum container_status {
+    CONTAINER_CREATED,  /* never ran, or did not start */
+    CONTAINER_STARTING, /* its monitor is at work */
+    CONTAINER_RUNNING,
+    CONTAINER_EXITED,
+    CONTAINER_REMOVING,
+    CONTAINER_STATUS_COUNT,
+};
+
+const char *container_status_name(enum container_status status);
+
+enum waiter_kind {
+    WAIT_STARTED,     /* or failed to */
+    WAIT_NOT_RUNNING,
+    WAIT_NEXT_EXIT,
+    WAIT_REMOVED,
+};
+
+struct log_stream;
+
+/* Something that waits for a container. `notify` is called once, after the waiter was unlinked, with
+ * an error if what it waited for cannot happen any more. */
+struct waiter {
+    struct waiter *next;
+    enum waiter_kind kind;
+    void (*notify)(struct waiter *waiter, struct managed_container *container,
+                   const struct error *err);
+    struct request *request;
+    struct managed_container *container;
+    bool is_restart; /* start again when it has stopped */
+};
+
+/* A connection that was attached before the container started. */
+struct early_attachment {
+    struct early_attachment *next;
+    int fd;
+    unsigned int flags;
+    struct buffer leftover;
+};
+
+struct managed_container {
+    struct daemon *daemon;
+    struct managed_container *next;
+    struct arena arena;
+    struct definition definition;
+    enum container_status status;
+    int32_t pid;
+    int32_t exit_code;
+    int64_t started_ns;
+    int64_t finished_ns;
+    bool is_oom_killed;
+    char *error; /* why it did not start */
+    int control_fd;
+    sd_event_source *control;
+    sd_event_source *stop_timer;
+    bool is_stop_requested;
+    struct waiter *waiters;
+    struct log_stream *log_streams; /* that follow it, see logs.c */
+    struct early_attachment *attachments;
+};
+
+/* By id, name, or the first digits of an id. "No such container: X". */
+int container_find(struct daemon *daemon, const char *reference,
+                   struct managed_container **container, struct error *err);
+
+/* Makes a container from a checked definition: directory, configuration, database. `name` NULL picks
+ * one. */
+int container_create(struct daemon *daemon, const char *name, const char *body,
+                     size_t body_length, struct managed_container **container, struct error *err);
+
+/* Begins to start; WAIT_STARTED waiters learn the outcome. ERROR_NOT_MODIFIED if it runs. */
+int container_begin_start(struct managed_container *container, struct error *err);
+
+/* Begins to stop: the signal (0: the container's own), then SIGKILL after timeout_s (-1: never).
+ * ERROR_NOT_MODIFIED if it does not run. */
+int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
+                         struct error *err);
+
+int container_signal(struct managed_container *container, int signal_number, struct error *err);
+
+/* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. */
+int container_attach(struct managed_container *container, int fd, unsigned int flags,
+                     struct buffer *leftover, struct error *err);
+
+int container_resize(struct managed_container *container, uint64_t token, int rows, int columns,
+                     struct error *err);
+
+/* Sends a message with a text and perhaps a descriptor (-1: none) to the monitor. */
+int container_send(struct managed_container *container, const struct monitor_message *header,
+                   const void *text, size_t text_length, int fd, struct error *err);
+
+/* Removes a container that does not run, and everything it has. */
+int container_remove(struct managed_container *container, struct error *err);
+
+/* Adds a waiter, to be freed by its notify, and the request's on_close unlinks it. */
+struct waiter *container_wait_for(struct managed_container *container, enum waiter_kind kind,
+                                  struct request *request,
+                                  void (*notify)(struct waiter *, struct managed_container *,
+                                                 const struct error *));
+
+/* Publishes an event with the container's labels, name and image; `extra` pairs may be NULL. */
+void container_event(struct managed_container *container, const char *action,
+                     const struct string_map *extra);
+
+/* At start: reads all containers and takes over those that run. */
+int containers_recover(struct daemon *daemon, struct error *err);
+
+/* Writes `inspect` and an entry of the list. */
+void container_write_inspect(struct json_writer *writer,
+                             const struct managed_container *container);
+void container_write_summary(struct json_writer *writer,
+                             const struct managed_container *container);
+
+/* Opens <root>/containers/ID. */
+int container_open_directory(const struct managed_container *container);
+
+/* Exec messages of a monitor, see exec.c. */
+void exec_handle_message(struct managed_container *container,
+                         const struct monitor_message *message);
+void execs_forget(struct managed_container *container);
+
+#endif

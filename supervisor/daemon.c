@@ -1,0 +1,251 @@
+/* Opening what davitd needs, serving, and closing again: see daemon.h. */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/socket.h"
+#include "container.h"
+
+void random_id(char id[CONTAINER_ID_SIZE])
+{
+    unsigned char bytes[32];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+        abort();
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static int open_subdirectory(int fd, const char *name, struct error *err)
+{
+    int opened;
+
+    if (mkdirat(fd, name, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "make %s", name);
+    opened = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return opened < 0 ? error_errno(err, errno, "open %s", name) : opened;
+}
+
+/* Other users have no business in either directory: images contain setuid files. */
+static int open_root(struct daemon *daemon, struct error *err)
+{
+    int fd = path_make_host_directory(daemon->options.root, 0711, err);
+
+    if (fd < 0)
+        return error_prefix(err, "--root");
+    daemon->root_fd = fd;
+    if (fchmod(fd, 0700) < 0)
+        return error_errno(err, errno, "--root %s", daemon->options.root);
+    /* Two daemons on one root would each undo what the other does. */
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(err, ERROR_CONFLICT, EBUSY, "%s is in use by another davitd",
+                         daemon->options.root);
+    daemon->containers_fd = open_subdirectory(fd, "containers", err);
+    if (daemon->containers_fd < 0)
+        return daemon->containers_fd;
+    daemon->seccomp_fd = open_subdirectory(fd, "seccomp", err);
+    return daemon->seccomp_fd < 0 ? daemon->seccomp_fd : 0;
+}
+
+static int open_run(struct daemon *daemon, struct error *err)
+{
+    cleanup_close int fd = path_make_host_directory(daemon->options.run, 0755, err);
+
+    if (fd < 0)
+        return error_prefix(err, "--run");
+    daemon->run_containers_fd = open_subdirectory(fd, "containers", err);
+    return daemon->run_containers_fd < 0 ? daemon->run_containers_fd : 0;
+}
+
+/* Under systemd with Delegate=yes our cgroup is ours to divide: davitd moves to a leaf of it, since a
+ * cgroup with processes cannot have children with controllers. */
+static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
+{
+    cleanup_free struct cgroup *leaf = memory_new_one(struct cgroup);
+    char own[CGROUP_PATH_SIZE];
+    char path[CGROUP_PATH_SIZE + 16];
+    int result;
+
+    if (daemon->options.cgroup_parent != NULL) {
+        snprintf(daemon->cgroup_parent, sizeof(daemon->cgroup_parent), "%s",
+                 daemon->options.cgroup_parent);
+        return 0;
+    }
+    strcpy(daemon->cgroup_parent, "/davit");
+    if (getenv("INVOCATION_ID") == NULL || cgroup_path_of_process(0, own, NULL) < 0 ||
+        strstr(own, ".service") == NULL)
+        return 0;
+    /* After a restart of davitd systemd puts the new one into the unit's cgroup again. */
+    snprintf(path, sizeof(path), "%s/supervisor", own);
+    result = cgroup_create(&daemon->hierarchy, path, 0, false, leaf, err);
+    if (result == 0)
+        result = cgroup_attach(leaf, 0, err);
+    if (result == 0)
+        snprintf(daemon->cgroup_parent, sizeof(daemon->cgroup_parent), "%.4000s/containers", own);
+    cgroup_close(leaf);
+    return result;
+}
+
+static void report_damage(const char *digest, const struct error *err)
+{
+    log_error("image %s is left out: %s", digest, err->message);
+}
+
+static int load_id(struct daemon *daemon, struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    if (file_read(daemon->root_fd, "id", 128, &text, NULL) == 0 &&
+        text.length == CONTAINER_ID_SIZE - 1) {
+        memcpy(daemon->id, text.data, CONTAINER_ID_SIZE);
+        return 0;
+    }
+    random_id(daemon->id);
+    return file_replace(daemon->root_fd, "id", daemon->id, strlen(daemon->id), 0600, true, err);
+}
+
+/* A socket from systemd (sd_listen_fds(3)), or one of our own. */
+static int open_socket(struct daemon *daemon, struct error *err)
+{
+    char path[512];
+    struct group *group;
+    int fd;
+
+    if (sd_listen_fds(1) > 0) {
+        fcntl(SD_LISTEN_FDS_START, F_SETFL, O_NONBLOCK);
+        return SD_LISTEN_FDS_START;
+    }
+    if (daemon->options.socket != NULL)
+        snprintf(path, sizeof(path), "%s", daemon->options.socket);
+    else
+        snprintf(path, sizeof(path), "%s/davit.sock", daemon->options.run);
+    fd = socket_listen(AT_FDCWD, path, SOCK_STREAM | SOCK_NONBLOCK, 0600, err);
+    if (fd < 0 || daemon->options.socket_group == NULL)
+        return fd;
+    group = getgrnam(daemon->options.socket_group);
+    if (group == NULL || chown(path, 0, group->gr_gid) < 0 || chmod(path, 0660) < 0) {
+        close(fd);
+        return error_set(err, ERROR_INVALID, EINVAL, "socket_group: no group \"%.64s\"",
+                         daemon->options.socket_group);
+    }
+    return fd;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
+{
+    struct daemon *daemon = context;
+
+    (void)source;
+    log_info("signal %u: stopping; containers go on", info->ssi_signo);
+    sd_event_exit(daemon->loop, 0);
+    return 0;
+}
+
+static int start_loop(struct daemon *daemon, struct error *err)
+{
+    static const int signals[] = {SIGTERM, SIGINT};
+    sigset_t mask;
+    int result = sd_event_new(&daemon->loop);
+
+    sigemptyset(&mask);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        sigaddset(&mask, signals[i]);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    for (size_t i = 0; result >= 0 && i < ARRAY_SIZE(signals); i++)
+        result = sd_event_add_signal(daemon->loop, NULL, signals[i], on_signal, daemon);
+    if (result >= 0)
+        result = sd_event_set_watchdog(daemon->loop, 1);
+    return result < 0 ? error_errno(err, -result, "event loop") : 0;
+}
+
+/* Thousands of containers are thousands of descriptors; raising the soft limit is always allowed. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int open_all(struct daemon *daemon, struct error *err)
+{
+    int result = open_root(daemon, err);
+
+    if (result == 0)
+        result = open_run(daemon, err);
+    if (result == 0)
+        result = load_id(daemon, err);
+    if (result == 0)
+        result = cgroup_hierarchy_open(&daemon->hierarchy, err);
+    if (result == 0)
+        result = choose_cgroup_parent(daemon, err);
+    if (result == 0)
+        result = image_store_open(&daemon->images, daemon->root_fd, report_damage, err);
+    if (result == 0)
+        result = database_open(daemon->options.root, &daemon->database, err);
+    if (result == 0)
+        result = start_loop(daemon, err);
+    return result;
+}
+
+static int serve(struct daemon *daemon, struct error *err)
+{
+    int result = containers_recover(daemon, err);
+    int fd;
+
+    if (result < 0)
+        return result;
+    fd = open_socket(daemon, err);
+    if (fd < 0)
+        return fd;
+    result = server_start(daemon->loop, fd, api_handle, api_streams_body, daemon, &daemon->server,
+                          err);
+    if (result < 0)
+        return result;
+    sd_notify(0, "READY=1");
+    log_info("ready: %zu containers, %zu images, root %s", daemon->container_count,
+             daemon->images.image_count, daemon->options.root);
+    result = sd_event_loop(daemon->loop);
+    sd_notify(0, "STOPPING=1");
+    return result < 0 ? error_errno(err, -result, "event loop") : 0;
+}
+
+int daemon_run(const struct daemon_options *options, int spawner_fd, struct error *err)
+{
+    struct daemon *daemon = memory_new_one(struct daemon);
+    int result;
+
+    daemon->options = *options;
+    daemon->spawner_fd = spawner_fd;
+    daemon->root_fd = -1;
+    daemon->hierarchy.fd = -1;
+    daemon->images.layers_fd = -1;
+    signal(SIGPIPE, SIG_IGN);
+    umask(077);
+    raise_descriptor_limit();
+    result = open_all(daemon, err);
+    if (result == 0)
+        result = serve(daemon, err);
+    /* State is on disk after every change; what memory holds goes with the process. */
+    server_stop(daemon->server);
+    database_close(daemon->database);
+    return result;
+}

@@ -1,0 +1,70 @@
+/*
+ * davitd's state. One thread runs the event loop and owns all of it; see docs/hacking.md for the
+ * processes around it.
+ */
+#ifndef DAVIT_SUPERVISOR_DAEMON_H
+#define DAVIT_SUPERVISOR_DAEMON_H
+
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+#include "cgroups/cgroups.h"
+#include "database.h"
+#include "definition.h"
+#include "events.h"
+#include "images/images.h"
+#include "server.h"
+
+#define CONTAINER_ID_SIZE 65
+
+struct exec;
+struct managed_container;
+
+struct daemon_options {
+    const char *root;
+    const char *run;
+    const char *socket;        /* NULL: <run>/davit.sock */
+    const char *cgroup_parent; /* NULL: davitd's own cgroup if that is delegated, else /davit */
+    const char *socket_group;  /* group that may use the socket; NULL: root alone */
+};
+
+struct daemon {
+    struct daemon_options options;
+    sd_event *loop;
+    int spawner_fd;
+    int root_fd;
+    int containers_fd;     /* <root>/containers */
+    int run_containers_fd; /* <run>/containers */
+    int seccomp_fd;        /* <root>/seccomp */
+    struct database *database;
+    struct image_store images;
+    struct cgroup_hierarchy hierarchy;
+    char cgroup_parent[CGROUP_PATH_SIZE];
+    struct server *server;
+    struct event_bus events;
+    struct managed_container *containers; /* newest first */
+    size_t container_count;
+    struct exec *execs;
+    uint64_t next_token;
+    char id[CONTAINER_ID_SIZE];
+};
+
+/* Opens everything, takes over containers that run, and serves until SIGTERM or SIGINT. Containers
+ * go on afterwards. */
+int daemon_run(const struct daemon_options *options, int spawner_fd, struct error *err);
+
+/* 64 random hexadecimal digits. */
+void random_id(char id[CONTAINER_ID_SIZE]);
+
+/* The file name in <root>/seccomp of the compiled filter for a container, made if it is new. NULL for
+ * an unconfined one. Allocated in the arena. */
+int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
+                      const struct definition_security *security,
+                      const struct string_list *capabilities, const char **name,
+                      struct error *err);
+
+/* The API: see api.c. */
+void api_handle(void *context, struct request *request);
+bool api_streams_body(void *context, const char *method, const char *path);
+
+#endif

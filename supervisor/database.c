@@ -1,0 +1,192 @@
+/* The state database: see database.h. */
+#include "database.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+#define SCHEMA_VERSION 1
+#define BUSY_TIMEOUT_MS 5000
+
+struct database {
+    sqlite3 *handle;
+    sqlite3_stmt *insert;
+    sqlite3_stmt *update;
+    sqlite3_stmt *delete;
+};
+
+static int failure(const struct database *database, const char *what, struct error *err)
+{
+    int code = sqlite3_errcode(database->handle);
+
+    return error_set(err, ERROR_INTERNAL, code == SQLITE_FULL ? ENOSPC : EIO, "database: %s: %s",
+                     what, sqlite3_errmsg(database->handle));
+}
+
+static int run(struct database *database, const char *sql, struct error *err)
+{
+    if (sqlite3_exec(database->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return failure(database, sql, err);
+    return 0;
+}
+
+static int read_version(struct database *database, int *version, struct error *err)
+{
+    sqlite3_stmt *statement;
+
+    if (sqlite3_prepare_v2(database->handle, "PRAGMA user_version", -1, &statement, NULL) !=
+            SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        return failure(database, "read its version", err);
+    *version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return 0;
+}
+
+static int prepare(struct database *database, const char *sql, sqlite3_stmt **statement,
+                   struct error *err)
+{
+    if (sqlite3_prepare_v3(database->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, statement, NULL) !=
+        SQLITE_OK)
+        return failure(database, sql, err);
+    return 0;
+}
+
+static int set_up(struct database *database, struct error *err)
+{
+    static const char schema[] =
+        "BEGIN IMMEDIATE;"
+        "CREATE TABLE IF NOT EXISTS containers ("
+        "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+        "  definition TEXT NOT NULL, state TEXT NOT NULL);"
+        "PRAGMA user_version = 1;"
+        "COMMIT;";
+    int version = 0;
+    int result = run(database, "PRAGMA journal_mode = WAL", err);
+
+    if (result == 0)
+        result = run(database, "PRAGMA synchronous = NORMAL", err);
+    if (result == 0)
+        result = read_version(database, &version, err);
+    if (result == 0 && version > SCHEMA_VERSION)
+        result = error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                           "database: made by a newer davit (schema %d, this one knows %d)", version,
+                           SCHEMA_VERSION);
+    if (result == 0 && version < SCHEMA_VERSION)
+        result = run(database, schema, err);
+    if (result == 0)
+        result = prepare(database, "INSERT INTO containers VALUES (?1, ?2, ?3, ?4)",
+                         &database->insert, err);
+    if (result == 0)
+        result = prepare(database, "UPDATE containers SET state = ?2 WHERE id = ?1",
+                         &database->update, err);
+    if (result == 0)
+        result = prepare(database, "DELETE FROM containers WHERE id = ?1", &database->delete, err);
+    return result;
+}
+
+int database_open(const char *root_path, struct database **opened, struct error *err)
+{
+    struct database *database = memory_new_one(struct database);
+    char *path = memory_printf("%s/davit.db", root_path);
+    int result = 0;
+
+    /* A page cache of 128 KiB: the database is small, and so is the daemon. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    if (sqlite3_open_v2(path, &database->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK)
+        result = failure(database, path, err);
+    free(path);
+    if (result == 0) {
+        sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT_MS);
+        result = run(database, "PRAGMA cache_size = -128", err);
+    }
+    if (result == 0)
+        result = set_up(database, err);
+    if (result < 0) {
+        database_close(database);
+        return result;
+    }
+    *opened = database;
+    return 0;
+}
+
+void database_close(struct database *database)
+{
+    if (database == NULL)
+        return;
+    sqlite3_finalize(database->insert);
+    sqlite3_finalize(database->update);
+    sqlite3_finalize(database->delete);
+    sqlite3_close(database->handle);
+    free(database);
+}
+
+static int step(struct database *database, sqlite3_stmt *statement, const char *what,
+                struct error *err)
+{
+    int code = sqlite3_step(statement);
+    int result = code == SQLITE_DONE ? 0 : failure(database, what, err);
+
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return result;
+}
+
+static void bind(sqlite3_stmt *statement, int index, const char *text)
+{
+    sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+}
+
+int database_insert_container(struct database *database, const char *id, const char *name,
+                              const char *definition, const char *state, struct error *err)
+{
+    int result = run(database, "PRAGMA synchronous = FULL", err);
+
+    if (result < 0)
+        return result;
+    bind(database->insert, 1, id);
+    bind(database->insert, 2, name);
+    bind(database->insert, 3, definition);
+    bind(database->insert, 4, state);
+    result = step(database, database->insert, "store a container", err);
+    run(database, "PRAGMA synchronous = NORMAL", NULL);
+    return result;
+}
+
+int database_update_state(struct database *database, const char *id, const char *state,
+                          struct error *err)
+{
+    bind(database->update, 1, id);
+    bind(database->update, 2, state);
+    return step(database, database->update, "store a container's state", err);
+}
+
+int database_delete_container(struct database *database, const char *id, struct error *err)
+{
+    bind(database->delete, 1, id);
+    return step(database, database->delete, "remove a container", err);
+}
+
+int database_each_container(struct database *database,
+                            int (*visit)(void *context, const char *definition, const char *state,
+                                         struct error *err),
+                            void *context, struct error *err)
+{
+    sqlite3_stmt *statement;
+    int result = prepare(database, "SELECT definition, state FROM containers ORDER BY rowid",
+                         &statement, err);
+    int code = SQLITE_DONE;
+
+    while (result == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
+        result = visit(context, (const char *)sqlite3_column_text(statement, 0),
+                       (const char *)sqlite3_column_text(statement, 1), err);
+    if (result == 0 && code != SQLITE_DONE)
+        result = failure(database, "read containers", err);
+    sqlite3_finalize(statement);
+    return result;
+}

@@ -1,0 +1,236 @@
+/* davitd: the container supervisor. See davitd(8). */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "daemon.h"
+#include "runtime/runtime.h"
+#include "spawner.h"
+
+#define DEFAULT_ROOT "/var/lib/davit"
+#define DEFAULT_RUN "/run/davit"
+#define DEFAULT_CONFIG "/etc/davit/davitd.json"
+
+/* Flags, DAVIT_* environment and file, in this order of precedence. */
+struct settings {
+    struct daemon_options daemon;
+    const char *config_file;
+    const char *log_level;
+    const char *log_format;
+};
+
+static const struct json_field setting_fields[] = {
+    JSON_FIELD(struct settings, daemon.root, "root", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.run, "run", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.socket, "socket", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.socket_group, "socket_group", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.cgroup_parent, "cgroup_parent", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
+};
+static const struct json_struct settings_type = {
+    .size = sizeof(struct settings),
+    .fields = setting_fields,
+    .field_count = sizeof(setting_fields) / sizeof(setting_fields[0]),
+    .refuses_unknown = true,
+};
+
+static const struct option options[] = {
+    {"root", required_argument, NULL, 'r'},
+    {"run", required_argument, NULL, 'R'},
+    {"socket", required_argument, NULL, 's'},
+    {"config", required_argument, NULL, 'c'},
+    {"log-level", required_argument, NULL, 'l'},
+    {"log-format", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: davitd [--root DIR] [--run DIR] [--socket PATH] [--config FILE]\n"
+          "              [--log-level error|warning|info|debug] [--log-format text|json|journal]\n"
+          "\ndavitd(8) describes them.\n",
+          out);
+}
+
+/* Returns 1 to go on, 0 when all is done, or a negative errno. */
+static int parse_options(struct settings *settings, int argc, char **argv, struct error *err)
+{
+    int option;
+
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (option) {
+        case 'r':
+            settings->daemon.root = optarg;
+            break;
+        case 'R':
+            settings->daemon.run = optarg;
+            break;
+        case 's':
+            settings->daemon.socket = optarg;
+            break;
+        case 'c':
+            settings->config_file = optarg;
+            break;
+        case 'l':
+            settings->log_level = optarg;
+            break;
+        case 'f':
+            settings->log_format = optarg;
+            break;
+        case 'h':
+            print_usage(stdout);
+            return 0;
+        case 'v':
+            printf("davitd version %s\n", DAVIT_VERSION);
+            return 0;
+        default:
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "unknown option or missing value: %s; davitd --help lists them",
+                             argv[optind - 1]);
+        }
+    }
+    if (optind < argc)
+        return error_set(err, ERROR_INVALID, EINVAL, "unexpected argument \"%.64s\"",
+                         argv[optind]);
+    return 1;
+}
+
+static int read_config_file(const char *path, bool must_exist, struct arena *arena,
+                            struct settings *file, struct error *err)
+{
+    struct json_limits limits = json_default_limits;
+    cleanup_buffer struct buffer text = {0};
+    const struct json *json;
+    int result = file_read(AT_FDCWD, path, 1 << 20, &text, err);
+
+    if (result == -ENOENT && !must_exist)
+        return 0;
+    limits.allow_comments = true;
+    if (result == 0)
+        result = json_parse(arena, buffer_text(&text), text.length, &limits, &json, err);
+    if (result == 0)
+        result = json_decode(arena, json, &settings_type, "", file, err);
+    return result < 0 ? error_prefix(err, "%s", path) : 0;
+}
+
+/* The first that is set: the flag, the environment, the file, the default. */
+static const char *choose(const char *flag, const char *variable, const char *file,
+                          const char *otherwise)
+{
+    const char *environment = getenv(variable);
+
+    if (flag != NULL)
+        return flag;
+    if (environment != NULL && environment[0] != '\0')
+        return environment;
+    return file != NULL ? file : otherwise;
+}
+
+static int resolve_settings(struct settings *settings, struct arena *arena, struct error *err)
+{
+    struct settings file = {0};
+    const char *path = choose(settings->config_file, "DAVIT_CONFIG", NULL, DEFAULT_CONFIG);
+    int result = read_config_file(path, path != NULL && strcmp(path, DEFAULT_CONFIG) != 0, arena,
+                                  &file, err);
+
+    if (result < 0)
+        return result;
+    settings->daemon.root =
+        choose(settings->daemon.root, "DAVIT_ROOT", file.daemon.root, DEFAULT_ROOT);
+    settings->daemon.run = choose(settings->daemon.run, "DAVIT_RUN", file.daemon.run, DEFAULT_RUN);
+    settings->daemon.socket =
+        choose(settings->daemon.socket, "DAVIT_SOCKET", file.daemon.socket, NULL);
+    settings->daemon.cgroup_parent =
+        choose(NULL, "DAVIT_CGROUP_PARENT", file.daemon.cgroup_parent, NULL);
+    settings->daemon.socket_group = file.daemon.socket_group;
+    settings->log_level = choose(settings->log_level, "DAVIT_LOG_LEVEL", file.log_level, "info");
+    settings->log_format = choose(settings->log_format, "DAVIT_LOG_FORMAT", file.log_format,
+                                  getenv("JOURNAL_STREAM") != NULL ? "journal" : "text");
+    return 0;
+}
+
+static int start_logging(const struct settings *settings, struct error *err)
+{
+    static const char *const formats[] = {"text", "json", "journal"};
+    enum log_level level;
+
+    if (log_level_parse(settings->log_level, &level) < 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "log level: unknown \"%.32s\"",
+                         settings->log_level);
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (strcmp(formats[i], settings->log_format) == 0) {
+            log_configure(STDERR_FILENO, level, (enum log_format)i, "davitd");
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_INVALID, EINVAL, "log format: unknown \"%.32s\"",
+                     settings->log_format);
+}
+
+/* The image worker lies beside us in a build tree. Looked for before self_protect(), after which
+ * /proc/self/exe says nothing of where we came from. */
+static void find_helpers(void)
+{
+    char path[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 32);
+    char *slash;
+
+    path[length > 0 ? length : 0] = '\0';
+    slash = strrchr(path, '/');
+    if (slash == NULL || getenv("DAVIT_LIBEXEC") != NULL)
+        return;
+    strcpy(slash, "/davit-image");
+    if (access(path, X_OK) == 0) {
+        *slash = '\0';
+        setenv("DAVIT_LIBEXEC", path, 1);
+    }
+}
+
+static int run(int argc, char **argv, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct settings settings = {0};
+    int spawner_fd;
+    int result = parse_options(&settings, argc, argv, err);
+
+    if (result <= 0)
+        return result;
+    result = resolve_settings(&settings, &arena, err);
+    if (result == 0)
+        result = start_logging(&settings, err);
+    if (result < 0)
+        return result;
+    if (geteuid() != 0)
+        return error_set(err, ERROR_DENIED, EPERM, "davitd has to run as root");
+    find_helpers();
+    if (!self_protect(argv))
+        log_warning("cannot run from a read-only mount; containers may reach this program's file");
+    spawner_fd = spawner_start(err);
+    if (spawner_fd < 0)
+        return spawner_fd;
+    return daemon_run(&settings.daemon, spawner_fd, err);
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {0};
+
+    opterr = 0;
+    if (run(argc, argv, &err) < 0) {
+        log_error("%s", err.message);
+        return 1;
+    }
+    return 0;
+}

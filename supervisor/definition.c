@@ -1,0 +1,354 @@
+/* Docker's create request: tables and checks. See definition.h. */
+#include "definition.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define FIELD JSON_FIELD
+#define UNSUPPORTED(json_name)                                                                     \
+    {                                                                                              \
+        .name = (json_name), .kind = JSON_KIND_UNSUPPORTED                                         \
+    }
+#define IGNORED(json_name)                                                                         \
+    {                                                                                              \
+        .name = (json_name), .kind = JSON_KIND_IGNORED                                             \
+    }
+
+static const struct json_field config_fields[] = {
+    FIELD(struct docker_config, hostname, "Hostname", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, user, "User", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, attaches_stdin, "AttachStdin", JSON_KIND_BOOL,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, attaches_stdout, "AttachStdout", JSON_KIND_BOOL,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, attaches_stderr, "AttachStderr", JSON_KIND_BOOL,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, exposed_ports, "ExposedPorts", JSON_KIND_JSON),
+    FIELD(struct docker_config, has_terminal, "Tty", JSON_KIND_BOOL, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, has_open_stdin, "OpenStdin", JSON_KIND_BOOL, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, is_stdin_once, "StdinOnce", JSON_KIND_BOOL, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, env, "Env", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, cmd, "Cmd", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, image, "Image", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, working_dir, "WorkingDir", JSON_KIND_STRING,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, entrypoint, "Entrypoint", JSON_KIND_STRINGS,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, labels, "Labels", JSON_KIND_STRING_MAP, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, stop_signal, "StopSignal", JSON_KIND_STRING),
+    FIELD(struct docker_config, stop_timeout, "StopTimeout", JSON_KIND_OPTIONAL_INT64),
+    /* Not of this object, though they stand beside its members in the request. */
+    IGNORED("HostConfig"),
+    IGNORED("NetworkingConfig"),
+    /* Clients' own: repeated from the query, or about Windows images. */
+    IGNORED("name"),
+    IGNORED("platform"),
+    IGNORED("ArgsEscaped"),
+    UNSUPPORTED("Domainname"),
+    UNSUPPORTED("Healthcheck"),
+    UNSUPPORTED("MacAddress"),
+    UNSUPPORTED("NetworkDisabled"),
+    UNSUPPORTED("OnBuild"),
+    UNSUPPORTED("Shell"),
+    UNSUPPORTED("Volumes"),
+};
+const struct json_struct docker_config_type = {
+    .size = sizeof(struct docker_config),
+    .fields = config_fields,
+    .field_count = sizeof(config_fields) / sizeof(config_fields[0]),
+    .refuses_unknown = true,
+};
+
+static const struct json_field ulimit_fields[] = {
+    FIELD(struct docker_ulimit, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct docker_ulimit, soft, "Soft", JSON_KIND_INT64, .flags = JSON_ALWAYS),
+    FIELD(struct docker_ulimit, hard, "Hard", JSON_KIND_INT64, .flags = JSON_ALWAYS),
+};
+static const struct json_struct ulimit_type = JSON_STRUCT(struct docker_ulimit, ulimit_fields);
+
+static const struct json_field tmpfs_fields[] = {
+    FIELD(struct docker_tmpfs_options, size_bytes, "SizeBytes", JSON_KIND_INT64),
+    FIELD(struct docker_tmpfs_options, mode, "Mode", JSON_KIND_UINT32, .maximum = 07777),
+};
+static const struct json_struct tmpfs_type = {
+    .size = sizeof(struct docker_tmpfs_options),
+    .fields = tmpfs_fields,
+    .field_count = sizeof(tmpfs_fields) / sizeof(tmpfs_fields[0]),
+    .refuses_unknown = true,
+};
+
+static const struct json_field bind_fields[] = {
+    FIELD(struct docker_bind_options, propagation, "Propagation", JSON_KIND_STRING),
+    FIELD(struct docker_bind_options, is_not_recursive, "NonRecursive", JSON_KIND_BOOL),
+};
+static const struct json_struct bind_type = {
+    .size = sizeof(struct docker_bind_options),
+    .fields = bind_fields,
+    .field_count = sizeof(bind_fields) / sizeof(bind_fields[0]),
+    .refuses_unknown = true,
+};
+
+static const struct json_field mount_fields[] = {
+    FIELD(struct docker_mount, type, "Type", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct docker_mount, source, "Source", JSON_KIND_STRING),
+    FIELD(struct docker_mount, target, "Target", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct docker_mount, is_readonly, "ReadOnly", JSON_KIND_BOOL),
+    FIELD(struct docker_mount, bind, "BindOptions", JSON_KIND_STRUCT, .type = &bind_type),
+    FIELD(struct docker_mount, tmpfs, "TmpfsOptions", JSON_KIND_STRUCT, .type = &tmpfs_type),
+    IGNORED("Consistency"), /* defined to be a hint for Docker Desktop */
+};
+static const struct json_struct mount_type = {
+    .size = sizeof(struct docker_mount),
+    .fields = mount_fields,
+    .field_count = sizeof(mount_fields) / sizeof(mount_fields[0]),
+    .refuses_unknown = true,
+};
+
+static const struct json_field restart_fields[] = {
+    FIELD(struct docker_restart_policy, name, "Name", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_restart_policy, maximum_retry_count, "MaximumRetryCount", JSON_KIND_INT64,
+          .flags = JSON_ALWAYS),
+};
+static const struct json_struct restart_type =
+    JSON_STRUCT(struct docker_restart_policy, restart_fields);
+
+static const struct json_field log_fields[] = {
+    FIELD(struct docker_log_config, type, "Type", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_log_config, config, "Config", JSON_KIND_JSON),
+};
+static const struct json_struct log_type = JSON_STRUCT(struct docker_log_config, log_fields);
+
+static const struct json_field host_fields[] = {
+    FIELD(struct docker_host_config, binds, "Binds", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, mounts, "Mounts", JSON_KIND_STRUCTS, .type = &mount_type),
+    FIELD(struct docker_host_config, tmpfs, "Tmpfs", JSON_KIND_STRING_MAP),
+    FIELD(struct docker_host_config, network_mode, "NetworkMode", JSON_KIND_STRING,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, restart_policy, "RestartPolicy", JSON_KIND_INLINE,
+          .type = &restart_type),
+    FIELD(struct docker_host_config, log_config, "LogConfig", JSON_KIND_INLINE, .type = &log_type),
+    FIELD(struct docker_host_config, is_auto_removed, "AutoRemove", JSON_KIND_BOOL,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cap_add, "CapAdd", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cap_drop, "CapDrop", JSON_KIND_STRINGS,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, has_readonly_rootfs, "ReadonlyRootfs", JSON_KIND_BOOL,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, security_opt, "SecurityOpt", JSON_KIND_STRINGS,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, has_init, "Init", JSON_KIND_OPTIONAL_BOOL),
+    FIELD(struct docker_host_config, ulimits, "Ulimits", JSON_KIND_STRUCTS, .type = &ulimit_type,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, memory, "Memory", JSON_KIND_INT64, .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, memory_swap, "MemorySwap", JSON_KIND_INT64,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, memory_reservation, "MemoryReservation", JSON_KIND_INT64,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, nano_cpus, "NanoCpus", JSON_KIND_INT64,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cpu_shares, "CpuShares", JSON_KIND_INT64,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cpu_quota, "CpuQuota", JSON_KIND_INT64,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cpu_period, "CpuPeriod", JSON_KIND_INT64,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cpuset_cpus, "CpusetCpus", JSON_KIND_STRING,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cpuset_mems, "CpusetMems", JSON_KIND_STRING,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, pids_limit, "PidsLimit", JSON_KIND_INT64,
+          .flags = JSON_ALWAYS),
+    IGNORED("ConsoleSize"), /* of Windows containers; a terminal's size comes with resize */
+    UNSUPPORTED("Annotations"),
+    UNSUPPORTED("BlkioDeviceReadBps"),
+    UNSUPPORTED("BlkioDeviceReadIOps"),
+    UNSUPPORTED("BlkioDeviceWriteBps"),
+    UNSUPPORTED("BlkioDeviceWriteIOps"),
+    UNSUPPORTED("BlkioWeight"),
+    UNSUPPORTED("BlkioWeightDevice"),
+    UNSUPPORTED("Cgroup"),
+    UNSUPPORTED("CgroupParent"),
+    UNSUPPORTED("CgroupnsMode"),
+    UNSUPPORTED("ContainerIDFile"),
+    UNSUPPORTED("CpuCount"),
+    UNSUPPORTED("CpuPercent"),
+    UNSUPPORTED("CpuRealtimePeriod"),
+    UNSUPPORTED("CpuRealtimeRuntime"),
+    UNSUPPORTED("DeviceCgroupRules"),
+    UNSUPPORTED("DeviceRequests"),
+    UNSUPPORTED("Devices"),
+    UNSUPPORTED("Dns"),
+    UNSUPPORTED("DnsOptions"),
+    UNSUPPORTED("DnsSearch"),
+    UNSUPPORTED("ExtraHosts"),
+    UNSUPPORTED("GroupAdd"),
+    UNSUPPORTED("IOMaximumBandwidth"),
+    UNSUPPORTED("IOMaximumIOps"),
+    UNSUPPORTED("IpcMode"),
+    UNSUPPORTED("Isolation"),
+    UNSUPPORTED("KernelMemory"),
+    UNSUPPORTED("KernelMemoryTCP"),
+    UNSUPPORTED("Links"),
+    UNSUPPORTED("MaskedPaths"),
+    UNSUPPORTED("MemorySwappiness"),
+    UNSUPPORTED("OomKillDisable"),
+    UNSUPPORTED("OomScoreAdj"),
+    UNSUPPORTED("PidMode"),
+    UNSUPPORTED("PortBindings"),
+    UNSUPPORTED("Privileged"),
+    UNSUPPORTED("PublishAllPorts"),
+    UNSUPPORTED("ReadonlyPaths"),
+    UNSUPPORTED("Runtime"),
+    UNSUPPORTED("ShmSize"),
+    UNSUPPORTED("StorageOpt"),
+    UNSUPPORTED("Sysctls"),
+    UNSUPPORTED("UTSMode"),
+    UNSUPPORTED("UsernsMode"),
+    UNSUPPORTED("VolumeDriver"),
+    UNSUPPORTED("VolumesFrom"),
+};
+const struct json_struct docker_host_config_type = {
+    .size = sizeof(struct docker_host_config),
+    .fields = host_fields,
+    .field_count = sizeof(host_fields) / sizeof(host_fields[0]),
+    .refuses_unknown = true,
+};
+
+static const struct json_field definition_fields[] = {
+    FIELD(struct definition, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct definition, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct definition, image_id, "ImageId", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct definition, created_ns, "CreatedNs", JSON_KIND_INT64, .flags = JSON_REQUIRED),
+    FIELD(struct definition, config, "Config", JSON_KIND_INLINE, .type = &docker_config_type,
+          .flags = JSON_REQUIRED),
+    FIELD(struct definition, host_config, "HostConfig", JSON_KIND_INLINE,
+          .type = &docker_host_config_type, .flags = JSON_REQUIRED),
+};
+const struct json_struct definition_type = JSON_STRUCT(struct definition, definition_fields);
+
+static int check_network_mode(const struct docker_host_config *host, struct error *err)
+{
+    static const char *const modes[] = {"", "default", "none", "host"};
+    const char *mode = host->network_mode != NULL ? host->network_mode : "";
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(mode, modes[i]) == 0)
+            return 0;
+    }
+    return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                     "HostConfig.NetworkMode: \"%.64s\" is not supported by this version of davit; "
+                     "use none (the default) or host",
+                     mode);
+}
+
+/* A client that names no network sends {"default": {}}; settings for one would be lost. */
+static int check_networking(const struct json *networking, struct error *err)
+{
+    const struct json *endpoints = json_get(networking, "EndpointsConfig");
+
+    for (size_t i = 0; endpoints != NULL && endpoints->type == JSON_OBJECT && i < endpoints->count;
+         i++) {
+        if (!json_is_empty(&endpoints->members[i].value))
+            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                             "NetworkingConfig.EndpointsConfig.%.64s: not supported by this "
+                             "version of davit",
+                             endpoints->members[i].name);
+    }
+    return 0;
+}
+
+static int check_host_config(const struct docker_host_config *host, struct error *err)
+{
+    const char *restart = host->restart_policy.name != NULL ? host->restart_policy.name : "";
+    const char *driver = host->log_config.type != NULL ? host->log_config.type : "";
+
+    if (restart[0] != '\0' && strcmp(restart, "no") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.RestartPolicy: \"%.64s\" is not supported by this version of "
+                         "davit",
+                         restart);
+    if (driver[0] != '\0' && strcmp(driver, "json-file") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.LogConfig.Type: \"%.64s\" is not supported by this version of "
+                         "davit; use json-file",
+                         driver);
+    if (host->log_config.config != NULL && !json_is_empty(host->log_config.config))
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.LogConfig.Config: not supported by this version of davit");
+    if (host->memory > 0 && host->memory < 6 << 20)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.Memory: the minimum memory limit allowed is 6MB");
+    if (host->nano_cpus > 0 && (host->cpu_quota > 0 || host->cpu_period > 0))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.NanoCpus: conflicts with CpuPeriod and CpuQuota");
+    if (host->nano_cpus < 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "HostConfig.NanoCpus: negative");
+    return check_network_mode(host, err);
+}
+
+int definition_parse(struct arena *arena, const char *text, size_t length,
+                     struct definition *definition, struct error *err)
+{
+    const struct json *body;
+    const struct json *host;
+    const struct json *entrypoint;
+    int result = json_parse(arena, text, length, &json_default_limits, &body, err);
+
+    if (result == 0)
+        result = json_decode(arena, body, &docker_config_type, "", &definition->config, err);
+    host = result == 0 ? json_get(body, "HostConfig") : NULL;
+    if (host != NULL && host->type != JSON_NULL)
+        result = json_decode(arena, host, &docker_host_config_type, "HostConfig",
+                             &definition->host_config, err);
+    if (result == 0)
+        result = check_host_config(&definition->host_config, err);
+    if (result == 0)
+        result = check_networking(json_get(body, "NetworkingConfig"), err);
+    if (result < 0)
+        return result;
+    if (definition->config.image == NULL || definition->config.image[0] == '\0')
+        return error_set(err, ERROR_INVALID, EINVAL, "Image: required, but missing");
+    /* `--entrypoint ""` comes as [""]. */
+    entrypoint = json_get(body, "Entrypoint");
+    definition->config.has_empty_entrypoint =
+        entrypoint != NULL && entrypoint->type == JSON_ARRAY && entrypoint->count == 1 &&
+        definition->config.entrypoint.items[0][0] == '\0';
+    return 0;
+}
+
+void definition_apply_image(struct arena *arena, struct definition *definition,
+                            const struct image_process *image)
+{
+    struct docker_config *config = &definition->config;
+    struct string_list env;
+
+    if (config->has_empty_entrypoint) {
+        config->entrypoint.count = 0;
+    } else if (config->entrypoint.count == 0) {
+        config->entrypoint = image->entrypoint;
+        if (config->cmd.count == 0)
+            config->cmd = image->cmd;
+    }
+    if (config->user == NULL || config->user[0] == '\0')
+        config->user = image->user;
+    if (config->working_dir == NULL || config->working_dir[0] == '\0')
+        config->working_dir = image->working_dir;
+    if (config->stop_signal == NULL || config->stop_signal[0] == '\0')
+        config->stop_signal = image->stop_signal;
+    if (config->exposed_ports == NULL)
+        config->exposed_ports = image->exposed_ports;
+    env_merge(arena, &image->env, &config->env, &env);
+    config->env = env;
+    for (size_t i = 0; i < image->labels.count; i++) {
+        const struct string_pair *label = &image->labels.items[i];
+        struct string_pair *labels;
+
+        if (string_map_get(&config->labels, label->name) != NULL)
+            continue;
+        labels = arena_new(arena, config->labels.count + 1, sizeof(*labels));
+        if (config->labels.count > 0)
+            memcpy(labels, config->labels.items, config->labels.count * sizeof(*labels));
+        labels[config->labels.count++] = *label;
+        config->labels.items = labels;
+    }
+}

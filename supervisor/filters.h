@@ -1,0 +1,32 @@
+/* The `filters` query parameter: {"key": ["value"]} or {"key": {"value": true}}. */
+#ifndef DAVIT_SUPERVISOR_FILTERS_H
+#define DAVIT_SUPERVISOR_FILTERS_H
+
+#include <stdbool.h>
+
+#include "base/json_table.h"
+
+struct filter {
+    const char *key;
+    struct string_list values;
+};
+
+struct filters {
+    struct filter *items;
+    size_t count;
+};
+
+/* NULL or "" is no filter. A key that is not in `known` (NULL-terminated) is refused by name. */
+int filters_parse(struct arena *arena, const char *text, const char *const *known,
+                  struct filters *filters, struct error *err);
+
+/* The values of a key; NULL if it does not filter. */
+const struct string_list *filters_get(const struct filters *filters, const char *key);
+
+/* True if there is no such filter or one of its values equals `value`. */
+bool filters_match(const struct filters *filters, const char *key, const char *value);
+
+/* True if all "label" filters ("name" or "name=value") hold. */
+bool filters_match_labels(const struct filters *filters, const struct string_map *labels);
+
+#endif

@@ -1,0 +1,231 @@
+/* What the API says of a container: `inspect` and the list. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "container.h"
+
+static void write_time(struct json_writer *writer, const char *name, int64_t time_ns)
+{
+    char text[CLOCK_RFC3339_SIZE];
+
+    clock_format_rfc3339(time_ns, text);
+    json_member_string(writer, name, text);
+}
+
+static void write_state(struct json_writer *writer, const struct managed_container *container)
+{
+    json_key(writer, "State");
+    json_object_open(writer);
+    json_member_string(writer, "Status", container_status_name(container->status));
+    json_member_boolean(writer, "Running", container->status == CONTAINER_RUNNING);
+    json_member_boolean(writer, "Paused", false);
+    json_member_boolean(writer, "Restarting", false);
+    json_member_boolean(writer, "OOMKilled", container->is_oom_killed);
+    json_member_boolean(writer, "Dead", false);
+    json_member_integer(writer, "Pid", container->pid);
+    json_member_integer(writer, "ExitCode", container->exit_code);
+    json_member_string(writer, "Error", container->error);
+    write_time(writer, "StartedAt", container->started_ns);
+    write_time(writer, "FinishedAt", container->finished_ns);
+    json_object_close(writer);
+}
+
+static const char *network_mode(const struct managed_container *container)
+{
+    const char *mode = container->definition.host_config.network_mode;
+
+    return mode == NULL || mode[0] == '\0' || strcmp(mode, "default") == 0 ? "none" : mode;
+}
+
+static void write_networks(struct json_writer *writer, const struct managed_container *container)
+{
+    json_key(writer, "Networks");
+    json_object_open(writer);
+    json_key(writer, network_mode(container));
+    json_object_open(writer);
+    json_member_string(writer, "NetworkID", "");
+    json_member_string(writer, "EndpointID", "");
+    json_member_string(writer, "Gateway", "");
+    json_member_string(writer, "IPAddress", "");
+    json_member_integer(writer, "IPPrefixLen", 0);
+    json_member_string(writer, "MacAddress", "");
+    json_object_close(writer);
+    json_object_close(writer);
+}
+
+static void write_mount(struct json_writer *writer, const char *type, const char *source,
+                        const char *destination, bool is_writable)
+{
+    json_object_open(writer);
+    json_member_string(writer, "Type", type);
+    json_member_string(writer, "Source", source);
+    json_member_string(writer, "Destination", destination);
+    json_member_string(writer, "Mode", "");
+    json_member_boolean(writer, "RW", is_writable);
+    json_member_string(writer, "Propagation", strcmp(type, "bind") == 0 ? "rprivate" : "");
+    json_object_close(writer);
+}
+
+static void write_mounts(struct json_writer *writer, const struct managed_container *container)
+{
+    const struct docker_host_config *host = &container->definition.host_config;
+
+    json_key(writer, "Mounts");
+    json_array_open(writer);
+    for (size_t i = 0; i < host->binds.count; i++) {
+        cleanup_free char *bind = memory_strdup(host->binds.items[i]);
+        char *rest = bind;
+        const char *source = strsep(&rest, ":");
+        const char *destination = strsep(&rest, ":");
+
+        write_mount(writer, "bind", source, destination != NULL ? destination : "",
+                    rest == NULL || strstr(rest, "ro") == NULL);
+    }
+    for (size_t i = 0; i < host->mounts.count; i++) {
+        const struct docker_mount *mount = &host->mounts.items[i];
+
+        write_mount(writer, mount->type, mount->source, mount->target, !mount->is_readonly);
+    }
+    json_array_close(writer);
+}
+
+/* The program and its arguments: entrypoint and command in one. */
+static const char *word(const struct docker_config *config, size_t index)
+{
+    if (index < config->entrypoint.count)
+        return config->entrypoint.items[index];
+    index -= config->entrypoint.count;
+    return index < config->cmd.count ? config->cmd.items[index] : NULL;
+}
+
+void container_write_inspect(struct json_writer *writer, const struct managed_container *container)
+{
+    const struct definition *definition = &container->definition;
+    cleanup_free char *name = memory_printf("/%s", definition->name);
+    cleanup_free char *log_path =
+        memory_printf("%s/containers/%s/%s-json.log", container->daemon->options.root,
+                      definition->id, definition->id);
+
+    json_object_open(writer);
+    json_member_string(writer, "Id", definition->id);
+    write_time(writer, "Created", definition->created_ns);
+    json_member_string(writer, "Path", word(&definition->config, 0));
+    json_key(writer, "Args");
+    json_array_open(writer);
+    for (size_t i = 1; word(&definition->config, i) != NULL; i++)
+        json_string(writer, word(&definition->config, i));
+    json_array_close(writer);
+    write_state(writer, container);
+    json_member_string(writer, "Image", definition->image_id);
+    json_member_string(writer, "LogPath", log_path);
+    json_member_string(writer, "Name", name);
+    json_member_integer(writer, "RestartCount", 0);
+    json_member_string(writer, "Driver", "overlayfs");
+    json_member_string(writer, "Platform", "linux");
+    json_key(writer, "HostConfig");
+    json_encode(writer, &docker_host_config_type, &definition->host_config);
+    write_mounts(writer, container);
+    json_key(writer, "Config");
+    json_encode(writer, &docker_config_type, &definition->config);
+    json_key(writer, "NetworkSettings");
+    json_object_open(writer);
+    json_key(writer, "Ports");
+    json_object_open(writer);
+    json_object_close(writer);
+    write_networks(writer, container);
+    json_object_close(writer);
+    json_object_close(writer);
+}
+
+/* "3 seconds", "About a minute", "2 hours": as docker says it. */
+static void format_duration(int64_t seconds, char *text, size_t size)
+{
+    if (seconds < 1)
+        snprintf(text, size, "Less than a second");
+    else if (seconds == 1)
+        snprintf(text, size, "1 second");
+    else if (seconds < 60)
+        snprintf(text, size, "%lld seconds", (long long)seconds);
+    else if (seconds < 120)
+        snprintf(text, size, "About a minute");
+    else if (seconds < 3600)
+        snprintf(text, size, "%lld minutes", (long long)seconds / 60);
+    else if (seconds < 7200)
+        snprintf(text, size, "About an hour");
+    else if (seconds < 48 * 3600)
+        snprintf(text, size, "%lld hours", (long long)seconds / 3600);
+    else if (seconds < 14 * 86400)
+        snprintf(text, size, "%lld days", (long long)seconds / 86400);
+    else
+        snprintf(text, size, "%lld weeks", (long long)seconds / (7 * 86400));
+}
+
+static void format_status(const struct managed_container *container, char *text, size_t size)
+{
+    int64_t now_ns = clock_now_ns();
+    char duration[48];
+
+    switch (container->status) {
+    case CONTAINER_RUNNING:
+        format_duration((now_ns - container->started_ns) / 1000000000, duration, sizeof(duration));
+        snprintf(text, size, "Up %s", duration);
+        break;
+    case CONTAINER_EXITED:
+        format_duration((now_ns - container->finished_ns) / 1000000000, duration,
+                        sizeof(duration));
+        snprintf(text, size, "Exited (%d) %s ago", container->exit_code, duration);
+        break;
+    case CONTAINER_REMOVING:
+        snprintf(text, size, "Removal In Progress");
+        break;
+    default:
+        snprintf(text, size, "Created");
+        break;
+    }
+}
+
+void container_write_summary(struct json_writer *writer, const struct managed_container *container)
+{
+    const struct definition *definition = &container->definition;
+    cleanup_buffer struct buffer command = {0};
+    cleanup_free char *name = memory_printf("/%s", definition->name);
+    char status[96];
+
+    for (size_t i = 0; word(&definition->config, i) != NULL; i++)
+        buffer_printf(&command, "%s%s", i > 0 ? " " : "", word(&definition->config, i));
+    format_status(container, status, sizeof(status));
+    json_object_open(writer);
+    json_member_string(writer, "Id", definition->id);
+    json_key(writer, "Names");
+    json_array_open(writer);
+    json_string(writer, name);
+    json_array_close(writer);
+    json_member_string(writer, "Image", definition->config.image);
+    json_member_string(writer, "ImageID", definition->image_id);
+    json_member_string(writer, "Command", buffer_text(&command));
+    json_member_integer(writer, "Created", definition->created_ns / 1000000000);
+    json_key(writer, "Ports");
+    json_array_open(writer);
+    json_array_close(writer);
+    json_key(writer, "Labels");
+    json_object_open(writer);
+    for (size_t i = 0; i < definition->config.labels.count; i++)
+        json_member_string(writer, definition->config.labels.items[i].name,
+                           definition->config.labels.items[i].value);
+    json_object_close(writer);
+    json_member_string(writer, "State", container_status_name(container->status));
+    json_member_string(writer, "Status", status);
+    json_key(writer, "HostConfig");
+    json_object_open(writer);
+    json_member_string(writer, "NetworkMode", network_mode(container));
+    json_object_close(writer);
+    json_key(writer, "NetworkSettings");
+    json_object_open(writer);
+    write_networks(writer, container);
+    json_object_close(writer);
+    write_mounts(writer, container);
+    json_object_close(writer);
+}

@@ -1,0 +1,315 @@
+/* Log streams: see logs.h. */
+#include "logs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define READ_BYTES (128 << 10)
+/* An entry holds at most 16 KiB of log, each byte at most six in JSON, and a little around it. */
+#define ENTRY_MAX (256 << 10)
+
+struct log_stream {
+    struct managed_container *container; /* while it is followed */
+    struct request *request;
+    sd_event_source *turn;
+    sd_event_source *watch;
+    struct log_stream *next; /* of the container it follows */
+    int fd;
+    struct buffer pending;
+    bool wants_stdout;
+    bool wants_stderr;
+    bool has_timestamps;
+    bool is_raw;
+    bool follows;
+    bool has_container_ended;
+    int64_t since_ns;
+    int64_t until_ns;
+};
+
+static void unfollow(struct log_stream *log)
+{
+    struct log_stream **link;
+
+    if (log->container == NULL)
+        return;
+    for (link = &log->container->log_streams; *link != log; link = &(*link)->next)
+        continue;
+    *link = log->next;
+    log->container = NULL;
+}
+
+static void release(struct request *request)
+{
+    struct log_stream *log = request->context;
+
+    unfollow(log);
+    sd_event_source_disable_unref(log->turn);
+    sd_event_source_disable_unref(log->watch);
+    fd_close(&log->fd);
+    buffer_release(&log->pending);
+    free(log);
+}
+
+/* "1795241673.319191688" exactly, without a detour over floating point. */
+static bool parse_time(const char *text, int64_t *time_ns)
+{
+    char *end;
+    long long seconds;
+    int64_t weight = 100000000;
+
+    *time_ns = 0;
+    if (text == NULL || text[0] == '\0')
+        return true;
+    seconds = strtoll(text, &end, 10);
+    if (end == text)
+        return false;
+    *time_ns = seconds * 1000000000;
+    if (*end == '.') {
+        for (end++; *end >= '0' && *end <= '9'; end++) {
+            *time_ns += (*end - '0') * weight;
+            weight /= 10;
+        }
+    }
+    return *end == '\0' || clock_parse_rfc3339(text, time_ns) == 0;
+}
+
+struct entry {
+    const char *log;
+    const char *stream;
+    const char *time;
+};
+
+static const struct json_field entry_fields[] = {
+    JSON_FIELD(struct entry, log, "log", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct entry, stream, "stream", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct entry, time, "time", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+};
+static const struct json_struct entry_type = JSON_STRUCT(struct entry, entry_fields);
+
+static void send_frame(struct log_stream *log, int stream, const char *prefix, const char *text)
+{
+    cleanup_buffer struct buffer frame = {0};
+    size_t length = strlen(prefix) + strlen(text);
+    const unsigned char header[8] = {
+        (unsigned char)stream,         0, 0, 0,
+        (unsigned char)(length >> 24), (unsigned char)(length >> 16),
+        (unsigned char)(length >> 8),  (unsigned char)length,
+    };
+
+    if (!log->is_raw)
+        buffer_append(&frame, header, sizeof(header));
+    buffer_append_string(&frame, prefix);
+    buffer_append_string(&frame, text);
+    stream_write(log->request, frame.data, frame.length);
+}
+
+/* Returns false when the entry lies beyond `until`: nothing later is wanted either. */
+static bool send_entry(struct log_stream *log, const char *line, size_t length)
+{
+    cleanup_arena struct arena arena = {0};
+    struct entry entry = {0};
+    char prefix[CLOCK_RFC3339_SIZE + 2] = "";
+    int64_t time_ns = 0;
+    bool is_stdout;
+
+    /* A line that a crash of the machine cut off is skipped. */
+    if (json_decode_text(&arena, line, length, &entry_type, &entry, NULL) < 0)
+        return true;
+    is_stdout = strcmp(entry.stream, "stdout") == 0;
+    if (is_stdout ? !log->wants_stdout : !log->wants_stderr)
+        return true;
+    if (log->since_ns != 0 || log->until_ns != 0) {
+        if (clock_parse_rfc3339(entry.time, &time_ns) < 0)
+            return true;
+        if (time_ns < log->since_ns)
+            return true;
+        if (log->until_ns != 0 && time_ns > log->until_ns)
+            return false;
+    }
+    if (log->has_timestamps)
+        snprintf(prefix, sizeof(prefix), "%.35s ", entry.time);
+    send_frame(log, is_stdout ? 1 : 2, prefix, entry.log);
+    return true;
+}
+
+/* Sends the complete lines that have been read. Returns false if the stream is at its end. */
+static bool send_lines(struct log_stream *log)
+{
+    char *position = log->pending.data;
+    size_t left = log->pending.length;
+    bool goes_on = true;
+
+    while (left > 0 && goes_on) {
+        const char *newline = memchr(position, '\n', left);
+        size_t length;
+
+        if (newline == NULL)
+            break;
+        length = (size_t)(newline - position) + 1;
+        goes_on = send_entry(log, position, length - 1);
+        position += length;
+        left -= length;
+    }
+    buffer_consume(&log->pending, log->pending.length - left);
+    if (log->pending.length > ENTRY_MAX)
+        log->pending.length = 0;
+    return goes_on;
+}
+
+/* One piece a turn of the loop. */
+static int on_turn(sd_event_source *source, void *context)
+{
+    struct log_stream *log = context;
+    ssize_t count;
+
+    if (stream_backlog(log->request) >= SERVER_OUTPUT_MAX / 2) {
+        sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        return 0;
+    }
+    count = read(log->fd, buffer_reserve(&log->pending, READ_BYTES), READ_BYTES);
+    if (count > 0) {
+        log->pending.length += (size_t)count;
+        if (!send_lines(log))
+            stream_end(log->request);
+        return 0;
+    }
+    if (!log->follows || log->has_container_ended || count < 0) {
+        stream_end(log->request);
+        return 0;
+    }
+    /* At the end for now: the file's watch wakes us. */
+    sd_event_source_set_enabled(source, SD_EVENT_OFF);
+    return 0;
+}
+
+static void on_drain(struct request *request)
+{
+    struct log_stream *log = request->context;
+
+    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
+}
+
+static int on_change(sd_event_source *source, const struct inotify_event *event, void *context)
+{
+    struct log_stream *log = context;
+
+    (void)source;
+    (void)event;
+    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
+    return 0;
+}
+
+/* Where the last `count` lines begin. */
+static off_t find_tail(int fd, long count)
+{
+    char block[65536];
+    off_t position = lseek(fd, 0, SEEK_END);
+
+    while (position > 0) {
+        size_t size = position > (off_t)sizeof(block) ? sizeof(block) : (size_t)position;
+
+        position -= (off_t)size;
+        if (pread(fd, block, size, position) != (ssize_t)size)
+            return 0;
+        for (size_t i = size; i > 0; i--) {
+            /* The newline that ends the last line does not begin another. */
+            if (block[i - 1] == '\n' && count-- == 0)
+                return position + (off_t)i;
+        }
+    }
+    return 0;
+}
+
+static void seek_tail(struct log_stream *log)
+{
+    const char *tail = request_query(log->request, "tail");
+    char *end;
+    long count;
+
+    if (tail == NULL || strcmp(tail, "all") == 0)
+        return;
+    count = strtol(tail, &end, 10);
+    if (end == tail || *end != '\0' || count < 0)
+        return;
+    lseek(log->fd, count == 0 ? lseek(log->fd, 0, SEEK_END) : find_tail(log->fd, count), SEEK_SET);
+}
+
+static int open_log(struct managed_container *container, struct error *err)
+{
+    cleanup_close int directory_fd = container_open_directory(container);
+    char name[128];
+    int fd;
+
+    if (directory_fd < 0)
+        return error_errno(err, -directory_fd, "container directory");
+    snprintf(name, sizeof(name), "%s-json.log", container->definition.id);
+    /* A container that never ran has an empty log. */
+    fd = openat(directory_fd, name, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return fd < 0 ? error_errno(err, errno, "log") : fd;
+}
+
+void logs_serve(struct managed_container *container, struct request *request)
+{
+    struct log_stream *log;
+    struct error err = {0};
+    char path[64];
+
+    if (!request_query_bool(request, "stdout") && !request_query_bool(request, "stderr")) {
+        respond_failure(request, 400,
+                        "Bad parameters: you must choose at least one stream");
+        return;
+    }
+    log = memory_new_one(struct log_stream);
+    log->request = request;
+    log->wants_stdout = request_query_bool(request, "stdout");
+    log->wants_stderr = request_query_bool(request, "stderr");
+    log->has_timestamps = request_query_bool(request, "timestamps");
+    log->follows = request_query_bool(request, "follow") &&
+                   container->status == CONTAINER_RUNNING;
+    log->is_raw = container->definition.config.has_terminal;
+    log->fd = open_log(container, &err);
+    if (log->fd >= 0 && (!parse_time(request_query(request, "since"), &log->since_ns) ||
+                         !parse_time(request_query(request, "until"), &log->until_ns)))
+        error_set(&err, ERROR_INVALID, EINVAL, "since, until: not a timestamp");
+    if (err.errnum != 0) {
+        fd_close(&log->fd);
+        free(log);
+        respond_error(request, &err);
+        return;
+    }
+    request->context = log;
+    request->on_close = release;
+    request->on_drain = on_drain;
+    stream_begin(request, log->is_raw ? "application/vnd.docker.raw-stream"
+                                      : "application/vnd.docker.multiplexed-stream");
+    seek_tail(log);
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", log->fd);
+    if (log->follows) {
+        log->container = container;
+        log->next = container->log_streams;
+        container->log_streams = log;
+        sd_event_add_inotify(container->daemon->loop, &log->watch, path, IN_MODIFY, on_change, log);
+    }
+    sd_event_add_defer(container->daemon->loop, &log->turn, on_turn, log);
+    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
+}
+
+void logs_end(struct managed_container *container)
+{
+    while (container->log_streams != NULL) {
+        struct log_stream *log = container->log_streams;
+
+        unfollow(log);
+        log->has_container_ended = true;
+        sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
+    }
+}

@@ -1,0 +1,707 @@
+/* The monitor of one container: see monitor.h. */
+#include "monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/socket.h"
+#include "bundle/bundle.h"
+#include "cgroups/cgroups.h"
+#include "images/images.h"
+#include "monitor_protocol.h"
+#include "runtime/runtime.h"
+#include "streams.h"
+
+#define CGROUP_REMOVE_TIMEOUT_MS 5000
+#define SECCOMP_MAX_BYTES (1 << 20)
+#define EXECS_MAX 256
+
+/* The container's first process (token 0) or an exec. */
+struct task {
+    uint64_t token;
+    struct container process;
+    struct streams streams;
+    bool has_ended;
+    int status;
+    struct task *next;
+};
+
+struct monitor {
+    struct spawn_monitor fds;
+    struct arena arena;
+    struct monitor_config settings;
+    struct oci_config config;
+    struct cgroup_hierarchy hierarchy;
+    struct cgroup cgroup;
+    struct seccomp_program seccomp;
+    struct log_writer log;
+    int listen_fd;
+    int control_fd; /* to the davitd of the moment; -1: none */
+    int64_t started_ns;
+    struct task init;
+    struct task *execs;
+    size_t exec_count;
+    char message[sizeof(struct monitor_message) + MONITOR_TEXT_MAX];
+};
+
+/* ---- talking to davitd ---- */
+
+/* davitd may be gone at any moment; that is its problem, not the container's. */
+static void tell(struct monitor *monitor, const struct monitor_message *header, const char *text)
+{
+    cleanup_buffer struct buffer message = {0};
+    struct monitor_message copy = *header;
+
+    if (monitor->control_fd < 0)
+        return;
+    copy.version = MONITOR_PROTOCOL_VERSION;
+    copy.text_length = text != NULL ? (uint32_t)strlen(text) : 0;
+    buffer_append(&message, &copy, sizeof(copy));
+    if (text != NULL)
+        buffer_append_string(&message, text);
+    if (socket_send(monitor->control_fd, message.data, message.length, NULL, 0) < 0)
+        fd_close(&monitor->control_fd);
+}
+
+static void tell_failure(struct monitor *monitor, uint32_t type, uint64_t token,
+                         const struct error *err)
+{
+    int status = err->code == ERROR_COMMAND_NOT_FOUND ? 127
+                 : err->code == ERROR_NOT_EXECUTABLE  ? 126
+                                                      : 128;
+    const struct monitor_message message = {
+        .type = type, .token = token, .value = status, .value2 = (int32_t)err->code};
+
+    tell(monitor, &message, err->message);
+}
+
+/* ---- setting up ---- */
+
+static int read_json(struct monitor *monitor, const char *name, const struct json_struct *type,
+                     void *object, struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    int result = file_read(monitor->fds.container_fd, name, 4 << 20, &text, err);
+
+    if (result == 0)
+        result = json_decode_text(&monitor->arena, buffer_text(&text), text.length, type, object,
+                                  err);
+    return result < 0 ? error_prefix(err, "%s", name) : 0;
+}
+
+static int load_seccomp(struct monitor *monitor, struct error *err)
+{
+    cleanup_buffer struct buffer program = {0};
+    int result;
+
+    if (monitor->settings.seccomp_file == NULL)
+        return 0;
+    result = file_read(monitor->fds.seccomp_fd, monitor->settings.seccomp_file, SECCOMP_MAX_BYTES,
+                       &program, err);
+    if (result < 0)
+        return error_prefix(err, "seccomp filter");
+    if (program.length == 0 || program.length % sizeof(struct sock_filter) != 0)
+        return error_set(err, ERROR_CORRUPT, EINVAL, "seccomp filter %s is damaged",
+                         monitor->settings.seccomp_file);
+    monitor->seccomp.length = program.length / sizeof(struct sock_filter);
+    monitor->seccomp.instructions = take_pointer(&program.data);
+    return 0;
+}
+
+static int make_cgroup(struct monitor *monitor, struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    const struct oci_resources *resources = monitor->config.linux->resources;
+    unsigned int controllers = 0;
+    int result;
+
+    if (monitor->settings.cgroup_path == NULL)
+        return 0;
+    result = cgroup_hierarchy_open(&monitor->hierarchy, err);
+    if (result == 0)
+        result = resources_to_settings(resources, settings, err);
+    if (result == 0)
+        result = cgroup_check_settings(&monitor->hierarchy, settings, err);
+    if (result == 0)
+        result = cgroup_settings_controllers(settings, &controllers, err);
+    if (result == 0)
+        result = cgroup_create(&monitor->hierarchy, monitor->settings.cgroup_path,
+                               controllers | CGROUP_ACCOUNTING, false, &monitor->cgroup, err);
+    if (result == 0)
+        result = cgroup_apply(&monitor->cgroup, settings, err);
+    if (result == 0)
+        result = resources_apply_devices(&monitor->cgroup, resources, err);
+    cgroup_settings_release(settings);
+    return result;
+}
+
+static int resolve_user(struct monitor *monitor, int rootfs_fd, struct error *err)
+{
+    struct oci_process *process = monitor->config.process;
+    const char *spec = string_map_get(&monitor->config.annotations, BUNDLE_ANNOTATION_USER);
+    struct string_list home_list = {0};
+    struct string_list merged;
+    const char *entry;
+    const char *home;
+    int result = user_resolve(&monitor->arena, rootfs_fd, spec, &process->user, &home, err);
+
+    if (result < 0 || env_get(&process->env, "HOME") != NULL)
+        return result;
+    entry = arena_printf(&monitor->arena, "HOME=%s", home);
+    home_list.items = &entry;
+    home_list.count = 1;
+    env_merge(&monitor->arena, &process->env, &home_list, &merged);
+    process->env = merged;
+    return 0;
+}
+
+static int open_log(struct monitor *monitor, struct error *err)
+{
+    char name[128];
+
+    snprintf(name, sizeof(name), "%.100s-json.log", monitor->settings.id);
+    monitor->log.fd = openat(monitor->fds.container_fd, name,
+                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return monitor->log.fd < 0 ? error_errno(err, errno, "log") : 0;
+}
+
+/* Pipes for a process without a terminal. The process's ends go to `stdio`, ours to the streams. */
+static int make_pipes(struct streams *streams, bool has_input, int stdio[3], struct error *err)
+{
+    int input[2] = {-1, -1};
+    int output[2];
+
+    if (has_input) {
+        if (pipe2(input, O_CLOEXEC) < 0)
+            return error_errno(err, errno, "pipe");
+        fcntl(input[1], F_SETFL, O_NONBLOCK);
+        stdio[0] = input[0];
+        streams->input_fd = input[1];
+    } else {
+        stdio[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    for (int i = 0; i < 2; i++) {
+        if (pipe2(output, O_CLOEXEC) < 0)
+            return error_errno(err, errno, "pipe");
+        fcntl(output[0], F_SETFL, O_NONBLOCK);
+        streams->output_fd[i] = output[0];
+        stdio[1 + i] = output[1];
+    }
+    return 0;
+}
+
+static void close_stdio(int stdio[3])
+{
+    for (int i = 0; i < 3; i++)
+        fd_close(&stdio[i]);
+}
+
+/* The terminal's master is both ends. */
+static void use_terminal(struct streams *streams, int console_fd)
+{
+    fcntl(console_fd, F_SETFL, O_NONBLOCK);
+    streams->is_terminal = true;
+    streams->input_fd = console_fd;
+    streams->output_fd[0] = console_fd;
+}
+
+static int launch(struct monitor *monitor, int rootfs_fd, struct error *err)
+{
+    struct task *task = &monitor->init;
+    int stdio[3] = {-1, -1, -1};
+    const struct container_options options = {
+        .id = monitor->settings.id,
+        .bundle_path = "/",
+        .bundle_fd = monitor->fds.container_fd,
+        .config = &monitor->config,
+        .rootfs_fd = rootfs_fd,
+        .cgroup = monitor->cgroup.fd >= 0 ? &monitor->cgroup : NULL,
+        .stdio = {-1, -1, -1},
+        .console_socket_fd = -1,
+        .start_socket_fd = -1,
+        .seccomp = monitor->seccomp.instructions != NULL ? &monitor->seccomp : NULL,
+    };
+    struct container_options with_stdio = options;
+    int result = 0;
+
+    task->streams.log = &monitor->log;
+    task->streams.closes_input_with_client = monitor->settings.is_stdin_once;
+    if (!monitor->config.process->has_terminal)
+        result = make_pipes(&task->streams, monitor->settings.has_open_stdin, stdio, err);
+    memcpy(with_stdio.stdio, stdio, sizeof(stdio));
+    if (result == 0)
+        result = container_launch(&with_stdio, &task->process, err);
+    close_stdio(stdio);
+    if (result == 0 && task->process.console_fd >= 0)
+        use_terminal(&task->streams, take_fd(&task->process.console_fd));
+    return result;
+}
+
+static int start(struct monitor *monitor, struct error *err)
+{
+    cleanup_close int rootfs_fd = -1;
+    int result = load_seccomp(monitor, err);
+
+    if (result == 0)
+        result = make_cgroup(monitor, err);
+    if (result == 0)
+        result = open_log(monitor, err);
+    if (result == 0) {
+        rootfs_fd = overlay_mount(monitor->fds.layers_fd, &monitor->settings.layers,
+                                  monitor->fds.container_fd, err);
+        result = rootfs_fd < 0 ? rootfs_fd : 0;
+    }
+    if (result == 0)
+        result = resolve_user(monitor, rootfs_fd, err);
+    if (result == 0)
+        result = launch(monitor, rootfs_fd, err);
+    monitor->started_ns = clock_now_ns();
+    return result;
+}
+
+static void remove_cgroup(struct monitor *monitor)
+{
+    if (monitor->cgroup.fd < 0)
+        return;
+    cgroup_kill(&monitor->cgroup, NULL);
+    cgroup_remove(&monitor->hierarchy, &monitor->cgroup, CGROUP_REMOVE_TIMEOUT_MS, NULL);
+}
+
+static void tell_started(struct monitor *monitor)
+{
+    const struct monitor_message message = {
+        .type = MONITOR_STARTED,
+        .value = monitor->init.process.pid,
+        .time_ns = monitor->started_ns,
+    };
+
+    tell(monitor, &message, NULL);
+}
+
+/* ---- execs ---- */
+
+static struct task *find_task(struct monitor *monitor, uint64_t token)
+{
+    if (token == 0)
+        return &monitor->init;
+    for (struct task *task = monitor->execs; task != NULL; task = task->next) {
+        if (task->token == token)
+            return task;
+    }
+    return NULL;
+}
+
+static int decode_exec(struct monitor *monitor, const struct monitor_message *message,
+                       struct arena *arena, struct monitor_exec *exec, struct oci_process *process,
+                       struct error *err)
+{
+    struct json_writer *writer;
+    size_t length = strnlen(message->text, message->text_length);
+    int result =
+        json_decode_text(arena, message->text, length, &monitor_exec_type, exec, err);
+
+    if (result < 0)
+        return result;
+    if (monitor->exec_count >= EXECS_MAX)
+        return error_set(err, ERROR_CONFLICT, EAGAIN, "too many processes: %d execs are running",
+                         EXECS_MAX);
+    writer = json_writer_new(false);
+    json_value(writer, exec->process);
+    result = oci_process_parse(arena, json_writer_text(writer), strlen(json_writer_text(writer)),
+                               process, err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int launch_exec(struct monitor *monitor, struct task *task, const struct monitor_exec *exec,
+                       const struct oci_process *process, struct error *err)
+{
+    int stdio[3] = {-1, -1, -1};
+    struct exec_options options = {
+        .config = &monitor->config,
+        .process = process,
+        .init_pidfd = monitor->init.process.pidfd,
+        .cgroup = monitor->cgroup.fd >= 0 ? &monitor->cgroup : NULL,
+        .stdio = {-1, -1, -1},
+        .console_socket_fd = -1,
+        .seccomp = monitor->seccomp.instructions != NULL ? &monitor->seccomp : NULL,
+        .user_spec = exec->user,
+    };
+    int result = 0;
+
+    if (!process->has_terminal)
+        result = make_pipes(&task->streams, exec->has_stdin, stdio, err);
+    memcpy(options.stdio, stdio, sizeof(stdio));
+    if (result == 0)
+        result = container_exec(&options, &task->process, err);
+    close_stdio(stdio);
+    if (result == 0 && task->process.console_fd >= 0)
+        use_terminal(&task->streams, take_fd(&task->process.console_fd));
+    return result;
+}
+
+static void free_task(struct task *task)
+{
+    streams_release(&task->streams);
+    container_release(&task->process);
+    free(task);
+}
+
+static void attach_exec(struct task *task, const struct monitor_exec *exec,
+                        const struct oci_process *process, const struct monitor_message *message,
+                        int fd)
+{
+    size_t length = strnlen(message->text, message->text_length);
+    size_t input_length = length < message->text_length ? message->text_length - length - 1 : 0;
+    unsigned int flags = (exec->has_stdin ? MONITOR_STDIN : 0) |
+                         (exec->has_stdout ? MONITOR_STDOUT : 0) |
+                         (exec->has_stderr ? MONITOR_STDERR : 0) |
+                         (process->has_terminal ? MONITOR_RAW : 0);
+
+    if (fd >= 0)
+        streams_attach(&task->streams, fd, flags, message->text + length + 1, input_length);
+}
+
+/* The reason a program does not start goes to the client, as Docker's does: it has no other way to
+ * learn of it once its connection is a stream. */
+static void start_exec(struct monitor *monitor, const struct monitor_message *message, int fd)
+{
+    cleanup_arena struct arena arena = {0};
+    struct monitor_exec exec = {0};
+    struct oci_process process = {0};
+    struct error err = {0};
+    struct task *task = memory_new_one(struct task);
+    int result = decode_exec(monitor, message, &arena, &exec, &process, &err);
+
+    task->token = message->token;
+    task->process = (struct container)CONTAINER_NONE;
+    streams_init(&task->streams);
+    task->streams.closes_input_with_client = true;
+    attach_exec(task, &exec, &process, message, fd);
+    if (result == 0)
+        result = launch_exec(monitor, task, &exec, &process, &err);
+    if (result < 0) {
+        cleanup_free char *line = memory_printf("%s\r\n", err.message);
+
+        tell_failure(monitor, MONITOR_EXEC_FAILED, task->token, &err);
+        streams_report(&task->streams, line);
+        free_task(task);
+        return;
+    }
+    tell(monitor,
+         &(struct monitor_message){
+             .type = MONITOR_EXEC_STARTED, .token = task->token, .value = task->process.pid},
+         NULL);
+    task->next = monitor->execs;
+    monitor->execs = task;
+    monitor->exec_count++;
+}
+
+/* ---- requests of davitd ---- */
+
+static void resize(struct monitor *monitor, const struct monitor_message *message)
+{
+    struct task *task = find_task(monitor, message->token);
+    struct winsize size = {.ws_row = (unsigned short)message->value,
+                           .ws_col = (unsigned short)message->value2};
+
+    if (task != NULL && task->streams.is_terminal && task->streams.input_fd >= 0)
+        ioctl(task->streams.input_fd, TIOCSWINSZ, &size);
+}
+
+static void handle_message(struct monitor *monitor, const struct monitor_message *message, int *fd)
+{
+    switch (message->type) {
+    case MONITOR_ATTACH:
+        if (*fd >= 0)
+            streams_attach(&monitor->init.streams, take_fd(fd), message->flags, message->text,
+                           message->text_length);
+        break;
+    case MONITOR_SIGNAL:
+        if (monitor->init.process.pidfd >= 0)
+            pidfd_send_signal(monitor->init.process.pidfd, message->value, NULL, 0);
+        break;
+    case MONITOR_RESIZE:
+        resize(monitor, message);
+        break;
+    case MONITOR_EXEC:
+        start_exec(monitor, message, take_fd(fd));
+        break;
+    default:
+        break;
+    }
+}
+
+/* Receives one message. Returns its type, 0 if davitd is gone. */
+static uint32_t receive_message(struct monitor *monitor, int *fd)
+{
+    struct monitor_message *message = (struct monitor_message *)(void *)monitor->message;
+    size_t fd_count = 1;
+    ssize_t count;
+
+    *fd = -1;
+    count = socket_receive(monitor->control_fd, monitor->message, sizeof(monitor->message), fd,
+                           &fd_count);
+    if (count < (ssize_t)sizeof(*message) ||
+        message->text_length > (size_t)count - sizeof(*message)) {
+        fd_close(fd);
+        fd_close(&monitor->control_fd);
+        return 0;
+    }
+    return message->type;
+}
+
+static void handle_control(struct monitor *monitor)
+{
+    cleanup_close int fd = -1;
+
+    if (receive_message(monitor, &fd) != 0)
+        handle_message(monitor, (struct monitor_message *)(void *)monitor->message, &fd);
+}
+
+/* A new davitd takes the place of the old one. */
+static void accept_daemon(struct monitor *monitor)
+{
+    int fd = accept4(monitor->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    fd_close(&monitor->control_fd);
+    monitor->control_fd = fd;
+    tell_started(monitor);
+}
+
+/* ---- the end of processes ---- */
+
+static void reap(struct task *task)
+{
+    if (!task->has_ended && container_wait(&task->process, &task->status, NULL) == 0)
+        task->has_ended = true;
+    streams_drain(&task->streams);
+}
+
+/* The status is told before the client's stream ends, so that whoever has seen the end can ask for
+ * it. Output that a background child of the exec still holds open is not waited for. */
+static void finish_execs(struct monitor *monitor)
+{
+    struct task **link = &monitor->execs;
+
+    while (*link != NULL) {
+        struct task *task = *link;
+
+        if (!task->has_ended) {
+            link = &task->next;
+            continue;
+        }
+        for (size_t i = 0; i < task->streams.client_count; i++) {
+            /* What is left for a slow client is sent in one go; its socket may block us no
+             * longer than its own timeout. */
+            struct stream_client *client = &task->streams.clients[i];
+            struct timeval patience = {.tv_sec = 2};
+
+            setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+            (void)!send(client->fd, buffer_text(&client->out), client->out.length, MSG_NOSIGNAL);
+        }
+        tell(monitor,
+             &(struct monitor_message){
+                 .type = MONITOR_EXEC_EXITED, .token = task->token, .value = task->status},
+             NULL);
+        *link = task->next;
+        monitor->exec_count--;
+        free_task(task);
+    }
+}
+
+static void write_exit_file(struct monitor *monitor)
+{
+    const struct monitor_exit record = {
+        .status = monitor->init.status,
+        .is_oom_killed = cgroup_oom_kill_count(&monitor->cgroup) > 0,
+        .started_ns = monitor->started_ns,
+        .finished_ns = clock_now_ns(),
+    };
+    struct json_writer *writer = json_writer_new(false);
+    const char *text;
+
+    json_encode(writer, &monitor_exit_type, &record);
+    text = json_writer_text(writer);
+    file_replace(monitor->fds.container_fd, MONITOR_EXIT_FILE, text, strlen(text), 0600, false,
+                 NULL);
+    json_writer_free(writer);
+}
+
+/* ---- the loop ---- */
+
+static size_t count_events(const struct monitor *monitor)
+{
+    size_t count = 3 + streams_event_count(&monitor->init.streams);
+
+    for (const struct task *task = monitor->execs; task != NULL; task = task->next)
+        count += 1 + streams_event_count(&task->streams);
+    return count;
+}
+
+static int next_timeout(const struct monitor *monitor)
+{
+    int timeout_ms = streams_timeout(&monitor->init.streams);
+
+    for (const struct task *task = monitor->execs; task != NULL; task = task->next) {
+        int other = streams_timeout(&task->streams);
+
+        if (other >= 0 && (timeout_ms < 0 || other < timeout_ms))
+            timeout_ms = other;
+    }
+    return timeout_ms;
+}
+
+/* Waits once and handles what came. The three fixed events are followed by the init's streams and
+ * then, for every exec, its process and its streams. */
+static void turn(struct monitor *monitor)
+{
+    size_t count = count_events(monitor);
+    cleanup_free struct pollfd *events = memory_new(count, sizeof(*events));
+    size_t position = 3;
+
+    events[0] = (struct pollfd){.fd = monitor->control_fd, .events = POLLIN};
+    events[1] = (struct pollfd){.fd = monitor->listen_fd, .events = POLLIN};
+    events[2] = (struct pollfd){.fd = monitor->init.has_ended ? -1 : monitor->init.process.pidfd,
+                                .events = POLLIN};
+    position += streams_prepare(&monitor->init.streams, events + position);
+    for (const struct task *task = monitor->execs; task != NULL; task = task->next) {
+        events[position++] = (struct pollfd){.fd = task->process.pidfd, .events = POLLIN};
+        position += streams_prepare(&task->streams, events + position);
+    }
+    if (poll(events, count, next_timeout(monitor)) < 0)
+        return;
+    position = 3 + streams_event_count(&monitor->init.streams);
+    for (struct task *task = monitor->execs; task != NULL; task = task->next) {
+        size_t used = 1 + streams_event_count(&task->streams);
+
+        streams_handle(&task->streams, events + position + 1);
+        if (events[position].revents != 0)
+            reap(task);
+        position += used;
+    }
+    streams_handle(&monitor->init.streams, events + 3);
+    finish_execs(monitor);
+    if (events[2].revents != 0)
+        reap(&monitor->init);
+    /* Last: it may add tasks and clients. */
+    if (events[0].revents != 0)
+        handle_control(monitor);
+    if (events[1].revents != 0)
+        accept_daemon(monitor);
+}
+
+/* Keeps five descriptors of ours and nothing else that the spawner had. */
+static void settle(struct monitor *monitor, const struct spawn_monitor *spawn)
+{
+    enum { FIRST = 64 };
+    int *const fds[] = {&monitor->fds.container_fd, &monitor->fds.run_fd, &monitor->fds.layers_fd,
+                        &monitor->fds.seccomp_fd, &monitor->fds.control_fd};
+    int null_fd;
+
+    monitor->fds = *spawn;
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        *fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, FIRST);
+    syscall(SYS_close_range, 0, FIRST - 1, 0);
+    syscall(SYS_close_range, FIRST + ARRAY_SIZE(fds), ~0u, 0);
+    null_fd = open("/dev/null", O_RDWR);
+    dup2(null_fd, STDOUT_FILENO);
+    dup2(null_fd, STDERR_FILENO);
+    monitor->control_fd = monitor->fds.control_fd;
+    setsid();
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_NAME, "davit-monitor");
+    umask(022);
+    if (chdir("/") < 0)
+        _exit(1);
+}
+
+/* Takes connections until davitd says go; without davitd there is nothing to go for. */
+static void wait_for_start(struct monitor *monitor)
+{
+    for (;;) {
+        cleanup_close int fd = -1;
+        uint32_t type = receive_message(monitor, &fd);
+
+        if (type == 0)
+            _exit(0);
+        if (type == MONITOR_START)
+            return;
+        handle_message(monitor, (struct monitor_message *)(void *)monitor->message, &fd);
+    }
+}
+
+static int prepare(struct monitor *monitor, struct error *err)
+{
+    int result = read_json(monitor, "monitor.json", &monitor_config_type, &monitor->settings, err);
+
+    if (result == 0)
+        result = oci_config_read(&monitor->arena, monitor->fds.container_fd, &monitor->config,
+                                 err);
+    if (result == 0) {
+        monitor->listen_fd =
+            socket_listen(monitor->fds.run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, 0600, err);
+        result = monitor->listen_fd < 0 ? monitor->listen_fd : 0;
+    }
+    return result;
+}
+
+static _Noreturn void fail(struct monitor *monitor, const struct error *err)
+{
+    remove_cgroup(monitor);
+    tell_failure(monitor, MONITOR_START_FAILED, 0, err);
+    streams_release(&monitor->init.streams);
+    _exit(1);
+}
+
+_Noreturn void monitor_run(const struct spawn_monitor *spawn)
+{
+    struct monitor *monitor = memory_new_one(struct monitor);
+    struct error err = {0};
+
+    monitor->hierarchy = (struct cgroup_hierarchy)CGROUP_HIERARCHY_NONE;
+    monitor->cgroup.fd = -1;
+    monitor->log.fd = -1;
+    monitor->listen_fd = -1;
+    monitor->init.process = (struct container)CONTAINER_NONE;
+    streams_init(&monitor->init.streams);
+    settle(monitor, spawn);
+    if (prepare(monitor, &err) < 0) {
+        wait_for_start(monitor);
+        fail(monitor, &err);
+    }
+    wait_for_start(monitor);
+    if (start(monitor, &err) < 0)
+        fail(monitor, &err);
+    tell_started(monitor);
+    while (!monitor->init.has_ended || !streams_are_done(&monitor->init.streams))
+        turn(monitor);
+    log_writer_flush(&monitor->log);
+    write_exit_file(monitor);
+    remove_cgroup(monitor);
+    for (struct task *task = monitor->execs; task != NULL; task = task->next)
+        reap(task);
+    finish_execs(monitor);
+    tell(monitor, &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},
+         NULL);
+    streams_release(&monitor->init.streams);
+    _exit(0);
+}

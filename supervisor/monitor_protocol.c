@@ -1,0 +1,32 @@
+/* Documents that davitd and monitors exchange: see monitor_protocol.h. */
+#include "monitor_protocol.h"
+
+#define FIELD JSON_FIELD
+
+static const struct json_field config_fields[] = {
+    FIELD(struct monitor_config, id, "id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct monitor_config, cgroup_path, "cgroupPath", JSON_KIND_STRING),
+    FIELD(struct monitor_config, layers, "layers", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+    FIELD(struct monitor_config, seccomp_file, "seccompFile", JSON_KIND_STRING),
+    FIELD(struct monitor_config, has_open_stdin, "openStdin", JSON_KIND_BOOL),
+    FIELD(struct monitor_config, is_stdin_once, "stdinOnce", JSON_KIND_BOOL),
+};
+const struct json_struct monitor_config_type = JSON_STRUCT(struct monitor_config, config_fields);
+
+static const struct json_field exec_fields[] = {
+    FIELD(struct monitor_exec, process, "process", JSON_KIND_JSON, .flags = JSON_REQUIRED),
+    FIELD(struct monitor_exec, user, "user", JSON_KIND_STRING),
+    FIELD(struct monitor_exec, has_stdin, "stdin", JSON_KIND_BOOL),
+    FIELD(struct monitor_exec, has_stdout, "stdout", JSON_KIND_BOOL),
+    FIELD(struct monitor_exec, has_stderr, "stderr", JSON_KIND_BOOL),
+};
+const struct json_struct monitor_exec_type = JSON_STRUCT(struct monitor_exec, exec_fields);
+
+static const struct json_field exit_fields[] = {
+    FIELD(struct monitor_exit, status, "status", JSON_KIND_INT32,
+          .flags = JSON_REQUIRED | JSON_ALWAYS),
+    FIELD(struct monitor_exit, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
+    FIELD(struct monitor_exit, started_ns, "startedNs", JSON_KIND_INT64),
+    FIELD(struct monitor_exit, finished_ns, "finishedNs", JSON_KIND_INT64, .flags = JSON_REQUIRED),
+};
+const struct json_struct monitor_exit_type = JSON_STRUCT(struct monitor_exit, exit_fields);

@@ -1,0 +1,86 @@
+/*
+ * What davitd and a container's monitor say to each other, over SOCK_SEQPACKET, one struct and its
+ * text a message. A monitor outlives the daemon that made it, so another version of davitd may be at
+ * the other end: a field's meaning never changes, and what a side does not know it ignores.
+ */
+#ifndef DAVIT_SUPERVISOR_MONITOR_PROTOCOL_H
+#define DAVIT_SUPERVISOR_MONITOR_PROTOCOL_H
+
+#include <stdint.h>
+
+#include "base/json_table.h"
+
+#define MONITOR_PROTOCOL_VERSION 1
+#define MONITOR_TEXT_MAX (128 << 10)
+#define MONITOR_SOCKET "monitor.sock" /* in the container's run directory */
+#define MONITOR_EXIT_FILE "exit.json" /* in the container's directory */
+
+enum monitor_message_type {
+    /* to the monitor */
+    MONITOR_ATTACH = 1,   /* + connection; flags: MONITOR_STDIN...; text: stdin bytes read already */
+    MONITOR_START = 2,
+    MONITOR_SIGNAL = 3,   /* value: signal */
+    MONITOR_RESIZE = 4,   /* token: 0 or an exec; value: rows, value2: columns */
+    MONITOR_EXEC = 5,     /* token; text: struct monitor_exec as JSON, NUL, stdin bytes read already;
+                             + connection if not detached */
+    /* from the monitor */
+    MONITOR_STARTED = 64,      /* value: pid; time_ns; again to every new daemon */
+    MONITOR_START_FAILED = 65, /* value: exit status; value2: enum error_code; text: message */
+    MONITOR_EXITED = 66,       /* the exit file is written */
+    MONITOR_EXEC_STARTED = 67, /* token; value: pid */
+    MONITOR_EXEC_FAILED = 68,  /* token; value: exit status; value2: enum error_code; text */
+    MONITOR_EXEC_EXITED = 69,  /* token; value: exit status */
+};
+
+enum monitor_stream_flags {
+    MONITOR_STDIN = 1,
+    MONITOR_STDOUT = 2,
+    MONITOR_STDERR = 4,
+    MONITOR_RAW = 8, /* no multiplex frames: a terminal */
+};
+
+struct monitor_message {
+    uint32_t version;
+    uint32_t type;
+    uint64_t token;
+    int64_t time_ns;
+    int32_t value;
+    int32_t value2;
+    uint32_t flags;
+    uint32_t text_length;
+    char text[]; /* not NUL-terminated */
+};
+
+/* How to run the container; <container>/monitor.json, written by davitd when it is created. */
+struct monitor_config {
+    const char *id;
+    const char *cgroup_path;
+    struct string_list layers;
+    const char *seccomp_file; /* compiled filter in <root>/seccomp; NULL: unconfined */
+    bool has_open_stdin;
+    bool is_stdin_once;
+};
+
+extern const struct json_struct monitor_config_type;
+
+struct monitor_exec {
+    const struct json *process; /* runtime-spec process */
+    const char *user;           /* user[:group] to look up in the container; NULL: process.user */
+    bool has_stdin;
+    bool has_stdout;
+    bool has_stderr;
+};
+
+extern const struct json_struct monitor_exec_type;
+
+/* <container>/exit.json */
+struct monitor_exit {
+    int32_t status;
+    bool is_oom_killed;
+    int64_t started_ns;
+    int64_t finished_ns;
+};
+
+extern const struct json_struct monitor_exit_type;
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * The control socket's HTTP/1.1 server on sd-event: connections, requests, responses, streams, and
+ * connections that stop being HTTP (attach). One thread. Everything that queues is bounded:
+ * a request's head and body, a connection's output, the time a request may take to arrive, and the
+ * number of connections.
+ */
+#ifndef DAVIT_SUPERVISOR_SERVER_H
+#define DAVIT_SUPERVISOR_SERVER_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <systemd/sd-event.h>
+
+#include "base/http.h"
+#include "base/json.h"
+
+#define SERVER_CONNECTIONS_MAX 4096
+#define SERVER_BODY_MAX (4 << 20)      /* of requests whose body is a document */
+#define SERVER_OUTPUT_MAX (4 << 20)    /* of a stream to a client that does not read */
+#define SERVER_REQUEST_TIMEOUT_S 30    /* from a request's first byte to its last header */
+
+struct server;
+struct connection;
+
+struct query_parameter {
+    const char *name;
+    const char *value;
+};
+
+/* A request; alive until its response is complete. */
+struct request {
+    struct connection *connection;
+    const struct http_message *message;
+    const char *method;
+    char *path; /* decoded, without the version */
+    int version; /* minor version of the path: 41 for /v1.41/; -1: none given */
+    struct query_parameter *query;
+    size_t query_count;
+    const char *body; /* collected documents only */
+    size_t body_length;
+    struct arena arena;
+    struct ucred peer;
+    void *context; /* the handler's own, for the callbacks below */
+    /* The client went away, or the response was completed: release `context`. */
+    void (*on_close)(struct request *request);
+    /* Output has drained below half of SERVER_OUTPUT_MAX. */
+    void (*on_drain)(struct request *request);
+    /* For a body that streams: bytes, and a last call with length 0. Returns a negative errno to
+     * refuse the rest. */
+    int (*on_body)(struct request *request, const char *bytes, size_t length);
+};
+
+/* Answers a request, or begins to. */
+typedef void (*request_handler)(void *context, struct request *request);
+
+/* Called when the headers of a request are there: says whether the body streams to on_body (true) or
+ * is collected first. */
+typedef bool (*request_streams_body)(void *context, const char *method, const char *path);
+
+/* Serves connections on a listening socket, which it owns from then on. */
+int server_start(sd_event *loop, int listen_fd, request_handler handler,
+                 request_streams_body streams_body, void *context, struct server **server,
+                 struct error *err);
+void server_stop(struct server *server);
+
+/* The value of a query parameter, or NULL. */
+const char *request_query(const struct request *request, const char *name);
+/* Docker's rule for booleans: "", "0", "no", "false", "none" (any case) and absence are false. */
+bool request_query_bool(const struct request *request, const char *name);
+
+/* Whole responses. */
+void respond_json(struct request *request, int status, const char *json);
+void respond_empty(struct request *request, int status);
+void respond_text(struct request *request, int status, const char *text);
+void respond_error(struct request *request, const struct error *err);
+void respond_failure(struct request *request, int status, const char *message);
+
+/* A response whose body comes in pieces: the headers go out at once. */
+void stream_begin(struct request *request, const char *content_type);
+/* Queues bytes. Returns false if the client's backlog is full: wait for on_drain, or give up. */
+bool stream_write(struct request *request, const void *bytes, size_t length);
+void stream_end(struct request *request);
+/* Bytes queued and not yet taken. */
+size_t stream_backlog(const struct request *request);
+
+/* Ends HTTP on the connection: answers 101 (or 200 to clients that did not ask for an upgrade) with
+ * the content type and gives the socket, in blocking mode, to the caller. Bytes that came after the
+ * request are appended to `leftover`. The request is gone afterwards; -1 if the client was lost. */
+int request_hijack(struct request *request, const char *content_type, struct buffer *leftover);
+
+/* Stops reading the body until request_resume_body(). */
+void request_pause_body(struct request *request);
+void request_resume_body(struct request *request);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * The spawner: a small single-threaded process, forked from davitd before anything else happens,
+ * that forks monitors and image workers on request. Forking a daemon full of state would copy too
+ * much and, once it has threads, not be safe.
+ */
+#ifndef DAVIT_SUPERVISOR_SPAWNER_H
+#define DAVIT_SUPERVISOR_SPAWNER_H
+
+#include "base/error.h"
+
+/* Forks the spawner; returns davitd's end of the channel. The spawner ends when that closes. */
+int spawner_start(struct error *err);
+
+/* What a monitor is born with. All descriptors stay the caller's. */
+struct spawn_monitor {
+    int container_fd; /* <root>/containers/ID */
+    int run_fd;       /* <run>/containers/ID */
+    int layers_fd;    /* <root>/layers */
+    int seccomp_fd;   /* <root>/seccomp */
+    int control_fd;   /* the monitor's end of its channel to davitd */
+};
+
+/* Asks for a monitor. If it cannot be had its control channel closes. */
+int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
+                            struct error *err);
+
+/* Asks for a worker that imports the archive from `input_fd` into the store and reports to
+ * `output_fd` (see images/report.h). Both close when it ends. */
+int spawner_request_worker(int spawner_fd, int store_fd, int input_fd, int output_fd,
+                           struct error *err);
+
+#endif
