@@ -38,25 +38,19 @@ override LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
 # ---- what is built from what ------------------------------------------------------------------
-# A folder is a library; a program is its main file and the libraries its row of the table names.
-FOLDERS := base cgroups bundle runtime images supervisor cli
+# A folder is a library; a program is its main file and the libraries that its line names.
+FOLDERS := base cgroups bundle runtime images images/worker supervisor cli
 mains := runtime/davit-oci.c images/davit-image.c supervisor/davitd.c cli/davit.c
-sources = $(filter-out $(mains),$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-$(foreach f,$(FOLDERS),$(eval $(f)_objects := $(call objects,$(call sources,$(f)))))
-
-# The image worker alone reads archives: the libraries for that stay out of the daemon.
-images_worker_objects := $(call objects,$(wildcard images/worker/*.c))
+library = $(BUILD)/obj/$(subst /,-,$(1)).a
 
 PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image)
 
-davit-oci_objects := $(call objects,runtime/davit-oci.c) $(runtime_objects) $(bundle_objects) \
-                     $(cgroups_objects) $(base_objects)
-davit-image_objects := $(call objects,images/davit-image.c) $(images_worker_objects) \
-                       $(images_objects) $(bundle_objects) $(base_objects)
-davitd_objects := $(call objects,supervisor/davitd.c) $(supervisor_objects) $(images_objects) \
-                  $(runtime_objects) $(bundle_objects) $(cgroups_objects) $(base_objects)
-davit_objects := $(call objects,cli/davit.c) $(cli_objects) $(base_objects)
+davit-oci_uses := runtime/davit-oci.c runtime bundle cgroups base
+davitd_uses := supervisor/davitd.c supervisor images runtime bundle cgroups base
+davit_uses := cli/davit.c cli base
+# The image worker alone reads archives: the libraries for that stay out of the daemon.
+davit-image_uses := images/davit-image.c images/worker images bundle base
 
 # davit-oci is static: a third of a short container's time would be the dynamic linker's.
 # Sanitizers need the dynamic libraries.
@@ -93,10 +87,19 @@ $(BUILD)/obj/%.o: %.c Makefile VERSION
 # .incbin is invisible to -MMD.
 $(BUILD)/obj/bundle/seccomp_profile.o: dist/seccomp.json
 
+define folder_rule
+$(call library,$(1)): $(call objects,$(filter-out $(mains),$(wildcard $(1)/*.c)))
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rule,$(f))))
+
+# $(call inputs,LIST): an object for a .c file, a library for a folder.
+inputs = $(foreach u,$(1),$(if $(filter %.c,$(u)),$(call objects,$(u)),$(call library,$(u))))
+
 define program_rule
-$(BUILD)/$(1): $$($(1)_objects)
+$(BUILD)/$(1): $(call inputs,$($(1)_uses))
 	$$(call say,LINK $$@)
-	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(or $$($(1)_ldflags),-pie) -o $$@ $$($(1)_objects) $$($(1)_libs)
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(or $$($(1)_ldflags),-pie) -o $$@ $$^ $$($(1)_libs)
 endef
 $(foreach p,$(notdir $(PROGRAMS)),$(eval $(call program_rule,$(p))))
 

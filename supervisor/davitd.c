@@ -217,7 +217,7 @@ static int run(int argc, char **argv, struct error *err)
     find_helpers();
     if (!self_protect(argv))
         log_warning("cannot run from a read-only mount; containers may reach this program's file");
-    spawner_fd = spawner_start(err);
+    spawner_fd = spawner_start(argv, err);
     if (spawner_fd < 0)
         return spawner_fd;
     return daemon_run(&settings.daemon, spawner_fd, err);

@@ -75,7 +75,13 @@ static void serve(int request_fd, const char *worker)
         close(fds[i]);
 }
 
-int spawner_start(struct error *err)
+static void forget_arguments(char **argv)
+{
+    for (int i = 0; argv[i] != NULL; i++)
+        memset(argv[i], 0, strlen(argv[i]));
+}
+
+int spawner_start(char **argv, struct error *err)
 {
     int pair[2];
     pid_t pid;
@@ -89,6 +95,7 @@ int spawner_start(struct error *err)
         char worker[PATH_MAX];
 
         close(pair[0]);
+        forget_arguments(argv);
         prctl(PR_SET_NAME, "davit-spawner");
         prctl(PR_SET_DUMPABLE, 0);
         /* Its own session: a terminal's or a group's signals are davitd's business. */

@@ -8,8 +8,10 @@
 
 #include "base/error.h"
 
-/* Forks the spawner; returns davitd's end of the channel. The spawner ends when that closes. */
-int spawner_start(struct error *err);
+/* Forks the spawner; returns davitd's end of the channel. The spawner ends when that closes. It and
+ * its children forget davitd's command line, which would show in a container whose process 1 is the
+ * built-in reaper. */
+int spawner_start(char **argv, struct error *err);
 
 /* What a monitor is born with. All descriptors stay the caller's. */
 struct spawn_monitor {

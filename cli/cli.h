@@ -1,0 +1,93 @@
+/* The commands of davit. Internal to that program. */
+#ifndef DAVIT_CLI_CLI_H
+#define DAVIT_CLI_CLI_H
+
+#include "base/error.h"
+#include "base/json_table.h"
+#include "client.h"
+
+/* docker's exit statuses for what is not the container's own. */
+#define EXIT_DAVIT_FAILED 125
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NOT_FOUND 127
+
+struct cli {
+    struct client client;
+    struct error err;
+};
+
+/* Each returns the program's exit status, or a negative errno with cli->err filled. */
+int cli_run(struct cli *cli, int argc, char **argv);
+int cli_create(struct cli *cli, int argc, char **argv);
+int cli_start(struct cli *cli, int argc, char **argv);
+int cli_stop(struct cli *cli, int argc, char **argv);
+int cli_restart(struct cli *cli, int argc, char **argv);
+int cli_kill(struct cli *cli, int argc, char **argv);
+int cli_rm(struct cli *cli, int argc, char **argv);
+int cli_ps(struct cli *cli, int argc, char **argv);
+int cli_logs(struct cli *cli, int argc, char **argv);
+int cli_exec(struct cli *cli, int argc, char **argv);
+int cli_attach(struct cli *cli, int argc, char **argv);
+int cli_inspect(struct cli *cli, int argc, char **argv);
+int cli_wait(struct cli *cli, int argc, char **argv);
+int cli_images(struct cli *cli, int argc, char **argv);
+int cli_load(struct cli *cli, int argc, char **argv);
+int cli_rmi(struct cli *cli, int argc, char **argv);
+int cli_events(struct cli *cli, int argc, char **argv);
+int cli_version(struct cli *cli, int argc, char **argv);
+int cli_info(struct cli *cli, int argc, char **argv);
+
+/* getopt's complaint as an error. */
+int cli_usage_error(struct cli *cli, char **argv, const char *usage);
+
+void cli_append(struct arena *arena, struct string_list *list, const char *string);
+
+/* Appends "&filters=..." for "key=value" filters, as Docker's API takes them. */
+void cli_append_filters(struct buffer *path, const struct string_list *filters);
+
+/* ---- options of create and run: create_options.c ---- */
+
+struct create_options {
+    struct arena arena;
+    const char *name;
+    const char *image;
+    bool is_detached;
+    bool is_interactive;
+    bool has_terminal;
+    bool is_auto_removed;
+    char *body; /* the request */
+};
+
+int create_options_parse(struct cli *cli, struct create_options *options, bool is_run, int argc,
+                         char **argv);
+void create_options_release(struct create_options *options);
+
+/* ---- streams: stream.c ---- */
+
+struct stream_session {
+    struct cli *cli;
+    int fd;                  /* the hijacked connection */
+    bool has_terminal;       /* raw bytes, and our terminal is the container's */
+    bool is_interactive;     /* our standard input goes there */
+    const char *resize_path; /* "/containers/ID/resize" */
+    const char *kill_path;   /* where signals go; NULL: nowhere */
+};
+
+/* Opens a stream: sends the request and takes over the connection. */
+int stream_open(struct cli *cli, const char *path, const char *body, struct exchange *exchange);
+
+/* Relays until the stream ends. Returns 1 if the user detached, 0 at the end, or a negative errno. */
+int stream_relay(struct stream_session *session, const struct buffer *leftover);
+
+/* Cuts multiplexed frames apart and writes them to standard output and error. */
+struct demultiplexer {
+    unsigned char header[8];
+    size_t header_length;
+    size_t payload_left;
+};
+int demultiplex(struct demultiplexer *state, const char *bytes, size_t length);
+
+/* Fails if standard input should be a terminal and is not. */
+int stream_check_terminal(struct cli *cli, bool has_terminal, bool is_interactive);
+
+#endif

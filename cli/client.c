@@ -1,0 +1,221 @@
+/* HTTP over davitd's socket: see client.h. */
+#include "client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/socket.h"
+
+#define CHUNK_BYTES 65536
+
+static int connect_to(const struct client *client, struct error *err)
+{
+    static const char scheme[] = "unix://";
+    const char *path = client->host;
+    int fd;
+
+    if (strncmp(path, scheme, sizeof(scheme) - 1) != 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "host \"%.128s\": only unix://PATH is supported", path);
+    path += sizeof(scheme) - 1;
+    fd = socket_connect(AT_FDCWD, path, SOCK_STREAM, err);
+    if (fd < 0)
+        return error_set(err, ERROR_INTERNAL, -fd,
+                         "cannot connect to davitd at %s: %s; is it running (systemctl start "
+                         "davit.socket), and is --host or DAVIT_HOST right?",
+                         client->host, strerror(-fd));
+    return fd;
+}
+
+static int on_body(void *context, const char *bytes, size_t length)
+{
+    struct exchange *exchange = context;
+
+    if (exchange->on_body != NULL &&
+        http_parser_message(exchange->parser)->status < 400)
+        return exchange->on_body(exchange->context, bytes, length);
+    buffer_append(&exchange->body, bytes, length);
+    return 0;
+}
+
+/* A server that has heard enough answers and closes: the rest is not sent, the answer is read. */
+static int send_chunks(int fd, int body_fd, struct error *err)
+{
+    char bytes[CHUNK_BYTES];
+    char size[16];
+    ssize_t count;
+
+    while ((count = read(body_fd, bytes, sizeof(bytes))) > 0) {
+        int length = snprintf(size, sizeof(size), "%zx\r\n", (size_t)count);
+
+        if (file_write_fd(fd, size, (size_t)length) < 0 ||
+            file_write_fd(fd, bytes, (size_t)count) < 0 || file_write_fd(fd, "\r\n", 2) < 0)
+            return 0;
+    }
+    if (count < 0)
+        return error_errno(err, errno, "read the input");
+    file_write_fd(fd, "0\r\n\r\n", 5);
+    return 0;
+}
+
+int client_send(const struct client *client, const struct client_request *request,
+                struct exchange *exchange, struct error *err)
+{
+    cleanup_buffer struct buffer head = {0};
+    size_t length = request->body != NULL ? strlen(request->body) : 0;
+    int result;
+
+    exchange->fd = connect_to(client, err);
+    if (exchange->fd < 0)
+        return exchange->fd;
+    exchange->parser = http_parser_new(false, on_body, exchange);
+    buffer_printf(&head, "%s %s HTTP/1.1\r\nHost: davit\r\nUser-Agent: davit/" DAVIT_VERSION "\r\n",
+                  request->method, request->path);
+    if (request->is_upgrade)
+        buffer_append_string(&head, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
+    if (request->body != NULL)
+        buffer_append_string(&head, "Content-Type: application/json\r\n");
+    if (request->body_fd >= 0)
+        buffer_append_string(&head, "Content-Type: application/x-tar\r\n"
+                                    "Transfer-Encoding: chunked\r\n\r\n");
+    else
+        buffer_printf(&head, "Content-Length: %zu\r\n\r\n", length);
+    buffer_append(&head, request->body, length);
+    result = file_write_fd(exchange->fd, head.data, head.length);
+    if (result < 0)
+        return error_errno(err, -result, "send the request");
+    return request->body_fd >= 0 ? send_chunks(exchange->fd, request->body_fd, err) : 0;
+}
+
+/* Reads once. Returns 0 at the end of the connection. */
+static int read_more(struct exchange *exchange, struct error *err)
+{
+    char bytes[CHUNK_BYTES];
+    ssize_t count;
+    size_t used = 0;
+    int result;
+
+    do
+        count = recv(exchange->fd, bytes, sizeof(bytes), 0);
+    while (count < 0 && errno == EINTR);
+    if (count < 0 && errno != ECONNRESET)
+        return error_errno(err, errno, "read davitd's answer");
+    if (count < 0)
+        count = 0;
+    result = http_parser_feed(exchange->parser, bytes, (size_t)count, &used, err);
+    if (result < 0)
+        return result;
+    buffer_append(&exchange->leftover, bytes + used, (size_t)count - used);
+    return count > 0 ? 1 : 0;
+}
+
+static int server_error(struct exchange *exchange, int status, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *json = NULL;
+    const char *message = NULL;
+    enum error_code code = status == 404   ? ERROR_NOT_FOUND
+                           : status == 409 ? ERROR_CONFLICT
+                                           : ERROR_INTERNAL;
+
+    exchange_read_body(exchange, NULL);
+    if (json_parse(&arena, buffer_text(&exchange->body), exchange->body.length,
+                   &json_default_limits, &json, NULL) == 0)
+        message = json_get_string(json, "message");
+    return error_set(err, code, EPROTO, "%s",
+                     message != NULL ? message : http_status_text(status));
+}
+
+int exchange_read_headers(struct exchange *exchange, int *status, struct error *err)
+{
+    const struct http_message *message = http_parser_message(exchange->parser);
+
+    while (!message->has_headers) {
+        int result = read_more(exchange, err);
+
+        if (result < 0)
+            return result;
+        if (result == 0 && !message->has_headers)
+            return error_set(err, ERROR_INTERNAL, ECONNRESET,
+                             "davitd closed the connection without an answer");
+    }
+    *status = message->status;
+    return *status >= 400 ? server_error(exchange, *status, err) : 0;
+}
+
+int exchange_read_body(struct exchange *exchange, struct error *err)
+{
+    const struct http_message *message = http_parser_message(exchange->parser);
+
+    while (!message->is_complete) {
+        int result = read_more(exchange, err);
+
+        if (result < 0)
+            return result;
+        if (result == 0 && !message->is_complete)
+            return error_set(err, ERROR_INTERNAL, ECONNRESET,
+                             "davitd closed the connection in the middle of its answer");
+    }
+    return 0;
+}
+
+void exchange_close(struct exchange *exchange)
+{
+    fd_close(&exchange->fd);
+    http_parser_free(exchange->parser);
+    exchange->parser = NULL;
+    buffer_release(&exchange->body);
+    buffer_release(&exchange->leftover);
+}
+
+int client_call(const struct client *client, const char *method, const char *path,
+                const char *body, int *status, struct buffer *response, struct error *err)
+{
+    const struct client_request request = {
+        .method = method, .path = path, .body = body, .body_fd = -1};
+    struct exchange exchange = {.fd = -1};
+    int result = client_send(client, &request, &exchange, err);
+
+    if (result == 0)
+        result = exchange_read_headers(&exchange, status, err);
+    if (result == 0)
+        result = exchange_read_body(&exchange, err);
+    if (result == 0 && response != NULL)
+        buffer_append(response, buffer_text(&exchange.body), exchange.body.length);
+    exchange_close(&exchange);
+    return result;
+}
+
+int client_call_json(const struct client *client, const char *method, const char *path,
+                     const char *body, struct arena *arena, const struct json **json,
+                     struct error *err)
+{
+    struct json_limits limits = json_default_limits;
+    cleanup_buffer struct buffer response = {0};
+    int status;
+    int result = client_call(client, method, path, body, &status, &response, err);
+
+    limits.max_bytes = 64 << 20;
+    limits.max_values = 4000000;
+    if (result == 0)
+        result = json_parse(arena, buffer_text(&response), response.length, &limits, json, err);
+    return result;
+}
+
+char *client_path(const char *prefix, const char *name, const char *suffix)
+{
+    struct buffer path = {0};
+
+    buffer_append_string(&path, prefix);
+    http_encode(&path, name);
+    buffer_append_string(&path, suffix);
+    return path.data;
+}

@@ -1,0 +1,382 @@
+/* stop, restart, kill, rm, wait, ps, logs, inspect. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli.h"
+
+/* Does the same to every container; all are tried, and one failure makes the command fail. */
+static int for_each(struct cli *cli, const char *method, const char *suffix, int argc, char **argv)
+{
+    int failures = 0;
+
+    if (optind == argc)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: at least one container is expected",
+                         argv[0]);
+    for (int i = optind; i < argc; i++) {
+        cleanup_free char *path = client_path("/containers/", argv[i], suffix);
+        int status;
+
+        if (client_call(&cli->client, method, path, NULL, &status, NULL, &cli->err) == 0) {
+            puts(argv[i]);
+        } else {
+            fprintf(stderr, "davit: %s\n", cli->err.message);
+            failures++;
+        }
+    }
+    return failures > 0 ? 1 : 0;
+}
+
+static int stop_or_restart(struct cli *cli, const char *verb, int argc, char **argv)
+{
+    static const struct option options[] = {{"time", required_argument, NULL, 't'},
+                                            {"timeout", required_argument, NULL, 't'},
+                                            {"signal", required_argument, NULL, 's'},
+                                            {NULL, 0, NULL, 0}};
+    cleanup_buffer struct buffer suffix = {0};
+    int option;
+
+    buffer_printf(&suffix, "/%s?", verb);
+    while ((option = getopt_long(argc, argv, "+t:s:", options, NULL)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--time SECONDS] [--signal SIGNAL] CONTAINER...");
+        buffer_printf(&suffix, "%s=", option == 't' ? "t" : "signal");
+        http_encode(&suffix, optarg);
+        buffer_append_string(&suffix, "&");
+    }
+    return for_each(cli, "POST", suffix.data, argc, argv);
+}
+
+int cli_stop(struct cli *cli, int argc, char **argv)
+{
+    return stop_or_restart(cli, "stop", argc, argv);
+}
+
+int cli_restart(struct cli *cli, int argc, char **argv)
+{
+    return stop_or_restart(cli, "restart", argc, argv);
+}
+
+int cli_kill(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"signal", required_argument, NULL, 's'},
+                                            {NULL, 0, NULL, 0}};
+    cleanup_buffer struct buffer suffix = {0};
+    int option;
+
+    buffer_append_string(&suffix, "/kill");
+    while ((option = getopt_long(argc, argv, "+s:", options, NULL)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--signal SIGNAL] CONTAINER...");
+        suffix.length = 0;
+        buffer_append_string(&suffix, "/kill?signal=");
+        http_encode(&suffix, optarg);
+    }
+    return for_each(cli, "POST", suffix.data, argc, argv);
+}
+
+int cli_rm(struct cli *cli, int argc, char **argv)
+{
+    static const struct option options[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+    const char *suffix = "";
+    int option;
+
+    while ((option = getopt_long(argc, argv, "+f", options, NULL)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--force] CONTAINER...");
+        suffix = "?force=1";
+    }
+    return for_each(cli, "DELETE", suffix, argc, argv);
+}
+
+int cli_wait(struct cli *cli, int argc, char **argv)
+{
+    if (argc < 2)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "wait: at least one container is expected");
+    for (int i = 1; i < argc; i++) {
+        cleanup_arena struct arena arena = {0};
+        cleanup_free char *path = client_path("/containers/", argv[i], "/wait");
+        const struct json *json;
+        const struct json *code;
+        int result = client_call_json(&cli->client, "POST", path, NULL, &arena, &json, &cli->err);
+
+        if (result < 0)
+            return result;
+        code = json_get(json, "StatusCode");
+        printf("%s\n", code != NULL && code->type == JSON_NUMBER ? code->text : "");
+    }
+    return 0;
+}
+
+/* ---- ps ---- */
+
+struct ps_options {
+    struct arena arena;
+    struct string_list filters;
+    bool shows_all;
+    bool is_quiet;
+    bool is_json;
+    bool is_untruncated;
+};
+
+static const char *text_of(const struct json *object, const char *name)
+{
+    const char *text = json_get_string(object, name);
+
+    return text != NULL ? text : "";
+}
+
+static void format_age(const struct json *created, char *text, size_t size)
+{
+    int64_t seconds = 0;
+
+    if (created != NULL)
+        json_to_int64(created, &seconds);
+    seconds = time(NULL) - seconds;
+    if (seconds < 120)
+        snprintf(text, size, "%lld seconds ago", (long long)seconds);
+    else if (seconds < 7200)
+        snprintf(text, size, "%lld minutes ago", (long long)seconds / 60);
+    else if (seconds < 48 * 3600)
+        snprintf(text, size, "%lld hours ago", (long long)seconds / 3600);
+    else
+        snprintf(text, size, "%lld days ago", (long long)seconds / 86400);
+}
+
+static void print_container(const struct ps_options *options, const struct json *container)
+{
+    const struct json *names = json_get(container, "Names");
+    const char *name = names != NULL && names->count > 0 ? names->items[0].text : "/";
+    const char *id = text_of(container, "Id");
+    cleanup_free char *command = memory_printf("\"%s\"", text_of(container, "Command"));
+    char age[48];
+
+    if (options->is_json) {
+        struct json_writer *writer = json_writer_new(false);
+
+        json_value(writer, container);
+        puts(json_writer_text(writer));
+        json_writer_free(writer);
+        return;
+    }
+    if (options->is_quiet) {
+        printf("%.*s\n", options->is_untruncated ? 64 : 12, id);
+        return;
+    }
+    format_age(json_get(container, "Created"), age, sizeof(age));
+    if (!options->is_untruncated && strlen(command) > 22)
+        strcpy(command + 19, "...");
+    printf("%-*.*s   %-24s %-22s %-18s %-30s %s\n", options->is_untruncated ? 64 : 12,
+           options->is_untruncated ? 64 : 12, id, text_of(container, "Image"), command, age,
+           text_of(container, "Status"), name + 1);
+}
+
+int cli_ps(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"all", no_argument, NULL, 'a'},       {"quiet", no_argument, NULL, 'q'},
+        {"filter", required_argument, NULL, 'f'}, {"format", required_argument, NULL, 'F'},
+        {"no-trunc", no_argument, NULL, 'n'},  {NULL, 0, NULL, 0},
+    };
+    struct ps_options options = {0};
+    cleanup_buffer struct buffer path = {0};
+    const struct json *list;
+    int option;
+    int result;
+
+    while ((option = getopt_long(argc, argv, "+aqf:", table, NULL)) != -1) {
+        if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
+            return cli_usage_error(cli, argv,
+                                   "[--all] [--quiet] [--no-trunc] [--filter KEY=VALUE] "
+                                   "[--format json]");
+        options.shows_all = options.shows_all || option == 'a';
+        options.is_quiet = options.is_quiet || option == 'q';
+        options.is_json = options.is_json || option == 'F';
+        options.is_untruncated = options.is_untruncated || option == 'n';
+        if (option == 'f')
+            cli_append(&options.arena, &options.filters, optarg);
+    }
+    buffer_printf(&path, "/containers/json?all=%d", options.shows_all ? 1 : 0);
+    cli_append_filters(&path, &options.filters);
+    result = client_call_json(&cli->client, "GET", path.data, NULL, &options.arena, &list,
+                              &cli->err);
+    if (result == 0 && !options.is_json && !options.is_quiet)
+        printf("%-*s   %-24s %-22s %-18s %-30s %s\n", options.is_untruncated ? 64 : 12,
+               "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES");
+    for (size_t i = 0; result == 0 && list->type == JSON_ARRAY && i < list->count; i++)
+        print_container(&options, &list->items[i]);
+    arena_release(&options.arena);
+    return result;
+}
+
+/* ---- logs ---- */
+
+struct log_output {
+    struct demultiplexer demultiplexer;
+    bool is_raw;
+};
+
+static int write_log(void *context, const char *bytes, size_t length)
+{
+    struct log_output *output = context;
+
+    return output->is_raw ? file_write_fd(STDOUT_FILENO, bytes, length)
+                          : demultiplex(&output->demultiplexer, bytes, length);
+}
+
+/* RFC 3339, a Unix time, or a duration back from now such as 10m. */
+static int append_time(struct cli *cli, struct buffer *path, const char *name, const char *text)
+{
+    static const struct {
+        char unit;
+        long seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    int64_t time_ns;
+
+    if (clock_parse_rfc3339(text, &time_ns) == 0) {
+        buffer_printf(path, "&%s=%lld.%09lld", name, (long long)(time_ns / 1000000000),
+                      (long long)(time_ns % 1000000000));
+        return 0;
+    }
+    for (size_t i = 0; end != text && i < ARRAY_SIZE(units); i++) {
+        if (*end == units[i].unit && end[1] == '\0') {
+            buffer_printf(path, "&%s=%lld", name,
+                          (long long)time(NULL) - value * units[i].seconds);
+            return 0;
+        }
+    }
+    if (end == text || strspn(text, "0123456789.") != strlen(text))
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "--%s: \"%.40s\" is neither a time nor a duration like 10m", name, text);
+    buffer_printf(path, "&%s=%s", name, text);
+    return 0;
+}
+
+static int show_logs(struct cli *cli, const char *path)
+{
+    const struct client_request request = {.method = "GET", .path = path, .body_fd = -1};
+    struct log_output output = {0};
+    struct exchange exchange = {.fd = -1, .on_body = write_log, .context = &output};
+    const char *type;
+    int status;
+    int result = client_send(&cli->client, &request, &exchange, &cli->err);
+
+    while (result == 0 && !http_parser_message(exchange.parser)->has_headers)
+        result = exchange_read_headers(&exchange, &status, &cli->err);
+    if (result == 0) {
+        type = http_header_get(http_parser_message(exchange.parser), "Content-Type");
+        output.is_raw = type != NULL && strstr(type, "raw-stream") != NULL;
+        result = exchange_read_body(&exchange, &cli->err);
+    }
+    exchange_close(&exchange);
+    return result;
+}
+
+int cli_logs(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"follow", no_argument, NULL, 'f'},     {"timestamps", no_argument, NULL, 't'},
+        {"tail", required_argument, NULL, 'n'}, {"since", required_argument, NULL, 's'},
+        {"until", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0},
+    };
+    cleanup_buffer struct buffer query = {0};
+    cleanup_free char *path = NULL;
+    int option;
+    int result = 0;
+
+    buffer_append_string(&query, "/logs?stdout=1&stderr=1");
+    while (result == 0 && (option = getopt_long(argc, argv, "+ftn:", table, NULL)) != -1) {
+        switch (option) {
+        case 'f':
+            buffer_append_string(&query, "&follow=1");
+            break;
+        case 't':
+            buffer_append_string(&query, "&timestamps=1");
+            break;
+        case 'n':
+            buffer_append_string(&query, "&tail=");
+            http_encode(&query, optarg);
+            break;
+        case 's':
+            result = append_time(cli, &query, "since", optarg);
+            break;
+        case 'u':
+            result = append_time(cli, &query, "until", optarg);
+            break;
+        default:
+            return cli_usage_error(cli, argv,
+                                   "[--follow] [--timestamps] [--tail N] [--since TIME] [--until "
+                                   "TIME] CONTAINER");
+        }
+    }
+    if (result < 0)
+        return result;
+    if (argc - optind != 1)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "logs: one container is expected");
+    path = client_path("/containers/", argv[optind], query.data);
+    return show_logs(cli, path);
+}
+
+/* ---- inspect ---- */
+
+static int inspect_one(struct cli *cli, const char *name, struct json_writer *writer)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_free char *container_path = client_path("/containers/", name, "/json");
+    cleanup_free char *image_path = client_path("/images/", name, "/json");
+    const struct json *json;
+    int result = client_call_json(&cli->client, "GET", container_path, NULL, &arena, &json,
+                                  &cli->err);
+
+    if (result < 0 && cli->err.code == ERROR_NOT_FOUND) {
+        result = client_call_json(&cli->client, "GET", image_path, NULL, &arena, &json, &cli->err);
+        if (result < 0 && cli->err.code == ERROR_NOT_FOUND)
+            return error_set(&cli->err, ERROR_NOT_FOUND, ENOENT,
+                             "no container or image is called %.128s", name);
+    }
+    if (result == 0)
+        json_value(writer, json);
+    return result;
+}
+
+int cli_inspect(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"format", required_argument, NULL, 'f'},
+                                          {NULL, 0, NULL, 0}};
+    struct json_writer *writer;
+    bool is_compact = false;
+    int failures = 0;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "+f:", table, NULL)) != -1) {
+        if (option == '?' || strcmp(optarg, "json") != 0)
+            return cli_usage_error(cli, argv, "[--format json] NAME...");
+        is_compact = true;
+    }
+    if (optind == argc)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "inspect: at least one name is expected");
+    writer = json_writer_new(!is_compact);
+    json_array_open(writer);
+    for (int i = optind; i < argc; i++) {
+        if (inspect_one(cli, argv[i], writer) < 0) {
+            fprintf(stderr, "davit: %s\n", cli->err.message);
+            failures++;
+        }
+    }
+    json_array_close(writer);
+    fputs(json_writer_text(writer), stdout);
+    if (is_compact)
+        fputs("\n", stdout);
+    json_writer_free(writer);
+    return failures > 0 ? 1 : 0;
+}

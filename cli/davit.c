@@ -1,0 +1,172 @@
+/* davit: docker's verbs for davitd. See davit(1). */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(struct cli *cli, int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"attach", cli_attach, "connect to a running container's streams"},
+    {"create", cli_create, "make a container without starting it"},
+    {"events", cli_events, "print what happens, as it happens"},
+    {"exec", cli_exec, "run another program in a running container"},
+    {"images", cli_images, "list images"},
+    {"info", cli_info, "describe the daemon and its host"},
+    {"inspect", cli_inspect, "print everything about containers or images, as JSON"},
+    {"kill", cli_kill, "send a signal to containers"},
+    {"load", cli_load, "load images from an archive or an OCI layout"},
+    {"logs", cli_logs, "print a container's output"},
+    {"ps", cli_ps, "list containers"},
+    {"restart", cli_restart, "stop containers and start them again"},
+    {"rm", cli_rm, "remove containers"},
+    {"rmi", cli_rmi, "remove images"},
+    {"run", cli_run, "make a container from an image and start it"},
+    {"start", cli_start, "start containers"},
+    {"stop", cli_stop, "stop containers"},
+    {"version", cli_version, "print versions of client and daemon"},
+    {"wait", cli_wait, "wait for containers to end and print their exit status"},
+};
+
+static const struct option global_options[] = {
+    {"host", required_argument, NULL, 'H'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+static void print_usage(FILE *out)
+{
+    fputs("usage: davit [--host unix://PATH] COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n", out);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fputs("\ndavit(1) describes them and their options.\n", out);
+}
+
+int cli_usage_error(struct cli *cli, char **argv, const char *usage)
+{
+    return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                     "unknown option or missing value: \"%.64s\"\nusage: davit %s %s",
+                     optind > 0 && argv[optind - 1] != NULL ? argv[optind - 1] : "", argv[0],
+                     usage);
+}
+
+void cli_append(struct arena *arena, struct string_list *list, const char *string)
+{
+    const char **items = arena_new(arena, list->count + 1, sizeof(*items));
+
+    for (size_t i = 0; i < list->count; i++)
+        items[i] = list->items[i];
+    items[list->count++] = string;
+    list->items = items;
+}
+
+void cli_append_filters(struct buffer *path, const struct string_list *filters)
+{
+    struct json_writer *writer;
+
+    if (filters->count == 0)
+        return;
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    for (size_t i = 0; i < filters->count; i++) {
+        size_t length = strcspn(filters->items[i], "=");
+        cleanup_free char *key = memory_printf("%.*s", (int)length, filters->items[i]);
+        bool is_first = true;
+
+        /* Values of one key stand together, under its first mention. */
+        for (size_t j = 0; j < i; j++)
+            is_first = is_first && (strncmp(filters->items[j], filters->items[i], length) != 0 ||
+                                    strcspn(filters->items[j], "=") != length);
+        if (!is_first)
+            continue;
+        json_key(writer, key);
+        json_array_open(writer);
+        for (size_t j = i; j < filters->count; j++) {
+            const char *other = filters->items[j];
+
+            if (strcspn(other, "=") == length && strncmp(other, key, length) == 0)
+                json_string(writer, other[length] == '=' ? other + length + 1 : "");
+        }
+        json_array_close(writer);
+    }
+    json_object_close(writer);
+    buffer_append_string(path, "&filters=");
+    http_encode(path, json_writer_text(writer));
+    json_writer_free(writer);
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+/* The commands whose own failures must be told apart from their container's exit status. */
+static int failure_status(const char *command)
+{
+    bool passes_status = strcmp(command, "run") == 0 || strcmp(command, "exec") == 0;
+
+    return passes_status ? EXIT_DAVIT_FAILED : 1;
+}
+
+static int run_command(struct cli *cli, int argc, char **argv)
+{
+    const struct command *command = find_command(argv[0]);
+    int result;
+
+    if (command == NULL) {
+        fprintf(stderr, "davit: unknown command \"%s\"; davit --help lists them\n", argv[0]);
+        return 1;
+    }
+    optind = 0; /* makes getopt start anew */
+    result = command->run(cli, argc, argv);
+    if (result >= 0)
+        return result;
+    fprintf(stderr, "davit: %s\n", cli->err.message);
+    return failure_status(argv[0]);
+}
+
+int main(int argc, char **argv)
+{
+    const char *environment = getenv("DAVIT_HOST");
+    struct cli cli = {
+        .client.host = environment != NULL && environment[0] != '\0' ? environment
+                                                                     : CLIENT_DEFAULT_HOST,
+    };
+    int option;
+
+    opterr = 0;
+    signal(SIGPIPE, SIG_IGN);
+    while ((option = getopt_long(argc, argv, "+H:h", global_options, NULL)) != -1) {
+        switch (option) {
+        case 'H':
+            cli.client.host = optarg;
+            break;
+        case 'h':
+            print_usage(stdout);
+            return 0;
+        case 'v':
+            printf("davit version %s\n", DAVIT_VERSION);
+            return 0;
+        default:
+            fprintf(stderr, "davit: unknown option or missing value: %s\n", argv[optind - 1]);
+            return 1;
+        }
+    }
+    if (optind == argc) {
+        print_usage(stderr);
+        return 1;
+    }
+    return run_command(&cli, argc - optind, argv + optind);
+}

@@ -1,0 +1,231 @@
+/* images, load, rmi. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+#include "layout_tar.h"
+
+static void format_size(uint64_t bytes, char *text, size_t size)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    while (value >= 1000 && unit + 1 < ARRAY_SIZE(units)) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(text, size, "%.3g%s", value, units[unit]);
+}
+
+static void print_image(const struct json *image, const char *name)
+{
+    cleanup_free char *copy = memory_strdup(name != NULL ? name : "<none>:<none>");
+    char *tag = strrchr(copy, ':');
+    const char *id = json_get_string(image, "Id");
+    const struct json *size = json_get(image, "Size");
+    uint64_t bytes = 0;
+    char text[32];
+
+    *tag++ = '\0';
+    if (size != NULL)
+        json_to_uint64(size, &bytes);
+    format_size(bytes, text, sizeof(text));
+    printf("%-30s %-16s %.12s   %s\n", copy, tag, id != NULL ? id + 7 : "", text);
+}
+
+static void print_images(const struct json *list, bool is_json, bool is_quiet)
+{
+    if (!is_json && !is_quiet)
+        printf("%-30s %-16s %-12s   %s\n", "REPOSITORY", "TAG", "IMAGE ID", "SIZE");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct json *image = &list->items[i];
+        const struct json *tags = json_get(image, "RepoTags");
+        const char *id = json_get_string(image, "Id");
+
+        if (is_json) {
+            struct json_writer *writer = json_writer_new(false);
+
+            json_value(writer, image);
+            puts(json_writer_text(writer));
+            json_writer_free(writer);
+        } else if (is_quiet) {
+            printf("%.12s\n", id != NULL ? id + 7 : "");
+        } else {
+            for (size_t j = 0; tags != NULL && j < tags->count; j++)
+                print_image(image, tags->items[j].text);
+            if (tags == NULL || tags->count == 0)
+                print_image(image, NULL);
+        }
+    }
+}
+
+int cli_images(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"quiet", no_argument, NULL, 'q'},
+                                          {"format", required_argument, NULL, 'F'},
+                                          {NULL, 0, NULL, 0}};
+    cleanup_arena struct arena arena = {0};
+    const struct json *list;
+    bool is_json = false;
+    bool is_quiet = false;
+    int option;
+    int result;
+
+    while ((option = getopt_long(argc, argv, "+q", table, NULL)) != -1) {
+        if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
+            return cli_usage_error(cli, argv, "[--quiet] [--format json]");
+        is_json = is_json || option == 'F';
+        is_quiet = is_quiet || option == 'q';
+    }
+    result = client_call_json(&cli->client, "GET", "/images/json", NULL, &arena, &list, &cli->err);
+    if (result == 0 && list->type == JSON_ARRAY)
+        print_images(list, is_json, is_quiet);
+    return result;
+}
+
+/* ---- load ---- */
+
+/* Progress comes as JSON objects, one after the other; each is complete at a line's end. */
+struct progress {
+    struct buffer line;
+    bool has_failed;
+};
+
+static void show_line(struct progress *progress, const char *text, size_t length)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *json;
+    const char *stream;
+    const char *error;
+
+    if (json_parse(&arena, text, length, &json_default_limits, &json, NULL) < 0)
+        return;
+    stream = json_get_string(json, "stream");
+    error = json_get_string(json, "error");
+    if (stream != NULL)
+        fputs(stream, stdout);
+    if (error != NULL) {
+        fprintf(stderr, "davit: %s\n", error);
+        progress->has_failed = true;
+    }
+}
+
+static int on_progress(void *context, const char *bytes, size_t length)
+{
+    struct progress *progress = context;
+    char *newline;
+
+    buffer_append(&progress->line, bytes, length);
+    while ((newline = memchr(progress->line.data, '\n', progress->line.length)) != NULL) {
+        size_t used = (size_t)(newline - progress->line.data) + 1;
+
+        show_line(progress, progress->line.data, used);
+        buffer_consume(&progress->line, used);
+    }
+    return 0;
+}
+
+/* An archive as it is; a directory becomes one on the way. */
+static int open_input(struct cli *cli, const char *path, int *fd, pid_t *writer)
+{
+    struct stat status;
+
+    *writer = -1;
+    if (path == NULL || strcmp(path, "-") == 0) {
+        if (isatty(STDIN_FILENO))
+            return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                             "load: requires an archive: davit load --input FILE, or from standard "
+                             "input");
+        *fd = STDIN_FILENO;
+        return 0;
+    }
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 || fstat(*fd, &status) < 0)
+        return error_errno(&cli->err, errno, "%s", path);
+    if (!S_ISDIR(status.st_mode))
+        return 0;
+    return layout_tar_open(fd, writer, &cli->err);
+}
+
+int cli_load(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"input", required_argument, NULL, 'i'},
+                                          {"quiet", no_argument, NULL, 'q'},
+                                          {NULL, 0, NULL, 0}};
+    struct client_request request = {.method = "POST", .path = "/images/load?quiet=1"};
+    struct progress progress = {0};
+    struct exchange exchange = {.fd = -1, .on_body = on_progress, .context = &progress};
+    const char *path = NULL;
+    int option;
+    int status;
+    int result;
+    pid_t writer;
+
+    while ((option = getopt_long(argc, argv, "+i:q", table, NULL)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--input FILE|DIRECTORY]");
+        if (option == 'i')
+            path = optarg;
+    }
+    result = open_input(cli, path, &request.body_fd, &writer);
+    if (result == 0)
+        result = client_send(&cli->client, &request, &exchange, &cli->err);
+    if (result == 0)
+        result = exchange_read_headers(&exchange, &status, &cli->err);
+    if (result == 0)
+        result = exchange_read_body(&exchange, &cli->err);
+    if (progress.line.length > 0)
+        show_line(&progress, progress.line.data, progress.line.length);
+    exchange_close(&exchange);
+    buffer_release(&progress.line);
+    if (request.body_fd > STDIN_FILENO)
+        close(request.body_fd);
+    if (writer > 0)
+        waitpid(writer, NULL, 0);
+    return result < 0 ? result : progress.has_failed ? 1 : 0;
+}
+
+int cli_rmi(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
+    const char *suffix = "";
+    int failures = 0;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "+f", table, NULL)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--force] IMAGE...");
+        suffix = "?force=1";
+    }
+    if (optind == argc)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "rmi: at least one image is expected");
+    for (int i = optind; i < argc; i++) {
+        cleanup_arena struct arena arena = {0};
+        cleanup_free char *path = client_path("/images/", argv[i], suffix);
+        const struct json *list;
+
+        if (client_call_json(&cli->client, "DELETE", path, NULL, &arena, &list, &cli->err) < 0) {
+            fprintf(stderr, "davit: %s\n", cli->err.message);
+            failures++;
+            continue;
+        }
+        for (size_t j = 0; list->type == JSON_ARRAY && j < list->count; j++) {
+            const char *untagged = json_get_string(&list->items[j], "Untagged");
+            const char *deleted = json_get_string(&list->items[j], "Deleted");
+
+            printf("%s: %s\n", untagged != NULL ? "Untagged" : "Deleted",
+                   untagged != NULL ? untagged : deleted != NULL ? deleted : "");
+        }
+    }
+    return failures > 0 ? 1 : 0;
+}

@@ -1,0 +1,250 @@
+/* Attached streams: multiplexed frames or a terminal, signals, window size, detaching. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "cli.h"
+
+#define RELAY_BYTES 32768
+#define DETACH_FIRST 0x10  /* ctrl-p */
+#define DETACH_SECOND 0x11 /* ctrl-q */
+
+int stream_check_terminal(struct cli *cli, bool has_terminal, bool is_interactive)
+{
+    if (has_terminal && is_interactive && !isatty(STDIN_FILENO))
+        return error_set(&cli->err, ERROR_INVALID, ENOTTY, "the input device is not a TTY");
+    return 0;
+}
+
+int stream_open(struct cli *cli, const char *path, const char *body, struct exchange *exchange)
+{
+    const struct client_request request = {
+        .method = "POST", .path = path, .body = body, .body_fd = -1, .is_upgrade = true};
+    int status;
+    int result = client_send(&cli->client, &request, exchange, &cli->err);
+
+    if (result == 0)
+        result = exchange_read_headers(exchange, &status, &cli->err);
+    if (result == 0 && status != 101)
+        result = error_set(&cli->err, ERROR_INTERNAL, EPROTO,
+                           "davitd did not upgrade the connection (status %d)", status);
+    return result;
+}
+
+int demultiplex(struct demultiplexer *state, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        size_t part;
+        int result;
+
+        if (state->payload_left == 0) {
+            state->header[state->header_length++] = (unsigned char)*bytes++;
+            length--;
+            if (state->header_length < sizeof(state->header))
+                continue;
+            state->header_length = 0;
+            state->payload_left = (size_t)state->header[4] << 24 | (size_t)state->header[5] << 16 |
+                                  (size_t)state->header[6] << 8 | state->header[7];
+            continue;
+        }
+        part = length < state->payload_left ? length : state->payload_left;
+        result = file_write_fd(state->header[0] == 2 ? STDERR_FILENO : STDOUT_FILENO, bytes, part);
+        if (result < 0)
+            return result;
+        bytes += part;
+        length -= part;
+        state->payload_left -= part;
+    }
+    return 0;
+}
+
+struct terminal {
+    bool is_raw;
+    struct termios saved;
+};
+
+static void terminal_make_raw(struct terminal *terminal)
+{
+    struct termios raw;
+
+    if (tcgetattr(STDIN_FILENO, &terminal->saved) < 0)
+        return;
+    raw = terminal->saved;
+    cfmakeraw(&raw);
+    terminal->is_raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+}
+
+static void terminal_restore(const struct terminal *terminal)
+{
+    if (terminal->is_raw)
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->saved);
+}
+
+/* A container that has just been asked to start cannot be resized yet: the size is sent again with
+ * its first output. */
+static void send_size(const struct stream_session *session)
+{
+    struct winsize size;
+    cleanup_free char *path = NULL;
+    struct error ignored;
+    int status;
+
+    if (session->resize_path == NULL || ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
+        return;
+    path = memory_printf("%s?h=%d&w=%d", session->resize_path, size.ws_row, size.ws_col);
+    client_call(&session->cli->client, "POST", path, NULL, &status, NULL, &ignored);
+}
+
+static void pass_signal(const struct stream_session *session, int signal_fd)
+{
+    struct signalfd_siginfo info;
+    cleanup_free char *path = NULL;
+    struct error ignored;
+    int status;
+
+    if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
+        return;
+    if (info.ssi_signo == SIGWINCH) {
+        send_size(session);
+    } else if (session->kill_path != NULL) {
+        path = memory_printf("%s?signal=%u", session->kill_path, info.ssi_signo);
+        client_call(&session->cli->client, "POST", path, NULL, &status, NULL, &ignored);
+    }
+}
+
+static int open_signals(const struct stream_session *session)
+{
+    static const int passed[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+    sigset_t mask;
+
+    sigemptyset(&mask);
+    if (session->has_terminal)
+        sigaddset(&mask, SIGWINCH);
+    for (size_t i = 0; session->kill_path != NULL && i < ARRAY_SIZE(passed); i++)
+        sigaddset(&mask, passed[i]);
+    sigprocmask(SIG_BLOCK, &mask, NULL);
+    return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Looks for ctrl-p ctrl-q in what was typed. */
+static bool has_detach_keys(const char *bytes, size_t length, bool *saw_first)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (*saw_first && bytes[i] == DETACH_SECOND)
+            return true;
+        *saw_first = bytes[i] == DETACH_FIRST;
+    }
+    return false;
+}
+
+struct relay {
+    struct stream_session *session;
+    struct demultiplexer demultiplexer;
+    bool saw_detach_key;
+    bool has_sent_size;
+};
+
+static int write_output(struct relay *relay, const char *bytes, size_t length)
+{
+    if (!relay->session->has_terminal)
+        return demultiplex(&relay->demultiplexer, bytes, length);
+    if (!relay->has_sent_size) {
+        relay->has_sent_size = true;
+        send_size(relay->session);
+    }
+    return file_write_fd(STDOUT_FILENO, bytes, length);
+}
+
+/* Returns 1 to go on, 0 at the end. */
+static int read_stream(struct relay *relay)
+{
+    char bytes[RELAY_BYTES];
+    ssize_t count = recv(relay->session->fd, bytes, sizeof(bytes), 0);
+
+    if (count < 0 && errno == EINTR)
+        return 1;
+    if (count <= 0)
+        return 0;
+    return write_output(relay, bytes, (size_t)count) < 0 ? 0 : 1;
+}
+
+enum input_result {
+    INPUT_GOES_ON,
+    INPUT_ENDED,
+    INPUT_DETACHED,
+};
+
+static enum input_result read_input(struct relay *relay)
+{
+    char bytes[RELAY_BYTES];
+    ssize_t count = read(STDIN_FILENO, bytes, sizeof(bytes));
+
+    if (count < 0 && errno == EINTR)
+        return INPUT_GOES_ON;
+    if (count <= 0) {
+        shutdown(relay->session->fd, SHUT_WR);
+        return INPUT_ENDED;
+    }
+    if (relay->session->has_terminal &&
+        has_detach_keys(bytes, (size_t)count, &relay->saw_detach_key))
+        return INPUT_DETACHED;
+    return file_write_fd(relay->session->fd, bytes, (size_t)count) < 0 ? INPUT_ENDED
+                                                                      : INPUT_GOES_ON;
+}
+
+static int relay_all(struct relay *relay, int signal_fd)
+{
+    struct pollfd events[3] = {
+        {.fd = relay->session->fd, .events = POLLIN},
+        {.fd = relay->session->is_interactive ? STDIN_FILENO : -1, .events = POLLIN},
+        {.fd = signal_fd, .events = POLLIN},
+    };
+
+    for (;;) {
+        if (poll(events, ARRAY_SIZE(events), -1) < 0 && errno != EINTR)
+            return -errno;
+        if (events[0].revents != 0 && read_stream(relay) == 0)
+            return 0;
+        if (events[1].revents != 0) {
+            enum input_result result = read_input(relay);
+
+            if (result == INPUT_DETACHED)
+                return 1;
+            if (result == INPUT_ENDED)
+                events[1].fd = -1;
+        }
+        if (events[2].revents != 0)
+            pass_signal(relay->session, signal_fd);
+    }
+}
+
+int stream_relay(struct stream_session *session, const struct buffer *leftover)
+{
+    struct relay relay = {.session = session};
+    struct terminal terminal = {0};
+    cleanup_close int signal_fd = open_signals(session);
+    int result = 0;
+
+    if (session->has_terminal && session->is_interactive)
+        terminal_make_raw(&terminal);
+    if (!session->is_interactive)
+        shutdown(session->fd, SHUT_WR);
+    if (leftover->length > 0)
+        result = write_output(&relay, leftover->data, leftover->length);
+    if (result == 0)
+        result = relay_all(&relay, signal_fd);
+    terminal_restore(&terminal);
+    if (result == 1)
+        fputs("\r\nread escape sequence\r\n", stderr);
+    return result;
+}

@@ -1,0 +1,209 @@
+/* events, version, info. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli.h"
+
+struct event_output {
+    struct buffer line;
+    bool is_json;
+};
+
+static void print_event(const struct event_output *output, const char *text, size_t length)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *event;
+    const struct json *actor;
+    const struct json *attributes;
+    const struct json *time;
+    int64_t time_ns = 0;
+    char when[CLOCK_RFC3339_SIZE];
+    const char *id;
+
+    if (output->is_json) {
+        fwrite(text, 1, length, stdout);
+        fflush(stdout);
+        return;
+    }
+    if (json_parse(&arena, text, length, &json_default_limits, &event, NULL) < 0)
+        return;
+    actor = json_get(event, "Actor");
+    attributes = json_get(actor, "Attributes");
+    time = json_get(event, "timeNano");
+    if (time != NULL)
+        json_to_int64(time, &time_ns);
+    clock_format_rfc3339(time_ns, when);
+    id = json_get_string(actor, "ID");
+    printf("%s %s %s %s (", when, json_get_string(event, "Type"), json_get_string(event, "Action"),
+           id != NULL ? id : "");
+    for (size_t i = 0; attributes != NULL && i < attributes->count; i++)
+        printf("%s%s=%s", i > 0 ? ", " : "", attributes->members[i].name,
+               attributes->members[i].value.type == JSON_STRING
+                   ? attributes->members[i].value.text
+                   : "");
+    puts(")");
+    fflush(stdout);
+}
+
+static int on_events(void *context, const char *bytes, size_t length)
+{
+    struct event_output *output = context;
+    char *newline;
+
+    buffer_append(&output->line, bytes, length);
+    while ((newline = memchr(output->line.data, '\n', output->line.length)) != NULL) {
+        size_t used = (size_t)(newline - output->line.data) + 1;
+
+        print_event(output, output->line.data, used);
+        buffer_consume(&output->line, used);
+    }
+    return 0;
+}
+
+int cli_events(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {
+        {"since", required_argument, NULL, 's'},  {"until", required_argument, NULL, 'u'},
+        {"filter", required_argument, NULL, 'f'}, {"format", required_argument, NULL, 'F'},
+        {NULL, 0, NULL, 0},
+    };
+    cleanup_arena struct arena arena = {0};
+    cleanup_buffer struct buffer query = {0};
+    struct string_list filters = {0};
+    struct event_output output = {0};
+    struct exchange exchange = {.fd = -1, .on_body = on_events, .context = &output};
+    struct client_request request = {.method = "GET", .body_fd = -1};
+    int option;
+    int status;
+    int result;
+
+    buffer_append_string(&query, "/events?");
+    while ((option = getopt_long(argc, argv, "+f:", table, NULL)) != -1) {
+        if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
+            return cli_usage_error(cli, argv,
+                                   "[--since TIME] [--until TIME] [--filter KEY=VALUE] [--format "
+                                   "json]");
+        if (option == 's' || option == 'u') {
+            buffer_printf(&query, "&%s=", option == 's' ? "since" : "until");
+            http_encode(&query, optarg);
+        }
+        if (option == 'f')
+            cli_append(&arena, &filters, optarg);
+        output.is_json = output.is_json || option == 'F';
+    }
+    cli_append_filters(&query, &filters);
+    request.path = query.data;
+    result = client_send(&cli->client, &request, &exchange, &cli->err);
+    if (result == 0)
+        result = exchange_read_headers(&exchange, &status, &cli->err);
+    if (result == 0)
+        result = exchange_read_body(&exchange, &cli->err);
+    exchange_close(&exchange);
+    buffer_release(&output.line);
+    return result;
+}
+
+static bool parse_format(struct cli *cli, int argc, char **argv, bool *is_json)
+{
+    static const struct option table[] = {{"format", required_argument, NULL, 'f'},
+                                          {NULL, 0, NULL, 0}};
+    int option;
+
+    *is_json = false;
+    while ((option = getopt_long(argc, argv, "+f:", table, NULL)) != -1) {
+        if (option == '?' || strcmp(optarg, "json") != 0) {
+            cli_usage_error(cli, argv, "[--format json]");
+            return false;
+        }
+        *is_json = true;
+    }
+    return true;
+}
+
+static const char *member(const struct json *object, const char *name)
+{
+    const struct json *value = json_get(object, name);
+
+    if (value == NULL)
+        return "";
+    return value->type == JSON_STRING || value->type == JSON_NUMBER ? value->text
+           : value->type == JSON_BOOLEAN && value->boolean          ? "true"
+                                                                    : "false";
+}
+
+static void print_json(const struct json *json)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    json_value(writer, json);
+    puts(json_writer_text(writer));
+    json_writer_free(writer);
+}
+
+int cli_version(struct cli *cli, int argc, char **argv)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *json;
+    bool is_json;
+    int result;
+
+    if (!parse_format(cli, argc, argv, &is_json))
+        return -EINVAL;
+    if (!is_json)
+        printf("Client:\n Version:      %s\n Host:         %s\n\n", DAVIT_VERSION, cli->client.host);
+    result = client_call_json(&cli->client, "GET", "/version", NULL, &arena, &json, &cli->err);
+    if (result < 0)
+        return result;
+    if (is_json)
+        print_json(json);
+    else
+        printf("Server:\n Version:      %s\n API version:  %s (minimum %s)\n OS/Arch:      %s/%s\n"
+               " Kernel:       %s\n",
+               member(json, "Version"), member(json, "ApiVersion"), member(json, "MinAPIVersion"),
+               member(json, "Os"), member(json, "Arch"), member(json, "KernelVersion"));
+    return 0;
+}
+
+int cli_info(struct cli *cli, int argc, char **argv)
+{
+    static const struct {
+        const char *label;
+        const char *name;
+    } lines[] = {
+        {"Containers", "Containers"}, {" Running", "ContainersRunning"},
+        {"Images", "Images"},         {"Storage driver", "Driver"},
+        {"Logging driver", "LoggingDriver"}, {"Cgroup version", "CgroupVersion"},
+        {"Memory limit", "MemoryLimit"}, {"CPU quota", "CpuCfsQuota"},
+        {"Pids limit", "PidsLimit"},  {"Kernel", "KernelVersion"},
+        {"CPUs", "NCPU"},             {"Total memory", "MemTotal"},
+        {"Root directory", "DockerRootDir"}, {"Version", "ServerVersion"},
+    };
+    cleanup_arena struct arena arena = {0};
+    const struct json *json;
+    const struct json *warnings;
+    bool is_json;
+    int result;
+
+    if (!parse_format(cli, argc, argv, &is_json))
+        return -EINVAL;
+    result = client_call_json(&cli->client, "GET", "/info", NULL, &arena, &json, &cli->err);
+    if (result < 0)
+        return result;
+    if (is_json) {
+        print_json(json);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        printf("%-16s %s\n", lines[i].label, member(json, lines[i].name));
+    warnings = json_get(json, "Warnings");
+    for (size_t i = 0; warnings != NULL && i < warnings->count; i++)
+        fprintf(stderr, "%s\n", warnings->items[i].text);
+    return 0;
+}
