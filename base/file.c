@@ -69,8 +69,8 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
     if (snprintf(temporary, sizeof(temporary), ".%s.%d.%u", name, (int)getpid(),
                  atomic_fetch_add(&counter, 1)) >= (int)sizeof(temporary))
         return error_errno(err, ENAMETOOLONG, "write %s", name);
-    fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                mode);
+    fd =
+        openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return error_errno(err, errno, "create %s", temporary);
     result = file_write_fd(fd, bytes, length);

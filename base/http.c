@@ -113,10 +113,9 @@ static int on_message_complete(http_parser *parser)
     return 0;
 }
 
-struct http_parser_state *http_parser_new(bool is_request,
-                                          int (*body)(void *context, const char *bytes,
-                                                      size_t length),
-                                          void *context)
+struct http_parser_state *
+http_parser_new(bool is_request, int (*body)(void *context, const char *bytes, size_t length),
+                void *context)
 {
     struct http_parser_state *state = memory_new_one(struct http_parser_state);
 
@@ -206,8 +205,8 @@ const char *http_header_get(const struct http_message *message, const char *name
 const char *http_status_text(int status)
 {
     switch (status) {
-#define STATUS(number, name, text)                                                                 \
-    case number:                                                                                   \
+#define STATUS(number, name, text) \
+    case number:                   \
         return #text;
         HTTP_STATUS_MAP(STATUS)
 #undef STATUS

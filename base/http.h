@@ -28,10 +28,10 @@ struct http_message {
     int status;         /* responses */
     struct http_header headers[HTTP_HEADERS_MAX];
     size_t header_count;
-    bool is_upgrade;    /* the connection changes its protocol after this message */
+    bool is_upgrade; /* the connection changes its protocol after this message */
     bool keeps_alive;
-    bool has_headers;   /* everything above is there */
-    bool is_complete;   /* so is the body */
+    bool has_headers; /* everything above is there */
+    bool is_complete; /* so is the body */
 };
 
 struct http_parser_state;
@@ -39,16 +39,15 @@ struct http_parser_state;
 /* A parser for one message after the other. `on_body` gets body bytes as they arrive; a negative
  * result stops the parser with that error. A response to a HEAD request has no body, which only the
  * caller can know: `has_no_body`. */
-struct http_parser_state *http_parser_new(bool is_request,
-                                          int (*on_body)(void *context, const char *bytes,
-                                                         size_t length),
-                                          void *context);
+struct http_parser_state *
+http_parser_new(bool is_request, int (*on_body)(void *context, const char *bytes, size_t length),
+                void *context);
 void http_parser_free(struct http_parser_state *parser);
 void http_parser_expect_no_body(struct http_parser_state *parser);
 
 /* Feeds bytes and stops at the end of the message; *used is how many belonged to it. Returns 0 or a
- * negative errno with ERROR_INVALID (the bytes are not HTTP) or ERROR_TOO_LARGE. Length 0 is the end
- * of the stream. The message's headers are complete before the first call of on_body. */
+ * negative errno with ERROR_INVALID (the bytes are not HTTP) or ERROR_TOO_LARGE. Length 0 is the
+ * end of the stream. The message's headers are complete before the first call of on_body. */
 int http_parser_feed(struct http_parser_state *parser, const char *bytes, size_t length,
                      size_t *used, struct error *err);
 

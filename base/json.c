@@ -18,7 +18,8 @@ const struct json_limits json_default_limits = {
     .max_values = 200000,
 };
 
-/* An array or object being read. `pending` grows by realloc and moves to the arena when complete. */
+/* An array or object being read. `pending` grows by realloc and moves to the arena when complete.
+ */
 struct frame {
     enum json_type type;
     const char *key;
@@ -182,8 +183,7 @@ static int report(yajl_handle handle, const struct parser *parser, const char *t
     }
     snprintf(reason, sizeof(reason), "%s", parser->reason);
     if (reason[0] == '\0') {
-        unsigned char *message =
-            yajl_get_error(handle, 0, (const unsigned char *)text, length);
+        unsigned char *message = yajl_get_error(handle, 0, (const unsigned char *)text, length);
 
         snprintf(reason, sizeof(reason), "%s", (const char *)message);
         reason[strcspn(reason, "\n")] = '\0';

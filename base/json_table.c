@@ -69,8 +69,8 @@ static int refuse_number(struct decoder *decoder, const struct place *place,
 }
 
 static int decode_signed(struct decoder *decoder, const struct place *place,
-                         const struct json *value, const struct json_field *field,
-                         int64_t lowest, int64_t highest, int64_t *number)
+                         const struct json *value, const struct json_field *field, int64_t lowest,
+                         int64_t highest, int64_t *number)
 {
     int result = expect(decoder, place, value, JSON_NUMBER);
 
@@ -175,8 +175,8 @@ static int decode_string_map(struct decoder *decoder, const struct place *place,
     return 0;
 }
 
-static int decode_enum(struct decoder *decoder, const struct place *place,
-                       const struct json *value, const char *const *names, int *target)
+static int decode_enum(struct decoder *decoder, const struct place *place, const struct json *value,
+                       const char *const *names, int *target)
 {
     char what[160];
     int result = expect(decoder, place, value, JSON_STRING);
@@ -213,9 +213,8 @@ static int decode_structs(struct decoder *decoder, const struct place *place,
             here.name = value->members[i].name;
             *(const char **)item = here.name;
         }
-        result = decode_struct(decoder, &here,
-                               is_map ? &value->members[i].value : &value->items[i], field->type,
-                               item);
+        result = decode_struct(decoder, &here, is_map ? &value->members[i].value : &value->items[i],
+                               field->type, item);
         if (result < 0)
             return result;
     }

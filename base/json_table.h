@@ -52,10 +52,10 @@ const char *string_map_get(const struct string_map *map, const char *name);
 bool string_list_has(const struct string_list *list, const char *string);
 
 /* An array of decoded structs: `LIST_OF(struct oci_mount) mounts;` */
-#define LIST_OF(type)                                                                              \
-    struct {                                                                                       \
-        type *items;                                                                               \
-        size_t count;                                                                              \
+#define LIST_OF(type) \
+    struct {          \
+        type *items;  \
+        size_t count; \
     }
 
 enum json_kind {
@@ -107,16 +107,16 @@ struct json_struct {
     bool refuses_unknown; /* a non-empty member that no field names is refused by name */
 };
 
-#define JSON_FIELD(structure, member, json_name, json_kind, ...)                                   \
-    {                                                                                              \
-        .name = (json_name), .kind = (json_kind), .offset = offsetof(structure, member),           \
-        __VA_ARGS__                                                                                \
+#define JSON_FIELD(structure, member, json_name, json_kind, ...)                         \
+    {                                                                                    \
+        .name = (json_name), .kind = (json_kind), .offset = offsetof(structure, member), \
+        __VA_ARGS__                                                                      \
     }
 
-#define JSON_STRUCT(structure, field_table)                                                        \
-    {                                                                                              \
-        .size = sizeof(structure), .fields = (field_table),                                        \
-        .field_count = sizeof(field_table) / sizeof((field_table)[0])                              \
+#define JSON_STRUCT(structure, field_table)                           \
+    {                                                                 \
+        .size = sizeof(structure), .fields = (field_table),           \
+        .field_count = sizeof(field_table) / sizeof((field_table)[0]) \
     }
 
 /* Decodes `value` into `object`, zeroed by the caller. `path` is what errors call the document's

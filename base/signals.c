@@ -24,7 +24,7 @@ int signal_parse(const char *text)
     if (strncasecmp(text, "SIG", 3) == 0)
         text += 3;
     if (strncasecmp(text, "RTMIN", 5) == 0) {
-        int offset = text[5] == '\0' ? 0
+        int offset = text[5] == '\0'  ? 0
                      : text[5] == '+' ? parse_number(text + 6, 0, SIGRTMAX - SIGRTMIN)
                                       : -EINVAL;
 

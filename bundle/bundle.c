@@ -7,35 +7,49 @@
 
 #include "base/cleanup.h"
 
-#define LIST(...)                                                                                  \
-    {                                                                                              \
-        .items = (const char *[]){__VA_ARGS__},                                                    \
-        .count = sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)                            \
+#define LIST(...)                                                       \
+    {                                                                   \
+        .items = (const char *[]){__VA_ARGS__},                         \
+        .count = sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *) \
     }
 
 /* What a container finds mounted, in the order it is mounted. */
 static const struct oci_mount standard_mounts[] = {
-    {.destination = "/proc", .type = "proc", .source = "proc",
+    {.destination = "/proc",
+     .type = "proc",
+     .source = "proc",
      .options = LIST("nosuid", "noexec", "nodev")},
-    {.destination = "/dev", .type = "tmpfs", .source = "tmpfs",
+    {.destination = "/dev",
+     .type = "tmpfs",
+     .source = "tmpfs",
      .options = LIST("nosuid", "strictatime", "mode=755", "size=65536k")},
-    {.destination = "/dev/pts", .type = "devpts", .source = "devpts",
+    {.destination = "/dev/pts",
+     .type = "devpts",
+     .source = "devpts",
      .options = LIST("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")},
-    {.destination = "/sys", .type = "sysfs", .source = "sysfs",
+    {.destination = "/sys",
+     .type = "sysfs",
+     .source = "sysfs",
      .options = LIST("nosuid", "noexec", "nodev", "ro")},
-    {.destination = "/sys/fs/cgroup", .type = "cgroup", .source = "cgroup",
+    {.destination = "/sys/fs/cgroup",
+     .type = "cgroup",
+     .source = "cgroup",
      .options = LIST("nosuid", "noexec", "nodev", "relatime", "ro")},
-    {.destination = "/dev/mqueue", .type = "mqueue", .source = "mqueue",
+    {.destination = "/dev/mqueue",
+     .type = "mqueue",
+     .source = "mqueue",
      .options = LIST("nosuid", "noexec", "nodev")},
-    {.destination = "/dev/shm", .type = "tmpfs", .source = "shm",
+    {.destination = "/dev/shm",
+     .type = "tmpfs",
+     .source = "shm",
      .options = LIST("nosuid", "noexec", "nodev", "mode=1777", "size=65536k")},
 };
 
 /* Kernel interfaces that tell of the host or reach hardware: nothing a container needs. */
 static const char *const masked_paths[] = {
-    "/proc/acpi",  "/proc/asound",     "/proc/interrupts",  "/proc/kcore",
-    "/proc/keys",  "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-    "/proc/sched_debug", "/proc/scsi", "/sys/firmware",     "/sys/devices/virtual/powercap",
+    "/proc/acpi",        "/proc/asound",        "/proc/interrupts", "/proc/kcore",
+    "/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap",
 };
 
 static const char *const readonly_paths[] = {
@@ -54,10 +68,9 @@ static void copy_strings(struct arena *arena, const char *const *strings, size_t
         list->items[i] = strings[i];
 }
 
-static void add_namespaces(struct arena *arena, struct oci_linux *linux_part,
-                           bool has_host_network)
+static void add_namespaces(struct arena *arena, struct oci_linux *linux_part, bool has_host_network)
 {
-    static const int types[] = {OCI_NAMESPACE_PID, OCI_NAMESPACE_MOUNT, OCI_NAMESPACE_IPC,
+    static const int types[] = {OCI_NAMESPACE_PID, OCI_NAMESPACE_MOUNT,  OCI_NAMESPACE_IPC,
                                 OCI_NAMESPACE_UTS, OCI_NAMESPACE_CGROUP, OCI_NAMESPACE_NETWORK};
     size_t count = ARRAY_SIZE(types) - (has_host_network ? 1 : 0);
 
@@ -78,9 +91,9 @@ static void add_device_rules(struct arena *arena, struct oci_resources *resource
         int64_t minor;
         const char *access;
     } rules[] = {
-        {false, "a", -1, -1, "rwm"}, {true, "c", -1, -1, "m"},   {true, "b", -1, -1, "m"},
-        {true, "c", 1, 3, "rwm"},    {true, "c", 1, 5, "rwm"},   {true, "c", 1, 7, "rwm"},
-        {true, "c", 1, 8, "rwm"},    {true, "c", 1, 9, "rwm"},   {true, "c", 5, 0, "rwm"},
+        {false, "a", -1, -1, "rwm"}, {true, "c", -1, -1, "m"},    {true, "b", -1, -1, "m"},
+        {true, "c", 1, 3, "rwm"},    {true, "c", 1, 5, "rwm"},    {true, "c", 1, 7, "rwm"},
+        {true, "c", 1, 8, "rwm"},    {true, "c", 1, 9, "rwm"},    {true, "c", 5, 0, "rwm"},
         {true, "c", 5, 2, "rwm"},    {true, "c", 136, -1, "rwm"},
     };
 

@@ -56,8 +56,8 @@ static const char *const names[] = {
 
 /* What Docker and Podman users expect to work without asking. */
 static const char *const default_names[] = {
-    "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",           "CAP_FSETID",    "CAP_KILL",
-    "CAP_SETGID", "CAP_SETUID",       "CAP_SETPCAP",          "CAP_NET_RAW",   "CAP_SYS_CHROOT",
+    "CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FOWNER",           "CAP_FSETID",  "CAP_KILL",
+    "CAP_SETGID", "CAP_SETUID",       "CAP_SETPCAP",          "CAP_NET_RAW", "CAP_SYS_CHROOT",
     "CAP_MKNOD",  "CAP_AUDIT_WRITE",  "CAP_NET_BIND_SERVICE", "CAP_SETFCAP",
 };
 
@@ -86,8 +86,8 @@ static int to_mask(const struct string_list *list, uint64_t *mask, struct error 
             *mask |= (UINT64_C(1) << ARRAY_SIZE(names)) - 1;
             continue;
         }
-        snprintf(full, sizeof(full), "%s%.50s",
-                 strncasecmp(wanted, "CAP_", 4) == 0 ? "" : "CAP_", wanted);
+        snprintf(full, sizeof(full), "%s%.50s", strncasecmp(wanted, "CAP_", 4) == 0 ? "" : "CAP_",
+                 wanted);
         for (size_t j = 0; j < ARRAY_SIZE(names); j++) {
             if (strcasecmp(names[j], full) == 0)
                 number = (int)j;
@@ -100,8 +100,7 @@ static int to_mask(const struct string_list *list, uint64_t *mask, struct error 
 }
 
 int capabilities_resolve(struct arena *arena, const struct string_list *add,
-                         const struct string_list *drop, struct string_list *set,
-                         struct error *err)
+                         const struct string_list *drop, struct string_list *set, struct error *err)
 {
     uint64_t mask = 0;
     uint64_t added = 0;

@@ -179,10 +179,10 @@ struct oci_device {
 
 struct oci_device_rule {
     bool is_allowed;
-    const char *type;                  /* NULL or "a": all */
-    struct optional_int64 major;       /* unset or -1: any */
+    const char *type;            /* NULL or "a": all */
+    struct optional_int64 major; /* unset or -1: any */
     struct optional_int64 minor;
-    const char *access;                /* NULL: "rwm" */
+    const char *access; /* NULL: "rwm" */
 };
 
 struct oci_memory {

@@ -63,9 +63,9 @@ static const struct json_field io_priority_fields[] = {
 static const struct json_struct io_priority_type =
     JSON_STRUCT(struct oci_io_priority, io_priority_fields);
 
-static const char *const scheduler_policies[] = {NULL,          "SCHED_OTHER", "SCHED_FIFO",
-                                                 "SCHED_RR",    "SCHED_BATCH", "SCHED_ISO",
-                                                 "SCHED_IDLE",  "SCHED_DEADLINE", NULL};
+static const char *const scheduler_policies[] = {NULL,         "SCHED_OTHER",    "SCHED_FIFO",
+                                                 "SCHED_RR",   "SCHED_BATCH",    "SCHED_ISO",
+                                                 "SCHED_IDLE", "SCHED_DEADLINE", NULL};
 static const struct json_field scheduler_fields[] = {
     FIELD(struct oci_scheduler, policy, "policy", JSON_KIND_ENUM, .flags = JSON_REQUIRED,
           .names = scheduler_policies),
@@ -139,8 +139,7 @@ static const struct json_struct hook_type = JSON_STRUCT(struct oci_hook, hook_fi
 
 static const struct json_field hooks_fields[] = {
     FIELD(struct oci_hooks, prestart, "prestart", JSON_KIND_STRUCTS, .type = &hook_type),
-    FIELD(struct oci_hooks, create_runtime, "createRuntime", JSON_KIND_STRUCTS,
-          .type = &hook_type),
+    FIELD(struct oci_hooks, create_runtime, "createRuntime", JSON_KIND_STRUCTS, .type = &hook_type),
     FIELD(struct oci_hooks, create_container, "createContainer", JSON_KIND_STRUCTS,
           .type = &hook_type),
     FIELD(struct oci_hooks, start_container, "startContainer", JSON_KIND_STRUCTS,
@@ -186,8 +185,7 @@ static const struct json_field memory_fields[] = {
     FIELD(struct oci_memory, swap, "swap", JSON_KIND_OPTIONAL_INT64),
     FIELD(struct oci_memory, kernel, "kernel", JSON_KIND_OPTIONAL_INT64),
     FIELD(struct oci_memory, kernel_tcp, "kernelTCP", JSON_KIND_OPTIONAL_INT64),
-    FIELD(struct oci_memory, swappiness, "swappiness", JSON_KIND_OPTIONAL_UINT64,
-          .maximum = 200),
+    FIELD(struct oci_memory, swappiness, "swappiness", JSON_KIND_OPTIONAL_UINT64, .maximum = 200),
     FIELD(struct oci_memory, disable_oom_killer, "disableOOMKiller", JSON_KIND_OPTIONAL_BOOL),
     FIELD(struct oci_memory, use_hierarchy, "useHierarchy", JSON_KIND_BOOL),
     FIELD(struct oci_memory, check_before_update, "checkBeforeUpdate", JSON_KIND_BOOL),
@@ -374,8 +372,7 @@ static const struct json_field memory_policy_fields[] = {
 static const struct json_struct memory_policy_type =
     JSON_STRUCT(struct oci_memory_policy, memory_policy_fields);
 
-static const char *const propagations[] = {NULL,    "private",    "shared",
-                                           "slave", "unbindable", NULL};
+static const char *const propagations[] = {NULL, "private", "shared", "slave", "unbindable", NULL};
 
 static const struct json_field linux_fields[] = {
     FIELD(struct oci_linux, uid_mappings, "uidMappings", JSON_KIND_STRUCTS,

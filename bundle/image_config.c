@@ -67,8 +67,7 @@ int image_config_parse(struct arena *arena, const char *text, size_t length,
     if (result < 0)
         return result;
     if (strcmp(config->os, "linux") != 0)
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP, "os: \"%.64s\" is not linux",
-                         config->os);
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP, "os: \"%.64s\" is not linux", config->os);
     if (strcmp(config->rootfs.type, "layers") != 0)
         return error_set(err, ERROR_INVALID, EINVAL, "rootfs.type: \"%.64s\" is not \"layers\"",
                          config->rootfs.type);

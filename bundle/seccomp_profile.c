@@ -72,7 +72,7 @@ static const struct {
     const char *go_name;
     const char *seccomp_name;
 } machines[] = {
-    {"x86_64", "amd64", "SCMP_ARCH_X86_64"},   {"aarch64", "arm64", "SCMP_ARCH_AARCH64"},
+    {"x86_64", "amd64", "SCMP_ARCH_X86_64"},     {"aarch64", "arm64", "SCMP_ARCH_AARCH64"},
     {"riscv64", "riscv64", "SCMP_ARCH_RISCV64"}, {"ppc64le", "ppc64le", "SCMP_ARCH_PPC64LE"},
     {"s390x", "s390x", "SCMP_ARCH_S390X"},
 };

@@ -132,9 +132,8 @@ int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_
         read_accounts(root_fd, "/etc/group", &groups, err) < 0)
         return -err->errnum;
     is_number = parse_id(user_part, &user->uid);
-    is_known = passwd.data != NULL &&
-               find_user(arena_strdup(arena, passwd.data), user_part, user->uid, !is_number,
-                         &account);
+    is_known = passwd.data != NULL && find_user(arena_strdup(arena, passwd.data), user_part,
+                                                user->uid, !is_number, &account);
     if (!is_number && !is_known)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "unable to find user %.64s: no matching entries in passwd file",

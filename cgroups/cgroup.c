@@ -335,8 +335,7 @@ int cgroup_remove(const struct cgroup_hierarchy *hierarchy, struct cgroup *cgrou
                                   O_RDONLY | O_DIRECTORY, 0);
     if (parent_fd < 0) {
         cgroup_close(cgroup);
-        return parent_fd == -ENOENT ? 0
-                                    : error_errno(err, -parent_fd, "cgroup %s", cgroup->path);
+        return parent_fd == -ENOENT ? 0 : error_errno(err, -parent_fd, "cgroup %s", cgroup->path);
     }
     result = unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
     if (result == -EBUSY) {

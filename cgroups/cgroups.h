@@ -40,14 +40,14 @@ enum cgroup_controller {
 const char *cgroup_controller_name(unsigned int controller);
 
 struct cgroup_hierarchy {
-    int fd;                  /* the mount point */
-    char path[256];          /* the mount point */
-    unsigned int available;  /* controllers in the root's cgroup.controllers */
+    int fd;                 /* the mount point */
+    char path[256];         /* the mount point */
+    unsigned int available; /* controllers in the root's cgroup.controllers */
 };
 
-#define CGROUP_HIERARCHY_NONE                                                                      \
-    {                                                                                              \
-        .fd = -1                                                                                   \
+#define CGROUP_HIERARCHY_NONE \
+    {                         \
+        .fd = -1              \
     }
 
 /* Finds the cgroup2 mount: /sys/fs/cgroup, /sys/fs/cgroup/unified, or any in mountinfo. */
@@ -89,9 +89,9 @@ struct cgroup {
     char path[CGROUP_PATH_SIZE];
 };
 
-#define CGROUP_NONE                                                                                \
-    {                                                                                              \
-        .fd = -1                                                                                   \
+#define CGROUP_NONE \
+    {               \
+        .fd = -1    \
     }
 
 /* Makes the cgroup `path` ("/davit/id") and what is missing above it, and enables `controllers`

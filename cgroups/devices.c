@@ -27,41 +27,48 @@ static void emit(struct program *program, struct bpf_insn instruction)
 
 static void emit_load(struct program *program, unsigned int target, size_t offset)
 {
-    emit(program, (struct bpf_insn){.code = BPF_LDX | BPF_W | BPF_MEM, .dst_reg = target & 15,
-                                    .src_reg = BPF_REG_1, .off = (int16_t)offset});
+    emit(program, (struct bpf_insn){.code = BPF_LDX | BPF_W | BPF_MEM,
+                                    .dst_reg = target & 15,
+                                    .src_reg = BPF_REG_1,
+                                    .off = (int16_t)offset});
 }
 
 static void emit_alu(struct program *program, unsigned int operation, unsigned int target,
                      int32_t value)
 {
     emit(program, (struct bpf_insn){.code = (uint8_t)(BPF_ALU | operation | BPF_K),
-                                    .dst_reg = target & 15, .imm = value});
+                                    .dst_reg = target & 15,
+                                    .imm = value});
 }
 
 static void emit_move(struct program *program, unsigned int target, unsigned int source)
 {
-    emit(program, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = target & 15,
+    emit(program, (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X,
+                                    .dst_reg = target & 15,
                                     .src_reg = source & 15});
 }
 
 static void emit_return(struct program *program, int32_t value)
 {
-    emit(program, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0,
-                                    .imm = value});
+    emit(program, (struct bpf_insn){
+                      .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = value});
     emit(program, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
 }
 
 /* "If register != value, go to the next rule"; the distance is filled in when it is known. */
 static void emit_skip_unless(struct program *program, unsigned int source, int64_t value)
 {
-    emit(program, (struct bpf_insn){.code = BPF_JMP32 | BPF_JNE | BPF_K, .dst_reg = source & 15,
+    emit(program, (struct bpf_insn){.code = BPF_JMP32 | BPF_JNE | BPF_K,
+                                    .dst_reg = source & 15,
                                     .imm = (int32_t)value});
 }
 
 static void emit_jump_if_zero(struct program *program, unsigned int source, int16_t distance)
 {
-    emit(program, (struct bpf_insn){.code = BPF_JMP32 | BPF_JEQ | BPF_K, .dst_reg = source & 15,
-                                    .off = distance, .imm = 0});
+    emit(program, (struct bpf_insn){.code = BPF_JMP32 | BPF_JEQ | BPF_K,
+                                    .dst_reg = source & 15,
+                                    .off = distance,
+                                    .imm = 0});
 }
 
 static void patch_skips(struct program *program, size_t first, size_t last)
@@ -86,8 +93,9 @@ static void emit_rule(struct program *program, const struct cgroup_device_rule *
     if (rule->is_allowed) {
         /* What this rule allows is decided; done if nothing is left. */
         emit_alu(program, BPF_AND, BPF_REG_3, (int32_t)~rule->access);
-        emit(program, (struct bpf_insn){.code = BPF_JMP32 | BPF_JNE | BPF_K,
-                                        .dst_reg = BPF_REG_3, .off = 2, .imm = 0});
+        emit(program,
+             (struct bpf_insn){
+                 .code = BPF_JMP32 | BPF_JNE | BPF_K, .dst_reg = BPF_REG_3, .off = 2, .imm = 0});
         emit_return(program, 1);
     } else {
         emit_move(program, BPF_REG_0, BPF_REG_3);
@@ -168,8 +176,7 @@ int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device
     compile(&program, rules, count);
     program_fd = load(&program);
     if (program_fd < 0)
-        return error_errno(err, -program_fd, "load the device program of cgroup %s",
-                           cgroup->path);
+        return error_errno(err, -program_fd, "load the device program of cgroup %s", cgroup->path);
     memset(&attributes, 0, sizeof(attributes));
     attributes.target_fd = (uint32_t)cgroup->fd;
     attributes.attach_bpf_fd = (uint32_t)program_fd;

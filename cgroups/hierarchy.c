@@ -18,9 +18,9 @@ static const struct {
     unsigned int controller;
     const char *name;
 } controllers[] = {
-    {CGROUP_CPU, "cpu"},         {CGROUP_CPUSET, "cpuset"}, {CGROUP_IO, "io"},
-    {CGROUP_MEMORY, "memory"},   {CGROUP_PIDS, "pids"},     {CGROUP_HUGETLB, "hugetlb"},
-    {CGROUP_RDMA, "rdma"},       {CGROUP_MISC, "misc"},
+    {CGROUP_CPU, "cpu"},       {CGROUP_CPUSET, "cpuset"}, {CGROUP_IO, "io"},
+    {CGROUP_MEMORY, "memory"}, {CGROUP_PIDS, "pids"},     {CGROUP_HUGETLB, "hugetlb"},
+    {CGROUP_RDMA, "rdma"},     {CGROUP_MISC, "misc"},
 };
 
 const char *cgroup_controller_name(unsigned int controller)

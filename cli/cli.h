@@ -76,7 +76,8 @@ struct stream_session {
 /* Opens a stream: sends the request and takes over the connection. */
 int stream_open(struct cli *cli, const char *path, const char *body, struct exchange *exchange);
 
-/* Relays until the stream ends. Returns 1 if the user detached, 0 at the end, or a negative errno. */
+/* Relays until the stream ends. Returns 1 if the user detached, 0 at the end, or a negative errno.
+ */
 int stream_relay(struct stream_session *session, const struct buffer *leftover);
 
 /* Cuts multiplexed frames apart and writes them to standard output and error. */

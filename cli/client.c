@@ -39,8 +39,7 @@ static int on_body(void *context, const char *bytes, size_t length)
 {
     struct exchange *exchange = context;
 
-    if (exchange->on_body != NULL &&
-        http_parser_message(exchange->parser)->status < 400)
+    if (exchange->on_body != NULL && http_parser_message(exchange->parser)->status < 400)
         return exchange->on_body(exchange->context, bytes, length);
     buffer_append(&exchange->body, bytes, length);
     return 0;
@@ -130,8 +129,7 @@ static int server_error(struct exchange *exchange, int status, struct error *err
     if (json_parse(&arena, buffer_text(&exchange->body), exchange->body.length,
                    &json_default_limits, &json, NULL) == 0)
         message = json_get_string(json, "message");
-    return error_set(err, code, EPROTO, "%s",
-                     message != NULL ? message : http_status_text(status));
+    return error_set(err, code, EPROTO, "%s", message != NULL ? message : http_status_text(status));
 }
 
 int exchange_read_headers(struct exchange *exchange, int *status, struct error *err)
@@ -176,8 +174,8 @@ void exchange_close(struct exchange *exchange)
     buffer_release(&exchange->leftover);
 }
 
-int client_call(const struct client *client, const char *method, const char *path,
-                const char *body, int *status, struct buffer *response, struct error *err)
+int client_call(const struct client *client, const char *method, const char *path, const char *body,
+                int *status, struct buffer *response, struct error *err)
 {
     const struct client_request request = {
         .method = method, .path = path, .body = body, .body_fd = -1};

@@ -19,7 +19,7 @@ struct client {
 struct exchange {
     int fd;
     struct http_parser_state *parser;
-    struct buffer body; /* what has come and was not taken by `on_body` */
+    struct buffer body;     /* what has come and was not taken by `on_body` */
     struct buffer leftover; /* bytes after the end of the response: of a hijacked stream */
     int (*on_body)(void *context, const char *bytes, size_t length);
     void *context;
@@ -47,8 +47,8 @@ int exchange_read_body(struct exchange *exchange, struct error *err);
 void exchange_close(struct exchange *exchange);
 
 /* The whole of it. *body is the response's, owned by the caller. */
-int client_call(const struct client *client, const char *method, const char *path,
-                const char *body, int *status, struct buffer *response, struct error *err);
+int client_call(const struct client *client, const char *method, const char *path, const char *body,
+                int *status, struct buffer *response, struct error *err);
 
 /* The same, with the response parsed in the arena. */
 int client_call_json(const struct client *client, const char *method, const char *path,

@@ -182,9 +182,9 @@ static void print_container(const struct ps_options *options, const struct json 
 int cli_ps(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"all", no_argument, NULL, 'a'},       {"quiet", no_argument, NULL, 'q'},
+        {"all", no_argument, NULL, 'a'},          {"quiet", no_argument, NULL, 'q'},
         {"filter", required_argument, NULL, 'f'}, {"format", required_argument, NULL, 'F'},
-        {"no-trunc", no_argument, NULL, 'n'},  {NULL, 0, NULL, 0},
+        {"no-trunc", no_argument, NULL, 'n'},     {NULL, 0, NULL, 0},
     };
     struct ps_options options = {0};
     cleanup_buffer struct buffer path = {0};
@@ -206,8 +206,8 @@ int cli_ps(struct cli *cli, int argc, char **argv)
     }
     buffer_printf(&path, "/containers/json?all=%d", options.shows_all ? 1 : 0);
     cli_append_filters(&path, &options.filters);
-    result = client_call_json(&cli->client, "GET", path.data, NULL, &options.arena, &list,
-                              &cli->err);
+    result =
+        client_call_json(&cli->client, "GET", path.data, NULL, &options.arena, &list, &cli->err);
     if (result == 0 && !options.is_json && !options.is_quiet)
         printf("%-*s   %-24s %-22s %-18s %-30s %s\n", options.is_untruncated ? 64 : 12,
                "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES");
@@ -250,8 +250,7 @@ static int append_time(struct cli *cli, struct buffer *path, const char *name, c
     }
     for (size_t i = 0; end != text && i < ARRAY_SIZE(units); i++) {
         if (*end == units[i].unit && end[1] == '\0') {
-            buffer_printf(path, "&%s=%lld", name,
-                          (long long)time(NULL) - value * units[i].seconds);
+            buffer_printf(path, "&%s=%lld", name, (long long)time(NULL) - value * units[i].seconds);
             return 0;
         }
     }
@@ -285,8 +284,8 @@ static int show_logs(struct cli *cli, const char *path)
 int cli_logs(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"follow", no_argument, NULL, 'f'},     {"timestamps", no_argument, NULL, 't'},
-        {"tail", required_argument, NULL, 'n'}, {"since", required_argument, NULL, 's'},
+        {"follow", no_argument, NULL, 'f'},      {"timestamps", no_argument, NULL, 't'},
+        {"tail", required_argument, NULL, 'n'},  {"since", required_argument, NULL, 's'},
         {"until", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0},
     };
     cleanup_buffer struct buffer query = {0};
@@ -335,8 +334,8 @@ static int inspect_one(struct cli *cli, const char *name, struct json_writer *wr
     cleanup_free char *container_path = client_path("/containers/", name, "/json");
     cleanup_free char *image_path = client_path("/images/", name, "/json");
     const struct json *json;
-    int result = client_call_json(&cli->client, "GET", container_path, NULL, &arena, &json,
-                                  &cli->err);
+    int result =
+        client_call_json(&cli->client, "GET", container_path, NULL, &arena, &json, &cli->err);
 
     if (result < 0 && cli->err.code == ERROR_NOT_FOUND) {
         result = client_call_json(&cli->client, "GET", image_path, NULL, &arena, &json, &cli->err);
@@ -364,7 +363,8 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
         is_compact = true;
     }
     if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "inspect: at least one name is expected");
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "inspect: at least one name is expected");
     writer = json_writer_new(!is_compact);
     json_array_open(writer);
     for (int i = optind; i < argc; i++) {

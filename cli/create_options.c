@@ -162,10 +162,14 @@ static int parse_list_option(struct create_options *options, struct values *valu
         int option;
         struct string_list *list;
     } lists[] = {
-        {'l', &values->labels},           {'v', &values->volumes},
-        {OPTION_MOUNT, &values->mounts},  {OPTION_TMPFS, &values->tmpfs},
-        {OPTION_CAP_ADD, &values->cap_add}, {OPTION_CAP_DROP, &values->cap_drop},
-        {OPTION_SECURITY_OPT, &values->security}, {OPTION_ULIMIT, &values->ulimits},
+        {'l', &values->labels},
+        {'v', &values->volumes},
+        {OPTION_MOUNT, &values->mounts},
+        {OPTION_TMPFS, &values->tmpfs},
+        {OPTION_CAP_ADD, &values->cap_add},
+        {OPTION_CAP_DROP, &values->cap_drop},
+        {OPTION_SECURITY_OPT, &values->security},
+        {OPTION_ULIMIT, &values->ulimits},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -261,8 +265,7 @@ static int parse_other_option(struct create_options *options, struct values *val
     return 1;
 }
 
-static void write_list(struct json_writer *writer, const char *name,
-                       const struct string_list *list)
+static void write_list(struct json_writer *writer, const char *name, const struct string_list *list)
 {
     json_key(writer, name);
     json_array_open(writer);
@@ -337,8 +340,7 @@ static int write_mount(struct cli *cli, struct json_writer *writer, const char *
                  value != NULL)
             json_member_string(writer, "Target", value);
         else if (strcmp(field, "readonly") == 0 || strcmp(field, "ro") == 0)
-            json_member_boolean(writer, "ReadOnly",
-                                value == NULL || strcmp(value, "false") != 0);
+            json_member_boolean(writer, "ReadOnly", value == NULL || strcmp(value, "false") != 0);
         else if (strcmp(field, "bind-propagation") == 0)
             propagation = value;
         else if (strcmp(field, "tmpfs-size") == 0 && value != NULL)
@@ -454,8 +456,8 @@ static int write_request(struct cli *cli, struct json_writer *writer,
     if (cmd->count > 0)
         write_list(writer, "Cmd", cmd);
     if (values->entrypoint != NULL)
-        write_list(writer, "Entrypoint", &(struct string_list){
-                                             (const char *[]){values->entrypoint}, 1});
+        write_list(writer, "Entrypoint",
+                   &(struct string_list){(const char *[]){values->entrypoint}, 1});
     write_pairs(writer, "Labels", &values->labels, '=');
     if (values->stop_signal != NULL)
         json_member_string(writer, "StopSignal", values->stop_signal);
@@ -476,8 +478,9 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, is_run ? "+dite:w:u:l:h:m:c:v:" : "+ite:w:u:l:h:m:c:v:",
-                                 option_table, NULL)) != -1) {
+    while ((option = getopt_long(
+                argc, argv, is_run ? "+dite:w:u:l:h:m:c:v:" : "+ite:w:u:l:h:m:c:v:", option_table,
+                NULL)) != -1) {
         if (option == '?' || (option == 'd' && !is_run))
             return cli_usage_error(cli, argv, "[OPTION...] IMAGE [COMMAND [ARGUMENT...]]");
         if (parse_list_option(options, &values, option) ||

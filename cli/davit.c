@@ -44,7 +44,8 @@ static const struct option global_options[] = {
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: davit [--host unix://PATH] COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n", out);
+    fputs("usage: davit [--host unix://PATH] COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n",
+          out);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
     fputs("\ndavit(1) describes them and their options.\n", out);
@@ -141,8 +142,8 @@ int main(int argc, char **argv)
 {
     const char *environment = getenv("DAVIT_HOST");
     struct cli cli = {
-        .client.host = environment != NULL && environment[0] != '\0' ? environment
-                                                                     : CLIENT_DEFAULT_HOST,
+        .client.host =
+            environment != NULL && environment[0] != '\0' ? environment : CLIENT_DEFAULT_HOST,
     };
     int option;
 

@@ -224,7 +224,9 @@ int cli_rmi(struct cli *cli, int argc, char **argv)
             const char *deleted = json_get_string(&list->items[j], "Deleted");
 
             printf("%s: %s\n", untagged != NULL ? "Untagged" : "Deleted",
-                   untagged != NULL ? untagged : deleted != NULL ? deleted : "");
+                   untagged != NULL  ? untagged
+                   : deleted != NULL ? deleted
+                                     : "");
         }
     }
     return failures > 0 ? 1 : 0;

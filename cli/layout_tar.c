@@ -47,8 +47,12 @@ static void set_size(struct ustar *header, uint64_t size)
 
 static int write_header(int out_fd, const char *name, uint64_t size)
 {
-    struct ustar header = {.mode = "0000644", .uid = "0000000", .gid = "0000000",
-                           .mtime = "00000000000", .type = '0', .magic = "ustar"};
+    struct ustar header = {.mode = "0000644",
+                           .uid = "0000000",
+                           .gid = "0000000",
+                           .mtime = "00000000000",
+                           .type = '0',
+                           .magic = "ustar"};
     unsigned int sum = 0;
 
     if (strlen(name) >= sizeof(header.name))

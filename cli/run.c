@@ -17,8 +17,8 @@ static int create(struct cli *cli, const struct create_options *options, char **
                                   : memory_strdup("/containers/create");
     const struct json *json;
     const char *text;
-    int result = client_call_json(&cli->client, "POST", path, options->body, &arena, &json,
-                                  &cli->err);
+    int result =
+        client_call_json(&cli->client, "POST", path, options->body, &arena, &json, &cli->err);
 
     if (result < 0)
         return result;
@@ -127,10 +127,9 @@ static int start_attached(struct cli *cli, const char *id, bool has_terminal, bo
     int result = open_attach(cli, id, is_interactive, &attach);
 
     if (result == 0)
-        result = begin_wait(cli, id,
-                            is_auto_removed ? "/wait?condition=removed"
-                                            : "/wait?condition=next-exit",
-                            &wait);
+        result = begin_wait(
+            cli, id, is_auto_removed ? "/wait?condition=removed" : "/wait?condition=next-exit",
+            &wait);
     if (result == 0) {
         result = post(cli, id, "/start");
         if (result < 0) {
@@ -241,10 +240,10 @@ int cli_start(struct cli *cli, int argc, char **argv)
                          "start: containers are expected, and only one with --attach");
     if (is_attached || is_interactive) {
         result = get_facts(cli, argv[optind], &facts);
-        return result < 0 ? result
-                          : start_attached(cli, argv[optind], facts.has_terminal,
-                                           is_interactive && facts.has_open_stdin,
-                                           facts.is_auto_removed);
+        return result < 0
+                   ? result
+                   : start_attached(cli, argv[optind], facts.has_terminal,
+                                    is_interactive && facts.has_open_stdin, facts.is_auto_removed);
     }
     for (int i = optind; result == 0 && i < argc; i++) {
         result = post(cli, argv[i], "/start");
@@ -281,8 +280,8 @@ int cli_attach(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = begin_wait(cli, argv[optind], "/wait", &wait);
     if (result == 0) {
-        result = relay(cli, argv[optind], facts.has_terminal,
-                       facts.has_open_stdin && !has_no_stdin, &attach);
+        result = relay(cli, argv[optind], facts.has_terminal, facts.has_open_stdin && !has_no_stdin,
+                       &attach);
         result = result == 1 ? 0 : result == 0 ? end_wait(cli, &wait) : result;
     }
     exchange_close(&attach);
@@ -305,9 +304,12 @@ struct exec_options {
 static int parse_exec_options(struct cli *cli, struct exec_options *options, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"detach", no_argument, NULL, 'd'},      {"interactive", no_argument, NULL, 'i'},
-        {"tty", no_argument, NULL, 't'},         {"env", required_argument, NULL, 'e'},
-        {"user", required_argument, NULL, 'u'},  {"workdir", required_argument, NULL, 'w'},
+        {"detach", no_argument, NULL, 'd'},
+        {"interactive", no_argument, NULL, 'i'},
+        {"tty", no_argument, NULL, 't'},
+        {"env", required_argument, NULL, 'e'},
+        {"user", required_argument, NULL, 'u'},
+        {"workdir", required_argument, NULL, 'w'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -439,9 +441,9 @@ int cli_exec(struct cli *cli, int argc, char **argv)
     }
     if (result == 0) {
         id = json_get_string(json, "Id");
-        result = id != NULL ? exec_created(cli, &options, id)
-                            : error_set(&cli->err, ERROR_INTERNAL, EPROTO,
-                                        "davitd's answer has no Id");
+        result = id != NULL
+                     ? exec_created(cli, &options, id)
+                     : error_set(&cli->err, ERROR_INTERNAL, EPROTO, "davitd's answer has no Id");
     }
     arena_release(&options.arena);
     return result;

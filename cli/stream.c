@@ -199,7 +199,7 @@ static enum input_result read_input(struct relay *relay)
         has_detach_keys(bytes, (size_t)count, &relay->saw_detach_key))
         return INPUT_DETACHED;
     return file_write_fd(relay->session->fd, bytes, (size_t)count) < 0 ? INPUT_ENDED
-                                                                      : INPUT_GOES_ON;
+                                                                       : INPUT_GOES_ON;
 }
 
 static int relay_all(struct relay *relay, int signal_fd)

@@ -45,9 +45,8 @@ static void print_event(const struct event_output *output, const char *text, siz
            id != NULL ? id : "");
     for (size_t i = 0; attributes != NULL && i < attributes->count; i++)
         printf("%s%s=%s", i > 0 ? ", " : "", attributes->members[i].name,
-               attributes->members[i].value.type == JSON_STRING
-                   ? attributes->members[i].value.text
-                   : "");
+               attributes->members[i].value.type == JSON_STRING ? attributes->members[i].value.text
+                                                                : "");
     puts(")");
     fflush(stdout);
 }
@@ -70,8 +69,10 @@ static int on_events(void *context, const char *bytes, size_t length)
 int cli_events(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"since", required_argument, NULL, 's'},  {"until", required_argument, NULL, 'u'},
-        {"filter", required_argument, NULL, 'f'}, {"format", required_argument, NULL, 'F'},
+        {"since", required_argument, NULL, 's'},
+        {"until", required_argument, NULL, 'u'},
+        {"filter", required_argument, NULL, 'f'},
+        {"format", required_argument, NULL, 'F'},
         {NULL, 0, NULL, 0},
     };
     cleanup_arena struct arena arena = {0};
@@ -157,7 +158,8 @@ int cli_version(struct cli *cli, int argc, char **argv)
     if (!parse_format(cli, argc, argv, &is_json))
         return -EINVAL;
     if (!is_json)
-        printf("Client:\n Version:      %s\n Host:         %s\n\n", DAVIT_VERSION, cli->client.host);
+        printf("Client:\n Version:      %s\n Host:         %s\n\n", DAVIT_VERSION,
+               cli->client.host);
     result = client_call_json(&cli->client, "GET", "/version", NULL, &arena, &json, &cli->err);
     if (result < 0)
         return result;
@@ -177,13 +179,20 @@ int cli_info(struct cli *cli, int argc, char **argv)
         const char *label;
         const char *name;
     } lines[] = {
-        {"Containers", "Containers"}, {" Running", "ContainersRunning"},
-        {"Images", "Images"},         {"Storage driver", "Driver"},
-        {"Logging driver", "LoggingDriver"}, {"Cgroup version", "CgroupVersion"},
-        {"Memory limit", "MemoryLimit"}, {"CPU quota", "CpuCfsQuota"},
-        {"Pids limit", "PidsLimit"},  {"Kernel", "KernelVersion"},
-        {"CPUs", "NCPU"},             {"Total memory", "MemTotal"},
-        {"Root directory", "DockerRootDir"}, {"Version", "ServerVersion"},
+        {"Containers", "Containers"},
+        {" Running", "ContainersRunning"},
+        {"Images", "Images"},
+        {"Storage driver", "Driver"},
+        {"Logging driver", "LoggingDriver"},
+        {"Cgroup version", "CgroupVersion"},
+        {"Memory limit", "MemoryLimit"},
+        {"CPU quota", "CpuCfsQuota"},
+        {"Pids limit", "PidsLimit"},
+        {"Kernel", "KernelVersion"},
+        {"CPUs", "NCPU"},
+        {"Total memory", "MemTotal"},
+        {"Root directory", "DockerRootDir"},
+        {"Version", "ServerVersion"},
     };
     cleanup_arena struct arena arena = {0};
     const struct json *json;

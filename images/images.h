@@ -91,15 +91,15 @@ void image_reference_familiar(const char *full, char *familiar, size_t size);
 /* ---- the store ---- */
 
 struct image {
-    char id[DIGEST_SIZE];              /* digest of the configuration: Docker's image id */
+    char id[DIGEST_SIZE]; /* digest of the configuration: Docker's image id */
     char manifest_digest[DIGEST_SIZE];
     int64_t manifest_size;
-    char **names;                      /* full references with tag; none: dangling */
+    char **names; /* full references with tag; none: dangling */
     size_t name_count;
     int64_t created_ns;
-    uint64_t size;                     /* bytes of all its blobs */
-    struct image_config config;        /* decoded; in `arena` */
-    struct string_list layers;         /* chain ids without "sha256:", from the bottom up */
+    uint64_t size;              /* bytes of all its blobs */
+    struct image_config config; /* decoded; in `arena` */
+    struct string_list layers;  /* chain ids without "sha256:", from the bottom up */
     struct arena arena;
 };
 

@@ -16,9 +16,9 @@
 #define OPTION_MAX 255
 
 /*
- * Directories are given as descriptors: the working directory is /proc/self/fd and a layer is called
- * "7". That keeps options short (a chain id has 64 digits), leaves no path to race, and shows
- * nothing of the host in the container's /proc/mounts.
+ * Directories are given as descriptors: the working directory is /proc/self/fd and a layer is
+ * called "7". That keeps options short (a chain id has 64 digits), leaves no path to race, and
+ * shows nothing of the host in the container's /proc/mounts.
  */
 struct layer_fds {
     int fds[OVERLAY_LAYERS_MAX];
@@ -75,10 +75,11 @@ static int add_layers_at_once(int fs_fd, const struct layer_fds *layers, struct 
     for (size_t i = layers->count; i > 0; i--)
         buffer_printf(&lower, "%s%d", lower.length > 0 ? ":" : "", layers->fds[i - 1]);
     if (lower.length > OPTION_MAX)
-        return error_set(err, ERROR_UNSUPPORTED, E2BIG,
-                         "the image has %zu layers: more than this kernel can be told of (Linux 6.5 "
-                         "and later can)",
-                         layers->count);
+        return error_set(
+            err, ERROR_UNSUPPORTED, E2BIG,
+            "the image has %zu layers: more than this kernel can be told of (Linux 6.5 "
+            "and later can)",
+            layers->count);
     return set_string(fs_fd, "lowerdir", buffer_text(&lower), err);
 }
 
@@ -115,10 +116,9 @@ static int open_directory(int container_fd, const char *name, mode_t mode, struc
     return fd < 0 ? error_errno(err, errno, "open %s", name) : fd;
 }
 
-/* The root directory's mode and owner are those of the topmost layer, which an empty upper directory
- * would hide. */
-static int copy_root_attributes(const struct layer_fds *layers, int container_fd,
-                                struct error *err)
+/* The root directory's mode and owner are those of the topmost layer, which an empty upper
+ * directory would hide. */
+static int copy_root_attributes(const struct layer_fds *layers, int container_fd, struct error *err)
 {
     struct stat status = {.st_mode = 0755};
 

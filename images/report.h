@@ -8,9 +8,9 @@ struct image_report {
     struct string_list names; /* as the archive says them; checked by the reader */
     const char *digest;       /* of the manifest */
     int64_t size;
-    const char *layers;       /* chain ids, for the index */
-    const char *error;        /* a failure's message */
-    const char *code;         /* error_code_name() */
+    const char *layers; /* chain ids, for the index */
+    const char *error;  /* a failure's message */
+    const char *code;   /* error_code_name() */
 };
 
 extern const struct json_struct image_report_type;

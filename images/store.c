@@ -15,7 +15,8 @@
 
 #define BLOB_MAX_BYTES (8 << 20) /* of those read into memory: manifests and configurations */
 #define HEX_LENGTH 64
-#define LAYERS_ANNOTATION "io.davit.layers" /* chain ids, comma-separated, written by the worker */
+#define LAYERS_ANNOTATION "io.davit.layers" /* chain ids, comma-separated, written by the worker \
+                                             */
 
 int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
                           size_t *length, struct error *err)
@@ -106,8 +107,8 @@ static int read_image(struct image_store *store, const struct image_descriptor *
     if (result == 0)
         result = image_manifest_parse(&image->arena, text, length, &manifest, err);
     if (result == 0)
-        result = image_store_read_blob(store->root_fd, &image->arena, manifest.config.digest,
-                                       &text, &length, err);
+        result = image_store_read_blob(store->root_fd, &image->arena, manifest.config.digest, &text,
+                                       &length, err);
     if (result == 0)
         result = image_config_parse(&image->arena, text, length, &image->config, err);
     if (result == 0)
@@ -252,8 +253,8 @@ static int make_directories(struct image_store *store, struct error *err)
     if (result == 0 && mkdirat(store->root_fd, "ingest", 0700) < 0)
         result = error_errno(err, errno, "make ingest");
     if (result == 0 && faccessat(store->root_fd, "oci-layout", F_OK, 0) < 0)
-        result = file_replace(store->root_fd, "oci-layout", layout, sizeof(layout) - 1, 0600, true,
-                              err);
+        result =
+            file_replace(store->root_fd, "oci-layout", layout, sizeof(layout) - 1, 0600, true, err);
     return result;
 }
 

@@ -83,8 +83,8 @@ static int bind_console(int root_fd, int slave_fd, struct error *err)
 
     if (dev_fd < 0 || tree_fd < 0)
         return error_errno(err, dev_fd < 0 ? -dev_fd : errno, "/dev/console");
-    target_fd = openat(dev_fd, "console", O_WRONLY | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC,
-                       0620);
+    target_fd =
+        openat(dev_fd, "console", O_WRONLY | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0620);
     if (target_fd < 0)
         return error_errno(err, errno, "/dev/console");
     if (move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <

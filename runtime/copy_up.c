@@ -55,7 +55,8 @@ static int copy_link(int from_dir, int to_dir, const char *name, const struct st
 static int copy_subdirectory(int from_dir, int to_dir, const char *name, int depth,
                              struct error *err)
 {
-    cleanup_close int from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int from =
+        openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_close int to = -1;
     int result;
 

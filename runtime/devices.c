@@ -27,9 +27,8 @@ static const struct {
     const char *target;
     const char *name;
 } links[] = {
-    {"/proc/self/fd", "fd"},           {"/proc/self/fd/0", "stdin"},
-    {"/proc/self/fd/1", "stdout"},     {"/proc/self/fd/2", "stderr"},
-    {"pts/ptmx", "ptmx"},
+    {"/proc/self/fd", "fd"},       {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
+    {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"},
 };
 
 /* A /dev that the configuration binds from elsewhere is its owner's business, and so is one that
@@ -76,8 +75,7 @@ static int bind_host_node(const struct oci_device *device, int parent_fd, const 
     file_fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (file_fd < 0)
         return error_errno(err, errno, "make the target");
-    if (move_mount(tree_fd, "", file_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
-        0)
+    if (move_mount(tree_fd, "", file_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
         return error_errno(err, errno, "bind the host's node");
     return 0;
 }

@@ -157,8 +157,7 @@ static int follow(struct container *container, struct error *err)
 {
     for (;;) {
         enum sync_type type;
-        int result =
-            sync_receive(container->control_fd, &type, &container->console_fd, err);
+        int result = sync_receive(container->control_fd, &type, &container->console_fd, err);
 
         if (result < 0 || type == SYNC_END)
             return result;
@@ -196,8 +195,8 @@ int container_exec(const struct exec_options *options, struct container *contain
 
     *container = (struct container)CONTAINER_NONE;
     collect_namespaces(&exec);
-    result = process_plan_prepare(&exec.process, options->config, options->seccomp, &exec.plan,
-                                  err);
+    result =
+        process_plan_prepare(&exec.process, options->config, options->seccomp, &exec.plan, err);
     exec.plan.preserved_fd_count = options->preserved_fd_count;
     if (result == 0)
         result = launch(&exec, container, err);

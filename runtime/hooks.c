@@ -23,8 +23,8 @@ static char **terminated(struct arena *arena, const struct string_list *list, co
     return strings;
 }
 
-static _Noreturn void run_in_child(const struct oci_hook *hook, int stdin_fd, char *const *arguments,
-                                   char *const *environment)
+static _Noreturn void run_in_child(const struct oci_hook *hook, int stdin_fd,
+                                   char *const *arguments, char *const *environment)
 {
     sigset_t none;
 
@@ -50,8 +50,8 @@ static int wait_for_hook(const struct oci_hook *hook, pid_t pid, struct error *e
     if (ready == 0) {
         pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
         waitpid(pid, NULL, 0);
-        return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "hook %s: no end after %lld s",
-                         hook->path, (long long)hook->timeout.value);
+        return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "hook %s: no end after %lld s", hook->path,
+                         (long long)hook->timeout.value);
     }
     if (waitpid(pid, &status, 0) < 0)
         return error_errno(err, errno, "hook %s", hook->path);
@@ -84,8 +84,7 @@ static int run_hook(const struct oci_hook *hook, const char *state, struct error
     if (pid > 0)
         file_write_fd(fds[1], state, strlen(state));
     close(fds[1]);
-    return pid < 0 ? error_errno(err, errno, "hook %s", hook->path)
-                   : wait_for_hook(hook, pid, err);
+    return pid < 0 ? error_errno(err, errno, "hook %s", hook->path) : wait_for_hook(hook, pid, err);
 }
 
 static const oci_hook_list *hooks_of_kind(const struct oci_hooks *hooks, enum hook_kind kind)

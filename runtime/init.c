@@ -178,8 +178,8 @@ static int run_hooks(const struct init *init, struct error *err)
  * slashes; whichever comes first separates, as in sysctl.d(5)). */
 static int check_sysctl(const struct init *init, const char *path, struct error *err)
 {
-    static const char *const ipc[] = {"kernel/msgmax", "kernel/msgmnb", "kernel/msgmni",
-                                      "kernel/sem",    "kernel/shmall", "kernel/shmmax",
+    static const char *const ipc[] = {"kernel/msgmax", "kernel/msgmnb",         "kernel/msgmni",
+                                      "kernel/sem",    "kernel/shmall",         "kernel/shmmax",
                                       "kernel/shmmni", "kernel/shm_rmid_forced"};
     const struct oci_namespace *net = oci_config_namespace(init->config, OCI_NAMESPACE_NETWORK);
     const struct oci_namespace *ipc_ns = oci_config_namespace(init->config, OCI_NAMESPACE_IPC);
@@ -201,8 +201,7 @@ static int check_sysctl(const struct init *init, const char *path, struct error 
     return error_set(err, ERROR_INVALID, EINVAL, "not a namespaced sysctl of this container");
 }
 
-static int write_sysctl(const struct init *init, const struct string_pair *pair,
-                        struct error *err)
+static int write_sysctl(const struct init *init, const struct string_pair *pair, struct error *err)
 {
     char path[256];
     cleanup_close int fd = -1;
@@ -349,8 +348,7 @@ static int run_program(const struct init *init, struct error *err)
 
     if (hooks != NULL && hooks->start_container.count > 0) {
         struct json_writer *state = container_state_json(options->id, "created", getpid(),
-                                                         options->bundle_path, init->config,
-                                                         false);
+                                                         options->bundle_path, init->config, false);
 
         result = hooks_run(init->config, HOOK_START_CONTAINER, json_writer_text(state), err);
         json_writer_free(state);

@@ -23,9 +23,9 @@
 /* Cgroup and time namespaces are the child's to make, once it is where they should be rooted. */
 static uint64_t clone_flags(const struct plan *plan)
 {
-    static const int made_by_clone[] = {OCI_NAMESPACE_PID, OCI_NAMESPACE_NETWORK,
+    static const int made_by_clone[] = {OCI_NAMESPACE_PID,   OCI_NAMESPACE_NETWORK,
                                         OCI_NAMESPACE_MOUNT, OCI_NAMESPACE_IPC,
-                                        OCI_NAMESPACE_UTS, OCI_NAMESPACE_USER};
+                                        OCI_NAMESPACE_UTS,   OCI_NAMESPACE_USER};
     uint64_t flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
 
     for (size_t i = 0; i < ARRAY_SIZE(made_by_clone); i++) {

@@ -56,7 +56,7 @@ static const struct {
 /* Superblock flags go to the filesystem as options of the same name; on a bind mount they cannot
  * change anything, and runc accepts them there. These have no effect at all in the mount API. */
 static const char *const without_effect[] = {"defaults", "loud", "silent"};
-static const char *const superblock_flags[] = {"async", "sync",       "dirsync", "lazytime",
+static const char *const superblock_flags[] = {"async",      "sync", "dirsync", "lazytime",
                                                "nolazytime", "mand", "nomand"};
 
 static bool is_one_of(const char *option, const char *const *names, size_t count)
@@ -79,8 +79,7 @@ static bool parse_attribute(const char *option, struct mount_options *options)
             return true;
         }
         if (option[0] == 'r' && strcmp(option + 1, attribute->name) == 0) {
-            options->recursive_set =
-                (options->recursive_set & ~attribute->clear) | attribute->set;
+            options->recursive_set = (options->recursive_set & ~attribute->clear) | attribute->set;
             options->recursive_clear =
                 (options->recursive_clear & ~attribute->set) | attribute->clear;
             return true;

@@ -18,15 +18,15 @@ struct mount_options {
     bool is_bind;
     bool is_recursive_bind;
     bool is_remount;
-    bool has_copy_up;             /* tmpcopyup: a tmpfs starts with the content it hides */
+    bool has_copy_up; /* tmpcopyup: a tmpfs starts with the content it hides */
     enum mount_idmap idmap;
-    uint64_t set;                 /* MOUNT_ATTR_*, mount_setattr(2) */
+    uint64_t set; /* MOUNT_ATTR_*, mount_setattr(2) */
     uint64_t clear;
-    uint64_t recursive_set;       /* the same for the whole tree */
+    uint64_t recursive_set; /* the same for the whole tree */
     uint64_t recursive_clear;
-    uint64_t propagation;         /* MS_SHARED, ...; 0: private */
+    uint64_t propagation; /* MS_SHARED, ...; 0: private */
     bool is_propagation_recursive;
-    struct string_list data;      /* the filesystem's own: "name" or "name=value" */
+    struct string_list data; /* the filesystem's own: "name" or "name=value" */
 };
 
 /* Sorts the options; what is no known option is the filesystem's own business, and for a bind

@@ -197,8 +197,7 @@ static int make_tree(const struct mount_plan *mount, struct error *err)
     }
     if (type == NULL || type[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "a type is required");
-    return is_cgroup_type(type) ? make_cgroup_mount(mount, err)
-                                : make_filesystem(type, mount, err);
+    return is_cgroup_type(type) ? make_cgroup_mount(mount, err) : make_filesystem(type, mount, err);
 }
 
 static int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
@@ -307,9 +306,8 @@ static int mask_path(int null_fd, int target_fd, struct error *err)
 static int make_path_readonly(int target_fd, struct error *err)
 {
     struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
-    cleanup_close int tree_fd =
-        open_tree(target_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC |
-                                     AT_RECURSIVE);
+    cleanup_close int tree_fd = open_tree(
+        target_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
     if (tree_fd < 0)
         return error_errno(err, errno, "copy the mount");
@@ -338,7 +336,8 @@ int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err)
         if (target_fd < 0)
             return error_errno(err, -target_fd, "%s path %s", is_masked ? "masked" : "read-only",
                                path);
-        result = is_masked ? mask_path(null_fd, target_fd, err) : make_path_readonly(target_fd, err);
+        result =
+            is_masked ? mask_path(null_fd, target_fd, err) : make_path_readonly(target_fd, err);
         if (result < 0) {
             error_prefix(err, "%s path %s", is_masked ? "masked" : "read-only", path);
             return result;

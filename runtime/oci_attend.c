@@ -138,7 +138,9 @@ int oci_write_pid_file(const char *path, pid_t pid, struct error *err)
 
     if (slash != NULL)
         *slash = '\0';
-    directory_fd = open(slash == NULL ? "." : slash == copy ? "/" : copy,
+    directory_fd = open(slash == NULL   ? "."
+                        : slash == copy ? "/"
+                                        : copy,
                         O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd < 0)
         return error_errno(err, errno, "--pid-file %s", path);

@@ -204,8 +204,7 @@ int oci_destroy(struct oci_context *context, struct state *state, bool is_forced
 
 int oci_delete(struct oci_context *context, int argc, char **argv)
 {
-    static const struct option options[] = {{"force", no_argument, NULL, 'f'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
     struct state state;
     bool is_forced = false;
     int option;
@@ -273,8 +272,7 @@ static int list_all(struct oci_context *context, enum list_format format)
         struct state state;
         enum state_status status;
 
-        if (entry->d_name[0] == '.' ||
-            state_load(context->root, entry->d_name, &state, NULL) < 0)
+        if (entry->d_name[0] == '.' || state_load(context->root, entry->d_name, &state, NULL) < 0)
             continue;
         if (state_get_status(&state, &status, NULL) == 0)
             list_one(&state, status, format, writer);
@@ -338,8 +336,8 @@ int oci_spec(struct oci_context *context, int argc, char **argv)
     oci_config_make_default(&arena, &config);
     writer = oci_config_encode(&config, true);
     text = json_writer_text(writer);
-    result = file_replace(directory_fd, "config.json", text, strlen(text), 0666, false,
-                          &context->err);
+    result =
+        file_replace(directory_fd, "config.json", text, strlen(text), 0666, false, &context->err);
     json_writer_free(writer);
     return result;
 }

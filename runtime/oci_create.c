@@ -3,8 +3,8 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
-#include <stdio.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -119,8 +119,7 @@ static int read_bundle(struct create *create, struct error *err)
     if (state->config.root != NULL)
         state->rootfs = state->config.root->path[0] == '/'
                             ? state->config.root->path
-                            : arena_printf(&state->arena, "%s/%s", path,
-                                           state->config.root->path);
+                            : arena_printf(&state->arena, "%s/%s", path, state->config.root->path);
     return 0;
 }
 
@@ -148,10 +147,10 @@ static int make_cgroup(struct create *create, struct error *err)
     unsigned int controllers = 0;
     int result = 0;
 
-    create->state.cgroup_path = path != NULL && path[0] != '\0'
-                                    ? arena_printf(&create->state.arena, "%s%s",
-                                                   path[0] == '/' ? "" : "/", path)
-                                    : arena_printf(&create->state.arena, "/davit/%s", create->id);
+    create->state.cgroup_path =
+        path != NULL && path[0] != '\0'
+            ? arena_printf(&create->state.arena, "%s%s", path[0] == '/' ? "" : "/", path)
+            : arena_printf(&create->state.arena, "/davit/%s", create->id);
     result = cgroup_hierarchy_open(&create->hierarchy, err);
     if (result < 0 && linux_part->resources == NULL) {
         create->state.cgroup_path = NULL;
@@ -218,8 +217,8 @@ static int run_state_hooks(const struct state *state, enum hook_kind kind, const
 
     if (state->config.hooks == NULL)
         return 0;
-    json = container_state_json(state->id, status, state->pid, state->bundle, &state->config,
-                                false);
+    json =
+        container_state_json(state->id, status, state->pid, state->bundle, &state->config, false);
     result = hooks_run(&state->config, kind, json_writer_text(json), err);
     json_writer_free(json);
     return result;

@@ -158,8 +158,8 @@ static int add_gids(struct exec_command *command, struct oci_user *user, struct 
         gids[i] = user->additional_gids[i];
     for (size_t i = 0; i < command->gids.count; i++) {
         long gid;
-        int result = oci_parse_number("--additional-gids", command->gids.items[i], 0, 4294967294,
-                                      &gid, err);
+        int result =
+            oci_parse_number("--additional-gids", command->gids.items[i], 0, 4294967294, &gid, err);
 
         if (result < 0)
             return result;
@@ -171,8 +171,7 @@ static int add_gids(struct exec_command *command, struct oci_user *user, struct 
 
 static void add_caps(struct exec_command *command, struct oci_process *process)
 {
-    struct oci_capabilities *capabilities =
-        arena_new(&command->arena, 1, sizeof(*capabilities));
+    struct oci_capabilities *capabilities = arena_new(&command->arena, 1, sizeof(*capabilities));
 
     if (process->capabilities != NULL)
         *capabilities = *process->capabilities;

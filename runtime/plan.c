@@ -19,9 +19,9 @@
 unsigned int namespace_clone_flag(int type)
 {
     static const unsigned int clone_flags[OCI_NAMESPACE_COUNT] = {
-        [OCI_NAMESPACE_PID] = CLONE_NEWPID,   [OCI_NAMESPACE_NETWORK] = CLONE_NEWNET,
-        [OCI_NAMESPACE_MOUNT] = CLONE_NEWNS,  [OCI_NAMESPACE_IPC] = CLONE_NEWIPC,
-        [OCI_NAMESPACE_UTS] = CLONE_NEWUTS,   [OCI_NAMESPACE_USER] = CLONE_NEWUSER,
+        [OCI_NAMESPACE_PID] = CLONE_NEWPID,       [OCI_NAMESPACE_NETWORK] = CLONE_NEWNET,
+        [OCI_NAMESPACE_MOUNT] = CLONE_NEWNS,      [OCI_NAMESPACE_IPC] = CLONE_NEWIPC,
+        [OCI_NAMESPACE_UTS] = CLONE_NEWUTS,       [OCI_NAMESPACE_USER] = CLONE_NEWUSER,
         [OCI_NAMESPACE_CGROUP] = CLONE_NEWCGROUP, [OCI_NAMESPACE_TIME] = CLONE_NEWTIME,
     };
 
@@ -78,8 +78,8 @@ static int plan_namespaces(struct plan *plan, struct error *err)
                                oci_namespace_names[namespace->type], namespace->path);
         plan->joins.items[plan->joins.count++] = (struct join_plan){namespace->type, fd};
         if (!path_is_on_filesystem(fd, NSFS_MAGIC))
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "linux.namespaces: %s is not a namespace", namespace->path);
+            return error_set(err, ERROR_INVALID, EINVAL, "linux.namespaces: %s is not a namespace",
+                             namespace->path);
     }
     if (!plan_makes(plan, OCI_NAMESPACE_MOUNT))
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
@@ -104,13 +104,12 @@ static int map_tree(const struct plan *plan, const struct mount_plan *mount, str
         return error_set(err, ERROR_INVALID, EINVAL,
                          "idmap: neither the mount nor the container has id mappings");
     user_namespace_fd =
-        has_own ? id_mappings_open(mount->mount->uid_mappings.items,
-                                   mount->mount->uid_mappings.count,
-                                   mount->mount->gid_mappings.items,
-                                   mount->mount->gid_mappings.count, err)
-                : id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
-                                   linux_part->gid_mappings.items, linux_part->gid_mappings.count,
-                                   err);
+        has_own
+            ? id_mappings_open(mount->mount->uid_mappings.items, mount->mount->uid_mappings.count,
+                               mount->mount->gid_mappings.items, mount->mount->gid_mappings.count,
+                               err)
+            : id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
+                               linux_part->gid_mappings.items, linux_part->gid_mappings.count, err);
     if (user_namespace_fd < 0)
         return user_namespace_fd;
     attributes.userns_fd = (uint64_t)user_namespace_fd;
@@ -138,9 +137,8 @@ static int open_bind_source(const struct plan *plan, struct mount_plan *mount, s
     mount->tree_fd = open_tree(plan->options->bundle_fd, source, flags);
     if (mount->tree_fd < 0)
         return error_errno(err, errno, "source %s", source);
-    if (options->propagation == 0 &&
-        mount_setattr(mount->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &private,
-                      sizeof(private)) < 0)
+    if (options->propagation == 0 && mount_setattr(mount->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE,
+                                                   &private, sizeof(private)) < 0)
         return error_errno(err, errno, "make the mount private");
     if (options->idmap != MOUNT_IDMAP_NONE)
         result = map_tree(plan, mount, err);
@@ -183,8 +181,8 @@ static int plan_root(struct plan *plan, struct error *err)
     if (plan->config->root == NULL)
         return error_set(err, ERROR_INVALID, EINVAL, "root: required, but missing");
     path = plan->config->root->path;
-    plan->rootfs_fd = open_tree(options->bundle_fd, path,
-                                OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    plan->rootfs_fd =
+        open_tree(options->bundle_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     if (plan->rootfs_fd < 0)
         return error_errno(err, errno, "root.path %s", path);
     if (plan->config->linux->rootfs_propagation != OCI_PROPAGATION_SHARED &&

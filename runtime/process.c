@@ -25,14 +25,22 @@ static const struct {
     const char *name;
     int resource;
 } rlimit_names[] = {
-    {"RLIMIT_AS", RLIMIT_AS},           {"RLIMIT_CORE", RLIMIT_CORE},
-    {"RLIMIT_CPU", RLIMIT_CPU},         {"RLIMIT_DATA", RLIMIT_DATA},
-    {"RLIMIT_FSIZE", RLIMIT_FSIZE},     {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-    {"RLIMIT_NICE", RLIMIT_NICE},       {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-    {"RLIMIT_NPROC", RLIMIT_NPROC},     {"RLIMIT_RSS", RLIMIT_RSS},
-    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},   {"RLIMIT_RTTIME", RLIMIT_RTTIME},
-    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING}, {"RLIMIT_STACK", RLIMIT_STACK},
+    {"RLIMIT_AS", RLIMIT_AS},
+    {"RLIMIT_CORE", RLIMIT_CORE},
+    {"RLIMIT_CPU", RLIMIT_CPU},
+    {"RLIMIT_DATA", RLIMIT_DATA},
+    {"RLIMIT_FSIZE", RLIMIT_FSIZE},
+    {"RLIMIT_LOCKS", RLIMIT_LOCKS},
+    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+    {"RLIMIT_NICE", RLIMIT_NICE},
+    {"RLIMIT_NOFILE", RLIMIT_NOFILE},
+    {"RLIMIT_NPROC", RLIMIT_NPROC},
+    {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+    {"RLIMIT_RTTIME", RLIMIT_RTTIME},
+    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_STACK", RLIMIT_STACK},
 };
 
 static int plan_rlimits(const struct oci_process *process, struct process_plan *plan,
@@ -232,9 +240,9 @@ static int apply_scheduler(const struct oci_scheduler *scheduler, struct error *
         const char *name;
         uint64_t flag;
     } flags[] = {
-        {"SCHED_FLAG_RESET_ON_FORK", 0x01},   {"SCHED_FLAG_RECLAIM", 0x02},
-        {"SCHED_FLAG_DL_OVERRUN", 0x04},      {"SCHED_FLAG_KEEP_POLICY", 0x08},
-        {"SCHED_FLAG_KEEP_PARAMS", 0x10},     {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
+        {"SCHED_FLAG_RESET_ON_FORK", 0x01},  {"SCHED_FLAG_RECLAIM", 0x02},
+        {"SCHED_FLAG_DL_OVERRUN", 0x04},     {"SCHED_FLAG_KEEP_POLICY", 0x08},
+        {"SCHED_FLAG_KEEP_PARAMS", 0x10},    {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
         {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40},
     };
     struct scheduler_attributes attributes = {.size = sizeof(attributes)};
@@ -290,8 +298,8 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
                 io->class << IOPRIO_CLASS_SHIFT | io->priority) < 0)
         result = error_errno(err, errno, "process.ioPriority");
     if (result == 0)
-        result = apply_label("/proc/self/attr/apparmor/exec", "exec ", process->apparmor_profile,
-                             err);
+        result =
+            apply_label("/proc/self/attr/apparmor/exec", "exec ", process->apparmor_profile, err);
     if (result == 0)
         result = apply_label("/proc/self/attr/exec", "", process->selinux_label, err);
     /* With a user namespace the limits are the parent's to set, who may raise them. */
@@ -305,8 +313,7 @@ static int drop_bounding(const struct process_plan *plan, struct error *err)
     for (cap_value_t value = 0; value < 64 && CAP_IS_SUPPORTED(value); value++) {
         if ((plan->bounding & UINT64_C(1) << value) == 0 && cap_drop_bound(value) < 0 &&
             errno != EINVAL)
-            return error_errno(err, errno, "drop %s from the bounding set",
-                               capability_name(value));
+            return error_errno(err, errno, "drop %s from the bounding set", capability_name(value));
     }
     return 0;
 }
@@ -332,8 +339,7 @@ static int set_capabilities(const struct process_plan *plan, struct error *err)
     if (cap_reset_ambient() < 0)
         return error_errno(err, errno, "process.capabilities.ambient");
     for (cap_value_t value = 0; value < 64; value++) {
-        if ((plan->ambient & UINT64_C(1) << value) != 0 &&
-            cap_set_ambient(value, CAP_SET) < 0)
+        if ((plan->ambient & UINT64_C(1) << value) != 0 && cap_set_ambient(value, CAP_SET) < 0)
             return error_errno(err, errno, "process.capabilities.ambient: %s",
                                capability_name(value));
     }
@@ -426,8 +432,7 @@ int process_become(const struct process_plan *plan, struct error *err)
     umask(process->user.umask.is_set ? (mode_t)process->user.umask.value : 022);
     /* Root can enter what the user cannot, and the other way round on network filesystems. */
     result = enter_cwd(process->cwd, true, err);
-    if (result == 0 && process->no_new_privileges &&
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+    if (result == 0 && process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         result = error_errno(err, errno, "process.noNewPrivileges");
     /* Dropping from the bounding set needs CAP_SETPCAP, which changing the user would take. */
     if (result == 0 && plan->capabilities != NULL)

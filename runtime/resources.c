@@ -41,8 +41,7 @@ static int add_memory(const struct oci_memory *memory, struct cgroup_settings *s
         return error_set(err, ERROR_INVALID, EINVAL,
                          "memory.swap: needs memory.limit, of which it is the sum with swap");
     if (memory->swap.value < memory->limit.value)
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "memory.swap: %lld is below memory.limit %lld",
+        return error_set(err, ERROR_INVALID, EINVAL, "memory.swap: %lld is below memory.limit %lld",
                          (long long)memory->swap.value, (long long)memory->limit.value);
     cgroup_settings_add(settings, "memory swap limit", "memory.swap.max", "%lld",
                         (long long)(memory->swap.value - memory->limit.value));
@@ -61,8 +60,8 @@ static unsigned long long shares_to_weight(uint64_t shares)
 
 static int add_cpu(const struct oci_cpu *cpu, struct cgroup_settings *settings, struct error *err)
 {
-    unsigned long long period = cpu->period.is_set && cpu->period.value > 0 ? cpu->period.value
-                                                                            : 100000;
+    unsigned long long period =
+        cpu->period.is_set && cpu->period.value > 0 ? cpu->period.value : 100000;
 
     if ((cpu->realtime_runtime.is_set && cpu->realtime_runtime.value != 0) ||
         (cpu->realtime_period.is_set && cpu->realtime_period.value != 0))

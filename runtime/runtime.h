@@ -62,14 +62,14 @@ struct container_options {
     const char *bundle_path; /* for the state that hooks get */
     int bundle_fd;           /* relative paths of the configuration start here */
     const struct oci_config *config;
-    int rootfs_fd;                     /* a detached mount to become the root; -1: root.path */
-    const struct cgroup *cgroup;       /* NULL: the caller's */
-    int stdio[3];                      /* -1: the caller's own; unused with a terminal */
-    unsigned int preserved_fd_count;   /* descriptors 3, 4, ... that the program inherits */
-    int console_socket_fd;             /* where the terminal's master goes; -1: to the caller */
-    int start_socket_fd;               /* listening socket that starts the container; -1: none */
-    bool is_start_held;                /* wait for container_start() or the start socket */
-    bool keeps_keyring;                /* do not make a new session keyring */
+    int rootfs_fd;                   /* a detached mount to become the root; -1: root.path */
+    const struct cgroup *cgroup;     /* NULL: the caller's */
+    int stdio[3];                    /* -1: the caller's own; unused with a terminal */
+    unsigned int preserved_fd_count; /* descriptors 3, 4, ... that the program inherits */
+    int console_socket_fd;           /* where the terminal's master goes; -1: to the caller */
+    int start_socket_fd;             /* listening socket that starts the container; -1: none */
+    bool is_start_held;              /* wait for container_start() or the start socket */
+    bool keeps_keyring;              /* do not make a new session keyring */
     const struct seccomp_program *seccomp; /* NULL: compile linux.seccomp */
 };
 
@@ -80,9 +80,9 @@ struct container {
     int console_fd; /* master of the terminal, if it was for the caller; else -1 */
 };
 
-#define CONTAINER_NONE                                                                             \
-    {                                                                                              \
-        .pid = -1, .pidfd = -1, .control_fd = -1, .console_fd = -1                                 \
+#define CONTAINER_NONE                                             \
+    {                                                              \
+        .pid = -1, .pidfd = -1, .control_fd = -1, .console_fd = -1 \
     }
 
 /* Makes the container. With is_start_held it returns when the container is created (P5), without
@@ -105,7 +105,7 @@ struct exec_options {
     unsigned int preserved_fd_count;
     int console_socket_fd;
     const struct seccomp_program *seccomp;
-    const char *user_spec;             /* user[:group] by name; NULL: process->user */
+    const char *user_spec; /* user[:group] by name; NULL: process->user */
 };
 
 /* Runs another process in a container; returns when its program runs. It is the caller's child. */
@@ -134,8 +134,8 @@ int hooks_run(const struct oci_config *config, enum hook_kind kind, const char *
 
 /* The state document of runtime-spec runtime.md. Free the writer. */
 struct json_writer *container_state_json(const char *id, const char *status, pid_t pid,
-                                         const char *bundle_path,
-                                         const struct oci_config *config, bool is_indented);
+                                         const char *bundle_path, const struct oci_config *config,
+                                         bool is_indented);
 
 /* Makes this program run from a read-only mount, so that no container can write to its file
  * through /proc/PID/exe; runs the program anew if it has to. Call first in main. A host where

@@ -34,9 +34,12 @@ static const struct {
     const char *name;
     enum scmp_compare operation;
 } operations[] = {
-    {"SCMP_CMP_NE", SCMP_CMP_NE}, {"SCMP_CMP_LT", SCMP_CMP_LT},
-    {"SCMP_CMP_LE", SCMP_CMP_LE}, {"SCMP_CMP_EQ", SCMP_CMP_EQ},
-    {"SCMP_CMP_GE", SCMP_CMP_GE}, {"SCMP_CMP_GT", SCMP_CMP_GT},
+    {"SCMP_CMP_NE", SCMP_CMP_NE},
+    {"SCMP_CMP_LT", SCMP_CMP_LT},
+    {"SCMP_CMP_LE", SCMP_CMP_LE},
+    {"SCMP_CMP_EQ", SCMP_CMP_EQ},
+    {"SCMP_CMP_GE", SCMP_CMP_GE},
+    {"SCMP_CMP_GT", SCMP_CMP_GT},
     {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
 };
 
@@ -50,8 +53,8 @@ static const struct {
     {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
 };
 
-static int parse_action(const char *name, const struct optional_uint64 *errno_ret,
-                        uint32_t *action, struct error *err)
+static int parse_action(const char *name, const struct optional_uint64 *errno_ret, uint32_t *action,
+                        struct error *err)
 {
     uint32_t value = errno_ret->is_set ? (uint32_t)errno_ret->value : DEFAULT_ERRNO;
 
@@ -203,8 +206,8 @@ static int export_program(scmp_filter_ctx filter, struct seccomp_program *progra
     size = lseek(fd, 0, SEEK_END);
     program->length = (size_t)size / sizeof(struct sock_filter) + prologue_length;
     program->instructions = memory_new(program->length, sizeof(struct sock_filter));
-    if (pread(fd, (struct sock_filter *)program->instructions + prologue_length, (size_t)size,
-              0) != size) {
+    if (pread(fd, (struct sock_filter *)program->instructions + prologue_length, (size_t)size, 0) !=
+        size) {
         seccomp_program_release(program);
         return error_errno(err, EIO, "linux.seccomp: read the filter");
     }
@@ -275,8 +278,8 @@ static int parse_flags(const struct oci_seccomp *seccomp, unsigned int *mask, st
     return 0;
 }
 
-static int build(scmp_filter_ctx filter, const struct oci_seccomp *seccomp,
-                 uint32_t default_action, struct error *err)
+static int build(scmp_filter_ctx filter, const struct oci_seccomp *seccomp, uint32_t default_action,
+                 struct error *err)
 {
     int result = add_architectures(filter, seccomp, err);
 
@@ -295,8 +298,8 @@ int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_program *p
     scmp_filter_ctx filter;
     uint32_t default_action;
     bool has_prologue;
-    int result = parse_action(seccomp->default_action, &seccomp->default_errno_ret,
-                              &default_action, err);
+    int result =
+        parse_action(seccomp->default_action, &seccomp->default_errno_ret, &default_action, err);
 
     *program = (struct seccomp_program){0};
     if (result == 0 && seccomp->listener_path != NULL && seccomp->listener_path[0] != '\0')

@@ -26,16 +26,14 @@ bool self_protect(char *const *argv)
     cleanup_close int tree_fd = -1;
     struct statvfs filesystem;
 
-    if (exe_fd >= 0 && fstatvfs(exe_fd, &filesystem) == 0 &&
-        (filesystem.f_flag & ST_RDONLY) != 0) {
+    if (exe_fd >= 0 && fstatvfs(exe_fd, &filesystem) == 0 && (filesystem.f_flag & ST_RDONLY) != 0) {
         unsetenv(SECOND_RUN);
         return true;
     }
     if (exe_fd < 0 || getenv(SECOND_RUN) != NULL)
         return false;
     tree_fd = open_tree(exe_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (tree_fd < 0 ||
-        mount_setattr(tree_fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
+    if (tree_fd < 0 || mount_setattr(tree_fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
         return false;
     setenv(SECOND_RUN, "1", 1);
     execveat(tree_fd, "", argv, environ, AT_EMPTY_PATH);

@@ -80,13 +80,12 @@ int state_save(const struct state *state, struct error *err)
     int result;
 
     text = json_writer_text(config);
-    result = file_replace(state->directory_fd, "config.json", text, strlen(text), 0600, false,
-                          err);
+    result = file_replace(state->directory_fd, "config.json", text, strlen(text), 0600, false, err);
     if (result == 0) {
         json_encode(writer, &state_type, state);
         text = json_writer_text(writer);
-        result = file_replace(state->directory_fd, "state.json", text, strlen(text), 0600, false,
-                              err);
+        result =
+            file_replace(state->directory_fd, "state.json", text, strlen(text), 0600, false, err);
     }
     json_writer_free(config);
     json_writer_free(writer);
@@ -104,8 +103,7 @@ int state_load(const char *root, const char *id, struct state *state, struct err
         return result;
     root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd >= 0)
-        state->directory_fd =
-            openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        state->directory_fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (state->directory_fd < 0) {
         if (errno == ENOENT)
             return error_set(err, ERROR_NOT_FOUND, ENOENT, "container %s does not exist", id);

@@ -326,8 +326,7 @@ void api_container_wait(struct daemon *daemon, struct request *request,
         kind = WAIT_NEXT_EXIT;
     } else if (condition != NULL && strcmp(condition, "removed") == 0) {
         kind = WAIT_REMOVED;
-    } else if (condition != NULL && condition[0] != '\0' &&
-               strcmp(condition, "not-running") != 0) {
+    } else if (condition != NULL && condition[0] != '\0' && strcmp(condition, "not-running") != 0) {
         respond_failure(request, 400, "invalid condition: use not-running, next-exit or removed");
         return;
     }
@@ -363,8 +362,9 @@ void api_container_attach(struct daemon *daemon, struct request *request,
     if (container == NULL)
         return;
     if (request_query_bool(request, "logs")) {
-        respond_failure(request, 501, "logs: not supported by this version of davit; use the logs "
-                                      "endpoint");
+        respond_failure(request, 501,
+                        "logs: not supported by this version of davit; use the logs "
+                        "endpoint");
         return;
     }
     if (!request_query_bool(request, "stream")) {
@@ -438,8 +438,8 @@ void api_container_remove(struct daemon *daemon, struct request *request,
         respond_failure(request, 501, "link: not supported by this version of davit");
         return;
     }
-    if (!request_query_bool(request, "force") || (container->status != CONTAINER_RUNNING &&
-                                                  container->status != CONTAINER_STARTING)) {
+    if (!request_query_bool(request, "force") ||
+        (container->status != CONTAINER_RUNNING && container->status != CONTAINER_STARTING)) {
         remove_now(container, request);
         return;
     }
@@ -461,8 +461,7 @@ void api_container_exec(struct daemon *daemon, struct request *request,
         exec_create(container, request);
 }
 
-void api_exec_start(struct daemon *daemon, struct request *request,
-                    const struct route_match *match)
+void api_exec_start(struct daemon *daemon, struct request *request, const struct route_match *match)
 {
     exec_start(daemon, match->name, request);
 }

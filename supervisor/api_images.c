@@ -17,8 +17,7 @@
 #include "images/report.h"
 #include "spawner.h"
 
-static void image_event(struct daemon *daemon, const char *action, const char *id,
-                        const char *name)
+static void image_event(struct daemon *daemon, const char *action, const char *id, const char *name)
 {
     struct string_pair pair = {"name", name};
 
@@ -153,8 +152,9 @@ void api_image_inspect(struct daemon *daemon, struct request *request,
     write_names(writer, image);
     json_member_string(writer, "Parent", "");
     json_member_string(writer, "Comment", image->config.comment);
-    json_member_string(writer, "Created", image->config.created != NULL ? image->config.created
-                                                                        : "0001-01-01T00:00:00Z");
+    json_member_string(writer, "Created",
+                       image->config.created != NULL ? image->config.created
+                                                     : "0001-01-01T00:00:00Z");
     json_member_string(writer, "Author", image->config.author);
     json_key(writer, "Config");
     json_encode(writer, &image_process_type, &image->config.config);
@@ -553,8 +553,8 @@ static int start_worker(struct load *load, struct error *err)
     fcntl(load->input_fd, F_SETFL, O_NONBLOCK);
     fcntl(load->output_fd, F_SETFL, O_NONBLOCK);
     fcntl(load->input_fd, F_SETPIPE_SZ, 1 << 20);
-    result = sd_event_add_io(daemon->loop, &load->input, load->input_fd, EPOLLOUT,
-                             on_worker_takes, load);
+    result = sd_event_add_io(daemon->loop, &load->input, load->input_fd, EPOLLOUT, on_worker_takes,
+                             load);
     if (result >= 0)
         result = sd_event_add_io(daemon->loop, &load->output, load->output_fd, EPOLLIN,
                                  on_worker_says, load);

@@ -86,9 +86,8 @@ static void write_limits(struct json_writer *writer, const struct daemon *daemon
         unsigned int controller;
         const char *name;
     } limits[] = {
-        {CGROUP_MEMORY, "MemoryLimit"}, {CGROUP_MEMORY, "SwapLimit"},
-        {CGROUP_CPU, "CpuCfsPeriod"},   {CGROUP_CPU, "CpuCfsQuota"},
-        {CGROUP_CPU, "CPUShares"},      {CGROUP_CPUSET, "CPUSet"},
+        {CGROUP_MEMORY, "MemoryLimit"}, {CGROUP_MEMORY, "SwapLimit"}, {CGROUP_CPU, "CpuCfsPeriod"},
+        {CGROUP_CPU, "CpuCfsQuota"},    {CGROUP_CPU, "CPUShares"},    {CGROUP_CPUSET, "CPUSet"},
         {CGROUP_PIDS, "PidsLimit"},
     };
 

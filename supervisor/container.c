@@ -26,8 +26,8 @@
 
 /* A monitor that was lost left its container without a parent: it is killed, and this is said. */
 #define EXIT_LOST 137
-/* Container messages before anything else that is ready: who sees a stream end and asks for the exit
- * status must find it. */
+/* Container messages before anything else that is ready: who sees a stream end and asks for the
+ * exit status must find it. */
 #define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
 
 const char *container_status_name(enum container_status status)
@@ -79,8 +79,8 @@ int container_open_directory(const struct managed_container *container)
 
 /* ---- finding ---- */
 
-int container_find(struct daemon *daemon, const char *reference,
-                   struct managed_container **found, struct error *err)
+int container_find(struct daemon *daemon, const char *reference, struct managed_container **found,
+                   struct error *err)
 {
     const char *name = reference[0] == '/' ? reference + 1 : reference;
     size_t length = strlen(reference);
@@ -134,8 +134,8 @@ struct waiter *container_wait_for(struct managed_container *container, enum wait
     struct waiter *waiter = memory_new_one(struct waiter);
     struct waiter **link = &container->waiters;
 
-    *waiter = (struct waiter){
-        .kind = kind, .notify = notify, .request = request, .container = container};
+    *waiter =
+        (struct waiter){.kind = kind, .notify = notify, .request = request, .container = container};
     request->context = waiter;
     request->on_close = on_waiting_client_gone;
     while (*link != NULL)
@@ -184,8 +184,7 @@ void container_event(struct managed_container *container, const char *action,
         attributes.items[attributes.count++] = extra->items[i];
     attributes.items[attributes.count++] =
         (struct string_pair){"image", container->definition.config.image};
-    attributes.items[attributes.count++] =
-        (struct string_pair){"name", container->definition.name};
+    attributes.items[attributes.count++] = (struct string_pair){"name", container->definition.name};
     events_publish(&container->daemon->events, "container", action, container->definition.id,
                    &attributes);
 }
@@ -262,12 +261,12 @@ static int check_name(struct daemon *daemon, const char *name, struct error *err
 
 static const char *pick_name(struct daemon *daemon, struct arena *arena, const char *id)
 {
-    static const char *const left[] = {"able",  "brave", "calm",  "deft",  "eager", "fair",
-                                       "gentle", "keen", "lucid", "merry", "nimble", "plain",
-                                       "quick", "ready", "steady", "trim"};
-    static const char *const right[] = {"anchor", "bosun", "capstan", "davit", "fender", "galley",
-                                        "hawser", "jib",   "keel",    "lugger", "mast",  "oar",
-                                        "pinnace", "rudder", "sloop", "tender"};
+    static const char *const left[] = {"able",   "brave", "calm",   "deft",  "eager",  "fair",
+                                       "gentle", "keen",  "lucid",  "merry", "nimble", "plain",
+                                       "quick",  "ready", "steady", "trim"};
+    static const char *const right[] = {
+        "anchor", "bosun",  "capstan", "davit", "fender",  "galley", "hawser", "jib",
+        "keel",   "lugger", "mast",    "oar",   "pinnace", "rudder", "sloop",  "tender"};
     struct error err;
     unsigned int number = (unsigned int)strtoul(arena_strndup(arena, id, 6), NULL, 16);
 
@@ -315,8 +314,8 @@ static int write_bundle(struct managed_container *container, const struct image 
     struct json_writer *writer;
     struct monitor_config monitor = {
         .id = definition->id,
-        .cgroup_path = arena_printf(&container->arena, "%s/%s", daemon->cgroup_parent,
-                                    definition->id),
+        .cgroup_path =
+            arena_printf(&container->arena, "%s/%s", daemon->cgroup_parent, definition->id),
         .layers = image->layers,
         .has_open_stdin = definition->config.has_open_stdin,
         .is_stdin_once = definition->config.is_stdin_once,
@@ -329,9 +328,9 @@ static int write_bundle(struct managed_container *container, const struct image 
     if (result == 0)
         result = check_limits(daemon, &config, err);
     if (result == 0)
-        result = seccomp_cache_get(daemon, &container->arena, &security,
-                                   &config.process->capabilities->bounding, &monitor.seccomp_file,
-                                   err);
+        result =
+            seccomp_cache_get(daemon, &container->arena, &security,
+                              &config.process->capabilities->bounding, &monitor.seccomp_file, err);
     if (result == 0)
         result = write_json(directory_fd, "config.json", oci_config_encode(&config, false), err);
     if (result == 0) {
@@ -349,9 +348,9 @@ static int store(struct managed_container *container, struct error *err)
     int result;
 
     json_encode(writer, &definition_type, &container->definition);
-    result = database_insert_container(container->daemon->database, container->definition.id,
-                                       container->definition.name, json_writer_text(writer), state,
-                                       err);
+    result =
+        database_insert_container(container->daemon->database, container->definition.id,
+                                  container->definition.name, json_writer_text(writer), state, err);
     json_writer_free(writer);
     return result;
 }
@@ -406,8 +405,8 @@ static int define(struct managed_container *container, const char *name, const c
     return check_name(daemon, definition->name, err);
 }
 
-int container_create(struct daemon *daemon, const char *name, const char *body,
-                     size_t body_length, struct managed_container **created, struct error *err)
+int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,
+                     struct managed_container **created, struct error *err)
 {
     struct managed_container *container = memory_new_one(struct managed_container);
     struct image *image = NULL;
@@ -540,8 +539,8 @@ static void forget_exit_file(struct managed_container *container)
 static void kill_leftovers(struct managed_container *container)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
-    cleanup_free char *path = memory_printf("%s/%s", container->daemon->cgroup_parent,
-                                            container->definition.id);
+    cleanup_free char *path =
+        memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
 
     cgroup->fd = -1;
     if (cgroup_open(&container->daemon->hierarchy, path, cgroup, NULL) < 0)
@@ -587,8 +586,7 @@ static void on_exited(struct managed_container *container)
 static void on_monitor_gone(struct managed_container *container)
 {
     static const char text[] = "the container's monitor could not be started";
-    cleanup_free struct monitor_message *message =
-        memory_new(1, sizeof(*message) + sizeof(text));
+    cleanup_free struct monitor_message *message = memory_new(1, sizeof(*message) + sizeof(text));
 
     if (container->status == CONTAINER_RUNNING) {
         on_exited(container);
@@ -681,12 +679,11 @@ static int spawn(struct managed_container *container, int control_fd, struct err
                                    err);
 }
 
-static int send_attachment(struct managed_container *container,
-                           struct early_attachment *attachment, struct error *err)
+static int send_attachment(struct managed_container *container, struct early_attachment *attachment,
+                           struct error *err)
 {
     int result = container_send(
-        container,
-        &(struct monitor_message){.type = MONITOR_ATTACH, .flags = attachment->flags},
+        container, &(struct monitor_message){.type = MONITOR_ATTACH, .flags = attachment->flags},
         buffer_text(&attachment->leftover), attachment->leftover.length, attachment->fd, err);
 
     fd_close(&attachment->fd);
@@ -727,8 +724,8 @@ int container_begin_start(struct managed_container *container, struct error *err
     if (result == 0)
         result = hand_over_attachments(container, err);
     if (result == 0)
-        result = container_send(container, &(struct monitor_message){.type = MONITOR_START}, NULL, 0,
-                                -1, err);
+        result = container_send(container, &(struct monitor_message){.type = MONITOR_START}, NULL,
+                                0, -1, err);
     if (result < 0) {
         disconnect(container);
         return result;
@@ -813,12 +810,11 @@ int container_resize(struct managed_container *container, uint64_t token, int ro
     if (container->status != CONTAINER_RUNNING)
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
                          container->definition.id);
-    return container_send(container,
-                          &(struct monitor_message){.type = MONITOR_RESIZE,
-                                                    .token = token,
-                                                    .value = rows,
-                                                    .value2 = columns},
-                          NULL, 0, -1, err);
+    return container_send(
+        container,
+        &(struct monitor_message){
+            .type = MONITOR_RESIZE, .token = token, .value = rows, .value2 = columns},
+        NULL, 0, -1, err);
 }
 
 /* ---- removing ---- */
@@ -841,8 +837,10 @@ int container_remove(struct managed_container *container, struct error *err)
                          "attempting removal or force remove",
                          container->definition.id);
     if (container->status == CONTAINER_REMOVING)
-        return error_set(err, ERROR_CONFLICT, EBUSY, "removal of container %s is already in "
-                         "progress", container->definition.id);
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "removal of container %s is already in "
+                         "progress",
+                         container->definition.id);
     container->status = CONTAINER_REMOVING;
     /* The name first: a directory without a name is swept at the next start, a name without a
      * directory would be a container that cannot run. */
@@ -924,8 +922,8 @@ static int recover_one(void *context, const char *definition, const char *state,
     result = json_decode_text(&container->arena, definition, strlen(definition), &definition_type,
                               &container->definition, err);
     if (result == 0)
-        result = json_decode_text(&container->arena, state, strlen(state), &state_type, &record,
-                                  err);
+        result =
+            json_decode_text(&container->arena, state, strlen(state), &state_type, &record, err);
     if (result < 0) {
         container_free(container);
         return error_prefix(err, "database: a container's record");

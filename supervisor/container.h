@@ -20,7 +20,7 @@ enum container_status {
 const char *container_status_name(enum container_status status);
 
 enum waiter_kind {
-    WAIT_STARTED,     /* or failed to */
+    WAIT_STARTED, /* or failed to */
     WAIT_NOT_RUNNING,
     WAIT_NEXT_EXIT,
     WAIT_REMOVED,
@@ -28,8 +28,8 @@ enum waiter_kind {
 
 struct log_stream;
 
-/* Something that waits for a container. `notify` is called once, after the waiter was unlinked, with
- * an error if what it waited for cannot happen any more. */
+/* Something that waits for a container. `notify` is called once, after the waiter was unlinked,
+ * with an error if what it waited for cannot happen any more. */
 struct waiter {
     struct waiter *next;
     enum waiter_kind kind;
@@ -73,10 +73,10 @@ struct managed_container {
 int container_find(struct daemon *daemon, const char *reference,
                    struct managed_container **container, struct error *err);
 
-/* Makes a container from a checked definition: directory, configuration, database. `name` NULL picks
- * one. */
-int container_create(struct daemon *daemon, const char *name, const char *body,
-                     size_t body_length, struct managed_container **container, struct error *err);
+/* Makes a container from a checked definition: directory, configuration, database. `name` NULL
+ * picks one. */
+int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,
+                     struct managed_container **container, struct error *err);
 
 /* Begins to start; WAIT_STARTED waiters learn the outcome. ERROR_NOT_MODIFIED if it runs. */
 int container_begin_start(struct managed_container *container, struct error *err);
@@ -116,10 +116,8 @@ void container_event(struct managed_container *container, const char *action,
 int containers_recover(struct daemon *daemon, struct error *err);
 
 /* Writes `inspect` and an entry of the list. */
-void container_write_inspect(struct json_writer *writer,
-                             const struct managed_container *container);
-void container_write_summary(struct json_writer *writer,
-                             const struct managed_container *container);
+void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
+void container_write_summary(struct json_writer *writer, const struct managed_container *container);
 
 /* Opens <root>/containers/ID. */
 int container_open_directory(const struct managed_container *container);

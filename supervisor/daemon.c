@@ -73,8 +73,9 @@ static int open_run(struct daemon *daemon, struct error *err)
     return daemon->run_containers_fd < 0 ? daemon->run_containers_fd : 0;
 }
 
-/* Under systemd with Delegate=yes our cgroup is ours to divide: davitd moves to a leaf of it, since a
- * cgroup with processes cannot have children with controllers. */
+/* Under systemd with Delegate=yes our cgroup is ours to divide: davitd and the spawner (and so its
+ * monitors) move to a leaf of it, since
+ * a cgroup with processes cannot have children with controllers. */
 static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
 {
     cleanup_free struct cgroup *leaf = memory_new_one(struct cgroup);
@@ -96,6 +97,8 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
     result = cgroup_create(&daemon->hierarchy, path, 0, false, leaf, err);
     if (result == 0)
         result = cgroup_attach(leaf, 0, err);
+    if (result == 0)
+        result = cgroup_attach(leaf, daemon->spawner_pid, err);
     if (result == 0)
         snprintf(daemon->cgroup_parent, sizeof(daemon->cgroup_parent), "%.4000s/containers", own);
     cgroup_close(leaf);
@@ -174,7 +177,8 @@ static int start_loop(struct daemon *daemon, struct error *err)
     return result < 0 ? error_errno(err, -result, "event loop") : 0;
 }
 
-/* Thousands of containers are thousands of descriptors; raising the soft limit is always allowed. */
+/* Thousands of containers are thousands of descriptors; raising the soft limit is always allowed.
+ */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -216,8 +220,8 @@ static int serve(struct daemon *daemon, struct error *err)
     fd = open_socket(daemon, err);
     if (fd < 0)
         return fd;
-    result = server_start(daemon->loop, fd, api_handle, api_streams_body, daemon, &daemon->server,
-                          err);
+    result =
+        server_start(daemon->loop, fd, api_handle, api_streams_body, daemon, &daemon->server, err);
     if (result < 0)
         return result;
     sd_notify(0, "READY=1");
@@ -228,13 +232,22 @@ static int serve(struct daemon *daemon, struct error *err)
     return result < 0 ? error_errno(err, -result, "event loop") : 0;
 }
 
-int daemon_run(const struct daemon_options *options, int spawner_fd, struct error *err)
+/* The kernel refuses while containers are in it. */
+static void remove_empty_cgroup(const struct daemon *daemon)
+{
+    if (daemon->hierarchy.fd >= 0 && daemon->cgroup_parent[0] == '/')
+        unlinkat(daemon->hierarchy.fd, daemon->cgroup_parent + 1, AT_REMOVEDIR);
+}
+
+int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawner_pid,
+               struct error *err)
 {
     struct daemon *daemon = memory_new_one(struct daemon);
     int result;
 
     daemon->options = *options;
     daemon->spawner_fd = spawner_fd;
+    daemon->spawner_pid = spawner_pid;
     daemon->root_fd = -1;
     daemon->hierarchy.fd = -1;
     daemon->images.layers_fd = -1;
@@ -247,5 +260,6 @@ int daemon_run(const struct daemon_options *options, int spawner_fd, struct erro
     /* State is on disk after every change; what memory holds goes with the process. */
     server_stop(daemon->server);
     database_close(daemon->database);
+    remove_empty_cgroup(daemon);
     return result;
 }

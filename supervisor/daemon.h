@@ -32,6 +32,7 @@ struct daemon {
     struct daemon_options options;
     sd_event *loop;
     int spawner_fd;
+    pid_t spawner_pid;
     int root_fd;
     int containers_fd;     /* <root>/containers */
     int run_containers_fd; /* <run>/containers */
@@ -51,17 +52,17 @@ struct daemon {
 
 /* Opens everything, takes over containers that run, and serves until SIGTERM or SIGINT. Containers
  * go on afterwards. */
-int daemon_run(const struct daemon_options *options, int spawner_fd, struct error *err);
+int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawner_pid,
+               struct error *err);
 
 /* 64 random hexadecimal digits. */
 void random_id(char id[CONTAINER_ID_SIZE]);
 
-/* The file name in <root>/seccomp of the compiled filter for a container, made if it is new. NULL for
- * an unconfined one. Allocated in the arena. */
+/* The file name in <root>/seccomp of the compiled filter for a container, made if it is new. NULL
+ * for an unconfined one. Allocated in the arena. */
 int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
                       const struct definition_security *security,
-                      const struct string_list *capabilities, const char **name,
-                      struct error *err);
+                      const struct string_list *capabilities, const char **name, struct error *err);
 
 /* The API: see api.c. */
 void api_handle(void *context, struct request *request);

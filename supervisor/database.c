@@ -57,13 +57,12 @@ static int prepare(struct database *database, const char *sql, sqlite3_stmt **st
 
 static int set_up(struct database *database, struct error *err)
 {
-    static const char schema[] =
-        "BEGIN IMMEDIATE;"
-        "CREATE TABLE IF NOT EXISTS containers ("
-        "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-        "  definition TEXT NOT NULL, state TEXT NOT NULL);"
-        "PRAGMA user_version = 1;"
-        "COMMIT;";
+    static const char schema[] = "BEGIN IMMEDIATE;"
+                                 "CREATE TABLE IF NOT EXISTS containers ("
+                                 "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+                                 "  definition TEXT NOT NULL, state TEXT NOT NULL);"
+                                 "PRAGMA user_version = 1;"
+                                 "COMMIT;";
     int version = 0;
     int result = run(database, "PRAGMA journal_mode = WAL", err);
 
@@ -73,8 +72,8 @@ static int set_up(struct database *database, struct error *err)
         result = read_version(database, &version, err);
     if (result == 0 && version > SCHEMA_VERSION)
         result = error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                           "database: made by a newer davit (schema %d, this one knows %d)", version,
-                           SCHEMA_VERSION);
+                           "database: made by a newer davit (schema %d, this one knows %d)",
+                           version, SCHEMA_VERSION);
     if (result == 0 && version < SCHEMA_VERSION)
         result = run(database, schema, err);
     if (result == 0)
@@ -97,8 +96,8 @@ int database_open(const char *root_path, struct database **opened, struct error 
     /* A page cache of 128 KiB: the database is small, and so is the daemon. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (sqlite3_open_v2(path, &database->handle,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) !=
-        SQLITE_OK)
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK)
         result = failure(database, path, err);
     free(path);
     if (result == 0) {

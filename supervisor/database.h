@@ -8,20 +8,22 @@
 
 struct database;
 
-/* Opens or makes root_path/davit.db and brings its schema up to date. A database of a newer davit is
- * refused. */
+/* Opens or makes root_path/davit.db and brings its schema up to date. A database of a newer davit
+ * is refused. */
 int database_open(const char *root_path, struct database **database, struct error *err);
 void database_close(struct database *database);
 
 /* A container's definition and state are JSON texts. Inserting is synced to disk before it returns;
- * updates of the state survive a crash of davitd, not of the machine (which ends containers too). */
+ * updates of the state survive a crash of davitd, not of the machine (which ends containers too).
+ */
 int database_insert_container(struct database *database, const char *id, const char *name,
                               const char *definition, const char *state, struct error *err);
 int database_update_state(struct database *database, const char *id, const char *state,
                           struct error *err);
 int database_delete_container(struct database *database, const char *id, struct error *err);
 
-/* Calls `visit` for every container, oldest first. A negative result of it stops and is returned. */
+/* Calls `visit` for every container, oldest first. A negative result of it stops and is returned.
+ */
 int database_each_container(struct database *database,
                             int (*visit)(void *context, const char *definition, const char *state,
                                          struct error *err),

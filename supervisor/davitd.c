@@ -102,8 +102,7 @@ static int parse_options(struct settings *settings, int argc, char **argv, struc
         }
     }
     if (optind < argc)
-        return error_set(err, ERROR_INVALID, EINVAL, "unexpected argument \"%.64s\"",
-                         argv[optind]);
+        return error_set(err, ERROR_INVALID, EINVAL, "unexpected argument \"%.64s\"", argv[optind]);
     return 1;
 }
 
@@ -202,6 +201,7 @@ static int run(int argc, char **argv, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct settings settings = {0};
+    pid_t spawner_pid;
     int spawner_fd;
     int result = parse_options(&settings, argc, argv, err);
 
@@ -217,10 +217,10 @@ static int run(int argc, char **argv, struct error *err)
     find_helpers();
     if (!self_protect(argv))
         log_warning("cannot run from a read-only mount; containers may reach this program's file");
-    spawner_fd = spawner_start(argv, err);
+    spawner_fd = spawner_start(argv, &spawner_pid, err);
     if (spawner_fd < 0)
         return spawner_fd;
-    return daemon_run(&settings.daemon, spawner_fd, err);
+    return daemon_run(&settings.daemon, spawner_fd, spawner_pid, err);
 }
 
 int main(int argc, char **argv)

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #define FIELD JSON_FIELD
-#define UNSUPPORTED(json_name)                                                                     \
-    {                                                                                              \
-        .name = (json_name), .kind = JSON_KIND_UNSUPPORTED                                         \
+#define UNSUPPORTED(json_name)                             \
+    {                                                      \
+        .name = (json_name), .kind = JSON_KIND_UNSUPPORTED \
     }
-#define IGNORED(json_name)                                                                         \
-    {                                                                                              \
-        .name = (json_name), .kind = JSON_KIND_IGNORED                                             \
+#define IGNORED(json_name)                             \
+    {                                                  \
+        .name = (json_name), .kind = JSON_KIND_IGNORED \
     }
 
 static const struct json_field config_fields[] = {
@@ -30,10 +30,8 @@ static const struct json_field config_fields[] = {
     FIELD(struct docker_config, env, "Env", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
     FIELD(struct docker_config, cmd, "Cmd", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
     FIELD(struct docker_config, image, "Image", JSON_KIND_STRING, .flags = JSON_ALWAYS),
-    FIELD(struct docker_config, working_dir, "WorkingDir", JSON_KIND_STRING,
-          .flags = JSON_ALWAYS),
-    FIELD(struct docker_config, entrypoint, "Entrypoint", JSON_KIND_STRINGS,
-          .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, working_dir, "WorkingDir", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, entrypoint, "Entrypoint", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
     FIELD(struct docker_config, labels, "Labels", JSON_KIND_STRING_MAP, .flags = JSON_ALWAYS),
     FIELD(struct docker_config, stop_signal, "StopSignal", JSON_KIND_STRING),
     FIELD(struct docker_config, stop_timeout, "StopTimeout", JSON_KIND_OPTIONAL_INT64),
@@ -130,8 +128,7 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, is_auto_removed, "AutoRemove", JSON_KIND_BOOL,
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, cap_add, "CapAdd", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
-    FIELD(struct docker_host_config, cap_drop, "CapDrop", JSON_KIND_STRINGS,
-          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cap_drop, "CapDrop", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, has_readonly_rootfs, "ReadonlyRootfs", JSON_KIND_BOOL,
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, security_opt, "SecurityOpt", JSON_KIND_STRINGS,
@@ -144,12 +141,10 @@ static const struct json_field host_fields[] = {
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, memory_reservation, "MemoryReservation", JSON_KIND_INT64,
           .flags = JSON_ALWAYS),
-    FIELD(struct docker_host_config, nano_cpus, "NanoCpus", JSON_KIND_INT64,
-          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, nano_cpus, "NanoCpus", JSON_KIND_INT64, .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, cpu_shares, "CpuShares", JSON_KIND_INT64,
           .flags = JSON_ALWAYS),
-    FIELD(struct docker_host_config, cpu_quota, "CpuQuota", JSON_KIND_INT64,
-          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cpu_quota, "CpuQuota", JSON_KIND_INT64, .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, cpu_period, "CpuPeriod", JSON_KIND_INT64,
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, cpuset_cpus, "CpusetCpus", JSON_KIND_STRING,

@@ -1,7 +1,7 @@
 /*
- * What a user asked for when a container was created: Docker's Config and HostConfig, as far as this
- * version carries them out. Everything else is refused by name when it is asked for. The same tables
- * read the request, store the definition, and write `inspect`.
+ * What a user asked for when a container was created: Docker's Config and HostConfig, as far as
+ * this version carries them out. Everything else is refused by name when it is asked for. The same
+ * tables read the request, store the definition, and write `inspect`.
  */
 #ifndef DAVIT_SUPERVISOR_DEFINITION_H
 #define DAVIT_SUPERVISOR_DEFINITION_H

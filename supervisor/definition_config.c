@@ -69,8 +69,8 @@ static int check_target(const char *target, struct error *err)
 static int add_bind(struct arena *arena, const char *bind, struct bundle_options *options,
                     struct error *err)
 {
-    static const char *const known[] = {"ro",     "rw",     "shared", "rshared",
-                                        "slave",  "rslave", "private", "rprivate"};
+    static const char *const known[] = {"ro",    "rw",     "shared",  "rshared",
+                                        "slave", "rslave", "private", "rprivate"};
     char *source = arena_strdup(arena, bind);
     char *target = strchr(source, ':');
     char *modes = target != NULL ? strchr(target + 1, ':') : NULL;
@@ -134,8 +134,7 @@ static int add_mount(struct arena *arena, const struct docker_mount *from, size_
                              "invalid mount config for type \"bind\": bind source path does not "
                              "exist: %.256s",
                              from->source);
-        chosen[count++] =
-            from->bind != NULL && from->bind->is_not_recursive ? "bind" : "rbind";
+        chosen[count++] = from->bind != NULL && from->bind->is_not_recursive ? "bind" : "rbind";
         if (from->is_readonly)
             chosen[count++] = "rro";
         if (from->bind != NULL && from->bind->propagation != NULL &&
@@ -148,11 +147,10 @@ static int add_mount(struct arena *arena, const struct docker_mount *from, size_
         if (from->is_readonly)
             chosen[count++] = "ro";
         if (from->tmpfs != NULL && from->tmpfs->size_bytes > 0)
-            chosen[count++] =
-                arena_printf(arena, "size=%lld", (long long)from->tmpfs->size_bytes);
+            chosen[count++] = arena_printf(arena, "size=%lld", (long long)from->tmpfs->size_bytes);
         chosen[count++] = arena_printf(
-            arena, "mode=%o", from->tmpfs != NULL && from->tmpfs->mode != 0 ? from->tmpfs->mode
-                                                                            : 01777u);
+            arena, "mode=%o",
+            from->tmpfs != NULL && from->tmpfs->mode != 0 ? from->tmpfs->mode : 01777u);
     } else {
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "HostConfig.Mounts[%zu].Type: \"%.32s\" is not supported by this version "
@@ -310,8 +308,7 @@ int definition_make_config(struct arena *arena, const struct definition *definit
         .hostname = docker->hostname,
         .has_terminal = docker->has_terminal,
         .is_root_readonly = host->has_readonly_rootfs,
-        .has_host_network =
-            host->network_mode != NULL && strcmp(host->network_mode, "host") == 0,
+        .has_host_network = host->network_mode != NULL && strcmp(host->network_mode, "host") == 0,
         .has_init = host->has_init.value,
         .cap_add = host->cap_add,
         .cap_drop = host->cap_drop,

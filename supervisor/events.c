@@ -28,7 +28,7 @@ struct subscriber {
     struct arena arena;
 };
 
-static const char *const known_filters[] = {"container", "type",    "event", "image", "label",
+static const char *const known_filters[] = {"container", "type",   "event", "image",  "label",
                                             "network",   "volume", "scope", "daemon", NULL};
 
 static void event_free(struct event *event)
@@ -116,9 +116,9 @@ void events_publish(struct event_bus *bus, const char *type, const char *action,
     event->attributes.items =
         arena_new(&event->arena, attributes->count, sizeof(struct string_pair));
     for (size_t i = 0; i < attributes->count; i++)
-        event->attributes.items[event->attributes.count++] = (struct string_pair){
-            arena_strdup(&event->arena, attributes->items[i].name),
-            arena_strdup(&event->arena, attributes->items[i].value)};
+        event->attributes.items[event->attributes.count++] =
+            (struct string_pair){arena_strdup(&event->arena, attributes->items[i].name),
+                                 arena_strdup(&event->arena, attributes->items[i].value)};
     event->json = format(event);
     event_free(bus->kept[bus->next]);
     bus->kept[bus->next] = event;
@@ -183,8 +183,7 @@ static void replay(struct event_bus *bus, const struct subscriber *subscriber, i
         const struct event *event = bus->kept[(bus->next + i) % EVENTS_KEPT];
 
         if (event != NULL && event->time_ns >= since_ns &&
-            (until_ns == 0 || event->time_ns <= until_ns) &&
-            is_wanted(&subscriber->filters, event))
+            (until_ns == 0 || event->time_ns <= until_ns) && is_wanted(&subscriber->filters, event))
             stream_write(subscriber->request, event->json, strlen(event->json));
     }
 }

@@ -200,8 +200,8 @@ static void on_start_client_gone(struct request *request)
     ((struct exec *)request->context)->start = NULL;
 }
 
-/* The request and, behind its NUL, input that came in one packet with it: that goes ahead of what is
- * still in the socket. */
+/* The request and, behind its NUL, input that came in one packet with it: that goes ahead of what
+ * is still in the socket. */
 static int send_start(struct exec *exec, const char *text, const struct buffer *input, int fd,
                       struct error *err)
 {
@@ -227,9 +227,8 @@ static void start_attached(struct exec *exec, struct json_writer *writer, struct
     cleanup_buffer struct buffer leftover = {0};
     struct error err = {0};
     int fd = request_hijack(request,
-                            exec->config.has_terminal
-                                ? "application/vnd.docker.raw-stream"
-                                : "application/vnd.docker.multiplexed-stream",
+                            exec->config.has_terminal ? "application/vnd.docker.raw-stream"
+                                                      : "application/vnd.docker.multiplexed-stream",
                             &leftover);
 
     if (send_start(exec, json_writer_text(writer), &leftover, fd, &err) < 0) {
@@ -368,8 +367,7 @@ static void answer_start(struct exec *exec, const struct error *err)
         respond_empty(request, 200);
 }
 
-void exec_handle_message(struct managed_container *container,
-                         const struct monitor_message *message)
+void exec_handle_message(struct managed_container *container, const struct monitor_message *message)
 {
     struct exec *exec = container->daemon->execs;
     struct error err = {.errnum = EINVAL};

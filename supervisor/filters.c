@@ -13,8 +13,8 @@ static bool is_known(const char *key, const char *const *known)
     return false;
 }
 
-static int read_values(struct arena *arena, const struct json_member *member,
-                       struct filter *filter, struct error *err)
+static int read_values(struct arena *arena, const struct json_member *member, struct filter *filter,
+                       struct error *err)
 {
     const struct json *values = &member->value;
 
@@ -77,8 +77,8 @@ bool filters_match_labels(const struct filters *filters, const struct string_map
 
     for (size_t i = 0; wanted != NULL && i < wanted->count; i++) {
         const char *equals = strchr(wanted->items[i], '=');
-        size_t length = equals != NULL ? (size_t)(equals - wanted->items[i])
-                                       : strlen(wanted->items[i]);
+        size_t length =
+            equals != NULL ? (size_t)(equals - wanted->items[i]) : strlen(wanted->items[i]);
         bool holds = false;
 
         for (size_t j = 0; j < labels->count; j++) {

@@ -174,8 +174,7 @@ static void format_status(const struct managed_container *container, char *text,
         snprintf(text, size, "Up %s", duration);
         break;
     case CONTAINER_EXITED:
-        format_duration((now_ns - container->finished_ns) / 1000000000, duration,
-                        sizeof(duration));
+        format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));
         snprintf(text, size, "Exited (%d) %s ago", container->exit_code, duration);
         break;
     case CONTAINER_REMOVING:

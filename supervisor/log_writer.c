@@ -30,7 +30,8 @@ static size_t utf8_length(const unsigned char *text, size_t length)
     return wanted;
 }
 
-/* Appends a JSON string's inside. Runs of plain characters, which is nearly all, are copied whole. */
+/* Appends a JSON string's inside. Runs of plain characters, which is nearly all, are copied whole.
+ */
 static void append_escaped(struct buffer *out, const unsigned char *text, size_t length)
 {
     size_t start = 0;

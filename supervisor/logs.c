@@ -100,9 +100,14 @@ static void send_frame(struct log_stream *log, int stream, const char *prefix, c
     cleanup_buffer struct buffer frame = {0};
     size_t length = strlen(prefix) + strlen(text);
     const unsigned char header[8] = {
-        (unsigned char)stream,         0, 0, 0,
-        (unsigned char)(length >> 24), (unsigned char)(length >> 16),
-        (unsigned char)(length >> 8),  (unsigned char)length,
+        (unsigned char)stream,
+        0,
+        0,
+        0,
+        (unsigned char)(length >> 24),
+        (unsigned char)(length >> 16),
+        (unsigned char)(length >> 8),
+        (unsigned char)length,
     };
 
     if (!log->is_raw)
@@ -264,8 +269,7 @@ void logs_serve(struct managed_container *container, struct request *request)
     char path[64];
 
     if (!request_query_bool(request, "stdout") && !request_query_bool(request, "stderr")) {
-        respond_failure(request, 400,
-                        "Bad parameters: you must choose at least one stream");
+        respond_failure(request, 400, "Bad parameters: you must choose at least one stream");
         return;
     }
     log = memory_new_one(struct log_stream);
@@ -273,8 +277,7 @@ void logs_serve(struct managed_container *container, struct request *request)
     log->wants_stdout = request_query_bool(request, "stdout");
     log->wants_stderr = request_query_bool(request, "stderr");
     log->has_timestamps = request_query_bool(request, "timestamps");
-    log->follows = request_query_bool(request, "follow") &&
-                   container->status == CONTAINER_RUNNING;
+    log->follows = request_query_bool(request, "follow") && container->status == CONTAINER_RUNNING;
     log->is_raw = container->definition.config.has_terminal;
     log->fd = open_log(container, &err);
     if (log->fd >= 0 && (!parse_time(request_query(request, "since"), &log->since_ns) ||

@@ -4,8 +4,8 @@
 
 #include "container.h"
 
-/* Answers the request and, with follow=1, keeps it until the container has ended. The log is read in
- * pieces between other work, no faster than the client takes it. */
+/* Answers the request and, with follow=1, keeps it until the container has ended. The log is read
+ * in pieces between other work, no faster than the client takes it. */
 void logs_serve(struct managed_container *container, struct request *request);
 
 /* The container has ended: those who follow its log get what is left and then the end. */

@@ -100,8 +100,8 @@ static int read_json(struct monitor *monitor, const char *name, const struct jso
     int result = file_read(monitor->fds.container_fd, name, 4 << 20, &text, err);
 
     if (result == 0)
-        result = json_decode_text(&monitor->arena, buffer_text(&text), text.length, type, object,
-                                  err);
+        result =
+            json_decode_text(&monitor->arena, buffer_text(&text), text.length, type, object, err);
     return result < 0 ? error_prefix(err, "%s", name) : 0;
 }
 
@@ -313,8 +313,7 @@ static int decode_exec(struct monitor *monitor, const struct monitor_message *me
 {
     struct json_writer *writer;
     size_t length = strnlen(message->text, message->text_length);
-    int result =
-        json_decode_text(arena, message->text, length, &monitor_exec_type, exec, err);
+    int result = json_decode_text(arena, message->text, length, &monitor_exec_type, exec, err);
 
     if (result < 0)
         return result;
@@ -369,10 +368,9 @@ static void attach_exec(struct task *task, const struct monitor_exec *exec,
 {
     size_t length = strnlen(message->text, message->text_length);
     size_t input_length = length < message->text_length ? message->text_length - length - 1 : 0;
-    unsigned int flags = (exec->has_stdin ? MONITOR_STDIN : 0) |
-                         (exec->has_stdout ? MONITOR_STDOUT : 0) |
-                         (exec->has_stderr ? MONITOR_STDERR : 0) |
-                         (process->has_terminal ? MONITOR_RAW : 0);
+    unsigned int flags =
+        (exec->has_stdin ? MONITOR_STDIN : 0) | (exec->has_stdout ? MONITOR_STDOUT : 0) |
+        (exec->has_stderr ? MONITOR_STDERR : 0) | (process->has_terminal ? MONITOR_RAW : 0);
 
     if (fd >= 0)
         streams_attach(&task->streams, fd, flags, message->text + length + 1, input_length);
@@ -654,8 +652,7 @@ static int prepare(struct monitor *monitor, struct error *err)
     int result = read_json(monitor, "monitor.json", &monitor_config_type, &monitor->settings, err);
 
     if (result == 0)
-        result = oci_config_read(&monitor->arena, monitor->fds.container_fd, &monitor->config,
-                                 err);
+        result = oci_config_read(&monitor->arena, monitor->fds.container_fd, &monitor->config, err);
     if (result == 0) {
         monitor->listen_fd =
             socket_listen(monitor->fds.run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, 0600, err);

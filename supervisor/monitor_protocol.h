@@ -1,7 +1,7 @@
 /*
  * What davitd and a container's monitor say to each other, over SOCK_SEQPACKET, one struct and its
- * text a message. A monitor outlives the daemon that made it, so another version of davitd may be at
- * the other end: a field's meaning never changes, and what a side does not know it ignores.
+ * text a message. A monitor outlives the daemon that made it, so another version of davitd may be
+ * at the other end: a field's meaning never changes, and what a side does not know it ignores.
  */
 #ifndef DAVIT_SUPERVISOR_MONITOR_PROTOCOL_H
 #define DAVIT_SUPERVISOR_MONITOR_PROTOCOL_H
@@ -17,12 +17,12 @@
 
 enum monitor_message_type {
     /* to the monitor */
-    MONITOR_ATTACH = 1,   /* + connection; flags: MONITOR_STDIN...; text: stdin bytes read already */
+    MONITOR_ATTACH = 1, /* + connection; flags: MONITOR_STDIN...; text: stdin bytes read already */
     MONITOR_START = 2,
-    MONITOR_SIGNAL = 3,   /* value: signal */
-    MONITOR_RESIZE = 4,   /* token: 0 or an exec; value: rows, value2: columns */
-    MONITOR_EXEC = 5,     /* token; text: struct monitor_exec as JSON, NUL, stdin bytes read already;
-                             + connection if not detached */
+    MONITOR_SIGNAL = 3, /* value: signal */
+    MONITOR_RESIZE = 4, /* token: 0 or an exec; value: rows, value2: columns */
+    MONITOR_EXEC = 5,   /* token; text: struct monitor_exec as JSON, NUL, stdin bytes read already;
+                           + connection if not detached */
     /* from the monitor */
     MONITOR_STARTED = 64,      /* value: pid; time_ns; again to every new daemon */
     MONITOR_START_FAILED = 65, /* value: exit status; value2: enum error_code; text: message */

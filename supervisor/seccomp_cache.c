@@ -40,8 +40,7 @@ static const char *make_name(struct arena *arena, const char *profile, size_t le
 
 int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
                       const struct definition_security *security,
-                      const struct string_list *capabilities, const char **name,
-                      struct error *err)
+                      const struct string_list *capabilities, const char **name, struct error *err)
 {
     cleanup_arena struct arena temporary = {0};
     const char *profile = seccomp_default_profile;

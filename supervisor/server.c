@@ -42,7 +42,7 @@ struct connection {
     struct buffer out;
     struct buffer body;
     struct request request;
-    bool has_request;    /* the handler has been called and the response is not complete */
+    bool has_request; /* the handler has been called and the response is not complete */
     bool body_streams;
     bool is_body_decided;
     bool is_body_paused;
@@ -206,8 +206,7 @@ static void finish_response(struct connection *connection)
         connection_process(connection);
 }
 
-static void respond(struct request *request, int status, const char *content_type,
-                    const char *body)
+static void respond(struct request *request, int status, const char *content_type, const char *body)
 {
     struct connection *connection = request->connection;
     size_t length = strlen(body);
@@ -424,8 +423,8 @@ static bool decide_body(struct connection *connection)
     request->method = request->message->method;
     if (!parse_target(request))
         return false;
-    connection->body_streams = connection->server->streams_body(
-        connection->server->context, request->method, request->path);
+    connection->body_streams = connection->server->streams_body(connection->server->context,
+                                                                request->method, request->path);
     return true;
 }
 
@@ -532,8 +531,8 @@ static void parse(struct connection *connection)
             if (connection->is_lost)
                 return;
             if (connection->body.length > 0 && err.errnum == EFBIG)
-                error_set(&err, ERROR_TOO_LARGE, EFBIG, "the request's body is larger than %d bytes",
-                          SERVER_BODY_MAX);
+                error_set(&err, ERROR_TOO_LARGE, EFBIG,
+                          "the request's body is larger than %d bytes", SERVER_BODY_MAX);
             refuse(connection, &err);
             return;
         }
@@ -576,9 +575,9 @@ static void connection_process(struct connection *connection)
         connection_free(connection);
         return;
     }
-    arm_timer(connection, !connection->has_request &&
-                              (connection->in.length > 0 ||
-                               http_parser_message(connection->parser)->has_headers));
+    arm_timer(connection,
+              !connection->has_request && (connection->in.length > 0 ||
+                                           http_parser_message(connection->parser)->has_headers));
     if (connection->in.length == 0)
         buffer_release(&connection->in);
     update_interest(connection);

@@ -15,9 +15,9 @@
 #include "base/json.h"
 
 #define SERVER_CONNECTIONS_MAX 4096
-#define SERVER_BODY_MAX (4 << 20)      /* of requests whose body is a document */
-#define SERVER_OUTPUT_MAX (4 << 20)    /* of a stream to a client that does not read */
-#define SERVER_REQUEST_TIMEOUT_S 30    /* from a request's first byte to its last header */
+#define SERVER_BODY_MAX (4 << 20)   /* of requests whose body is a document */
+#define SERVER_OUTPUT_MAX (4 << 20) /* of a stream to a client that does not read */
+#define SERVER_REQUEST_TIMEOUT_S 30 /* from a request's first byte to its last header */
 
 struct server;
 struct connection;
@@ -32,7 +32,7 @@ struct request {
     struct connection *connection;
     const struct http_message *message;
     const char *method;
-    char *path; /* decoded, without the version */
+    char *path;  /* decoded, without the version */
     int version; /* minor version of the path: 41 for /v1.41/; -1: none given */
     struct query_parameter *query;
     size_t query_count;
@@ -53,8 +53,8 @@ struct request {
 /* Answers a request, or begins to. */
 typedef void (*request_handler)(void *context, struct request *request);
 
-/* Called when the headers of a request are there: says whether the body streams to on_body (true) or
- * is collected first. */
+/* Called when the headers of a request are there: says whether the body streams to on_body (true)
+ * or is collected first. */
 typedef bool (*request_streams_body)(void *context, const char *method, const char *path);
 
 /* Serves connections on a listening socket, which it owns from then on. */

@@ -45,8 +45,9 @@ static _Noreturn void run_worker(const char *program, const int fds[WORKER_FDS])
     if (fchdir(fds[0]) < 0 || dup2(fds[1], STDIN_FILENO) < 0 || dup2(fds[2], STDOUT_FILENO) < 0)
         _exit(126);
     execve(program, arguments, environment);
-    dprintf(STDOUT_FILENO, "{\"error\":\"cannot run the image worker %s: %s\",\"code\":\"internal\"}\n",
-            program, strerror(errno));
+    dprintf(STDOUT_FILENO,
+            "{\"error\":\"cannot run the image worker %s: %s\",\"code\":\"internal\"}\n", program,
+            strerror(errno));
     _exit(127);
 }
 
@@ -81,7 +82,7 @@ static void forget_arguments(char **argv)
         memset(argv[i], 0, strlen(argv[i]));
 }
 
-int spawner_start(char **argv, struct error *err)
+int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
 {
     int pair[2];
     pid_t pid;
@@ -106,6 +107,7 @@ int spawner_start(char **argv, struct error *err)
             serve(pair[1], worker_path(worker));
     }
     close(pair[1]);
+    *spawner_pid = pid;
     return pair[0];
 }
 
@@ -117,8 +119,7 @@ static int request(int spawner_fd, enum request_type type, const int *fds, size_
     return sent < 0 ? error_errno(err, (int)-sent, "ask the spawner") : 0;
 }
 
-int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
-                            struct error *err)
+int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor, struct error *err)
 {
     const int fds[MONITOR_FDS] = {monitor->container_fd, monitor->run_fd, monitor->layers_fd,
                                   monitor->seccomp_fd, monitor->control_fd};

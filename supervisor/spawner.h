@@ -6,12 +6,14 @@
 #ifndef DAVIT_SUPERVISOR_SPAWNER_H
 #define DAVIT_SUPERVISOR_SPAWNER_H
 
+#include <sys/types.h>
+
 #include "base/error.h"
 
-/* Forks the spawner; returns davitd's end of the channel. The spawner ends when that closes. It and
+/* Forks the spawner; returns davitd's end of the channel and, in *pid, its number. The spawner ends when that closes. It and
  * its children forget davitd's command line, which would show in a container whose process 1 is the
  * built-in reaper. */
-int spawner_start(char **argv, struct error *err);
+int spawner_start(char **argv, pid_t *pid, struct error *err);
 
 /* What a monitor is born with. All descriptors stay the caller's. */
 struct spawn_monitor {
@@ -23,8 +25,7 @@ struct spawn_monitor {
 };
 
 /* Asks for a monitor. If it cannot be had its control channel closes. */
-int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
-                            struct error *err);
+int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor, struct error *err);
 
 /* Asks for a worker that imports the archive from `input_fd` into the store and reports to
  * `output_fd` (see images/report.h). Both close when it ends. */

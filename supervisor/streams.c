@@ -75,8 +75,8 @@ static void write_input(struct streams *streams)
 static void client_flush(struct stream_client *client)
 {
     while (client->out.length > 0) {
-        ssize_t count = send(client->fd, client->out.data, client->out.length,
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t count =
+            send(client->fd, client->out.data, client->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (count < 0 && errno == EINTR)
             continue;
@@ -100,8 +100,8 @@ void streams_attach(struct streams *streams, int fd, unsigned int flags, const c
         close(fd);
         return;
     }
-    streams->clients = memory_resize(streams->clients, streams->client_count + 1,
-                                     sizeof(*streams->clients));
+    streams->clients =
+        memory_resize(streams->clients, streams->client_count + 1, sizeof(*streams->clients));
     client = &streams->clients[streams->client_count++];
     *client = (struct stream_client){
         .fd = fd,
@@ -125,14 +125,18 @@ static bool is_backlogged(const struct streams *streams)
 }
 
 /* Docker's multiplexed stream: {stream, 0, 0, 0, length in big endian}, then the bytes. */
-static void append_frame(struct stream_client *client, int stream, const char *bytes,
-                         size_t length)
+static void append_frame(struct stream_client *client, int stream, const char *bytes, size_t length)
 {
     if ((client->flags & MONITOR_RAW) == 0) {
         const unsigned char header[8] = {
-            (unsigned char)stream,         0, 0, 0,
-            (unsigned char)(length >> 24), (unsigned char)(length >> 16),
-            (unsigned char)(length >> 8),  (unsigned char)length,
+            (unsigned char)stream,
+            0,
+            0,
+            0,
+            (unsigned char)(length >> 24),
+            (unsigned char)(length >> 16),
+            (unsigned char)(length >> 8),
+            (unsigned char)length,
         };
 
         buffer_append(&client->out, header, sizeof(header));

@@ -1,0 +1,53 @@
+# Unit tests and fuzz targets, built with sanitizers beside the ordinary build.
+
+ASAN_BUILD := build/asan
+ALL_LIBRARIES := images/worker supervisor cli images runtime bundle cgroups base
+ALL_LIBS := $(davitd_libs) -larchive -lisal -lzstd -lcrypto -lcmocka
+
+unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call inputs,$(ALL_LIBRARIES))
+	$(call say,LINK $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call inputs,$(ALL_LIBRARIES)) $(ALL_LIBS)
+
+.PHONY: unit-tests
+unit-tests: $(unit_tests)
+
+test-unit:
+	@tools/install-packages build test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) SANITIZE=address,undefined BUILD=$(ASAN_BUILD) \
+	    unit-tests
+	@tests/run unit
+
+test-integration: all
+	@tools/install-packages test
+	@tests/run integration
+
+test-vm: all
+	@tools/install-packages test
+	@tests/run vm
+
+# The bare-kernel floor that bench compares with.
+$(BUILD)/bench/%: tests/bench/%.c
+	$(call say,CC   $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -static -o $@ $<
+
+# libFuzzer targets, clang only.
+fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BUILD := build/fuzz-objects
+
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call inputs,$(ALL_LIBRARIES))
+	$(call say,LINK $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call inputs,$(ALL_LIBRARIES)) $(ALL_LIBS)
+
+.PHONY: fuzz-targets
+fuzz-targets: $(fuzz_targets)
+
+test-fuzz:
+	@tools/install-packages build test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) CC=clang BUILD=$(FUZZ_BUILD) \
+	    SANITIZE=fuzzer-no-link,address,undefined fuzz-targets
+	@tests/run fuzz

@@ -145,8 +145,8 @@ static int add_directory(struct assembly *assembly, int directory_fd, const char
     if (depth == DEPTH_MAX)
         result = error_set(assembly->err, ERROR_TOO_LARGE, ELOOP, "%s: nested too deeply", path);
     for (int i = 0; i < count; i++) {
-        cleanup_free char *child = memory_printf("%s%s%s", path, path[0] != '\0' ? "/" : "",
-                                                 entries[i]->d_name);
+        cleanup_free char *child =
+            memory_printf("%s%s%s", path, path[0] != '\0' ? "/" : "", entries[i]->d_name);
 
         if (result == 0)
             result = add_entry(assembly, directory_fd, child, entries[i]->d_name, depth);
@@ -172,8 +172,7 @@ static int add_bytes(struct assembly *assembly, const char *name, const void *by
     return result;
 }
 
-static int add_blob(struct assembly *assembly, const char *digest, const void *bytes,
-                    size_t length)
+static int add_blob(struct assembly *assembly, const char *digest, const void *bytes, size_t length)
 {
     char name[128];
 
@@ -214,8 +213,8 @@ static struct json_writer *make_config(const struct assemble_options *options, c
     return writer;
 }
 
-static void write_descriptor(struct json_writer *writer, const char *media_type,
-                             const char *digest, size_t size)
+static void write_descriptor(struct json_writer *writer, const char *media_type, const char *digest,
+                             size_t size)
 {
     json_member_string(writer, "mediaType", media_type);
     json_member_string(writer, "digest", digest);

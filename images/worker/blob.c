@@ -46,8 +46,8 @@ int blob_commit(struct blob_writer *writer, const char *expected, char digest[DI
     writer->digest = NULL;
     if (expected != NULL && strcmp(expected, digest) != 0) {
         result = error_set(err, ERROR_CORRUPT, EBADMSG,
-                           "the content does not match its digest: expected %s, found %s",
-                           expected, digest);
+                           "the content does not match its digest: expected %s, found %s", expected,
+                           digest);
     } else if (fsync(writer->fd) < 0) {
         result = error_errno(err, errno, "sync a blob");
     } else {

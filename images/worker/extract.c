@@ -56,8 +56,8 @@ static int open_archive(struct archive *archive, void *context)
 static la_ssize_t read_archive(struct archive *archive, void *context, const void **bytes)
 {
     struct extraction *extraction = context;
-    ssize_t count = stream_read(extraction->stream, extraction->buffer, READ_BYTES,
-                                extraction->err);
+    ssize_t count =
+        stream_read(extraction->stream, extraction->buffer, READ_BYTES, extraction->err);
 
     *bytes = extraction->buffer;
     if (count < 0)
@@ -255,9 +255,8 @@ static int make_directory(struct extraction *extraction, struct archive_entry *e
 
     if (mkdirat(extraction->parent_fd, name, 0700) < 0 && errno != EEXIST)
         return fail(extraction, "make directory");
-    extraction->directories =
-        memory_resize(extraction->directories, extraction->directory_count + 1,
-                      sizeof(*extraction->directories));
+    extraction->directories = memory_resize(
+        extraction->directories, extraction->directory_count + 1, sizeof(*extraction->directories));
     time = &extraction->directories[extraction->directory_count++];
     time->path = memory_strdup(path);
     entry_times(entry, time->times);

@@ -148,8 +148,8 @@ int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest
         next_chain_id(chain, diff_id, i == 0);
         snprintf(path, sizeof(path), "layers/%s", chain + 7);
         if (faccessat(store_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-            result = unpack_one(store_fd, &manifest->layers.items[i], diff_id, chain + 7, limits,
-                                err);
+            result =
+                unpack_one(store_fd, &manifest->layers.items[i], diff_id, chain + 7, limits, err);
         if (result < 0)
             return result;
         buffer_printf(&list, "%s%s", i > 0 ? "," : "", chain + 7);

@@ -1,7 +1,8 @@
 /*
- * Archives of images: an OCI layout in a tar (image-spec image-layout.md) or what `docker save` writes.
- * Every file of the archive becomes a blob first, named by what it really is, since archives come as a
- * stream and say what their files are at the end. Files that no image refers to are swept later.
+ * Archives of images: an OCI layout in a tar (image-spec image-layout.md) or what `docker save`
+ * writes. Every file of the archive becomes a blob first, named by what it really is, since
+ * archives come as a stream and say what their files are at the end. Files that no image refers to
+ * are swept later.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -76,7 +77,8 @@ static const char *without_dot(const char *name)
     return name;
 }
 
-/* "abc/layer.tar" -> "../def/layer.tar" is "def/layer.tar": old docker archives link equal layers. */
+/* "abc/layer.tar" -> "../def/layer.tar" is "def/layer.tar": old docker archives link equal layers.
+ */
 static const char *resolve_link(struct load *load, const char *name, const char *target)
 {
     const char *slash = strrchr(name, '/');
@@ -173,8 +175,7 @@ static int read_member(struct load *load, struct archive_entry *entry)
     if (load->member_count == MEMBERS_MAX)
         return error_set(load->err, ERROR_TOO_LARGE, E2BIG, "archive: more than %d files",
                          MEMBERS_MAX);
-    load->members =
-        memory_resize(load->members, load->member_count + 1, sizeof(*load->members));
+    load->members = memory_resize(load->members, load->member_count + 1, sizeof(*load->members));
     member = &load->members[load->member_count++];
     *member = (struct member){.name = arena_strdup(&load->arena, without_dot(name))};
     if (archive_entry_hardlink(entry) != NULL) {

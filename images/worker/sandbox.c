@@ -15,27 +15,26 @@
 #include "base/cleanup.h"
 #include "worker.h"
 
-/* Writing any kind of file with any owner, and trusted.* attributes, which is what SYS_ADMIN is for;
- * the system call filter takes the rest of that one away. */
+/* Writing any kind of file with any owner, and trusted.* attributes, which is what SYS_ADMIN is
+ * for; the system call filter takes the rest of that one away. */
 static const cap_value_t kept_capabilities[] = {
-    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,   CAP_FSETID,
-    CAP_MKNOD, CAP_SETFCAP,      CAP_SYS_ADMIN,
+    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP, CAP_SYS_ADMIN,
 };
 
 /* What unpacking needs once everything is open. */
 static const int layer_calls[] = {
-    SCMP_SYS(read),        SCMP_SYS(write),      SCMP_SYS(pwrite64),   SCMP_SYS(pread64),
-    SCMP_SYS(close),       SCMP_SYS(lseek),      SCMP_SYS(openat),     SCMP_SYS(openat2),
-    SCMP_SYS(fstat),       SCMP_SYS(newfstatat), SCMP_SYS(statx),      SCMP_SYS(ftruncate),
-    SCMP_SYS(fchown),      SCMP_SYS(fchownat),   SCMP_SYS(fchmod),     SCMP_SYS(fchmodat),
-    SCMP_SYS(mkdirat),     SCMP_SYS(unlinkat),   SCMP_SYS(symlinkat),  SCMP_SYS(linkat),
-    SCMP_SYS(mknodat),     SCMP_SYS(renameat),   SCMP_SYS(utimensat),  SCMP_SYS(setxattr),
-    SCMP_SYS(lsetxattr),   SCMP_SYS(fsetxattr),  SCMP_SYS(getdents64), SCMP_SYS(fchdir),
-    SCMP_SYS(fcntl),       SCMP_SYS(brk),        SCMP_SYS(mmap),       SCMP_SYS(munmap),
-    SCMP_SYS(mremap),      SCMP_SYS(mprotect),   SCMP_SYS(madvise),    SCMP_SYS(futex),
-    SCMP_SYS(getrandom),   SCMP_SYS(exit),       SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn),
-    SCMP_SYS(clock_gettime), SCMP_SYS(getpid),   SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(gettid),      SCMP_SYS(tgkill),
+    SCMP_SYS(read),          SCMP_SYS(write),      SCMP_SYS(pwrite64),       SCMP_SYS(pread64),
+    SCMP_SYS(close),         SCMP_SYS(lseek),      SCMP_SYS(openat),         SCMP_SYS(openat2),
+    SCMP_SYS(fstat),         SCMP_SYS(newfstatat), SCMP_SYS(statx),          SCMP_SYS(ftruncate),
+    SCMP_SYS(fchown),        SCMP_SYS(fchownat),   SCMP_SYS(fchmod),         SCMP_SYS(fchmodat),
+    SCMP_SYS(mkdirat),       SCMP_SYS(unlinkat),   SCMP_SYS(symlinkat),      SCMP_SYS(linkat),
+    SCMP_SYS(mknodat),       SCMP_SYS(renameat),   SCMP_SYS(utimensat),      SCMP_SYS(setxattr),
+    SCMP_SYS(lsetxattr),     SCMP_SYS(fsetxattr),  SCMP_SYS(getdents64),     SCMP_SYS(fchdir),
+    SCMP_SYS(fcntl),         SCMP_SYS(brk),        SCMP_SYS(mmap),           SCMP_SYS(munmap),
+    SCMP_SYS(mremap),        SCMP_SYS(mprotect),   SCMP_SYS(madvise),        SCMP_SYS(futex),
+    SCMP_SYS(getrandom),     SCMP_SYS(exit),       SCMP_SYS(exit_group),     SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(clock_gettime), SCMP_SYS(getpid),     SCMP_SYS(rt_sigprocmask), SCMP_SYS(gettid),
+    SCMP_SYS(tgkill),
 };
 
 static int drop_capabilities(const cap_value_t *kept, size_t count, struct error *err)

@@ -70,8 +70,8 @@ int blob_put(int store_fd, const void *bytes, size_t length, char digest[DIGEST_
 /* ---- archives ---- */
 
 /* Reads an oci-archive (a tar of an OCI layout) or a docker-archive from fd, compressed or not;
- * stores its blobs, unpacks its layers, and reports each image by one JSON line on out_fd, as struct
- * image_report in images/report.h describes it. */
+ * stores its blobs, unpacks its layers, and reports each image by one JSON line on out_fd, as
+ * struct image_report in images/report.h describes it. */
 int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *limits,
                  struct error *err);
 

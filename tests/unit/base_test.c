@@ -1,0 +1,330 @@
+/* base: errors, paths, files, sockets, http, time, signals. */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/http.h"
+#include "base/path.h"
+#include "base/signals.h"
+#include "base/socket.h"
+
+static int make_directory(void **state)
+{
+    char template[] = "/tmp/davit-unit.XXXXXX";
+    int *fd = malloc(sizeof(*fd));
+
+    if (mkdtemp(template) == NULL)
+        return -1;
+    *fd = open(template, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *state = fd;
+    return *fd < 0;
+}
+
+static int remove_directory(void **state)
+{
+    int *fd = *state;
+    char path[64];
+    char target[256];
+    ssize_t length;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", *fd);
+    length = readlink(path, target, sizeof(target) - 1);
+    target[length] = '\0';
+    path_remove_tree(AT_FDCWD, target, NULL);
+    close(*fd);
+    free(fd);
+    return 0;
+}
+
+static void prefix_keeps_code_and_errno(void **state)
+{
+    struct error err;
+
+    (void)state;
+    assert_int_equal(error_set(&err, ERROR_NOT_FOUND, ENOENT, "no %s", "x"), -ENOENT);
+    assert_int_equal(error_prefix(&err, "mount %s", "/data"), -ENOENT);
+    assert_string_equal(err.message, "mount /data: no x");
+    assert_int_equal(err.code, ERROR_NOT_FOUND);
+    assert_int_equal(error_set(NULL, ERROR_INVALID, EINVAL, "x"), -EINVAL);
+}
+
+static void long_messages_are_cut_not_overrun(void **state)
+{
+    struct error err;
+    char text[3000];
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    error_set(&err, ERROR_INVALID, EINVAL, "%s", text);
+    for (int i = 0; i < 5; i++)
+        error_prefix(&err, "%s", text);
+    assert_true(strlen(err.message) < sizeof(err.message));
+}
+
+static void symlinks_cannot_leave_the_root(void **state)
+{
+    int root = *(int *)*state;
+    int fd;
+
+    mkdirat(root, "etc", 0755);
+    symlinkat("/etc", root, "absolute");
+    symlinkat("../../../../etc", root, "dots");
+    fd = path_open_in_root(root, "absolute/passwd", O_RDONLY, 0);
+    assert_int_equal(fd, -ENOENT);
+    fd = path_open_in_root(root, "dots/passwd", O_RDONLY, 0);
+    assert_int_equal(fd, -ENOENT);
+    fd = path_open_in_root(root, "../../../etc", O_PATH | O_DIRECTORY, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(faccessat(fd, "passwd", F_OK, 0), -1);
+    close(fd);
+    assert_int_equal(path_open_beneath(root, "absolute", O_PATH, 0), -ELOOP);
+    assert_int_equal(path_open_beneath(root, "../x", O_PATH, 0), -EXDEV);
+}
+
+static void directories_are_made_inside_only(void **state)
+{
+    int root = *(int *)*state;
+    struct error err;
+    cleanup_close int fd = -1;
+
+    mkdirat(root, "real", 0755);
+    symlinkat("/real", root, "link");
+    fd = path_make_directories(root, "/link/a/b", 0755, &err);
+    assert_true(fd >= 0);
+    assert_int_equal(faccessat(root, "real/a/b", F_OK, 0), 0);
+    assert_true(path_make_directories(root, "missing/../../x", 0755, &err) < 0);
+    assert_int_equal(faccessat(root, "x", F_OK, 0), -1);
+}
+
+static void deep_trees_are_removed(void **state)
+{
+    int root = *(int *)*state;
+    int fd = dup(root);
+
+    for (int i = 0; i < 3000; i++) {
+        int next;
+
+        assert_int_equal(mkdirat(fd, "d", 0755), 0);
+        next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+        close(fd);
+        fd = next;
+    }
+    close(fd);
+    assert_int_equal(path_remove_tree(root, "d", NULL), 0);
+    assert_int_equal(faccessat(root, "d", F_OK, 0), -1);
+}
+
+static void removing_does_not_follow_links(void **state)
+{
+    int root = *(int *)*state;
+    int fd;
+
+    mkdirat(root, "keep", 0755);
+    fd = openat(root, "keep/file", O_CREAT | O_WRONLY, 0644);
+    close(fd);
+    mkdirat(root, "gone", 0755);
+    symlinkat("../keep", root, "gone/link");
+    assert_int_equal(path_remove_tree(root, "gone", NULL), 0);
+    assert_int_equal(faccessat(root, "keep/file", F_OK, 0), 0);
+    assert_int_equal(path_remove_tree(root, "never-was", NULL), 0);
+}
+
+static void replacing_leaves_no_temporary(void **state)
+{
+    int root = *(int *)*state;
+    cleanup_buffer struct buffer text = {0};
+    struct error err;
+
+    mkdirat(root, "files", 0755);
+    {
+        cleanup_close int fd = openat(root, "files", O_RDONLY | O_DIRECTORY);
+        int duplicate = dup(fd);
+        cleanup_dir DIR *dir = fdopendir(duplicate);
+        size_t count = 0;
+
+        assert_int_equal(file_replace(fd, "a", "one", 3, 0600, true, &err), 0);
+        assert_int_equal(file_replace(fd, "a", "two!", 4, 0600, false, &err), 0);
+        assert_int_equal(file_read(fd, "a", 16, &text, &err), 0);
+        assert_string_equal(text.data, "two!");
+        while (readdir(dir) != NULL)
+            count++;
+        assert_int_equal(count, 3);
+        text.length = 0;
+        assert_int_equal(file_read(fd, "a", 3, &text, &err), -EFBIG);
+    }
+}
+
+static void descriptors_travel_and_surplus_is_closed(void **state)
+{
+    int pair[2];
+    int fds[2] = {-1, -1};
+    size_t count = 1;
+    char byte;
+    int sent[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    sent[0] = dup(0);
+    sent[1] = dup(0);
+    assert_int_equal(socket_send(pair[0], "x", 1, sent, 2), 1);
+    assert_int_equal(socket_receive(pair[1], &byte, 1, fds, &count), -EMSGSIZE);
+    assert_int_equal(count, 0);
+    count = 2;
+    assert_int_equal(socket_send(pair[0], "x", 1, sent, 2), 1);
+    assert_int_equal(socket_receive(pair[1], &byte, 1, fds, &count), 1);
+    assert_int_equal(count, 2);
+    assert_int_equal(fcntl(fds[0], F_GETFD), FD_CLOEXEC);
+    for (int i = 0; i < 2; i++) {
+        close(sent[i]);
+        close(fds[i]);
+        close(pair[i]);
+    }
+}
+
+static void times_are_read_as_written(void **state)
+{
+    char text[CLOCK_RFC3339_SIZE];
+    int64_t time_ns;
+
+    (void)state;
+    clock_format_rfc3339(INT64_C(1795241673319191688), text);
+    assert_string_equal(text, "2026-11-21T06:14:33.319191688Z");
+    assert_int_equal(clock_parse_rfc3339(text, &time_ns), 0);
+    assert_true(time_ns == INT64_C(1795241673319191688));
+    assert_int_equal(clock_parse_rfc3339("2026-11-21T08:14:33+02:00", &time_ns), 0);
+    assert_true(time_ns == INT64_C(1795241673000000000));
+    clock_format_rfc3339(0, text);
+    assert_string_equal(text, "0001-01-01T00:00:00Z");
+    assert_int_equal(clock_parse_rfc3339("yesterday", &time_ns), -EINVAL);
+    assert_int_equal(clock_parse_rfc3339("2026-11-21T06:14:33", &time_ns), -EINVAL);
+}
+
+static void signals_have_many_spellings(void **state)
+{
+    (void)state;
+    assert_int_equal(signal_parse("SIGTERM"), SIGTERM);
+    assert_int_equal(signal_parse("hup"), SIGHUP);
+    assert_int_equal(signal_parse("9"), SIGKILL);
+    assert_int_equal(signal_parse("SIGRTMIN+3"), SIGRTMIN + 3);
+    assert_int_equal(signal_parse("0"), -EINVAL);
+    assert_int_equal(signal_parse("NOPE"), -EINVAL);
+    assert_int_equal(signal_parse("99999999999"), -EINVAL);
+}
+
+static int collect(void *context, const char *bytes, size_t length)
+{
+    buffer_append(context, bytes, length);
+    return 0;
+}
+
+static void requests_are_parsed_byte_by_byte(void **state)
+{
+    static const char text[] = "POST /a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nxyz"
+                               "GET /next HTTP/1.1\r\n\r\n";
+    cleanup_buffer struct buffer body = {0};
+    struct http_parser_state *parser = http_parser_new(true, collect, &body);
+    const struct http_message *message = http_parser_message(parser);
+    size_t position = 0;
+    size_t used;
+
+    (void)state;
+    while (!message->is_complete) {
+        assert_int_equal(http_parser_feed(parser, text + position, 1, &used, NULL), 0);
+        position += used;
+    }
+    assert_string_equal(message->method, "POST");
+    assert_string_equal(message->target, "/a?b=c");
+    assert_string_equal(http_header_get(message, "host"), "x");
+    assert_string_equal(body.data, "xyz");
+    http_parser_next(parser);
+    assert_int_equal(
+        http_parser_feed(parser, text + position, strlen(text) - position, &used, NULL), 0);
+    assert_true(message->is_complete);
+    assert_string_equal(message->target, "/next");
+    http_parser_free(parser);
+}
+
+static void upgrades_leave_the_rest_alone(void **state)
+{
+    static const char text[] = "POST /x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+                               "Content-Length: 2\r\n\r\n{}raw bytes";
+    cleanup_buffer struct buffer body = {0};
+    struct http_parser_state *parser = http_parser_new(true, collect, &body);
+    size_t used;
+
+    (void)state;
+    assert_int_equal(http_parser_feed(parser, text, strlen(text), &used, NULL), 0);
+    assert_true(http_parser_message(parser)->is_complete);
+    assert_true(http_parser_message(parser)->is_upgrade);
+    assert_string_equal(body.data, "{}");
+    assert_string_equal(text + used, "raw bytes");
+    http_parser_free(parser);
+}
+
+static void garbage_is_refused(void **state)
+{
+    static const char *const texts[] = {
+        "\x16\x03\x01 tls hello", "GET\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct http_parser_state *parser = http_parser_new(true, NULL, NULL);
+        struct error err = {0};
+        size_t used;
+
+        assert_true(http_parser_feed(parser, texts[i], strlen(texts[i]), &used, &err) < 0);
+        assert_int_equal(err.code, ERROR_INVALID);
+        http_parser_free(parser);
+    }
+}
+
+static void escapes_are_decoded_once(void **state)
+{
+    char text[] = "a%2Fb%20c+d%2525";
+    char bad[] = "%zz";
+    char nul[] = "a%00b";
+
+    (void)state;
+    assert_true(http_decode(text, true));
+    assert_string_equal(text, "a/b c d%25");
+    assert_false(http_decode(bad, false));
+    assert_false(http_decode(nul, false));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(prefix_keeps_code_and_errno),
+        cmocka_unit_test(long_messages_are_cut_not_overrun),
+        cmocka_unit_test_setup_teardown(symlinks_cannot_leave_the_root, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(directories_are_made_inside_only, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(deep_trees_are_removed, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(removing_does_not_follow_links, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(replacing_leaves_no_temporary, make_directory,
+                                        remove_directory),
+        cmocka_unit_test(descriptors_travel_and_surplus_is_closed),
+        cmocka_unit_test(times_are_read_as_written),
+        cmocka_unit_test(signals_have_many_spellings),
+        cmocka_unit_test(requests_are_parsed_byte_by_byte),
+        cmocka_unit_test(upgrades_leave_the_rest_alone),
+        cmocka_unit_test(garbage_is_refused),
+        cmocka_unit_test(escapes_are_decoded_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,273 @@
+/* runtime and cgroups: mount options, resources as settings, seccomp filters that really run. */
+#include "test.h"
+
+#include <errno.h>
+#include <linux/mount.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "bundle/bundle.h"
+#include "cgroups/cgroups.h"
+#include "runtime/mount_options.h"
+#include "runtime/runtime.h"
+
+static int parse_options(struct arena *arena, const char *type, const char *const *options,
+                         size_t count, struct mount_options *parsed, struct error *err)
+{
+    struct oci_mount mount = {.destination = "/x", .type = type};
+
+    mount.options.items = arena_new(arena, count, sizeof(char *));
+    for (size_t i = 0; i < count; i++)
+        mount.options.items[mount.options.count++] = options[i];
+    return mount_options_parse(arena, &mount, parsed, err);
+}
+
+static void mount_options_are_sorted(void **state)
+{
+    static const char *const options[] = {"nosuid", "rro", "noatime", "rslave", "mode=755",
+                                          "size=1k"};
+    cleanup_arena struct arena arena = {0};
+    struct mount_options parsed;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(
+        parse_options(&arena, "tmpfs", options, ARRAY_SIZE(options), &parsed, &err), 0);
+    assert_true(parsed.set == (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOATIME));
+    assert_true(parsed.recursive_set == MOUNT_ATTR_RDONLY);
+    assert_true((parsed.clear & MOUNT_ATTR__ATIME) != 0);
+    assert_true(parsed.is_propagation_recursive);
+    assert_int_equal(parsed.data.count, 2);
+}
+
+static void a_later_option_wins(void **state)
+{
+    static const char *const options[] = {"ro", "rw", "nodev", "dev"};
+    cleanup_arena struct arena arena = {0};
+    struct mount_options parsed;
+
+    (void)state;
+    assert_int_equal(parse_options(&arena, "tmpfs", options, 4, &parsed, NULL), 0);
+    assert_true((parsed.set & (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV)) == 0);
+    assert_true((parsed.clear & MOUNT_ATTR_RDONLY) != 0);
+}
+
+static void a_bind_mount_refuses_what_it_cannot_do(void **state)
+{
+    static const char *const options[] = {"bind", "size=1k"};
+    static const char *const idmap[] = {"idmap"};
+    cleanup_arena struct arena arena = {0};
+    struct mount_options parsed;
+    struct error err;
+
+    (void)state;
+    assert_true(parse_options(&arena, "bind", options, 2, &parsed, &err) < 0);
+    assert_error_contains(err, "unknown option \"size=1k\"");
+    assert_true(parse_options(&arena, "tmpfs", idmap, 1, &parsed, &err) < 0);
+}
+
+static const char *setting(const struct cgroup_settings *settings, const char *file)
+{
+    for (size_t i = 0; i < settings->count; i++) {
+        if (strcmp(settings->items[i].file, file) == 0)
+            return settings->items[i].value;
+    }
+    return "(none)";
+}
+
+static int convert(struct arena *arena, const char *text, struct cgroup_settings *settings,
+                   struct error *err)
+{
+    struct oci_resources resources = {0};
+
+    memset(settings, 0, sizeof(*settings));
+    assert_int_equal(
+        json_decode_text(arena, text, strlen(text), &oci_resources_type, &resources, err), 0);
+    return resources_to_settings(&resources, settings, err);
+}
+
+static void resources_become_cgroup2_settings(void **state)
+{
+    static const char text[] =
+        "{\"memory\":{\"limit\":1048576,\"swap\":3145728,\"reservation\":524288},\"cpu\":{\"shares\":"
+        "1024,\"quota\":50000,\"period\":100000,\"cpus\":\"0-1\"},\"pids\":{\"limit\":7},\"blockIO\":{"
+        "\"weight\":1000,\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":600}]},"
+        "\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":9}],\"unified\":{\"memory.high\":\"1M\"}}";
+    cleanup_arena struct arena arena = {0};
+    struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    unsigned int controllers;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(convert(&arena, text, settings, &err), 0);
+    assert_string_equal(setting(settings, "memory.max"), "1048576");
+    assert_string_equal(setting(settings, "memory.swap.max"), "2097152");
+    assert_string_equal(setting(settings, "memory.low"), "524288");
+    assert_string_equal(setting(settings, "cpu.weight"), "39");
+    assert_string_equal(setting(settings, "cpu.max"), "50000 100000");
+    assert_string_equal(setting(settings, "cpuset.cpus"), "0-1");
+    assert_string_equal(setting(settings, "pids.max"), "7");
+    assert_string_equal(setting(settings, "io.weight"), "default 10000");
+    assert_string_equal(setting(settings, "io.max"), "8:0 rbps=600");
+    assert_string_equal(setting(settings, "hugetlb.2MB.max"), "9");
+    assert_string_equal(setting(settings, "memory.high"), "1M");
+    assert_int_equal(cgroup_settings_controllers(settings, &controllers, &err), 0);
+    assert_int_equal(controllers, CGROUP_MEMORY | CGROUP_CPU | CGROUP_CPUSET | CGROUP_PIDS |
+                                      CGROUP_IO | CGROUP_HUGETLB);
+    cgroup_settings_release(settings);
+    free(settings);
+}
+
+static void impossible_resources_are_refused_by_name(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *message;
+    } cases[] = {
+        {"{\"memory\":{\"swappiness\":10}}", "memory.swappiness"},
+        {"{\"memory\":{\"disableOOMKiller\":true}}", "memory.disableOOMKiller"},
+        {"{\"memory\":{\"swap\":10}}", "memory.swap: needs memory.limit"},
+        {"{\"memory\":{\"limit\":20,\"swap\":10}}", "memory.swap: 10 is below"},
+        {"{\"cpu\":{\"realtimeRuntime\":1}}", "cpu.realtimeRuntime"},
+        {"{\"network\":{\"classID\":1}}", "net_cls"},
+        {"{\"hugepageLimits\":[{\"pageSize\":\"../x\",\"limit\":1}]}", "hugepageLimits[0].pageSize"},
+    };
+    struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_arena struct arena arena = {0};
+        struct error err = {0};
+
+        assert_true(convert(&arena, cases[i].text, settings, &err) < 0);
+        assert_error_contains(err, cases[i].message);
+        cgroup_settings_release(settings);
+    }
+    free(settings);
+}
+
+static void settings_stay_in_their_directory(void **state)
+{
+    static const char *const files[] = {"../cgroup.procs", "memory.max/../../x", "cgroup.procs",
+                                        "nonsense.max"};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+        unsigned int controllers;
+        struct error err;
+
+        cgroup_settings_add(settings, "unified", files[i], "1");
+        assert_true(cgroup_settings_controllers(settings, &controllers, &err) < 0);
+        cgroup_settings_release(settings);
+        free(settings);
+    }
+}
+
+static void a_missing_controller_is_named(void **state)
+{
+    const struct cgroup_hierarchy hierarchy = {.fd = -1, .path = "/x", .available = CGROUP_PIDS};
+    struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    struct error err;
+
+    (void)state;
+    cgroup_settings_add(settings, "pids limit", "pids.max", "1");
+    assert_int_equal(cgroup_check_settings(&hierarchy, settings, &err), 0);
+    cgroup_settings_add(settings, "memory limit", "memory.max", "1");
+    assert_true(cgroup_check_settings(&hierarchy, settings, &err) < 0);
+    assert_error_contains(err, "memory limit: this host's cgroup2 at /x has no memory controller");
+    cgroup_settings_release(settings);
+    free(settings);
+}
+
+/* Runs `call` under the filter in a child; the errno it got, 0 for success, -1 for a kill. */
+static int under_filter(const struct oci_seccomp *seccomp, long call)
+{
+    struct seccomp_program program;
+    struct {
+        unsigned short length;
+        void *filter;
+    } filter;
+    int status;
+    pid_t pid;
+
+    assert_int_equal(seccomp_compile(seccomp, &program, NULL), 0);
+    filter.length = (unsigned short)program.length;
+    filter.filter = program.instructions;
+    pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0)
+            _exit(99);
+        _exit(syscall(call, 0, 0, 0, 0) < 0 ? errno : 0);
+    }
+    waitpid(pid, &status, 0);
+    seccomp_program_release(&program);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void unknown_calls_get_enosys_and_others_the_default(void **state)
+{
+    cleanup_arena struct arena arena = {0};
+    size_t length = (size_t)(seccomp_default_profile_end - seccomp_default_profile);
+    struct string_list none = {0};
+    struct oci_seccomp seccomp = {0};
+
+    (void)state;
+    assert_int_equal(
+        seccomp_profile_resolve(&arena, seccomp_default_profile, length, &none, &seccomp, NULL), 0);
+    assert_int_equal(under_filter(&seccomp, SYS_getppid), 0);
+    assert_int_equal(under_filter(&seccomp, SYS_swapoff), EPERM);
+    assert_int_equal(under_filter(&seccomp, 999), ENOSYS);
+    assert_int_equal(under_filter(&seccomp, SYS_clone3), ENOSYS);
+#ifdef __x86_64__
+    /* The x32 way to number a call is no way around the filter. */
+    assert_int_not_equal(under_filter(&seccomp, 0x40000000 | SYS_swapoff), 0);
+#endif
+}
+
+static void bad_filters_are_refused_by_name(void **state)
+{
+    struct oci_seccomp seccomp = {.default_action = "SCMP_ACT_BOGUS"};
+    const char *flags[] = {"SECCOMP_FILTER_FLAG_BOGUS"};
+    const char *arches[] = {"SCMP_ARCH_BOGUS"};
+    struct seccomp_program program;
+    struct error err;
+
+    (void)state;
+    assert_true(seccomp_compile(&seccomp, &program, &err) < 0);
+    assert_error_contains(err, "SCMP_ACT_BOGUS");
+    seccomp.default_action = "SCMP_ACT_ALLOW";
+    seccomp.flags = (struct string_list){flags, 1};
+    assert_true(seccomp_compile(&seccomp, &program, &err) < 0);
+    assert_error_contains(err, "SECCOMP_FILTER_FLAG_BOGUS");
+    seccomp.flags.count = 0;
+    seccomp.architectures = (struct string_list){arches, 1};
+    assert_true(seccomp_compile(&seccomp, &program, &err) < 0);
+    assert_error_contains(err, "SCMP_ARCH_BOGUS");
+    seccomp.architectures.count = 0;
+    seccomp.listener_path = "/run/x";
+    assert_true(seccomp_compile(&seccomp, &program, &err) < 0);
+    assert_error_contains(err, "listenerPath");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mount_options_are_sorted),
+        cmocka_unit_test(a_later_option_wins),
+        cmocka_unit_test(a_bind_mount_refuses_what_it_cannot_do),
+        cmocka_unit_test(resources_become_cgroup2_settings),
+        cmocka_unit_test(impossible_resources_are_refused_by_name),
+        cmocka_unit_test(settings_stay_in_their_directory),
+        cmocka_unit_test(a_missing_controller_is_named),
+        cmocka_unit_test(unknown_calls_get_enosys_and_others_the_default),
+        cmocka_unit_test(bad_filters_are_refused_by_name),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
