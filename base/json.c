@@ -300,7 +300,10 @@ bool json_is_empty(const struct json *value)
         return value->count == 0;
     case JSON_OBJECT:
         for (size_t i = 0; i < value->count; i++) {
-            if (!json_is_empty(&value->members[i].value))
+            const struct json *member = &value->members[i].value;
+
+            /* {"/data": {}} names something: sets are written so. */
+            if (member->type == JSON_OBJECT || !json_is_empty(member))
                 return false;
         }
         return true;

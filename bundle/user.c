@@ -96,13 +96,10 @@ static bool list_has_member(char *members, const char *name)
 }
 
 /* Groups that list the user as a member. */
-static void collect_groups(struct arena *arena, char *groups, const char *user_name,
-                           struct oci_user *user)
+static void collect_groups(char *groups, const char *user_name, struct oci_user *user)
 {
     struct account line;
 
-    user->additional_gids = arena_new(arena, GROUPS_MAX, sizeof(uint32_t));
-    user->additional_gid_count = 0;
     while (next_account(&groups, &line) && user->additional_gid_count < GROUPS_MAX) {
         uint32_t gid;
 
@@ -139,6 +136,8 @@ int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_
                          "unable to find user %.64s: no matching entries in passwd file",
                          user_part);
     user->gid = 0;
+    user->additional_gids = arena_new(arena, GROUPS_MAX + 1, sizeof(uint32_t));
+    user->additional_gid_count = 0;
     if (is_known) {
         parse_id(account.fields[2], &user->uid);
         parse_id(account.fields[3], &user->gid);
@@ -153,7 +152,10 @@ int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_
                              "unable to find group %.64s: no matching entries in group file",
                              group_part);
     } else if (is_known && groups.data != NULL) {
-        collect_groups(arena, arena_strdup(arena, groups.data), account.fields[0], user);
+        collect_groups(arena_strdup(arena, groups.data), account.fields[0], user);
     }
+    /* A program that drops its primary group must not gain what "not in that group" allows: the
+     * group is a supplementary one as well (CVE-2022-36109). */
+    user->additional_gids[user->additional_gid_count++] = user->gid;
     return 0;
 }

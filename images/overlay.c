@@ -56,16 +56,17 @@ static int set_string(int fs_fd, const char *key, const char *value, struct erro
 }
 
 /* Linux 6.5 and later: one layer a call, from the top down. */
-static int add_layers_one_by_one(int fs_fd, const struct layer_fds *layers)
+static int add_layers_one_by_one(int fs_fd, const struct layer_fds *layers, struct error *err)
 {
-    for (size_t i = layers->count; i > 0; i--) {
+    int result = 0;
+
+    for (size_t i = layers->count; result == 0 && i > 0; i--) {
         char name[16];
 
         snprintf(name, sizeof(name), "%d", layers->fds[i - 1]);
-        if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "lowerdir+", name, 0) < 0)
-            return -errno;
+        result = set_string(fs_fd, "lowerdir+", name, err);
     }
-    return 0;
+    return result;
 }
 
 static int add_layers_at_once(int fs_fd, const struct layer_fds *layers, struct error *err)
@@ -83,16 +84,15 @@ static int add_layers_at_once(int fs_fd, const struct layer_fds *layers, struct 
     return set_string(fs_fd, "lowerdir", buffer_text(&lower), err);
 }
 
+/* Makes the superblock. With `one_by_one` kernels before 6.5 fail here, with EINVAL and not before:
+ * their option parser takes any name until the end. */
 static int configure(int fs_fd, const struct layer_fds *layers, int upper_fd, int work_fd,
-                     struct error *err)
+                     bool one_by_one, struct error *err)
 {
     char name[16];
-    int result = add_layers_one_by_one(fs_fd, layers);
+    int result = one_by_one ? add_layers_one_by_one(fs_fd, layers, err)
+                            : add_layers_at_once(fs_fd, layers, err);
 
-    if (result == -EINVAL)
-        result = add_layers_at_once(fs_fd, layers, err);
-    else if (result < 0)
-        result = error_errno(err, -result, "overlayfs lowerdir+");
     snprintf(name, sizeof(name), "%d", upper_fd);
     if (result == 0)
         result = set_string(fs_fd, "upperdir", name, err);
@@ -104,6 +104,19 @@ static int configure(int fs_fd, const struct layer_fds *layers, int upper_fd, in
     if (result == 0 && fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         result = error_errno(err, errno, "overlayfs");
     return result;
+}
+
+/* Returns the filesystem's context, ready for fsmount. */
+static int make_superblock(const struct layer_fds *layers, int upper_fd, int work_fd,
+                           bool one_by_one, struct error *err)
+{
+    cleanup_close int fs_fd = fsopen("overlay", FSOPEN_CLOEXEC);
+    int result;
+
+    if (fs_fd < 0)
+        return error_errno(err, errno, "overlayfs (is it in the kernel?)");
+    result = configure(fs_fd, layers, upper_fd, work_fd, one_by_one, err);
+    return result < 0 ? result : take_fd(&fs_fd);
 }
 
 static int open_directory(int container_fd, const char *name, mode_t mode, struct error *err)
@@ -149,12 +162,12 @@ static int mount_layers(const struct layer_fds *layers, int container_fd, struct
     work_fd = open_directory(container_fd, "work", 0700, err);
     if (work_fd < 0)
         return work_fd;
-    fs_fd = fsopen("overlay", FSOPEN_CLOEXEC);
-    if (fs_fd < 0)
-        return error_errno(err, errno, "overlayfs (is it in the kernel?)");
     if (chdir("/proc/self/fd") < 0)
         return error_errno(err, errno, "/proc/self/fd");
-    result = configure(fs_fd, layers, upper_fd, work_fd, err);
+    fs_fd = make_superblock(layers, upper_fd, work_fd, true, err);
+    if (fs_fd == -EINVAL)
+        fs_fd = make_superblock(layers, upper_fd, work_fd, false, err);
+    result = fs_fd < 0 ? fs_fd : 0;
     if (chdir("/") < 0 && result == 0)
         result = error_errno(err, errno, "/");
     if (result < 0)

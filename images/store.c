@@ -15,8 +15,9 @@
 
 #define BLOB_MAX_BYTES (8 << 20) /* of those read into memory: manifests and configurations */
 #define HEX_LENGTH 64
-#define LAYERS_ANNOTATION "io.davit.layers" /* chain ids, comma-separated, written by the worker \
-                                             */
+#define LAYERS_ANNOTATION                                                  \
+    "io.davit.layers" /* chain ids, comma-separated, written by the worker \
+                       */
 
 int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
                           size_t *length, struct error *err)

@@ -87,7 +87,7 @@ static int make_node(const struct plan *plan, const struct oci_device *device, i
     dev_t number = makedev((unsigned int)device->major, (unsigned int)device->minor);
     struct stat status;
 
-    if (plan->process.is_new_user_namespace && node_type(device) != S_IFIFO)
+    if (plan->has_user_namespace && node_type(device) != S_IFIFO)
         return bind_host_node(device, parent_fd, name, err);
     if (mknodat(parent_fd, name, node_type(device) | mode, number) < 0) {
         /* The same device may be there already, from the image or a mount; nothing else may. */

@@ -56,14 +56,12 @@ static int enter_container(struct exec *exec, struct error *err)
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (setsid() < 0)
         return error_errno(err, errno, "setsid");
+    /* Inside, dropping our groups may be denied (user_namespaces(7), "setgroups"). */
+    if ((exec->namespaces & CLONE_NEWUSER) != 0 && setgroups(0, NULL) < 0)
+        return error_errno(err, errno, "setgroups");
     if (exec->namespaces != 0 && setns(exec->options->init_pidfd, exec->namespaces) < 0)
         return error_errno(err, errno, "join the container's namespaces");
-    if ((exec->namespaces & CLONE_NEWUSER) != 0) {
-        if (setresgid(0, 0, 0) < 0 || setgroups(0, NULL) < 0 || setresuid(0, 0, 0) < 0)
-            return error_errno(err, errno, "become root of the user namespace");
-        prctl(PR_SET_DUMPABLE, 0);
-    }
-    return 0;
+    return (exec->namespaces & CLONE_NEWUSER) != 0 ? process_become_namespace_root(err) : 0;
 }
 
 /* Names are looked up inside, with the privileges of the container's root at most. */

@@ -1,7 +1,6 @@
 /* The child's side of making a container: see the sequence in runtime.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/keyctl.h>
 #include <net/if.h>
 #include <sched.h>
@@ -64,11 +63,7 @@ static int enter_user_namespace(const struct init *init, struct error *err)
     } else if (!is_joined) {
         return 0;
     }
-    if (setresgid(0, 0, 0) < 0 || setgroups(0, NULL) < 0 || setresuid(0, 0, 0) < 0)
-        return error_errno(err, errno, "become root of the user namespace");
-    /* Changing ids clears it again; stay out of reach of what runs in the namespace already. */
-    prctl(PR_SET_DUMPABLE, 0);
-    return 0;
+    return process_become_namespace_root(err);
 }
 
 /* time_namespaces(7): offsets can be written until the first process is in the namespace. */

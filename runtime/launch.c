@@ -1,6 +1,7 @@
 /* The parent's side of making a container: see the sequence in runtime.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -67,7 +68,8 @@ static pid_t clone_through_user_namespace(const struct plan *plan, struct clone_
     if (helper == 0) {
         pid_t pid;
 
-        if (setns(user->fd, CLONE_NEWUSER) < 0 ||
+        /* Inside, dropping our groups may be denied (user_namespaces(7), "setgroups"). */
+        if (setgroups(0, NULL) < 0 || setns(user->fd, CLONE_NEWUSER) < 0 ||
             (pid_join != NULL && setns(pid_join->fd, CLONE_NEWPID) < 0)) {
             result[0] = -errno;
         } else {

@@ -212,6 +212,7 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
         result = plan_mounts(plan, err);
     plan->process.preserved_fd_count = options->preserved_fd_count;
     plan->process.is_new_user_namespace = plan_makes(plan, OCI_NAMESPACE_USER);
+    plan->has_user_namespace = oci_config_namespace(options->config, OCI_NAMESPACE_USER) != NULL;
     return result;
 }
 

@@ -45,6 +45,10 @@ int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct err
  * only on failure. `control_fd` closes with the exec. */
 int process_become(const struct process_plan *plan, struct error *err);
 
+/* After entering a user namespace: its root, without groups, and out of reach of what runs there.
+ */
+int process_become_namespace_root(struct error *err);
+
 /* Scheduling, io priority, oom score and labels, while procfs of the host is in reach. */
 int process_apply_attributes(const struct process_plan *plan, struct error *err);
 
@@ -66,6 +70,7 @@ struct plan {
     LIST_OF(struct mount_plan) mounts;
     LIST_OF(struct join_plan) joins;
     unsigned int new_namespaces; /* bit of every enum oci_namespace_type to make */
+    bool has_user_namespace;     /* new or joined: no node can be made in it */
     struct process_plan process;
     struct arena arena;
 };

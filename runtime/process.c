@@ -318,10 +318,27 @@ static int drop_bounding(const struct process_plan *plan, struct error *err)
     return 0;
 }
 
+/* A user namespace that was made without privilege denies setgroups(2); having no groups to drop is
+ * as good. */
+static int set_groups(size_t count, const gid_t *groups)
+{
+    if (count == 0 && getgroups(0, NULL) == 0)
+        return 0;
+    return setgroups(count, groups);
+}
+
+int process_become_namespace_root(struct error *err)
+{
+    if (setresgid(0, 0, 0) < 0 || set_groups(0, NULL) < 0 || setresuid(0, 0, 0) < 0)
+        return error_errno(err, errno, "become root of the user namespace");
+    /* Changing ids clears it again. */
+    prctl(PR_SET_DUMPABLE, 0);
+    return 0;
+}
+
 static int become_user(const struct oci_user *user, struct error *err)
 {
-    /* setgroups(2) is denied in user namespaces made without privilege; ours are made with it. */
-    if (setgroups(user->additional_gid_count, user->additional_gids) < 0)
+    if (set_groups(user->additional_gid_count, user->additional_gids) < 0)
         return error_errno(err, errno, "process.user.additionalGids");
     if (setresgid(user->gid, user->gid, user->gid) < 0)
         return error_errno(err, errno, "process.user.gid %u", user->gid);

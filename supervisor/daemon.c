@@ -21,6 +21,7 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "container.h"
+#include "systemd_scope.h"
 
 void random_id(char id[CONTAINER_ID_SIZE])
 {
@@ -73,34 +74,30 @@ static int open_run(struct daemon *daemon, struct error *err)
     return daemon->run_containers_fd < 0 ? daemon->run_containers_fd : 0;
 }
 
-/* Under systemd with Delegate=yes our cgroup is ours to divide: davitd and the spawner (and so its
- * monitors) move to a leaf of it, since
- * a cgroup with processes cannot have children with controllers. */
+/* Below a parent of the administrator's choice, in a scope of our own under systemd, or in /davit.
+ * A cgroup that has children with controllers holds no processes, so the spawner, and its monitors
+ * with it, gets a leaf beside the containers. */
 static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
 {
     cleanup_free struct cgroup *leaf = memory_new_one(struct cgroup);
-    char own[CGROUP_PATH_SIZE];
-    char path[CGROUP_PATH_SIZE + 16];
+    cleanup_free char *path = NULL;
+    char scope[CGROUP_PATH_SIZE];
     int result;
 
-    if (daemon->options.cgroup_parent != NULL) {
+    if (daemon->options.cgroup_parent != NULL || !systemd_manages_us()) {
         snprintf(daemon->cgroup_parent, sizeof(daemon->cgroup_parent), "%s",
-                 daemon->options.cgroup_parent);
+                 daemon->options.cgroup_parent != NULL ? daemon->options.cgroup_parent : "/davit");
         return 0;
     }
-    strcpy(daemon->cgroup_parent, "/davit");
-    if (getenv("INVOCATION_ID") == NULL || cgroup_path_of_process(0, own, NULL) < 0 ||
-        strstr(own, ".service") == NULL)
-        return 0;
-    /* After a restart of davitd systemd puts the new one into the unit's cgroup again. */
-    snprintf(path, sizeof(path), "%s/supervisor", own);
+    result = systemd_scope_get("davit-containers.scope", daemon->spawner_pid, scope, err);
+    if (result < 0)
+        return result;
+    path = memory_printf("%s/monitors", scope);
     result = cgroup_create(&daemon->hierarchy, path, 0, false, leaf, err);
-    if (result == 0)
-        result = cgroup_attach(leaf, 0, err);
     if (result == 0)
         result = cgroup_attach(leaf, daemon->spawner_pid, err);
     if (result == 0)
-        snprintf(daemon->cgroup_parent, sizeof(daemon->cgroup_parent), "%.4000s/containers", own);
+        snprintf(daemon->cgroup_parent, sizeof(daemon->cgroup_parent), "%.4000s/containers", scope);
     cgroup_close(leaf);
     return result;
 }

@@ -24,7 +24,7 @@ struct daemon_options {
     const char *root;
     const char *run;
     const char *socket;        /* NULL: <run>/davit.sock */
-    const char *cgroup_parent; /* NULL: davitd's own cgroup if that is delegated, else /davit */
+    const char *cgroup_parent; /* NULL: a scope of its own under systemd, else /davit */
     const char *socket_group;  /* group that may use the socket; NULL: root alone */
 };
 

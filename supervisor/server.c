@@ -51,6 +51,7 @@ struct connection {
     bool is_input_over;
     bool is_parsing; /* on the stack: do not free */
     bool is_lost;
+    bool is_draining; /* refused: what still comes is thrown away, so that the answer is read */
 };
 
 static void connection_free(struct connection *connection);
@@ -489,7 +490,7 @@ static void refuse(struct connection *connection, const struct error *err)
     }
     connection->closes_after_response = true;
     connection->in.length = 0;
-    connection->is_input_over = true;
+    connection->is_draining = true;
 }
 
 static void finish_message(struct connection *connection)
@@ -559,11 +560,36 @@ static void update_interest(struct connection *connection)
     sd_event_source_set_io_events(connection->io, events);
 }
 
+/* Closing with bytes unread would make the client's next write fail before it reads the answer. */
+static void drain(struct connection *connection)
+{
+    connection->is_lost = false;
+    connection->in.length = 0;
+    write_out(connection);
+    if (connection->out.length == 0)
+        shutdown(connection->fd, SHUT_WR);
+    if (connection->is_input_over || connection->is_lost) {
+        connection_free(connection);
+        return;
+    }
+    arm_timer(connection, true);
+    sd_event_source_set_io_events(connection->io,
+                                  EPOLLIN | (connection->out.length > 0 ? EPOLLOUT : 0));
+}
+
 static void connection_process(struct connection *connection)
 {
+    if (connection->is_draining) {
+        drain(connection);
+        return;
+    }
     connection->is_parsing = true;
     parse(connection);
     connection->is_parsing = false;
+    if (connection->is_draining) {
+        drain(connection);
+        return;
+    }
     write_out(connection);
     if (connection->closes_after_response && !connection->has_request &&
         connection->out.length == 0)

@@ -10,9 +10,9 @@
 
 #include "base/error.h"
 
-/* Forks the spawner; returns davitd's end of the channel and, in *pid, its number. The spawner ends when that closes. It and
- * its children forget davitd's command line, which would show in a container whose process 1 is the
- * built-in reaper. */
+/* Forks the spawner; returns davitd's end of the channel and, in *pid, its number. The spawner ends
+ * when that closes. It and its children forget davitd's command line, which would show in a
+ * container whose process 1 is the built-in reaper. */
 int spawner_start(char **argv, pid_t *pid, struct error *err);
 
 /* What a monitor is born with. All descriptors stay the caller's. */

@@ -274,7 +274,9 @@ static void upgrades_leave_the_rest_alone(void **state)
 static void garbage_is_refused(void **state)
 {
     static const char *const texts[] = {
-        "\x16\x03\x01 tls hello", "GET\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        "\x16\x03\x01 tls hello",
+        "GET\r\n\r\n",
+        "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
         "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
     };
 

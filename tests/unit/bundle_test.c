@@ -1,4 +1,5 @@
-/* bundle: decoding and refusing configurations, seccomp profiles, users, capabilities, environment. */
+/* bundle: decoding and refusing configurations, seccomp profiles, users, capabilities, environment.
+ */
 #include "test.h"
 
 #include <errno.h>
@@ -97,9 +98,9 @@ static void unknown_properties_are_tolerated(void **state)
     struct oci_config config;
 
     (void)state;
-    assert_int_equal(parse(&arena, WITH("\"x\":{\"y\":[1]},\"windows\":{},\"linux\":{\"z\":1}"),
-                           &config, NULL),
-                     0);
+    assert_int_equal(
+        parse(&arena, WITH("\"x\":{\"y\":[1]},\"windows\":{},\"linux\":{\"z\":1}"), &config, NULL),
+        0);
 }
 
 /* Whatever is decoded is encoded again as it was. */
@@ -200,9 +201,12 @@ static void users_are_found_by_name_inside_the_root(void **state)
         size_t groups;
         const char *home;
     } cases[] = {
-        {NULL, 0, 0, 0, "/root"},      {"alice", 1000, 1001, 2, "/home/alice"},
-        {"1000", 1000, 1001, 2, "/home/alice"}, {"alice:wheel", 1000, 10, 0, "/home/alice"},
-        {"42", 42, 0, 0, "/"},         {"42:43", 42, 43, 0, "/"},
+        {NULL, 0, 0, 0, "/root"},
+        {"alice", 1000, 1001, 3, "/home/alice"},
+        {"1000", 1000, 1001, 3, "/home/alice"},
+        {"alice:wheel", 1000, 10, 0, "/home/alice"},
+        {"42", 42, 0, 0, "/"},
+        {"42:43", 42, 43, 0, "/"},
         {":wheel", 0, 10, 0, "/root"},
     };
     char template[] = "/tmp/davit-unit.XXXXXX";
@@ -213,8 +217,9 @@ static void users_are_found_by_name_inside_the_root(void **state)
     assert_non_null(mkdtemp(template));
     root = open(template, O_RDONLY | O_DIRECTORY);
     mkdirat(root, "etc", 0755);
-    write_file(root, "etc/passwd", "broken\nroot:x:0:0:r:/root:/bin/sh\n"
-                                   "alice:x:1000:1001::/home/alice:/bin/sh\nbad:x:-1:0::/:\n");
+    write_file(root, "etc/passwd",
+               "broken\nroot:x:0:0:r:/root:/bin/sh\n"
+               "alice:x:1000:1001::/home/alice:/bin/sh\nbad:x:-1:0::/:\n");
     write_file(root, "etc/group", "wheel:x:10:bob,alice\nstaff:x:20:alice\nother:x:30:bob\n");
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         cleanup_arena struct arena arena = {0};

@@ -33,8 +33,8 @@ static void references_follow_the_grammar(void **state)
          "docker.io/library/a", ""},
     };
     static const char *const bad[] = {
-        "", ":tag", "UPPER", "a//b", "-a", "a-", "a..b", "a:", "a:-x", "a/b:c/d", "a@sha256:12",
-        "../a", "a b", "host:5000/", "/a", "a___b",
+        "",     ":tag",    "UPPER",       "a//b", "-a",  "a-",         "a..b", "a:",
+        "a:-x", "a/b:c/d", "a@sha256:12", "../a", "a b", "host:5000/", "/a",   "a___b",
     };
 
     (void)state;
@@ -74,9 +74,11 @@ static void documents_are_checked(void **state)
         "{\"schemaVersion\":1,\"config\":{\"mediaType\":\"x\",\"digest\":\"sha256:1\",\"size\":1},"
         "\"layers\":[]}",
         "{\"schemaVersion\":2,\"layers\":[]}",
-        "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"x\",\"digest\":\"sha256:../../etc/passwd\","
+        "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"x\",\"digest\":\"sha256:../../etc/"
+        "passwd\","
         "\"size\":1},\"layers\":[]}",
-        "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"x\",\"digest\":\"sha256:0123456789abcdef01234"
+        "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"x\",\"digest\":\"sha256:"
+        "0123456789abcdef01234"
         "56789abcdef0123456789abcdef0123456789abcdef\",\"size\":-1},\"layers\":[]}",
     };
 
@@ -93,7 +95,7 @@ static void documents_are_checked(void **state)
 
 struct fixture {
     char path[64];
-    int outer;  /* holds "layer" and "secret" */
+    int outer; /* holds "layer" and "secret" */
     int layer;
     struct archive *archive;
     int tar_fd;

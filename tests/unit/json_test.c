@@ -7,8 +7,7 @@
 #include "base/cleanup.h"
 #include "base/json_table.h"
 
-static int parse(struct arena *arena, const char *text, const struct json **json,
-                 struct error *err)
+static int parse(struct arena *arena, const char *text, const struct json **json, struct error *err)
 {
     return json_parse(arena, text, strlen(text), &json_default_limits, json, err);
 }

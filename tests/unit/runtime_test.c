@@ -29,15 +29,15 @@ static int parse_options(struct arena *arena, const char *type, const char *cons
 
 static void mount_options_are_sorted(void **state)
 {
-    static const char *const options[] = {"nosuid", "rro", "noatime", "rslave", "mode=755",
-                                          "size=1k"};
+    static const char *const options[] = {"nosuid", "rro",      "noatime",
+                                          "rslave", "mode=755", "size=1k"};
     cleanup_arena struct arena arena = {0};
     struct mount_options parsed;
     struct error err;
 
     (void)state;
-    assert_int_equal(
-        parse_options(&arena, "tmpfs", options, ARRAY_SIZE(options), &parsed, &err), 0);
+    assert_int_equal(parse_options(&arena, "tmpfs", options, ARRAY_SIZE(options), &parsed, &err),
+                     0);
     assert_true(parsed.set == (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOATIME));
     assert_true(parsed.recursive_set == MOUNT_ATTR_RDONLY);
     assert_true((parsed.clear & MOUNT_ATTR__ATIME) != 0);
@@ -94,10 +94,13 @@ static int convert(struct arena *arena, const char *text, struct cgroup_settings
 static void resources_become_cgroup2_settings(void **state)
 {
     static const char text[] =
-        "{\"memory\":{\"limit\":1048576,\"swap\":3145728,\"reservation\":524288},\"cpu\":{\"shares\":"
-        "1024,\"quota\":50000,\"period\":100000,\"cpus\":\"0-1\"},\"pids\":{\"limit\":7},\"blockIO\":{"
+        "{\"memory\":{\"limit\":1048576,\"swap\":3145728,\"reservation\":524288},\"cpu\":{"
+        "\"shares\":"
+        "1024,\"quota\":50000,\"period\":100000,\"cpus\":\"0-1\"},\"pids\":{\"limit\":7},"
+        "\"blockIO\":{"
         "\"weight\":1000,\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":600}]},"
-        "\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":9}],\"unified\":{\"memory.high\":\"1M\"}}";
+        "\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":9}],\"unified\":{\"memory.high\":"
+        "\"1M\"}}";
     cleanup_arena struct arena arena = {0};
     struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
     unsigned int controllers;
@@ -135,7 +138,8 @@ static void impossible_resources_are_refused_by_name(void **state)
         {"{\"memory\":{\"limit\":20,\"swap\":10}}", "memory.swap: 10 is below"},
         {"{\"cpu\":{\"realtimeRuntime\":1}}", "cpu.realtimeRuntime"},
         {"{\"network\":{\"classID\":1}}", "net_cls"},
-        {"{\"hugepageLimits\":[{\"pageSize\":\"../x\",\"limit\":1}]}", "hugepageLimits[0].pageSize"},
+        {"{\"hugepageLimits\":[{\"pageSize\":\"../x\",\"limit\":1}]}",
+         "hugepageLimits[0].pageSize"},
     };
     struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
 

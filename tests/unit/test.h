@@ -12,10 +12,10 @@
 #include <cmocka.h>
 
 /* A parse that must fail, and whose message must contain a text. */
-#define assert_error_contains(err, text)                                                           \
-    do {                                                                                           \
-        if (strstr((err).message, (text)) == NULL)                                                 \
-            fail_msg("message \"%s\" lacks \"%s\"", (err).message, (text));                        \
+#define assert_error_contains(err, text)                                    \
+    do {                                                                    \
+        if (strstr((err).message, (text)) == NULL)                          \
+            fail_msg("message \"%s\" lacks \"%s\"", (err).message, (text)); \
     } while (0)
 
 #endif

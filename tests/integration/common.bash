@@ -1,0 +1,83 @@
+# What the integration tests share. Every test file has a davitd of its own under a private directory;
+# nothing here touches another's, so files and tests may run in any order and at the same time.
+
+build=$(cd "$BATS_TEST_DIRNAME/../../build" && pwd)
+shared=$build/integration
+davitd=$build/davitd
+oci=$build/davit-oci
+
+davit() { timeout 60 "$build/davit" "$@"; }
+# Debian's docker client, old enough and new enough (API 1.41) for what people run.
+docker() { DOCKER_CONFIG=$dir/docker timeout 60 "$shared/docker" -H "unix://$dir/run/davit.sock" "$@"; }
+
+start_davitd() {
+    "$davitd" --root "$dir/root" --run "$dir/run" 3>&- >>"$dir/log" 2>&1 &
+    echo $! > "$dir/pid"
+    wait_until davit version
+}
+
+stop_davitd() {
+    kill "$(cat "$dir/pid")" 2>/dev/null
+    wait "$(cat "$dir/pid")" 2>/dev/null || true
+    wait_until ! kill -0 "$(cat "$dir/pid")" 2>/dev/null
+}
+
+# Tries a command until it succeeds, for a minute at most: the event itself is what is waited for.
+wait_until() {
+    local deadline=$((SECONDS + 60))
+    until { if [ "$1" = "!" ]; then ! "${@:2}"; else "$@"; fi; } >/dev/null 2>&1; do
+        [ $SECONDS -lt $deadline ] || { echo "still not: $*" >&2; return 1; }
+        sleep 0.02
+    done
+}
+
+setup_daemon_file() {
+    dir=$(mktemp -d /tmp/davit-test.XXXXXX)
+    export dir DAVIT_HOST="unix://$dir/run/davit.sock"
+    start_davitd
+    davit load --input "$shared/busybox.tar"
+}
+
+teardown_daemon_file() {
+    local id
+    davit version >/dev/null 2>&1 || start_davitd
+    for id in $(davit ps --all --quiet --no-trunc); do davit rm --force "$id"; done
+    stop_davitd
+    rm -rf "$dir"
+}
+
+# A bundle in $dir with a busybox root and a configuration that a jq filter has changed.
+setup_bundle() {
+    dir=$(mktemp -d /tmp/davit-test.XXXXXX)
+    mkdir -p "$dir/bundle/rootfs/bin" "$dir/bundle/rootfs/tmp" "$dir/bundle/rootfs/etc"
+    cp /bin/busybox "$dir/bundle/rootfs/bin/"
+    for applet in sh cat ls id sleep echo true touch stat grep mount hostname head tty kill; do
+        ln -s busybox "$dir/bundle/rootfs/bin/$applet"
+    done
+    "$oci" spec --bundle "$dir/bundle"
+    id=test-$$-$BATS_TEST_NUMBER
+    configure '.process.terminal = false'
+}
+
+teardown_bundle() {
+    [ -z "${helper:-}" ] || kill "$helper" 2>/dev/null || true
+    "$oci" --root "$dir/state" delete --force "$id" >/dev/null 2>&1
+    "$oci" --root "$dir/state" delete --force "$id-2" >/dev/null 2>&1
+    rm -rf "$dir"
+}
+
+configure() {
+    jq "$1" "$dir/bundle/config.json" "${@:2}" > "$dir/bundle/config.new"
+    mv "$dir/bundle/config.new" "$dir/bundle/config.json"
+}
+
+program() { # the program to run, as arguments
+    configure '.process.args = $ARGS.positional' --args -- "$@"
+}
+
+# The file descriptor 3 is bats's own; a container that kept it would keep bats waiting.
+runtime() { timeout 60 "$oci" --root "$dir/state" "$@" 3>&-; }
+
+contains() { # TEXT PART
+    [[ $1 == *"$2"* ]] || { echo "in: $1" >&2; echo "missing: $2" >&2; return 1; }
+}

@@ -1,0 +1,262 @@
+#!/usr/bin/env bats
+# davitd through its own client: images, containers, streams, refusals, survival.
+load common
+
+setup_file() { setup_daemon_file; }
+teardown_file() { teardown_daemon_file; }
+
+@test "run prints, passes the exit status on, and --rm removes" {
+    run davit run --rm --name gone busybox sh -c 'echo out; echo err >&2; exit 3'
+    [ "$status" -eq 3 ]
+    contains "$output" out
+    contains "$output" err
+    run davit inspect gone
+    [ "$status" -eq 1 ]
+}
+
+@test "a missing program is 127, one that cannot run 126, a refusal 125" {
+    run davit run --rm busybox nonexistent
+    [ "$status" -eq 127 ]
+    contains "$output" "executable file not found"
+    run davit run --rm busybox /etc/passwd
+    [ "$status" -eq 126 ]
+    contains "$output" "permission denied"
+    run davit run --rm nosuchimage true
+    [ "$status" -eq 125 ]
+    contains "$output" "No such image: nosuchimage"
+    run davit run --rm --network bridge busybox true
+    [ "$status" -eq 125 ]
+    contains "$output" NetworkMode
+}
+
+@test "a failed start keeps its status and reason in inspect" {
+    run davit run --name failed busybox nonexistent
+    [ "$status" -eq 127 ]
+    [ "$(davit inspect failed | jq -r '.[0].State.ExitCode')" = 127 ]
+    contains "$(davit inspect failed | jq -r '.[0].State.Error')" nonexistent
+    [ "$(davit inspect failed | jq -r '.[0].State.Status')" = created ]
+    davit rm failed
+}
+
+@test "options of create are honoured inside" {
+    mkdir -p "$dir/bind"
+    echo bound > "$dir/bind/file"
+    run davit run --rm --env A=b --workdir /made/dir --user alice --hostname box --read-only \
+        --tmpfs /scratch --volume "$dir/bind:/bind:ro" --cap-drop ALL --cap-add CAP_KILL \
+        --security-opt no-new-privileges --ulimit nofile=100:200 --label k=v busybox sh -c '
+            echo $A; pwd; id; hostname; cat /bind/file; touch /bind/x 2>/dev/null || echo ro-bind
+            touch /x 2>/dev/null || echo ro-root; touch /scratch/x && echo rw-tmpfs
+            ulimit -n; ulimit -Hn; grep -E "CapBnd|NoNewPrivs|Seccomp:" /proc/self/status; echo $HOME'
+    [ "$status" -eq 0 ]
+    expected=$'b\n/made/dir\nuid=1000(alice) gid=1000(alice) groups=10(wheel),1000(alice)\nbox\nbound\nro-bind\nro-root\nrw-tmpfs\n100\n200\n'
+    contains "$output" "${expected%$'\n'}"
+    contains "$output" $'CapBnd:\t0000000000000020'
+    contains "$output" $'NoNewPrivs:\t1'
+    contains "$output" $'Seccomp:\t2'
+    contains "$output" /home
+}
+
+@test "standard input reaches the program and its end too" {
+    run bash -c "printf 'a\nb\n' | timeout 60 '$build/davit' run --rm --interactive busybox sh -c 'cat; echo done'"
+    [ "$output" = $'a\nb\ndone' ]
+}
+
+@test "a megabyte passes through both ways unharmed" {
+    head -c 1000000 /dev/urandom > "$dir/random"
+    timeout 60 "$build/davit" run --rm --interactive busybox cat < "$dir/random" > "$dir/copy"
+    cmp "$dir/random" "$dir/copy"
+}
+
+@test "a terminal is a terminal, with its size and its exit status" {
+    run timeout 60 script -qec "stty rows 31 cols 87; '$build/davit' run --rm --interactive --tty busybox sh -c 'tty; read x; stty size; exit 6'" /dev/null < <(sleep 1; echo)
+    [ "$status" -eq 6 ]
+    contains "$output" /dev/pts/0
+    contains "$output" "31 87"
+}
+
+@test "exec runs in the container, with its own user, directory and status" {
+    davit run --detach --name ex busybox sleep 1000
+    run davit exec --env X=1 --workdir /tmp --user 5:6 ex sh -c 'echo $X; pwd; id; exit 8'
+    [ "$status" -eq 8 ]
+    [ "$output" = $'1\n/tmp\nuid=5 gid=6 groups=6' ]
+    run davit exec ex nonexistent
+    [ "$status" -eq 127 ]
+    run bash -c "echo in | timeout 60 '$build/davit' exec --interactive ex cat"
+    [ "$output" = in ]
+    davit exec --detach ex touch /tmp/detached
+    wait_until davit exec ex test -e /tmp/detached
+    davit rm --force ex
+    run davit exec ex true
+    [ "$status" -eq 125 ]
+}
+
+@test "stop sends the signal, waits, and kills when told" {
+    davit run --detach --name polite busybox sh -c 'trap "echo bye; exit 5" TERM; echo up; while :; do sleep 0.05; done'
+    wait_until sh -c "'$build/davit' logs polite | grep -q up"
+    davit stop polite
+    [ "$(davit inspect polite | jq -r '.[0].State.ExitCode')" = 5 ]
+    contains "$(davit logs polite)" bye
+    davit restart polite
+    [ "$(davit inspect polite | jq -r '.[0].State.Status')" = running ]
+    davit stop --time 0 polite
+    [ "$(davit wait polite)" = 137 ]
+    davit rm polite
+}
+
+@test "kill sends any signal; a stopped container refuses it" {
+    davit run --detach --name sig busybox sh -c 'trap "exit 44" USR1; echo up; while :; do sleep 0.05; done'
+    wait_until sh -c "'$build/davit' logs sig | grep -q up"
+    davit kill --signal USR1 sig
+    [ "$(davit wait sig)" = 44 ]
+    run davit kill sig
+    [ "$status" -eq 1 ]
+    contains "$output" "is not running"
+    run davit kill --signal BOGUS sig
+    contains "$output" "Invalid signal"
+    davit rm sig
+}
+
+@test "logs keep streams apart, follow, tail, and carry times" {
+    davit run --detach --name logged busybox sh -c 'for i in 1 2 3 4 5; do echo out$i; echo err$i >&2; sleep 0.05; done; printf partial'
+    run davit logs --follow logged
+    [ "$(echo "$output" | grep -c out)" -eq 5 ]
+    [ "$(davit logs logged 2>/dev/null | grep -c err)" -eq 0 ]
+    contains "$(davit logs --tail 1 logged)" partial
+    davit logs --timestamps logged 2>/dev/null | head -n 1 | grep -Eq '^20[0-9-]+T[0-9:]+\.[0-9]{9}Z out1'
+    time=$(davit logs --timestamps logged 2>/dev/null | sed -n 's/ out3.*//p')
+    [ "$(davit logs --since "$time" logged 2>/dev/null | head -n 1)" = out3 ]
+    [ "$(davit logs --until "$time" logged 2>/dev/null | tail -n 1)" = out3 ]
+    davit rm logged
+}
+
+@test "the built-in init reaps orphans and passes signals" {
+    davit run --detach --init --name reaper busybox sh -c 'trap "exit 12" TERM; (sleep 0.1 &) ; echo up; while :; do sleep 0.05; done'
+    wait_until sh -c "'$build/davit' logs reaper | grep -q up"
+    run davit exec reaper ps
+    [[ $output != *davitd* ]]
+    wait_until ! sh -c "'$build/davit' exec reaper ps | grep -q 'Z '"
+    davit stop reaper
+    [ "$(davit wait reaper)" = 12 ]
+    davit rm reaper
+}
+
+@test "ps filters, and prints JSON" {
+    davit run --detach --name f1 --label tier=web busybox sleep 1000
+    davit create --name f2 --label tier=db busybox true
+    [ "$(davit ps --quiet --filter label=tier=web | wc -l)" -eq 1 ]
+    [ "$(davit ps --all --quiet --filter label=tier | wc -l)" -eq 2 ]
+    [ "$(davit ps --all --filter status=created --filter name=f2 --format json | jq -r '.Names[0]')" = /f2 ]
+    run davit ps --filter bogus=1
+    [ "$status" -eq 1 ]
+    davit rm --force f1 f2
+}
+
+@test "names are unique and checked; a running container is not removed" {
+    davit run --detach --name taken busybox sleep 1000
+    run davit create --name taken busybox true
+    [ "$status" -eq 1 ]
+    contains "$output" "already in use by container"
+    run davit create --name '../x' busybox true
+    contains "$output" "Invalid container name"
+    run davit rm taken
+    [ "$status" -eq 1 ]
+    contains "$output" "Stop the container"
+    run davit start taken
+    [ "$status" -eq 0 ]
+    davit rm --force taken
+}
+
+@test "events tell the story of a container in order" {
+    since=$(date +%s)
+    davit run --rm --name story busybox true
+    run davit events --since "$since" --until "$(($(date +%s) + 1))" --filter container=story --format json
+    [ "$(echo "$output" | jq -r .Action | tr '\n' ' ')" = "create attach start die destroy " ]
+}
+
+@test "containers are confined by default" {
+    run davit run --rm busybox sh -c '
+        mount -t tmpfs none /mnt 2>&1; unshare -m true 2>&1; echo x > /proc/sysrq-trigger
+        cat /proc/1/root/etc/hostname; ls /sys/firmware; grep CapInh /proc/self/status
+        grep -c . /sys/fs/cgroup/cgroup.procs; mkdir /sys/fs/cgroup/x; ip link | grep -c :\ lo'
+    contains "$output" "Operation not permitted"
+    contains "$output" $'CapInh:\t0000000000000000'
+    contains "$output" "Read-only file system"
+    [[ $output != *"$(hostname)"* ]]
+}
+
+@test "a limit that cannot be enforced is refused at create, by name" {
+    davit info --format json | jq -e .MemoryLimit && skip "this host's cgroup2 has the memory controller"
+    run davit create --memory 64m busybox true
+    [ "$status" -eq 1 ]
+    contains "$output" "no memory controller"
+    [ -z "$(davit ps --all --quiet)" ]
+}
+
+@test "kill -9 of davitd loses no container, no log byte and no exit status" {
+    davit run --detach --name survivor busybox sh -c 'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); [ $((i % 100)) -ne 0 ] || sleep 0.02; done; exit 33'
+    davit run --detach --name forever busybox sh -c 'while :; do sleep 1; done'
+    pid=$(davit inspect forever | jq '.[0].State.Pid')
+    for round in 1 2 3; do
+        kill -9 "$(cat "$dir/pid")"
+        wait_until ! kill -0 "$(cat "$dir/pid")"
+        kill -0 "$pid"
+        start_davitd
+        [ "$(davit inspect forever | jq '.[0].State.Pid')" = "$pid" ]
+        davit exec forever true
+    done
+    [ "$(davit wait survivor)" = 33 ]
+    [ "$(davit logs survivor | wc -l)" -eq 2000 ]
+    [ "$(davit logs survivor | tail -n 1)" = "line 1999" ]
+    davit rm --force survivor forever
+}
+
+@test "what ends while davitd is dead is found with its exit status" {
+    davit run --detach --name ends busybox sh -c 'until [ -e /tmp/go ]; do sleep 0.02; done; echo last words; exit 21'
+    touch_path=/proc/$(davit inspect ends | jq '.[0].State.Pid')/root/tmp/go
+    pid=$(davit inspect ends | jq '.[0].State.Pid')
+    kill -9 "$(cat "$dir/pid")"
+    touch "$touch_path"
+    wait_until ! kill -0 "$pid"
+    start_davitd
+    [ "$(davit inspect ends | jq -r '.[0].State.Status')" = exited ]
+    [ "$(davit wait ends)" = 21 ]
+    [ "$(davit logs ends)" = "last words" ]
+    davit rm ends
+}
+
+@test "a killed monitor takes its container along, and the state says so" {
+    davit run --detach --name orphan busybox sleep 1000
+    pid=$(davit inspect orphan | jq '.[0].State.Pid')
+    kill -9 "$(ps -o ppid= -p "$pid" | tr -d ' ')"
+    [ "$(davit wait orphan)" = 137 ]
+    wait_until ! kill -0 "$pid"
+    contains "$(davit inspect orphan | jq -r '.[0].State.Error')" "monitor died"
+    davit start orphan
+    davit rm --force orphan
+}
+
+@test "a second davitd on the same root is refused" {
+    run timeout 10 "$davitd" --root "$dir/root" --run "$dir/other"
+    [ "$status" -eq 1 ]
+    contains "$output" "in use by another davitd"
+}
+
+@test "options of davitd are checked" {
+    run "$davitd" --bogus
+    [ "$status" -eq 1 ]
+    echo '{"rooot": "/x"}' > "$dir/bad.json"
+    run "$davitd" --config "$dir/bad.json" --root "$dir/r2" --run "$dir/run2"
+    [ "$status" -eq 1 ]
+    contains "$output" "rooot: unknown option"
+    run "$davitd" --config "$dir/missing.json"
+    contains "$output" "No such file"
+}
+
+@test "nothing of removed containers is left" {
+    davit run --rm busybox true
+    davit run --detach --name last busybox sleep 98765
+    davit rm --force last
+    [ -z "$(ls -A "$dir/root/containers" "$dir/run/containers" | grep -E '^[0-9a-f]{64}')" ]
+    ! grep -q "$dir" /proc/self/mountinfo
+    ! ps -eo args | grep -v grep | grep -q "sleep 98765"
+}
