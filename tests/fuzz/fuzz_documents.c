@@ -1,0 +1,38 @@
+/* Manifests, indexes, image configurations, references, the worker's report, filters, account
+ * files. */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/signals.h"
+#include "images/images.h"
+#include "images/report.h"
+#include "supervisor/filters.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const char *const known[] = {"label", "name", NULL};
+    struct arena arena = {0};
+    struct image_manifest manifest = {0};
+    struct image_index index = {0};
+    struct image_config config = {0};
+    struct image_report report = {0};
+    struct image_reference reference;
+    struct filters filters;
+    struct error err;
+    int64_t time_ns;
+    const char *text = arena_strndup(&arena, (const char *)data, size);
+
+    image_manifest_parse(&arena, text, size, &manifest, &err);
+    image_index_parse(&arena, text, size, &index, &err);
+    image_config_parse(&arena, text, size, &config, &err);
+    json_decode_text(&arena, text, size, &image_report_type, &report, &err);
+    filters_parse(&arena, text, known, &filters, &err);
+    image_reference_parse(text, &reference, &err);
+    signal_parse(text);
+    clock_parse_rfc3339(text, &time_ns);
+    arena_release(&arena);
+    return 0;
+}
