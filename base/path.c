@@ -132,7 +132,7 @@ int path_make_directories(int root_fd, const char *path, mode_t mode, struct err
         char tail[PATH_MAX];
 
         fd = path_open_in_root(root_fd, existing, O_PATH | O_DIRECTORY, 0);
-        if (fd >= 0 || fd != -ENOENT || existing[0] == '\0')
+        if (fd != -ENOENT || existing[0] == '\0')
             break;
         slash = strrchr(existing, '/');
         snprintf(tail, sizeof(tail), "%s", slash != NULL ? slash + 1 : existing);

@@ -11,9 +11,12 @@ __asm__(".pushsection .rodata\n"
         ".globl seccomp_default_profile\n"
         "seccomp_default_profile:\n"
         ".incbin \"dist/seccomp.json\"\n"
-        ".globl seccomp_default_profile_end\n"
         "seccomp_default_profile_end:\n"
         ".byte 0\n"
+        ".balign 8\n"
+        ".globl seccomp_default_profile_length\n"
+        "seccomp_default_profile_length:\n"
+        ".quad seccomp_default_profile_end - seccomp_default_profile\n"
         ".popsection\n");
 
 struct condition {
@@ -170,7 +173,7 @@ int seccomp_profile_resolve(struct arena *arena, const char *text, size_t length
         return error_prefix(err, "seccomp profile");
     host_describe(&host, &names);
     resolve_architectures(arena, &profile, &host, seccomp);
-    for (size_t i = 0; i < seccomp->rules.count; i++) {
+    for (size_t i = 0; profile.rules != NULL && i < seccomp->rules.count; i++) {
         struct profile_rule rule = {0};
 
         result = json_decode(arena, &profile.rules->items[i], &rule_type, "syscalls", &rule, err);

@@ -12,7 +12,7 @@
 
 /* The text of dist/seccomp.json, built into the program. */
 extern const char seccomp_default_profile[];
-extern const char seccomp_default_profile_end[];
+extern const size_t seccomp_default_profile_length;
 
 /* Reads a profile and keeps the rules whose conditions hold for a container with these
  * capabilities on this machine. A profile in plain runtime-spec form passes unchanged. */

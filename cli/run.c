@@ -74,9 +74,9 @@ static int begin_wait(struct cli *cli, const char *id, const char *condition,
 static int end_wait(struct cli *cli, struct exchange *exchange)
 {
     cleanup_arena struct arena arena = {0};
-    const struct json *json;
+    const struct json *json = NULL;
     const struct json *code;
-    int64_t status;
+    int64_t status = 0;
     int result = exchange_read_body(exchange, &cli->err);
 
     if (result == 0)

@@ -100,8 +100,8 @@ static int read_image(struct image_store *store, const struct image_descriptor *
                       struct image *image, struct error *err)
 {
     struct image_manifest manifest = {0};
-    const char *text;
-    size_t length;
+    const char *text = NULL;
+    size_t length = 0;
     int result = image_store_read_blob(store->root_fd, &image->arena, descriptor->digest, &text,
                                        &length, err);
 
@@ -380,15 +380,15 @@ static bool blob_is_reached(const struct image_store *store, struct arena *arena
     for (size_t i = 0; i < store->image_count; i++) {
         const struct image *image = store->images[i];
         struct image_manifest manifest = {0};
-        const char *text;
-        size_t length;
+        const char *text = NULL;
+        size_t length = 0;
 
         if (strcmp(image->manifest_digest + 7, hex) == 0 || strcmp(image->id + 7, hex) == 0)
             return true;
         if (image_store_read_blob(store->root_fd, arena, image->manifest_digest, &text, &length,
                                   NULL) < 0 ||
             image_manifest_parse(arena, text, length, &manifest, NULL) < 0)
-            continue;
+            return true; /* what cannot be read cannot be said to be unused */
         for (size_t j = 0; j < manifest.layers.count; j++) {
             if (strcmp(manifest.layers.items[j].digest + 7, hex) == 0)
                 return true;

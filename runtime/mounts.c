@@ -157,7 +157,7 @@ static int open_target(int root_fd, const struct mount_plan *mount, bool is_dire
             return fd;
     }
     fd = path_open_in_root(root_fd, destination, O_PATH, 0);
-    if (fd >= 0 || fd != -ENOENT)
+    if (fd != -ENOENT)
         return fd >= 0 ? fd : error_errno(err, -fd, "target");
     if (is_directory)
         return path_make_directories(root_fd, destination, 0755, err);

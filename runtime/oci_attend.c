@@ -1,6 +1,7 @@
 /* A foreground process of davit-oci, and small things its commands share. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/socket.h"
 #include "oci.h"
 
@@ -131,21 +133,20 @@ int oci_write_pid_file(const char *path, pid_t pid, struct error *err)
 {
     char text[16];
     int length = snprintf(text, sizeof(text), "%d", (int)pid);
-    cleanup_free char *copy = strdup(path);
-    char *slash = copy != NULL ? strrchr(copy, '/') : NULL;
+    char storage[PATH_MAX];
+    const char *directory;
+    const char *name;
     cleanup_close int directory_fd = -1;
     int result;
 
-    if (slash != NULL)
-        *slash = '\0';
-    directory_fd = open(slash == NULL   ? "."
-                        : slash == copy ? "/"
-                                        : copy,
-                        O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (path_split(path, storage, &directory, &name) < 0)
+        return error_errno(err, ENAMETOOLONG, "--pid-file");
+    if (directory[0] == '\0')
+        directory = path[0] == '/' ? "/" : ".";
+    directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd < 0)
         return error_errno(err, errno, "--pid-file %s", path);
-    result = file_replace(directory_fd, slash != NULL ? slash + 1 : path, text, (size_t)length,
-                          0644, false, err);
+    result = file_replace(directory_fd, name, text, (size_t)length, 0644, false, err);
     return result < 0 ? error_prefix(err, "--pid-file %s", path) : 0;
 }
 

@@ -60,7 +60,7 @@ int sync_receive(int fd, enum sync_type *type, int *carried_fd, struct error *er
 
 int sync_expect(int fd, enum sync_type type, struct error *err)
 {
-    enum sync_type received;
+    enum sync_type received = SYNC_END;
     int result = sync_receive(fd, &received, NULL, err);
 
     if (result < 0)

@@ -1,6 +1,7 @@
 /* The life of a container: see container.h. */
 #include "container.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -102,8 +103,8 @@ int container_find(struct daemon *daemon, const char *reference, struct managed_
         *found = one;
     }
     if (*found == NULL)
-        return error_set(err, ERROR_NOT_FOUND, ENOENT, "No such container: %.256s", reference);
-    return 0;
+        error_set(err, ERROR_NOT_FOUND, ENOENT, "No such container: %.256s", reference);
+    return *found != NULL ? 0 : -ENOENT;
 }
 
 /* ---- waiters ---- */
@@ -173,14 +174,16 @@ void container_event(struct managed_container *container, const char *action,
 {
     cleanup_arena struct arena arena = {0};
     const struct string_map *labels = &container->definition.config.labels;
-    size_t extra_count = extra != NULL ? extra->count : 0;
+    static const struct string_map none;
     struct string_map attributes = {0};
 
+    if (extra == NULL)
+        extra = &none;
     attributes.items =
-        arena_new(&arena, labels->count + extra_count + 2, sizeof(struct string_pair));
+        arena_new(&arena, labels->count + extra->count + 2, sizeof(struct string_pair));
     for (size_t i = 0; i < labels->count; i++)
         attributes.items[attributes.count++] = labels->items[i];
-    for (size_t i = 0; i < extra_count; i++)
+    for (size_t i = 0; i < extra->count; i++)
         attributes.items[attributes.count++] = extra->items[i];
     attributes.items[attributes.count++] =
         (struct string_pair){"image", container->definition.config.image};
@@ -415,6 +418,7 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
     container->daemon = daemon;
     container->control_fd = -1;
     result = define(container, name, body, body_length, &image, err);
+    assert(result < 0 || image != NULL);
     if (result == 0)
         result = make_on_disk(container, image, err);
     if (result < 0) {

@@ -192,8 +192,8 @@ void events_subscribe(struct event_bus *bus, sd_event *loop, struct request *req
 {
     struct subscriber *subscriber = memory_new_one(struct subscriber);
     struct error err = {0};
-    int64_t since_ns;
-    int64_t until_ns;
+    int64_t since_ns = 0;
+    int64_t until_ns = 0;
     int64_t now_ns = clock_now_ns();
 
     subscriber->bus = bus;

@@ -155,6 +155,10 @@ static int make_process(struct exec *exec, struct json_writer *writer, struct er
 
     if (result < 0)
         return result;
+    if (config.process == NULL) {
+        error_set(err, ERROR_CORRUPT, EINVAL, "config.json has no process");
+        return -EINVAL;
+    }
     config.process->args = exec->config.cmd;
     config.process->has_terminal = exec->config.has_terminal;
     config.process->console_size = NULL;

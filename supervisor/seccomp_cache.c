@@ -44,9 +44,9 @@ int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
 {
     cleanup_arena struct arena temporary = {0};
     const char *profile = seccomp_default_profile;
-    size_t length = (size_t)(seccomp_default_profile_end - seccomp_default_profile);
+    size_t length = seccomp_default_profile_length;
     struct oci_seccomp seccomp = {0};
-    struct seccomp_program program;
+    struct seccomp_program program = {0};
     int result;
 
     *name = NULL;

@@ -707,8 +707,12 @@ void server_stop(struct server *server)
 {
     if (server == NULL)
         return;
-    while (server->connections != NULL)
-        connection_free(server->connections);
+    for (struct connection *one = server->connections; one != NULL;) {
+        struct connection *next = one->next;
+
+        connection_free(one);
+        one = next;
+    }
     sd_event_source_disable_unref(server->listener);
     fd_close(&server->listen_fd);
     free(server);

@@ -371,7 +371,7 @@ static int set_root_attributes(struct extraction *extraction, struct archive_ent
 
 static int extract_entry(struct extraction *extraction, struct archive_entry *entry)
 {
-    char path[PATH_MAX];
+    char path[PATH_MAX] = "";
     char storage[PATH_MAX];
     const char *directory;
     const char *name;

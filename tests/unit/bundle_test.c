@@ -163,7 +163,7 @@ static void the_default_profile_follows_capabilities(void **state)
 {
     cleanup_arena struct arena arena = {0};
     const char *admin[] = {"CAP_SYS_ADMIN"};
-    size_t length = (size_t)(seccomp_default_profile_end - seccomp_default_profile);
+    size_t length = seccomp_default_profile_length;
     struct string_list none = {0};
     struct oci_seccomp plain = {0};
     struct oci_seccomp privileged = {0};

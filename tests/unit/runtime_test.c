@@ -217,7 +217,7 @@ static int under_filter(const struct oci_seccomp *seccomp, long call)
 static void unknown_calls_get_enosys_and_others_the_default(void **state)
 {
     cleanup_arena struct arena arena = {0};
-    size_t length = (size_t)(seccomp_default_profile_end - seccomp_default_profile);
+    size_t length = seccomp_default_profile_length;
     struct string_list none = {0};
     struct oci_seccomp seccomp = {0};
 
