@@ -26,16 +26,21 @@ uint64_t clock_monotonic_us(void)
 
 void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE])
 {
+    int64_t fraction = time_ns % NS_PER_SECOND;
     time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
     struct tm utc;
+
+    if (fraction < 0) {
+        fraction += NS_PER_SECOND;
+        seconds--;
+    }
 
     if (time_ns == 0 || gmtime_r(&seconds, &utc) == NULL) {
         snprintf(text, CLOCK_RFC3339_SIZE, "0001-01-01T00:00:00Z");
         return;
     }
     strftime(text, CLOCK_RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + strlen(text), CLOCK_RFC3339_SIZE - strlen(text), ".%09dZ",
-             (int)(time_ns % NS_PER_SECOND));
+    snprintf(text + strlen(text), CLOCK_RFC3339_SIZE - strlen(text), ".%09dZ", (int)fraction);
 }
 
 /* Reads ".123" as nanoseconds and moves *text behind it. */
@@ -58,6 +63,7 @@ int clock_parse_rfc3339(const char *text, int64_t *time_ns)
     struct tm utc = {0};
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
     int64_t fraction;
+    int64_t seconds;
     int hours = 0;
     int minutes = 0;
     char sign = '+';
@@ -70,8 +76,10 @@ int clock_parse_rfc3339(const char *text, int64_t *time_ns)
             (sign != '+' && sign != '-'))
             return -EINVAL;
     }
-    *time_ns = ((int64_t)timegm(&utc) - (sign == '+' ? 1 : -1) * (hours * 3600 + minutes * 60)) *
-                   NS_PER_SECOND +
-               fraction;
+    seconds = (int64_t)timegm(&utc) - (sign == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
+    /* Nanoseconds in 64 bits reach from 1677 to 2262. */
+    if (__builtin_mul_overflow(seconds, NS_PER_SECOND, time_ns) ||
+        __builtin_add_overflow(*time_ns, fraction, time_ns))
+        return -ERANGE;
     return 0;
 }

@@ -17,7 +17,7 @@ uint64_t clock_monotonic_us(void);
 void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE]);
 
 /* Reads what clock_format_rfc3339() writes, any number of fraction digits, Z or an offset.
- * Returns 0 or -EINVAL. */
+ * Returns 0, -EINVAL, or -ERANGE for what 64 bits cannot hold. */
 int clock_parse_rfc3339(const char *text, int64_t *time_ns);
 
 #endif

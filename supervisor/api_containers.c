@@ -444,6 +444,7 @@ void api_container_remove(struct daemon *daemon, struct request *request,
         return;
     }
     /* One that is starting is killed as soon as it has. */
+    container->is_kill_wanted = container->status == CONTAINER_STARTING;
     if (container->status == CONTAINER_RUNNING && container_signal(container, SIGKILL, &err) < 0)
         respond_error(request, &err);
     else

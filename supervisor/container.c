@@ -474,6 +474,8 @@ static void on_started(struct managed_container *container, const struct monitor
     save_state(container);
     if (is_new)
         container_event(container, "start", NULL);
+    if (container->is_kill_wanted)
+        container_signal(container, SIGKILL, NULL);
     notify_waiters(container, 1u << WAIT_STARTED, NULL);
 }
 
@@ -560,6 +562,7 @@ static void on_exited(struct managed_container *container)
     disconnect(container);
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
     container->is_stop_requested = false;
+    container->is_kill_wanted = false;
     if (!read_exit_file(container)) {
         kill_leftovers(container);
         container->exit_code = EXIT_LOST;
@@ -912,6 +915,9 @@ static void take_over(struct managed_container *container, const struct state_re
     }
     if (container->status == CONTAINER_RUNNING || read_exit_file(container))
         on_exited(container);
+    else
+        /* Its monitor may have died between starting it and telling us. */
+        kill_leftovers(container);
 }
 
 static int recover_one(void *context, const char *definition, const char *state, struct error *err)

@@ -64,6 +64,7 @@ struct managed_container {
     sd_event_source *control;
     sd_event_source *stop_timer;
     bool is_stop_requested;
+    bool is_kill_wanted; /* as soon as it has started */
     struct waiter *waiters;
     struct log_stream *log_streams; /* that follow it, see logs.c */
     struct early_attachment *attachments;

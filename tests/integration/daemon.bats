@@ -74,6 +74,20 @@ teardown_file() { teardown_daemon_file; }
     contains "$output" "31 87"
 }
 
+@test "attach connects to what runs, and passes its status" {
+    davit run --detach --interactive --name att busybox sh -c 'read x; echo got $x; exit 3'
+    run bash -c "echo hi | timeout 60 '$build/davit' attach att"
+    [ "$status" -eq 3 ]
+    [ "$output" = "got hi" ]
+    run davit attach att
+    [ "$status" -eq 1 ]
+    contains "$output" "start it first"
+    run bash -c "echo again | timeout 60 '$build/davit' start --attach --interactive att"
+    [ "$status" -eq 3 ]
+    [ "$output" = "got again" ]
+    davit rm att
+}
+
 @test "exec runs in the container, with its own user, directory and status" {
     davit run --detach --name ex busybox sleep 1000
     run davit exec --env X=1 --workdir /tmp --user 5:6 ex sh -c 'echo $X; pwd; id; exit 8'

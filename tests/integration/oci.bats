@@ -288,6 +288,13 @@ HOOK
     [ "$(cut -d' ' -f2 "$dir/trace" | tr '\n' ' ')" = "creating creating creating running stopped " ]
 }
 
+@test "startContainer hooks run inside, before the program" {
+    configure '.hooks = {"startContainer":[{"path":"/bin/touch","args":["touch","/tmp/hooked"]}]} | .root.readonly = false'
+    program ls /tmp
+    run runtime run --bundle "$dir/bundle" "$id"
+    [ "$output" = hooked ]
+}
+
 @test "a failing or hanging hook stops the creation and leaves nothing" {
     configure '.hooks = {"createRuntime":[{"path":"/bin/false"}]}'
     program true

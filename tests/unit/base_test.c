@@ -205,6 +205,10 @@ static void times_are_read_as_written(void **state)
     assert_true(time_ns == INT64_C(1795241673000000000));
     clock_format_rfc3339(0, text);
     assert_string_equal(text, "0001-01-01T00:00:00Z");
+    assert_int_equal(clock_parse_rfc3339("0070-01-01T00:00:00Z", &time_ns), -ERANGE);
+    assert_int_equal(clock_parse_rfc3339("9999-01-01T00:00:00Z", &time_ns), -ERANGE);
+    clock_format_rfc3339(-1, text);
+    assert_string_equal(text, "1969-12-31T23:59:59.999999999Z");
     assert_int_equal(clock_parse_rfc3339("yesterday", &time_ns), -EINVAL);
     assert_int_equal(clock_parse_rfc3339("2026-11-21T06:14:33", &time_ns), -EINVAL);
 }
