@@ -513,3 +513,13 @@ bool string_list_has(const struct string_list *list, const char *string)
     }
     return false;
 }
+
+void string_list_append(struct arena *arena, struct string_list *list, const char *string)
+{
+    const char **items = arena_new(arena, list->count + 1, sizeof(*items));
+
+    for (size_t i = 0; i < list->count; i++)
+        items[i] = list->items[i];
+    items[list->count++] = string;
+    list->items = items;
+}

@@ -40,8 +40,6 @@ int cli_info(struct cli *cli, int argc, char **argv);
 /* getopt's complaint as an error. */
 int cli_usage_error(struct cli *cli, char **argv, const char *usage);
 
-void cli_append(struct arena *arena, struct string_list *list, const char *string);
-
 /* Appends "&filters=..." for "key=value" filters, as Docker's API takes them. */
 void cli_append_filters(struct buffer *path, const struct string_list *filters);
 

@@ -202,7 +202,7 @@ int cli_ps(struct cli *cli, int argc, char **argv)
         options.is_json = options.is_json || option == 'F';
         options.is_untruncated = options.is_untruncated || option == 'n';
         if (option == 'f')
-            cli_append(&options.arena, &options.filters, optarg);
+            string_list_append(&options.arena, &options.filters, optarg);
     }
     buffer_printf(&path, "/containers/json?all=%d", options.shows_all ? 1 : 0);
     cli_append_filters(&path, &options.filters);

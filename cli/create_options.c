@@ -152,8 +152,8 @@ static void add_env(struct arena *arena, struct values *values, const char *text
 {
     const char *value = strchr(text, '=') == NULL ? getenv(text) : NULL;
 
-    cli_append(arena, &values->env,
-               value != NULL ? arena_printf(arena, "%s=%s", text, value) : text);
+    string_list_append(arena, &values->env,
+                       value != NULL ? arena_printf(arena, "%s=%s", text, value) : text);
 }
 
 static int parse_list_option(struct create_options *options, struct values *values, int option)
@@ -174,7 +174,7 @@ static int parse_list_option(struct create_options *options, struct values *valu
 
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
         if (lists[i].option == option) {
-            cli_append(&options->arena, lists[i].list, optarg);
+            string_list_append(&options->arena, lists[i].list, optarg);
             return 1;
         }
     }
@@ -495,7 +495,7 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
                          "%s: an image is expected; davit images lists them", argv[0]);
     options->image = argv[optind];
     for (int i = optind + 1; i < argc; i++)
-        cli_append(&options->arena, &cmd, argv[i]);
+        string_list_append(&options->arena, &cmd, argv[i]);
     writer = json_writer_new(false);
     result = write_request(cli, writer, options, &values, &cmd);
     if (result == 0)

@@ -59,16 +59,6 @@ int cli_usage_error(struct cli *cli, char **argv, const char *usage)
                      usage);
 }
 
-void cli_append(struct arena *arena, struct string_list *list, const char *string)
-{
-    const char **items = arena_new(arena, list->count + 1, sizeof(*items));
-
-    for (size_t i = 0; i < list->count; i++)
-        items[i] = list->items[i];
-    items[list->count++] = string;
-    list->items = items;
-}
-
 void cli_append_filters(struct buffer *path, const struct string_list *filters)
 {
     struct json_writer *writer;

@@ -326,7 +326,7 @@ static int parse_exec_options(struct cli *cli, struct exec_options *options, int
             options->has_terminal = true;
             break;
         case 'e':
-            cli_append(&options->arena, &options->env, optarg);
+            string_list_append(&options->arena, &options->env, optarg);
             break;
         case 'u':
             options->user = optarg;

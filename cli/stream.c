@@ -8,11 +8,11 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/terminal.h"
 #include "cli.h"
 
 #define RELAY_BYTES 32768
@@ -66,28 +66,6 @@ int demultiplex(struct demultiplexer *state, const char *bytes, size_t length)
         state->payload_left -= part;
     }
     return 0;
-}
-
-struct terminal {
-    bool is_raw;
-    struct termios saved;
-};
-
-static void terminal_make_raw(struct terminal *terminal)
-{
-    struct termios raw;
-
-    if (tcgetattr(STDIN_FILENO, &terminal->saved) < 0)
-        return;
-    raw = terminal->saved;
-    cfmakeraw(&raw);
-    terminal->is_raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
-}
-
-static void terminal_restore(const struct terminal *terminal)
-{
-    if (terminal->is_raw)
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal->saved);
 }
 
 /* A container that has just been asked to start cannot be resized yet: the size is sent again with

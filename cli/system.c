@@ -96,7 +96,7 @@ int cli_events(struct cli *cli, int argc, char **argv)
             http_encode(&query, optarg);
         }
         if (option == 'f')
-            cli_append(&arena, &filters, optarg);
+            string_list_append(&arena, &filters, optarg);
         output.is_json = output.is_json || option == 'F';
     }
     cli_append_filters(&query, &filters);

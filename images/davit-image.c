@@ -18,16 +18,6 @@
 #include "images/report.h"
 #include "worker/worker.h"
 
-static void append(struct arena *arena, struct string_list *list, const char *string)
-{
-    const char **items = arena_new(arena, list->count + 1, sizeof(*items));
-
-    for (size_t i = 0; i < list->count; i++)
-        items[i] = list->items[i];
-    items[list->count++] = string;
-    list->items = items;
-}
-
 static void report_error(const struct error *err)
 {
     struct image_report report = {.error = err->message, .code = error_code_name(err->code)};
@@ -79,10 +69,10 @@ static int parse_assemble(struct arena *arena, struct assemble_options *options,
     while ((option = getopt_long(argc, argv, "+c:e:w:u:o:", assemble_option_table, NULL)) != -1) {
         switch (option) {
         case 'c':
-            append(arena, &options->cmd, optarg);
+            string_list_append(arena, &options->cmd, optarg);
             break;
         case 'e':
-            append(arena, &options->env, optarg);
+            string_list_append(arena, &options->env, optarg);
             break;
         case 'w':
             options->working_dir = optarg;

@@ -1,6 +1,7 @@
 /* Manifests and indexes: image-spec manifest.md, image-index.md, descriptor.md. */
 #include <errno.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "images.h"
 
@@ -86,4 +87,23 @@ int image_index_parse(struct arena *arena, const char *text, size_t length,
     for (size_t i = 0; result == 0 && i < index->manifests.count; i++)
         result = check_digest(index->manifests.items[i].digest, "manifests", i, err);
     return result < 0 ? error_prefix(err, "index") : 0;
+}
+
+const char *image_host_architecture(void)
+{
+    static const struct {
+        const char *machine; /* uname(2) */
+        const char *architecture;
+    } known[] = {
+        {"x86_64", "amd64"},    {"aarch64", "arm64"}, {"riscv64", "riscv64"},
+        {"ppc64le", "ppc64le"}, {"s390x", "s390x"},
+    };
+    struct utsname names;
+
+    uname(&names);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(known[i].machine, names.machine) == 0)
+            return known[i].architecture;
+    }
+    return "unknown";
 }

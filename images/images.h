@@ -74,6 +74,9 @@ int image_manifest_parse(struct arena *arena, const char *text, size_t length,
 int image_index_parse(struct arena *arena, const char *text, size_t length,
                       struct image_index *index, struct error *err);
 
+/* This machine as images name it: "amd64", "arm64", ... */
+const char *image_host_architecture(void);
+
 /* ---- references ---- */
 
 /* "docker.io/library/busybox:1.36", "host:5000/a/b@sha256:..." (distribution reference grammar). */

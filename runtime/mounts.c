@@ -204,6 +204,7 @@ static int mount_one(int root_fd, const struct mount_plan *mount, struct error *
 {
     cleanup_close int tree_fd = -1;
     cleanup_close int target_fd = -1;
+    struct mount_options remaining;
     int result;
 
     if (!mount->options.is_remount) {
@@ -221,10 +222,12 @@ static int mount_one(int root_fd, const struct mount_plan *mount, struct error *
         if (result < 0)
             return result;
     }
-    result = set_attributes(tree_fd, &mount->options, err);
-    if (result < 0)
-        return result;
-    return attach(tree_fd, target_fd, err);
+    /* fsmount has set a new filesystem's own attributes already. */
+    remaining = mount->options;
+    if (!mount->options.is_bind && !mount->options.has_copy_up)
+        remaining.set = remaining.clear = 0;
+    result = set_attributes(tree_fd, &remaining, err);
+    return result < 0 ? result : attach(tree_fd, target_fd, err);
 }
 
 static unsigned long propagation_flag(const struct plan *plan)

@@ -12,39 +12,16 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/socket.h"
+#include "base/terminal.h"
 #include "oci.h"
 
 #define RELAY_BYTES 16384
-
-/* The caller's terminal while it belongs to the container. */
-struct terminal {
-    bool is_raw;
-    struct termios saved;
-};
-
-static void terminal_make_raw(struct terminal *terminal)
-{
-    struct termios raw;
-
-    if (tcgetattr(STDIN_FILENO, &terminal->saved) < 0)
-        return;
-    raw = terminal->saved;
-    cfmakeraw(&raw);
-    terminal->is_raw = tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
-}
-
-static void terminal_restore(const struct terminal *terminal)
-{
-    if (terminal->is_raw)
-        tcsetattr(STDIN_FILENO, TCSANOW, &terminal->saved);
-}
 
 static void copy_window_size(int console_fd)
 {

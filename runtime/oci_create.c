@@ -141,35 +141,20 @@ static int check_console(const struct create *create, struct error *err)
 
 static int make_cgroup(struct create *create, struct error *err)
 {
-    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
     const struct oci_linux *linux_part = create->state.config.linux;
     const char *path = linux_part->cgroups_path;
-    unsigned int controllers = 0;
-    int result = 0;
+    int result = cgroup_hierarchy_open(&create->hierarchy, err);
 
+    /* A host without cgroup2 can still run what asks for nothing of it. */
+    if (result < 0 && linux_part->resources == NULL && path == NULL)
+        return 0;
     create->state.cgroup_path =
         path != NULL && path[0] != '\0'
             ? arena_printf(&create->state.arena, "%s%s", path[0] == '/' ? "" : "/", path)
             : arena_printf(&create->state.arena, "/davit/%s", create->id);
-    result = cgroup_hierarchy_open(&create->hierarchy, err);
-    if (result < 0 && linux_part->resources == NULL) {
-        create->state.cgroup_path = NULL;
-        return 0;
-    }
-    if (result == 0 && linux_part->resources != NULL)
-        result = resources_to_settings(linux_part->resources, settings, err);
     if (result == 0)
-        result = cgroup_check_settings(&create->hierarchy, settings, err);
-    if (result == 0)
-        result = cgroup_settings_controllers(settings, &controllers, err);
-    if (result == 0)
-        result = cgroup_create(&create->hierarchy, create->state.cgroup_path,
-                               controllers | CGROUP_ACCOUNTING, true, &create->cgroup, err);
-    if (result == 0)
-        result = cgroup_apply(&create->cgroup, settings, err);
-    if (result == 0)
-        result = resources_apply_devices(&create->cgroup, linux_part->resources, err);
-    cgroup_settings_release(settings);
+        result = resources_make_cgroup(&create->hierarchy, create->state.cgroup_path,
+                                       linux_part->resources, true, &create->cgroup, err);
     return result;
 }
 

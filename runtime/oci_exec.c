@@ -58,17 +58,6 @@ struct exec_command {
     struct arena arena;
 };
 
-static void append(struct arena *arena, struct string_list *list, const char *string)
-{
-    const char **items = arena_new(arena, list->count + 1, sizeof(*items));
-
-    if (list->count > 0)
-        memcpy(items, list->items, list->count * sizeof(*items));
-    items[list->count] = string;
-    list->items = items;
-    list->count++;
-}
-
 static int parse_exec_options(struct oci_context *context, struct exec_command *command, int argc,
                               char **argv)
 {
@@ -88,16 +77,16 @@ static int parse_exec_options(struct oci_context *context, struct exec_command *
             command->is_detached = true;
             break;
         case 'e':
-            append(&command->arena, &command->env, optarg);
+            string_list_append(&command->arena, &command->env, optarg);
             break;
         case 'u':
             command->user = optarg;
             break;
         case 'g':
-            append(&command->arena, &command->gids, optarg);
+            string_list_append(&command->arena, &command->gids, optarg);
             break;
         case 'c':
-            append(&command->arena, &command->caps, optarg);
+            string_list_append(&command->arena, &command->caps, optarg);
             break;
         case OPTION_CWD:
             command->cwd = optarg;
@@ -176,9 +165,9 @@ static void add_caps(struct exec_command *command, struct oci_process *process)
     if (process->capabilities != NULL)
         *capabilities = *process->capabilities;
     for (size_t i = 0; i < command->caps.count; i++) {
-        append(&command->arena, &capabilities->bounding, command->caps.items[i]);
-        append(&command->arena, &capabilities->effective, command->caps.items[i]);
-        append(&command->arena, &capabilities->permitted, command->caps.items[i]);
+        string_list_append(&command->arena, &capabilities->bounding, command->caps.items[i]);
+        string_list_append(&command->arena, &capabilities->effective, command->caps.items[i]);
+        string_list_append(&command->arena, &capabilities->permitted, command->caps.items[i]);
     }
     process->capabilities = capabilities;
 }
@@ -197,7 +186,7 @@ static int make_process(struct exec_command *command, const struct state *state,
     *process = *state->config.process;
     process->args = (struct string_list){0};
     for (int i = 0; i < argc; i++)
-        append(&command->arena, &process->args, argv[i]);
+        string_list_append(&command->arena, &process->args, argv[i]);
     process->has_terminal = command->has_terminal;
     process->console_size = NULL;
     env_merge(&command->arena, &process->env, &command->env, &env);

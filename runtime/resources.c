@@ -271,3 +271,28 @@ int resources_apply_devices(const struct cgroup *cgroup, const struct oci_resour
     memcpy(rules + given, default_rules, sizeof(default_rules));
     return cgroup_apply_devices(cgroup, rules, given + ARRAY_SIZE(default_rules), err);
 }
+
+int resources_make_cgroup(const struct cgroup_hierarchy *hierarchy, const char *path,
+                          const struct oci_resources *resources, bool must_be_new,
+                          struct cgroup *cgroup, struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    unsigned int controllers = 0;
+    int result = 0;
+
+    if (resources != NULL)
+        result = resources_to_settings(resources, settings, err);
+    if (result == 0)
+        result = cgroup_check_settings(hierarchy, settings, err);
+    if (result == 0)
+        result = cgroup_settings_controllers(settings, &controllers, err);
+    if (result == 0)
+        result = cgroup_create(hierarchy, path, controllers | CGROUP_ACCOUNTING, must_be_new,
+                               cgroup, err);
+    if (result == 0)
+        result = cgroup_apply(cgroup, settings, err);
+    if (result == 0)
+        result = resources_apply_devices(cgroup, resources, err);
+    cgroup_settings_release(settings);
+    return result;
+}

@@ -57,6 +57,13 @@ int resources_to_settings(const struct oci_resources *resources, struct cgroup_s
 int resources_apply_devices(const struct cgroup *cgroup, const struct oci_resources *resources,
                             struct error *err);
 
+/* Makes the cgroup `path` for a container: refuses what this host cannot enforce before anything is
+ * made, then creates it, applies the settings and the device rules. A cgroup that could not be
+ * filled is left to the caller, in `cgroup`. */
+int resources_make_cgroup(const struct cgroup_hierarchy *hierarchy, const char *path,
+                          const struct oci_resources *resources, bool must_be_new,
+                          struct cgroup *cgroup, struct error *err);
+
 struct container_options {
     const char *id;
     const char *bundle_path; /* for the state that hooks get */

@@ -9,13 +9,6 @@
 #include "api_version.h"
 #include "base/clock.h"
 
-static const char *go_architecture(const struct utsname *names)
-{
-    return strcmp(names->machine, "x86_64") == 0    ? "amd64"
-           : strcmp(names->machine, "aarch64") == 0 ? "arm64"
-                                                    : names->machine;
-}
-
 void api_ping(struct daemon *daemon, struct request *request, const struct route_match *match)
 {
     (void)daemon;
@@ -40,7 +33,7 @@ void api_version(struct daemon *daemon, struct request *request, const struct ro
     json_member_string(writer, "ApiVersion", API_VERSION);
     json_member_string(writer, "MinAPIVersion", API_VERSION_MIN);
     json_member_string(writer, "Os", "linux");
-    json_member_string(writer, "Arch", go_architecture(&names));
+    json_member_string(writer, "Arch", image_host_architecture());
     json_member_string(writer, "KernelVersion", names.release);
     json_member_string(writer, "GitCommit", "");
     json_member_string(writer, "GoVersion", "");
@@ -56,7 +49,7 @@ void api_version(struct daemon *daemon, struct request *request, const struct ro
     json_member_string(writer, "ApiVersion", API_VERSION);
     json_member_string(writer, "MinAPIVersion", API_VERSION_MIN);
     json_member_string(writer, "Os", "linux");
-    json_member_string(writer, "Arch", go_architecture(&names));
+    json_member_string(writer, "Arch", image_host_architecture());
     json_member_string(writer, "KernelVersion", names.release);
     json_object_close(writer);
     json_object_close(writer);

@@ -21,6 +21,7 @@
 #include "base/path.h"
 #include "base/signals.h"
 #include "base/socket.h"
+#include "container_internal.h"
 #include "logs.h"
 #include "runtime/runtime.h"
 #include "spawner.h"
@@ -40,7 +41,7 @@ const char *container_status_name(enum container_status status)
 
 /* ---- state on disk ---- */
 
-static char *encode_state(const struct managed_container *container)
+char *container_encode_state(const struct managed_container *container)
 {
     struct json_writer *writer = json_writer_new(false);
     char *text;
@@ -61,7 +62,7 @@ static char *encode_state(const struct managed_container *container)
 
 static void save_state(struct managed_container *container)
 {
-    cleanup_free char *state = encode_state(container);
+    cleanup_free char *state = container_encode_state(container);
     struct error err = {0};
 
     /* The monitor and its exit file still know; the next daemon will find out from them. */
@@ -202,9 +203,9 @@ static void event_with_number(struct managed_container *container, const char *a
     container_event(container, action, &(struct string_map){&pair, 1});
 }
 
-/* ---- creating ---- */
+/* ---- the list ---- */
 
-static void container_free(struct managed_container *container)
+void container_free(struct managed_container *container)
 {
     while (container->attachments != NULL) {
         struct early_attachment *attachment = container->attachments;
@@ -222,7 +223,7 @@ static void container_free(struct managed_container *container)
     free(container);
 }
 
-static void link_container(struct daemon *daemon, struct managed_container *container)
+void container_link(struct daemon *daemon, struct managed_container *container)
 {
     container->next = daemon->containers;
     daemon->containers = container;
@@ -237,198 +238,6 @@ static void unlink_container(struct managed_container *container)
         link = &(*link)->next;
     *link = container->next;
     container->daemon->container_count--;
-}
-
-static int check_name(struct daemon *daemon, const char *name, struct error *err)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    size_t length = strlen(name);
-
-    if (length < 2 || length > 128 || strspn(name, allowed) != length ||
-        strchr("_.-", name[0]) != NULL)
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "Invalid container name (%.64s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
-                         "allowed",
-                         name);
-    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (strcmp(one->definition.name, name) == 0)
-            return error_set(err, ERROR_CONFLICT, EEXIST,
-                             "Conflict. The container name \"/%s\" is already in use by container "
-                             "\"%s\". You have to remove (or rename) that container to be able to "
-                             "reuse that name.",
-                             name, one->definition.id);
-    }
-    return 0;
-}
-
-static const char *pick_name(struct daemon *daemon, struct arena *arena, const char *id)
-{
-    static const char *const left[] = {"able",   "brave", "calm",   "deft",  "eager",  "fair",
-                                       "gentle", "keen",  "lucid",  "merry", "nimble", "plain",
-                                       "quick",  "ready", "steady", "trim"};
-    static const char *const right[] = {
-        "anchor", "bosun",  "capstan", "davit", "fender",  "galley", "hawser", "jib",
-        "keel",   "lugger", "mast",    "oar",   "pinnace", "rudder", "sloop",  "tender"};
-    struct error err;
-    unsigned int number = (unsigned int)strtoul(arena_strndup(arena, id, 6), NULL, 16);
-
-    for (unsigned int i = 0; i < 1000; i++) {
-        const char *name =
-            arena_printf(arena, i == 0 ? "%s_%s" : "%s_%s%u", left[number % ARRAY_SIZE(left)],
-                         right[number / 16 % ARRAY_SIZE(right)], i);
-
-        if (check_name(daemon, name, &err) == 0)
-            return name;
-    }
-    return arena_strndup(arena, id, 12);
-}
-
-/* What this host cannot enforce is refused now, not when the container starts. */
-static int check_limits(struct daemon *daemon, const struct oci_config *config, struct error *err)
-{
-    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
-    int result = resources_to_settings(config->linux->resources, settings, err);
-
-    if (result == 0)
-        result = cgroup_check_settings(&daemon->hierarchy, settings, err);
-    cgroup_settings_release(settings);
-    return result;
-}
-
-static int write_json(int directory_fd, const char *name, struct json_writer *writer,
-                      struct error *err)
-{
-    const char *text = json_writer_text(writer);
-    int result = file_replace(directory_fd, name, text, strlen(text), 0600, false, err);
-
-    json_writer_free(writer);
-    return result;
-}
-
-/* config.json and monitor.json: all a monitor needs to run the container. */
-static int write_bundle(struct managed_container *container, const struct image *image,
-                        int directory_fd, struct error *err)
-{
-    struct daemon *daemon = container->daemon;
-    const struct definition *definition = &container->definition;
-    struct definition_security security;
-    struct oci_config config = {0};
-    struct json_writer *writer;
-    struct monitor_config monitor = {
-        .id = definition->id,
-        .cgroup_path =
-            arena_printf(&container->arena, "%s/%s", daemon->cgroup_parent, definition->id),
-        .layers = image->layers,
-        .has_open_stdin = definition->config.has_open_stdin,
-        .is_stdin_once = definition->config.is_stdin_once,
-    };
-    int result = definition_security(&container->arena, definition, &security, err);
-
-    if (result == 0)
-        result = definition_make_config(&container->arena, definition, monitor.cgroup_path, &config,
-                                        err);
-    if (result == 0)
-        result = check_limits(daemon, &config, err);
-    if (result == 0)
-        result =
-            seccomp_cache_get(daemon, &container->arena, &security,
-                              &config.process->capabilities->bounding, &monitor.seccomp_file, err);
-    if (result == 0)
-        result = write_json(directory_fd, "config.json", oci_config_encode(&config, false), err);
-    if (result == 0) {
-        writer = json_writer_new(false);
-        json_encode(writer, &monitor_config_type, &monitor);
-        result = write_json(directory_fd, "monitor.json", writer, err);
-    }
-    return result;
-}
-
-static int store(struct managed_container *container, struct error *err)
-{
-    struct json_writer *writer = json_writer_new(false);
-    cleanup_free char *state = encode_state(container);
-    int result;
-
-    json_encode(writer, &definition_type, &container->definition);
-    result =
-        database_insert_container(container->daemon->database, container->definition.id,
-                                  container->definition.name, json_writer_text(writer), state, err);
-    json_writer_free(writer);
-    return result;
-}
-
-static int make_on_disk(struct managed_container *container, const struct image *image,
-                        struct error *err)
-{
-    struct daemon *daemon = container->daemon;
-    cleanup_close int directory_fd = -1;
-    int result;
-
-    if (mkdirat(daemon->containers_fd, container->definition.id, 0700) < 0)
-        return error_errno(err, errno, "make the container's directory");
-    directory_fd = container_open_directory(container);
-    result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
-                              : write_bundle(container, image, directory_fd, err);
-    if (result == 0)
-        result = store(container, err);
-    if (result < 0)
-        path_remove_tree(daemon->containers_fd, container->definition.id, NULL);
-    return result;
-}
-
-static int define(struct managed_container *container, const char *name, const char *body,
-                  size_t body_length, struct image **image, struct error *err)
-{
-    struct daemon *daemon = container->daemon;
-    struct definition *definition = &container->definition;
-    /* The definition points into this copy's tree for as long as the container lives. */
-    const char *text = arena_strndup(&container->arena, body, body_length);
-    char id[CONTAINER_ID_SIZE];
-    int result = definition_parse(&container->arena, text, body_length, definition, err);
-
-    if (result == 0)
-        result = image_store_find(&daemon->images, definition->config.image, image, err);
-    if (result < 0)
-        return result;
-    random_id(id);
-    definition->id = arena_strdup(&container->arena, id);
-    definition->image_id = arena_strdup(&container->arena, (*image)->id);
-    definition->created_ns = clock_now_ns();
-    definition->name = name != NULL && name[0] != '\0'
-                           ? arena_strdup(&container->arena, name[0] == '/' ? name + 1 : name)
-                           : pick_name(daemon, &container->arena, id);
-    if (definition->config.hostname == NULL || definition->config.hostname[0] == '\0')
-        definition->config.hostname = arena_strndup(&container->arena, id, 12);
-    definition_apply_image(&container->arena, definition, &(*image)->config.config);
-    if (definition->config.stop_signal != NULL && definition->config.stop_signal[0] != '\0' &&
-        signal_parse(definition->config.stop_signal) < 0)
-        return error_set(err, ERROR_INVALID, EINVAL, "StopSignal: unknown signal \"%.32s\"",
-                         definition->config.stop_signal);
-    return check_name(daemon, definition->name, err);
-}
-
-int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,
-                     struct managed_container **created, struct error *err)
-{
-    struct managed_container *container = memory_new_one(struct managed_container);
-    struct image *image = NULL;
-    int result;
-
-    container->daemon = daemon;
-    container->control_fd = -1;
-    result = define(container, name, body, body_length, &image, err);
-    assert(result < 0 || image != NULL);
-    if (result == 0)
-        result = make_on_disk(container, image, err);
-    if (result < 0) {
-        container_free(container);
-        return result;
-    }
-    link_container(daemon, container);
-    *created = container;
-    container_event(container, "create", NULL);
-    return 0;
 }
 
 /* ---- the monitor ---- */
@@ -510,7 +319,7 @@ static void on_start_failed(struct managed_container *container,
 }
 
 /* The exit file is the truth; without one the monitor was lost. */
-static bool read_exit_file(struct managed_container *container)
+bool container_read_exit_file(struct managed_container *container)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer text = {0};
@@ -542,7 +351,7 @@ static void forget_exit_file(struct managed_container *container)
     unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
 }
 
-static void kill_leftovers(struct managed_container *container)
+void container_kill_leftovers(struct managed_container *container)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
     cleanup_free char *path =
@@ -555,7 +364,7 @@ static void kill_leftovers(struct managed_container *container)
     cgroup_remove(&container->daemon->hierarchy, cgroup, 2000, NULL);
 }
 
-static void on_exited(struct managed_container *container)
+void container_handle_exit(struct managed_container *container)
 {
     bool was_stopped = container->is_stop_requested;
 
@@ -563,8 +372,8 @@ static void on_exited(struct managed_container *container)
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
     container->is_stop_requested = false;
     container->is_kill_wanted = false;
-    if (!read_exit_file(container)) {
-        kill_leftovers(container);
+    if (!container_read_exit_file(container)) {
+        container_kill_leftovers(container);
         container->exit_code = EXIT_LOST;
         container->finished_ns = clock_now_ns();
         free(container->error);
@@ -596,14 +405,14 @@ static void on_monitor_gone(struct managed_container *container)
     cleanup_free struct monitor_message *message = memory_new(1, sizeof(*message) + sizeof(text));
 
     if (container->status == CONTAINER_RUNNING) {
-        on_exited(container);
+        container_handle_exit(container);
         return;
     }
     message->value = 128;
     message->value2 = ERROR_INTERNAL;
     message->text_length = sizeof(text) - 1;
     memcpy(message->text, text, sizeof(text));
-    kill_leftovers(container);
+    container_kill_leftovers(container);
     on_start_failed(container, message);
 }
 
@@ -631,7 +440,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
         on_start_failed(container, message);
         break;
     case MONITOR_EXITED:
-        on_exited(container);
+        container_handle_exit(container);
         break;
     case MONITOR_EXEC_STARTED:
     case MONITOR_EXEC_FAILED:
@@ -644,7 +453,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
     return 0;
 }
 
-static int watch_control(struct managed_container *container, int fd, struct error *err)
+int container_watch_monitor(struct managed_container *container, int fd, struct error *err)
 {
     int result;
 
@@ -725,7 +534,7 @@ int container_begin_start(struct managed_container *container, struct error *err
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, errno, "socketpair");
     monitor_fd = pair[1];
-    result = watch_control(container, pair[0], err);
+    result = container_watch_monitor(container, pair[0], err);
     if (result == 0)
         result = spawn(container, monitor_fd, err);
     if (result == 0)
@@ -866,114 +675,4 @@ int container_remove(struct managed_container *container, struct error *err)
      * done. */
     sd_event_add_defer(daemon->loop, NULL, on_bury, container);
     return 0;
-}
-
-/* ---- recovery ---- */
-
-struct state_record {
-    int32_t status;
-    int32_t pid;
-    int32_t exit_code;
-    int64_t started_ns;
-    int64_t finished_ns;
-    bool is_oom_killed;
-    const char *error;
-};
-
-static const struct json_field state_fields[] = {
-    JSON_FIELD(struct state_record, status, "status", JSON_KIND_INT32, .minimum = 0,
-               .maximum = CONTAINER_STATUS_COUNT - 1),
-    JSON_FIELD(struct state_record, pid, "pid", JSON_KIND_INT32),
-    JSON_FIELD(struct state_record, exit_code, "exitCode", JSON_KIND_INT32),
-    JSON_FIELD(struct state_record, started_ns, "startedNs", JSON_KIND_INT64),
-    JSON_FIELD(struct state_record, finished_ns, "finishedNs", JSON_KIND_INT64),
-    JSON_FIELD(struct state_record, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
-    JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
-};
-static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
-
-static int connect_monitor(struct managed_container *container)
-{
-    cleanup_close int run_fd = openat(container->daemon->run_containers_fd,
-                                      container->definition.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    return run_fd < 0 ? -errno : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
-}
-
-/* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
- * writes its exit file before its socket goes away, so the file is looked for last as well. */
-static void take_over(struct managed_container *container, const struct state_record *record)
-{
-    int fd = connect_monitor(container);
-
-    container->status = (enum container_status)record->status;
-    if (container->status == CONTAINER_STARTING)
-        container->status = CONTAINER_CREATED;
-    if (fd >= 0 && watch_control(container, fd, NULL) == 0) {
-        container->status = CONTAINER_RUNNING;
-        return;
-    }
-    if (container->status == CONTAINER_RUNNING || read_exit_file(container))
-        on_exited(container);
-    else
-        /* Its monitor may have died between starting it and telling us. */
-        kill_leftovers(container);
-}
-
-static int recover_one(void *context, const char *definition, const char *state, struct error *err)
-{
-    struct daemon *daemon = context;
-    struct managed_container *container = memory_new_one(struct managed_container);
-    struct state_record record = {0};
-    int result;
-
-    container->daemon = daemon;
-    container->control_fd = -1;
-    result = json_decode_text(&container->arena, definition, strlen(definition), &definition_type,
-                              &container->definition, err);
-    if (result == 0)
-        result =
-            json_decode_text(&container->arena, state, strlen(state), &state_type, &record, err);
-    if (result < 0) {
-        container_free(container);
-        return error_prefix(err, "database: a container's record");
-    }
-    container->pid = record.pid;
-    container->exit_code = record.exit_code;
-    container->started_ns = record.started_ns;
-    container->finished_ns = record.finished_ns;
-    container->is_oom_killed = record.is_oom_killed;
-    if (record.error != NULL && record.error[0] != '\0')
-        container->error = memory_strdup(record.error);
-    link_container(daemon, container);
-    take_over(container, &record);
-    return 0;
-}
-
-/* Directories without a container are what an interrupted create or remove left. */
-static int sweep_directories(struct daemon *daemon, struct error *err)
-{
-    int fd = openat(daemon->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        struct managed_container *container;
-        struct error unused;
-
-        if (entry->d_name[0] == '.' ||
-            (container_find(daemon, entry->d_name, &container, &unused) == 0 &&
-             strcmp(container->definition.id, entry->d_name) == 0))
-            continue;
-        if (path_remove_tree(daemon->containers_fd, entry->d_name, err) < 0)
-            log_warning("leftover container directory: %s", err->message);
-    }
-    return 0;
-}
-
-int containers_recover(struct daemon *daemon, struct error *err)
-{
-    int result = database_each_container(daemon->database, recover_one, daemon, err);
-
-    return result < 0 ? result : sweep_directories(daemon, err);
 }

@@ -126,28 +126,15 @@ static int load_seccomp(struct monitor *monitor, struct error *err)
 
 static int make_cgroup(struct monitor *monitor, struct error *err)
 {
-    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
-    const struct oci_resources *resources = monitor->config.linux->resources;
-    unsigned int controllers = 0;
     int result;
 
     if (monitor->settings.cgroup_path == NULL)
         return 0;
     result = cgroup_hierarchy_open(&monitor->hierarchy, err);
     if (result == 0)
-        result = resources_to_settings(resources, settings, err);
-    if (result == 0)
-        result = cgroup_check_settings(&monitor->hierarchy, settings, err);
-    if (result == 0)
-        result = cgroup_settings_controllers(settings, &controllers, err);
-    if (result == 0)
-        result = cgroup_create(&monitor->hierarchy, monitor->settings.cgroup_path,
-                               controllers | CGROUP_ACCOUNTING, false, &monitor->cgroup, err);
-    if (result == 0)
-        result = cgroup_apply(&monitor->cgroup, settings, err);
-    if (result == 0)
-        result = resources_apply_devices(&monitor->cgroup, resources, err);
-    cgroup_settings_release(settings);
+        result =
+            resources_make_cgroup(&monitor->hierarchy, monitor->settings.cgroup_path,
+                                  monitor->config.linux->resources, false, &monitor->cgroup, err);
     return result;
 }
 

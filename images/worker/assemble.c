@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -180,22 +179,13 @@ static int add_blob(struct assembly *assembly, const char *digest, const void *b
     return add_bytes(assembly, name, bytes, length);
 }
 
-static const char *architecture(struct utsname *names)
-{
-    uname(names);
-    return strcmp(names->machine, "x86_64") == 0    ? "amd64"
-           : strcmp(names->machine, "aarch64") == 0 ? "arm64"
-                                                    : names->machine;
-}
-
 static struct json_writer *make_config(const struct assemble_options *options, const char *diff_id)
 {
     struct json_writer *writer = json_writer_new(false);
     char created[CLOCK_RFC3339_SIZE];
-    struct utsname names;
     struct image_history history = {.created_by = "davit-image assemble"};
     struct image_config config = {
-        .architecture = architecture(&names),
+        .architecture = image_host_architecture(),
         .os = "linux",
         .config = {.user = options->user,
                    .env = options->env,

@@ -20,7 +20,6 @@
 #include "base/path.h"
 #include "worker.h"
 
-#define READ_BYTES (256 << 10)
 #define WHITEOUT_PREFIX ".wh."
 #define OPAQUE_MARKER ".wh..wh..opq"
 #define XATTR_MAX_BYTES 65536
@@ -43,36 +42,7 @@ struct extraction {
     int parent_fd;
     struct directory_time *directories;
     size_t directory_count;
-    unsigned char buffer[READ_BYTES];
 };
-
-static int open_archive(struct archive *archive, void *context)
-{
-    (void)archive;
-    (void)context;
-    return ARCHIVE_OK;
-}
-
-static la_ssize_t read_archive(struct archive *archive, void *context, const void **bytes)
-{
-    struct extraction *extraction = context;
-    ssize_t count =
-        stream_read(extraction->stream, extraction->buffer, READ_BYTES, extraction->err);
-
-    *bytes = extraction->buffer;
-    if (count < 0)
-        archive_set_error(archive, (int)-count, "%s", extraction->err->message);
-    return count < 0 ? -1 : count;
-}
-
-static int archive_failure(struct extraction *extraction)
-{
-    const char *message = archive_error_string(extraction->archive);
-    char copy[256];
-
-    snprintf(copy, sizeof(copy), "%s", message != NULL ? message : "unreadable");
-    return error_set(extraction->err, ERROR_CORRUPT, EBADMSG, "tar: %s", copy);
-}
 
 /* Strips leading "/" and "./" and trailing slashes; refuses "..", which no layer needs. */
 static int clean_name(struct extraction *extraction, const char *name, char *clean)
@@ -169,7 +139,7 @@ static int write_data(struct extraction *extraction, int fd, int64_t size)
         }
     }
     if (code != ARCHIVE_EOF)
-        return archive_failure(extraction);
+        return tar_error(extraction->archive, extraction->err);
     /* A sparse file may end in a hole. */
     return ftruncate(fd, size) < 0 ? fail(extraction, "size") : 0;
 }
@@ -425,7 +395,7 @@ static int extract_all(struct extraction *extraction)
             return result;
     }
     if (code != ARCHIVE_EOF)
-        return archive_failure(extraction);
+        return tar_error(extraction->archive, extraction->err);
     set_directory_times(extraction);
     return 0;
 }
@@ -455,14 +425,9 @@ int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
     extraction->err = err != NULL ? err : &local;
     result = stream_open(fd, true, &extraction->stream, extraction->err);
     if (result == 0) {
-        extraction->archive = archive_read_new();
-        archive_read_support_format_tar(extraction->archive);
-        /* Bytes stay bytes: names and values are never converted between charsets. */
-        archive_read_set_options(extraction->archive, "hdrcharset=BINARY");
-        archive_clear_error(extraction->archive);
-        if (archive_read_open(extraction->archive, extraction, open_archive, read_archive, NULL) !=
-            ARCHIVE_OK)
-            result = archive_failure(extraction);
+        extraction->archive = tar_open(extraction->stream, extraction->err);
+        if (extraction->archive == NULL)
+            result = -EBADMSG;
     }
     if (result == 0)
         result = extract_all(extraction);

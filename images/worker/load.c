@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -18,7 +17,6 @@
 #include "images/report.h"
 #include "worker.h"
 
-#define READ_BYTES (256 << 10)
 #define MEMBERS_MAX 16384
 #define INDEX_DEPTH_MAX 3
 
@@ -40,35 +38,7 @@ struct load {
     struct member *members;
     size_t member_count;
     struct arena arena;
-    unsigned char buffer[READ_BYTES];
 };
-
-static int open_archive(struct archive *archive, void *context)
-{
-    (void)archive;
-    (void)context;
-    return ARCHIVE_OK;
-}
-
-static la_ssize_t read_archive(struct archive *archive, void *context, const void **bytes)
-{
-    struct load *load = context;
-    ssize_t count = stream_read(load->stream, load->buffer, READ_BYTES, load->err);
-
-    *bytes = load->buffer;
-    if (count < 0)
-        archive_set_error(archive, (int)-count, "%s", load->err->message);
-    return count < 0 ? -1 : count;
-}
-
-static int archive_failure(struct load *load)
-{
-    const char *message = archive_error_string(load->archive);
-    char copy[256];
-
-    snprintf(copy, sizeof(copy), "%s", message != NULL ? message : "not a tar archive");
-    return error_set(load->err, ERROR_CORRUPT, EBADMSG, "archive: %s", copy);
-}
 
 static const char *without_dot(const char *name)
 {
@@ -144,7 +114,7 @@ static int store_data(struct load *load, struct blob_writer *writer)
         if (result < 0)
             return result;
     }
-    return code == ARCHIVE_EOF ? 0 : archive_failure(load);
+    return code == ARCHIVE_EOF ? 0 : tar_error(load->archive, load->err);
 }
 
 static int store_member(struct load *load, struct archive_entry *entry, struct member *member)
@@ -197,12 +167,9 @@ static int read_all(struct load *load)
     struct archive_entry *entry;
     int code;
 
-    load->archive = archive_read_new();
-    archive_read_support_format_tar(load->archive);
-    archive_read_set_options(load->archive, "hdrcharset=BINARY");
-    archive_clear_error(load->archive);
-    if (archive_read_open(load->archive, load, open_archive, read_archive, NULL) != ARCHIVE_OK)
-        return archive_failure(load);
+    load->archive = tar_open(load->stream, load->err);
+    if (load->archive == NULL)
+        return -EBADMSG;
     while ((code = archive_read_next_header(load->archive, &entry)) == ARCHIVE_OK ||
            code == ARCHIVE_WARN) {
         int result = read_member(load, entry);
@@ -210,7 +177,7 @@ static int read_all(struct load *load)
         if (result < 0)
             return result;
     }
-    return code == ARCHIVE_EOF ? 0 : archive_failure(load);
+    return code == ARCHIVE_EOF ? 0 : tar_error(load->archive, load->err);
 }
 
 static int read_document(struct load *load, const char *digest, const char **text, size_t *length)
@@ -254,21 +221,6 @@ static int finish_image(struct load *load, const char *digest, struct image_repo
     return result < 0 ? result : report(load, image);
 }
 
-static const char *host_architecture(struct utsname *names)
-{
-    static const struct {
-        const char *machine;
-        const char *architecture;
-    } known[] = {{"x86_64", "amd64"}, {"aarch64", "arm64"}, {"riscv64", "riscv64"}};
-
-    uname(names);
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-        if (strcmp(known[i].machine, names->machine) == 0)
-            return known[i].architecture;
-    }
-    return names->machine;
-}
-
 static bool is_index(const struct image_descriptor *descriptor)
 {
     return strcmp(descriptor->media_type, MEDIA_TYPE_INDEX) == 0 ||
@@ -277,10 +229,8 @@ static bool is_index(const struct image_descriptor *descriptor)
 
 static bool fits_host(const struct image_descriptor *descriptor)
 {
-    struct utsname names;
-
     return descriptor->platform == NULL || descriptor->platform->architecture == NULL ||
-           (strcmp(descriptor->platform->architecture, host_architecture(&names)) == 0 &&
+           (strcmp(descriptor->platform->architecture, image_host_architecture()) == 0 &&
             (descriptor->platform->os == NULL || strcmp(descriptor->platform->os, "linux") == 0));
 }
 

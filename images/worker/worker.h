@@ -47,6 +47,16 @@ ssize_t stream_read(struct stream *stream, void *bytes, size_t size, struct erro
 int stream_finish(struct stream *stream, char digest[DIGEST_SIZE], struct error *err);
 void stream_close(struct stream *stream);
 
+/* ---- tar ---- */
+
+struct archive;
+
+/* A libarchive reader of the stream's tar entries; archive_read_free() it before the stream. NULL
+ * with err filled. */
+struct archive *tar_open(struct stream *stream, struct error *err);
+/* What libarchive has to say of a failure, as an error. */
+int tar_error(struct archive *archive, struct error *err);
+
 /* ---- blobs ---- */
 
 struct blob_writer {

@@ -1,0 +1,207 @@
+/* Making a container: from a request to a directory, a configuration and a row in the database. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/signals.h"
+#include "container_internal.h"
+#include "runtime/runtime.h"
+
+static int check_name(struct daemon *daemon, const char *name, struct error *err)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t length = strlen(name);
+
+    if (length < 2 || length > 128 || strspn(name, allowed) != length ||
+        strchr("_.-", name[0]) != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "Invalid container name (%.64s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
+                         "allowed",
+                         name);
+    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (strcmp(one->definition.name, name) == 0)
+            return error_set(err, ERROR_CONFLICT, EEXIST,
+                             "Conflict. The container name \"/%s\" is already in use by container "
+                             "\"%s\". You have to remove (or rename) that container to be able to "
+                             "reuse that name.",
+                             name, one->definition.id);
+    }
+    return 0;
+}
+
+static const char *pick_name(struct daemon *daemon, struct arena *arena, const char *id)
+{
+    static const char *const left[] = {"able",   "brave", "calm",   "deft",  "eager",  "fair",
+                                       "gentle", "keen",  "lucid",  "merry", "nimble", "plain",
+                                       "quick",  "ready", "steady", "trim"};
+    static const char *const right[] = {
+        "anchor", "bosun",  "capstan", "davit", "fender",  "galley", "hawser", "jib",
+        "keel",   "lugger", "mast",    "oar",   "pinnace", "rudder", "sloop",  "tender"};
+    struct error err;
+    unsigned int number = (unsigned int)strtoul(arena_strndup(arena, id, 6), NULL, 16);
+
+    for (unsigned int i = 0; i < 1000; i++) {
+        const char *name =
+            arena_printf(arena, i == 0 ? "%s_%s" : "%s_%s%u", left[number % ARRAY_SIZE(left)],
+                         right[number / 16 % ARRAY_SIZE(right)], i);
+
+        if (check_name(daemon, name, &err) == 0)
+            return name;
+    }
+    return arena_strndup(arena, id, 12);
+}
+
+/* What this host cannot enforce is refused now, not when the container starts. */
+static int check_limits(struct daemon *daemon, const struct oci_config *config, struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    int result = resources_to_settings(config->linux->resources, settings, err);
+
+    if (result == 0)
+        result = cgroup_check_settings(&daemon->hierarchy, settings, err);
+    cgroup_settings_release(settings);
+    return result;
+}
+
+static int write_json(int directory_fd, const char *name, struct json_writer *writer,
+                      struct error *err)
+{
+    const char *text = json_writer_text(writer);
+    int result = file_replace(directory_fd, name, text, strlen(text), 0600, false, err);
+
+    json_writer_free(writer);
+    return result;
+}
+
+/* config.json and monitor.json: all a monitor needs to run the container. */
+static int write_bundle(struct managed_container *container, const struct image *image,
+                        int directory_fd, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    const struct definition *definition = &container->definition;
+    struct definition_security security;
+    struct oci_config config = {0};
+    struct json_writer *writer;
+    struct monitor_config monitor = {
+        .id = definition->id,
+        .cgroup_path =
+            arena_printf(&container->arena, "%s/%s", daemon->cgroup_parent, definition->id),
+        .layers = image->layers,
+        .has_open_stdin = definition->config.has_open_stdin,
+        .is_stdin_once = definition->config.is_stdin_once,
+    };
+    int result = definition_security(&container->arena, definition, &security, err);
+
+    if (result == 0)
+        result = definition_make_config(&container->arena, definition, monitor.cgroup_path, &config,
+                                        err);
+    if (result == 0)
+        result = check_limits(daemon, &config, err);
+    if (result == 0)
+        result =
+            seccomp_cache_get(daemon, &container->arena, &security,
+                              &config.process->capabilities->bounding, &monitor.seccomp_file, err);
+    if (result == 0)
+        result = write_json(directory_fd, "config.json", oci_config_encode(&config, false), err);
+    if (result == 0) {
+        writer = json_writer_new(false);
+        json_encode(writer, &monitor_config_type, &monitor);
+        result = write_json(directory_fd, "monitor.json", writer, err);
+    }
+    return result;
+}
+
+static int store(struct managed_container *container, struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+    cleanup_free char *state = container_encode_state(container);
+    int result;
+
+    json_encode(writer, &definition_type, &container->definition);
+    result =
+        database_insert_container(container->daemon->database, container->definition.id,
+                                  container->definition.name, json_writer_text(writer), state, err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int make_on_disk(struct managed_container *container, const struct image *image,
+                        struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    cleanup_close int directory_fd = -1;
+    int result;
+
+    if (mkdirat(daemon->containers_fd, container->definition.id, 0700) < 0)
+        return error_errno(err, errno, "make the container's directory");
+    directory_fd = container_open_directory(container);
+    result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
+                              : write_bundle(container, image, directory_fd, err);
+    if (result == 0)
+        result = store(container, err);
+    if (result < 0)
+        path_remove_tree(daemon->containers_fd, container->definition.id, NULL);
+    return result;
+}
+
+static int define(struct managed_container *container, const char *name, const char *body,
+                  size_t body_length, struct image **image, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    struct definition *definition = &container->definition;
+    /* The definition points into this copy's tree for as long as the container lives. */
+    const char *text = arena_strndup(&container->arena, body, body_length);
+    char id[CONTAINER_ID_SIZE];
+    int result = definition_parse(&container->arena, text, body_length, definition, err);
+
+    if (result == 0)
+        result = image_store_find(&daemon->images, definition->config.image, image, err);
+    if (result < 0)
+        return result;
+    random_id(id);
+    definition->id = arena_strdup(&container->arena, id);
+    definition->image_id = arena_strdup(&container->arena, (*image)->id);
+    definition->created_ns = clock_now_ns();
+    definition->name = name != NULL && name[0] != '\0'
+                           ? arena_strdup(&container->arena, name[0] == '/' ? name + 1 : name)
+                           : pick_name(daemon, &container->arena, id);
+    if (definition->config.hostname == NULL || definition->config.hostname[0] == '\0')
+        definition->config.hostname = arena_strndup(&container->arena, id, 12);
+    definition_apply_image(&container->arena, definition, &(*image)->config.config);
+    if (definition->config.stop_signal != NULL && definition->config.stop_signal[0] != '\0' &&
+        signal_parse(definition->config.stop_signal) < 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "StopSignal: unknown signal \"%.32s\"",
+                         definition->config.stop_signal);
+    return check_name(daemon, definition->name, err);
+}
+
+int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,
+                     struct managed_container **created, struct error *err)
+{
+    struct managed_container *container = memory_new_one(struct managed_container);
+    struct image *image = NULL;
+    int result;
+
+    container->daemon = daemon;
+    container->control_fd = -1;
+    result = define(container, name, body, body_length, &image, err);
+    assert(result < 0 || image != NULL);
+    if (result == 0)
+        result = make_on_disk(container, image, err);
+    if (result < 0) {
+        container_free(container);
+        return result;
+    }
+    container_link(daemon, container);
+    *created = container;
+    container_event(container, "create", NULL);
+    return 0;
+}

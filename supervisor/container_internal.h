@@ -1,0 +1,26 @@
+/* Shared by the files about a container's life: container.c, container_create.c and
+ * container_recover.c. */
+#ifndef DAVIT_SUPERVISOR_CONTAINER_INTERNAL_H
+#define DAVIT_SUPERVISOR_CONTAINER_INTERNAL_H
+
+#include "container.h"
+
+/* The state as the database keeps it; free() it. */
+char *container_encode_state(const struct managed_container *container);
+
+void container_link(struct daemon *daemon, struct managed_container *container);
+void container_free(struct managed_container *container);
+
+/* Listens to the monitor at the other end of fd, which is taken. */
+int container_watch_monitor(struct managed_container *container, int fd, struct error *err);
+
+/* Takes the exit status over from the monitor's file; false if there is none. */
+bool container_read_exit_file(struct managed_container *container);
+
+/* RUNNING to EXITED: by the exit file, or as lost if there is none. */
+void container_handle_exit(struct managed_container *container);
+
+/* Kills what may be left in the container's cgroup and removes that. */
+void container_kill_leftovers(struct managed_container *container);
+
+#endif

@@ -1,0 +1,122 @@
+/* At davitd's start: what has become of the containers while it was away. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/socket.h"
+#include "container_internal.h"
+
+struct state_record {
+    int32_t status;
+    int32_t pid;
+    int32_t exit_code;
+    int64_t started_ns;
+    int64_t finished_ns;
+    bool is_oom_killed;
+    const char *error;
+};
+
+static const struct json_field state_fields[] = {
+    JSON_FIELD(struct state_record, status, "status", JSON_KIND_INT32, .minimum = 0,
+               .maximum = CONTAINER_STATUS_COUNT - 1),
+    JSON_FIELD(struct state_record, pid, "pid", JSON_KIND_INT32),
+    JSON_FIELD(struct state_record, exit_code, "exitCode", JSON_KIND_INT32),
+    JSON_FIELD(struct state_record, started_ns, "startedNs", JSON_KIND_INT64),
+    JSON_FIELD(struct state_record, finished_ns, "finishedNs", JSON_KIND_INT64),
+    JSON_FIELD(struct state_record, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
+};
+static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
+
+static int connect_monitor(struct managed_container *container)
+{
+    cleanup_close int run_fd = openat(container->daemon->run_containers_fd,
+                                      container->definition.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return run_fd < 0 ? -errno : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
+}
+
+/* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
+ * writes its exit file before its socket goes away, so the file is looked for last as well. */
+static void take_over(struct managed_container *container, const struct state_record *record)
+{
+    int fd = connect_monitor(container);
+
+    container->status = (enum container_status)record->status;
+    if (container->status == CONTAINER_STARTING)
+        container->status = CONTAINER_CREATED;
+    if (fd >= 0 && container_watch_monitor(container, fd, NULL) == 0) {
+        container->status = CONTAINER_RUNNING;
+        return;
+    }
+    if (container->status == CONTAINER_RUNNING || container_read_exit_file(container))
+        container_handle_exit(container);
+    else
+        /* Its monitor may have died between starting it and telling us. */
+        container_kill_leftovers(container);
+}
+
+static int recover_one(void *context, const char *definition, const char *state, struct error *err)
+{
+    struct daemon *daemon = context;
+    struct managed_container *container = memory_new_one(struct managed_container);
+    struct state_record record = {0};
+    int result;
+
+    container->daemon = daemon;
+    container->control_fd = -1;
+    result = json_decode_text(&container->arena, definition, strlen(definition), &definition_type,
+                              &container->definition, err);
+    if (result == 0)
+        result =
+            json_decode_text(&container->arena, state, strlen(state), &state_type, &record, err);
+    if (result < 0) {
+        container_free(container);
+        return error_prefix(err, "database: a container's record");
+    }
+    container->pid = record.pid;
+    container->exit_code = record.exit_code;
+    container->started_ns = record.started_ns;
+    container->finished_ns = record.finished_ns;
+    container->is_oom_killed = record.is_oom_killed;
+    if (record.error != NULL && record.error[0] != '\0')
+        container->error = memory_strdup(record.error);
+    container_link(daemon, container);
+    take_over(container, &record);
+    return 0;
+}
+
+/* Directories without a container are what an interrupted create or remove left. */
+static int sweep_directories(struct daemon *daemon, struct error *err)
+{
+    int fd = openat(daemon->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        struct managed_container *container;
+        struct error unused;
+
+        if (entry->d_name[0] == '.' ||
+            (container_find(daemon, entry->d_name, &container, &unused) == 0 &&
+             strcmp(container->definition.id, entry->d_name) == 0))
+            continue;
+        if (path_remove_tree(daemon->containers_fd, entry->d_name, err) < 0)
+            log_warning("leftover container directory: %s", err->message);
+    }
+    return 0;
+}
+
+int containers_recover(struct daemon *daemon, struct error *err)
+{
+    int result = database_each_container(daemon->database, recover_one, daemon, err);
+
+    return result < 0 ? result : sweep_directories(daemon, err);
+}
