@@ -110,6 +110,8 @@ static int write_bundle(struct managed_container *container, const struct image 
             seccomp_cache_get(daemon, &container->arena, &security,
                               &config.process->capabilities->bounding, &monitor.seccomp_file, err);
     if (result == 0)
+        result = definition_make_bind_sources(definition, err);
+    if (result == 0)
         result = write_json(directory_fd, "config.json", oci_config_encode(&config, false), err);
     if (result == 0) {
         writer = json_writer_new(false);

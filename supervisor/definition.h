@@ -130,9 +130,12 @@ struct definition_security {
 int definition_security(struct arena *arena, const struct definition *definition,
                         struct definition_security *security, struct error *err);
 
-/* Makes the runtime configuration. Bind sources that Docker would make are made here: call it only
- * when everything else is known to be right. */
+/* Makes the runtime configuration. Changes nothing. */
 int definition_make_config(struct arena *arena, const struct definition *definition,
                            const char *cgroups_path, struct oci_config *config, struct error *err);
+
+/* Makes the directories that HostConfig.Binds names and that are missing, as Docker does. Call it
+ * when everything else is known to be right. */
+int definition_make_bind_sources(const struct definition *definition, struct error *err);
 
 #endif

@@ -65,7 +65,7 @@ static int check_target(const char *target, struct error *err)
     return 0;
 }
 
-/* "SOURCE:TARGET[:OPTIONS]", options separated by commas. A source that does not exist is made. */
+/* "SOURCE:TARGET[:OPTIONS]", options separated by commas. */
 static int add_bind(struct arena *arena, const char *bind, struct bundle_options *options,
                     struct error *err)
 {
@@ -77,7 +77,6 @@ static int add_bind(struct arena *arena, const char *bind, struct bundle_options
     const char *chosen[8] = {"rbind"};
     struct oci_mount *mount;
     size_t count = 1;
-    int fd;
 
     if (target == NULL)
         return error_set(err, ERROR_INVALID, EINVAL, "invalid volume specification: '%.128s'",
@@ -103,12 +102,6 @@ static int add_bind(struct arena *arena, const char *bind, struct bundle_options
                              "davit",
                              mode);
         chosen[count++] = strcmp(mode, "ro") == 0 ? "rro" : mode;
-    }
-    if (access(source, F_OK) < 0) {
-        fd = path_make_host_directory(source, 0755, err);
-        if (fd < 0)
-            return error_prefix(err, "bind source");
-        close(fd);
     }
     mount = append_mount(arena, options);
     *mount = (struct oci_mount){.destination = target, .type = "bind", .source = source};
@@ -330,4 +323,23 @@ int definition_make_config(struct arena *arena, const struct definition *definit
     if (result == 0)
         result = add_mounts(arena, host, &options, err);
     return result < 0 ? result : bundle_make_config(arena, &options, config, err);
+}
+
+int definition_make_bind_sources(const struct definition *definition, struct error *err)
+{
+    const struct string_list *binds = &definition->host_config.binds;
+
+    for (size_t i = 0; i < binds->count; i++) {
+        cleanup_free char *source = memory_strdup(binds->items[i]);
+        int fd;
+
+        source[strcspn(source, ":")] = '\0';
+        if (access(source, F_OK) == 0)
+            continue;
+        fd = path_make_host_directory(source, 0755, err);
+        if (fd < 0)
+            return error_prefix(err, "bind source");
+        close(fd);
+    }
+    return 0;
 }

@@ -164,6 +164,8 @@ static int make_process(struct exec *exec, struct json_writer *writer, struct er
     config.process->console_size = NULL;
     env_merge(&arena, &config.process->env, &exec->config.env, &env);
     config.process->env = env;
+    if (exec->config.has_terminal && env_get(&env, "TERM") == NULL)
+        string_list_append(&arena, &config.process->env, "TERM=xterm");
     if (exec->config.working_dir != NULL && exec->config.working_dir[0] != '\0')
         config.process->cwd = exec->config.working_dir;
     if (config.process->cwd[0] != '/')

@@ -203,7 +203,18 @@ teardown_file() { teardown_daemon_file; }
     run davit create --memory 64m busybox true
     [ "$status" -eq 1 ]
     contains "$output" "no memory controller"
+    run davit create --memory 64m --volume "$dir/never-made:/x" busybox true
+    [ ! -e "$dir/never-made" ]
     [ -z "$(davit ps --all --quiet)" ]
+}
+
+@test "a missing bind source is made, as docker does; a missing mount source is an error" {
+    run davit run --rm --volume "$dir/made/deep:/x" busybox touch /x/file
+    [ "$status" -eq 0 ]
+    [ -e "$dir/made/deep/file" ]
+    run davit run --rm --mount "type=bind,source=$dir/missing,target=/x" busybox true
+    [ "$status" -eq 125 ]
+    contains "$output" "bind source path does not exist"
 }
 
 @test "kill -9 of davitd loses no container, no log byte and no exit status" {
