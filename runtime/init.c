@@ -32,6 +32,7 @@ struct init {
     const struct oci_config *config;
     int control_fd;
     int root_fd;
+    bool is_chrooted;
 };
 
 /* C1: the parent made us non-dumpable, so no process of the container can trace us or open our
@@ -287,7 +288,7 @@ static int build(struct init *init, struct error *err)
         result = set_names_and_sysctls(init, err);
     if (result < 0)
         return result;
-    init->root_fd = mounts_make(init->plan, err);
+    init->root_fd = mounts_make(init->plan, &init->is_chrooted, err);
     if (init->root_fd < 0)
         return init->root_fd;
     result = devices_make(init->plan, init->root_fd, err);
@@ -298,7 +299,7 @@ static int build(struct init *init, struct error *err)
     if (result == 0)
         result = make_console(init, err);
     if (result == 0)
-        result = mounts_pivot(init->plan, init->root_fd, err);
+        result = mounts_pivot(init->plan, init->root_fd, init->is_chrooted, err);
     fd_close(&init->root_fd);
     if (result == 0)
         result = set_personality(init, err);

@@ -241,15 +241,52 @@ static unsigned long propagation_flag(const struct plan *plan)
     }
 }
 
-int mounts_make(const struct plan *plan, struct error *err)
+/* Back to the true root of our mount namespace, out of any chroot. */
+static int enter_namespace_root(struct error *err)
+{
+    cleanup_close int fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || setns(fd, CLONE_NEWNS) < 0)
+        return error_errno(err, errno, "enter the root of the mount namespace");
+    return 0;
+}
+
+static uint64_t mount_id(int directory_fd, const char *path)
+{
+    struct statx status = {0};
+
+    statx(directory_fd, path, AT_EMPTY_PATH, STATX_MNT_ID, &status);
+    return status.stx_mnt_id;
+}
+
+/* Started in a chroot, pivot_root would exchange the chroot's mount only and leave the host's root
+ * in the container's namespace, one setns(2) away for its root user. */
+static int find_chroot(int slash_fd, bool *is_chrooted, struct error *err)
+{
+    int result = enter_namespace_root(err);
+
+    if (result < 0)
+        return result;
+    *is_chrooted = mount_id(AT_FDCWD, "/") != mount_id(slash_fd, "");
+    if (*is_chrooted && (fchdir(slash_fd) < 0 || chroot(".") < 0))
+        return error_errno(err, errno, "chroot");
+    return 0;
+}
+
+int mounts_make(const struct plan *plan, bool *is_chrooted, struct error *err)
 {
     struct mount_attr isolated = {.propagation = propagation_flag(plan)};
     cleanup_close int root_fd = fcntl(plan->rootfs_fd, F_DUPFD_CLOEXEC, 0);
     cleanup_close int slash_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     cleanup_close int cwd_fd = -1;
 
+    int found;
+
     if (root_fd < 0 || slash_fd < 0)
         return error_errno(err, errno, "root filesystem");
+    found = find_chroot(slash_fd, is_chrooted, err);
+    if (found < 0)
+        return found;
     /* Nothing mounted from here on may show on the host. */
     if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &isolated, sizeof(isolated)) < 0)
         return error_errno(err, errno, "isolate the mount namespace");
@@ -368,13 +405,15 @@ static int set_root_propagation(const struct plan *plan, struct error *err)
     return 0;
 }
 
-int mounts_pivot(const struct plan *plan, int root_fd, struct error *err)
+int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err)
 {
     struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
 
     if (plan->config->root != NULL && plan->config->root->is_readonly &&
         mount_setattr(root_fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
         return error_errno(err, errno, "make the root filesystem read-only");
+    if (is_chrooted && enter_namespace_root(err) < 0)
+        return -EIO;
     /* pivot_root(2), "pivot_root(".", ".")": the old root is stacked over the new one and taken
      * away again, with no directory needed for it. */
     if (fchdir(root_fd) < 0)

@@ -100,11 +100,11 @@ int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
 _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
 
 /* C4 (mounts.c): attaches the root filesystem and mounts everything into it. Returns the root's
- * descriptor. */
-int mounts_make(const struct plan *plan, struct error *err);
+ * descriptor; *is_chrooted says that "/" is not the namespace's root, which C6 has to know. */
+int mounts_make(const struct plan *plan, bool *is_chrooted, struct error *err);
 /* C6 (mounts.c) */
 int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err);
-int mounts_pivot(const struct plan *plan, int root_fd, struct error *err);
+int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err);
 
 /* C4 (devices.c): nodes and links in /dev. */
 int devices_make(const struct plan *plan, int root_fd, struct error *err);

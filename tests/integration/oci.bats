@@ -363,6 +363,31 @@ PYTHON
     [ ! -w "/proc/$pid/exe" ]
 }
 
+@test "started in a chroot, the host's root is still out of the container's namespace" {
+    mkdir "$dir/jail"
+    mount --bind "$dir/jail" "$dir/jail"
+    mkdir -p "$dir/jail/proc" "$dir/jail/sys" "$dir/jail/dev" "$dir/jail/run"
+    for d in proc sys dev; do mount --rbind "/$d" "$dir/jail/$d"; mount --make-rslave "$dir/jail/$d"; done
+    program sleep 1000
+    cp -a "$dir/bundle" "$dir/jail/bundle"
+    cp "$oci" "$dir/jail/davit-oci"
+    jailed() { timeout 60 chroot "$dir/jail" /davit-oci --root /run "$@" 3>&-; }
+    jailed run --detach --bundle /bundle "$id" >/dev/null 2>&1
+    run jailed exec "$id" ls /
+    echo "$output"
+    in_container=$output
+    # What setns(2) to the namespace shows, as a container's root could use it.
+    pid=$(jailed state "$id" | jq .pid)
+    run nsenter --mount="/proc/$pid/ns/mnt" /bin/busybox ls /
+    in_namespace=$output
+    jailed delete --force "$id"
+    for d in proc sys dev; do umount -R "$dir/jail/$d"; done
+    umount "$dir/jail"
+    [ "$in_container" = "$in_namespace" ]
+    contains "$in_container" bin
+    [[ $in_namespace != *root* ]]
+}
+
 @test "a working directory outside of the container is refused" {
     program true
     for fd in 3 4 5 6 7 8 9 10; do
