@@ -178,22 +178,28 @@ static int start_logging(const struct settings *settings, struct error *err)
                      settings->log_format);
 }
 
-/* The image worker lies beside us in a build tree. Looked for before self_protect(), after which
- * /proc/self/exe says nothing of where we came from. */
+/* The image worker lies beside us in a build tree and in libexec where we are installed. Looked for
+ * before self_protect(), after which /proc/self/exe says nothing of where we came from. */
 static void find_helpers(void)
 {
-    char path[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 32);
+    static const char *const places[] = {".", "../libexec/davit"};
+    char own[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
     char *slash;
 
-    path[length > 0 ? length : 0] = '\0';
-    slash = strrchr(path, '/');
+    own[length > 0 ? length : 0] = '\0';
+    slash = strrchr(own, '/');
     if (slash == NULL || getenv("DAVIT_LIBEXEC") != NULL)
         return;
-    strcpy(slash, "/davit-image");
-    if (access(path, X_OK) == 0) {
-        *slash = '\0';
-        setenv("DAVIT_LIBEXEC", path, 1);
+    *slash = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        cleanup_free char *directory = memory_printf("%s/%s", own, places[i]);
+        cleanup_free char *program = memory_printf("%s/davit-image", directory);
+
+        if (access(program, X_OK) == 0) {
+            setenv("DAVIT_LIBEXEC", directory, 1);
+            return;
+        }
     }
 }
 
