@@ -80,36 +80,12 @@ static void add_namespaces(struct arena *arena, struct oci_linux *linux_part, bo
         linux_part->namespaces.items[i].type = types[i];
 }
 
-/* Everything is denied but the harmless devices that every container has, pseudo-terminals, and
- * making nodes, which are of no use without access. */
-static void add_device_rules(struct arena *arena, struct oci_resources *resources)
+/* Everything is denied; the devices that every container may use are the runtime's to add. */
+static void deny_devices(struct arena *arena, struct oci_resources *resources)
 {
-    static const struct {
-        bool is_allowed;
-        const char *type;
-        int64_t major;
-        int64_t minor;
-        const char *access;
-    } rules[] = {
-        {false, "a", -1, -1, "rwm"}, {true, "c", -1, -1, "m"},    {true, "b", -1, -1, "m"},
-        {true, "c", 1, 3, "rwm"},    {true, "c", 1, 5, "rwm"},    {true, "c", 1, 7, "rwm"},
-        {true, "c", 1, 8, "rwm"},    {true, "c", 1, 9, "rwm"},    {true, "c", 5, 0, "rwm"},
-        {true, "c", 5, 2, "rwm"},    {true, "c", 136, -1, "rwm"},
-    };
-
-    resources->devices.items = arena_new(arena, ARRAY_SIZE(rules), sizeof(struct oci_device_rule));
-    resources->devices.count = ARRAY_SIZE(rules);
-    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
-        struct oci_device_rule *rule = &resources->devices.items[i];
-
-        rule->is_allowed = rules[i].is_allowed;
-        rule->type = rules[i].type;
-        rule->access = rules[i].access;
-        if (rules[i].major >= 0)
-            rule->major = (struct optional_int64){true, rules[i].major};
-        if (rules[i].minor >= 0)
-            rule->minor = (struct optional_int64){true, rules[i].minor};
-    }
+    resources->devices.items = arena_new(arena, 1, sizeof(struct oci_device_rule));
+    resources->devices.count = 1;
+    resources->devices.items[0].access = "rwm";
 }
 
 static size_t path_depth(const char *path)
@@ -292,7 +268,7 @@ int bundle_make_config(struct arena *arena, const struct bundle_options *options
     linux_part->resources = options->resources != NULL
                                 ? options->resources
                                 : arena_new(arena, 1, sizeof(struct oci_resources));
-    add_device_rules(arena, linux_part->resources);
+    deny_devices(arena, linux_part->resources);
     linux_part->cgroups_path = options->cgroups_path;
     add_annotations(arena, options, config);
     return 0;
@@ -332,7 +308,5 @@ void oci_config_make_default(struct arena *arena, struct oci_config *config)
     copy_strings(arena, masked_paths, ARRAY_SIZE(masked_paths), &linux_part->masked_paths);
     copy_strings(arena, readonly_paths, ARRAY_SIZE(readonly_paths), &linux_part->readonly_paths);
     linux_part->resources = arena_new(arena, 1, sizeof(struct oci_resources));
-    linux_part->resources->devices.items = arena_new(arena, 1, sizeof(struct oci_device_rule));
-    linux_part->resources->devices.count = 1;
-    linux_part->resources->devices.items[0].access = "rwm";
+    deny_devices(arena, linux_part->resources);
 }

@@ -174,6 +174,7 @@ struct cgroup_device_rule {
 #define CGROUP_DEVICE_MKNOD 1u
 #define CGROUP_DEVICE_READ 2u
 #define CGROUP_DEVICE_WRITE 4u
+#define CGROUP_DEVICE_ALL 7u
 
 /* Replaces the cgroup's device program. */
 int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device_rule *rules,

@@ -207,16 +207,11 @@ int resources_to_settings(const struct oci_resources *resources, struct cgroup_s
 /* runtime-spec config-linux.md "Default Devices", pseudo-terminals, and mknod, which gives no
  * access by itself. They come last, so that no rule takes them away, as with other runtimes. */
 static const struct cgroup_device_rule default_rules[] = {
-    {true, 'c', -1, -1, CGROUP_DEVICE_MKNOD},
-    {true, 'b', -1, -1, CGROUP_DEVICE_MKNOD},
-    {true, 'c', 1, 3, CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE},
-    {true, 'c', 1, 5, CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE},
-    {true, 'c', 1, 7, CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE},
-    {true, 'c', 1, 8, CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE},
-    {true, 'c', 1, 9, CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE},
-    {true, 'c', 5, 0, CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE},
-    {true, 'c', 5, 2, CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE},
-    {true, 'c', 136, -1, CGROUP_DEVICE_MKNOD | CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE},
+    {true, 'a', -1, -1, CGROUP_DEVICE_MKNOD}, {true, 'c', 1, 3, CGROUP_DEVICE_ALL},
+    {true, 'c', 1, 5, CGROUP_DEVICE_ALL},     {true, 'c', 1, 7, CGROUP_DEVICE_ALL},
+    {true, 'c', 1, 8, CGROUP_DEVICE_ALL},     {true, 'c', 1, 9, CGROUP_DEVICE_ALL},
+    {true, 'c', 5, 0, CGROUP_DEVICE_ALL},     {true, 'c', 5, 2, CGROUP_DEVICE_ALL},
+    {true, 'c', 136, -1, CGROUP_DEVICE_ALL},
 };
 
 static int convert_rule(const struct oci_device_rule *from, size_t index,

@@ -5,6 +5,7 @@
 #include <linux/mount.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -188,6 +189,35 @@ static void a_missing_controller_is_named(void **state)
     free(settings);
 }
 
+/* Programs of every shape pass the kernel's verifier. What they decide is tested in the VM, where
+ * containers run under them. */
+static void device_programs_are_accepted(void **state)
+{
+    static const struct cgroup_device_rule rules[] = {
+        {true, 'c', 1, 3, CGROUP_DEVICE_ALL},     {false, 'a', -1, -1, CGROUP_DEVICE_ALL},
+        {true, 'a', -1, -1, CGROUP_DEVICE_MKNOD}, {false, 'b', 8, -1, CGROUP_DEVICE_WRITE},
+        {true, 'c', -1, 5, CGROUP_DEVICE_READ},   {true, 'a', -1, -1, CGROUP_DEVICE_ALL},
+    };
+    struct cgroup_hierarchy hierarchy;
+    struct cgroup *cgroup = memory_new_one(struct cgroup);
+    char path[64];
+    struct error err = {0};
+
+    (void)state;
+    snprintf(path, sizeof(path), "/davit-unit-%d", (int)getpid());
+    assert_int_equal(cgroup_hierarchy_open(&hierarchy, &err), 0);
+    assert_int_equal(cgroup_create(&hierarchy, path, 0, true, cgroup, &err), 0);
+    for (size_t first = 0; first < ARRAY_SIZE(rules); first++) {
+        for (size_t count = 0; first + count <= ARRAY_SIZE(rules); count++) {
+            if (cgroup_apply_devices(cgroup, rules + first, count, &err) < 0)
+                fail_msg("rules %zu to %zu: %s", first, first + count, err.message);
+        }
+    }
+    assert_int_equal(cgroup_remove(&hierarchy, cgroup, 1000, &err), 0);
+    cgroup_hierarchy_close(&hierarchy);
+    free(cgroup);
+}
+
 /* Runs `call` under the filter in a child; the errno it got, 0 for success, -1 for a kill. */
 static int under_filter(const struct oci_seccomp *seccomp, long call)
 {
@@ -269,6 +299,7 @@ int main(void)
         cmocka_unit_test(impossible_resources_are_refused_by_name),
         cmocka_unit_test(settings_stay_in_their_directory),
         cmocka_unit_test(a_missing_controller_is_named),
+        cmocka_unit_test(device_programs_are_accepted),
         cmocka_unit_test(unknown_calls_get_enosys_and_others_the_default),
         cmocka_unit_test(bad_filters_are_refused_by_name),
     };
