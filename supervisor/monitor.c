@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -613,7 +612,6 @@ static void settle(struct monitor *monitor, const struct spawn_monitor *spawn)
     monitor->control_fd = monitor->fds.control_fd;
     setsid();
     signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_NAME, "davit-monitor");
     umask(022);
     if (chdir("/") < 0)
         _exit(1);

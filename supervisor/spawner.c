@@ -25,6 +25,27 @@ enum request_type {
 #define MONITOR_FDS 5
 #define WORKER_FDS 3
 
+/* The process's argument area, which ps shows: davitd's arguments are not those of its children. */
+static char *title;
+static size_t title_size;
+
+/* The kernel lays the arguments out one after the other, so they are one area to write over. */
+static void find_title(char **argv)
+{
+    title = argv[0];
+    for (int i = 0; argv[i] != NULL; i++)
+        title_size = (size_t)(argv[i] + strlen(argv[i]) - title);
+}
+
+static void set_title(const char *name)
+{
+    size_t length = strlen(name);
+
+    prctl(PR_SET_NAME, name);
+    memset(title, 0, title_size);
+    memcpy(title, name, length < title_size ? length : title_size);
+}
+
 /* davitd's main has said where its helpers are; see davitd.c. */
 static const char *worker_path(char path[PATH_MAX])
 {
@@ -66,20 +87,16 @@ static void serve(int request_fd, const char *worker)
     if (pid == 0) {
         close(request_fd);
         signal(SIGCHLD, SIG_DFL);
-        if (type == REQUEST_MONITOR && fd_count == MONITOR_FDS)
+        if (type == REQUEST_MONITOR && fd_count == MONITOR_FDS) {
+            set_title("davit-monitor");
             monitor_run(&(struct spawn_monitor){fds[0], fds[1], fds[2], fds[3], fds[4]});
+        }
         if (type == REQUEST_WORKER && fd_count == WORKER_FDS)
             run_worker(worker, fds);
         _exit(1);
     }
     for (size_t i = 0; i < fd_count; i++)
         close(fds[i]);
-}
-
-static void forget_arguments(char **argv)
-{
-    for (int i = 0; argv[i] != NULL; i++)
-        memset(argv[i], 0, strlen(argv[i]));
 }
 
 int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
@@ -96,8 +113,8 @@ int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
         char worker[PATH_MAX];
 
         close(pair[0]);
-        forget_arguments(argv);
-        prctl(PR_SET_NAME, "davit-spawner");
+        find_title(argv);
+        set_title("davit-spawner");
         prctl(PR_SET_DUMPABLE, 0);
         /* Its own session: a terminal's or a group's signals are davitd's business. */
         setsid();
