@@ -79,9 +79,9 @@ static int descend(int *fd, const char *name, bool *was_made, const char *path, 
     return 0;
 }
 
-int cgroup_create(const struct cgroup_hierarchy *hierarchy, const char *path,
-                  unsigned int controllers, bool must_be_new, struct cgroup *cgroup,
-                  struct error *err)
+static int create_once(const struct cgroup_hierarchy *hierarchy, const char *path,
+                       unsigned int controllers, bool must_be_new, struct cgroup *cgroup,
+                       struct error *err)
 {
     cleanup_close int fd = fcntl(hierarchy->fd, F_DUPFD_CLOEXEC, 0);
     char storage[CGROUP_PATH_SIZE];
@@ -108,6 +108,20 @@ int cgroup_create(const struct cgroup_hierarchy *hierarchy, const char *path,
     cgroup->fd = take_fd(&fd);
     strcpy(cgroup->path, path);
     return 0;
+}
+
+/* A parent that is empty may be removed by its other users between our making it and our stepping
+ * into it; the kernel then says that there is nothing to step into. */
+int cgroup_create(const struct cgroup_hierarchy *hierarchy, const char *path,
+                  unsigned int controllers, bool must_be_new, struct cgroup *cgroup,
+                  struct error *err)
+{
+    enum { ATTEMPTS = 16 };
+    int result = -ENOENT;
+
+    for (int i = 0; i < ATTEMPTS && (result == -ENOENT || result == -ENODEV); i++)
+        result = create_once(hierarchy, path, controllers, must_be_new, cgroup, err);
+    return result;
 }
 
 int cgroup_open(const struct cgroup_hierarchy *hierarchy, const char *path, struct cgroup *cgroup,

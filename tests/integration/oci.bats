@@ -4,6 +4,8 @@ load common
 
 setup() { setup_bundle; }
 teardown() { teardown_bundle; }
+# The parent of all containers without a cgroupsPath; it stays while others have containers in it.
+teardown_file() { rmdir "$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/davit" 2>/dev/null || true; }
 
 @test "run passes the program's exit status and output on" {
     program sh -c 'echo out; echo err >&2; exit 7'
@@ -438,4 +440,17 @@ PYTHON
     run runtime --log "$dir/log.json" --log-format json run --bundle "$dir/bundle" "$id"
     [ "$(jq -r .level "$dir/log.json")" = error ]
     contains "$(jq -r .msg "$dir/log.json")" "executable file not found"
+}
+
+@test "a parent cgroup that another removes meanwhile is made again" {
+    parent=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/$id-parent
+    configure ".linux.cgroupsPath = \"/$id-parent/child\""
+    program true
+    sh -c "exec 3>&-; while [ -d '$dir' ]; do rmdir '$parent' 2>&-; done" >/dev/null 2>&1 &
+    helper=$!
+    for attempt in $(seq 40); do
+        runtime run --bundle "$dir/bundle" "$id"
+    done
+    kill "$helper"
+    wait_until ! rmdir "$parent"
 }
