@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -58,6 +59,15 @@ static int64_t parse_fraction(const char **text)
     return nanoseconds;
 }
 
+/* Nanoseconds in 64 bits reach from 1677 to 2262. */
+static int to_ns(int64_t seconds, int64_t fraction, int64_t *time_ns)
+{
+    if (__builtin_mul_overflow(seconds, NS_PER_SECOND, time_ns) ||
+        __builtin_add_overflow(*time_ns, fraction, time_ns))
+        return -ERANGE;
+    return 0;
+}
+
 int clock_parse_rfc3339(const char *text, int64_t *time_ns)
 {
     struct tm utc = {0};
@@ -77,9 +87,23 @@ int clock_parse_rfc3339(const char *text, int64_t *time_ns)
             return -EINVAL;
     }
     seconds = (int64_t)timegm(&utc) - (sign == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
-    /* Nanoseconds in 64 bits reach from 1677 to 2262. */
-    if (__builtin_mul_overflow(seconds, NS_PER_SECOND, time_ns) ||
-        __builtin_add_overflow(*time_ns, fraction, time_ns))
-        return -ERANGE;
-    return 0;
+    return to_ns(seconds, fraction, time_ns);
+}
+
+int clock_parse_time(const char *text, int64_t *time_ns)
+{
+    int result = clock_parse_rfc3339(text, time_ns);
+    const char *rest;
+    int64_t fraction;
+    long long seconds;
+    char *end;
+
+    if (result != -EINVAL)
+        return result;
+    seconds = strtoll(text, &end, 10);
+    rest = end;
+    fraction = parse_fraction(&rest);
+    if (end == text || *rest != '\0')
+        return -EINVAL;
+    return to_ns(seconds, fraction, time_ns);
 }

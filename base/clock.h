@@ -20,4 +20,8 @@ void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE]);
  * Returns 0, -EINVAL, or -ERANGE for what 64 bits cannot hold. */
 int clock_parse_rfc3339(const char *text, int64_t *time_ns);
 
+/* The times of Docker's API: seconds since the epoch, with or without a fraction
+ * ("1795241673.319191688"), or RFC 3339. Returns like clock_parse_rfc3339(). */
+int clock_parse_time(const char *text, int64_t *time_ns);
+
 #endif

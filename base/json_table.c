@@ -389,6 +389,19 @@ static void encode_string_map(struct json_writer *writer, const struct string_ma
     json_object_close(writer);
 }
 
+void json_member_strings(struct json_writer *writer, const char *name,
+                         const struct string_list *list)
+{
+    json_key(writer, name);
+    encode_strings(writer, list);
+}
+
+void json_member_map(struct json_writer *writer, const char *name, const struct string_map *map)
+{
+    json_key(writer, name);
+    encode_string_map(writer, map);
+}
+
 static void encode_structs(struct json_writer *writer, const struct json_field *field,
                            const void *target)
 {

@@ -133,4 +133,9 @@ int json_decode_text(struct arena *arena, const char *text, size_t length,
 /* Writes the object as one JSON value. */
 void json_encode(struct json_writer *writer, const struct json_struct *type, const void *object);
 
+/* A member that is a list or a map of strings; empty ones are written too. */
+void json_member_strings(struct json_writer *writer, const char *name,
+                         const struct string_list *list);
+void json_member_map(struct json_writer *writer, const char *name, const struct string_map *map);
+
 #endif

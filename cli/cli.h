@@ -40,6 +40,12 @@ int cli_info(struct cli *cli, int argc, char **argv);
 /* getopt's complaint as an error. */
 int cli_usage_error(struct cli *cli, char **argv, const char *usage);
 
+/* Prints the value as one line. */
+void cli_print_json(const struct json *json);
+
+/* Adds what --env says; a name without a value is taken from our environment, as docker does. */
+void cli_add_env(struct arena *arena, struct string_list *env, const char *text);
+
 /* Appends "&filters=..." for "key=value" filters, as Docker's API takes them. */
 void cli_append_filters(struct buffer *path, const struct string_list *filters);
 

@@ -160,11 +160,7 @@ static void print_container(const struct ps_options *options, const struct json 
     char age[48];
 
     if (options->is_json) {
-        struct json_writer *writer = json_writer_new(false);
-
-        json_value(writer, container);
-        puts(json_writer_text(writer));
-        json_writer_free(writer);
+        cli_print_json(container);
         return;
     }
     if (options->is_quiet) {
@@ -221,15 +217,18 @@ int cli_ps(struct cli *cli, int argc, char **argv)
 
 struct log_output {
     struct demultiplexer demultiplexer;
-    bool is_raw;
+    struct exchange *exchange;
 };
 
 static int write_log(void *context, const char *bytes, size_t length)
 {
     struct log_output *output = context;
+    const char *type =
+        http_header_get(http_parser_message(output->exchange->parser), "Content-Type");
+    bool is_raw = type != NULL && strstr(type, "raw-stream") != NULL;
 
-    return output->is_raw ? file_write_fd(STDOUT_FILENO, bytes, length)
-                          : demultiplex(&output->demultiplexer, bytes, length);
+    return is_raw ? file_write_fd(STDOUT_FILENO, bytes, length)
+                  : demultiplex(&output->demultiplexer, bytes, length);
 }
 
 /* RFC 3339, a Unix time, or a duration back from now such as 10m. */
@@ -266,17 +265,15 @@ static int show_logs(struct cli *cli, const char *path)
     const struct client_request request = {.method = "GET", .path = path, .body_fd = -1};
     struct log_output output = {0};
     struct exchange exchange = {.fd = -1, .on_body = write_log, .context = &output};
-    const char *type;
     int status;
-    int result = client_send(&cli->client, &request, &exchange, &cli->err);
+    int result;
 
-    while (result == 0 && !http_parser_message(exchange.parser)->has_headers)
+    output.exchange = &exchange;
+    result = client_send(&cli->client, &request, &exchange, &cli->err);
+    if (result == 0)
         result = exchange_read_headers(&exchange, &status, &cli->err);
-    if (result == 0) {
-        type = http_header_get(http_parser_message(exchange.parser), "Content-Type");
-        output.is_raw = type != NULL && strstr(type, "raw-stream") != NULL;
+    if (result == 0)
         result = exchange_read_body(&exchange, &cli->err);
-    }
     exchange_close(&exchange);
     return result;
 }

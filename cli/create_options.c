@@ -1,5 +1,6 @@
 /* The options of create and run, as docker has them, made into a request. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +10,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "cli.h"
+
+/* Of a profile: davitd takes requests of 4 MiB. */
+#define SECCOMP_MAX_BYTES (4 << 20)
 
 enum long_option {
     OPTION_NAME = 256,
@@ -147,15 +152,6 @@ static int parse_cpus(struct cli *cli, const char *text, int64_t *nano_cpus)
     return 0;
 }
 
-/* Names without a value are taken from our environment, as docker does. */
-static void add_env(struct arena *arena, struct values *values, const char *text)
-{
-    const char *value = strchr(text, '=') == NULL ? getenv(text) : NULL;
-
-    string_list_append(arena, &values->env,
-                       value != NULL ? arena_printf(arena, "%s=%s", text, value) : text);
-}
-
 static int parse_list_option(struct create_options *options, struct values *values, int option)
 {
     struct {
@@ -227,7 +223,7 @@ static int parse_other_option(struct create_options *options, struct values *val
         options->is_auto_removed = true;
         break;
     case 'e':
-        add_env(&options->arena, values, optarg);
+        cli_add_env(&options->arena, &values->env, optarg);
         break;
     case 'w':
         values->workdir = optarg;
@@ -263,15 +259,6 @@ static int parse_other_option(struct create_options *options, struct values *val
         return 0;
     }
     return 1;
-}
-
-static void write_list(struct json_writer *writer, const char *name, const struct string_list *list)
-{
-    json_key(writer, name);
-    json_array_open(writer);
-    for (size_t i = 0; i < list->count; i++)
-        json_string(writer, list->items[i]);
-    json_array_close(writer);
 }
 
 /* "name=value" pairs as an object; `separator` is what stands between. */
@@ -323,7 +310,6 @@ static int write_mount(struct cli *cli, struct json_writer *writer, const char *
     char *rest = copy;
     const char *propagation = NULL;
     int64_t size = 0;
-    int result = 0;
 
     json_object_open(writer);
     for (char *field = strsep(&rest, ","); field != NULL; field = strsep(&rest, ",")) {
@@ -343,11 +329,11 @@ static int write_mount(struct cli *cli, struct json_writer *writer, const char *
             json_member_boolean(writer, "ReadOnly", value == NULL || strcmp(value, "false") != 0);
         else if (strcmp(field, "bind-propagation") == 0)
             propagation = value;
-        else if (strcmp(field, "tmpfs-size") == 0 && value != NULL)
-            result = parse_bytes(cli, "--mount tmpfs-size", value, &size);
-        else
+        else if (strcmp(field, "tmpfs-size") != 0 || value == NULL)
             return error_set(&cli->err, ERROR_INVALID, EINVAL, "--mount: unknown field \"%.32s\"",
                              field);
+        else if (parse_bytes(cli, "--mount tmpfs-size", value, &size) < 0)
+            return -EINVAL;
     }
     if (propagation != NULL) {
         json_key(writer, "BindOptions");
@@ -362,7 +348,7 @@ static int write_mount(struct cli *cli, struct json_writer *writer, const char *
         json_object_close(writer);
     }
     json_object_close(writer);
-    return result;
+    return 0;
 }
 
 /* A seccomp profile is a file here and its content in the request. */
@@ -374,20 +360,14 @@ static int write_security(struct cli *cli, struct json_writer *writer,
     for (size_t i = 0; i < list->count; i++) {
         const char *option = list->items[i];
         cleanup_buffer struct buffer text = {0};
-        cleanup_file FILE *file = NULL;
-        char bytes[4096];
-        size_t count;
 
         if (strncmp(option, "seccomp=", 8) != 0 || strcmp(option + 8, "unconfined") == 0) {
             json_string(writer, option);
             continue;
         }
-        file = fopen(option + 8, "re");
-        if (file == NULL)
-            return error_errno(&cli->err, errno, "--security-opt seccomp: %s", option + 8);
         buffer_append_string(&text, "seccomp=");
-        while ((count = fread(bytes, 1, sizeof(bytes), file)) > 0)
-            buffer_append(&text, bytes, count);
+        if (file_read(AT_FDCWD, option + 8, SECCOMP_MAX_BYTES, &text, &cli->err) < 0)
+            return error_prefix(&cli->err, "--security-opt seccomp");
         json_string(writer, buffer_text(&text));
     }
     json_array_close(writer);
@@ -401,10 +381,10 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
 
     json_key(writer, "HostConfig");
     json_object_open(writer);
-    write_list(writer, "Binds", &values->volumes);
+    json_member_strings(writer, "Binds", &values->volumes);
     write_pairs(writer, "Tmpfs", &values->tmpfs, ':');
-    write_list(writer, "CapAdd", &values->cap_add);
-    write_list(writer, "CapDrop", &values->cap_drop);
+    json_member_strings(writer, "CapAdd", &values->cap_add);
+    json_member_strings(writer, "CapDrop", &values->cap_drop);
     json_member_string(writer, "NetworkMode",
                        values->network != NULL ? values->network : "default");
     json_member_boolean(writer, "AutoRemove", options->is_auto_removed);
@@ -452,12 +432,12 @@ static int write_request(struct cli *cli, struct json_writer *writer,
     json_member_boolean(writer, "AttachStdin", options->is_interactive && !options->is_detached);
     json_member_boolean(writer, "AttachStdout", !options->is_detached);
     json_member_boolean(writer, "AttachStderr", !options->is_detached);
-    write_list(writer, "Env", &values->env);
+    json_member_strings(writer, "Env", &values->env);
     if (cmd->count > 0)
-        write_list(writer, "Cmd", cmd);
+        json_member_strings(writer, "Cmd", cmd);
     if (values->entrypoint != NULL)
-        write_list(writer, "Entrypoint",
-                   &(struct string_list){(const char *[]){values->entrypoint}, 1});
+        json_member_strings(writer, "Entrypoint",
+                            &(struct string_list){(const char *[]){values->entrypoint}, 1});
     write_pairs(writer, "Labels", &values->labels, '=');
     if (values->stop_signal != NULL)
         json_member_string(writer, "StopSignal", values->stop_signal);

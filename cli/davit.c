@@ -59,6 +59,23 @@ int cli_usage_error(struct cli *cli, char **argv, const char *usage)
                      usage);
 }
 
+void cli_print_json(const struct json *json)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    json_value(writer, json);
+    puts(json_writer_text(writer));
+    json_writer_free(writer);
+}
+
+void cli_add_env(struct arena *arena, struct string_list *env, const char *text)
+{
+    const char *value = strchr(text, '=') == NULL ? getenv(text) : NULL;
+
+    string_list_append(arena, env,
+                       value != NULL ? arena_printf(arena, "%s=%s", text, value) : text);
+}
+
 void cli_append_filters(struct buffer *path, const struct string_list *filters)
 {
     struct json_writer *writer;

@@ -53,11 +53,7 @@ static void print_images(const struct json *list, bool is_json, bool is_quiet)
         const char *id = json_get_string(image, "Id");
 
         if (is_json) {
-            struct json_writer *writer = json_writer_new(false);
-
-            json_value(writer, image);
-            puts(json_writer_text(writer));
-            json_writer_free(writer);
+            cli_print_json(image);
         } else if (is_quiet) {
             printf("%.12s\n", id != NULL ? id + 7 : "");
         } else {

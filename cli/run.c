@@ -326,7 +326,7 @@ static int parse_exec_options(struct cli *cli, struct exec_options *options, int
             options->has_terminal = true;
             break;
         case 'e':
-            string_list_append(&options->arena, &options->env, optarg);
+            cli_add_env(&options->arena, &options->env, optarg);
             break;
         case 'u':
             options->user = optarg;
@@ -335,9 +335,10 @@ static int parse_exec_options(struct cli *cli, struct exec_options *options, int
             options->workdir = optarg;
             break;
         default:
-            return cli_usage_error(cli, argv,
-                                   "[--detach] [--interactive] [--tty] [--env NAME=VALUE] [--user "
-                                   "USER] [--workdir DIR] CONTAINER COMMAND [ARGUMENT...]");
+            return cli_usage_error(
+                cli, argv,
+                "[--detach] [--interactive] [--tty] [--env NAME[=VALUE]] [--user "
+                "USER] [--workdir DIR] CONTAINER COMMAND [ARGUMENT...]");
         }
     }
     if (argc - optind < 2)
@@ -359,11 +360,7 @@ static char *make_exec_request(const struct exec_options *options, int argc, cha
     json_member_boolean(writer, "AttachStderr", !options->is_detached);
     json_member_string(writer, "User", options->user);
     json_member_string(writer, "WorkingDir", options->workdir);
-    json_key(writer, "Env");
-    json_array_open(writer);
-    for (size_t i = 0; i < options->env.count; i++)
-        json_string(writer, options->env.items[i]);
-    json_array_close(writer);
+    json_member_strings(writer, "Env", &options->env);
     json_key(writer, "Cmd");
     json_array_open(writer);
     for (int i = 0; i < argc; i++)

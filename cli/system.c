@@ -139,15 +139,6 @@ static const char *member(const struct json *object, const char *name)
                                                                     : "false";
 }
 
-static void print_json(const struct json *json)
-{
-    struct json_writer *writer = json_writer_new(false);
-
-    json_value(writer, json);
-    puts(json_writer_text(writer));
-    json_writer_free(writer);
-}
-
 int cli_version(struct cli *cli, int argc, char **argv)
 {
     cleanup_arena struct arena arena = {0};
@@ -164,7 +155,7 @@ int cli_version(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     if (is_json)
-        print_json(json);
+        cli_print_json(json);
     else
         printf("Server:\n Version:      %s\n API version:  %s (minimum %s)\n OS/Arch:      %s/%s\n"
                " Kernel:       %s\n",
@@ -206,7 +197,7 @@ int cli_info(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     if (is_json) {
-        print_json(json);
+        cli_print_json(json);
         return 0;
     }
     for (size_t i = 0; i < ARRAY_SIZE(lines); i++)

@@ -31,6 +31,9 @@
 #define MEDIA_TYPE_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 
 #define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
+/* Chain ids without "sha256:", comma-separated: an index's word on where a manifest's layers are.
+ */
+#define ANNOTATION_LAYERS "io.davit.layers"
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
 
 #define DIGEST_SIZE 72 /* "sha256:", 64 digits and NUL */
@@ -64,6 +67,9 @@ struct image_index {
     const char *media_type;
     LIST_OF(struct image_descriptor) manifests;
 };
+
+/* The content of a layout's file "oci-layout". */
+#define IMAGE_LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
 extern const struct json_struct image_manifest_type;
 extern const struct json_struct image_index_type;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,9 +16,6 @@
 
 #define BLOB_MAX_BYTES (8 << 20) /* of those read into memory: manifests and configurations */
 #define HEX_LENGTH 64
-#define LAYERS_ANNOTATION                                                  \
-    "io.davit.layers" /* chain ids, comma-separated, written by the worker \
-                       */
 
 int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
                           size_t *length, struct error *err)
@@ -114,7 +112,7 @@ static int read_image(struct image_store *store, const struct image_descriptor *
         result = image_config_parse(&image->arena, text, length, &image->config, err);
     if (result == 0)
         result = parse_layers(store, image,
-                              string_map_get(&descriptor->annotations, LAYERS_ANNOTATION), err);
+                              string_map_get(&descriptor->annotations, ANNOTATION_LAYERS), err);
     if (result < 0)
         return error_prefix(err, "image %s", descriptor->digest);
     snprintf(image->id, sizeof(image->id), "%s", manifest.config.digest);
@@ -160,48 +158,52 @@ static int get_image(struct image_store *store, const struct image_descriptor *d
     return 0;
 }
 
-static void write_entry(struct json_writer *writer, const struct image *image, const char *name)
+static void describe(struct arena *arena, const struct image *image, const char *name,
+                     struct image_descriptor *descriptor)
 {
+    struct string_pair *annotations = arena_new(arena, 3, sizeof(*annotations));
     cleanup_buffer struct buffer layers = {0};
+    size_t count = 0;
 
     for (size_t i = 0; i < image->layers.count; i++)
         buffer_printf(&layers, "%s%s", i > 0 ? "," : "", image->layers.items[i]);
-    json_object_open(writer);
-    json_member_string(writer, "mediaType", MEDIA_TYPE_MANIFEST);
-    json_member_string(writer, "digest", image->manifest_digest);
-    json_member_integer(writer, "size", image->manifest_size);
-    json_key(writer, "annotations");
-    json_object_open(writer);
     if (name != NULL) {
-        json_member_string(writer, ANNOTATION_IMAGE_NAME, name);
-        json_member_string(writer, ANNOTATION_REF_NAME, strrchr(name, ':') + 1);
+        annotations[count++] = (struct string_pair){ANNOTATION_IMAGE_NAME, name};
+        annotations[count++] = (struct string_pair){ANNOTATION_REF_NAME, strrchr(name, ':') + 1};
     }
-    json_member_string(writer, LAYERS_ANNOTATION, buffer_text(&layers));
-    json_object_close(writer);
-    json_object_close(writer);
+    annotations[count++] =
+        (struct string_pair){ANNOTATION_LAYERS, arena_strdup(arena, buffer_text(&layers))};
+    *descriptor = (struct image_descriptor){
+        .media_type = MEDIA_TYPE_MANIFEST,
+        .digest = image->manifest_digest,
+        .size = image->manifest_size,
+        .annotations = {annotations, count},
+    };
 }
 
 static int save_index(const struct image_store *store, struct error *err)
 {
-    struct json_writer *writer = json_writer_new(false);
+    cleanup_arena struct arena arena = {0};
+    struct image_index index = {.schema_version = 2, .media_type = MEDIA_TYPE_INDEX};
+    struct json_writer *writer;
     const char *text;
+    size_t count = 0;
     int result;
 
-    json_object_open(writer);
-    json_member_integer(writer, "schemaVersion", 2);
-    json_member_string(writer, "mediaType", MEDIA_TYPE_INDEX);
-    json_key(writer, "manifests");
-    json_array_open(writer);
+    for (size_t i = 0; i < store->image_count; i++)
+        count += store->images[i]->name_count > 0 ? store->images[i]->name_count : 1;
+    index.manifests.items = arena_new(&arena, count, sizeof(*index.manifests.items));
     for (size_t i = 0; i < store->image_count; i++) {
         const struct image *image = store->images[i];
 
         for (size_t j = 0; j < image->name_count; j++)
-            write_entry(writer, image, image->names[j]);
+            describe(&arena, image, image->names[j],
+                     &index.manifests.items[index.manifests.count++]);
         if (image->name_count == 0)
-            write_entry(writer, image, NULL);
+            describe(&arena, image, NULL, &index.manifests.items[index.manifests.count++]);
     }
-    json_array_close(writer);
-    json_object_close(writer);
+    writer = json_writer_new(false);
+    json_encode(writer, &image_index_type, &index);
     text = json_writer_text(writer);
     result = file_replace(store->root_fd, "index.json", text, strlen(text), 0600, true, err);
     json_writer_free(writer);
@@ -242,7 +244,6 @@ static int load_index(struct image_store *store,
 static int make_directories(struct image_store *store, struct error *err)
 {
     static const char *const names[] = {"blobs", "blobs/sha256", "layers"};
-    static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     int result;
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -254,8 +255,8 @@ static int make_directories(struct image_store *store, struct error *err)
     if (result == 0 && mkdirat(store->root_fd, "ingest", 0700) < 0)
         result = error_errno(err, errno, "make ingest");
     if (result == 0 && faccessat(store->root_fd, "oci-layout", F_OK, 0) < 0)
-        result =
-            file_replace(store->root_fd, "oci-layout", layout, sizeof(layout) - 1, 0600, true, err);
+        result = file_replace(store->root_fd, "oci-layout", IMAGE_LAYOUT, strlen(IMAGE_LAYOUT),
+                              0600, true, err);
     return result;
 }
 
@@ -375,7 +376,16 @@ int image_store_remove(struct image_store *store, struct image *image, struct er
     return save_index(store, err);
 }
 
-static bool blob_is_reached(const struct image_store *store, struct arena *arena, const char *hex)
+static void reach(struct string_list *reached, const char *hex)
+{
+    reached->items = memory_resize(reached->items, reached->count + 1, sizeof(*reached->items));
+    reached->items[reached->count++] = hex;
+}
+
+/* The names of all blobs that an image reaches. False if one cannot tell: what cannot be read
+ * cannot be said to be unused. */
+static bool reach_blobs(const struct image_store *store, struct arena *arena,
+                        struct string_list *reached)
 {
     for (size_t i = 0; i < store->image_count; i++) {
         const struct image *image = store->images[i];
@@ -383,33 +393,30 @@ static bool blob_is_reached(const struct image_store *store, struct arena *arena
         const char *text = NULL;
         size_t length = 0;
 
-        if (strcmp(image->manifest_digest + 7, hex) == 0 || strcmp(image->id + 7, hex) == 0)
-            return true;
         if (image_store_read_blob(store->root_fd, arena, image->manifest_digest, &text, &length,
                                   NULL) < 0 ||
             image_manifest_parse(arena, text, length, &manifest, NULL) < 0)
-            return true; /* what cannot be read cannot be said to be unused */
-        for (size_t j = 0; j < manifest.layers.count; j++) {
-            if (strcmp(manifest.layers.items[j].digest + 7, hex) == 0)
-                return true;
-        }
+            return false;
+        reach(reached, image->manifest_digest + 7);
+        reach(reached, image->id + 7);
+        for (size_t j = 0; j < manifest.layers.count; j++)
+            reach(reached, manifest.layers.items[j].digest + 7);
     }
-    return false;
+    return true;
 }
 
-static bool layer_is_reached(const struct image_store *store, struct arena *arena, const char *hex)
+static void reach_layers(const struct image_store *store, struct string_list *reached)
 {
-    (void)arena;
     for (size_t i = 0; i < store->image_count; i++) {
-        if (string_list_has(&store->images[i]->layers, hex))
-            return true;
+        const struct string_list *layers = &store->images[i]->layers;
+
+        for (size_t j = 0; j < layers->count; j++)
+            reach(reached, layers->items[j]);
     }
-    return false;
 }
 
 static int sweep(const struct image_store *store, const char *directory,
-                 bool (*is_reached)(const struct image_store *, struct arena *, const char *),
-                 struct error *err)
+                 const struct string_list *reached, struct error *err)
 {
     int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -418,12 +425,9 @@ static int sweep(const struct image_store *store, const char *directory,
     if (dir == NULL)
         return error_errno(err, errno, "open %s", directory);
     while ((entry = readdir(dir)) != NULL) {
-        cleanup_arena struct arena arena = {0};
-        int result = 0;
-
-        if (entry->d_name[0] != '.' && !is_reached(store, &arena, entry->d_name))
-            result = path_remove_tree(fd, entry->d_name, err);
-        if (result < 0)
+        if (entry->d_name[0] == '.' || string_list_has(reached, entry->d_name))
+            continue;
+        if (path_remove_tree(fd, entry->d_name, err) < 0)
             return error_prefix(err, "%s", directory);
     }
     return 0;
@@ -431,10 +435,19 @@ static int sweep(const struct image_store *store, const char *directory,
 
 int image_store_collect(struct image_store *store, struct error *err)
 {
-    int result;
+    cleanup_arena struct arena arena = {0};
+    struct string_list blobs = {0};
+    struct string_list layers = {0};
+    int result = 0;
 
     if (store->worker_count > 0)
         return 0;
-    result = sweep(store, "blobs/sha256", blob_is_reached, err);
-    return result < 0 ? result : sweep(store, "layers", layer_is_reached, err);
+    if (reach_blobs(store, &arena, &blobs))
+        result = sweep(store, "blobs/sha256", &blobs, err);
+    reach_layers(store, &layers);
+    if (result == 0)
+        result = sweep(store, "layers", &layers, err);
+    free(blobs.items);
+    free(layers.items);
+    return result;
 }

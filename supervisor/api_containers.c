@@ -53,8 +53,7 @@ void api_container_inspect(struct daemon *daemon, struct request *request,
         return;
     writer = json_writer_new(false);
     container_write_inspect(writer, container);
-    respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    respond_written(request, 200, writer);
 }
 
 /* ---- list ---- */
@@ -153,8 +152,7 @@ void api_containers_list(struct daemon *daemon, struct request *request,
         shown++;
     }
     json_array_close(writer);
-    respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    respond_written(request, 200, writer);
 }
 
 /* ---- life ---- */

@@ -42,15 +42,6 @@ static void write_names(struct json_writer *writer, const struct image *image)
     json_array_close(writer);
 }
 
-static void write_labels(struct json_writer *writer, const struct string_map *labels)
-{
-    json_key(writer, "Labels");
-    json_object_open(writer);
-    for (size_t i = 0; i < labels->count; i++)
-        json_member_string(writer, labels->items[i].name, labels->items[i].value);
-    json_object_close(writer);
-}
-
 static void write_summary(struct json_writer *writer, const struct image *image)
 {
     json_object_open(writer);
@@ -61,7 +52,7 @@ static void write_summary(struct json_writer *writer, const struct image *image)
     json_member_unsigned(writer, "Size", image->size);
     json_member_integer(writer, "SharedSize", -1);
     json_member_integer(writer, "Containers", -1);
-    write_labels(writer, &image->config.config.labels);
+    json_member_map(writer, "Labels", &image->config.config.labels);
     json_object_close(writer);
 }
 
@@ -118,8 +109,7 @@ void api_images_list(struct daemon *daemon, struct request *request,
             write_summary(writer, daemon->images.images[i - 1]);
     }
     json_array_close(writer);
-    respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    respond_written(request, 200, writer);
 }
 
 static void write_rootfs(struct json_writer *writer, const struct image *image)
@@ -127,11 +117,7 @@ static void write_rootfs(struct json_writer *writer, const struct image *image)
     json_key(writer, "RootFS");
     json_object_open(writer);
     json_member_string(writer, "Type", "layers");
-    json_key(writer, "Layers");
-    json_array_open(writer);
-    for (size_t i = 0; i < image->config.rootfs.diff_ids.count; i++)
-        json_string(writer, image->config.rootfs.diff_ids.items[i]);
-    json_array_close(writer);
+    json_member_strings(writer, "Layers", &image->config.rootfs.diff_ids);
     json_object_close(writer);
 }
 
@@ -163,8 +149,7 @@ void api_image_inspect(struct daemon *daemon, struct request *request,
     json_member_unsigned(writer, "Size", image->size);
     write_rootfs(writer, image);
     json_object_close(writer);
-    respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    respond_written(request, 200, writer);
 }
 
 /* ---- remove ---- */
@@ -308,20 +293,19 @@ static void load_free(struct load *load)
     free(load);
 }
 
+static void close_worker_input(struct load *load)
+{
+    load->input = sd_event_source_disable_unref(load->input);
+    fd_close(&load->input_fd);
+}
+
 /* The worker sees its input end and gives up by itself. */
 static void on_load_client_gone(struct request *request)
 {
     struct load *load = request->context;
 
     load->request = NULL;
-    load->input = sd_event_source_disable_unref(load->input);
-    fd_close(&load->input_fd);
-}
-
-static void close_worker_input(struct load *load)
-{
-    load->input = sd_event_source_disable_unref(load->input);
-    fd_close(&load->input_fd);
+    close_worker_input(load);
 }
 
 static void push_body(struct load *load)
@@ -399,7 +383,7 @@ static void say_loaded(struct load *load, const char *what, const char *name)
 static int add_image(struct load *load, const struct image_report *report)
 {
     struct daemon *daemon = load->daemon;
-    struct string_pair annotation = {"io.davit.layers", report->layers};
+    struct string_pair annotation = {ANNOTATION_LAYERS, report->layers};
     const struct image_descriptor descriptor = {
         .media_type = MEDIA_TYPE_MANIFEST,
         .digest = report->digest,

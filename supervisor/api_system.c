@@ -55,8 +55,7 @@ void api_version(struct daemon *daemon, struct request *request, const struct ro
     json_object_close(writer);
     json_array_close(writer);
     json_object_close(writer);
-    respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    respond_written(request, 200, writer);
 }
 
 static void write_counts(struct json_writer *writer, const struct daemon *daemon)
@@ -147,8 +146,7 @@ void api_info(struct daemon *daemon, struct request *request, const struct route
     json_member_string(writer, "LocalNodeState", "inactive");
     json_object_close(writer);
     json_object_close(writer);
-    respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    respond_written(request, 200, writer);
 }
 
 void api_events(struct daemon *daemon, struct request *request, const struct route_match *match)

@@ -79,6 +79,14 @@ int container_open_directory(const struct managed_container *container)
     return fd < 0 ? -errno : fd;
 }
 
+int container_open_run_directory(const struct managed_container *container)
+{
+    int fd = openat(container->daemon->run_containers_fd, container->definition.id,
+                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
 /* ---- finding ---- */
 
 int container_find(struct daemon *daemon, const char *reference, struct managed_container **found,
@@ -301,12 +309,8 @@ static void on_start_failed(struct managed_container *container,
 {
     struct error err = {0};
 
-    err.errnum = EINVAL;
-    err.code = message->value2 > ERROR_NONE && message->value2 < ERROR_CODE_COUNT
-                   ? (enum error_code)message->value2
-                   : ERROR_INTERNAL;
-    snprintf(err.message, sizeof(err.message), "failed to start container: %.*s",
-             (int)message->text_length, message->text);
+    monitor_message_error(message, &err);
+    error_prefix(&err, "failed to start container");
     disconnect(container);
     container->status = CONTAINER_CREATED;
     container->exit_code = message->value;
@@ -341,8 +345,7 @@ bool container_read_exit_file(struct managed_container *container)
 static void forget_exit_file(struct managed_container *container)
 {
     cleanup_close int directory_fd = container_open_directory(container);
-    cleanup_close int run_fd = openat(container->daemon->run_containers_fd,
-                                      container->definition.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_close int run_fd = container_open_run_directory(container);
 
     if (directory_fd >= 0)
         unlinkat(directory_fd, MONITOR_EXIT_FILE, 0);
@@ -480,10 +483,9 @@ static int spawn(struct managed_container *container, int control_fd, struct err
         return error_errno(err, -directory_fd, "container directory");
     if (mkdirat(daemon->run_containers_fd, container->definition.id, 0700) < 0 && errno != EEXIST)
         return error_errno(err, errno, "make the container's run directory");
-    run_fd = openat(daemon->run_containers_fd, container->definition.id,
-                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    run_fd = container_open_run_directory(container);
     if (run_fd < 0)
-        return error_errno(err, errno, "container's run directory");
+        return error_errno(err, -run_fd, "container's run directory");
     return spawner_request_monitor(daemon->spawner_fd,
                                    &(struct spawn_monitor){
                                        .container_fd = directory_fd,
@@ -645,6 +647,7 @@ static int on_bury(sd_event_source *source, void *context)
 int container_remove(struct managed_container *container, struct error *err)
 {
     struct daemon *daemon = container->daemon;
+    const enum container_status status = container->status;
     int result;
 
     if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
@@ -661,8 +664,10 @@ int container_remove(struct managed_container *container, struct error *err)
     /* The name first: a directory without a name is swept at the next start, a name without a
      * directory would be a container that cannot run. */
     result = database_delete_container(daemon->database, container->definition.id, err);
-    if (result < 0)
+    if (result < 0) {
+        container->status = status;
         return result;
+    }
     result = path_remove_tree(daemon->containers_fd, container->definition.id, err);
     if (result < 0)
         log_error("container %s: %s", container->definition.name, err->message);

@@ -85,6 +85,7 @@ static int write_json(int directory_fd, const char *name, struct json_writer *wr
 static int write_bundle(struct managed_container *container, const struct image *image,
                         int directory_fd, struct error *err)
 {
+    cleanup_arena struct arena arena = {0};
     struct daemon *daemon = container->daemon;
     const struct definition *definition = &container->definition;
     struct definition_security security;
@@ -92,23 +93,22 @@ static int write_bundle(struct managed_container *container, const struct image 
     struct json_writer *writer;
     struct monitor_config monitor = {
         .id = definition->id,
-        .cgroup_path =
-            arena_printf(&container->arena, "%s/%s", daemon->cgroup_parent, definition->id),
+        .cgroup_path = arena_printf(&arena, "%s/%s", daemon->cgroup_parent, definition->id),
         .layers = image->layers,
         .has_open_stdin = definition->config.has_open_stdin,
         .is_stdin_once = definition->config.is_stdin_once,
     };
-    int result = definition_security(&container->arena, definition, &security, err);
+    int result = definition_security(&arena, definition, &security, err);
 
     if (result == 0)
-        result = definition_make_config(&container->arena, definition, monitor.cgroup_path, &config,
+        result = definition_make_config(&arena, definition, &security, monitor.cgroup_path, &config,
                                         err);
     if (result == 0)
         result = check_limits(daemon, &config, err);
     if (result == 0)
         result =
-            seccomp_cache_get(daemon, &container->arena, &security,
-                              &config.process->capabilities->bounding, &monitor.seccomp_file, err);
+            seccomp_cache_get(daemon, &arena, &security, &config.process->capabilities->bounding,
+                              &monitor.seccomp_file, err);
     if (result == 0)
         result = definition_make_bind_sources(definition, err);
     if (result == 0)

@@ -8,6 +8,10 @@
 /* The state as the database keeps it; free() it. */
 char *container_encode_state(const struct managed_container *container);
 
+/* The container's directory below --run, where its monitor listens: a descriptor or a negative
+ * errno. */
+int container_open_run_directory(const struct managed_container *container);
+
 void container_link(struct daemon *daemon, struct managed_container *container);
 void container_free(struct managed_container *container);
 

@@ -37,10 +37,9 @@ static const struct json_struct state_type = JSON_STRUCT(struct state_record, st
 
 static int connect_monitor(struct managed_container *container)
 {
-    cleanup_close int run_fd = openat(container->daemon->run_containers_fd,
-                                      container->definition.id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_close int run_fd = container_open_run_directory(container);
 
-    return run_fd < 0 ? -errno : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
+    return run_fd < 0 ? run_fd : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
 }
 
 /* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it

@@ -141,8 +141,7 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
 {
     struct settings file = {0};
     const char *path = choose(settings->config_file, "DAVIT_CONFIG", NULL, DEFAULT_CONFIG);
-    int result = read_config_file(path, path != NULL && strcmp(path, DEFAULT_CONFIG) != 0, arena,
-                                  &file, err);
+    int result = read_config_file(path, strcmp(path, DEFAULT_CONFIG) != 0, arena, &file, err);
 
     if (result < 0)
         return result;

@@ -132,7 +132,8 @@ int definition_security(struct arena *arena, const struct definition *definition
 
 /* Makes the runtime configuration. Changes nothing. */
 int definition_make_config(struct arena *arena, const struct definition *definition,
-                           const char *cgroups_path, struct oci_config *config, struct error *err);
+                           const struct definition_security *security, const char *cgroups_path,
+                           struct oci_config *config, struct error *err);
 
 /* Makes the directories that HostConfig.Binds names and that are missing, as Docker does. Call it
  * when everything else is known to be right. */

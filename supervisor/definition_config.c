@@ -289,11 +289,11 @@ static void concatenate(struct arena *arena, const struct string_list *first,
 }
 
 int definition_make_config(struct arena *arena, const struct definition *definition,
-                           const char *cgroups_path, struct oci_config *config, struct error *err)
+                           const struct definition_security *security, const char *cgroups_path,
+                           struct oci_config *config, struct error *err)
 {
     const struct docker_config *docker = &definition->config;
     const struct docker_host_config *host = &definition->host_config;
-    struct definition_security security;
     struct bundle_options options = {
         .env = docker->env,
         .working_dir = docker->working_dir,
@@ -303,16 +303,16 @@ int definition_make_config(struct arena *arena, const struct definition *definit
         .is_root_readonly = host->has_readonly_rootfs,
         .has_host_network = host->network_mode != NULL && strcmp(host->network_mode, "host") == 0,
         .has_init = host->has_init.value,
+        .no_new_privileges = security->no_new_privileges,
         .cap_add = host->cap_add,
         .cap_drop = host->cap_drop,
         .cgroups_path = cgroups_path,
         .resources = make_resources(arena, host),
     };
-    int result = definition_security(arena, definition, &security, err);
+    int result = 0;
 
-    options.no_new_privileges = security.no_new_privileges;
     concatenate(arena, &docker->entrypoint, &docker->cmd, &options.args);
-    if (result == 0 && options.working_dir != NULL && options.working_dir[0] != '\0' &&
+    if (options.working_dir != NULL && options.working_dir[0] != '\0' &&
         options.working_dir[0] != '/')
         result = error_set(err, ERROR_INVALID, EINVAL,
                            "the working directory '%.128s' is invalid, it needs to be an absolute "

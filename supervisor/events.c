@@ -58,12 +58,7 @@ static char *format(const struct event *event)
     json_key(writer, "Actor");
     json_object_open(writer);
     json_member_string(writer, "ID", event->id);
-    json_key(writer, "Attributes");
-    json_object_open(writer);
-    for (size_t i = 0; i < event->attributes.count; i++)
-        json_member_string(writer, event->attributes.items[i].name,
-                           event->attributes.items[i].value);
-    json_object_close(writer);
+    json_member_map(writer, "Attributes", &event->attributes);
     json_object_close(writer);
     json_member_string(writer, "scope", "local");
     json_member_integer(writer, "time", event->time_ns / 1000000000);
@@ -157,25 +152,6 @@ static int on_until(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
-/* "1795241673.319191688", "1795241673" or RFC 3339, as nanoseconds; 0 if absent. */
-static int parse_time(const struct request *request, const char *name, int64_t *time_ns)
-{
-    const char *text = request_query(request, name);
-    char *end;
-    double seconds;
-
-    *time_ns = 0;
-    if (text == NULL || text[0] == '\0')
-        return 0;
-    if (clock_parse_rfc3339(text, time_ns) == 0)
-        return 0;
-    seconds = strtod(text, &end);
-    if (*end != '\0' && *end != '.')
-        return -EINVAL;
-    *time_ns = (int64_t)(seconds * 1e9);
-    return 0;
-}
-
 static void replay(struct event_bus *bus, const struct subscriber *subscriber, int64_t since_ns,
                    int64_t until_ns)
 {
@@ -198,7 +174,8 @@ void events_subscribe(struct event_bus *bus, sd_event *loop, struct request *req
 
     subscriber->bus = bus;
     subscriber->request = request;
-    if (parse_time(request, "since", &since_ns) < 0 || parse_time(request, "until", &until_ns) < 0)
+    if (request_query_time(request, "since", &since_ns) < 0 ||
+        request_query_time(request, "until", &until_ns) < 0)
         error_set(&err, ERROR_INVALID, EINVAL, "since, until: not a timestamp");
     else
         filters_parse(&subscriber->arena, request_query(request, "filters"), known_filters,

@@ -155,10 +155,8 @@ static int make_process(struct exec *exec, struct json_writer *writer, struct er
 
     if (result < 0)
         return result;
-    if (config.process == NULL) {
-        error_set(err, ERROR_CORRUPT, EINVAL, "config.json has no process");
-        return -EINVAL;
-    }
+    if (config.process == NULL)
+        return error_set(err, ERROR_CORRUPT, EINVAL, "config.json has no process");
     config.process->args = exec->config.cmd;
     config.process->has_terminal = exec->config.has_terminal;
     config.process->console_size = NULL;
@@ -252,6 +250,7 @@ void exec_start(struct daemon *daemon, const char *id, struct request *request)
     const struct json *detach;
     struct json_writer *writer;
     struct error err = {0};
+    bool is_detached;
 
     if (exec == NULL)
         return;
@@ -267,12 +266,13 @@ void exec_start(struct daemon *daemon, const char *id, struct request *request)
         return;
     }
     detach = json_get(body, "Detach");
-    writer = make_request(exec, detach == NULL || !detach->boolean, &err);
+    is_detached = detach != NULL && detach->type == JSON_BOOLEAN && detach->boolean;
+    writer = make_request(exec, !is_detached, &err);
     if (writer == NULL) {
         respond_error(request, &err);
         return;
     }
-    if (detach != NULL && detach->type == JSON_BOOLEAN && detach->boolean) {
+    if (is_detached) {
         request->context = exec;
         request->on_close = on_start_client_gone;
         exec->start = request;
@@ -325,8 +325,7 @@ void exec_inspect(struct daemon *daemon, const char *id, struct request *request
         return;
     writer = json_writer_new(false);
     write_inspect(exec, writer);
-    respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    respond_written(request, 200, writer);
 }
 
 void exec_resize(struct daemon *daemon, const char *id, struct request *request)
@@ -376,7 +375,7 @@ static void answer_start(struct exec *exec, const struct error *err)
 void exec_handle_message(struct managed_container *container, const struct monitor_message *message)
 {
     struct exec *exec = container->daemon->execs;
-    struct error err = {.errnum = EINVAL};
+    struct error err = {0};
 
     while (exec != NULL && exec->token != message->token)
         exec = exec->next;
@@ -388,9 +387,7 @@ void exec_handle_message(struct managed_container *container, const struct monit
         answer_start(exec, NULL);
         break;
     case MONITOR_EXEC_FAILED:
-        err.code = (enum error_code)message->value2;
-        snprintf(err.message, sizeof(err.message), "%.*s", (int)message->text_length,
-                 message->text);
+        monitor_message_error(message, &err);
         finish(exec, message->value);
         answer_start(exec, &err);
         break;

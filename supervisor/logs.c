@@ -12,6 +12,8 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/path.h"
+#include "streams.h"
 
 #define READ_BYTES (128 << 10)
 /* An entry holds at most 16 KiB of log, each byte at most six in JSON, and a little around it. */
@@ -59,29 +61,6 @@ static void release(struct request *request)
     free(log);
 }
 
-/* "1795241673.319191688" exactly, without a detour over floating point. */
-static bool parse_time(const char *text, int64_t *time_ns)
-{
-    char *end;
-    long long seconds;
-    int64_t weight = 100000000;
-
-    *time_ns = 0;
-    if (text == NULL || text[0] == '\0')
-        return true;
-    seconds = strtoll(text, &end, 10);
-    if (end == text)
-        return false;
-    *time_ns = seconds * 1000000000;
-    if (*end == '.') {
-        for (end++; *end >= '0' && *end <= '9'; end++) {
-            *time_ns += (*end - '0') * weight;
-            weight /= 10;
-        }
-    }
-    return *end == '\0' || clock_parse_rfc3339(text, time_ns) == 0;
-}
-
 struct entry {
     const char *log;
     const char *stream;
@@ -99,17 +78,9 @@ static void send_frame(struct log_stream *log, int stream, const char *prefix, c
 {
     cleanup_buffer struct buffer frame = {0};
     size_t length = strlen(prefix) + strlen(text);
-    const unsigned char header[8] = {
-        (unsigned char)stream,
-        0,
-        0,
-        0,
-        (unsigned char)(length >> 24),
-        (unsigned char)(length >> 16),
-        (unsigned char)(length >> 8),
-        (unsigned char)length,
-    };
+    unsigned char header[STREAM_FRAME_HEADER];
 
+    stream_frame_header(header, stream, length);
     if (!log->is_raw)
         buffer_append(&frame, header, sizeof(header));
     buffer_append_string(&frame, prefix);
@@ -266,7 +237,7 @@ void logs_serve(struct managed_container *container, struct request *request)
 {
     struct log_stream *log;
     struct error err = {0};
-    char path[64];
+    char path[PATH_FD_SIZE];
 
     if (!request_query_bool(request, "stdout") && !request_query_bool(request, "stderr")) {
         respond_failure(request, 400, "Bad parameters: you must choose at least one stream");
@@ -280,8 +251,8 @@ void logs_serve(struct managed_container *container, struct request *request)
     log->follows = request_query_bool(request, "follow") && container->status == CONTAINER_RUNNING;
     log->is_raw = container->definition.config.has_terminal;
     log->fd = open_log(container, &err);
-    if (log->fd >= 0 && (!parse_time(request_query(request, "since"), &log->since_ns) ||
-                         !parse_time(request_query(request, "until"), &log->until_ns)))
+    if (log->fd >= 0 && (request_query_time(request, "since", &log->since_ns) < 0 ||
+                         request_query_time(request, "until", &log->until_ns) < 0))
         error_set(&err, ERROR_INVALID, EINVAL, "since, until: not a timestamp");
     if (err.errnum != 0) {
         fd_close(&log->fd);
@@ -295,12 +266,12 @@ void logs_serve(struct managed_container *container, struct request *request)
     stream_begin(request, log->is_raw ? "application/vnd.docker.raw-stream"
                                       : "application/vnd.docker.multiplexed-stream");
     seek_tail(log);
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", log->fd);
     if (log->follows) {
         log->container = container;
         log->next = container->log_streams;
         container->log_streams = log;
-        sd_event_add_inotify(container->daemon->loop, &log->watch, path, IN_MODIFY, on_change, log);
+        sd_event_add_inotify(container->daemon->loop, &log->watch, path_of_fd(path, log->fd),
+                             IN_MODIFY, on_change, log);
     }
     sd_event_add_defer(container->daemon->loop, &log->turn, on_turn, log);
     sd_event_source_set_enabled(log->turn, SD_EVENT_ON);

@@ -1,6 +1,8 @@
 /* Documents that davitd and monitors exchange: see monitor_protocol.h. */
 #include "monitor_protocol.h"
 
+#include <errno.h>
+
 #define FIELD JSON_FIELD
 
 static const struct json_field config_fields[] = {
@@ -30,3 +32,11 @@ static const struct json_field exit_fields[] = {
     FIELD(struct monitor_exit, finished_ns, "finishedNs", JSON_KIND_INT64, .flags = JSON_REQUIRED),
 };
 const struct json_struct monitor_exit_type = JSON_STRUCT(struct monitor_exit, exit_fields);
+
+void monitor_message_error(const struct monitor_message *message, struct error *err)
+{
+    bool is_known = message->value2 > ERROR_NONE && message->value2 < ERROR_CODE_COUNT;
+
+    error_set(err, is_known ? (enum error_code)message->value2 : ERROR_INTERNAL, EINVAL, "%.*s",
+              (int)message->text_length, message->text);
+}

@@ -51,6 +51,9 @@ struct monitor_message {
     char text[]; /* not NUL-terminated */
 };
 
+/* Why something failed, from a message that says so. */
+void monitor_message_error(const struct monitor_message *message, struct error *err);
+
 /* How to run the container; <container>/monitor.json, written by davitd when it is created. */
 struct monitor_config {
     const char *id;

@@ -15,6 +15,7 @@
 #include "api_version.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #define READ_BYTES 65536
@@ -93,6 +94,14 @@ bool request_query_bool(const struct request *request, const char *name)
             return false;
     }
     return true;
+}
+
+int request_query_time(const struct request *request, const char *name, int64_t *time_ns)
+{
+    const char *text = request_query(request, name);
+
+    *time_ns = 0;
+    return text == NULL || text[0] == '\0' ? 0 : clock_parse_time(text, time_ns);
 }
 
 /* "a=b&c" to decoded pairs. */
@@ -229,6 +238,12 @@ void respond_json(struct request *request, int status, const char *json)
     respond(request, status, "application/json", json);
 }
 
+void respond_written(struct request *request, int status, struct json_writer *writer)
+{
+    respond_json(request, status, json_writer_text(writer));
+    json_writer_free(writer);
+}
+
 void respond_text(struct request *request, int status, const char *text)
 {
     respond(request, status, "text/plain; charset=utf-8", text);
@@ -246,8 +261,7 @@ void respond_failure(struct request *request, int status, const char *message)
     json_object_open(writer);
     json_member_string(writer, "message", message);
     json_object_close(writer);
-    respond_json(request, status, json_writer_text(writer));
-    json_writer_free(writer);
+    respond_written(request, status, writer);
 }
 
 static int status_of_error(const struct error *err)

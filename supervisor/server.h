@@ -67,9 +67,13 @@ void server_stop(struct server *server);
 const char *request_query(const struct request *request, const char *name);
 /* Docker's rule for booleans: "", "0", "no", "false", "none" (any case) and absence are false. */
 bool request_query_bool(const struct request *request, const char *name);
+/* A time (clock_parse_time()); absent or empty is 0. Returns 0 or a negative errno. */
+int request_query_time(const struct request *request, const char *name, int64_t *time_ns);
 
 /* Whole responses. */
 void respond_json(struct request *request, int status, const char *json);
+/* The same with what has been written, which it frees. */
+void respond_written(struct request *request, int status, struct json_writer *writer);
 void respond_empty(struct request *request, int status);
 void respond_text(struct request *request, int status, const char *text);
 void respond_error(struct request *request, const struct error *err);

@@ -15,6 +15,14 @@
 #define READ_BYTES 32768
 #define INPUT_MAX 65536
 
+void stream_frame_header(unsigned char header[STREAM_FRAME_HEADER], int stream, size_t length)
+{
+    memset(header, 0, STREAM_FRAME_HEADER);
+    header[0] = (unsigned char)stream;
+    for (int i = 0; i < 4; i++)
+        header[4 + i] = (unsigned char)(length >> (24 - 8 * i));
+}
+
 void streams_init(struct streams *streams)
 {
     *streams = (struct streams){.input_fd = -1, .output_fd = {-1, -1}};
@@ -124,23 +132,13 @@ static bool is_backlogged(const struct streams *streams)
     return false;
 }
 
-/* Docker's multiplexed stream: {stream, 0, 0, 0, length in big endian}, then the bytes. */
 static void append_frame(struct stream_client *client, int stream, const char *bytes, size_t length)
 {
-    if ((client->flags & MONITOR_RAW) == 0) {
-        const unsigned char header[8] = {
-            (unsigned char)stream,
-            0,
-            0,
-            0,
-            (unsigned char)(length >> 24),
-            (unsigned char)(length >> 16),
-            (unsigned char)(length >> 8),
-            (unsigned char)length,
-        };
+    unsigned char header[STREAM_FRAME_HEADER];
 
+    stream_frame_header(header, stream, length);
+    if ((client->flags & MONITOR_RAW) == 0)
         buffer_append(&client->out, header, sizeof(header));
-    }
     buffer_append(&client->out, bytes, length);
 }
 

@@ -21,6 +21,10 @@
 #define STREAMS_BACKLOG_MAX (1 << 20)
 #define STREAMS_STALL_MS 10000
 
+/* Docker's multiplexed stream: {stream, 0, 0, 0, length in big endian}, then the bytes. */
+#define STREAM_FRAME_HEADER 8
+void stream_frame_header(unsigned char header[STREAM_FRAME_HEADER], int stream, size_t length);
+
 struct stream_client {
     int fd;
     unsigned int flags; /* MONITOR_STDIN... */

@@ -203,33 +203,22 @@ static struct json_writer *make_config(const struct assemble_options *options, c
     return writer;
 }
 
-static void write_descriptor(struct json_writer *writer, const char *media_type, const char *digest,
-                             size_t size)
-{
-    json_member_string(writer, "mediaType", media_type);
-    json_member_string(writer, "digest", digest);
-    json_member_unsigned(writer, "size", size);
-}
-
 static struct json_writer *make_manifest(const char *config_digest, size_t config_size,
                                          const char *layer_digest, size_t layer_size)
 {
     struct json_writer *writer = json_writer_new(false);
+    struct image_descriptor layer = {
+        .media_type = MEDIA_TYPE_LAYER, .digest = layer_digest, .size = (int64_t)layer_size};
+    const struct image_manifest manifest = {
+        .schema_version = 2,
+        .media_type = MEDIA_TYPE_MANIFEST,
+        .config = {.media_type = MEDIA_TYPE_CONFIG,
+                   .digest = config_digest,
+                   .size = (int64_t)config_size},
+        .layers = {&layer, 1},
+    };
 
-    json_object_open(writer);
-    json_member_integer(writer, "schemaVersion", 2);
-    json_member_string(writer, "mediaType", MEDIA_TYPE_MANIFEST);
-    json_key(writer, "config");
-    json_object_open(writer);
-    write_descriptor(writer, MEDIA_TYPE_CONFIG, config_digest, config_size);
-    json_object_close(writer);
-    json_key(writer, "layers");
-    json_array_open(writer);
-    json_object_open(writer);
-    write_descriptor(writer, MEDIA_TYPE_LAYER, layer_digest, layer_size);
-    json_object_close(writer);
-    json_array_close(writer);
-    json_object_close(writer);
+    json_encode(writer, &image_manifest_type, &manifest);
     return writer;
 }
 
@@ -237,28 +226,25 @@ static struct json_writer *make_index(const struct assemble_options *options, co
                                       size_t size)
 {
     struct json_writer *writer = json_writer_new(false);
+    struct string_pair annotations[] = {
+        {ANNOTATION_IMAGE_NAME, options->name},
+        {ANNOTATION_REF_NAME, strrchr(options->name, ':') + 1},
+    };
+    struct image_descriptor descriptor = {
+        .media_type = MEDIA_TYPE_MANIFEST,
+        .digest = digest,
+        .size = (int64_t)size,
+        .annotations = {annotations, ARRAY_SIZE(annotations)},
+    };
+    const struct image_index index = {
+        .schema_version = 2, .media_type = MEDIA_TYPE_INDEX, .manifests = {&descriptor, 1}};
 
-    json_object_open(writer);
-    json_member_integer(writer, "schemaVersion", 2);
-    json_member_string(writer, "mediaType", MEDIA_TYPE_INDEX);
-    json_key(writer, "manifests");
-    json_array_open(writer);
-    json_object_open(writer);
-    write_descriptor(writer, MEDIA_TYPE_MANIFEST, digest, size);
-    json_key(writer, "annotations");
-    json_object_open(writer);
-    json_member_string(writer, ANNOTATION_IMAGE_NAME, options->name);
-    json_member_string(writer, ANNOTATION_REF_NAME, strrchr(options->name, ':') + 1);
-    json_object_close(writer);
-    json_object_close(writer);
-    json_array_close(writer);
-    json_object_close(writer);
+    json_encode(writer, &image_index_type, &index);
     return writer;
 }
 
 static int write_image(struct assembly *assembly, const struct buffer *layer)
 {
-    static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     char layer_digest[DIGEST_SIZE];
     char config_digest[DIGEST_SIZE];
     char manifest_digest[DIGEST_SIZE];
@@ -275,7 +261,7 @@ static int write_image(struct assembly *assembly, const struct buffer *layer)
     digest_of(texts[1], strlen(texts[1]), manifest_digest);
     writers[2] = make_index(assembly->options, manifest_digest, strlen(texts[1]));
     texts[2] = json_writer_text(writers[2]);
-    result = add_bytes(assembly, "oci-layout", layout, sizeof(layout) - 1);
+    result = add_bytes(assembly, "oci-layout", IMAGE_LAYOUT, strlen(IMAGE_LAYOUT));
     if (result == 0)
         result = add_bytes(assembly, "index.json", texts[2], strlen(texts[2]));
     if (result == 0)

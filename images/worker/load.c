@@ -313,19 +313,16 @@ static const struct json_field docker_fields[] = {
 };
 static const struct json_struct docker_type = JSON_STRUCT(struct docker_image, docker_fields);
 
-static int add_descriptor(struct load *load, struct json_writer *writer, const char *name,
-                          const char *media_type)
+static int describe(const struct load *load, const char *name, const char *media_type,
+                    struct image_descriptor *descriptor)
 {
     const struct member *member = find_member(load, name);
 
     if (member == NULL)
         return error_set(load->err, ERROR_CORRUPT, ENOENT,
                          "manifest.json: \"%.128s\" is not in the archive", name);
-    json_object_open(writer);
-    json_member_string(writer, "mediaType", media_type);
-    json_member_string(writer, "digest", member->digest);
-    json_member_unsigned(writer, "size", member->size);
-    json_object_close(writer);
+    *descriptor = (struct image_descriptor){
+        .media_type = media_type, .digest = member->digest, .size = (int64_t)member->size};
     return 0;
 }
 
@@ -333,27 +330,22 @@ static int add_descriptor(struct load *load, struct json_writer *writer, const c
 static int make_manifest(struct load *load, const struct docker_image *docker,
                          char digest[DIGEST_SIZE])
 {
-    struct json_writer *writer = json_writer_new(false);
+    struct image_manifest manifest = {.schema_version = 2, .media_type = MEDIA_TYPE_MANIFEST};
+    struct json_writer *writer;
     const char *text;
-    int result;
+    int result = describe(load, docker->config, MEDIA_TYPE_CONFIG, &manifest.config);
 
-    json_object_open(writer);
-    json_member_integer(writer, "schemaVersion", 2);
-    json_member_string(writer, "mediaType", MEDIA_TYPE_MANIFEST);
-    json_key(writer, "config");
-    result = add_descriptor(load, writer, docker->config, MEDIA_TYPE_CONFIG);
-    if (result == 0) {
-        json_key(writer, "layers");
-        json_array_open(writer);
-        for (size_t i = 0; result == 0 && i < docker->layers.count; i++)
-            result = add_descriptor(load, writer, docker->layers.items[i], MEDIA_TYPE_LAYER);
-    }
-    if (result == 0) {
-        json_array_close(writer);
-        json_object_close(writer);
-        text = json_writer_text(writer);
-        result = blob_put(load->store_fd, text, strlen(text), digest, load->err);
-    }
+    manifest.layers.items =
+        arena_new(&load->arena, docker->layers.count, sizeof(*manifest.layers.items));
+    for (size_t i = 0; result == 0 && i < docker->layers.count; i++)
+        result = describe(load, docker->layers.items[i], MEDIA_TYPE_LAYER,
+                          &manifest.layers.items[manifest.layers.count++]);
+    if (result < 0)
+        return result;
+    writer = json_writer_new(false);
+    json_encode(writer, &image_manifest_type, &manifest);
+    text = json_writer_text(writer);
+    result = blob_put(load->store_fd, text, strlen(text), digest, load->err);
     json_writer_free(writer);
     return result;
 }

@@ -217,6 +217,21 @@ teardown_file() { teardown_daemon_file; }
     contains "$output" "bind source path does not exist"
 }
 
+@test "exec takes an environment variable without a value from the caller, as create does" {
+    davit run --detach --name passes busybox sleep 100
+    [ "$(FROM=caller davit exec --env FROM passes sh -c 'echo $FROM')" = caller ]
+    davit rm --force passes
+}
+
+@test "a since that no clock can hold is refused" {
+    davit create --name timeless busybox true
+    run curl --silent --unix-socket "$dir/run/davit.sock" 'http://d/containers/timeless/logs?stdout=1&since=99999999999999'
+    contains "$output" message
+    davit rm timeless
+    run timeout 10 curl --silent --unix-socket "$dir/run/davit.sock" 'http://d/events?since=99999999999999'
+    contains "$output" "not a timestamp"
+}
+
 @test "kill -9 of davitd loses no container, no log byte and no exit status" {
     davit run --detach --name survivor busybox sh -c 'i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); [ $((i % 100)) -ne 0 ] || sleep 0.02; done; exit 33'
     davit run --detach --name forever busybox sh -c 'while :; do sleep 1; done'

@@ -213,6 +213,24 @@ static void times_are_read_as_written(void **state)
     assert_int_equal(clock_parse_rfc3339("2026-11-21T06:14:33", &time_ns), -EINVAL);
 }
 
+static void times_of_the_api_are_exact_and_bounded(void **state)
+{
+    static const char *const refused[] = {"", "x", "1.5x", "5 ", "-", "1e9"};
+    int64_t time_ns;
+
+    (void)state;
+    assert_int_equal(clock_parse_time("1795241673.319191688", &time_ns), 0);
+    assert_true(time_ns == INT64_C(1795241673319191688));
+    assert_int_equal(clock_parse_time("1795241673", &time_ns), 0);
+    assert_true(time_ns == INT64_C(1795241673000000000));
+    assert_int_equal(clock_parse_time("2026-11-21T06:14:33.319191688Z", &time_ns), 0);
+    assert_true(time_ns == INT64_C(1795241673319191688));
+    assert_int_equal(clock_parse_time("9999999999999", &time_ns), -ERANGE);
+    assert_int_equal(clock_parse_time("99999999999999999999999", &time_ns), -ERANGE);
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+        assert_int_equal(clock_parse_time(refused[i], &time_ns), -EINVAL);
+}
+
 static void signals_have_many_spellings(void **state)
 {
     (void)state;
@@ -325,6 +343,7 @@ int main(void)
                                         remove_directory),
         cmocka_unit_test(descriptors_travel_and_surplus_is_closed),
         cmocka_unit_test(times_are_read_as_written),
+        cmocka_unit_test(times_of_the_api_are_exact_and_bounded),
         cmocka_unit_test(signals_have_many_spellings),
         cmocka_unit_test(requests_are_parsed_byte_by_byte),
         cmocka_unit_test(upgrades_leave_the_rest_alone),
