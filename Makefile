@@ -40,13 +40,14 @@ endif
 # ---- what is built from what ------------------------------------------------------------------
 # A folder is a library; a program is its main file and the libraries that its line names.
 FOLDERS := base cgroups bundle runtime images images/worker supervisor cli
-mains := runtime/davit-oci.c images/davit-image.c supervisor/davitd.c cli/davit.c
+# self_start.c is davit-oci's entry point and no part of the library that davitd uses as well.
+mains := runtime/davit-oci.c runtime/self_start.c images/davit-image.c supervisor/davitd.c cli/davit.c
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 library = $(BUILD)/obj/$(subst /,-,$(1)).a
 
 PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image)
 
-davit-oci_uses := runtime/davit-oci.c runtime bundle cgroups base
+davit-oci_uses := runtime/davit-oci.c runtime/self_start.c runtime bundle cgroups base
 davitd_uses := supervisor/davitd.c supervisor images runtime bundle cgroups base
 davit_uses := cli/davit.c cli base
 # The image worker alone reads archives: the libraries for that stay out of the daemon.
@@ -56,6 +57,9 @@ davit-image_uses := images/davit-image.c images/worker images bundle base
 # Sanitizers need the dynamic libraries.
 ifeq ($(SANITIZE),)
 davit-oci_ldflags := -static-pie
+ifneq ($(filter x86_64-% aarch64-%,$(shell $(CC) -dumpmachine)),)
+davit-oci_ldflags += -Wl,-e,self_start
+endif
 davit-oci_libs := -lseccomp -lcap -lyajl_s -lm
 else
 davit-oci_libs := -lseccomp -lcap -lyajl
@@ -83,6 +87,10 @@ $(BUILD)/obj/%.o: %.c Makefile VERSION
 	$(call say,CC   $<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# It runs before the C library: no call of it may appear that nobody wrote.
+$(BUILD)/obj/runtime/self_start.o: override CFLAGS += -ffreestanding -fno-stack-protector \
+    -fno-tree-loop-distribute-patterns -fno-sanitize=all
 
 # .incbin is invisible to -MMD.
 $(BUILD)/obj/bundle/seccomp_profile.o: dist/seccomp.json

@@ -263,6 +263,9 @@ int path_make_host_directory(const char *path, mode_t mode, struct error *err)
 
     if (length >= sizeof(partial) || length == 0)
         return error_errno(err, length == 0 ? EINVAL : ENAMETOOLONG, "directory \"%.64s\"", path);
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
     for (size_t end = 1; end <= length; end++) {
         if (path[end] != '/' && path[end] != '\0')
             continue;

@@ -29,9 +29,14 @@ static int enable_controllers(int fd, unsigned int wanted, const char *path, str
     char text[128] = "";
     int result;
 
-    cgroup_read_controllers(fd, "cgroup.controllers", &available);
+    if (wanted == 0)
+        return 0;
     cgroup_read_controllers(fd, "cgroup.subtree_control", &enabled);
-    wanted &= available & ~enabled;
+    wanted &= ~enabled;
+    if (wanted == 0)
+        return 0;
+    cgroup_read_controllers(fd, "cgroup.controllers", &available);
+    wanted &= available;
     if (wanted == 0)
         return 0;
     for (unsigned int bit = 1; bit <= CGROUP_MISC; bit <<= 1) {
@@ -93,6 +98,7 @@ static int create_once(const struct cgroup_hierarchy *hierarchy, const char *pat
         return result;
     if (fd < 0)
         return error_errno(err, errno, "cgroup %s", path);
+    controllers &= hierarchy->available;
     strcpy(storage, path);
     for (char *name = strsep(&rest, "/"); name != NULL; name = strsep(&rest, "/")) {
         if (name[0] == '\0' || strcmp(name, ".") == 0)

@@ -2,12 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -31,6 +29,7 @@ struct init {
     const struct plan *plan;
     const struct oci_config *config;
     int control_fd;
+    struct network_entry network;
     int root_fd;
     bool is_chrooted;
 };
@@ -57,7 +56,7 @@ static int enter_user_namespace(const struct init *init, struct error *err)
     for (size_t i = 0; i < init->plan->joins.count; i++)
         is_joined = is_joined || init->plan->joins.items[i].type == OCI_NAMESPACE_USER;
     if (plan_makes(init->plan, OCI_NAMESPACE_USER)) {
-        int result = sync_expect(init->control_fd, SYNC_MAPPED, err);
+        int result = sync_expect(init->control_fd, SYNC_MAPPED, NULL, err);
 
         if (result < 0)
             return result;
@@ -97,16 +96,6 @@ static int make_time_namespace(const struct init *init, struct error *err)
     return 0;
 }
 
-static int raise_loopback(struct error *err)
-{
-    cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
-
-    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-        return error_errno(err, errno, "bring the loopback interface up");
-    return 0;
-}
-
 /* C3: after CLONE_INTO_CGROUP we are in the container's cgroup, where its cgroup namespace is to be
  * rooted. */
 static int enter_namespaces(const struct init *init, struct error *err)
@@ -126,8 +115,8 @@ static int enter_namespaces(const struct init *init, struct error *err)
         result = error_errno(err, errno, "make a cgroup namespace");
     if (result == 0 && plan_makes(plan, OCI_NAMESPACE_TIME))
         result = make_time_namespace(init, err);
-    if (result == 0 && plan_makes(plan, OCI_NAMESPACE_NETWORK))
-        result = raise_loopback(err);
+    if (result == 0 && plan_makes(plan, OCI_NAMESPACE_NETWORK) && !plan->has_network_apart)
+        result = network_raise_loopback(err);
     return result;
 }
 
@@ -159,7 +148,7 @@ static int run_hooks(const struct init *init, struct error *err)
         result = sync_send(init->control_fd, SYNC_RUN_HOOKS);
         if (result < 0)
             return error_errno(err, -result, "ask for hooks");
-        result = sync_expect(init->control_fd, SYNC_HOOKS_DONE, err);
+        result = sync_expect(init->control_fd, SYNC_HOOKS_DONE, NULL, err);
     }
     if (result < 0 || hooks->create_container.count == 0)
         return result;
@@ -284,14 +273,18 @@ static int build(struct init *init, struct error *err)
 {
     int result = process_apply_attributes(&init->plan->process, err);
 
-    if (result == 0)
-        result = set_names_and_sysctls(init, err);
     if (result < 0)
         return result;
-    init->root_fd = mounts_make(init->plan, &init->is_chrooted, err);
+    init->root_fd = mounts_make(init->plan, &init->network, &init->is_chrooted, err);
     if (init->root_fd < 0)
         return init->root_fd;
     result = devices_make(init->plan, init->root_fd, err);
+    if (result == 0)
+        result = network_enter(&init->network, err);
+    if (result == 0)
+        result = set_names_and_sysctls(init, err);
+    if (result == 0)
+        result = sync_expect(init->control_fd, SYNC_CONFINED, NULL, err);
     if (result == 0)
         result = run_hooks(init, err);
     if (result == 0)
@@ -325,7 +318,7 @@ static int wait_for_start(struct init *init, struct error *err)
         fd_close(&init->control_fd);
         init->control_fd = fd;
     }
-    return sync_expect(init->control_fd, SYNC_START, err);
+    return sync_expect(init->control_fd, SYNC_START, NULL, err);
 }
 
 static bool wants_reaper(const struct oci_config *config)
@@ -358,7 +351,12 @@ static int run_program(const struct init *init, struct error *err)
 _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd)
 {
     struct init init = {
-        .plan = plan, .config = plan->config, .control_fd = control_fd, .root_fd = -1};
+        .plan = plan,
+        .config = plan->config,
+        .control_fd = control_fd,
+        .network = {control_fd, plan->has_network_apart},
+        .root_fd = -1,
+    };
     struct error err = {0};
     int result;
 

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -30,6 +29,8 @@ static uint64_t clone_flags(const struct plan *plan)
     uint64_t flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
 
     for (size_t i = 0; i < ARRAY_SIZE(made_by_clone); i++) {
+        if (made_by_clone[i] == OCI_NAMESPACE_NETWORK && plan->has_network_apart)
+            continue;
         if (plan_makes(plan, made_by_clone[i]))
             flags |= namespace_clone_flag(made_by_clone[i]);
     }
@@ -112,23 +113,6 @@ static pid_t clone_into_pid_namespace(struct clone_args *arguments, int pid_name
     return pid < 0 ? -EIO : pid;
 }
 
-/* The number that `pidfd` has for us (proc_pid_fdinfo(5)). */
-static pid_t pid_of_pidfd(int pidfd)
-{
-    cleanup_file FILE *info = NULL;
-    char line[128];
-    char path[64];
-    int pid = -1;
-
-    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-    info = fopen(path, "re");
-    while (info != NULL && fgets(line, sizeof(line), info) != NULL) {
-        if (sscanf(line, "Pid: %d", &pid) == 1)
-            break;
-    }
-    return pid;
-}
-
 /* P2 */
 static int clone_init(const struct plan *plan, int child_control_fd, struct container *container,
                       struct error *err)
@@ -164,7 +148,7 @@ static int clone_init(const struct plan *plan, int child_control_fd, struct cont
         init_run(plan, child_control_fd, container->control_fd);
     if (pid < 0)
         return err != NULL && err->errnum > 0 ? -err->errnum : -EIO;
-    container->pid = pid_of_pidfd(container->pidfd);
+    container->pid = pid;
     return 0;
 }
 
@@ -214,7 +198,6 @@ static int follow(const struct plan *plan, struct container *container, struct e
     }
 }
 
-/* P3 */
 static int prepare_user_namespace(const struct plan *plan, const struct container *container,
                                   struct error *err)
 {
@@ -227,6 +210,25 @@ static int prepare_user_namespace(const struct plan *plan, const struct containe
         result = process_apply_rlimits(&plan->process, container->pid, err);
     if (result == 0 && sync_send(container->control_fd, SYNC_MAPPED) < 0)
         result = error_errno(err, EPIPE, "the container's first process died");
+    return result;
+}
+
+/* P3 */
+static int prepare_surroundings(const struct plan *plan, const struct container *container,
+                                struct error *err)
+{
+    const struct cgroup *cgroup = plan->options->cgroup;
+    int result = 0;
+
+    if (plan->process.is_new_user_namespace)
+        result = prepare_user_namespace(plan, container, err);
+    if (result == 0 && plan->has_network_apart)
+        result = network_make(container->control_fd, err);
+    if (result == 0 && cgroup != NULL && cgroup->fd >= 0)
+        result = resources_apply_devices(cgroup, plan->config->linux->resources, err);
+    /* A child that has died says why in the record that waits for us. */
+    if (result == 0)
+        sync_send(container->control_fd, SYNC_CONFINED);
     return result;
 }
 
@@ -246,8 +248,8 @@ static int launch(const struct plan *plan, struct container *container, struct e
     prctl(PR_SET_DUMPABLE, 0);
     result = clone_init(plan, child_control_fd, container, err);
     fd_close(&child_control_fd);
-    if (result == 0 && plan->process.is_new_user_namespace)
-        result = prepare_user_namespace(plan, container, err);
+    if (result == 0)
+        result = prepare_surroundings(plan, container, err);
     if (result == 0)
         result = follow(plan, container, err);
     return result;

@@ -273,20 +273,53 @@ static int find_chroot(int slash_fd, bool *is_chrooted, struct error *err)
     return 0;
 }
 
-int mounts_make(const struct plan *plan, bool *is_chrooted, struct error *err)
+/* Filesystems that look the same from every network namespace; sysfs, for one, does not. */
+static bool shows_network(const struct mount_plan *mount)
+{
+    static const char *const others[] = {"tmpfs",  "proc",    "devpts", "mqueue",
+                                         "cgroup", "cgroup2", "overlay"};
+
+    if (mount->options.is_bind || mount->options.is_remount || mount->mount->type == NULL)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        if (strcmp(mount->mount->type, others[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+static int mount_all(const struct plan *plan, int root_fd, struct network_entry *network,
+                     struct error *err)
+{
+    for (size_t i = 0; i < plan->mounts.count; i++) {
+        const struct mount_plan *mount = &plan->mounts.items[i];
+        int result = shows_network(mount) ? network_enter(network, err) : 0;
+
+        if (result == 0)
+            result = mount_one(root_fd, mount, err);
+        if (result < 0) {
+            error_prefix(err, "mount %s", mount->mount->destination);
+            return result;
+        }
+    }
+    return 0;
+}
+
+int mounts_make(const struct plan *plan, struct network_entry *network, bool *is_chrooted,
+                struct error *err)
 {
     struct mount_attr isolated = {.propagation = propagation_flag(plan)};
     cleanup_close int root_fd = fcntl(plan->rootfs_fd, F_DUPFD_CLOEXEC, 0);
     cleanup_close int slash_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     cleanup_close int cwd_fd = -1;
 
-    int found;
+    int result;
 
     if (root_fd < 0 || slash_fd < 0)
         return error_errno(err, errno, "root filesystem");
-    found = find_chroot(slash_fd, is_chrooted, err);
-    if (found < 0)
-        return found;
+    result = find_chroot(slash_fd, is_chrooted, err);
+    if (result < 0)
+        return result;
     /* Nothing mounted from here on may show on the host. */
     if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &isolated, sizeof(isolated)) < 0)
         return error_errno(err, errno, "isolate the mount namespace");
@@ -294,14 +327,9 @@ int mounts_make(const struct plan *plan, bool *is_chrooted, struct error *err)
      * host's paths keep working until pivot_root. */
     if (attach(root_fd, slash_fd, err) < 0)
         return error_prefix(err, "root filesystem");
-    for (size_t i = 0; i < plan->mounts.count; i++) {
-        int result = mount_one(root_fd, &plan->mounts.items[i], err);
-
-        if (result < 0) {
-            error_prefix(err, "mount %s", plan->mounts.items[i].mount->destination);
-            return result;
-        }
-    }
+    result = mount_all(plan, root_fd, network, err);
+    if (result < 0)
+        return result;
     if (plan->config->process->cwd != NULL) {
         cwd_fd = path_make_directories(root_fd, plan->config->process->cwd, 0755, err);
         if (cwd_fd < 0 && cwd_fd != -EROFS && cwd_fd != -EACCES)
@@ -324,22 +352,34 @@ static int open_null_device(struct error *err)
     return take_fd(&fd);
 }
 
-/* An empty read-only tmpfs for a directory, the null device for anything else. */
-static int mask_path(int null_fd, int target_fd, struct error *err)
+/* What hides: the null device for a file, and for directories one empty read-only tmpfs, made when
+ * the first needs it and copied from there. */
+struct masks {
+    int null_fd;
+    int empty_fd;
+};
+
+static int open_empty_directory(struct masks *masks, struct error *err)
 {
     static const struct oci_mount empty = {.type = "tmpfs", .source = "tmpfs"};
     struct mount_plan tmpfs = {.mount = &empty, .options.set = MOUNT_ATTR_RDONLY};
-    cleanup_close int tree_fd = -1;
 
-    if (tree_is_directory(target_fd)) {
-        tree_fd = make_filesystem("tmpfs", &tmpfs, err);
-    } else {
-        tree_fd = open_tree(null_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-        if (tree_fd < 0)
-            error_errno(err, errno, "/dev/null");
-    }
+    if (masks->empty_fd >= 0)
+        return open_tree(masks->empty_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    masks->empty_fd = make_filesystem("tmpfs", &tmpfs, err);
+    return masks->empty_fd < 0 ? masks->empty_fd : fcntl(masks->empty_fd, F_DUPFD_CLOEXEC, 0);
+}
+
+static int mask_path(struct masks *masks, int target_fd, struct error *err)
+{
+    bool is_directory = tree_is_directory(target_fd);
+    cleanup_close int tree_fd =
+        is_directory
+            ? open_empty_directory(masks, err)
+            : open_tree(masks->null_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
     if (tree_fd < 0)
-        return -EIO;
+        return error_errno(err, errno, is_directory ? "empty directory" : "/dev/null");
     return attach(tree_fd, target_fd, err);
 }
 
@@ -356,34 +396,37 @@ static int make_path_readonly(int target_fd, struct error *err)
     return attach(tree_fd, target_fd, err);
 }
 
+static int apply_to_path(int root_fd, const char *path, struct masks *masks, struct error *err)
+{
+    cleanup_close int target_fd = path_open_in_root(root_fd, path, O_PATH, 0);
+    const char *what = masks != NULL ? "masked" : "read-only";
+    int result;
+
+    /* Kernels differ in what they have; what is not there needs no hiding. */
+    if (target_fd == -ENOENT || target_fd == -ENOTDIR)
+        return 0;
+    if (target_fd < 0)
+        return error_errno(err, -target_fd, "%s path %s", what, path);
+    result = masks != NULL ? mask_path(masks, target_fd, err) : make_path_readonly(target_fd, err);
+    return result < 0 ? error_prefix(err, "%s path %s", what, path) : 0;
+}
+
 int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err)
 {
     const struct string_list *masked = &plan->config->linux->masked_paths;
     const struct string_list *readonly = &plan->config->linux->readonly_paths;
     cleanup_close int null_fd = masked->count > 0 ? open_null_device(err) : -1;
+    struct masks masks = {.null_fd = null_fd, .empty_fd = -1};
+    int result = 0;
 
     if (masked->count > 0 && null_fd < 0)
         return null_fd;
-    for (size_t i = 0; i < readonly->count + masked->count; i++) {
-        bool is_masked = i >= readonly->count;
-        const char *path = is_masked ? masked->items[i - readonly->count] : readonly->items[i];
-        cleanup_close int target_fd = path_open_in_root(root_fd, path, O_PATH, 0);
-        int result;
-
-        /* Kernels differ in what they have; what is not there needs no hiding. */
-        if (target_fd == -ENOENT || target_fd == -ENOTDIR)
-            continue;
-        if (target_fd < 0)
-            return error_errno(err, -target_fd, "%s path %s", is_masked ? "masked" : "read-only",
-                               path);
-        result =
-            is_masked ? mask_path(null_fd, target_fd, err) : make_path_readonly(target_fd, err);
-        if (result < 0) {
-            error_prefix(err, "%s path %s", is_masked ? "masked" : "read-only", path);
-            return result;
-        }
-    }
-    return 0;
+    for (size_t i = 0; result == 0 && i < readonly->count; i++)
+        result = apply_to_path(root_fd, readonly->items[i], NULL, err);
+    for (size_t i = 0; result == 0 && i < masked->count; i++)
+        result = apply_to_path(root_fd, masked->items[i], &masks, err);
+    fd_close(&masks.empty_fd);
+    return result;
 }
 
 static int set_root_propagation(const struct plan *plan, struct error *err)

@@ -213,6 +213,8 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
     plan->process.preserved_fd_count = options->preserved_fd_count;
     plan->process.is_new_user_namespace = plan_makes(plan, OCI_NAMESPACE_USER);
     plan->has_user_namespace = oci_config_namespace(options->config, OCI_NAMESPACE_USER) != NULL;
+    /* A user namespace has to own its network namespace, so that one is made inside of it. */
+    plan->has_network_apart = plan_makes(plan, OCI_NAMESPACE_NETWORK) && !plan->has_user_namespace;
     return result;
 }
 

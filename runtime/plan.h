@@ -71,6 +71,7 @@ struct plan {
     LIST_OF(struct join_plan) joins;
     unsigned int new_namespaces; /* bit of every enum oci_namespace_type to make */
     bool has_user_namespace;     /* new or joined: no node can be made in it */
+    bool has_network_apart;      /* the parent makes the network namespace, beside the child */
     struct process_plan process;
     struct arena arena;
 };
@@ -88,6 +89,20 @@ unsigned int namespace_clone_flag(int type);
 int plan_prepare(const struct container_options *options, struct plan *plan, struct error *err);
 void plan_release(struct plan *plan);
 
+/* P3 (network.c): a new network namespace with its loopback up, made by the caller, who stays where
+ * it is, and sent to the child. Making one takes the kernel about as long as the child's mounts. */
+int network_make(int control_fd, struct error *err);
+
+/* The child's side of it: waits for the namespace and enters it, the first time it is called. */
+struct network_entry {
+    int control_fd;
+    bool is_pending;
+};
+int network_enter(struct network_entry *entry, struct error *err);
+
+/* Brings the loopback interface of the caller's network namespace up. */
+int network_raise_loopback(struct error *err);
+
 /* Writes /proc/PID/uid_map and gid_map from linux.uidMappings and gidMappings. */
 int id_mappings_write(pid_t pid, const struct oci_id_mapping *uids, size_t uid_count,
                       const struct oci_id_mapping *gids, size_t gid_count, struct error *err);
@@ -99,9 +114,11 @@ int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
 /* The child: C1 to C11. Does not return. `parent_fd` is the inherited other end of the channel. */
 _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
 
-/* C4 (mounts.c): attaches the root filesystem and mounts everything into it. Returns the root's
- * descriptor; *is_chrooted says that "/" is not the namespace's root, which C6 has to know. */
-int mounts_make(const struct plan *plan, bool *is_chrooted, struct error *err);
+/* C4 (mounts.c): attaches the root filesystem and mounts everything into it, after entering the
+ * network for what shows it. Returns the root's descriptor; *is_chrooted says that "/" is not the
+ * namespace's root, which C6 has to know. */
+int mounts_make(const struct plan *plan, struct network_entry *network, bool *is_chrooted,
+                struct error *err);
 /* C6 (mounts.c) */
 int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err);
 int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err);

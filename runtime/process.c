@@ -66,72 +66,75 @@ static int plan_rlimits(const struct oci_process *process, struct process_plan *
     return 0;
 }
 
-static int capability_mask(const struct string_list *names, const char *set, uint64_t *mask,
-                           struct error *err)
+/* What our own bounding set lacks nobody can have: containers on such hosts run with less, as they
+ * do with other runtimes (runtime-spec config.md "Linux Process": a warning, not a failure). */
+static bool is_grantable(int number)
 {
-    *mask = 0;
+    return number >= 0 && prctl(PR_CAPBSET_READ, number) == 1;
+}
+
+static uint64_t capability_mask(const struct string_list *names)
+{
+    uint64_t mask = 0;
+
     for (size_t i = 0; i < names->count; i++) {
         int number = capability_number(names->items[i]);
 
-        if (number < 0)
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "process.capabilities.%s[%zu]: unknown capability \"%.64s\"", set, i,
-                             names->items[i]);
-        *mask |= UINT64_C(1) << number;
+        if (number >= 0)
+            mask |= UINT64_C(1) << number;
     }
-    return 0;
+    return mask;
+}
+
+void process_list_ungrantable(struct arena *arena, const struct oci_process *process,
+                              struct string_list *names)
+{
+    const struct oci_capabilities *sets = process->capabilities;
+
+    if (sets == NULL)
+        return;
+    for (size_t i = 0; i < sets->bounding.count + sets->permitted.count; i++) {
+        const char *name = i < sets->bounding.count
+                               ? sets->bounding.items[i]
+                               : sets->permitted.items[i - sets->bounding.count];
+
+        if (!is_grantable(capability_number(name)) && !string_list_has(names, name))
+            string_list_append(arena, names, name);
+    }
 }
 
 static void set_flags(cap_t capabilities, cap_flag_t flag, uint64_t mask)
 {
     for (cap_value_t value = 0; value < 64; value++) {
-        if ((mask & UINT64_C(1) << value) != 0 && CAP_IS_SUPPORTED(value))
+        if ((mask & UINT64_C(1) << value) != 0 && value < cap_max_bits())
             cap_set_flag(capabilities, flag, 1, &value, CAP_SET);
     }
 }
 
-/* What our own bounding set lacks nobody can have: containers on such hosts run with less, as
- * they do with other runtimes. */
-static uint64_t bounding_of_host(void)
+static uint64_t grantable(uint64_t wanted)
 {
-    uint64_t mask = 0;
-
-    for (cap_value_t value = 0; value < 64; value++) {
-        if (prctl(PR_CAPBSET_READ, value) == 1)
-            mask |= UINT64_C(1) << value;
+    for (int number = 0; number < 64; number++) {
+        if ((wanted & UINT64_C(1) << number) != 0 && !is_grantable(number))
+            wanted &= ~(UINT64_C(1) << number);
     }
-    return mask;
+    return wanted;
 }
 
-static int plan_capabilities(const struct oci_process *process, struct process_plan *plan,
-                             struct error *err)
+static void plan_capabilities(const struct oci_process *process, struct process_plan *plan)
 {
     const struct oci_capabilities *sets = process->capabilities;
-    const struct {
-        const struct string_list *names;
-        const char *set;
-    } lists[] = {
-        {&sets->bounding, "bounding"},   {&sets->effective, "effective"},
-        {&sets->permitted, "permitted"}, {&sets->inheritable, "inheritable"},
-        {&sets->ambient, "ambient"},
-    };
-    uint64_t masks[ARRAY_SIZE(lists)];
-    uint64_t possible = bounding_of_host();
+    uint64_t bounding = capability_mask(&sets->bounding);
+    uint64_t effective = capability_mask(&sets->effective);
+    uint64_t permitted = capability_mask(&sets->permitted);
+    uint64_t inheritable = capability_mask(&sets->inheritable);
+    uint64_t possible = grantable(bounding | permitted | inheritable);
 
-    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-        int result = capability_mask(lists[i].names, lists[i].set, &masks[i], err);
-
-        if (result < 0)
-            return result;
-        masks[i] &= possible;
-    }
-    plan->bounding = masks[0];
-    plan->ambient = masks[4] & masks[2] & masks[3];
+    plan->bounding = bounding & possible;
+    plan->ambient = capability_mask(&sets->ambient) & permitted & inheritable & possible;
     plan->capabilities = cap_init();
-    set_flags(plan->capabilities, CAP_EFFECTIVE, masks[1] & masks[2]);
-    set_flags(plan->capabilities, CAP_PERMITTED, masks[2]);
-    set_flags(plan->capabilities, CAP_INHERITABLE, masks[3]);
-    return 0;
+    set_flags(plan->capabilities, CAP_EFFECTIVE, effective & permitted & possible);
+    set_flags(plan->capabilities, CAP_PERMITTED, permitted & possible);
+    set_flags(plan->capabilities, CAP_INHERITABLE, inheritable & possible);
 }
 
 static char **copy_strings(struct arena *arena, const struct string_list *list, size_t extra)
@@ -158,8 +161,8 @@ int process_plan_prepare(const struct oci_process *process, const struct oci_con
         plan->environment[process->env.count] =
             arena_strdup(&plan->arena, process->user.uid == 0 ? "HOME=/root" : "HOME=/");
     result = plan_rlimits(process, plan, err);
-    if (result == 0 && process->capabilities != NULL)
-        result = plan_capabilities(process, plan, err);
+    if (process->capabilities != NULL)
+        plan_capabilities(process, plan);
     if (result == 0 && seccomp != NULL) {
         plan->seccomp = *seccomp;
     } else if (result == 0 && config->linux->seccomp != NULL) {
@@ -310,7 +313,7 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
 
 static int drop_bounding(const struct process_plan *plan, struct error *err)
 {
-    for (cap_value_t value = 0; value < 64 && CAP_IS_SUPPORTED(value); value++) {
+    for (cap_value_t value = 0; value < cap_max_bits(); value++) {
         if ((plan->bounding & UINT64_C(1) << value) == 0 && cap_drop_bound(value) < 0 &&
             errno != EINVAL)
             return error_errno(err, errno, "drop %s from the bounding set", capability_name(value));
@@ -353,7 +356,7 @@ static int set_capabilities(const struct process_plan *plan, struct error *err)
         return 0;
     if (cap_set_proc(plan->capabilities) < 0)
         return error_errno(err, errno, "process.capabilities");
-    if (cap_reset_ambient() < 0)
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
         return error_errno(err, errno, "process.capabilities.ambient");
     for (cap_value_t value = 0; value < 64; value++) {
         if ((plan->ambient & UINT64_C(1) << value) != 0 && cap_set_ambient(value, CAP_SET) < 0)

@@ -286,8 +286,6 @@ int resources_make_cgroup(const struct cgroup_hierarchy *hierarchy, const char *
                                cgroup, err);
     if (result == 0)
         result = cgroup_apply(cgroup, settings, err);
-    if (result == 0)
-        result = resources_apply_devices(cgroup, resources, err);
     cgroup_settings_release(settings);
     return result;
 }

@@ -9,11 +9,12 @@
  *
  *    parent                                   child
  *    P1  prepare the plan (plan.c)
- *    P2  clone3 into cgroup and namespaces -> C1  be unobservable, die with the parent
+ *    P2  clone3 into cgroup and namespaces -> C1  be unobservable, in a session of its own
  *    P3  id mappings, rlimits           [U]-> C2  wait for the mappings, become root in them
- *                                             C3  join namespaces, enter cgroup and time ones
- *                                             C4  root filesystem, mounts, devices
- *    P4  prestart, createRuntime hooks  <-[H] C5  createContainer hooks
+ *        network namespace              [N]-> C3  join namespaces, enter cgroup and time ones
+ *        device rules of the cgroup           C4  root filesystem, mounts, devices
+ *                                          -> C5  wait until the parent is done
+ *    P4  prestart, createRuntime hooks  <-[H]     createContainer hooks
  *                                             C6  pivot_root, masked and read-only paths
  *                                             C7  sysctls, host name, console
  *    P5  learn that it is created       <-[S] C8  wait for the start
@@ -22,7 +23,9 @@
  *    P6  learn that the program runs    <---- C11 execve (the channel closes) or an error record
  *
  *    [U] only with a new user namespace, [H] only with such hooks, [S] only if the start is held.
- *    An error record may come instead of any message; the child then exits.
+ *    [N] only without a user namespace; it is waited for in C4, by the first mount that shows it.
+ *    An error record may come instead of any message; the child then exits. The rest of P3 goes on
+ *    beside the child's mounts, which take about as long.
  */
 #ifndef DAVIT_RUNTIME_RUNTIME_H
 #define DAVIT_RUNTIME_RUNTIME_H
@@ -58,8 +61,8 @@ int resources_apply_devices(const struct cgroup *cgroup, const struct oci_resour
                             struct error *err);
 
 /* Makes the cgroup `path` for a container: refuses what this host cannot enforce before anything is
- * made, then creates it, applies the settings and the device rules. A cgroup that could not be
- * filled is left to the caller, in `cgroup`. */
+ * made, then creates it and applies the settings; the device rules are container_launch()'s. A
+ * cgroup that could not be filled is left to the caller, in `cgroup`. */
 int resources_make_cgroup(const struct cgroup_hierarchy *hierarchy, const char *path,
                           const struct oci_resources *resources, bool must_be_new,
                           struct cgroup *cgroup, struct error *err);
@@ -70,7 +73,7 @@ struct container_options {
     int bundle_fd;           /* relative paths of the configuration start here */
     const struct oci_config *config;
     int rootfs_fd;                   /* a detached mount to become the root; -1: root.path */
-    const struct cgroup *cgroup;     /* NULL: the caller's */
+    const struct cgroup *cgroup;     /* gets the device rules; NULL: the caller's, as it is */
     int stdio[3];                    /* -1: the caller's own; unused with a terminal */
     unsigned int preserved_fd_count; /* descriptors 3, 4, ... that the program inherits */
     int console_socket_fd;           /* where the terminal's master goes; -1: to the caller */
@@ -118,6 +121,11 @@ struct exec_options {
 /* Runs another process in a container; returns when its program runs. It is the caller's child. */
 int container_exec(const struct exec_options *options, struct container *container,
                    struct error *err);
+
+/* Capabilities that the process asks for and cannot get, because no kernel or this host does not
+ * have them: it runs without, and the caller should say so. */
+void process_list_ungrantable(struct arena *arena, const struct oci_process *process,
+                              struct string_list *names);
 
 /* Waits for a child: its exit status as a shell sees it (128 + N for signal N). */
 int container_wait(struct container *container, int *exit_status, struct error *err);

@@ -13,11 +13,9 @@
 
 #include "base/cleanup.h"
 #include "runtime.h"
+#include "self.h"
 
 extern char **environ;
-
-/* Set for the second run only, so that a host where the first one had no effect cannot loop. */
-#define SECOND_RUN "DAVIT_SELF_PROTECTED"
 
 bool self_protect(char *const *argv)
 {
@@ -27,15 +25,15 @@ bool self_protect(char *const *argv)
     struct statvfs filesystem;
 
     if (exe_fd >= 0 && fstatvfs(exe_fd, &filesystem) == 0 && (filesystem.f_flag & ST_RDONLY) != 0) {
-        unsetenv(SECOND_RUN);
+        unsetenv(SELF_SECOND_RUN);
         return true;
     }
-    if (exe_fd < 0 || getenv(SECOND_RUN) != NULL)
+    if (exe_fd < 0 || getenv(SELF_SECOND_RUN) != NULL)
         return false;
     tree_fd = open_tree(exe_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree_fd < 0 || mount_setattr(tree_fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
         return false;
-    setenv(SECOND_RUN, "1", 1);
+    setenv(SELF_SECOND_RUN, "1", 1);
     execveat(tree_fd, "", argv, environ, AT_EMPTY_PATH);
     return false;
 }

@@ -58,10 +58,10 @@ int sync_receive(int fd, enum sync_type *type, int *carried_fd, struct error *er
     return -record.error.errnum;
 }
 
-int sync_expect(int fd, enum sync_type type, struct error *err)
+int sync_expect(int fd, enum sync_type type, int *carried_fd, struct error *err)
 {
     enum sync_type received = SYNC_END;
-    int result = sync_receive(fd, &received, NULL, err);
+    int result = sync_receive(fd, &received, carried_fd, err);
 
     if (result < 0)
         return result;

@@ -8,6 +8,8 @@
 enum sync_type {
     SYNC_END,        /* not sent: the other side closed */
     SYNC_MAPPED,     /* P3: id mappings are written */
+    SYNC_NETWORK,    /* P3: carries the network namespace to enter */
+    SYNC_CONFINED,   /* P3: all that the parent does to the child's surroundings is done */
     SYNC_RUN_HOOKS,  /* C5: the runtime's hooks may run now */
     SYNC_HOOKS_DONE, /* P4 */
     SYNC_CONSOLE,    /* C7: carries the terminal's master */
@@ -25,7 +27,7 @@ void sync_send_error(int fd, const struct error *error);
  * that is NULL. An error record fills `err` and returns its negative errno. */
 int sync_receive(int fd, enum sync_type *type, int *carried_fd, struct error *err);
 
-/* Waits for one certain record; anything else is an error. */
-int sync_expect(int fd, enum sync_type type, struct error *err);
+/* Waits for one certain record; anything else is an error. *carried_fd as in sync_receive(). */
+int sync_expect(int fd, enum sync_type type, int *carried_fd, struct error *err);
 
 #endif
