@@ -90,7 +90,7 @@ $(BUILD)/obj/%.o: %.c Makefile VERSION
 
 # It runs before the C library: no call of it may appear that nobody wrote.
 $(BUILD)/obj/runtime/self_start.o: override CFLAGS += -ffreestanding -fno-stack-protector \
-    -fno-tree-loop-distribute-patterns -fno-sanitize=all
+    $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns) -fno-sanitize=all
 
 # .incbin is invisible to -MMD.
 $(BUILD)/obj/bundle/seccomp_profile.o: dist/seccomp.json
