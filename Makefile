@@ -39,17 +39,18 @@ endif
 
 # ---- what is built from what ------------------------------------------------------------------
 # A folder is a library; a program is its main file and the libraries that its line names.
-FOLDERS := base cgroups bundle runtime images images/worker supervisor cli
-# self_start.c is davit-oci's entry point and no part of the library that davitd uses as well.
-mains := runtime/davit-oci.c runtime/self_start.c images/davit-image.c supervisor/davitd.c cli/davit.c
+FOLDERS := base cgroups cgroups/systemd bundle runtime runtime/oci images images/worker supervisor cli
+mains := runtime/oci/davit-oci.c runtime/oci/self_start.c cgroups/systemd/davit-scope.c images/davit-image.c supervisor/davitd.c cli/davit.c
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 library = $(BUILD)/obj/$(subst /,-,$(1)).a
 
-PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image)
+PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image davit-scope)
 
-davit-oci_uses := runtime/davit-oci.c runtime/self_start.c runtime bundle cgroups base
-davitd_uses := supervisor/davitd.c supervisor images runtime bundle cgroups base
+davit-oci_uses := runtime/oci/davit-oci.c runtime/oci/self_start.c runtime/oci runtime bundle cgroups/systemd cgroups base
+davitd_uses := supervisor/davitd.c supervisor images runtime bundle cgroups/systemd cgroups base
 davit_uses := cli/davit.c cli base
+# davit-oci is static and cannot have libsystemd: this speaks to systemd for it.
+davit-scope_uses := cgroups/systemd/davit-scope.c cgroups/systemd cgroups base
 # The image worker alone reads archives: the libraries for that stay out of the daemon.
 davit-image_uses := images/davit-image.c images/worker images bundle base
 
@@ -66,6 +67,7 @@ davit-oci_libs := -lseccomp -lcap -lyajl
 endif
 davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto
 davitd_libs := -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser
+davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser
 
 .PHONY: all deps demo test test-unit test-integration test-vm test-fuzz check check-format \
@@ -89,7 +91,7 @@ $(BUILD)/obj/%.o: %.c Makefile VERSION
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 # It runs before the C library: no call of it may appear that nobody wrote.
-$(BUILD)/obj/runtime/self_start.o: override CFLAGS += -ffreestanding -fno-stack-protector \
+$(BUILD)/obj/runtime/oci/self_start.o: override CFLAGS += -ffreestanding -fno-stack-protector \
     $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns) -fno-sanitize=all
 
 # .incbin is invisible to -MMD.
@@ -167,6 +169,7 @@ install: all
 	install -D -m 0755 $(BUILD)/davit-oci $(DESTDIR)$(SBINDIR)/davit-oci
 	install -D -m 0755 $(BUILD)/davit $(DESTDIR)$(BINDIR)/davit
 	install -D -m 0755 $(BUILD)/davit-image $(DESTDIR)$(LIBEXECDIR)/davit-image
+	install -D -m 0755 $(BUILD)/davit-scope $(DESTDIR)$(LIBEXECDIR)/davit-scope
 	install -D -m 0644 dist/seccomp.json $(DESTDIR)$(DATADIR)/seccomp.json
 	install -D -m 0644 dist/davitd.json $(DESTDIR)$(DATADIR)/davitd.json
 	for unit in davit.service davit.socket; do \

@@ -334,7 +334,7 @@ int json_decode_text(struct arena *arena, const char *text, size_t length,
     return result < 0 ? result : json_decode(arena, value, type, "", object, err);
 }
 
-static bool is_unset(const struct json_field *field, const void *target)
+bool json_field_is_unset(const struct json_field *field, const void *target)
 {
     const LIST_OF(char) *list = target;
 
@@ -501,7 +501,7 @@ void json_encode(struct json_writer *writer, const struct json_struct *type, con
         const void *target = (const char *)object + field->offset;
 
         if (field->kind == JSON_KIND_UNSUPPORTED || field->kind == JSON_KIND_IGNORED ||
-            ((field->flags & JSON_ALWAYS) == 0 && is_unset(field, target)))
+            ((field->flags & JSON_ALWAYS) == 0 && json_field_is_unset(field, target)))
             continue;
         json_key(writer, field->name);
         encode_field(writer, field, target);

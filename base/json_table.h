@@ -130,6 +130,14 @@ int json_decode(struct arena *arena, const struct json *value, const struct json
 int json_decode_text(struct arena *arena, const char *text, size_t length,
                      const struct json_struct *type, void *object, struct error *err);
 
+/* True if the member that lies at `target` would be left out of the encoded object. */
+bool json_field_is_unset(const struct json_field *field, const void *target);
+
+/* Sets in `object` whatever is set in `changes`: nested structs and maps of strings member by
+ * member, lists as a whole. The two share memory afterwards. */
+void json_merge(struct arena *arena, const struct json_struct *type, void *object,
+                const void *changes);
+
 /* Writes the object as one JSON value. */
 void json_encode(struct json_writer *writer, const struct json_struct *type, const void *object);
 

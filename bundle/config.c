@@ -105,6 +105,27 @@ static int check_all_hooks(const struct oci_hooks *hooks, struct error *err)
     return 0;
 }
 
+/* As the kernel checks names of network devices, with room for the digits of a template. */
+static bool is_device_name(const char *name)
+{
+    return name[0] != '\0' && strlen(name) < 16 && strcmp(name, ".") != 0 &&
+           strcmp(name, "..") != 0 && strpbrk(name, "/: \t\n") == NULL;
+}
+
+static int check_net_devices(const struct oci_linux *linux_part, struct error *err)
+{
+    for (size_t i = 0; i < linux_part->net_devices.count; i++) {
+        const struct oci_net_device *device = &linux_part->net_devices.items[i];
+
+        if (!is_device_name(device->host_name) ||
+            (device->name != NULL && device->name[0] != '\0' && !is_device_name(device->name)))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.netDevices.%.64s: not the name of a network device",
+                             is_device_name(device->host_name) ? device->name : device->host_name);
+    }
+    return 0;
+}
+
 static int check_namespaces(const struct oci_config *config, struct error *err)
 {
     const struct oci_linux *linux_part = config->linux;
@@ -134,6 +155,79 @@ static int check_namespaces(const struct oci_config *config, struct error *err)
     if (linux_part->time_offsets.count > 0 && !seen[OCI_NAMESPACE_TIME])
         return error_set(err, ERROR_INVALID, EINVAL,
                          "linux.timeOffsets: needs a time namespace in linux.namespaces");
+    if (linux_part->net_devices.count > 0 && !seen[OCI_NAMESPACE_NETWORK])
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.netDevices: needs a network namespace in linux.namespaces");
+    return check_net_devices(linux_part, err);
+}
+
+/* runtime-spec config-linux.md "IntelRdt": each schema is one line. The class's name becomes a
+ * directory of the resctrl filesystem and nothing else. */
+static int check_intel_rdt(const struct oci_intel_rdt *rdt, struct error *err)
+{
+    const char *name = rdt->clos_id;
+
+    if (name != NULL && strcmp(name, "/") != 0 &&
+        (strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+         strlen(name) > 255))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.intelRdt.closID: \"%.64s\" is not a name", name);
+    for (size_t i = 0; i < rdt->schemata.count; i++) {
+        if (strchr(rdt->schemata.items[i], '\n') != NULL)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.intelRdt.schemata[%zu]: more than one line", i);
+    }
+    if ((rdt->l3_cache_schema != NULL && strchr(rdt->l3_cache_schema, '\n') != NULL) ||
+        (rdt->mem_bw_schema != NULL && strchr(rdt->mem_bw_schema, '\n') != NULL))
+        return error_set(err, ERROR_INVALID, EINVAL, "linux.intelRdt: more than one line");
+    if (rdt->mem_bw_schema != NULL && strncmp(rdt->mem_bw_schema, "MB:", 3) != 0)
+        return error_set(
+            err, ERROR_INVALID, EINVAL,
+            "linux.intelRdt.memBwSchema: \"%.64s\" does not start with MB:", rdt->mem_bw_schema);
+    return 0;
+}
+
+/* runtime-spec config-linux.md "Seccomp". */
+static int check_seccomp(const struct oci_seccomp *seccomp, struct error *err)
+{
+    bool has_path = seccomp->listener_path != NULL && seccomp->listener_path[0] != '\0';
+
+    if (seccomp->listener_metadata != NULL && seccomp->listener_metadata[0] != '\0' && !has_path)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.seccomp.listenerMetadata: needs listenerPath");
+    for (size_t i = 0; i < seccomp->rules.count; i++) {
+        if (seccomp->rules.items[i].names.count == 0)
+            return error_set(err, ERROR_INVALID, EINVAL, "linux.seccomp.syscalls[%zu].names: empty",
+                             i);
+    }
+    return 0;
+}
+
+/* runtime-spec config-linux.md "CPU", "Block IO", "RDMA". */
+static int check_resources(const struct oci_resources *resources, struct error *err)
+{
+    const struct oci_cpu *cpu = resources->cpu;
+
+    if (cpu != NULL && cpu->burst.is_set && cpu->quota.is_set && cpu->quota.value > 0 &&
+        cpu->burst.value > (uint64_t)cpu->quota.value)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.resources.cpu.burst: %llu is above the quota %lld",
+                         (unsigned long long)cpu->burst.value, (long long)cpu->quota.value);
+    for (size_t i = 0; resources->block_io != NULL && i < resources->block_io->weight_devices.count;
+         i++) {
+        const struct oci_weight_device *device = &resources->block_io->weight_devices.items[i];
+
+        if (!device->weight.is_set && !device->leaf_weight.is_set)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.resources.blockIO.weightDevice[%zu]: no weight", i);
+    }
+    for (size_t i = 0; i < resources->rdma.count; i++) {
+        if (!resources->rdma.items[i].hca_handles.is_set &&
+            !resources->rdma.items[i].hca_objects.is_set)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.resources.rdma.%.64s: neither hcaHandles nor hcaObjects",
+                             resources->rdma.items[i].device);
+    }
     return 0;
 }
 
@@ -157,6 +251,22 @@ static int check_devices(const struct oci_linux *linux_part, struct error *err)
     return 0;
 }
 
+static int check_linux(const struct oci_config *config, struct error *err)
+{
+    const struct oci_linux *linux_part = config->linux;
+    int result = check_namespaces(config, err);
+
+    if (result == 0)
+        result = check_devices(linux_part, err);
+    if (result == 0 && linux_part->intel_rdt != NULL)
+        result = check_intel_rdt(linux_part->intel_rdt, err);
+    if (result == 0 && linux_part->seccomp != NULL)
+        result = check_seccomp(linux_part->seccomp, err);
+    if (result == 0 && linux_part->resources != NULL)
+        result = check_resources(linux_part->resources, err);
+    return result;
+}
+
 static int check_mounts(const struct oci_config *config, struct error *err)
 {
     for (size_t i = 0; i < config->mounts.count; i++) {
@@ -171,13 +281,12 @@ static int check_mounts(const struct oci_config *config, struct error *err)
     return 0;
 }
 
-static int check_version(const char *version, struct error *err)
+static int check_version(const char *version, int *minor, struct error *err)
 {
     int major;
-    int minor;
     int patch;
 
-    if (sscanf(version, "%d.%d.%d", &major, &minor, &patch) != 3)
+    if (sscanf(version, "%d.%d.%d", &major, minor, &patch) != 3)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "ociVersion: \"%.64s\" is not a version like " OCI_VERSION, version);
     if (major != 1)
@@ -186,9 +295,18 @@ static int check_version(const char *version, struct error *err)
     return 0;
 }
 
+/* Before 1.3 tools wrote 0 for a limit that was not set; since then it means that no task may be.
+ */
+static void forget_unset_pids_limit(struct oci_resources *resources)
+{
+    if (resources != NULL && resources->pids != NULL && resources->pids->limit.value == 0)
+        resources->pids->limit.is_set = false;
+}
+
 static int validate(struct arena *arena, struct oci_config *config, struct error *err)
 {
-    int result = check_version(config->oci_version, err);
+    int minor = 0;
+    int result = check_version(config->oci_version, &minor, err);
 
     if (result == 0 && config->process != NULL)
         result = check_process(arena, config->process, err);
@@ -197,9 +315,9 @@ static int validate(struct arena *arena, struct oci_config *config, struct error
     if (result == 0 && config->hooks != NULL)
         result = check_all_hooks(config->hooks, err);
     if (result == 0 && config->linux != NULL)
-        result = check_namespaces(config, err);
-    if (result == 0 && config->linux != NULL)
-        result = check_devices(config->linux, err);
+        result = check_linux(config, err);
+    if (result == 0 && minor < 3 && config->linux != NULL)
+        forget_unset_pids_limit(config->linux->resources);
     return result;
 }
 
@@ -216,16 +334,22 @@ int oci_config_parse(struct arena *arena, const char *text, size_t length,
     return validate(arena, config, err);
 }
 
-int oci_config_read(struct arena *arena, int directory_fd, struct oci_config *config,
-                    struct error *err)
+int oci_config_read_file(struct arena *arena, int directory_fd, const char *name,
+                         struct oci_config *config, struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
-    int result = file_read(directory_fd, "config.json", CONFIG_MAX_BYTES, &text, err);
+    int result = file_read(directory_fd, name, CONFIG_MAX_BYTES, &text, err);
 
     if (result < 0)
         return result;
     result = oci_config_parse(arena, buffer_text(&text), text.length, config, err);
-    return result < 0 ? error_prefix(err, "config.json") : 0;
+    return result < 0 ? error_prefix(err, "%s", name) : 0;
+}
+
+int oci_config_read(struct arena *arena, int directory_fd, struct oci_config *config,
+                    struct error *err)
+{
+    return oci_config_read_file(arena, directory_fd, "config.json", config, err);
 }
 
 int oci_process_parse(struct arena *arena, const char *text, size_t length,

@@ -16,7 +16,7 @@
 #include "base/memory.h"
 
 /* The version of runtime-spec this follows and writes into new configurations. */
-#define OCI_VERSION "1.2.1"
+#define OCI_VERSION "1.3.0"
 #define OCI_VERSION_MIN "1.0.0"
 
 struct oci_root {
@@ -377,6 +377,10 @@ extern const struct json_struct oci_seccomp_type;
  * specification says. On failure nothing needs release but the arena. */
 int oci_config_parse(struct arena *arena, const char *text, size_t length,
                      struct oci_config *config, struct error *err);
+
+/* Reads a file; paths as in openat(2). */
+int oci_config_read_file(struct arena *arena, int directory_fd, const char *name,
+                         struct oci_config *config, struct error *err);
 
 /* Reads directory_fd/config.json. */
 int oci_config_read(struct arena *arena, int directory_fd, struct oci_config *config,

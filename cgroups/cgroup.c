@@ -225,15 +225,25 @@ int cgroup_freeze(const struct cgroup *cgroup, bool is_frozen, int timeout_ms, s
     return wait_for_event(cgroup, "frozen", is_frozen ? 1 : 0, timeout_ms, err);
 }
 
-int cgroup_is_frozen(const struct cgroup *cgroup, bool *is_frozen, struct error *err)
+static int read_event(const struct cgroup *cgroup, const char *key, bool *is_set, struct error *err)
 {
     uint64_t value = 0;
-    int result = cgroup_read_key(cgroup->fd, EVENTS_FILE, "frozen", &value);
+    int result = cgroup_read_key(cgroup->fd, EVENTS_FILE, key, &value);
 
     if (result < 0)
         return error_errno(err, -result, "cgroup %s: " EVENTS_FILE, cgroup->path);
-    *is_frozen = value != 0;
+    *is_set = value != 0;
     return 0;
+}
+
+int cgroup_is_frozen(const struct cgroup *cgroup, bool *is_frozen, struct error *err)
+{
+    return read_event(cgroup, "frozen", is_frozen, err);
+}
+
+int cgroup_is_populated(const struct cgroup *cgroup, bool *is_populated, struct error *err)
+{
+    return read_event(cgroup, "populated", is_populated, err);
 }
 
 struct pid_list {

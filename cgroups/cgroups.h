@@ -21,6 +21,13 @@
 
 #define CGROUP_PATH_SIZE 4096
 
+/* Who makes a container's cgroup. */
+enum cgroup_manager {
+    CGROUP_MANAGER_CGROUPFS, /* we, in the filesystem */
+    CGROUP_MANAGER_SYSTEMD,  /* systemd, as a scope; we set limits in it */
+    CGROUP_MANAGER_DISABLED, /* nobody: it stays in its creator's, without limits */
+};
+
 /* A bit each for the controllers davit uses. */
 enum cgroup_controller {
     CGROUP_CPU = 1 << 0,
@@ -114,6 +121,9 @@ int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err);
 /* Freezes or thaws all processes below; waits up to timeout_ms until the kernel says it is done. */
 int cgroup_freeze(const struct cgroup *cgroup, bool is_frozen, int timeout_ms, struct error *err);
 int cgroup_is_frozen(const struct cgroup *cgroup, bool *is_frozen, struct error *err);
+
+/* True while a process lives in the cgroup or below. */
+int cgroup_is_populated(const struct cgroup *cgroup, bool *is_populated, struct error *err);
 
 /* SIGKILL to every process below: cgroup.kill, or on kernels without it (before 5.14) freeze and
  * kill one by one. */

@@ -99,6 +99,9 @@ int cgroup_apply(const struct cgroup *cgroup, const struct cgroup_settings *sett
             return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                              "%s: this kernel does not account swap (memory.swap.max is missing)",
                              setting->option);
+        /* Its limit of use, which comes next, holds without reservations. */
+        if (result == -ENOENT && strstr(setting->file, ".rsvd.max") != NULL)
+            continue;
         if (result < 0)
             return error_errno(err, -result, "%s: write \"%s\" to %s%s/%s", setting->option,
                                setting->value, "cgroup ", cgroup->path, setting->file);

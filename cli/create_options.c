@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/size.h"
 #include "cli.h"
 
 /* Of a profile: davitd takes requests of 4 MiB. */
@@ -111,21 +112,11 @@ struct values {
     bool has_init;
 };
 
-/* "512", "64k", "512m", "2g", "512MiB" */
 static int parse_bytes(struct cli *cli, const char *option, const char *text, int64_t *bytes)
 {
-    static const char units[] = "bkmgt";
-    char *end;
-    long long value = strtoll(text, &end, 10);
-    const char *unit = *end != '\0' ? strchr(units, *end | 0x20) : units;
-
-    if (end == text || unit == NULL || value < -1 ||
-        (*end != '\0' && end[1] != '\0' && strcasecmp(end + 1, "b") != 0 &&
-         strcasecmp(end + 1, "ib") != 0) ||
-        value > INT64_MAX >> (10 * (unit - units)))
+    if (size_parse(text, bytes) < 0)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "%s: \"%.32s\" is not a size like 64k, 512m or 2g", option, text);
-    *bytes = value < 0 ? value : value << (10 * (unit - units));
     return 0;
 }
 

@@ -31,8 +31,7 @@ static const struct {
     {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"},
 };
 
-/* A /dev that the configuration binds from elsewhere is its owner's business, and so is one that
- * is not mounted at all: that one belongs to the image. */
+/* A /dev that the configuration binds from elsewhere is its owner's business. */
 static bool has_own_dev(const struct plan *plan)
 {
     for (size_t i = plan->mounts.count; i > 0; i--) {
@@ -42,7 +41,7 @@ static bool has_own_dev(const struct plan *plan)
             strcmp(mount->mount->destination, "/dev/") == 0)
             return !mount->options.is_bind;
     }
-    return false;
+    return true;
 }
 
 static mode_t node_type(const struct oci_device *device)
@@ -123,10 +122,10 @@ static int make_device(const struct plan *plan, int root_fd, const struct oci_de
 
 static int make_default_devices(const struct plan *plan, int root_fd, struct error *err)
 {
-    cleanup_close int dev_fd = path_open_in_root(root_fd, "/dev", O_PATH | O_DIRECTORY, 0);
+    cleanup_close int dev_fd = path_make_directories(root_fd, "/dev", 0755, err);
 
     if (dev_fd < 0)
-        return error_errno(err, -dev_fd, "/dev");
+        return dev_fd;
     for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
         const struct oci_device *device = &default_devices[i];
         int result = make_node(plan, device, dev_fd, device->path + strlen("/dev/"), err);

@@ -36,7 +36,7 @@ struct exec {
  * setns to what one is in already fails for user namespaces. */
 static void collect_namespaces(struct exec *exec)
 {
-    const struct oci_linux *linux_part = exec->options->config->linux;
+    const struct oci_linux *linux_part = exec->options->identity->config->linux;
 
     for (size_t i = 0; i < linux_part->namespaces.count; i++) {
         int type = linux_part->namespaces.items[i].type;
@@ -104,11 +104,15 @@ static int connect_streams(struct exec *exec, int control_fd, struct error *err)
 
 static _Noreturn void run_child(struct exec *exec, int control_fd, int parent_fd)
 {
+    const struct oci_exec_cpu_affinity *affinity = exec->process.exec_cpu_affinity;
     struct error err = {0};
-    int result;
+    int result = 0;
 
     close(parent_fd);
-    result = process_apply_attributes(&exec->plan, &err);
+    if (affinity != NULL)
+        result = attributes_set_affinity("final", affinity->final, &err);
+    if (result == 0)
+        result = process_apply_attributes(&exec->plan, &err);
     if (result == 0)
         result = enter_container(exec, &err);
     if (result == 0)
@@ -116,7 +120,7 @@ static _Noreturn void run_child(struct exec *exec, int control_fd, int parent_fd
     if (result == 0)
         result = connect_streams(exec, control_fd, &err);
     if (result == 0)
-        process_become(&exec->plan, &err);
+        process_become(&exec->plan, control_fd, &err);
     sync_send_error(control_fd, &err);
     _exit(err.code == ERROR_COMMAND_NOT_FOUND ? 127 : err.code == ERROR_NOT_EXECUTABLE ? 126 : 1);
 }
@@ -151,15 +155,35 @@ static pid_t clone_child(const struct exec *exec, int *pidfd, struct error *err)
     return pid < 0 ? -EIO : pid;
 }
 
-static int follow(struct container *container, struct error *err)
+/* execCPUAffinity.initial is for us, who the child is a copy of; afterwards we are free again. */
+static pid_t clone_where_asked(const struct exec *exec, int *pidfd, struct error *err)
+{
+    const struct oci_exec_cpu_affinity *affinity = exec->process.exec_cpu_affinity;
+    cpu_set_t before;
+    pid_t pid;
+
+    if (affinity == NULL || affinity->initial == NULL)
+        return clone_child(exec, pidfd, err);
+    if (sched_getaffinity(0, sizeof(before), &before) < 0)
+        return error_errno(err, errno, "process.execCPUAffinity");
+    pid = attributes_set_affinity("initial", affinity->initial, err);
+    if (pid < 0)
+        return pid;
+    pid = clone_child(exec, pidfd, err);
+    if (pid != 0)
+        sched_setaffinity(0, sizeof(before), &before);
+    return pid;
+}
+
+static int follow(const struct exec *exec, struct container *container, struct error *err)
 {
     for (;;) {
         enum sync_type type;
-        int result = sync_receive(container->control_fd, &type, &container->console_fd, err);
+        int result = launch_take_record(container, exec->options->identity, &type, err);
 
         if (result < 0 || type == SYNC_END)
             return result;
-        if (type != SYNC_CONSOLE)
+        if (type != SYNC_CONSOLE && type != SYNC_SECCOMP)
             return error_set(err, ERROR_INTERNAL, EPROTO, "unexpected record %d", (int)type);
     }
 }
@@ -175,14 +199,14 @@ static int launch(struct exec *exec, struct container *container, struct error *
     container->control_fd = pair[0];
     child_fd = pair[1];
     prctl(PR_SET_DUMPABLE, 0);
-    pid = clone_child(exec, &container->pidfd, err);
+    pid = clone_where_asked(exec, &container->pidfd, err);
     if (pid == 0)
         run_child(exec, child_fd, container->control_fd);
     fd_close(&child_fd);
     if (pid < 0)
         return pid;
     container->pid = pid;
-    return follow(container, err);
+    return follow(exec, container, err);
 }
 
 int container_exec(const struct exec_options *options, struct container *container,
@@ -193,8 +217,8 @@ int container_exec(const struct exec_options *options, struct container *contain
 
     *container = (struct container)CONTAINER_NONE;
     collect_namespaces(&exec);
-    result =
-        process_plan_prepare(&exec.process, options->config, options->seccomp, &exec.plan, err);
+    result = process_plan_prepare(&exec.process, options->identity->config, options->seccomp,
+                                  &exec.plan, err);
     exec.plan.preserved_fd_count = options->preserved_fd_count;
     if (result == 0)
         result = launch(&exec, container, err);

@@ -118,18 +118,22 @@ int hooks_run(const struct oci_config *config, enum hook_kind kind, const char *
         return 0;
     list = hooks_of_kind(config->hooks, kind);
     sigaction(SIGPIPE, &ignored, &previous);
-    for (size_t i = 0; result == 0 && i < list->count; i++)
-        result = run_hook(&list->items[i], state, err);
+    /* runtime-spec runtime.md "Lifecycle": a failing poststop hook does not stop the others. */
+    for (size_t i = 0; i < list->count && (result == 0 || kind == HOOK_POSTSTOP); i++) {
+        struct error hook_error;
+        int one = run_hook(&list->items[i], state, &hook_error);
+
+        if (one < 0 && result == 0 && err != NULL)
+            *err = hook_error;
+        result = result < 0 ? result : one;
+    }
     sigaction(SIGPIPE, &previous, NULL);
     return result;
 }
 
-struct json_writer *container_state_json(const char *id, const char *status, pid_t pid,
-                                         const char *bundle_path, const struct oci_config *config,
-                                         bool is_indented)
+void container_state_write(struct json_writer *writer, const char *id, const char *status,
+                           pid_t pid, const char *bundle_path, const struct oci_config *config)
 {
-    struct json_writer *writer = json_writer_new(is_indented);
-
     json_object_open(writer);
     json_member_string(writer, "ociVersion", config->oci_version);
     json_member_string(writer, "id", id);
@@ -146,5 +150,13 @@ struct json_writer *container_state_json(const char *id, const char *status, pid
         json_object_close(writer);
     }
     json_object_close(writer);
+}
+
+struct json_writer *container_state_json(const char *id, const char *status, pid_t pid,
+                                         const char *bundle_path, const struct oci_config *config)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    container_state_write(writer, id, status, pid, bundle_path, config);
     return writer;
 }

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -152,8 +151,8 @@ static int run_hooks(const struct init *init, struct error *err)
     }
     if (result < 0 || hooks->create_container.count == 0)
         return result;
-    state = container_state_json(options->id, "creating", getpid(), options->bundle_path,
-                                 init->config, false);
+    state =
+        container_state_json(options->id, "creating", getpid(), options->bundle_path, init->config);
     result = hooks_run(init->config, HOOK_CREATE_CONTAINER, json_writer_text(state), err);
     json_writer_free(state);
     return result;
@@ -233,26 +232,6 @@ static int set_names_and_sysctls(const struct init *init, struct error *err)
     return 0;
 }
 
-static int set_personality(const struct init *init, struct error *err)
-{
-    const struct oci_personality *wanted = init->config->linux->personality;
-    unsigned long domain;
-
-    if (wanted == NULL)
-        return 0;
-    if (wanted->flags.count > 0)
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "linux.personality.flags: none are supported");
-    if (strcmp(wanted->domain, "LINUX") == 0)
-        domain = PER_LINUX;
-    else if (strcmp(wanted->domain, "LINUX32") == 0)
-        domain = PER_LINUX32;
-    else
-        return error_set(err, ERROR_INVALID, EINVAL, "linux.personality.domain: unknown \"%.64s\"",
-                         wanted->domain);
-    return personality(domain) < 0 ? error_errno(err, errno, "linux.personality") : 0;
-}
-
 /* C7: the terminal lives in the container's devpts and must be opened there. */
 static int make_console(const struct init *init, struct error *err)
 {
@@ -294,8 +273,6 @@ static int build(struct init *init, struct error *err)
     if (result == 0)
         result = mounts_pivot(init->plan, init->root_fd, init->is_chrooted, err);
     fd_close(&init->root_fd);
-    if (result == 0)
-        result = set_personality(init, err);
     return result;
 }
 
@@ -321,13 +298,6 @@ static int wait_for_start(struct init *init, struct error *err)
     return sync_expect(init->control_fd, SYNC_START, NULL, err);
 }
 
-static bool wants_reaper(const struct oci_config *config)
-{
-    const char *value = string_map_get(&config->annotations, BUNDLE_ANNOTATION_INIT);
-
-    return value != NULL && strcmp(value, "true") == 0;
-}
-
 /* C9 to C11 */
 static int run_program(const struct init *init, struct error *err)
 {
@@ -337,15 +307,16 @@ static int run_program(const struct init *init, struct error *err)
 
     if (hooks != NULL && hooks->start_container.count > 0) {
         struct json_writer *state = container_state_json(options->id, "created", getpid(),
-                                                         options->bundle_path, init->config, false);
+                                                         options->bundle_path, init->config);
 
         result = hooks_run(init->config, HOOK_START_CONTAINER, json_writer_text(state), err);
         json_writer_free(state);
     }
     if (result < 0)
         return result;
-    return wants_reaper(init->config) ? reaper_run(&init->plan->process, err)
-                                      : process_become(&init->plan->process, err);
+    return plan_wants_reaper(init->config)
+               ? reaper_run(&init->plan->process, init->control_fd, err)
+               : process_become(&init->plan->process, init->control_fd, err);
 }
 
 _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd)

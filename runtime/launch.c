@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -16,8 +17,11 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/socket.h"
+#include "net_devices.h"
 #include "plan.h"
+#include "resctrl.h"
 #include "runtime.h"
+#include "seccomp_listener.h"
 #include "sync.h"
 
 /* Cgroup and time namespaces are the child's to make, once it is where they should be rooted. */
@@ -157,7 +161,7 @@ static int run_runtime_hooks(const struct plan *plan, const struct container *co
 {
     const struct container_options *options = plan->options;
     struct json_writer *state = container_state_json(options->id, "creating", container->pid,
-                                                     options->bundle_path, plan->config, false);
+                                                     options->bundle_path, plan->config);
     int result = hooks_run(plan->config, HOOK_PRESTART, json_writer_text(state), err);
 
     if (result == 0)
@@ -168,12 +172,29 @@ static int run_runtime_hooks(const struct plan *plan, const struct container *co
     return result;
 }
 
+/* A descriptor that comes with a record is the terminal's or the memory of a seccomp listener. */
+int launch_take_record(struct container *container, const struct container_identity *identity,
+                       enum sync_type *type, struct error *err)
+{
+    cleanup_close int fd = -1;
+    int result = sync_receive(container->control_fd, type, &fd, err);
+
+    if (result == 0 && *type == SYNC_CONSOLE)
+        container->console_fd = take_fd(&fd);
+    if (result == 0 && *type == SYNC_SECCOMP)
+        result = seccomp_forward_listener(fd, container, identity, err);
+    return result;
+}
+
 /* Follows the child until it is created (held) or until its program runs. */
 static int follow(const struct plan *plan, struct container *container, struct error *err)
 {
+    const struct container_identity identity = {plan->options->id, plan->options->bundle_path,
+                                                plan->config, container->pid};
+
     for (;;) {
         enum sync_type type;
-        int result = sync_receive(container->control_fd, &type, &container->console_fd, err);
+        int result = launch_take_record(container, &identity, &type, err);
 
         if (result < 0)
             return result;
@@ -184,6 +205,7 @@ static int follow(const struct plan *plan, struct container *container, struct e
                 return result;
             break;
         case SYNC_CONSOLE:
+        case SYNC_SECCOMP:
             break;
         case SYNC_CREATED:
             return 0;
@@ -213,17 +235,50 @@ static int prepare_user_namespace(const struct plan *plan, const struct containe
     return result;
 }
 
+/* Into a namespace that was joined, or that the clone has made. */
+static int move_net_devices(const struct plan *plan, pid_t pid, struct error *err)
+{
+    const struct join_plan *join = find_join(plan, OCI_NAMESPACE_NETWORK);
+    cleanup_close int fd = -1;
+    char path[64];
+
+    if (join != NULL)
+        return net_devices_move(plan->config->linux, join->fd, err);
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "%s", path);
+    return net_devices_move(plan->config->linux, fd, err);
+}
+
+static int enter_resctrl(const struct plan *plan, pid_t pid, struct error *err)
+{
+    const struct oci_intel_rdt *rdt = plan->config->linux->intel_rdt;
+    cleanup_close int mount_fd = rdt != NULL ? resctrl_open(err) : -1;
+
+    if (rdt == NULL)
+        return 0;
+    return mount_fd < 0 ? mount_fd : resctrl_apply(mount_fd, rdt, plan->options->id, pid, err);
+}
+
 /* P3 */
 static int prepare_surroundings(const struct plan *plan, const struct container *container,
                                 struct error *err)
 {
-    const struct cgroup *cgroup = plan->options->cgroup;
+    const struct container_options *options = plan->options;
+    const struct cgroup *cgroup = options->cgroup;
     int result = 0;
 
-    if (plan->process.is_new_user_namespace)
+    if (options->on_cloned != NULL)
+        result = options->on_cloned(options->context, container->pid, err);
+    if (result == 0 && plan->process.is_new_user_namespace)
         result = prepare_user_namespace(plan, container, err);
+    if (result == 0)
+        result = enter_resctrl(plan, container->pid, err);
     if (result == 0 && plan->has_network_apart)
-        result = network_make(container->control_fd, err);
+        result = network_make(container->control_fd, plan->config, err);
+    else if (result == 0 && plan->config->linux->net_devices.count > 0)
+        result = move_net_devices(plan, container->pid, err);
     if (result == 0 && cgroup != NULL && cgroup->fd >= 0)
         result = resources_apply_devices(cgroup, plan->config->linux->resources, err);
     /* A child that has died says why in the record that waits for us. */
@@ -284,20 +339,25 @@ int container_launch(const struct container_options *options, struct container *
     return result;
 }
 
-int container_start(struct container *container, struct error *err)
+/* P5 to P6 */
+static int start_held(struct container *container, const struct container_identity *identity,
+                      struct error *err)
 {
     enum sync_type type = SYNC_START;
     int result = sync_send(container->control_fd, SYNC_START);
 
     if (result < 0)
         return error_errno(err, -result, "start the container");
-    result = sync_receive(container->control_fd, &type, NULL, err);
+    do
+        result = launch_take_record(container, identity, &type, err);
+    while (result == 0 && type == SYNC_SECCOMP);
     if (result == 0 && type != SYNC_END)
         result = error_set(err, ERROR_INTERNAL, EPROTO, "unexpected record %d", (int)type);
     return result;
 }
 
-int container_start_by_socket(int directory_fd, const char *name, struct error *err)
+int container_start_by_socket(int directory_fd, const char *name, int pidfd,
+                              const struct container_identity *identity, struct error *err)
 {
     cleanup_close int fd = socket_connect(directory_fd, name, SOCK_SEQPACKET, err);
     struct container held = CONTAINER_NONE;
@@ -305,7 +365,9 @@ int container_start_by_socket(int directory_fd, const char *name, struct error *
     if (fd < 0)
         return fd;
     held.control_fd = fd;
-    return container_start(&held, err);
+    held.pidfd = pidfd;
+    held.pid = identity->pid;
+    return start_held(&held, identity, err);
 }
 
 int container_wait(struct container *container, int *exit_status, struct error *err)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/mount.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -54,8 +55,10 @@ static const struct {
 };
 
 /* Superblock flags go to the filesystem as options of the same name; on a bind mount they cannot
- * change anything, and runc accepts them there. These have no effect at all in the mount API. */
-static const char *const without_effect[] = {"defaults", "loud", "silent"};
+ * change anything, and runc accepts them there. These have no effect at all in the mount API; the
+ * inode version is each filesystem's own affair in it. */
+static const char *const without_effect[] = {"defaults", "loud", "silent", "iversion",
+                                             "noiversion"};
 static const char *const superblock_flags[] = {"async",      "sync", "dirsync", "lazytime",
                                                "nolazytime", "mand", "nomand"};
 
@@ -99,6 +102,8 @@ static bool parse_propagation(const char *option, struct mount_options *options)
     }
     return false;
 }
+
+static const char *const flags[] = {"bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap"};
 
 static bool parse_flag(const char *option, struct mount_options *options)
 {
@@ -148,4 +153,30 @@ int mount_options_parse(struct arena *arena, const struct oci_mount *mount,
         return error_set(err, ERROR_INVALID, EINVAL,
                          "mount %s: id mappings are for bind mounts only", mount->destination);
     return 0;
+}
+
+static int compare_names(const void *one, const void *other)
+{
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+static void append_names(struct arena *arena, struct string_list *names, const char *const *from,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        string_list_append(arena, names, from[i]);
+}
+
+void mount_options_list(struct arena *arena, struct string_list *names)
+{
+    append_names(arena, names, without_effect, ARRAY_SIZE(without_effect));
+    append_names(arena, names, superblock_flags, ARRAY_SIZE(superblock_flags));
+    append_names(arena, names, flags, ARRAY_SIZE(flags));
+    for (size_t i = 0; i < ARRAY_SIZE(propagations); i++)
+        string_list_append(arena, names, propagations[i].name);
+    for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
+        string_list_append(arena, names, attributes[i].name);
+        string_list_append(arena, names, arena_printf(arena, "r%s", attributes[i].name));
+    }
+    qsort(names->items, names->count, sizeof(*names->items), compare_names);
 }

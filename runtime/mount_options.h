@@ -34,4 +34,7 @@ struct mount_options {
 int mount_options_parse(struct arena *arena, const struct oci_mount *mount,
                         struct mount_options *options, struct error *err);
 
+/* The names of all options that are understood here, sorted, into the arena. */
+void mount_options_list(struct arena *arena, struct string_list *names);
+
 #endif

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -66,7 +67,21 @@ static int filesystem_error(struct error *err, int fs_fd, const char *what)
     return error_errno(err, saved, "%s: %s", what, message + 2);
 }
 
-static int configure_filesystem(int fs_fd, const struct mount_plan *mount, struct error *err)
+/* Filesystems whose files have no labels of their own to give, so that the mount gives one to all.
+ * procfs and sysfs are labelled by policy. */
+static bool takes_label(const char *type)
+{
+    static const char *const others[] = {"proc", "sysfs", "mqueue", "cgroup", "cgroup2"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+        if (strcmp(type, others[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+static int configure_filesystem(int fs_fd, const char *type, const struct mount_plan *mount,
+                                struct error *err)
 {
     const struct string_list *data = &mount->options.data;
     const char *source = mount->mount->source;
@@ -87,6 +102,9 @@ static int configure_filesystem(int fs_fd, const struct mount_plan *mount, struc
                      0) < 0)
             return filesystem_error(err, fs_fd, data->items[i]);
     }
+    if (mount->label != NULL && takes_label(type) &&
+        fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", mount->label, 0) < 0)
+        return filesystem_error(err, fs_fd, "linux.mountLabel");
     /* A read-only superblock as well where the mount is: devpts and the like have one each. */
     if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return filesystem_error(err, fs_fd, "create");
@@ -103,7 +121,7 @@ static int make_filesystem(const char *type, const struct mount_plan *mount, str
 
     if (fs_fd < 0)
         return error_errno(err, errno, "filesystem type %s", type);
-    result = configure_filesystem(fs_fd, mount, err);
+    result = configure_filesystem(fs_fd, type, mount, err);
     if (result < 0)
         return result;
     /* Copying up needs to write first. */
@@ -200,6 +218,20 @@ static int make_tree(const struct mount_plan *mount, struct error *err)
     return is_cgroup_type(type) ? make_cgroup_mount(mount, err) : make_filesystem(type, mount, err);
 }
 
+/* An mqueue filesystem exists before it is mounted, so that its root is labelled afterwards. */
+static int label_mqueue(int tree_fd, const struct mount_plan *mount, struct error *err)
+{
+    char path[PATH_FD_SIZE];
+
+    if (mount->label == NULL || mount->mount->type == NULL ||
+        strcmp(mount->mount->type, "mqueue") != 0)
+        return 0;
+    if (setxattr(path_of_fd(path, tree_fd), "security.selinux", mount->label,
+                 strlen(mount->label) + 1, 0) < 0)
+        return error_errno(err, errno, "linux.mountLabel");
+    return 0;
+}
+
 static int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
 {
     cleanup_close int tree_fd = -1;
@@ -217,6 +249,9 @@ static int mount_one(int root_fd, const struct mount_plan *mount, struct error *
         return target_fd;
     if (mount->options.is_remount)
         return remount(target_fd, mount, err);
+    result = label_mqueue(tree_fd, mount, err);
+    if (result < 0)
+        return result;
     if (mount->options.has_copy_up) {
         result = copy_up(target_fd, tree_fd, err);
         if (result < 0)
@@ -357,12 +392,14 @@ static int open_null_device(struct error *err)
 struct masks {
     int null_fd;
     int empty_fd;
+    const char *label;
 };
 
 static int open_empty_directory(struct masks *masks, struct error *err)
 {
     static const struct oci_mount empty = {.type = "tmpfs", .source = "tmpfs"};
-    struct mount_plan tmpfs = {.mount = &empty, .options.set = MOUNT_ATTR_RDONLY};
+    struct mount_plan tmpfs = {
+        .mount = &empty, .options.set = MOUNT_ATTR_RDONLY, .label = masks->label};
 
     if (masks->empty_fd >= 0)
         return open_tree(masks->empty_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -416,7 +453,8 @@ int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err)
     const struct string_list *masked = &plan->config->linux->masked_paths;
     const struct string_list *readonly = &plan->config->linux->readonly_paths;
     cleanup_close int null_fd = masked->count > 0 ? open_null_device(err) : -1;
-    struct masks masks = {.null_fd = null_fd, .empty_fd = -1};
+    struct masks masks = {
+        .null_fd = null_fd, .empty_fd = -1, .label = plan_mount_label(plan->config)};
     int result = 0;
 
     if (masked->count > 0 && null_fd < 0)
@@ -448,6 +486,15 @@ static int set_root_propagation(const struct plan *plan, struct error *err)
     return 0;
 }
 
+/* The initramfs cannot be pivoted away. The root hangs over "/" already, so that also who enters
+ * the namespace from outside comes out in it. */
+static int enter_without_pivot(const struct plan *plan, int root_fd, struct error *err)
+{
+    if (fchdir(root_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
+        return error_errno(err, errno, "enter the root filesystem");
+    return set_root_propagation(plan, err);
+}
+
 int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err)
 {
     struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -457,6 +504,8 @@ int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct 
         return error_errno(err, errno, "make the root filesystem read-only");
     if (is_chrooted && enter_namespace_root(err) < 0)
         return -EIO;
+    if (plan->options->has_no_pivot)
+        return enter_without_pivot(plan, root_fd, err);
     /* pivot_root(2), "pivot_root(".", ".")": the old root is stacked over the new one and taken
      * away again, with no directory needed for it. */
     if (fchdir(root_fd) < 0)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "net_devices.h"
 #include "plan.h"
 #include "sync.h"
 
@@ -39,8 +40,9 @@ static int make_here(struct error *err)
     return fd < 0 ? error_errno(err, errno, OWN_NAMESPACE) : take_fd(&fd);
 }
 
-int network_make(int control_fd, struct error *err)
+int network_make(int control_fd, const struct oci_config *config, struct error *err)
 {
+    int result = 0;
     cleanup_close int own_fd = open(OWN_NAMESPACE, O_RDONLY | O_CLOEXEC);
     cleanup_close int new_fd = -1;
 
@@ -52,6 +54,10 @@ int network_make(int control_fd, struct error *err)
         abort();
     if (new_fd < 0)
         return new_fd;
+    if (config->linux->net_devices.count > 0)
+        result = net_devices_move(config->linux, new_fd, err);
+    if (result < 0)
+        return result;
     sync_send_fd(control_fd, SYNC_NETWORK, new_fd);
     return 0;
 }

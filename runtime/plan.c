@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "bundle/bundle.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -37,10 +38,6 @@ static int refuse_unsupported(const struct oci_config *config, struct error *err
         bool is_set;
         const char *name;
     } checks[] = {
-        {linux_part->intel_rdt != NULL, "linux.intelRdt"},
-        {linux_part->memory_policy != NULL, "linux.memoryPolicy"},
-        {linux_part->net_devices.count > 0, "linux.netDevices"},
-        {process->exec_cpu_affinity != NULL, "process.execCPUAffinity"},
         {linux_part->mount_label != NULL && linux_part->mount_label[0] != '\0' &&
              access("/sys/fs/selinux/enforce", F_OK) < 0,
          "linux.mountLabel (SELinux is not enabled on this host)"},
@@ -156,6 +153,7 @@ static int plan_mounts(struct plan *plan, struct error *err)
 
         mount->mount = &plan->config->mounts.items[i];
         mount->tree_fd = -1;
+        mount->label = plan_mount_label(plan->config);
         result = mount_options_parse(&plan->arena, mount->mount, &mount->options, err);
         if (result == 0 && mount->options.is_bind && !mount->options.is_remount) {
             result = open_bind_source(plan, mount, err);
@@ -193,6 +191,20 @@ static int plan_root(struct plan *plan, struct error *err)
     return 0;
 }
 
+const char *plan_mount_label(const struct oci_config *config)
+{
+    const char *label = config->linux->mount_label;
+
+    return label != NULL && label[0] != '\0' ? label : NULL;
+}
+
+bool plan_wants_reaper(const struct oci_config *config)
+{
+    const char *value = string_map_get(&config->annotations, BUNDLE_ANNOTATION_INIT);
+
+    return value != NULL && strcmp(value, "true") == 0;
+}
+
 int plan_prepare(const struct container_options *options, struct plan *plan, struct error *err)
 {
     int result;
@@ -210,6 +222,10 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
         result = plan_root(plan, err);
     if (result == 0)
         result = plan_mounts(plan, err);
+    if (result == 0 && plan->process.seccomp.has_listener && plan_wants_reaper(options->config))
+        result = error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                           "linux.seccomp: SCMP_ACT_NOTIFY together with the annotation "
+                           "io.davit.init: not supported");
     plan->process.preserved_fd_count = options->preserved_fd_count;
     plan->process.is_new_user_namespace = plan_makes(plan, OCI_NAMESPACE_USER);
     plan->has_user_namespace = oci_config_namespace(options->config, OCI_NAMESPACE_USER) != NULL;

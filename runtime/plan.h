@@ -10,11 +10,13 @@
 
 #include "mount_options.h"
 #include "runtime.h"
+#include "sync.h"
 
 /* The identity and confinement of a process; the first one's or an exec's. */
 struct process_plan {
     const struct oci_process *process;
-    char **arguments; /* NULL-terminated copies for execve */
+    const struct oci_config *config; /* of the container */
+    char **arguments;                /* NULL-terminated copies for execve */
     char **environment;
     cap_t capabilities; /* effective, permitted, inheritable; NULL: leave them */
     uint64_t bounding;
@@ -42,20 +44,31 @@ void process_plan_release(struct process_plan *plan);
 int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct error *err);
 
 /* C10 and C11: becomes the user, drops privileges, loads the filter and runs the program. Returns
- * only on failure. `control_fd` closes with the exec. */
-int process_become(const struct process_plan *plan, struct error *err);
+ * only on failure. `control_fd`, the channel to the parent, closes with the exec. */
+int process_become(const struct process_plan *plan, int control_fd, struct error *err);
+
+/* The parent's side of a record (launch.c): what comes with it goes to the container or, if it is a
+ * seccomp listener, to the agent. */
+int launch_take_record(struct container *container, const struct container_identity *identity,
+                       enum sync_type *type, struct error *err);
 
 /* After entering a user namespace: its root, without groups, and out of reach of what runs there.
  */
 int process_become_namespace_root(struct error *err);
 
-/* Scheduling, io priority, oom score and labels, while procfs of the host is in reach. */
+/* C4 (attributes.c): scheduling, memory policy, io priority, oom score, personality, labels and
+ * limits, while procfs of the host is in reach. */
 int process_apply_attributes(const struct process_plan *plan, struct error *err);
+
+/* process.execCPUAffinity: lets the caller run on the CPUs of the list `name` only. NULL and "" are
+ * no change. */
+int attributes_set_affinity(const char *name, const char *cpus, struct error *err);
 
 struct mount_plan {
     const struct oci_mount *mount;
     struct mount_options options;
-    int tree_fd; /* a detached tree for bind mounts, -1 for others */
+    int tree_fd;       /* a detached tree for bind mounts, -1 for others */
+    const char *label; /* linux.mountLabel, NULL: none */
 };
 
 struct join_plan {
@@ -83,15 +96,22 @@ static inline bool plan_makes(const struct plan *plan, enum oci_namespace_type t
     return (plan->new_namespaces & NAMESPACE_BIT(type)) != 0;
 }
 
+/* linux.mountLabel, or NULL. */
+const char *plan_mount_label(const struct oci_config *config);
+
+/* True if our reaper is to be process 1 (annotation io.davit.init). */
+bool plan_wants_reaper(const struct oci_config *config);
+
 /* CLONE_NEW* of a namespace type. */
 unsigned int namespace_clone_flag(int type);
 
 int plan_prepare(const struct container_options *options, struct plan *plan, struct error *err);
 void plan_release(struct plan *plan);
 
-/* P3 (network.c): a new network namespace with its loopback up, made by the caller, who stays where
- * it is, and sent to the child. Making one takes the kernel about as long as the child's mounts. */
-int network_make(int control_fd, struct error *err);
+/* P3 (network.c): a new network namespace with its loopback up and linux.netDevices, made by the
+ * caller, who stays where it is, and sent to the child. Making one takes the kernel about as long
+ * as the child's mounts. */
+int network_make(int control_fd, const struct oci_config *config, struct error *err);
 
 /* The child's side of it: waits for the namespace and enters it, the first time it is called. */
 struct network_entry {
@@ -135,7 +155,7 @@ int console_open(const char *ptmx_path, const struct oci_process *process, int *
                  int *slave_fd, struct error *err);
 
 /* C11 with a reaper: process 1 stays this program, forwards signals and reaps. */
-int reaper_run(const struct process_plan *plan, struct error *err);
+int reaper_run(const struct process_plan *plan, int control_fd, struct error *err);
 
 /* Joins by namespace descriptors, in an order that works. */
 int namespaces_join(const struct join_plan *joins, size_t count, struct error *err);

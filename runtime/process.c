@@ -17,9 +17,7 @@
 #include "base/file.h"
 #include "bundle/bundle.h"
 #include "plan.h"
-
-#define IOPRIO_WHO_PROCESS 1
-#define IOPRIO_CLASS_SHIFT 13
+#include "seccomp_listener.h"
 
 static const struct {
     const char *name;
@@ -152,7 +150,7 @@ int process_plan_prepare(const struct oci_process *process, const struct oci_con
 {
     int result = 0;
 
-    *plan = (struct process_plan){.process = process};
+    *plan = (struct process_plan){.process = process, .config = config};
     if (process->args.count == 0 || process->args.items[0][0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "process.args: a program is required");
     plan->arguments = copy_strings(&plan->arena, &process->args, 0);
@@ -205,110 +203,6 @@ int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct err
         }
     }
     return 0;
-}
-
-static int apply_oom_score(const struct oci_process *process, struct error *err)
-{
-    cleanup_buffer struct buffer current = {0};
-    char wanted[16];
-    int result;
-
-    if (!process->oom_score_adj.is_set)
-        return 0;
-    snprintf(wanted, sizeof(wanted), "%d", (int)process->oom_score_adj.value);
-    /* Lowering needs a privilege; staying the same does not. */
-    if (file_read(AT_FDCWD, "/proc/self/oom_score_adj", 64, &current, NULL) == 0 &&
-        strtol(current.data, NULL, 10) == process->oom_score_adj.value)
-        return 0;
-    result = file_write_value(AT_FDCWD, "/proc/self/oom_score_adj", wanted);
-    return result < 0 ? error_errno(err, -result, "process.oomScoreAdj %s", wanted) : 0;
-}
-
-/* sched_setattr(2) has no wrapper in glibc 2.36. */
-struct scheduler_attributes {
-    uint32_t size;
-    uint32_t policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime;
-    uint64_t deadline;
-    uint64_t period;
-};
-
-static int apply_scheduler(const struct oci_scheduler *scheduler, struct error *err)
-{
-    static const uint32_t policies[] = {0, 0, 1, 2, 3, 4, 5, 6}; /* by enum, linux/sched.h */
-    static const struct {
-        const char *name;
-        uint64_t flag;
-    } flags[] = {
-        {"SCHED_FLAG_RESET_ON_FORK", 0x01},  {"SCHED_FLAG_RECLAIM", 0x02},
-        {"SCHED_FLAG_DL_OVERRUN", 0x04},     {"SCHED_FLAG_KEEP_POLICY", 0x08},
-        {"SCHED_FLAG_KEEP_PARAMS", 0x10},    {"SCHED_FLAG_UTIL_CLAMP_MIN", 0x20},
-        {"SCHED_FLAG_UTIL_CLAMP_MAX", 0x40},
-    };
-    struct scheduler_attributes attributes = {.size = sizeof(attributes)};
-
-    if (scheduler == NULL)
-        return 0;
-    attributes.policy = policies[scheduler->policy];
-    attributes.nice = scheduler->nice;
-    attributes.priority = (uint32_t)scheduler->priority;
-    attributes.runtime = scheduler->runtime;
-    attributes.deadline = scheduler->deadline;
-    attributes.period = scheduler->period;
-    for (size_t i = 0; i < scheduler->flags.count; i++) {
-        uint64_t flag = 0;
-
-        for (size_t j = 0; j < ARRAY_SIZE(flags); j++) {
-            if (strcmp(flags[j].name, scheduler->flags.items[i]) == 0)
-                flag = flags[j].flag;
-        }
-        if (flag == 0)
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "process.scheduler.flags[%zu]: unknown flag \"%.64s\"", i,
-                             scheduler->flags.items[i]);
-        attributes.flags |= flag;
-    }
-    if (syscall(SYS_sched_setattr, 0, &attributes, 0) < 0)
-        return error_errno(err, errno, "process.scheduler");
-    return 0;
-}
-
-static int apply_label(const char *file, const char *prefix, const char *label, struct error *err)
-{
-    char text[4096];
-    int result;
-
-    if (label == NULL || label[0] == '\0')
-        return 0;
-    snprintf(text, sizeof(text), "%s%s", prefix, label);
-    result = file_write_value(AT_FDCWD, file, text);
-    return result < 0 ? error_errno(err, -result, "label \"%s\"", label) : 0;
-}
-
-int process_apply_attributes(const struct process_plan *plan, struct error *err)
-{
-    const struct oci_process *process = plan->process;
-    const struct oci_io_priority *io = process->io_priority;
-    int result = apply_oom_score(process, err);
-
-    if (result == 0)
-        result = apply_scheduler(process->scheduler, err);
-    if (result == 0 && io != NULL &&
-        syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
-                io->class << IOPRIO_CLASS_SHIFT | io->priority) < 0)
-        result = error_errno(err, errno, "process.ioPriority");
-    if (result == 0)
-        result =
-            apply_label("/proc/self/attr/apparmor/exec", "exec ", process->apparmor_profile, err);
-    if (result == 0)
-        result = apply_label("/proc/self/attr/exec", "", process->selinux_label, err);
-    /* With a user namespace the limits are the parent's to set, who may raise them. */
-    if (result == 0 && !plan->is_new_user_namespace)
-        result = process_apply_rlimits(plan, 0, err);
-    return result;
 }
 
 static int drop_bounding(const struct process_plan *plan, struct error *err)
@@ -366,7 +260,7 @@ static int set_capabilities(const struct process_plan *plan, struct error *err)
     return 0;
 }
 
-static int load_seccomp(const struct process_plan *plan, struct error *err)
+static int load_seccomp(const struct process_plan *plan, int control_fd, struct error *err)
 {
     struct {
         unsigned short length;
@@ -375,6 +269,8 @@ static int load_seccomp(const struct process_plan *plan, struct error *err)
 
     if (plan->seccomp.instructions == NULL)
         return 0;
+    if (plan->seccomp.has_listener)
+        return seccomp_load_with_listener(&plan->seccomp, control_fd, err);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, plan->seccomp.flags, &program) < 0)
         return error_errno(err, errno, "load the seccomp filter");
     return 0;
@@ -444,7 +340,7 @@ static int search_and_execute(const struct process_plan *plan, struct error *err
     return exec_error(name, failure, err);
 }
 
-int process_become(const struct process_plan *plan, struct error *err)
+int process_become(const struct process_plan *plan, int control_fd, struct error *err)
 {
     const struct oci_process *process = plan->process;
     int result = 0;
@@ -461,7 +357,7 @@ int process_become(const struct process_plan *plan, struct error *err)
         result = prctl(PR_SET_KEEPCAPS, 1) < 0 ? error_errno(err, errno, "keep capabilities") : 0;
     /* Without no_new_privs only CAP_SYS_ADMIN may load a filter: while we are still root. */
     if (result == 0 && !process->no_new_privileges)
-        result = load_seccomp(plan, err);
+        result = load_seccomp(plan, control_fd, err);
     if (result == 0)
         result = become_user(&process->user, err);
     if (result == 0)
@@ -469,7 +365,7 @@ int process_become(const struct process_plan *plan, struct error *err)
     if (result == 0)
         result = enter_cwd(process->cwd, false, err);
     if (result == 0 && process->no_new_privileges)
-        result = load_seccomp(plan, err);
+        result = load_seccomp(plan, control_fd, err);
     if (result < 0)
         return result;
     /* Whatever else is open here closes with the exec: no descriptor of the host leaks in. */

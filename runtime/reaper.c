@@ -33,7 +33,7 @@ static _Noreturn void reap(pid_t child, const sigset_t *all)
 
 /* The program's failure to start is seen by the parent over the same channel as without a reaper:
  * the child has it too and only its exec or its error record closes it. */
-int reaper_run(const struct process_plan *plan, struct error *err)
+int reaper_run(const struct process_plan *plan, int control_fd, struct error *err)
 {
     struct process_plan child_plan = *plan;
     sigset_t all;
@@ -52,7 +52,7 @@ int reaper_run(const struct process_plan *plan, struct error *err)
         setpgid(0, 0);
         tcsetpgrp(STDIN_FILENO, getpid());
         sigprocmask(SIG_SETMASK, &none, NULL);
-        return process_become(&child_plan, err);
+        return process_become(&child_plan, control_fd, err);
     }
     /* Process 1 needs nothing: no descriptor, no capability, no name that tells of the host. */
     syscall(SYS_close_range, 0, ~0u, 0);

@@ -18,6 +18,9 @@ static int add_memory(const struct oci_memory *memory, struct cgroup_settings *s
     if (memory->kernel_tcp.is_set && memory->kernel_tcp.value > 0)
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "memory.kernelTCP: cgroup2 has no such setting");
+    if (memory->kernel.is_set && memory->kernel.value > 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "memory.kernel: cgroup2 has no such setting");
     if (memory->disable_oom_killer.value)
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "memory.disableOOMKiller: cgroup2 has no such setting");
@@ -143,6 +146,10 @@ static int add_hugepages(const struct oci_resources *resources, struct cgroup_se
             return error_set(err, ERROR_INVALID, EINVAL,
                              "hugepageLimits[%zu].pageSize: \"%.32s\" is not like 2MB", i,
                              limit->page_size);
+        /* Reservations are limited where the kernel can (5.7), and use in any case. */
+        snprintf(file, sizeof(file), "hugetlb.%s.rsvd.max", limit->page_size);
+        cgroup_settings_add(settings, "hugepage limit", file, "%llu",
+                            (unsigned long long)limit->limit);
         snprintf(file, sizeof(file), "hugetlb.%s.max", limit->page_size);
         cgroup_settings_add(settings, "hugepage limit", file, "%llu",
                             (unsigned long long)limit->limit);
@@ -183,9 +190,9 @@ int resources_to_settings(const struct oci_resources *resources, struct cgroup_s
     if (result == 0 && resources->pids != NULL && resources->pids->limit.is_set) {
         int64_t limit = resources->pids->limit.value;
 
-        if (limit > 0)
+        if (limit >= 0)
             cgroup_settings_add(settings, "pids limit", "pids.max", "%lld", (long long)limit);
-        else if (limit < 0)
+        else
             cgroup_settings_add(settings, "pids limit", "pids.max", "max");
     }
     if (result == 0 && resources->block_io != NULL)

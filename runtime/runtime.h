@@ -18,7 +18,7 @@
  *                                             C6  pivot_root, masked and read-only paths
  *                                             C7  sysctls, host name, console
  *    P5  learn that it is created       <-[S] C8  wait for the start
- *        container_start()                 -> C9  startContainer hooks
+ *        container_start_by_socket()       -> C9  startContainer hooks
  *                                             C10 identity: user, capabilities, seccomp
  *    P6  learn that the program runs    <---- C11 execve (the channel closes) or an error record
  *
@@ -42,6 +42,7 @@ struct seccomp_program {
     void *instructions; /* struct sock_filter[], free() */
     size_t length;      /* instructions */
     unsigned int flags; /* SECCOMP_FILTER_FLAG_* */
+    bool has_listener;  /* some calls are decided by the agent at linux.seccomp.listenerPath */
 };
 
 /* Compiles the rules; refuses by name what libseccomp or this kernel cannot do. System calls newer
@@ -50,6 +51,16 @@ struct seccomp_program {
 int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_program *program,
                     struct error *err);
 void seccomp_program_release(struct seccomp_program *program);
+
+/* What seccomp_compile() understands, in the specification's names. */
+struct seccomp_names {
+    struct string_list actions;
+    struct string_list operators;
+    struct string_list architectures;
+    struct string_list known_flags;
+    struct string_list supported_flags; /* by this kernel */
+};
+void seccomp_list_names(struct arena *arena, struct seccomp_names *names);
 
 /* Translates linux.resources to cgroup2 settings (runtime-spec config-linux.md "Control groups").
  * Refuses what cgroup2 has no word for. */
@@ -78,8 +89,13 @@ struct container_options {
     unsigned int preserved_fd_count; /* descriptors 3, 4, ... that the program inherits */
     int console_socket_fd;           /* where the terminal's master goes; -1: to the caller */
     int start_socket_fd;             /* listening socket that starts the container; -1: none */
-    bool is_start_held;              /* wait for container_start() or the start socket */
+    bool is_start_held;              /* wait for container_start_by_socket() */
     bool keeps_keyring;              /* do not make a new session keyring */
+    bool has_no_pivot;               /* chroot instead of pivot_root, for a host in its initramfs */
+    /* Called as soon as the process exists and before it can do anything that lasts: if the caller
+     * dies before it has returned, so does the process. NULL: nothing to note down. */
+    int (*on_cloned)(void *context, pid_t pid, struct error *err);
+    void *context;
     const struct seccomp_program *seccomp; /* NULL: compile linux.seccomp */
 };
 
@@ -100,16 +116,23 @@ struct container {
 int container_launch(const struct container_options *options, struct container *container,
                      struct error *err);
 
-/* Lets a held container run its program (P5 to P6). Only for the process that launched it. */
-int container_start(struct container *container, struct error *err);
+/* Whose process it is that is started, for what others get to hear of it. */
+struct container_identity {
+    const char *id;
+    const char *bundle_path;
+    const struct oci_config *config;
+    pid_t pid; /* the first process */
+};
 
-/* The same through a start socket in directory_fd, from any process. */
-int container_start_by_socket(int directory_fd, const char *name, struct error *err);
+/* Lets a held container run its program (P5 to P6), through the start socket in directory_fd; from
+ * any process. `pidfd` is the first process's. */
+int container_start_by_socket(int directory_fd, const char *name, int pidfd,
+                              const struct container_identity *identity, struct error *err);
 
 struct exec_options {
-    const struct oci_config *config;   /* of the container: its namespaces, seccomp, labels */
-    const struct oci_process *process; /* what to run */
-    int init_pidfd;                    /* the container's first process */
+    const struct container_identity *identity; /* its config: namespaces, seccomp, labels */
+    const struct oci_process *process;         /* what to run */
+    int init_pidfd;                            /* the container's first process */
     const struct cgroup *cgroup;
     int stdio[3];
     unsigned int preserved_fd_count;
@@ -121,6 +144,10 @@ struct exec_options {
 /* Runs another process in a container; returns when its program runs. It is the caller's child. */
 int container_exec(const struct exec_options *options, struct container *container,
                    struct error *err);
+
+/* The names that linux.memoryPolicy understands. */
+void memory_policy_list_names(struct arena *arena, struct string_list *modes,
+                              struct string_list *flags);
 
 /* Capabilities that the process asks for and cannot get, because no kernel or this host does not
  * have them: it runs without, and the caller should say so. */
@@ -143,14 +170,17 @@ enum hook_kind {
 };
 
 /* Runs the hooks of a kind one after the other with `state` (JSON) on their standard input. Stops
- * at the first that fails or outlives its timeout. */
+ * at the first that fails or outlives its timeout; poststop hooks all run, and the first failure is
+ * reported. */
 int hooks_run(const struct oci_config *config, enum hook_kind kind, const char *state,
               struct error *err);
 
-/* The state document of runtime-spec runtime.md. Free the writer. */
+/* The state document of runtime-spec runtime.md, as a value of the writer or in a new one, which
+ * the caller frees. No pid is written for 0. */
+void container_state_write(struct json_writer *writer, const char *id, const char *status,
+                           pid_t pid, const char *bundle_path, const struct oci_config *config);
 struct json_writer *container_state_json(const char *id, const char *status, pid_t pid,
-                                         const char *bundle_path, const struct oci_config *config,
-                                         bool is_indented);
+                                         const char *bundle_path, const struct oci_config *config);
 
 /* Makes this program run from a read-only mount, so that no container can write to its file
  * through /proc/PID/exe; runs the program anew if it has to. Call first in main. A host where

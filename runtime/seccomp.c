@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -21,36 +22,47 @@
 static const struct {
     const char *name;
     uint32_t action;
+    bool has_errno; /* takes errnoRet */
 } actions[] = {
-    {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD},
-    {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
-    {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
-    {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
-    {"SCMP_ACT_LOG", SCMP_ACT_LOG},
-    {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
+    {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false},
+    {"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true},
+    {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD, false},
+    {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false},
+    {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false},
+    {"SCMP_ACT_LOG", SCMP_ACT_LOG, false},
+    {"SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false},
+    {"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true},
+    {"SCMP_ACT_TRAP", SCMP_ACT_TRAP, false},
 };
 
 static const struct {
     const char *name;
     enum scmp_compare operation;
 } operations[] = {
+    {"SCMP_CMP_EQ", SCMP_CMP_EQ}, {"SCMP_CMP_GE", SCMP_CMP_GE},
+    {"SCMP_CMP_GT", SCMP_CMP_GT}, {"SCMP_CMP_LE", SCMP_CMP_LE},
+    {"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
     {"SCMP_CMP_NE", SCMP_CMP_NE},
-    {"SCMP_CMP_LT", SCMP_CMP_LT},
-    {"SCMP_CMP_LE", SCMP_CMP_LE},
-    {"SCMP_CMP_EQ", SCMP_CMP_EQ},
-    {"SCMP_CMP_GE", SCMP_CMP_GE},
-    {"SCMP_CMP_GT", SCMP_CMP_GT},
-    {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
 };
 
 static const struct {
     const char *name;
     unsigned int flag;
 } flags[] = {
-    {"SECCOMP_FILTER_FLAG_TSYNC", 0}, /* one thread loads it: nothing to synchronise */
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+    {"SECCOMP_FILTER_FLAG_TSYNC", 0}, /* one thread loads it: nothing to synchronise */
     {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
+};
+
+/* All that the specification lists. */
+static const char *const architectures[] = {
+    "SCMP_ARCH_AARCH64",  "SCMP_ARCH_ARM",         "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K",
+    "SCMP_ARCH_MIPS",     "SCMP_ARCH_MIPS64",      "SCMP_ARCH_MIPS64N32",   "SCMP_ARCH_MIPSEL",
+    "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PARISC",      "SCMP_ARCH_PARISC64",
+    "SCMP_ARCH_PPC",      "SCMP_ARCH_PPC64",       "SCMP_ARCH_PPC64LE",     "SCMP_ARCH_RISCV64",
+    "SCMP_ARCH_S390",     "SCMP_ARCH_S390X",       "SCMP_ARCH_SH",          "SCMP_ARCH_SHEB",
+    "SCMP_ARCH_X32",      "SCMP_ARCH_X86",         "SCMP_ARCH_X86_64",
 };
 
 static int parse_action(const char *name, const struct optional_uint64 *errno_ret, uint32_t *action,
@@ -59,49 +71,58 @@ static int parse_action(const char *name, const struct optional_uint64 *errno_re
     uint32_t value = errno_ret->is_set ? (uint32_t)errno_ret->value : DEFAULT_ERRNO;
 
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
-        if (strcmp(actions[i].name, name) == 0) {
-            *action = actions[i].action;
-            return 0;
-        }
-    }
-    if (strcmp(name, "SCMP_ACT_ERRNO") == 0) {
-        *action = SCMP_ACT_ERRNO(value & 0xffff);
+        if (strcmp(actions[i].name, name) != 0)
+            continue;
+        if (errno_ret->is_set && !actions[i].has_errno)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "linux.seccomp: the action %s takes no errnoRet", name);
+        *action = actions[i].action | (actions[i].has_errno ? value & 0xffff : 0);
         return 0;
     }
-    if (strcmp(name, "SCMP_ACT_TRACE") == 0) {
-        *action = SCMP_ACT_TRACE(value & 0xffff);
-        return 0;
-    }
-    if (strcmp(name, "SCMP_ACT_NOTIFY") == 0)
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "linux.seccomp: SCMP_ACT_NOTIFY is not supported by this version");
     return error_set(err, ERROR_INVALID, EINVAL, "linux.seccomp: unknown action \"%.64s\"", name);
 }
 
+/* libseccomp resolves "x86_64" where the specification writes "SCMP_ARCH_X86_64". 0: it does not
+ * know that one. */
+static uint32_t architecture_token(const char *name)
+{
+    char lower[64];
+    size_t length = strlen(name + strlen("SCMP_ARCH_"));
+
+    for (size_t i = 0; i <= length; i++) {
+        char c = name[strlen("SCMP_ARCH_") + i];
+
+        lower[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
+    return seccomp_arch_resolve_name(lower);
+}
+
+static bool is_architecture(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(architectures); i++) {
+        if (strcmp(architectures[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* An architecture that this libseccomp is too old for, or that has the other byte order, is not
+ * this machine's: no process here can make a call of it, so there is nothing to filter. */
 static int add_architectures(scmp_filter_ctx filter, const struct oci_seccomp *seccomp,
                              struct error *err)
 {
     for (size_t i = 0; i < seccomp->architectures.count; i++) {
         const char *name = seccomp->architectures.items[i];
-        char lower[64];
-        uint32_t token = 0;
+        uint32_t token;
         int result;
 
-        /* libseccomp resolves "x86_64" where the specification writes "SCMP_ARCH_X86_64". */
-        if (strncmp(name, "SCMP_ARCH_", 10) == 0 && strlen(name) < sizeof(lower)) {
-            for (size_t j = 0; j <= strlen(name + 10); j++) {
-                char c = name[10 + j];
-
-                lower[j] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-            }
-            token = seccomp_arch_resolve_name(lower);
-        }
-        if (token == 0)
+        if (!is_architecture(name))
             return error_set(err, ERROR_INVALID, EINVAL,
                              "linux.seccomp.architectures[%zu]: unknown architecture \"%.64s\"", i,
                              name);
-        result = seccomp_arch_add(filter, token);
-        if (result < 0 && result != -EEXIST)
+        token = architecture_token(name);
+        result = token != 0 ? seccomp_arch_add(filter, token) : 0;
+        if (result < 0 && result != -EEXIST && result != -EDOM)
             return error_errno(err, -result, "linux.seccomp.architectures[%zu]: %s", i, name);
     }
     return 0;
@@ -292,6 +313,20 @@ static int build(scmp_filter_ctx filter, const struct oci_seccomp *seccomp, uint
     return result;
 }
 
+static bool notifies(const struct oci_seccomp *seccomp)
+{
+    bool is_used = strcmp(seccomp->default_action, "SCMP_ACT_NOTIFY") == 0;
+
+    for (size_t i = 0; i < seccomp->rules.count; i++)
+        is_used = is_used || strcmp(seccomp->rules.items[i].action, "SCMP_ACT_NOTIFY") == 0;
+    return is_used;
+}
+
+static bool has_listener_path(const struct oci_seccomp *seccomp)
+{
+    return seccomp->listener_path != NULL && seccomp->listener_path[0] != '\0';
+}
+
 int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_program *program,
                     struct error *err)
 {
@@ -301,12 +336,15 @@ int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_program *p
     int result =
         parse_action(seccomp->default_action, &seccomp->default_errno_ret, &default_action, err);
 
-    *program = (struct seccomp_program){0};
-    if (result == 0 && seccomp->listener_path != NULL && seccomp->listener_path[0] != '\0')
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "linux.seccomp.listenerPath: not supported by this version");
+    *program = (struct seccomp_program){.has_listener = notifies(seccomp)};
+    if (result == 0 && program->has_listener && !has_listener_path(seccomp))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.seccomp: SCMP_ACT_NOTIFY needs listenerPath");
     if (result == 0)
         result = parse_flags(seccomp, &program->flags, err);
+    /* How a process waits for its agent: without one the kernel does not take the flag. */
+    if (result == 0 && !program->has_listener)
+        program->flags &= ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     if (result < 0)
         return result;
     filter = seccomp_init(default_action);
@@ -326,4 +364,26 @@ void seccomp_program_release(struct seccomp_program *program)
 {
     free(program->instructions);
     *program = (struct seccomp_program){0};
+}
+
+void seccomp_list_names(struct arena *arena, struct seccomp_names *names)
+{
+    *names = (struct seccomp_names){0};
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        string_list_append(arena, &names->actions, actions[i].name);
+    for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
+        string_list_append(arena, &names->operators, operations[i].name);
+    for (size_t i = 0; i < ARRAY_SIZE(architectures); i++)
+        string_list_append(arena, &names->architectures, architectures[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+        string_list_append(arena, &names->known_flags, flags[i].name);
+        /* A kernel that knows the flags looks for the filter next, which is not there. */
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                    flags[i].flag | (flags[i].flag == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+                                         ? SECCOMP_FILTER_FLAG_NEW_LISTENER
+                                         : 0),
+                    NULL) < 0 &&
+            errno == EFAULT)
+            string_list_append(arena, &names->supported_flags, flags[i].name);
+    }
 }

@@ -20,8 +20,8 @@
 #include "base/log.h"
 #include "base/path.h"
 #include "base/socket.h"
+#include "cgroups/systemd/scope.h"
 #include "container.h"
-#include "systemd_scope.h"
 
 void random_id(char id[CONTAINER_ID_SIZE])
 {
@@ -81,6 +81,13 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
 {
     cleanup_free struct cgroup *leaf = memory_new_one(struct cgroup);
     cleanup_free char *path = NULL;
+    struct systemd_property no_task_limit = {
+        .name = "TasksMax", .kind = SYSTEMD_PROPERTY_UINT64, .number = -1};
+    struct systemd_scope unit = {
+        .unit = "davit-containers.scope",
+        .description = "Containers of davit",
+        .properties = {&no_task_limit, 1},
+    };
     char scope[CGROUP_PATH_SIZE];
     int result;
 
@@ -89,7 +96,8 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
                  daemon->options.cgroup_parent != NULL ? daemon->options.cgroup_parent : "/davit");
         return 0;
     }
-    result = systemd_scope_get("davit-containers.scope", daemon->spawner_pid, scope, err);
+    unit.pid = daemon->spawner_pid;
+    result = systemd_scope_get(&unit, scope, err);
     if (result < 0)
         return result;
     path = memory_printf("%s/monitors", scope);

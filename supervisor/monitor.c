@@ -318,8 +318,10 @@ static int launch_exec(struct monitor *monitor, struct task *task, const struct 
                        const struct oci_process *process, struct error *err)
 {
     int stdio[3] = {-1, -1, -1};
+    const struct container_identity identity = {monitor->settings.id, "/", &monitor->config,
+                                                monitor->init.process.pid};
     struct exec_options options = {
-        .config = &monitor->config,
+        .identity = &identity,
         .process = process,
         .init_pidfd = monitor->init.process.pidfd,
         .cgroup = monitor->cgroup.fd >= 0 ? &monitor->cgroup : NULL,

@@ -62,8 +62,13 @@ int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
     result = seccomp_profile_resolve(&temporary, profile, length, capabilities, &seccomp, err);
     if (result == 0)
         result = seccomp_compile(&seccomp, &program, err);
-    if (result < 0)
+    if (result == 0 && program.has_listener)
+        result = error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                           "seccomp profile: SCMP_ACT_NOTIFY is not supported by davitd");
+    if (result < 0) {
+        seccomp_program_release(&program);
         return result;
+    }
     result = file_replace(daemon->seccomp_fd, *name, program.instructions,
                           program.length * sizeof(struct sock_filter), 0600, true, err);
     seccomp_program_release(&program);

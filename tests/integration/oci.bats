@@ -415,15 +415,14 @@ PYTHON
 
 @test "unsupported properties and options are refused by name" {
     program true
-    configure '.linux.intelRdt = {"closID":"x"}'
-    run runtime run --bundle "$dir/bundle" "$id"
-    contains "$output" "linux.intelRdt: not supported"
-    run runtime --systemd-cgroup run --bundle "$dir/bundle" "$id"
-    contains "$output" "--systemd-cgroup: not supported"
     run runtime run --bogus "$id"
     contains "$output" "unknown option"
     run runtime run --bundle "$dir/bundle" "../$id"
     contains "$output" "container id"
+    configure '.linux.resources.memory.swappiness = 10'
+    run runtime run --bundle "$dir/bundle" "$id"
+    contains "$output" "memory.swappiness: cgroup2 has no such setting"
+    [ ! -e "$dir/state/$id" ]
 }
 
 @test "an id in use is refused and the container unharmed" {

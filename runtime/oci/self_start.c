@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
-#include "self.h"
+#include "runtime/self.h"
 
 #define ENVIRONMENT_MAX 1024
 

@@ -223,8 +223,10 @@ static int run_process(const struct exec_command *command, const struct state *s
             result = cgroup_open(&hierarchy, state->cgroup_path, &cgroup, err);
     }
     if (result == 0) {
+        const struct container_identity identity = {state->id, state->bundle, &state->config,
+                                                    state->pid};
         const struct exec_options options = {
-            .config = &state->config,
+            .identity = &identity,
             .process = process,
             .init_pidfd = init_pidfd,
             .cgroup = cgroup.fd >= 0 ? &cgroup : NULL,

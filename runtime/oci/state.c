@@ -24,6 +24,7 @@ static const struct json_field state_fields[] = {
     FIELD(struct state, rootfs, "rootfs", JSON_KIND_STRING),
     FIELD(struct state, created, "created", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct state, cgroup_path, "cgroupPath", JSON_KIND_STRING),
+    FIELD(struct state, systemd_unit, "systemdUnit", JSON_KIND_STRING),
     FIELD(struct state, pid, "pid", JSON_KIND_INT32, .flags = JSON_REQUIRED),
     FIELD(struct state, pid_start_time, "pidStartTime", JSON_KIND_UINT64,
           .flags = JSON_REQUIRED | JSON_ALWAYS),
@@ -32,7 +33,7 @@ static const struct json_struct state_type = JSON_STRUCT(struct state, state_fie
 
 const char *state_status_name(enum state_status status)
 {
-    static const char *const names[] = {"created", "running", "paused", "stopped"};
+    static const char *const names[] = {"creating", "created", "running", "paused", "stopped"};
 
     return names[status];
 }
@@ -72,29 +73,41 @@ int state_make_directory(const char *root, const char *id, struct error *err)
     return fd < 0 ? error_errno(err, errno, "open %s/%s", root, id) : fd;
 }
 
-int state_save(const struct state *state, struct error *err)
+static int save(int directory_fd, const char *name, struct json_writer *writer, struct error *err)
 {
-    struct json_writer *config = oci_config_encode(&state->config, false);
-    struct json_writer *writer = json_writer_new(false);
-    const char *text;
-    int result;
+    const char *text = json_writer_text(writer);
+    int result = file_replace(directory_fd, name, text, strlen(text), 0600, false, err);
 
-    text = json_writer_text(config);
-    result = file_replace(state->directory_fd, "config.json", text, strlen(text), 0600, false, err);
-    if (result == 0) {
-        json_encode(writer, &state_type, state);
-        text = json_writer_text(writer);
-        result =
-            file_replace(state->directory_fd, "state.json", text, strlen(text), 0600, false, err);
-    }
-    json_writer_free(config);
     json_writer_free(writer);
     return result;
 }
 
-int state_load(const char *root, const char *id, struct state *state, struct error *err)
+int state_save_config(const struct state *state, struct error *err)
 {
-    cleanup_buffer struct buffer text = {0};
+    return save(state->directory_fd, "config.json", oci_config_encode(&state->config, false), err);
+}
+
+int state_save(const struct state *state, struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    json_encode(writer, &state_type, state);
+    return save(state->directory_fd, "state.json", writer, err);
+}
+
+int state_parse(struct state *state, const char *text, size_t length, struct error *err)
+{
+    int result = json_decode_text(&state->arena, text, length, &state_type, state, err);
+
+    if (result == 0 && state->pid <= 0)
+        result = error_set(err, ERROR_CORRUPT, EINVAL, "pid: %d is no process", (int)state->pid);
+    if (result == 0)
+        result = state_check_id(state->id, err);
+    return result;
+}
+
+static int open_directory(const char *root, const char *id, struct state *state, struct error *err)
+{
     cleanup_close int root_fd = -1;
     int result = state_check_id(id, err);
 
@@ -104,14 +117,23 @@ int state_load(const char *root, const char *id, struct state *state, struct err
     root_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd >= 0)
         state->directory_fd = openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (state->directory_fd < 0) {
-        if (errno == ENOENT)
-            return error_set(err, ERROR_NOT_FOUND, ENOENT, "container %s does not exist", id);
-        return error_errno(err, errno, "container %s", id);
-    }
+    if (state->directory_fd >= 0)
+        return 0;
+    if (errno == ENOENT)
+        return error_set(err, ERROR_NOT_FOUND, ENOENT, "container %s does not exist", id);
+    return error_errno(err, errno, "container %s", id);
+}
+
+int state_load(const char *root, const char *id, struct state *state, struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    int result = open_directory(root, id, state, err);
+
+    if (result < 0)
+        return result;
     result = file_read(state->directory_fd, "state.json", STATE_MAX_BYTES, &text, err);
     if (result == 0)
-        result = json_decode_text(&state->arena, text.data, text.length, &state_type, state, err);
+        result = state_parse(state, buffer_text(&text), text.length, err);
     if (result == 0)
         result = oci_config_read(&state->arena, state->directory_fd, &state->config, err);
     if (result < 0) {
@@ -119,6 +141,18 @@ int state_load(const char *root, const char *id, struct state *state, struct err
         state_release(state);
     }
     return result;
+}
+
+int state_load_remains(const char *root, const char *id, struct state *state, struct error *err)
+{
+    int result = open_directory(root, id, state, err);
+
+    if (result < 0)
+        return result;
+    state->id = arena_strdup(&state->arena, id);
+    if (oci_config_read(&state->arena, state->directory_fd, &state->config, NULL) < 0)
+        state->config = (struct oci_config){0};
+    return 0;
 }
 
 void state_release(struct state *state)
@@ -180,6 +214,10 @@ int state_get_status(const struct state *state, enum state_status *status, struc
     (void)err;
     if (pidfd < 0 || is_zombie(state->pid)) {
         *status = STATUS_STOPPED;
+        return 0;
+    }
+    if (faccessat(state->directory_fd, STATE_CREATING_SOCKET, F_OK, 0) == 0) {
+        *status = STATUS_CREATING;
         return 0;
     }
     if (faccessat(state->directory_fd, STATE_START_SOCKET, F_OK, 0) == 0) {

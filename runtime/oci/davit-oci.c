@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "oci.h"
+#include "systemd.h"
 
 static const struct command {
     const char *name;
@@ -19,12 +20,18 @@ static const struct command {
     {"create", oci_create, "create a container", true},
     {"delete", oci_delete, "delete a container and what it holds", false},
     {"exec", oci_exec, "run another process in a container", true},
+    {"events", oci_events, "follow statistics and out-of-memory kills", false},
+    {"features", oci_features, "print what this runtime understands", false},
     {"kill", oci_kill, "send a signal to a container", false},
     {"list", oci_list, "list containers", false},
+    {"pause", oci_pause, "freeze a container's processes", false},
+    {"ps", oci_ps, "show a container's processes", false},
+    {"resume", oci_resume, "thaw a container's processes", false},
     {"run", oci_run, "create and start a container", true},
     {"spec", oci_spec, "write a new config.json", false},
     {"start", oci_start, "run the program of a created container", false},
     {"state", oci_state, "print the state of a container", false},
+    {"update", oci_update, "change the limits of a container", false},
 };
 
 enum global_option {
@@ -33,6 +40,7 @@ enum global_option {
     OPTION_LOG_FORMAT,
     OPTION_ROOTLESS,
     OPTION_SYSTEMD_CGROUP,
+    OPTION_CGROUP_MANAGER,
     OPTION_DEBUG,
 };
 
@@ -42,6 +50,7 @@ static const struct option global_options[] = {
     {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
     {"rootless", required_argument, NULL, OPTION_ROOTLESS},
     {"systemd-cgroup", no_argument, NULL, OPTION_SYSTEMD_CGROUP},
+    {"cgroup-manager", required_argument, NULL, OPTION_CGROUP_MANAGER},
     {"debug", no_argument, NULL, OPTION_DEBUG},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'v'},
@@ -77,11 +86,26 @@ static int start_logging(const struct logging *logging, struct error *err)
     return 0;
 }
 
+static int parse_cgroup_manager(struct oci_context *context, const char *name)
+{
+    static const char *const names[] = {"cgroupfs", "systemd", "disabled"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i], name) == 0) {
+            context->cgroup_manager = (enum cgroup_manager)i;
+            return 0;
+        }
+    }
+    return error_set(&context->err, ERROR_INVALID, EINVAL,
+                     "--cgroup-manager: \"%.32s\" is none of cgroupfs, systemd, disabled", name);
+}
+
 /* Returns 1 to go on, 0 when all is done, or a negative errno. */
 static int parse_global_options(struct oci_context *context, struct logging *logging, int argc,
                                 char **argv)
 {
     int option;
+    int result;
 
     while ((option = getopt_long(argc, argv, "+hv", global_options, NULL)) != -1) {
         switch (option) {
@@ -105,8 +129,13 @@ static int parse_global_options(struct oci_context *context, struct logging *log
                                  "--rootless true: not supported, davit-oci runs as root");
             break;
         case OPTION_SYSTEMD_CGROUP:
-            return error_set(&context->err, ERROR_UNSUPPORTED, ENOTSUP,
-                             "--systemd-cgroup: not supported by this version");
+            context->cgroup_manager = CGROUP_MANAGER_SYSTEMD;
+            break;
+        case OPTION_CGROUP_MANAGER:
+            result = parse_cgroup_manager(context, optarg);
+            if (result < 0)
+                return result;
+            break;
         case OPTION_DEBUG:
             logging->is_debug = true;
             break;
@@ -167,6 +196,7 @@ int main(int argc, char **argv)
     int result;
 
     opterr = 0;
+    systemd_find_helper(argv[0]);
     result = run_command(&context, argc, argv);
     if (result >= 0)
         return result;

@@ -23,30 +23,40 @@ enum create_option {
     OPTION_PID_FILE,
     OPTION_PRESERVE_FDS,
     OPTION_NO_NEW_KEYRING,
+    OPTION_NO_PIVOT,
+    OPTION_CONFIG,
     OPTION_KEEP,
+    OPTION_NO_SUBREAPER,
 };
 
-/* `create` takes all but the last two. */
+/* `create` takes all but the last three. */
 static const struct option create_options[] = {
     {"bundle", required_argument, NULL, 'b'},
     {"console-socket", required_argument, NULL, OPTION_CONSOLE_SOCKET},
     {"pid-file", required_argument, NULL, OPTION_PID_FILE},
     {"preserve-fds", required_argument, NULL, OPTION_PRESERVE_FDS},
     {"no-new-keyring", no_argument, NULL, OPTION_NO_NEW_KEYRING},
+    {"no-pivot", no_argument, NULL, OPTION_NO_PIVOT},
+    {"config", required_argument, NULL, OPTION_CONFIG},
     {"detach", no_argument, NULL, 'd'},
     {"keep", no_argument, NULL, OPTION_KEEP},
+    {"no-subreaper", no_argument, NULL, OPTION_NO_SUBREAPER},
     {NULL, 0, NULL, 0},
 };
 
 struct create {
     const char *bundle;
+    const char *config_file; /* NULL: config.json of the bundle */
     const char *console_socket;
     const char *pid_file;
     long preserved_fd_count;
     bool keeps_keyring;
+    bool has_no_pivot;
     bool is_detached;
     bool is_kept;
     bool is_run;
+    bool was_launched;
+    bool has_pid_file;
     const char *id;
     struct cgroup_hierarchy hierarchy;
     struct cgroup cgroup;
@@ -83,13 +93,20 @@ static int parse_create_options(struct oci_context *context, struct create *crea
         case OPTION_NO_NEW_KEYRING:
             create->keeps_keyring = true;
             break;
+        case OPTION_NO_PIVOT:
+            create->has_no_pivot = true;
+            break;
+        case OPTION_CONFIG:
+            create->config_file = optarg;
+            break;
         case 'd':
         case OPTION_KEEP:
+        case OPTION_NO_SUBREAPER: /* we never are one: process 1 of the container reaps */
             if (!create->is_run)
                 return oci_usage_error(context, argv);
             if (option == 'd')
                 create->is_detached = true;
-            else
+            if (option == OPTION_KEEP)
                 create->is_kept = true;
             break;
         default:
@@ -112,7 +129,11 @@ static int read_bundle(struct create *create, struct error *err)
     create->bundle_fd = open(create->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (create->bundle_fd < 0 || realpath(create->bundle, path) == NULL)
         return error_errno(err, errno, "bundle %s", create->bundle);
-    result = oci_config_read(&state->arena, create->bundle_fd, &state->config, err);
+    if (create->config_file != NULL)
+        result =
+            oci_config_read_file(&state->arena, AT_FDCWD, create->config_file, &state->config, err);
+    else
+        result = oci_config_read(&state->arena, create->bundle_fd, &state->config, err);
     if (result < 0)
         return error_prefix(err, "bundle %s", create->bundle);
     state->bundle = arena_strdup(&state->arena, path);
@@ -139,29 +160,38 @@ static int check_console(const struct create *create, struct error *err)
     return 0;
 }
 
-static int make_cgroup(struct create *create, struct error *err)
+/* Says what the process asks for and cannot get (runtime-spec config.md "Linux Process"). */
+static void warn_of_capabilities(const struct oci_process *process)
 {
-    const struct oci_linux *linux_part = create->state.config.linux;
-    const char *path = linux_part->cgroups_path;
-    int result = cgroup_hierarchy_open(&create->hierarchy, err);
+    cleanup_arena struct arena arena = {0};
+    struct string_list names = {0};
 
-    /* A host without cgroup2 can still run what asks for nothing of it. */
-    if (result < 0 && linux_part->resources == NULL && path == NULL)
-        return 0;
-    create->state.cgroup_path =
-        path != NULL && path[0] != '\0'
-            ? arena_printf(&create->state.arena, "%s%s", path[0] == '/' ? "" : "/", path)
-            : arena_printf(&create->state.arena, "/davit/%s", create->id);
-    if (result == 0)
-        result = resources_make_cgroup(&create->hierarchy, create->state.cgroup_path,
-                                       linux_part->resources, true, &create->cgroup, err);
-    return result;
+    if (process != NULL)
+        process_list_ungrantable(&arena, process, &names);
+    for (size_t i = 0; i < names.count; i++)
+        log_warning("%.64s cannot be granted on this host", names.items[i]);
+}
+
+/* From here on the container can be found and deleted. */
+static int note_process(void *context, pid_t pid, struct error *err)
+{
+    struct create *create = context;
+    char now[CLOCK_RFC3339_SIZE];
+
+    clock_format_rfc3339(clock_now_ns(), now);
+    create->state.created = arena_strdup(&create->state.arena, now);
+    create->state.pid = pid;
+    create->state.pid_start_time = process_start_time(pid);
+    return state_save(&create->state, err);
 }
 
 static int launch(struct create *create, struct error *err)
 {
     const struct container_options options = {
         .id = create->id,
+        .has_no_pivot = create->has_no_pivot,
+        .on_cloned = note_process,
+        .context = create,
         .bundle_path = create->state.bundle,
         .bundle_fd = create->bundle_fd,
         .config = &create->state.config,
@@ -178,74 +208,59 @@ static int launch(struct create *create, struct error *err)
     return container_launch(&options, &create->container, err);
 }
 
-static int save_state(struct create *create, struct error *err)
-{
-    char now[CLOCK_RFC3339_SIZE];
-    int result;
-
-    clock_format_rfc3339(clock_now_ns(), now);
-    create->state.id = create->id;
-    create->state.created = arena_strdup(&create->state.arena, now);
-    create->state.pid = create->container.pid;
-    create->state.pid_start_time = process_start_time(create->container.pid);
-    result = state_save(&create->state, err);
-    if (result == 0 && create->pid_file != NULL)
-        result = oci_write_pid_file(create->pid_file, create->container.pid, err);
-    return result;
-}
-
-static int run_state_hooks(const struct state *state, enum hook_kind kind, const char *status,
-                           struct error *err)
-{
-    struct json_writer *json;
-    int result;
-
-    if (state->config.hooks == NULL)
-        return 0;
-    json =
-        container_state_json(state->id, status, state->pid, state->bundle, &state->config, false);
-    result = hooks_run(&state->config, kind, json_writer_text(json), err);
-    json_writer_free(json);
-    return result;
-}
-
 /* Everything from the state directory on; the caller undoes it if this fails. */
-static int make_container(struct create *create, struct error *err)
+static int make_container(struct oci_context *context, struct create *create)
 {
-    int result = make_cgroup(create, err);
+    struct error *err = &context->err;
+    int result = state_save_config(&create->state, err);
 
     if (result == 0)
         result = oci_connect_console(create->console_socket, &create->console_fd, err);
+    if (result == 0)
+        result = oci_make_cgroup(context->cgroup_manager, create->id, &create->state,
+                                 &create->hierarchy, &create->cgroup, err);
     if (result == 0 && !create->is_run) {
-        create->start_socket_fd = socket_listen(create->state.directory_fd, STATE_START_SOCKET,
+        create->start_socket_fd = socket_listen(create->state.directory_fd, STATE_CREATING_SOCKET,
                                                 SOCK_SEQPACKET, 0600, err);
         result = create->start_socket_fd < 0 ? create->start_socket_fd : 0;
     }
-    if (result == 0)
+    if (result == 0) {
+        create->was_launched = true;
         result = launch(create, err);
-    if (result == 0)
-        result = save_state(create, err);
-    if (result == 0 && create->is_run &&
-        run_state_hooks(&create->state, HOOK_POSTSTART, "running", err) < 0) {
-        /* runtime-spec runtime.md "Lifecycle" 9: a warning, the container goes on. */
-        log_warning("%s", err->message);
     }
+    oci_release_placeholder(&create->state);
+    if (result == 0 && create->pid_file != NULL) {
+        result = oci_write_pid_file(create->pid_file, create->container.pid, err);
+        create->has_pid_file = result == 0;
+    }
+    if (result == 0 && !create->is_run &&
+        renameat(create->state.directory_fd, STATE_CREATING_SOCKET, create->state.directory_fd,
+                 STATE_START_SOCKET) < 0)
+        result = error_errno(err, errno, "say that the container is created");
+    if (result == 0 && create->is_run)
+        result = oci_run_hooks(&create->state, HOOK_POSTSTART, "running", err);
     return result;
 }
 
 static void undo(struct oci_context *context, struct create *create)
 {
+    struct error hook = {0};
+
+    if (create->cgroup.fd >= 0)
+        cgroup_kill(&create->cgroup, NULL);
     if (create->container.pidfd >= 0) {
         int status;
 
-        if (create->cgroup.fd >= 0)
-            cgroup_kill(&create->cgroup, NULL);
         pidfd_send_signal(create->container.pidfd, SIGKILL, NULL, 0);
         container_wait(&create->container, &status, NULL);
     }
-    if (create->cgroup.fd >= 0)
-        cgroup_remove(&create->hierarchy, &create->cgroup, 1000, NULL);
-    if (create->pid_file != NULL)
+    oci_remove_cgroup(&create->state, &create->hierarchy, &create->cgroup, 1000, NULL);
+    if (create->was_launched)
+        oci_remove_resctrl(&create->state);
+    /* runtime-spec runtime.md "Lifecycle": what fails after its hooks may have run ends as well. */
+    if (create->was_launched && oci_run_hooks(&create->state, HOOK_POSTSTOP, "stopped", &hook) < 0)
+        log_warning("%s", hook.message);
+    if (create->has_pid_file)
         unlink(create->pid_file);
     state_remove(context->root, create->id, NULL);
 }
@@ -287,6 +302,7 @@ static int create_or_run(struct oci_context *context, int argc, char **argv, boo
     };
     int result = parse_create_options(context, &create, argc, argv);
 
+    create.state.id = create.id;
     if (result == 0)
         result = state_check_id(create.id, &context->err);
     if (result == 0)
@@ -294,10 +310,11 @@ static int create_or_run(struct oci_context *context, int argc, char **argv, boo
     if (result == 0)
         result = check_console(&create, &context->err);
     if (result == 0) {
+        warn_of_capabilities(create.state.config.process);
         create.state.directory_fd = state_make_directory(context->root, create.id, &context->err);
         result = create.state.directory_fd < 0 ? create.state.directory_fd : 0;
         if (result == 0) {
-            result = make_container(&create, &context->err);
+            result = make_container(context, &create);
             if (result < 0)
                 undo(context, &create);
         }
@@ -318,28 +335,39 @@ int oci_run(struct oci_context *context, int argc, char **argv)
     return create_or_run(context, argc, argv, true);
 }
 
+static int start_created(struct state *state, struct error *err)
+{
+    const struct container_identity identity = {state->id, state->bundle, &state->config,
+                                                state->pid};
+    cleanup_close int pidfd = state_open_process(state);
+    struct error kill_error;
+    int result =
+        container_start_by_socket(state->directory_fd, STATE_START_SOCKET, pidfd, &identity, err);
+
+    unlinkat(state->directory_fd, STATE_START_SOCKET, 0);
+    if (result < 0)
+        return result;
+    result = oci_run_hooks(state, HOOK_POSTSTART, "running", err);
+    /* runtime-spec runtime.md "Lifecycle" 9: an error, and the container is stopped. */
+    if (result < 0)
+        oci_kill_all(state, &kill_error);
+    return result;
+}
+
 int oci_start(struct oci_context *context, int argc, char **argv)
 {
     struct state state;
     enum state_status status = STATUS_STOPPED;
-    int result;
+    int result = oci_load_only(context, argc, argv, &state);
 
-    if (argc != 2)
-        return error_set(&context->err, ERROR_INVALID, EINVAL,
-                         "start: exactly one container id is expected");
-    result = state_load(context->root, argv[1], &state, &context->err);
     if (result < 0)
         return result;
-    state_get_status(&state, &status, NULL);
-    if (status != STATUS_CREATED) {
-        state_release(&state);
-        return error_set(&context->err, ERROR_CONFLICT, EBUSY,
-                         "cannot start a container in the %s state", state_status_name(status));
-    }
-    result = container_start_by_socket(state.directory_fd, STATE_START_SOCKET, &context->err);
-    unlinkat(state.directory_fd, STATE_START_SOCKET, 0);
-    if (result == 0 && run_state_hooks(&state, HOOK_POSTSTART, "running", &context->err) < 0)
-        log_warning("%s", context->err.message);
+    result = state_get_status(&state, &status, &context->err);
+    if (result == 0 && status != STATUS_CREATED)
+        result = error_set(&context->err, ERROR_CONFLICT, EBUSY,
+                           "cannot start a container in the %s state", state_status_name(status));
+    if (result == 0)
+        result = start_created(&state, &context->err);
     state_release(&state);
     return result;
 }

@@ -1,8 +1,12 @@
 /*
  * davit-oci's containers on disk: a directory <root>/<id> each, with
- *   state.json    what this header describes
- *   config.json   the configuration as it was at creation
- *   start.sock    while the container waits to be started
+ *   config.json    the configuration as it was at creation; the first file written
+ *   state.json     what this header describes; written as soon as there is a process
+ *   creating.sock  while `create` is at work
+ *   start.sock     the same socket, while the container waits to be started
+ *
+ * A creation that is cut off at any point leaves enough to undo it: without state.json no process
+ * of it lives on, and the cgroup follows from the configuration.
  */
 #ifndef DAVIT_RUNTIME_STATE_H
 #define DAVIT_RUNTIME_STATE_H
@@ -13,21 +17,25 @@
 #include "bundle/config.h"
 
 #define STATE_START_SOCKET "start.sock"
+#define STATE_CREATING_SOCKET "creating.sock"
 
 struct state {
     const char *id;
     const char *bundle;
     const char *rootfs;
-    const char *created;     /* RFC 3339 */
-    const char *cgroup_path; /* NULL: none */
+    const char *created;      /* RFC 3339 */
+    const char *cgroup_path;  /* NULL: none */
+    const char *systemd_unit; /* the scope; NULL: systemd has no part in it */
     int32_t pid;
     uint64_t pid_start_time; /* of proc_pid_stat(5): tells a reused pid */
+    pid_t placeholder;       /* our child that keeps a new scope alive; not on disk */
     struct oci_config config;
     int directory_fd;
     struct arena arena;
 };
 
 enum state_status {
+    STATUS_CREATING,
     STATUS_CREATED,
     STATUS_RUNNING,
     STATUS_PAUSED,
@@ -42,11 +50,19 @@ int state_check_id(const char *id, struct error *err);
 /* Makes <root>/<id>, which must not exist, and returns its descriptor. */
 int state_make_directory(const char *root, const char *id, struct error *err);
 
-/* Writes state.json and config.json. */
+/* Writes config.json, and state.json. */
+int state_save_config(const struct state *state, struct error *err);
 int state_save(const struct state *state, struct error *err);
+
+/* Parses what state_save() wrote into the state, whose arena it uses. */
+int state_parse(struct state *state, const char *text, size_t length, struct error *err);
 
 /* Reads a container. state_release() it. */
 int state_load(const char *root, const char *id, struct state *state, struct error *err);
+
+/* Reads what a cut off creation has left: id, configuration and directory. -ENOENT if not even
+ * that. */
+int state_load_remains(const char *root, const char *id, struct state *state, struct error *err);
 void state_release(struct state *state);
 
 /* What the container is doing now. */

@@ -50,17 +50,40 @@ static void write_state(struct json_writer *writer, const struct state *state,
     json_object_close(writer);
 }
 
+int oci_load_only(struct oci_context *context, int argc, char **argv, struct state *state)
+{
+    static const struct option none[] = {{NULL, 0, NULL, 0}};
+
+    if (getopt_long(argc, argv, "+", none, NULL) != -1)
+        return oci_usage_error(context, argv);
+    if (argc - optind != 1)
+        return error_set(&context->err, ERROR_INVALID, EINVAL,
+                         "%s: exactly one container id is expected", argv[0]);
+    return state_load(context->root, argv[optind], state, &context->err);
+}
+
+int oci_run_hooks(const struct state *state, enum hook_kind kind, const char *status,
+                  struct error *err)
+{
+    struct json_writer *json;
+    int result;
+
+    if (state->config.hooks == NULL)
+        return 0;
+    json = container_state_json(state->id, status, kind == HOOK_POSTSTOP ? 0 : state->pid,
+                                state->bundle, &state->config);
+    result = hooks_run(&state->config, kind, json_writer_text(json), err);
+    json_writer_free(json);
+    return result;
+}
+
 int oci_state(struct oci_context *context, int argc, char **argv)
 {
     struct json_writer *writer;
     struct state state;
     enum state_status status;
-    int result;
+    int result = oci_load_only(context, argc, argv, &state);
 
-    if (argc != 2)
-        return error_set(&context->err, ERROR_INVALID, EINVAL,
-                         "state: exactly one container id is expected");
-    result = state_load(context->root, argv[1], &state, &context->err);
     if (result < 0)
         return result;
     result = state_get_status(&state, &status, &context->err);
@@ -74,24 +97,13 @@ int oci_state(struct oci_context *context, int argc, char **argv)
     return result;
 }
 
-static int open_cgroup(const struct state *state, struct cgroup_hierarchy *hierarchy,
-                       struct cgroup *cgroup, struct error *err)
-{
-    int result;
-
-    if (state->cgroup_path == NULL)
-        return -ENOENT;
-    result = cgroup_hierarchy_open(hierarchy, err);
-    return result < 0 ? result : cgroup_open(hierarchy, state->cgroup_path, cgroup, err);
-}
-
 static int signal_all(const struct state *state, int signal_number, struct error *err)
 {
     struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
     struct cgroup cgroup = CGROUP_NONE;
     cleanup_free pid_t *pids = NULL;
     size_t count = 0;
-    int result = open_cgroup(state, &hierarchy, &cgroup, err);
+    int result = oci_open_cgroup(state, &hierarchy, &cgroup, err);
 
     if (result == 0 && signal_number == SIGKILL) {
         result = cgroup_kill(&cgroup, err);
@@ -145,13 +157,24 @@ int oci_kill(struct oci_context *context, int argc, char **argv)
     if (result < 0)
         return result;
     state_get_status(&state, &status, NULL);
-    if (is_for_all)
+    /* Without a cgroup to tell which they are, all is the one process we know. */
+    if (is_for_all && state.cgroup_path != NULL)
         result = signal_all(&state, signal_number, &context->err);
     else if (status == STATUS_STOPPED)
         result = error_set(&context->err, ERROR_CONFLICT, ESRCH, "container not running");
     else
         result = signal_init(&state, signal_number, &context->err);
     state_release(&state);
+    return result;
+}
+
+int oci_kill_all(const struct state *state, struct error *err)
+{
+    int result = 0;
+
+    if (state->cgroup_path != NULL)
+        result = signal_all(state, SIGKILL, err);
+    signal_init(state, SIGKILL, NULL);
     return result;
 }
 
@@ -167,7 +190,6 @@ int oci_destroy(struct oci_context *context, struct state *state, bool is_forced
 {
     struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
     struct cgroup cgroup = CGROUP_NONE;
-    struct json_writer *json;
     enum state_status status;
     struct error hook_error = {0};
     int result = state_get_status(state, &status, &context->err);
@@ -179,7 +201,7 @@ int oci_destroy(struct oci_context *context, struct state *state, bool is_forced
         return error_set(&context->err, ERROR_CONFLICT, EBUSY,
                          "cannot delete container %s that is not stopped: %s", state->id,
                          state_status_name(status));
-    if (open_cgroup(state, &hierarchy, &cgroup, NULL) == 0)
+    if (oci_open_cgroup(state, &hierarchy, &cgroup, NULL) == 0)
         cgroup_kill(&cgroup, NULL);
     if (status != STATUS_STOPPED)
         signal_init(state, SIGKILL, NULL);
@@ -187,19 +209,29 @@ int oci_destroy(struct oci_context *context, struct state *state, bool is_forced
     if (result < 0)
         result = error_errno(&context->err, -result, "container %s does not end", state->id);
     if (result == 0)
-        result = cgroup_remove(&hierarchy, &cgroup, KILL_TIMEOUT_MS, &context->err);
+        result = oci_remove_cgroup(state, &hierarchy, &cgroup, KILL_TIMEOUT_MS, &context->err);
     cgroup_close(&cgroup);
     cgroup_hierarchy_close(&hierarchy);
+    oci_remove_resctrl(state);
     if (result == 0)
         result = state_remove(context->root, state->id, &context->err);
-    if (result == 0 && state->config.hooks != NULL) {
-        json = container_state_json(state->id, "stopped", 0, state->bundle, &state->config, false);
-        /* runtime-spec runtime.md "Lifecycle" 13: logged, and nothing is undone. */
-        if (hooks_run(&state->config, HOOK_POSTSTOP, json_writer_text(json), &hook_error) < 0)
-            log_warning("%s", hook_error.message);
-        json_writer_free(json);
-    }
+    /* runtime-spec runtime.md "Lifecycle" 13: logged, and nothing is undone. */
+    if (result == 0 && oci_run_hooks(state, HOOK_POSTSTOP, "stopped", &hook_error) < 0)
+        log_warning("%s", hook_error.message);
     return result;
+}
+
+/* A directory without a readable state is what a creation that was cut off leaves. */
+static int delete_remains(struct oci_context *context, const char *id)
+{
+    struct state state;
+    int result = state_load_remains(context->root, id, &state, &context->err);
+
+    if (result < 0)
+        return context->err.code == ERROR_NOT_FOUND ? 0 : result;
+    result = oci_remove_remains(context->cgroup_manager, &state, &context->err);
+    state_release(&state);
+    return result < 0 ? result : state_remove(context->root, id, &context->err);
 }
 
 int oci_delete(struct oci_context *context, int argc, char **argv)
@@ -219,16 +251,8 @@ int oci_delete(struct oci_context *context, int argc, char **argv)
         return error_set(&context->err, ERROR_INVALID, EINVAL,
                          "delete: exactly one container id is expected");
     result = state_load(context->root, argv[optind], &state, &context->err);
-    if (result < 0 && is_forced) {
-        /* A directory without a readable state is what a crash during create leaves. */
-        if (context->err.code == ERROR_NOT_FOUND)
-            return 0;
-        return state_check_id(argv[optind], &context->err) < 0
-                   ? -EINVAL
-                   : state_remove(context->root, argv[optind], &context->err);
-    }
     if (result < 0)
-        return result;
+        return is_forced ? delete_remains(context, argv[optind]) : result;
     result = oci_destroy(context, &state, is_forced);
     state_release(&state);
     return result;

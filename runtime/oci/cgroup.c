@@ -1,0 +1,180 @@
+/* The cgroup of a davit-oci container, by whichever manager it is told to use. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "oci.h"
+#include "runtime/resctrl.h"
+#include "systemd.h"
+
+#define REMAINS_TIMEOUT_MS 5000
+
+static const char *cgroupfs_path(struct arena *arena, const char *id,
+                                 const struct oci_config *config)
+{
+    const char *path = config->linux != NULL ? config->linux->cgroups_path : NULL;
+
+    if (path == NULL || path[0] == '\0')
+        return arena_printf(arena, "/davit/%s", id);
+    return arena_printf(arena, "%s%s", path[0] == '/' ? "" : "/", path);
+}
+
+/* Without a cgroup nothing can be limited. Device rules are let pass: every configuration that a
+ * tool writes has some, and without them a container has what its capabilities allow. */
+static int check_disabled(const struct oci_resources *resources, struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    int result = resources != NULL ? resources_to_settings(resources, settings, err) : 0;
+
+    if (result == 0 && settings->count > 0)
+        result = error_set(err, ERROR_INVALID, ENOTSUP,
+                           "%s: cannot be set with --cgroup-manager disabled",
+                           settings->items[0].option);
+    cgroup_settings_release(settings);
+    return result;
+}
+
+/* A scope has to have a process from its start; ours is there until the container's is. */
+static pid_t start_placeholder(struct error *err)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        return error_errno(err, errno, "fork");
+    if (pid > 0)
+        return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (;;)
+        pause();
+}
+
+static int make_scope(const char *id, struct state *state, struct cgroup_hierarchy *hierarchy,
+                      const struct cgroup_settings *settings, pid_t placeholder,
+                      struct cgroup *cgroup, struct error *err)
+{
+    int result = cgroup_check_settings(hierarchy, settings, err);
+
+    if (result == 0)
+        result = systemd_start(&state->arena, id, &state->config, settings, placeholder,
+                               &state->systemd_unit, &state->cgroup_path, err);
+    if (result == 0)
+        result = cgroup_open(hierarchy, state->cgroup_path, cgroup, err);
+    if (result == 0)
+        result = cgroup_apply(cgroup, settings, err);
+    return result;
+}
+
+static int make_systemd_cgroup(const char *id, struct state *state,
+                               struct cgroup_hierarchy *hierarchy, struct cgroup *cgroup,
+                               struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    const struct oci_resources *resources = state->config.linux->resources;
+    int result = resources != NULL ? resources_to_settings(resources, settings, err) : 0;
+    pid_t placeholder = result == 0 ? start_placeholder(err) : result;
+
+    if (placeholder > 0) {
+        result = make_scope(id, state, hierarchy, settings, placeholder, cgroup, err);
+        state->placeholder = placeholder;
+    } else {
+        result = placeholder;
+    }
+    cgroup_settings_release(settings);
+    return result;
+}
+
+int oci_make_cgroup(enum cgroup_manager manager, const char *id, struct state *state,
+                    struct cgroup_hierarchy *hierarchy, struct cgroup *cgroup, struct error *err)
+{
+    const struct oci_linux *linux_part = state->config.linux;
+    int result;
+
+    if (manager == CGROUP_MANAGER_DISABLED)
+        return check_disabled(linux_part->resources, err);
+    result = cgroup_hierarchy_open(hierarchy, err);
+    /* A host without cgroup2 can still run what asks for nothing of it. */
+    if (result < 0 && linux_part->resources == NULL && linux_part->cgroups_path == NULL &&
+        manager == CGROUP_MANAGER_CGROUPFS)
+        return 0;
+    if (result < 0)
+        return result;
+    if (manager == CGROUP_MANAGER_SYSTEMD)
+        return make_systemd_cgroup(id, state, hierarchy, cgroup, err);
+    state->cgroup_path = cgroupfs_path(&state->arena, id, &state->config);
+    return resources_make_cgroup(hierarchy, state->cgroup_path, linux_part->resources, true, cgroup,
+                                 err);
+}
+
+void oci_release_placeholder(struct state *state)
+{
+    if (state->placeholder <= 0)
+        return;
+    kill(state->placeholder, SIGKILL);
+    waitpid(state->placeholder, NULL, 0);
+    state->placeholder = 0;
+}
+
+int oci_remove_cgroup(const struct state *state, const struct cgroup_hierarchy *hierarchy,
+                      struct cgroup *cgroup, int timeout_ms, struct error *err)
+{
+    int result = cgroup_remove(hierarchy, cgroup, timeout_ms, err);
+
+    if (state->systemd_unit != NULL) {
+        int stopped = systemd_stop(state->systemd_unit, result < 0 ? NULL : err);
+
+        result = result < 0 ? result : stopped;
+    }
+    return result;
+}
+
+void oci_remove_resctrl(const struct state *state)
+{
+    const struct oci_linux *linux_part = state->config.linux;
+    cleanup_close int mount_fd = -1;
+
+    if (linux_part == NULL || linux_part->intel_rdt == NULL)
+        return;
+    mount_fd = resctrl_open(NULL);
+    if (mount_fd >= 0)
+        resctrl_remove(mount_fd, linux_part->intel_rdt, state->id);
+}
+
+int oci_remove_remains(enum cgroup_manager manager, struct state *state, struct error *err)
+{
+    struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
+    struct cgroup cgroup = CGROUP_NONE;
+    const char *path;
+    int result = 0;
+
+    oci_remove_resctrl(state);
+    /* A scope whose creator died has lost its only process and is gone by itself. */
+    if (manager != CGROUP_MANAGER_CGROUPFS || state->config.linux == NULL ||
+        cgroup_hierarchy_open(&hierarchy, NULL) < 0)
+        return 0;
+    path = cgroupfs_path(&state->arena, state->id, &state->config);
+    /* What is alive in it is not ours: our process ended with the one that was creating it. */
+    if (cgroup_open(&hierarchy, path, &cgroup, NULL) == 0)
+        result = cgroup_remove(&hierarchy, &cgroup, REMAINS_TIMEOUT_MS, err);
+    cgroup_hierarchy_close(&hierarchy);
+    return result;
+}
+
+int oci_open_cgroup(const struct state *state, struct cgroup_hierarchy *hierarchy,
+                    struct cgroup *cgroup, struct error *err)
+{
+    int result;
+
+    if (state->cgroup_path == NULL)
+        return error_set(err, ERROR_UNSUPPORTED, ENOENT,
+                         "container %s has no cgroup of its own: it was created with "
+                         "--cgroup-manager disabled",
+                         state->id);
+    result = cgroup_hierarchy_open(hierarchy, err);
+    return result < 0 ? result : cgroup_open(hierarchy, state->cgroup_path, cgroup, err);
+}

@@ -1,0 +1,90 @@
+/* The commands of davit-oci. Internal to that program. */
+#ifndef DAVIT_RUNTIME_OCI_OCI_H
+#define DAVIT_RUNTIME_OCI_OCI_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "cgroups/cgroups.h"
+#include "runtime/runtime.h"
+#include "state.h"
+
+#define OCI_DEFAULT_ROOT "/run/davit-oci"
+
+struct oci_context {
+    const char *root;
+    enum cgroup_manager cgroup_manager;
+    struct error err; /* what a failing command says */
+};
+
+/* Each returns the program's exit status, or a negative errno with context->err filled. */
+int oci_create(struct oci_context *context, int argc, char **argv);
+int oci_delete(struct oci_context *context, int argc, char **argv);
+int oci_events(struct oci_context *context, int argc, char **argv);
+int oci_exec(struct oci_context *context, int argc, char **argv);
+int oci_features(struct oci_context *context, int argc, char **argv);
+int oci_kill(struct oci_context *context, int argc, char **argv);
+int oci_list(struct oci_context *context, int argc, char **argv);
+int oci_pause(struct oci_context *context, int argc, char **argv);
+int oci_ps(struct oci_context *context, int argc, char **argv);
+int oci_resume(struct oci_context *context, int argc, char **argv);
+int oci_run(struct oci_context *context, int argc, char **argv);
+int oci_spec(struct oci_context *context, int argc, char **argv);
+int oci_start(struct oci_context *context, int argc, char **argv);
+int oci_state(struct oci_context *context, int argc, char **argv);
+int oci_update(struct oci_context *context, int argc, char **argv);
+
+/* Stops a created or running container and removes all of it; used by delete and by run. */
+int oci_destroy(struct oci_context *context, struct state *state, bool is_forced);
+
+/* Waits for a foreground process: passes signals on, and a terminal's bytes if it has one. Returns
+ * its exit status. */
+int oci_attend(struct container *container, struct error *err);
+
+/* SIGKILL to everything in the container. */
+int oci_kill_all(const struct state *state, struct error *err);
+
+/* Makes the container's cgroup as its configuration and the manager say, with its limits, and notes
+ * in the state where it is. What a failure leaves is oci_remove_cgroup()'s. */
+int oci_make_cgroup(enum cgroup_manager manager, const char *id, struct state *state,
+                    struct cgroup_hierarchy *hierarchy, struct cgroup *cgroup, struct error *err);
+
+/* Ends what held the cgroup for the container's process; to be called when that is there or has
+ * failed. */
+void oci_release_placeholder(struct state *state);
+
+/* Removes it when its processes have ended, for which it waits up to timeout_ms. */
+int oci_remove_cgroup(const struct state *state, const struct cgroup_hierarchy *hierarchy,
+                      struct cgroup *cgroup, int timeout_ms, struct error *err);
+
+/* Removes the container's groups in resctrl, if it has any. */
+void oci_remove_resctrl(const struct state *state);
+
+/* What a creation that was cut off may have left: its cgroup, if nothing lives in it. */
+int oci_remove_remains(enum cgroup_manager manager, struct state *state, struct error *err);
+
+/* The container's cgroup; -ENOENT if it has none. Close both, whatever comes back. */
+int oci_open_cgroup(const struct state *state, struct cgroup_hierarchy *hierarchy,
+                    struct cgroup *cgroup, struct error *err);
+
+/* Hooks with the container's state on their standard input. */
+int oci_run_hooks(const struct state *state, enum hook_kind kind, const char *status,
+                  struct error *err);
+
+/* Writes a pid to a file by rename. */
+int oci_write_pid_file(const char *path, pid_t pid, struct error *err);
+
+/* Connects to an AF_UNIX stream socket that takes a terminal's master; -1 for no path. */
+int oci_connect_console(const char *path, int *fd, struct error *err);
+
+/* A whole number in [lowest, highest] from an option. */
+int oci_parse_number(const char *option, const char *text, long lowest, long highest, long *value,
+                     struct error *err);
+
+/* getopt's complaint about argv as an error. */
+int oci_usage_error(struct oci_context *context, char **argv);
+
+/* For commands that take one container id and no option: loads it. */
+int oci_load_only(struct oci_context *context, int argc, char **argv, struct state *state);
+
+#endif
