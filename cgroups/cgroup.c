@@ -150,6 +150,45 @@ int cgroup_open(const struct cgroup_hierarchy *hierarchy, const char *path, stru
     return 0;
 }
 
+int cgroup_enable(const struct cgroup_hierarchy *hierarchy, const char *path,
+                  unsigned int controllers, struct error *err)
+{
+    cleanup_free struct cgroup *again = memory_new_one(struct cgroup);
+    int result = cgroup_create(hierarchy, path, controllers, false, again, err);
+
+    if (result == 0)
+        cgroup_close(again);
+    return result;
+}
+
+static int delegate_file(const struct cgroup *cgroup, const char *name, uid_t uid,
+                         struct error *err)
+{
+    /* Kernels list files that not every cgroup has. */
+    if (fchownat(cgroup->fd, name, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) == 0 || errno == ENOENT)
+        return 0;
+    return error_errno(err, errno, "delegate cgroup %s: %s", cgroup->path, name);
+}
+
+int cgroup_delegate(const struct cgroup *cgroup, uid_t uid, struct error *err)
+{
+    char fallback[] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads";
+    cleanup_buffer struct buffer text = {0};
+    char *rest = fallback;
+    int result = 0;
+
+    if (fchown(cgroup->fd, uid, (gid_t)-1) < 0)
+        return error_errno(err, errno, "delegate cgroup %s", cgroup->path);
+    if (file_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", 65536, &text, NULL) == 0)
+        rest = text.data;
+    for (char *name = strsep(&rest, "\n"); result == 0 && name != NULL;
+         name = strsep(&rest, "\n")) {
+        if (name[0] != '\0' && strchr(name, '/') == NULL)
+            result = delegate_file(cgroup, name, uid, err);
+    }
+    return result;
+}
+
 void cgroup_close(struct cgroup *cgroup)
 {
     fd_close(&cgroup->fd);

@@ -109,6 +109,15 @@ int cgroup_create(const struct cgroup_hierarchy *hierarchy, const char *path,
                   struct error *err);
 int cgroup_open(const struct cgroup_hierarchy *hierarchy, const char *path, struct cgroup *cgroup,
                 struct error *err);
+
+/* Enables controllers for a cgroup that exists, as cgroup_create() does for a new one. */
+int cgroup_enable(const struct cgroup_hierarchy *hierarchy, const char *path,
+                  unsigned int controllers, struct error *err);
+
+/* Gives the cgroup to a user of a container: the directory and the files that may be delegated
+ * (cgroups(7), "Cgroups delegation"), not those that hold its limits. */
+int cgroup_delegate(const struct cgroup *cgroup, uid_t uid, struct error *err);
+
 void cgroup_close(struct cgroup *cgroup);
 
 /* Writes the settings in order. Stops at the first that fails. */

@@ -104,8 +104,8 @@ static int apply_label(const char *file, const char *prefix, const char *label, 
 
 /* linux/mempolicy.h, by number; index is the mode. */
 static const char *const memory_modes[] = {
-    "MPOL_DEFAULT", "MPOL_PREFERRED",      "MPOL_BIND",               "MPOL_INTERLEAVE",
-    "MPOL_LOCAL",   "MPOL_PREFERRED_MANY", "MPOL_WEIGHTED_INTERLEAVE"};
+    "MPOL_DEFAULT",        "MPOL_PREFERRED",          "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_LOCAL",
+    "MPOL_PREFERRED_MANY", "MPOL_WEIGHTED_INTERLEAVE"};
 
 static const struct {
     const char *name;

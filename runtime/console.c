@@ -140,6 +140,27 @@ int console_hand_over(int console_socket_fd, int control_fd, int master_fd, stru
     return result < 0 ? error_errno(err, (int)-result, "hand the terminal over") : 0;
 }
 
+/* A null device of the host's as a standard stream would be a way to the host's /dev (and CRIU
+ * could not save the container): the container's own takes its place. */
+int stdio_reopen_null(struct error *err)
+{
+    for (int i = 0; i < 3; i++) {
+        cleanup_close int fd = -1;
+        struct stat status;
+
+        if (fstat(i, &status) < 0 || !S_ISCHR(status.st_mode) || status.st_rdev != makedev(1, 3))
+            continue;
+        fd = open("/dev/null", O_RDWR | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+        /* An image without one keeps what it was given. */
+        if (fd < 0 || fstat(fd, &status) < 0 || !S_ISCHR(status.st_mode) ||
+            status.st_rdev != makedev(1, 3))
+            continue;
+        if (dup2(fd, i) < 0)
+            return error_errno(err, errno, "open the container's /dev/null");
+    }
+    return 0;
+}
+
 int stdio_redirect(const int stdio[3], struct error *err)
 {
     for (int i = 0; i < 3; i++) {

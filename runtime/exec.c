@@ -120,13 +120,16 @@ static _Noreturn void run_child(struct exec *exec, int control_fd, int parent_fd
     if (result == 0)
         result = connect_streams(exec, control_fd, &err);
     if (result == 0)
+        result = stdio_reopen_null(&err);
+    if (result == 0)
         process_become(&exec->plan, control_fd, &err);
     sync_send_error(control_fd, &err);
     _exit(err.code == ERROR_COMMAND_NOT_FOUND ? 127 : err.code == ERROR_NOT_EXECUTABLE ? 126 : 1);
 }
 
 /* The parent joins the pid namespace for its children only, for the moment of the clone. */
-static pid_t clone_child(const struct exec *exec, int *pidfd, struct error *err)
+static pid_t clone_child(const struct exec *exec, const struct cgroup *cgroup, int *pidfd,
+                         struct error *err)
 {
     struct clone_args arguments = {
         .flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
@@ -136,9 +139,9 @@ static pid_t clone_child(const struct exec *exec, int *pidfd, struct error *err)
     cleanup_close int own_fd = -1;
     pid_t pid;
 
-    if (exec->options->cgroup != NULL && exec->options->cgroup->fd >= 0) {
+    if (cgroup != NULL && cgroup->fd >= 0) {
         arguments.flags |= CLONE_INTO_CGROUP;
-        arguments.cgroup = (uint64_t)exec->options->cgroup->fd;
+        arguments.cgroup = (uint64_t)cgroup->fd;
     }
     if (exec->has_pid_namespace) {
         own_fd = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
@@ -149,10 +152,43 @@ static pid_t clone_child(const struct exec *exec, int *pidfd, struct error *err)
     if (pid == 0)
         return 0;
     if (pid < 0)
-        error_errno(err, errno, "clone");
+        pid = error_errno(err, errno, "clone");
     if (own_fd >= 0 && setns(own_fd, CLONE_NEWPID) < 0)
         abort();
-    return pid < 0 ? -EIO : pid;
+    return pid;
+}
+
+/* A container that was given its cgroup to manage, as systemd in it does, moves its processes to
+ * cgroups below and enables controllers for them: none may be in the middle then. What comes later
+ * goes where its first process is. */
+static pid_t clone_beside_init(const struct exec *exec, int *pidfd, struct error *err)
+{
+    struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
+    struct cgroup cgroup = CGROUP_NONE;
+    const char *top = exec->options->cgroup->path;
+    char path[CGROUP_PATH_SIZE];
+    pid_t pid = cgroup_path_of_process(exec->options->identity->pid, path, err);
+
+    if (pid == 0 && (strncmp(path, top, strlen(top)) != 0 || path[strlen(top)] != '/'))
+        pid = error_set(err, ERROR_CONFLICT, EBUSY,
+                        "cgroup %s takes no processes and the container's is not below it", top);
+    if (pid == 0)
+        pid = cgroup_hierarchy_open(&hierarchy, err);
+    if (pid == 0)
+        pid = cgroup_open(&hierarchy, path, &cgroup, err);
+    if (pid == 0)
+        pid = clone_child(exec, &cgroup, pidfd, err);
+    cgroup_close(&cgroup);
+    cgroup_hierarchy_close(&hierarchy);
+    return pid;
+}
+
+static pid_t clone_into_cgroup(const struct exec *exec, int *pidfd, struct error *err)
+{
+    pid_t pid = clone_child(exec, exec->options->cgroup, pidfd, err);
+
+    return pid == -EBUSY && exec->options->cgroup != NULL ? clone_beside_init(exec, pidfd, err)
+                                                          : pid;
 }
 
 /* execCPUAffinity.initial is for us, who the child is a copy of; afterwards we are free again. */
@@ -163,13 +199,13 @@ static pid_t clone_where_asked(const struct exec *exec, int *pidfd, struct error
     pid_t pid;
 
     if (affinity == NULL || affinity->initial == NULL)
-        return clone_child(exec, pidfd, err);
+        return clone_into_cgroup(exec, pidfd, err);
     if (sched_getaffinity(0, sizeof(before), &before) < 0)
         return error_errno(err, errno, "process.execCPUAffinity");
     pid = attributes_set_affinity("initial", affinity->initial, err);
     if (pid < 0)
         return pid;
-    pid = clone_child(exec, pidfd, err);
+    pid = clone_into_cgroup(exec, pidfd, err);
     if (pid != 0)
         sched_setaffinity(0, sizeof(before), &before);
     return pid;

@@ -273,6 +273,8 @@ static int build(struct init *init, struct error *err)
     if (result == 0)
         result = mounts_pivot(init->plan, init->root_fd, init->is_chrooted, err);
     fd_close(&init->root_fd);
+    if (result == 0)
+        result = stdio_reopen_null(err);
     return result;
 }
 

@@ -281,6 +281,8 @@ static int prepare_surroundings(const struct plan *plan, const struct container 
         result = move_net_devices(plan, container->pid, err);
     if (result == 0 && cgroup != NULL && cgroup->fd >= 0)
         result = resources_apply_devices(cgroup, plan->config->linux->resources, err);
+    if (result == 0 && cgroup != NULL && cgroup->fd >= 0)
+        result = resources_delegate_cgroup(cgroup, plan->config, err);
     /* A child that has died says why in the record that waits for us. */
     if (result == 0)
         sync_send(container->control_fd, SYNC_CONFINED);

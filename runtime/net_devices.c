@@ -293,8 +293,8 @@ static int find_new_link(struct netlink *netlink, const struct links *before)
 static int move_device(struct netlink *host, struct netlink *inside, int namespace_fd,
                        const struct oci_net_device *device, struct error *err)
 {
-    const char *name = device->name != NULL && device->name[0] != '\0' ? device->name
-                                                                       : device->host_name;
+    const char *name =
+        device->name != NULL && device->name[0] != '\0' ? device->name : device->host_name;
     struct addresses addresses = {.link_index = (int)if_nametoindex(device->host_name)};
     struct links before = {0};
     int index = -1;

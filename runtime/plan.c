@@ -9,7 +9,9 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "bundle/bundle.h"
 
@@ -29,6 +31,15 @@ unsigned int namespace_clone_flag(int type)
     return clone_flags[type];
 }
 
+/* Not by securityfs, which Podman hides before it starts containers with user namespaces. */
+static bool has_apparmor(void)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    return file_read(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", 16, &text, NULL) == 0 &&
+           buffer_text(&text)[0] == 'Y';
+}
+
 /* Properties that this version does not carry out are refused before anything is made. */
 static int refuse_unsupported(const struct oci_config *config, struct error *err)
 {
@@ -45,7 +56,7 @@ static int refuse_unsupported(const struct oci_config *config, struct error *err
              access("/sys/fs/selinux/enforce", F_OK) < 0,
          "process.selinuxLabel (SELinux is not enabled on this host)"},
         {process->apparmor_profile != NULL && process->apparmor_profile[0] != '\0' &&
-             access("/sys/kernel/security/apparmor", F_OK) < 0,
+             !has_apparmor(),
          "process.apparmorProfile (AppArmor is not enabled on this host)"},
     };
 

@@ -18,7 +18,7 @@ struct process_plan {
     const struct oci_config *config; /* of the container */
     char **arguments;                /* NULL-terminated copies for execve */
     char **environment;
-    cap_t capabilities; /* effective, permitted, inheritable; NULL: leave them */
+    cap_t capabilities; /* effective, permitted, inheritable */
     uint64_t bounding;
     uint64_t ambient;
     struct seccomp_program seccomp;
@@ -159,6 +159,10 @@ int reaper_run(const struct process_plan *plan, int control_fd, struct error *er
 
 /* Joins by namespace descriptors, in an order that works. */
 int namespaces_join(const struct join_plan *joins, size_t count, struct error *err);
+
+/* In the container's root: standard streams that are the host's null device become the container's.
+ */
+int stdio_reopen_null(struct error *err);
 
 /* stdio[i] to descriptor i, for those that are not -1. */
 int stdio_redirect(const int stdio[3], struct error *err);

@@ -118,9 +118,22 @@ static uint64_t grantable(uint64_t wanted)
     return wanted;
 }
 
-static void plan_capabilities(const struct oci_process *process, struct process_plan *plan)
+/* A process that does not say gets what the container has, and a container that does not say has
+ * none: leaving out a property must not give our own. */
+static const struct oci_capabilities *capabilities_of(const struct oci_process *process,
+                                                      const struct oci_config *config)
 {
-    const struct oci_capabilities *sets = process->capabilities;
+    static const struct oci_capabilities none;
+
+    if (process->capabilities != NULL)
+        return process->capabilities;
+    if (config->process != NULL && config->process->capabilities != NULL)
+        return config->process->capabilities;
+    return &none;
+}
+
+static void plan_capabilities(const struct oci_capabilities *sets, struct process_plan *plan)
+{
     uint64_t bounding = capability_mask(&sets->bounding);
     uint64_t effective = capability_mask(&sets->effective);
     uint64_t permitted = capability_mask(&sets->permitted);
@@ -159,8 +172,7 @@ int process_plan_prepare(const struct oci_process *process, const struct oci_con
         plan->environment[process->env.count] =
             arena_strdup(&plan->arena, process->user.uid == 0 ? "HOME=/root" : "HOME=/");
     result = plan_rlimits(process, plan, err);
-    if (process->capabilities != NULL)
-        plan_capabilities(process, plan);
+    plan_capabilities(capabilities_of(process, config), plan);
     if (result == 0 && seccomp != NULL) {
         plan->seccomp = *seccomp;
     } else if (result == 0 && config->linux->seccomp != NULL) {
@@ -246,8 +258,6 @@ static int become_user(const struct oci_user *user, struct error *err)
 
 static int set_capabilities(const struct process_plan *plan, struct error *err)
 {
-    if (plan->capabilities == NULL)
-        return 0;
     if (cap_set_proc(plan->capabilities) < 0)
         return error_errno(err, errno, "process.capabilities");
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
@@ -351,7 +361,7 @@ int process_become(const struct process_plan *plan, int control_fd, struct error
     if (result == 0 && process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         result = error_errno(err, errno, "process.noNewPrivileges");
     /* Dropping from the bounding set needs CAP_SETPCAP, which changing the user would take. */
-    if (result == 0 && plan->capabilities != NULL)
+    if (result == 0)
         result = drop_bounding(plan, err);
     if (result == 0)
         result = prctl(PR_SET_KEEPCAPS, 1) < 0 ? error_errno(err, errno, "keep capabilities") : 0;

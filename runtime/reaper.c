@@ -56,10 +56,10 @@ int reaper_run(const struct process_plan *plan, int control_fd, struct error *er
     }
     /* Process 1 needs nothing: no descriptor, no capability, no name that tells of the host. */
     syscall(SYS_close_range, 0, ~0u, 0);
-    cap_clear(plan->capabilities != NULL ? plan->capabilities : cap_init());
+    cap_clear(plan->capabilities);
     prctl(PR_SET_NAME, "init");
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    if (plan->capabilities != NULL && cap_set_proc(plan->capabilities) < 0)
+    if (cap_set_proc(plan->capabilities) < 0)
         _exit(1);
     reap(child, &all);
 }

@@ -140,8 +140,7 @@ static int join(int class_fd, const char *group, pid_t pid, struct error *err)
     char text[16];
     int result;
 
-    snprintf(path, sizeof(path), "%s%stasks", group != NULL ? group : "",
-             group != NULL ? "/" : "");
+    snprintf(path, sizeof(path), "%s%stasks", group != NULL ? group : "", group != NULL ? "/" : "");
     snprintf(text, sizeof(text), "%d", (int)pid);
     result = file_write_value(class_fd, path, text);
     return result < 0 ? error_errno(err, -result, "linux.intelRdt: %s", path) : 0;

@@ -274,6 +274,45 @@ int resources_apply_devices(const struct cgroup *cgroup, const struct oci_resour
     return cgroup_apply_devices(cgroup, rules, given + ARRAY_SIZE(default_rules), err);
 }
 
+static bool mounts_writable_cgroup(const struct oci_config *config)
+{
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        const struct oci_mount *mount = &config->mounts.items[i];
+
+        if (strcmp(mount->destination, "/sys/fs/cgroup") == 0 && mount->source != NULL &&
+            strcmp(mount->source, "cgroup") == 0)
+            return !string_list_has(&mount->options, "ro");
+    }
+    return false;
+}
+
+/* The host's id of the container's user; false if it has none. */
+static bool map_user(const struct oci_linux *linux_part, uint32_t uid, uid_t *mapped)
+{
+    for (size_t i = 0; i < linux_part->uid_mappings.count; i++) {
+        const struct oci_id_mapping *mapping = &linux_part->uid_mappings.items[i];
+
+        if (uid >= mapping->container_id && uid - mapping->container_id < mapping->size) {
+            *mapped = mapping->host_id + (uid - mapping->container_id);
+            return true;
+        }
+    }
+    return false;
+}
+
+int resources_delegate_cgroup(const struct cgroup *cgroup, const struct oci_config *config,
+                              struct error *err)
+{
+    const struct oci_namespace *namespace = oci_config_namespace(config, OCI_NAMESPACE_CGROUP);
+    uid_t uid;
+
+    if (namespace == NULL || namespace->path != NULL || config->process == NULL ||
+        !mounts_writable_cgroup(config) ||
+        !map_user(config->linux, config->process->user.uid, &uid))
+        return 0;
+    return cgroup_delegate(cgroup, uid, err);
+}
+
 int resources_make_cgroup(const struct cgroup_hierarchy *hierarchy, const char *path,
                           const struct oci_resources *resources, bool must_be_new,
                           struct cgroup *cgroup, struct error *err)

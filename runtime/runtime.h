@@ -71,6 +71,11 @@ int resources_to_settings(const struct oci_resources *resources, struct cgroup_s
 int resources_apply_devices(const struct cgroup *cgroup, const struct oci_resources *resources,
                             struct error *err);
 
+/* Gives the cgroup to the container's user where runtime-spec config-linux.md "Cgroup ownership"
+ * says so: a new cgroup namespace, a writable cgroup mount, a user namespace. */
+int resources_delegate_cgroup(const struct cgroup *cgroup, const struct oci_config *config,
+                              struct error *err);
+
 /* Makes the cgroup `path` for a container: refuses what this host cannot enforce before anything is
  * made, then creates it and applies the settings; the device rules are container_launch()'s. A
  * cgroup that could not be filled is left to the caller, in `cgroup`. */

@@ -331,7 +331,7 @@ int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_program *p
                     struct error *err)
 {
     scmp_filter_ctx filter;
-    uint32_t default_action;
+    uint32_t default_action = 0;
     bool has_prologue;
     int result =
         parse_action(seccomp->default_action, &seccomp->default_errno_ret, &default_action, err);

@@ -157,8 +157,7 @@ int seccomp_forward_listener(int memory_fd, const struct container *container,
         munmap(exchange, sizeof(*exchange));
         return 0;
     }
-    result = listener_fd < 0 ? listener_fd
-                             : send_to_agent(listener_fd, container, identity, err);
+    result = listener_fd < 0 ? listener_fd : send_to_agent(listener_fd, container, identity, err);
     atomic_store(&exchange->outcome, result < 0 ? -ECANCELED : 1);
     munmap(exchange, sizeof(*exchange));
     return result;

@@ -1,8 +1,8 @@
 /* A scope as a JSON document; apart from the D-Bus code, so that static programs can write one. */
 #include "scope.h"
 
-static const char *const kind_names[] = {NULL,     "bool",    "int32", "int64", "uint32", "uint64",
-                                         "string", "strings", "cpus",  NULL};
+static const char *const kind_names[] = {NULL,     "bool",   "int32",   "int64", "uint32",
+                                         "uint64", "string", "strings", "cpus",  NULL};
 
 static const struct json_field property_fields[] = {
     JSON_FIELD(struct systemd_property, name, "name", JSON_KIND_STRING, .flags = JSON_REQUIRED),

@@ -14,24 +14,31 @@
 static const struct command {
     const char *name;
     int (*run)(struct oci_context *context, int argc, char **argv);
+    const char *usage;
     const char *summary;
     bool runs_containers; /* container code may come to see this process */
 } commands[] = {
-    {"create", oci_create, "create a container", true},
-    {"delete", oci_delete, "delete a container and what it holds", false},
-    {"exec", oci_exec, "run another process in a container", true},
-    {"events", oci_events, "follow statistics and out-of-memory kills", false},
-    {"features", oci_features, "print what this runtime understands", false},
-    {"kill", oci_kill, "send a signal to a container", false},
-    {"list", oci_list, "list containers", false},
-    {"pause", oci_pause, "freeze a container's processes", false},
-    {"ps", oci_ps, "show a container's processes", false},
-    {"resume", oci_resume, "thaw a container's processes", false},
-    {"run", oci_run, "create and start a container", true},
-    {"spec", oci_spec, "write a new config.json", false},
-    {"start", oci_start, "run the program of a created container", false},
-    {"state", oci_state, "print the state of a container", false},
-    {"update", oci_update, "change the limits of a container", false},
+    {"checkpoint", oci_checkpoint, "[OPTION...] ID", "save a running container by CRIU", false},
+    {"create", oci_create, "[OPTION...] ID", "create a container", true},
+    {"delete", oci_delete, "[--force] ID", "delete a container and what it holds", false},
+    {"events", oci_events, "[--stats] [--interval TIME] ID",
+     "follow statistics and out-of-memory kills", false},
+    {"exec", oci_exec, "[OPTION...] ID PROGRAM [ARGUMENT...]", "run another process in a container",
+     true},
+    {"features", oci_features, "", "print what this runtime understands", false},
+    {"kill", oci_kill, "[--all] ID [SIGNAL]", "send a signal to a container", false},
+    {"list", oci_list, "[--format table|json] [--quiet]", "list containers", false},
+    {"pause", oci_pause, "ID", "freeze a container's processes", false},
+    {"ps", oci_ps, "[--format table|json] ID [PS-OPTION...]", "show a container's processes",
+     false},
+    {"restore", oci_restore, "[OPTION...] ID", "bring a saved container back", true},
+    {"resume", oci_resume, "ID", "thaw a container's processes", false},
+    {"run", oci_run, "[OPTION...] ID", "create and start a container", true},
+    {"spec", oci_spec, "[--bundle DIR]", "write a new config.json", false},
+    {"start", oci_start, "ID", "run the program of a created container", false},
+    {"state", oci_state, "ID", "print the state of a container", false},
+    {"update", oci_update, "[--resources FILE] [LIMIT...] ID", "change the limits of a container",
+     false},
 };
 
 enum global_option {
@@ -68,8 +75,19 @@ static void print_usage(FILE *out)
     fprintf(out, "usage: davit-oci [--root DIR] [--log FILE] [--log-format text|json] [--debug]\n"
                  "                 COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n");
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fprintf(out, "\ndavit-oci(8) describes them.\n");
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    return argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
+}
+
+static void print_command_usage(const struct command *command)
+{
+    printf("usage: davit-oci %s %s\n%s; davit-oci(8) describes it.\n", command->name,
+           command->usage, command->summary);
 }
 
 static int start_logging(const struct logging *logging, struct error *err)
@@ -182,10 +200,14 @@ static int run_command(struct oci_context *context, int argc, char **argv)
     if (command == NULL)
         return error_set(&context->err, ERROR_INVALID, EINVAL,
                          "unknown command \"%.64s\"; davit-oci --help lists them", argv[optind]);
-    if (command->runs_containers)
-        self_protect(argv);
     command_argc = argc - optind;
     command_argv = argv + optind;
+    if (asks_for_help(command_argc, command_argv)) {
+        print_command_usage(command);
+        return 0;
+    }
+    if (command->runs_containers)
+        self_protect(argv);
     optind = 0; /* makes getopt start anew */
     return command->run(context, command_argc, command_argv);
 }

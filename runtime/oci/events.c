@@ -1,4 +1,5 @@
-/* davit-oci events: statistics and out-of-memory kills, one JSON object a line, as runc prints them.
+/* davit-oci events: statistics and out-of-memory kills, one JSON object a line, as runc prints
+ * them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -271,8 +272,8 @@ static int parse_interval(const char *text, uint64_t *interval_ms, struct error 
                      text);
 }
 
-static int run(struct events *events, const struct state *state, bool is_once,
-               uint64_t interval_ms, struct error *err)
+static int run(struct events *events, const struct state *state, bool is_once, uint64_t interval_ms,
+               struct error *err)
 {
     enum state_status status;
     int result = state_get_status(state, &status, err);

@@ -24,6 +24,11 @@ enum exec_option {
     OPTION_PID_FILE,
     OPTION_PRESERVE_FDS,
     OPTION_NO_NEW_PRIVS,
+    OPTION_APPARMOR,
+    OPTION_PROCESS_LABEL,
+    OPTION_CGROUP,
+    OPTION_IGNORE_PAUSED,
+    OPTION_NO_SUBREAPER,
 };
 
 static const struct option exec_option_table[] = {
@@ -39,6 +44,11 @@ static const struct option exec_option_table[] = {
     {"pid-file", required_argument, NULL, OPTION_PID_FILE},
     {"preserve-fds", required_argument, NULL, OPTION_PRESERVE_FDS},
     {"no-new-privs", no_argument, NULL, OPTION_NO_NEW_PRIVS},
+    {"apparmor", required_argument, NULL, OPTION_APPARMOR},
+    {"process-label", required_argument, NULL, OPTION_PROCESS_LABEL},
+    {"cgroup", required_argument, NULL, OPTION_CGROUP},
+    {"ignore-paused", no_argument, NULL, OPTION_IGNORE_PAUSED},
+    {"no-subreaper", no_argument, NULL, OPTION_NO_SUBREAPER},
     {NULL, 0, NULL, 0},
 };
 
@@ -55,6 +65,10 @@ struct exec_command {
     bool has_terminal;
     bool is_detached;
     bool no_new_privileges;
+    bool may_be_paused;
+    const char *apparmor_profile;
+    const char *process_label;
+    const char *cgroup; /* below the container's */
     struct arena arena;
 };
 
@@ -103,6 +117,20 @@ static int parse_exec_options(struct oci_context *context, struct exec_command *
             break;
         case OPTION_NO_NEW_PRIVS:
             command->no_new_privileges = true;
+            break;
+        case OPTION_APPARMOR:
+            command->apparmor_profile = optarg;
+            break;
+        case OPTION_PROCESS_LABEL:
+            command->process_label = optarg;
+            break;
+        case OPTION_CGROUP:
+            command->cgroup = optarg;
+            break;
+        case OPTION_IGNORE_PAUSED:
+            command->may_be_paused = true;
+            break;
+        case OPTION_NO_SUBREAPER: /* we never are one */
             break;
         default:
             return oci_usage_error(context, argv);
@@ -172,6 +200,27 @@ static void add_caps(struct exec_command *command, struct oci_process *process)
     process->capabilities = capabilities;
 }
 
+/* What a process document leaves out is as in the container. */
+static void inherit(const struct oci_process *from, struct oci_process *process)
+{
+    if (from == NULL)
+        return;
+    if (process->apparmor_profile == NULL)
+        process->apparmor_profile = from->apparmor_profile;
+    if (process->selinux_label == NULL)
+        process->selinux_label = from->selinux_label;
+    if (process->rlimits.count == 0)
+        process->rlimits = from->rlimits;
+    if (!process->oom_score_adj.is_set)
+        process->oom_score_adj = from->oom_score_adj;
+    if (process->scheduler == NULL)
+        process->scheduler = from->scheduler;
+    if (process->io_priority == NULL)
+        process->io_priority = from->io_priority;
+    if (process->exec_cpu_affinity == NULL)
+        process->exec_cpu_affinity = from->exec_cpu_affinity;
+}
+
 /* From the container's own process and the command line, or from a file. */
 static int make_process(struct exec_command *command, const struct state *state, int argc,
                         char **argv, struct oci_process *process, struct error *err)
@@ -179,8 +228,11 @@ static int make_process(struct exec_command *command, const struct state *state,
     struct string_list env;
     int result = 0;
 
-    if (command->process_file != NULL)
-        return read_process(command, process, err);
+    if (command->process_file != NULL) {
+        result = read_process(command, process, err);
+        inherit(state->config.process, process);
+        return result;
+    }
     if (state->config.process == NULL || argc == 0)
         return error_set(err, ERROR_INVALID, EINVAL, "exec: a program is expected");
     *process = *state->config.process;
@@ -195,6 +247,10 @@ static int make_process(struct exec_command *command, const struct state *state,
         process->cwd = command->cwd;
     if (command->no_new_privileges)
         process->no_new_privileges = true;
+    if (command->apparmor_profile != NULL)
+        process->apparmor_profile = command->apparmor_profile;
+    if (command->process_label != NULL)
+        process->selinux_label = command->process_label;
     if (command->user != NULL)
         result = parse_user(command->user, &process->user, err);
     if (result == 0 && command->gids.count > 0)
@@ -202,6 +258,25 @@ static int make_process(struct exec_command *command, const struct state *state,
     if (command->caps.count > 0)
         add_caps(command, process);
     return result;
+}
+
+/* The container's cgroup, or the one below it that --cgroup names. */
+static int open_exec_cgroup(const struct exec_command *command, const struct state *state,
+                            struct cgroup_hierarchy *hierarchy, struct cgroup *cgroup,
+                            struct error *err)
+{
+    cleanup_free char *path = NULL;
+    int result;
+
+    if (state->cgroup_path == NULL && command->cgroup == NULL)
+        return 0;
+    result = oci_open_cgroup(state, hierarchy, cgroup, err);
+    if (result < 0 || command->cgroup == NULL)
+        return result;
+    cgroup_close(cgroup);
+    path = memory_printf("%s/%s", state->cgroup_path, command->cgroup);
+    result = cgroup_open(hierarchy, path, cgroup, err);
+    return result < 0 ? error_prefix(err, "--cgroup") : 0;
 }
 
 static int run_process(const struct exec_command *command, const struct state *state,
@@ -217,11 +292,8 @@ static int run_process(const struct exec_command *command, const struct state *s
     if (init_pidfd < 0)
         return error_set(err, ERROR_CONFLICT, ESRCH, "cannot exec in a stopped container");
     result = oci_connect_console(command->console_socket, &console_fd, err);
-    if (result == 0 && state->cgroup_path != NULL) {
-        result = cgroup_hierarchy_open(&hierarchy, err);
-        if (result == 0)
-            result = cgroup_open(&hierarchy, state->cgroup_path, &cgroup, err);
-    }
+    if (result == 0)
+        result = open_exec_cgroup(command, state, &hierarchy, &cgroup, err);
     if (result == 0) {
         const struct container_identity identity = {state->id, state->bundle, &state->config,
                                                     state->pid};
@@ -242,11 +314,13 @@ static int run_process(const struct exec_command *command, const struct state *s
     return result;
 }
 
-static int check_status(const struct state *state, struct error *err)
+static int check_status(const struct state *state, bool may_be_paused, struct error *err)
 {
     enum state_status status;
     int result = state_get_status(state, &status, err);
 
+    if (result == 0 && status == STATUS_PAUSED && may_be_paused)
+        return 0;
     if (result == 0 && status != STATUS_RUNNING && status != STATUS_CREATED)
         return error_set(err, ERROR_CONFLICT, EBUSY, "cannot exec in a %s container",
                          state_status_name(status));
@@ -258,7 +332,7 @@ static int exec_in(struct oci_context *context, struct exec_command *command,
 {
     struct container container = CONTAINER_NONE;
     struct oci_process process = {0};
-    int result = check_status(state, &context->err);
+    int result = check_status(state, command->may_be_paused, &context->err);
 
     if (result == 0)
         result = make_process(command, state, argc, argv, &process, &context->err);

@@ -18,6 +18,7 @@ struct oci_context {
 };
 
 /* Each returns the program's exit status, or a negative errno with context->err filled. */
+int oci_checkpoint(struct oci_context *context, int argc, char **argv);
 int oci_create(struct oci_context *context, int argc, char **argv);
 int oci_delete(struct oci_context *context, int argc, char **argv);
 int oci_events(struct oci_context *context, int argc, char **argv);
@@ -27,6 +28,7 @@ int oci_kill(struct oci_context *context, int argc, char **argv);
 int oci_list(struct oci_context *context, int argc, char **argv);
 int oci_pause(struct oci_context *context, int argc, char **argv);
 int oci_ps(struct oci_context *context, int argc, char **argv);
+int oci_restore(struct oci_context *context, int argc, char **argv);
 int oci_resume(struct oci_context *context, int argc, char **argv);
 int oci_run(struct oci_context *context, int argc, char **argv);
 int oci_spec(struct oci_context *context, int argc, char **argv);

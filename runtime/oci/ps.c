@@ -71,10 +71,9 @@ static int run_ps(char *const *arguments, struct buffer *output, struct error *e
     if (result < 0)
         return error_errno(err, -result, "read what ps(1) prints");
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return error_set(err, ERROR_INTERNAL, ECHILD,
-                         "ps(1) failed%s; --format json needs no ps",
+        return error_set(err, ERROR_INTERNAL, ECHILD, "ps(1) failed%s; --format json needs no ps",
                          WIFEXITED(status) && WEXITSTATUS(status) == 127 ? ": is it installed?"
-                                                                          : "");
+                                                                         : "");
     return 0;
 }
 

@@ -47,8 +47,8 @@ static _Noreturn void run_in_child(const char *command, int input_fd, int output
 }
 
 /* Both streams of the helper come back in `output`: its answer, or what went wrong. */
-static int run_helper(const char *command, const struct systemd_scope *scope,
-                      struct buffer *output, struct error *err)
+static int run_helper(const char *command, const struct systemd_scope *scope, struct buffer *output,
+                      struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
     cleanup_close int input_fd = memfd_create("scope", MFD_CLOEXEC);
@@ -162,8 +162,7 @@ static void add_setting(struct systemd_scope *scope, const struct cgroup_setting
         if (property == NULL)
             return;
         property->text = value;
-        property->number =
-            strcmp(value, "max") == 0 ? -1 : (int64_t)strtoull(value, NULL, 10);
+        property->number = strcmp(value, "max") == 0 ? -1 : (int64_t)strtoull(value, NULL, 10);
     }
 }
 

@@ -20,7 +20,8 @@ int systemd_update(const char *unit, const struct cgroup_settings *settings, str
 /* Ends a scope. */
 int systemd_stop(const char *unit, struct error *err);
 
-/* Where the helper program may lie: beside the program that was started as argv[0]. Call in main. */
+/* Where the helper program may lie: beside the program that was started as argv[0]. Call in main.
+ */
 void systemd_find_helper(const char *argv0);
 
 #endif

@@ -146,7 +146,8 @@ static int parse_options(struct oci_context *context, struct arena *arena, int a
     return result;
 }
 
-/* runtime-spec config-linux.md "Memory", checkBeforeUpdate: cgroup2 would kill instead of refuse. */
+/* runtime-spec config-linux.md "Memory", checkBeforeUpdate: cgroup2 would kill instead of refuse.
+ */
 static int check_memory(const struct cgroup *cgroup, const struct oci_memory *memory,
                         struct error *err)
 {
@@ -158,10 +159,9 @@ static int check_memory(const struct cgroup *cgroup, const struct oci_memory *me
         return 0;
     result = cgroup_read_statistics(cgroup, &statistics, err);
     if (result == 0 && (uint64_t)memory->limit.value < statistics.memory_bytes)
-        result = error_set(err, ERROR_INVALID, EBUSY,
-                           "memory.limit: %lld is below the %llu bytes in use",
-                           (long long)memory->limit.value,
-                           (unsigned long long)statistics.memory_bytes);
+        result = error_set(
+            err, ERROR_INVALID, EBUSY, "memory.limit: %lld is below the %llu bytes in use",
+            (long long)memory->limit.value, (unsigned long long)statistics.memory_bytes);
     return result;
 }
 
@@ -171,12 +171,18 @@ static int apply(const struct state *state, const struct oci_resources *resource
     cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
     struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
     struct cgroup cgroup = CGROUP_NONE;
+    unsigned int controllers = 0;
     int result = resources_to_settings(resources, settings, err);
 
     if (result == 0)
         result = oci_open_cgroup(state, &hierarchy, &cgroup, err);
     if (result == 0)
         result = cgroup_check_settings(&hierarchy, settings, err);
+    if (result == 0)
+        result = cgroup_settings_controllers(settings, &controllers, err);
+    /* What was not limited before may need its controller first; systemd does that for a scope. */
+    if (result == 0 && state->systemd_unit == NULL)
+        result = cgroup_enable(&hierarchy, state->cgroup_path, controllers, err);
     if (result == 0)
         result = check_memory(&cgroup, resources->memory, err);
     if (result == 0 && state->systemd_unit != NULL)
