@@ -125,7 +125,7 @@ demo:
 
 test:
 	@tools/install-packages build test
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/floor
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/floor $(BUILD)/conformance/probe
 	@tests/run
 
 include tests/tests.mk

@@ -77,8 +77,13 @@ static int descend(int *fd, const char *name, bool *was_made, const char *path, 
     if (!*was_made && errno != EEXIST)
         return error_errno(err, errno, "make cgroup %s", path);
     next = openat(*fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (next < 0)
-        return error_errno(err, errno, "open cgroup %s", path);
+    if (next < 0) {
+        int result = error_errno(err, errno, "open cgroup %s", path);
+
+        if (*was_made)
+            unlinkat(*fd, name, AT_REMOVEDIR);
+        return result;
+    }
     fd_close(fd);
     *fd = next;
     return 0;

@@ -168,6 +168,9 @@ static int check_sysctl(const struct init *init, const char *path, struct error 
     const struct oci_namespace *net = oci_config_namespace(init->config, OCI_NAMESPACE_NETWORK);
     const struct oci_namespace *ipc_ns = oci_config_namespace(init->config, OCI_NAMESPACE_IPC);
 
+    /* "net/../kernel" begins like a name of the network's. */
+    if (strstr(path, "/.") != NULL || strstr(path, "//") != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL, "not the name of a sysctl");
     if (strncmp(path, "net/", 4) == 0) {
         if (net != NULL)
             return 0;

@@ -135,6 +135,7 @@ static int make_filesystem(const char *type, const struct mount_plan *mount, str
  * cgroup2 superblock (user namespaces without a cgroup one) the host's is bound. */
 static int make_cgroup_mount(const struct mount_plan *mount, struct error *err)
 {
+    struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
     struct mount_plan cgroup2 = *mount;
     int fd;
 
@@ -143,7 +144,15 @@ static int make_cgroup_mount(const struct mount_plan *mount, struct error *err)
     if (fd != -EPERM && fd != -EBUSY)
         return fd;
     fd = open_tree(AT_FDCWD, "/sys/fs/cgroup", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    return fd < 0 ? error_errno(err, errno, "bind /sys/fs/cgroup") : fd;
+    if (fd < 0)
+        return error_errno(err, errno, "bind /sys/fs/cgroup");
+    /* This is the host's hierarchy, and whatever the options say not to be written to. */
+    if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &readonly, sizeof(readonly)) < 0) {
+        error_errno(err, errno, "make /sys/fs/cgroup read-only");
+        fd_close(&fd);
+        return -EPERM;
+    }
+    return fd;
 }
 
 static bool is_cgroup_type(const char *type)

@@ -107,14 +107,17 @@ static int send_message(struct netlink *netlink, struct message *message)
     return send(netlink->fd, message->bytes, header->nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
-typedef void take_fn(const struct nlmsghdr *header, void *context);
+typedef void take_fn(struct nlmsghdr *header, void *context);
+
+/* The kernel's macros for messages cast const away, so that nothing that they are used on has it.
+ */
 
 /* Hands every message of an answer to `take`. Returns 1 when it is complete, 0 when more has to be
  * received, or a negative errno. */
-static int take_answer(const struct netlink *netlink, const char *bytes, size_t length,
-                       take_fn *take, void *context)
+static int take_answer(const struct netlink *netlink, char *bytes, size_t length, take_fn *take,
+                       void *context)
 {
-    const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)bytes;
+    struct nlmsghdr *header = (struct nlmsghdr *)(void *)bytes;
     unsigned int left = (unsigned int)length;
 
     for (; NLMSG_OK(header, left); header = NLMSG_NEXT(header, left)) {
@@ -161,7 +164,7 @@ static int ask(struct netlink *netlink, struct message *message, take_fn *take, 
     return result < 0 ? result : receive_answer(netlink, take, context);
 }
 
-static void take_link(const struct nlmsghdr *header, void *context)
+static void take_link(struct nlmsghdr *header, void *context)
 {
     const struct ifinfomsg *link = NLMSG_DATA(header);
     struct links *links = context;
@@ -182,9 +185,9 @@ static int list_links(struct netlink *netlink, struct links *links)
 }
 
 /* Attributes that the kernel derives or that would be refused are left out. */
-static void copy_attributes(const struct nlmsghdr *header, struct address *address, bool *is_kept)
+static void copy_attributes(struct nlmsghdr *header, struct address *address, bool *is_kept)
 {
-    const struct rtattr *attribute = IFA_RTA((const struct ifaddrmsg *)NLMSG_DATA(header));
+    struct rtattr *attribute = IFA_RTA((struct ifaddrmsg *)NLMSG_DATA(header));
     unsigned int left = header->nlmsg_len - (unsigned int)NLMSG_LENGTH(sizeof(struct ifaddrmsg));
     uint32_t flags = address->header.ifa_flags;
 
@@ -204,7 +207,7 @@ static void copy_attributes(const struct nlmsghdr *header, struct address *addre
     *is_kept = (flags & IFA_F_PERMANENT) != 0;
 }
 
-static void take_address(const struct nlmsghdr *header, void *context)
+static void take_address(struct nlmsghdr *header, void *context)
 {
     const struct ifaddrmsg *body = NLMSG_DATA(header);
     struct addresses *addresses = context;

@@ -41,6 +41,12 @@ int sync_receive(int fd, enum sync_type *type, int *carried_fd, struct error *er
     size_t fd_count = 1;
     ssize_t count = socket_receive(fd, &record, sizeof(record), &received_fd, &fd_count);
 
+    /* Who ends without having read what we sent resets the connection, which is told first; what it
+     * said before is still there. */
+    if (count == -ECONNRESET) {
+        fd_count = 1;
+        count = socket_receive(fd, &record, sizeof(record), &received_fd, &fd_count);
+    }
     if (count < 0)
         return error_errno(err, (int)-count, "talk to the container's process");
     if (fd_count == 1 && carried_fd != NULL)

@@ -34,6 +34,12 @@ $(BUILD)/bench/%: tests/bench/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -static -o $@ $<
 
+# What hostile programs try, for the conformance tests.
+$(BUILD)/conformance/%: tests/conformance/%.c
+	$(call say,CC   $@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -static -o $@ $<
+
 # libFuzzer targets, clang only.
 fuzz_targets := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BUILD := build/fuzz-objects

@@ -124,8 +124,7 @@ static int add_network_at_dump(struct criu *criu, const struct state *state, str
         return 0;
     if (stat(network->path, &status) < 0)
         return error_errno(err, errno, "network namespace %s", network->path);
-    criu_add_value(criu, "--external", "net[%llu]:" NETWORK_KEY,
-                   (unsigned long long)status.st_ino);
+    criu_add_value(criu, "--external", "net[%llu]:" NETWORK_KEY, (unsigned long long)status.st_ino);
     return 0;
 }
 
@@ -274,8 +273,8 @@ static int add_descriptors(struct restore *restore, struct error *err)
     for (size_t i = 0; list->type == JSON_ARRAY && i < list->count && i < 3; i++) {
         const struct json *item = &list->items[i];
 
-        if (item->type == JSON_STRING && (strncmp(item->text, "pipe:", 5) == 0 ||
-                                          strncmp(item->text, "socket:", 7) == 0))
+        if (item->type == JSON_STRING &&
+            (strncmp(item->text, "pipe:", 5) == 0 || strncmp(item->text, "socket:", 7) == 0))
             criu_add_value(criu, "--inherit-fd", "fd[%zu]:%s", i, item->text);
     }
     return 0;
@@ -299,8 +298,7 @@ static int add_network_at_restore(struct criu *criu, const struct oci_config *co
 static int read_pid(const struct restore *restore, pid_t *pid, struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
-    int result =
-        file_read(restore->state.directory_fd, RESTORED_PID_FILE, 64, &text, err);
+    int result = file_read(restore->state.directory_fd, RESTORED_PID_FILE, 64, &text, err);
 
     if (result < 0)
         return result;

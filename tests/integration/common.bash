@@ -1,7 +1,7 @@
 # What the integration tests share. Every test file has a davitd of its own under a private directory;
 # nothing here touches another's, so files and tests may run in any order and at the same time.
 
-build=$(cd "$BATS_TEST_DIRNAME/../../build" && pwd)
+build=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build" && pwd)
 shared=$build/integration
 davitd=$build/davitd
 oci=$build/davit-oci
