@@ -6,6 +6,7 @@ BINDIR      ?= $(PREFIX)/bin
 LIBEXECDIR  ?= $(PREFIX)/libexec/davit
 MANDIR      ?= $(PREFIX)/share/man
 DATADIR     ?= $(PREFIX)/share/davit
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 DESTDIR     ?=
 
@@ -70,8 +71,8 @@ davitd_libs := -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser
 davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser
 
-.PHONY: all deps demo test test-unit test-integration test-vm test-fuzz check check-format \
-        check-tidy check-cppcheck check-layers check-man bench format install uninstall clean help
+.PHONY: all deps demo test test-unit test-integration test-conformance test-vm test-fuzz check check-format \
+        check-tidy check-cppcheck check-layers check-conformance check-man bench format install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -130,7 +131,7 @@ test:
 
 include tests/tests.mk
 
-check: check-format check-layers check-cppcheck check-man check-tidy
+check: check-format check-layers check-conformance check-cppcheck check-man check-tidy
 
 c_files = $(shell git ls-files '*.c' '*.h' 2>/dev/null || find . -name '*.[ch]')
 
@@ -143,6 +144,9 @@ format:
 
 check-layers:
 	@tools/check-layers
+
+check-conformance:
+	@tools/check-conformance
 
 check-cppcheck:
 	@cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
@@ -171,6 +175,8 @@ install: all
 	install -D -m 0755 $(BUILD)/davit-image $(DESTDIR)$(LIBEXECDIR)/davit-image
 	install -D -m 0755 $(BUILD)/davit-scope $(DESTDIR)$(LIBEXECDIR)/davit-scope
 	install -D -m 0644 dist/seccomp.json $(DESTDIR)$(DATADIR)/seccomp.json
+	install -D -m 0644 dist/completion/davit-oci.bash \
+	    $(DESTDIR)$(COMPLETIONDIR)/davit-oci
 	install -D -m 0644 dist/davitd.json $(DESTDIR)$(DATADIR)/davitd.json
 	for unit in davit.service davit.socket; do \
 	    mkdir -p $(DESTDIR)$(UNITDIR) && \
@@ -186,6 +192,7 @@ uninstall:
 	for page in man/*.[1-8]; do \
 	    rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
 	done
+	rm -f $(DESTDIR)$(COMPLETIONDIR)/davit-oci
 	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)
 
 clean:

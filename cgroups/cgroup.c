@@ -39,7 +39,7 @@ static int enable_controllers(int fd, unsigned int wanted, const char *path, str
     wanted &= available;
     if (wanted == 0)
         return 0;
-    for (unsigned int bit = 1; bit <= CGROUP_MISC; bit <<= 1) {
+    for (unsigned int bit = 1; bit <= CGROUP_LAST; bit <<= 1) {
         if ((wanted & bit) != 0) {
             strcat(text, " +");
             strcat(text, cgroup_controller_name(bit));

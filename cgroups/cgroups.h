@@ -38,6 +38,8 @@ enum cgroup_controller {
     CGROUP_HUGETLB = 1 << 5,
     CGROUP_RDMA = 1 << 6,
     CGROUP_MISC = 1 << 7,
+    CGROUP_DMEM = 1 << 8,
+    CGROUP_LAST = CGROUP_DMEM,
 };
 
 /* Those that statistics come from; enabled wherever they exist. */

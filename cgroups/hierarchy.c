@@ -20,7 +20,7 @@ static const struct {
 } controllers[] = {
     {CGROUP_CPU, "cpu"},       {CGROUP_CPUSET, "cpuset"}, {CGROUP_IO, "io"},
     {CGROUP_MEMORY, "memory"}, {CGROUP_PIDS, "pids"},     {CGROUP_HUGETLB, "hugetlb"},
-    {CGROUP_RDMA, "rdma"},     {CGROUP_MISC, "misc"},
+    {CGROUP_RDMA, "rdma"},     {CGROUP_MISC, "misc"},     {CGROUP_DMEM, "dmem"},
 };
 
 const char *cgroup_controller_name(unsigned int controller)

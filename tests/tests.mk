@@ -24,6 +24,10 @@ test-integration: all
 	@tools/install-packages test
 	@tests/run integration
 
+test-conformance: all $(BUILD)/conformance/probe
+	@tools/install-packages test
+	@tests/run conformance
+
 test-vm: all
 	@tools/install-packages test
 	@tests/run vm

@@ -13,8 +13,10 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/http.h"
+#include "base/number_list.h"
 #include "base/path.h"
 #include "base/signals.h"
+#include "base/size.h"
 #include "base/socket.h"
 
 static int make_directory(void **state)
@@ -327,10 +329,43 @@ static void escapes_are_decoded_once(void **state)
     assert_false(http_decode(nul, false));
 }
 
+static void number_lists_become_bits(void **state)
+{
+    static const char *const bad[] = {"x",  "1-",   "-1",      "3-1", "1,,2",
+                                      "1,", "8192", "0-99999", "1 2"};
+    uint8_t mask[NUMBER_LIST_BYTES] = {0};
+
+    (void)state;
+    assert_int_equal(number_list_parse("0-3,8,10-11", mask), 12);
+    assert_int_equal(mask[0], 0x0f);
+    assert_int_equal(mask[1], 0x0d);
+    assert_int_equal(number_list_parse("", mask), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(number_list_parse(bad[i], mask), -EINVAL);
+}
+
+static void sizes_have_units(void **state)
+{
+    static const char *const bad[] = {"", "x", "5x", "5kk", "-2", "99999999999999999999g", "1.5g"};
+    int64_t bytes;
+
+    (void)state;
+    assert_int_equal(size_parse("64m", &bytes), 0);
+    assert_true(bytes == 64 << 20);
+    assert_int_equal(size_parse("2GiB", &bytes), 0);
+    assert_true(bytes == INT64_C(2) << 30);
+    assert_int_equal(size_parse("-1", &bytes), 0);
+    assert_true(bytes == -1);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(size_parse(bad[i], &bytes), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefix_keeps_code_and_errno),
+        cmocka_unit_test(number_lists_become_bits),
+        cmocka_unit_test(sizes_have_units),
         cmocka_unit_test(long_messages_are_cut_not_overrun),
         cmocka_unit_test_setup_teardown(symlinks_cannot_leave_the_root, make_directory,
                                         remove_directory),

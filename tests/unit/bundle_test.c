@@ -289,9 +289,26 @@ static void options_become_a_valid_configuration(void **state)
     assert_error_contains(err, "no command specified");
 }
 
+static void a_pids_limit_of_zero_is_a_limit_since_1_3(void **state)
+{
+    static const char text[] = "{\"ociVersion\":\"1.%d.0\",\"linux\":{\"resources\":{\"pids\":"
+                               "{\"limit\":0}}}}";
+
+    (void)state;
+    for (int minor = 2; minor <= 3; minor++) {
+        cleanup_arena struct arena arena = {0};
+        struct oci_config config = {0};
+        const char *document = arena_printf(&arena, text, minor);
+
+        assert_int_equal(oci_config_parse(&arena, document, strlen(document), &config, NULL), 0);
+        assert_int_equal(config.linux->resources->pids->limit.is_set, minor == 3);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pids_limit_of_zero_is_a_limit_since_1_3),
         cmocka_unit_test(bad_configurations_are_refused_with_their_path),
         cmocka_unit_test(unknown_properties_are_tolerated),
         cmocka_unit_test(the_default_survives_a_round_trip),

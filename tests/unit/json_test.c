@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/json_table.h"
+#include "bundle/config.h"
 
 static int parse(struct arena *arena, const char *text, const struct json **json, struct error *err)
 {
@@ -203,6 +204,31 @@ static void null_and_zero_count_as_unset(void **state)
     assert_null(sample.title);
 }
 
+static void changes_are_merged_member_by_member(void **state)
+{
+    cleanup_arena struct arena arena = {0};
+    struct oci_resources resources = {0};
+    struct oci_resources changes = {0};
+    static const char before[] = "{\"memory\":{\"limit\":1,\"swap\":2},\"pids\":{\"limit\":3},"
+                                 "\"unified\":{\"a\":\"1\",\"b\":\"2\"}}";
+    static const char wanted[] = "{\"memory\":{\"limit\":5},\"cpu\":{\"shares\":7},"
+                                 "\"unified\":{\"b\":\"9\"}}";
+
+    (void)state;
+    assert_int_equal(
+        json_decode_text(&arena, before, strlen(before), &oci_resources_type, &resources, NULL), 0);
+    assert_int_equal(
+        json_decode_text(&arena, wanted, strlen(wanted), &oci_resources_type, &changes, NULL), 0);
+    json_merge(&arena, &oci_resources_type, &resources, &changes);
+    assert_int_equal(resources.memory->limit.value, 5);
+    assert_int_equal(resources.memory->swap.value, 2);
+    assert_int_equal(resources.pids->limit.value, 3);
+    assert_int_equal(resources.cpu->shares.value, 7);
+    assert_string_equal(string_map_get(&resources.unified, "a"), "1");
+    assert_string_equal(string_map_get(&resources.unified, "b"), "9");
+    assert_int_equal(resources.unified.count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +241,7 @@ int main(void)
         cmocka_unit_test(tables_read_and_write_the_same),
         cmocka_unit_test(errors_name_the_place),
         cmocka_unit_test(null_and_zero_count_as_unset),
+        cmocka_unit_test(changes_are_merged_member_by_member),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,19 +2,25 @@
 #include "test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/mount.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
 #include "bundle/bundle.h"
 #include "cgroups/cgroups.h"
 #include "runtime/mount_options.h"
+#include "runtime/resctrl.h"
 #include "runtime/runtime.h"
 
 static int parse_options(struct arena *arena, const char *type, const char *const *options,
@@ -284,9 +290,95 @@ static void bad_filters_are_refused_by_name(void **state)
     assert_true(seccomp_compile(&seccomp, &program, &err) < 0);
     assert_error_contains(err, "SCMP_ARCH_BOGUS");
     seccomp.architectures.count = 0;
-    seccomp.listener_path = "/run/x";
+    seccomp.default_action = "SCMP_ACT_NOTIFY";
     assert_true(seccomp_compile(&seccomp, &program, &err) < 0);
     assert_error_contains(err, "listenerPath");
+}
+
+/* A directory that looks like a mounted resctrl filesystem, with one class "shared". */
+static int make_resctrl(char *path)
+{
+    static const char schemata[] = "    L3:0=f;1=f\n    MB:0=100;1=100\n";
+    static const char *const directories[] = {"shared", "shared/mon_groups"};
+    static const char *const files[] = {"tasks", "schemata", "shared/tasks", "shared/schemata"};
+    int fd;
+
+    assert_non_null(mkdtemp(path));
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+        assert_int_equal(mkdirat(fd, directories[i], 0755), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        cleanup_close int file = openat(fd, files[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+
+        if (strstr(files[i], "schemata") != NULL)
+            assert_int_equal(file_write_fd(file, schemata, sizeof(schemata) - 1), 0);
+    }
+    return fd;
+}
+
+static void assert_file(int fd, const char *name, const char *expected)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    assert_int_equal(file_read(fd, name, 4096, &text, NULL), 0);
+    assert_string_equal(buffer_text(&text), expected);
+}
+
+static void a_class_that_exists_is_joined_and_compared(void **state)
+{
+    char path[] = "/tmp/davit-resctrl.XXXXXX";
+    int fd = make_resctrl(path);
+    struct oci_intel_rdt rdt = {.clos_id = "shared", .l3_cache_schema = "L3:0=f;1=f"};
+    struct error err;
+
+    (void)state;
+    assert_int_equal(resctrl_apply(fd, &rdt, "one", 42, &err), 0);
+    assert_file(fd, "shared/tasks", "42");
+    rdt.mem_bw_schema = "MB:0=50";
+    assert_int_equal(resctrl_apply(fd, &rdt, "one", 42, &err), -EEXIST);
+    assert_error_contains(err, "MB:0=50");
+    /* The class was there before the container, and so it is after it. */
+    resctrl_remove(fd, &rdt, "one");
+    assert_int_equal(faccessat(fd, "shared", F_OK, 0), 0);
+    close(fd);
+    path_remove_tree(AT_FDCWD, path, NULL);
+}
+
+static void a_class_without_schemata_has_to_exist(void **state)
+{
+    char path[] = "/tmp/davit-resctrl.XXXXXX";
+    int fd = make_resctrl(path);
+    struct oci_intel_rdt rdt = {.clos_id = "none"};
+    struct error err;
+
+    (void)state;
+    assert_int_equal(resctrl_apply(fd, &rdt, "one", 42, &err), -ENOENT);
+    assert_int_equal(faccessat(fd, "none", F_OK, 0), -1);
+    rdt.clos_id = "/";
+    assert_int_equal(resctrl_apply(fd, &rdt, "one", 43, &err), 0);
+    assert_file(fd, "tasks", "43");
+    close(fd);
+    path_remove_tree(AT_FDCWD, path, NULL);
+}
+
+/* The kernel fills new directories with files; a plain filesystem does not, so that joining the new
+ * group fails here. That it was made, and is removed again, is seen. */
+static void a_monitoring_group_is_made_and_removed(void **state)
+{
+    char path[] = "/tmp/davit-resctrl.XXXXXX";
+    int fd = make_resctrl(path);
+    struct oci_intel_rdt rdt = {.clos_id = "shared", .enable_monitoring = true};
+    struct error err;
+
+    (void)state;
+    assert_int_equal(resctrl_apply(fd, &rdt, "one", 42, &err), -ENOENT);
+    assert_error_contains(err, "mon_groups/one/tasks");
+    assert_int_equal(faccessat(fd, "shared/mon_groups/one", F_OK, 0), 0);
+    resctrl_remove(fd, &rdt, "one");
+    assert_int_equal(faccessat(fd, "shared/mon_groups/one", F_OK, 0), -1);
+    close(fd);
+    path_remove_tree(AT_FDCWD, path, NULL);
 }
 
 int main(void)
@@ -302,6 +394,9 @@ int main(void)
         cmocka_unit_test(device_programs_are_accepted),
         cmocka_unit_test(unknown_calls_get_enosys_and_others_the_default),
         cmocka_unit_test(bad_filters_are_refused_by_name),
+        cmocka_unit_test(a_class_that_exists_is_joined_and_compared),
+        cmocka_unit_test(a_class_without_schemata_has_to_exist),
+        cmocka_unit_test(a_monitoring_group_is_made_and_removed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
