@@ -269,16 +269,17 @@ static int prepare_surroundings(const struct plan *plan, const struct container 
     const struct cgroup *cgroup = options->cgroup;
     int result = 0;
 
-    if (options->on_cloned != NULL)
-        result = options->on_cloned(options->context, container->pid, err);
-    if (result == 0 && plan->process.is_new_user_namespace)
+    if (plan->process.is_new_user_namespace)
         result = prepare_user_namespace(plan, container, err);
-    if (result == 0)
-        result = enter_resctrl(plan, container->pid, err);
+    /* First what the child waits for soonest. */
     if (result == 0 && plan->has_network_apart)
         result = network_make(container->control_fd, plan->config, err);
     else if (result == 0 && plan->config->linux->net_devices.count > 0)
         result = move_net_devices(plan, container->pid, err);
+    if (result == 0 && options->on_cloned != NULL)
+        result = options->on_cloned(options->context, container->pid, err);
+    if (result == 0)
+        result = enter_resctrl(plan, container->pid, err);
     if (result == 0 && cgroup != NULL && cgroup->fd >= 0)
         result = resources_apply_devices(cgroup, plan->config->linux->resources, err);
     if (result == 0 && cgroup != NULL && cgroup->fd >= 0)

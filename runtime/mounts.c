@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -288,9 +289,9 @@ static unsigned long propagation_flag(const struct plan *plan)
 /* Back to the true root of our mount namespace, out of any chroot. */
 static int enter_namespace_root(struct error *err)
 {
-    cleanup_close int fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    cleanup_close int pidfd = pidfd_open(getpid(), 0);
 
-    if (fd < 0 || setns(fd, CLONE_NEWNS) < 0)
+    if (pidfd < 0 || setns(pidfd, CLONE_NEWNS) < 0)
         return error_errno(err, errno, "enter the root of the mount namespace");
     return 0;
 }

@@ -191,6 +191,7 @@ int oci_destroy(struct oci_context *context, struct state *state, bool is_forced
     struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
     struct cgroup cgroup = CGROUP_NONE;
     enum state_status status;
+    bool is_populated = false;
     struct error hook_error = {0};
     int result = state_get_status(state, &status, &context->err);
 
@@ -201,7 +202,8 @@ int oci_destroy(struct oci_context *context, struct state *state, bool is_forced
         return error_set(&context->err, ERROR_CONFLICT, EBUSY,
                          "cannot delete container %s that is not stopped: %s", state->id,
                          state_status_name(status));
-    if (oci_open_cgroup(state, &hierarchy, &cgroup, NULL) == 0)
+    if (oci_open_cgroup(state, &hierarchy, &cgroup, NULL) == 0 &&
+        cgroup_is_populated(&cgroup, &is_populated, NULL) == 0 && is_populated)
         cgroup_kill(&cgroup, NULL);
     if (status != STATUS_STOPPED)
         signal_init(state, SIGKILL, NULL);
