@@ -262,7 +262,7 @@ static int add_descriptors(struct restore *restore, struct error *err)
     struct criu *criu = &restore->criu;
     cleanup_buffer struct buffer text = {0};
     cleanup_free char *path = memory_printf("%s/" DESCRIPTORS_FILE, criu->images_path);
-    const struct json *list;
+    const struct json *list = NULL;
     int result = file_read(AT_FDCWD, path, DESCRIPTORS_MAX_BYTES, &text, err);
 
     if (result == 0)
@@ -270,7 +270,7 @@ static int add_descriptors(struct restore *restore, struct error *err)
                             &list, err);
     if (result < 0)
         return error_prefix(err, "image %s", criu->images_path);
-    for (size_t i = 0; list->type == JSON_ARRAY && i < list->count && i < 3; i++) {
+    for (size_t i = 0; list != NULL && list->type == JSON_ARRAY && i < list->count && i < 3; i++) {
         const struct json *item = &list->items[i];
 
         if (item->type == JSON_STRING &&

@@ -206,6 +206,10 @@ static int run_command(struct oci_context *context, int argc, char **argv)
         print_command_usage(command);
         return 0;
     }
+    if (command->runs_containers && geteuid() != 0)
+        return error_set(&context->err, ERROR_DENIED, EPERM,
+                         "%s: has to run as root; containers without root are not supported",
+                         command->name);
     if (command->runs_containers)
         self_protect(argv);
     optind = 0; /* makes getopt start anew */

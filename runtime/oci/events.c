@@ -275,7 +275,7 @@ static int parse_interval(const char *text, uint64_t *interval_ms, struct error 
 static int run(struct events *events, const struct state *state, bool is_once, uint64_t interval_ms,
                struct error *err)
 {
-    enum state_status status;
+    enum state_status status = STATUS_STOPPED;
     int result = state_get_status(state, &status, err);
 
     if (result == 0 && status == STATUS_STOPPED)
@@ -301,7 +301,7 @@ int oci_events(struct oci_context *context, int argc, char **argv)
     struct events events = {.cgroup = CGROUP_NONE, .hierarchy = CGROUP_HIERARCHY_NONE};
     const char *interval = INTERVAL_DEFAULT;
     uint64_t interval_ms = 0;
-    struct state state;
+    struct state state = {.directory_fd = -1};
     bool is_once = false;
     int option;
     int result;

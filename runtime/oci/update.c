@@ -1,4 +1,5 @@
 /* davit-oci update: new limits for a running container. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -218,6 +219,7 @@ static int update(struct state *state, struct changes *changes, struct error *er
     enum state_status status;
     int result = state_get_status(state, &status, err);
 
+    assert(linux_part != NULL); /* the decoder sees to it */
     if (result < 0)
         return result;
     if (status == STATUS_STOPPED || status == STATUS_CREATING)
@@ -236,7 +238,7 @@ int oci_update(struct oci_context *context, int argc, char **argv)
 {
     cleanup_arena struct arena arena = {0};
     struct changes changes = {0};
-    struct state state;
+    struct state state = {.directory_fd = -1};
     int result = parse_options(context, &arena, argc, argv, &changes);
 
     if (result == 0)

@@ -552,3 +552,15 @@ HOOK
     start_sleeping
     [ "$(complete_words "$oci" --root "$dir/state" state "${id:0:6}")" = "$id" ]
 }
+
+@test "without root nothing is tried, and the reason said" {
+    chmod -R a+rX "$dir"
+    cp "$oci" "$dir/davit-oci"
+    configure '.linux.namespaces += [{"type":"user"}] | .linux.uidMappings = [{"containerID":0,"hostID":1000,"size":1}] | .linux.gidMappings = .linux.uidMappings'
+    run setpriv --reuid 1000 --regid 1000 --clear-groups "$dir/davit-oci" --root "$dir/mine" run --bundle "$dir/bundle" "$id"
+    [ "$status" -eq 1 ]
+    contains "$output" "has to run as root"
+    [ ! -e "$dir/mine" ]
+    run runtime --rootless true list
+    contains "$output" "--rootless true: not supported"
+}
