@@ -31,6 +31,7 @@ struct init {
     struct network_entry network;
     int root_fd;
     bool is_chrooted;
+    bool is_confined;
 };
 
 /* C1: the parent made us non-dumpable, so no process of the container can trace us or open our
@@ -133,8 +134,17 @@ static int make_keyring(const struct init *init, struct error *err)
     return 0;
 }
 
+/* Nothing that is not ours, hooks or the program, runs before the parent is done. */
+static int await_confinement(struct init *init, struct error *err)
+{
+    if (init->is_confined)
+        return 0;
+    init->is_confined = true;
+    return sync_expect(init->control_fd, SYNC_CONFINED, NULL, err);
+}
+
 /* C5: createContainer hooks run in the container's namespaces with paths of the host. */
-static int run_hooks(const struct init *init, struct error *err)
+static int run_hooks(struct init *init, struct error *err)
 {
     const struct oci_hooks *hooks = init->config->hooks;
     const struct container_options *options = init->plan->options;
@@ -143,6 +153,9 @@ static int run_hooks(const struct init *init, struct error *err)
 
     if (hooks == NULL)
         return 0;
+    result = await_confinement(init, err);
+    if (result < 0)
+        return result;
     if (hooks->prestart.count > 0 || hooks->create_runtime.count > 0) {
         result = sync_send(init->control_fd, SYNC_RUN_HOOKS);
         if (result < 0)
@@ -266,8 +279,6 @@ static int build(struct init *init, struct error *err)
     if (result == 0)
         result = set_names_and_sysctls(init, err);
     if (result == 0)
-        result = sync_expect(init->control_fd, SYNC_CONFINED, NULL, err);
-    if (result == 0)
         result = run_hooks(init, err);
     if (result == 0)
         result = mounts_mask_paths(init->plan, init->root_fd, err);
@@ -278,6 +289,8 @@ static int build(struct init *init, struct error *err)
     fd_close(&init->root_fd);
     if (result == 0)
         result = stdio_reopen_null(err);
+    if (result == 0)
+        result = await_confinement(init, err);
     return result;
 }
 

@@ -1,6 +1,6 @@
 /*
- * C4 and C6: the container's mounts. A target is resolved once, by the kernel and inside the root
- * (openat2 RESOLVE_IN_ROOT), and mounted onto by descriptor: whatever is renamed or linked in
+ * C4, C6 and C7: the container's mounts. A target is resolved once, by the kernel and inside the
+ * root (openat2 RESOLVE_IN_ROOT), and mounted onto by descriptor: whatever is renamed or linked in
  * between, a mount cannot land outside.
  */
 #include <errno.h>

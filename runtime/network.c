@@ -38,39 +38,37 @@ static int open_namespace_of(int socket_fd, struct error *err)
     return fd < 0 ? error_errno(err, errno, "the network namespace of a socket") : fd;
 }
 
-/* In the new namespace: returns its descriptor. */
-static int make_here(struct error *err)
+/* A socket in a new namespace. The caller is back in its own: to stay in a container's network
+ * would break it. */
+static int make_namespace(int own_fd, struct error *err)
 {
-    cleanup_close int socket_fd = -1;
-    int result;
+    int socket_fd;
 
     if (unshare(CLONE_NEWNET) < 0)
         return error_errno(err, errno, "make a network namespace");
     socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    result = raise_loopback(socket_fd, err);
-    return result < 0 ? result : open_namespace_of(socket_fd, err);
+    if (setns(own_fd, CLONE_NEWNET) < 0)
+        abort();
+    return socket_fd < 0 ? error_errno(err, errno, "make a network namespace") : socket_fd;
 }
 
 int network_make(int control_fd, const struct oci_config *config, struct error *err)
 {
     cleanup_close int own_fd = open_namespace_of(control_fd, err);
-    cleanup_close int new_fd = -1;
+    cleanup_close int socket_fd = own_fd < 0 ? own_fd : make_namespace(own_fd, err);
+    cleanup_close int new_fd = socket_fd < 0 ? socket_fd : open_namespace_of(socket_fd, err);
     int result = 0;
 
-    if (own_fd < 0)
-        return own_fd;
-    new_fd = make_here(err);
-    /* Staying in a container's network would break the caller. */
-    if (setns(own_fd, CLONE_NEWNET) < 0)
-        abort();
     if (new_fd < 0)
         return new_fd;
     if (config->linux->net_devices.count > 0)
         result = net_devices_move(config->linux, new_fd, err);
     if (result < 0)
         return result;
+    /* The child waits for this; the loopback, which a socket raises from anywhere, it only needs
+     * when its program runs. */
     sync_send_fd(control_fd, SYNC_NETWORK, new_fd);
-    return 0;
+    return raise_loopback(socket_fd, err);
 }
 
 int network_enter(struct network_entry *entry, struct error *err)

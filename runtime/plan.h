@@ -136,10 +136,10 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
 
 /* C4 (mounts.c): attaches the root filesystem and mounts everything into it, after entering the
  * network for what shows it. Returns the root's descriptor; *is_chrooted says that "/" is not the
- * namespace's root, which C6 has to know. */
+ * namespace's root, which C7 has to know. */
 int mounts_make(const struct plan *plan, struct network_entry *network, bool *is_chrooted,
                 struct error *err);
-/* C6 (mounts.c) */
+/* C6 and C7 (mounts.c) */
 int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err);
 int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err);
 

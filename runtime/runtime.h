@@ -12,11 +12,11 @@
  *    P2  clone3 into cgroup and namespaces -> C1  be unobservable, in a session of its own
  *    P3  id mappings, rlimits           [U]-> C2  wait for the mappings, become root in them
  *        network namespace              [N]-> C3  join namespaces, enter cgroup and time ones
- *        device rules of the cgroup           C4  root filesystem, mounts, devices
- *                                          -> C5  wait until the parent is done
- *    P4  prestart, createRuntime hooks  <-[H]     createContainer hooks
- *                                             C6  pivot_root, masked and read-only paths
- *                                             C7  sysctls, host name, console
+ *        device rules of the cgroup           C4  root filesystem, mounts, devices, sysctls
+ *    P4  prestart, createRuntime hooks  <-[H] C5  createContainer hooks
+ *                                             C6  masked and read-only paths
+ *                                             C7  terminal, pivot_root
+ *                                          ->     wait until P3 is done (with hooks before C5)
  *    P5  learn that it is created       <-[S] C8  wait for the start
  *        container_start_by_socket()       -> C9  startContainer hooks
  *                                             C10 identity: user, capabilities, seccomp

@@ -216,11 +216,24 @@ static int run_command(struct oci_context *context, int argc, char **argv)
     return command->run(context, command_argc, command_argv);
 }
 
+/* A caller may have closed them. What we open next would take their places, and a descriptor of the
+ * host's become the program's standard stream. */
+static void ensure_standard_streams(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    fd_close(&fd);
+}
+
 int main(int argc, char **argv)
 {
     struct oci_context context = {.root = OCI_DEFAULT_ROOT};
     int result;
 
+    ensure_standard_streams();
     opterr = 0;
     systemd_find_helper(argv[0]);
     result = run_command(&context, argc, argv);

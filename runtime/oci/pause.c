@@ -18,38 +18,39 @@ static int freeze(const struct state *state, bool is_frozen, struct error *err)
     return result;
 }
 
-int oci_pause(struct oci_context *context, int argc, char **argv)
+static int check_status(const struct state *state, bool is_frozen, struct error *err)
 {
     enum state_status status = STATUS_STOPPED;
+    int result = state_get_status(state, &status, err);
+    bool is_possible =
+        is_frozen ? status == STATUS_RUNNING || status == STATUS_CREATED : status == STATUS_PAUSED;
+
+    if (result < 0 || is_possible)
+        return result;
+    return error_set(err, ERROR_CONFLICT, EBUSY, "container not %s: %s",
+                     is_frozen ? "running" : "paused", state_status_name(status));
+}
+
+static int change(struct oci_context *context, int argc, char **argv, bool is_frozen)
+{
     struct state state;
     int result = oci_load_only(context, argc, argv, &state);
 
     if (result < 0)
         return result;
-    result = state_get_status(&state, &status, &context->err);
-    if (result == 0 && status != STATUS_RUNNING && status != STATUS_CREATED)
-        result = error_set(&context->err, ERROR_CONFLICT, EBUSY, "container not running: %s",
-                           state_status_name(status));
+    result = check_status(&state, is_frozen, &context->err);
     if (result == 0)
-        result = freeze(&state, true, &context->err);
+        result = freeze(&state, is_frozen, &context->err);
     state_release(&state);
     return result;
 }
 
+int oci_pause(struct oci_context *context, int argc, char **argv)
+{
+    return change(context, argc, argv, true);
+}
+
 int oci_resume(struct oci_context *context, int argc, char **argv)
 {
-    enum state_status status = STATUS_STOPPED;
-    struct state state;
-    int result = oci_load_only(context, argc, argv, &state);
-
-    if (result < 0)
-        return result;
-    result = state_get_status(&state, &status, &context->err);
-    if (result == 0 && status != STATUS_PAUSED)
-        result = error_set(&context->err, ERROR_CONFLICT, EBUSY, "container not paused: %s",
-                           state_status_name(status));
-    if (result == 0)
-        result = freeze(&state, false, &context->err);
-    state_release(&state);
-    return result;
+    return change(context, argc, argv, false);
 }

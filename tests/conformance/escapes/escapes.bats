@@ -144,6 +144,14 @@ PYTHON
     [ "$(echo "$output" | cut -d' ' -f1 | tr '\n' ' ')" = "0 1 2 " ]
 }
 
+@test "CVE-2024-21626: closed standard streams do not become descriptors of the runtime" {
+    configure '.root.readonly = false'
+    program sh -c 'probe descriptors > /tmp/descriptors'
+    timeout 60 bash -c "exec '$oci' --root '$dir/state' run --bundle '$dir/bundle' '$id' 3>&- <&- >&- 2>&-"
+    cat "$dir/bundle/rootfs/tmp/descriptors"
+    [ "$(cat "$dir/bundle/rootfs/tmp/descriptors")" = $'0 /dev/null\n1 /tmp/descriptors\n2 /dev/null' ]
+}
+
 @test "CVE-2024-21626: a working directory outside of the container is refused" {
     program true
     for fd in $(seq 3 30); do
