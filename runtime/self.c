@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -16,6 +17,18 @@
 #include "self.h"
 
 extern char **environ;
+
+int self_take_descriptor(void)
+{
+    const char *value = getenv(SELF_SECOND_RUN);
+    char *end;
+    long fd = value != NULL ? strtol(value, &end, 10) : 0;
+
+    if (value == NULL || end == value || *end != '\0' || fd <= STDERR_FILENO || fd > INT_MAX ||
+        fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+        return -1;
+    return (int)fd;
+}
 
 bool self_protect(char *const *argv)
 {
@@ -33,7 +46,7 @@ bool self_protect(char *const *argv)
     tree_fd = open_tree(exe_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree_fd < 0 || mount_setattr(tree_fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
         return false;
-    setenv(SELF_SECOND_RUN, "1", 1);
+    setenv(SELF_SECOND_RUN, "", 1);
     execveat(tree_fd, "", argv, environ, AT_EMPTY_PATH);
     return false;
 }

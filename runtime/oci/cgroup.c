@@ -18,7 +18,7 @@
 static const char *cgroupfs_path(struct arena *arena, const char *id,
                                  const struct oci_config *config)
 {
-    const char *path = config->linux != NULL ? config->linux->cgroups_path : NULL;
+    const char *path = config->linux->cgroups_path;
 
     if (path == NULL || path[0] == '\0')
         return arena_printf(arena, "/davit/%s", id);
@@ -107,6 +107,9 @@ int oci_make_cgroup(enum cgroup_manager manager, const char *id, struct state *s
     if (manager == CGROUP_MANAGER_SYSTEMD)
         return make_systemd_cgroup(id, state, hierarchy, cgroup, err);
     state->cgroup_path = cgroupfs_path(&state->arena, id, &state->config);
+    result = state_note_cgroup(state, err);
+    if (result < 0)
+        return result;
     return resources_make_cgroup(hierarchy, state->cgroup_path, linux_part->resources, true, cgroup,
                                  err);
 }
@@ -145,21 +148,18 @@ void oci_remove_resctrl(const struct state *state)
         resctrl_remove(mount_fd, linux_part->intel_rdt, state->id);
 }
 
-int oci_remove_remains(enum cgroup_manager manager, struct state *state, struct error *err)
+int oci_remove_remains(const struct state *state, struct error *err)
 {
     struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
     struct cgroup cgroup = CGROUP_NONE;
-    const char *path;
     int result = 0;
 
     oci_remove_resctrl(state);
     /* A scope whose creator died has lost its only process and is gone by itself. */
-    if (manager != CGROUP_MANAGER_CGROUPFS || state->config.linux == NULL ||
-        cgroup_hierarchy_open(&hierarchy, NULL) < 0)
+    if (state->cgroup_path == NULL || cgroup_hierarchy_open(&hierarchy, NULL) < 0)
         return 0;
-    path = cgroupfs_path(&state->arena, state->id, &state->config);
     /* What is alive in it is not ours: our process ended with the one that was creating it. */
-    if (cgroup_open(&hierarchy, path, &cgroup, NULL) == 0)
+    if (cgroup_open(&hierarchy, state->cgroup_path, &cgroup, NULL) == 0)
         result = cgroup_remove(&hierarchy, &cgroup, REMAINS_TIMEOUT_MS, err);
     cgroup_hierarchy_close(&hierarchy);
     return result;

@@ -231,7 +231,7 @@ static int delete_remains(struct oci_context *context, const char *id)
 
     if (result < 0)
         return context->err.code == ERROR_NOT_FOUND ? 0 : result;
-    result = oci_remove_remains(context->cgroup_manager, &state, &context->err);
+    result = oci_remove_remains(&state, &context->err);
     state_release(&state);
     return result < 0 ? result : state_remove(context->root, id, &context->err);
 }

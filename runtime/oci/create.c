@@ -177,12 +177,14 @@ static int note_process(void *context, pid_t pid, struct error *err)
 {
     struct create *create = context;
     char now[CLOCK_RFC3339_SIZE];
+    int result;
 
     clock_format_rfc3339(clock_now_ns(), now);
     create->state.created = arena_strdup(&create->state.arena, now);
     create->state.pid = pid;
     create->state.pid_start_time = process_start_time(pid);
-    return state_save(&create->state, err);
+    result = state_save_config(&create->state, err);
+    return result < 0 ? result : state_save(&create->state, err);
 }
 
 static int launch(struct create *create, struct error *err)
@@ -212,10 +214,8 @@ static int launch(struct create *create, struct error *err)
 static int make_container(struct oci_context *context, struct create *create)
 {
     struct error *err = &context->err;
-    int result = state_save_config(&create->state, err);
+    int result = oci_connect_console(create->console_socket, &create->console_fd, err);
 
-    if (result == 0)
-        result = oci_connect_console(create->console_socket, &create->console_fd, err);
     if (result == 0)
         result = oci_make_cgroup(context->cgroup_manager, create->id, &create->state,
                                  &create->hierarchy, &create->cgroup, err);
@@ -279,8 +279,10 @@ static void release(struct create *create)
 /* In the foreground: lives with the container and cleans up after it. */
 static int attend(struct oci_context *context, struct create *create)
 {
-    int status = oci_attend(&create->container, &context->err);
+    int status;
 
+    fd_close(&context->exe_fd);
+    status = oci_attend(&create->container, &context->err);
     if (create->is_kept)
         return status;
     if (oci_destroy(context, &create->state, true) < 0)

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "oci.h"
+#include "runtime/self.h"
 #include "systemd.h"
 
 static const struct command {
@@ -210,8 +211,10 @@ static int run_command(struct oci_context *context, int argc, char **argv)
         return error_set(&context->err, ERROR_DENIED, EPERM,
                          "%s: has to run as root; containers without root are not supported",
                          command->name);
-    if (command->runs_containers)
+    if (command->runs_containers) {
+        context->exe_fd = self_take_descriptor();
         self_protect(argv);
+    }
     optind = 0; /* makes getopt start anew */
     return command->run(context, command_argc, command_argv);
 }
@@ -230,7 +233,7 @@ static void ensure_standard_streams(void)
 
 int main(int argc, char **argv)
 {
-    struct oci_context context = {.root = OCI_DEFAULT_ROOT};
+    struct oci_context context = {.root = OCI_DEFAULT_ROOT, .exe_fd = -1};
     int result;
 
     ensure_standard_streams();

@@ -14,6 +14,7 @@
 struct oci_context {
     const char *root;
     enum cgroup_manager cgroup_manager;
+    int exe_fd;       /* of the mount that this program runs from, see self_take_descriptor() */
     struct error err; /* what a failing command says */
 };
 
@@ -63,7 +64,7 @@ int oci_remove_cgroup(const struct state *state, const struct cgroup_hierarchy *
 void oci_remove_resctrl(const struct state *state);
 
 /* What a creation that was cut off may have left: its cgroup, if nothing lives in it. */
-int oci_remove_remains(enum cgroup_manager manager, struct state *state, struct error *err);
+int oci_remove_remains(const struct state *state, struct error *err);
 
 /* The container's cgroup; -ENOENT if it has none. Close both, whatever comes back. */
 int oci_open_cgroup(const struct state *state, struct cgroup_hierarchy *hierarchy,

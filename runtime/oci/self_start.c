@@ -110,9 +110,27 @@ static bool runs_containers(char *const *arguments)
     return false;
 }
 
+/* "NAME=NUMBER". */
+static void write_mark(char *mark, long number)
+{
+    static const char name[] = SELF_SECOND_RUN "=";
+    char digits[20];
+    size_t length = 0;
+
+    for (const char *c = name; *c != '\0'; c++)
+        *mark++ = *c;
+    do {
+        digits[length++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    while (length > 0)
+        *mark++ = digits[--length];
+    *mark = '\0';
+}
+
 /* Copies the environment and adds the mark of a second run. False if it is there or there is no
  * room. */
-static bool mark_environment(char *const *environment, const char **marked)
+static bool mark_environment(char *const *environment, const char *mark, const char **marked)
 {
     size_t count = 0;
 
@@ -121,7 +139,7 @@ static bool mark_environment(char *const *environment, const char **marked)
             return false;
         marked[count] = environment[count];
     }
-    marked[count] = SELF_SECOND_RUN "=1";
+    marked[count] = mark;
     marked[count + 1] = NULL;
     return true;
 }
@@ -131,12 +149,13 @@ __attribute__((used, visibility("hidden"))) void self_start_main(uintptr_t *stac
     char **arguments = (char **)(stack + 1);
     char **environment = arguments + stack[0] + 1;
     const char *marked[ENVIRONMENT_MAX + 2];
+    char mark[sizeof(SELF_SECOND_RUN) + 24];
     struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
     struct statfs filesystem;
     long exe_fd;
     long tree_fd;
 
-    if (!runs_containers(arguments) || !mark_environment(environment, marked))
+    if (!runs_containers(arguments) || !mark_environment(environment, mark, marked))
         return;
     filesystem.f_flags = 0;
     exe_fd = system_call(SYS_openat, (uintptr_t)AT_FDCWD, (uintptr_t) "/proc/self/exe",
@@ -147,11 +166,13 @@ __attribute__((used, visibility("hidden"))) void self_start_main(uintptr_t *stac
     if (system_call(SYS_fstatfs, (uintptr_t)exe_fd, (uintptr_t)&filesystem, 0, 0, 0) == 0 &&
         (filesystem.f_flags & ST_RDONLY) == 0)
         tree_fd = system_call(SYS_open_tree, (uintptr_t)exe_fd, (uintptr_t) "",
-                              AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC, 0, 0);
+                              AT_EMPTY_PATH | OPEN_TREE_CLONE, 0, 0);
     if (tree_fd >= 0 && system_call(SYS_mount_setattr, (uintptr_t)tree_fd, (uintptr_t) "",
-                                    AT_EMPTY_PATH, (uintptr_t)&readonly, sizeof(readonly)) == 0)
+                                    AT_EMPTY_PATH, (uintptr_t)&readonly, sizeof(readonly)) == 0) {
+        write_mark(mark, tree_fd);
         system_call(SYS_execveat, (uintptr_t)tree_fd, (uintptr_t) "", (uintptr_t)arguments,
                     (uintptr_t)marked, AT_EMPTY_PATH);
+    }
     if (tree_fd >= 0)
         system_call(SYS_close, (uintptr_t)tree_fd, 0, 0, 0, 0);
     system_call(SYS_close, (uintptr_t)exe_fd, 0, 0, 0, 0);

@@ -16,6 +16,7 @@
 #include "cgroups/cgroups.h"
 
 #define STATE_MAX_BYTES (4 << 20)
+#define CGROUP_LINK "cgroup"
 #define FIELD JSON_FIELD
 
 static const struct json_field state_fields[] = {
@@ -95,6 +96,13 @@ int state_save(const struct state *state, struct error *err)
     return save(state->directory_fd, "state.json", writer, err);
 }
 
+int state_note_cgroup(const struct state *state, struct error *err)
+{
+    if (symlinkat(state->cgroup_path, state->directory_fd, CGROUP_LINK) < 0)
+        return error_errno(err, errno, "note down the cgroup %s", state->cgroup_path);
+    return 0;
+}
+
 int state_parse(struct state *state, const char *text, size_t length, struct error *err)
 {
     int result = json_decode_text(&state->arena, text, length, &state_type, state, err);
@@ -145,11 +153,16 @@ int state_load(const char *root, const char *id, struct state *state, struct err
 
 int state_load_remains(const char *root, const char *id, struct state *state, struct error *err)
 {
+    char path[CGROUP_PATH_SIZE];
+    ssize_t length;
     int result = open_directory(root, id, state, err);
 
     if (result < 0)
         return result;
     state->id = arena_strdup(&state->arena, id);
+    length = readlinkat(state->directory_fd, CGROUP_LINK, path, sizeof(path) - 1);
+    if (length > 0)
+        state->cgroup_path = arena_strndup(&state->arena, path, (size_t)length);
     if (oci_config_read(&state->arena, state->directory_fd, &state->config, NULL) < 0)
         state->config = (struct oci_config){0};
     return 0;

@@ -1,12 +1,13 @@
 /*
  * davit-oci's containers on disk: a directory <root>/<id> each, with
- *   config.json    the configuration as it was at creation; the first file written
- *   state.json     what this header describes; written as soon as there is a process
+ *   cgroup         a link whose target is the cgroup's path; there before the cgroup is
+ *   config.json    the configuration as it was at creation
+ *   state.json     what this header describes; the last to be written, when there is a process
  *   creating.sock  while `create` is at work
  *   start.sock     the same socket, while the container waits to be started
  *
  * A creation that is cut off at any point leaves enough to undo it: without state.json no process
- * of it lives on, and the cgroup follows from the configuration.
+ * of it lives on.
  */
 #ifndef DAVIT_RUNTIME_STATE_H
 #define DAVIT_RUNTIME_STATE_H
@@ -60,8 +61,11 @@ int state_parse(struct state *state, const char *text, size_t length, struct err
 /* Reads a container. state_release() it. */
 int state_load(const char *root, const char *id, struct state *state, struct error *err);
 
-/* Reads what a cut off creation has left: id, configuration and directory. -ENOENT if not even
- * that. */
+/* Notes down where the container's cgroup is going to be. */
+int state_note_cgroup(const struct state *state, struct error *err);
+
+/* Reads what a cut off creation has left: id, directory, perhaps the cgroup's path and the
+ * configuration. ERROR_NOT_FOUND if there is nothing. */
 int state_load_remains(const char *root, const char *id, struct state *state, struct error *err);
 void state_release(struct state *state);
 
