@@ -43,6 +43,7 @@ static int check_disabled(const struct oci_resources *resources, struct error *e
 /* A scope has to have a process from its start; ours is there until the container's is. */
 static pid_t start_placeholder(struct error *err)
 {
+    pid_t parent = getpid();
     pid_t pid = fork();
 
     if (pid < 0)
@@ -50,8 +51,10 @@ static pid_t start_placeholder(struct error *err)
     if (pid > 0)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;)
+    /* It may have died before that. */
+    while (getppid() == parent)
         pause();
+    _exit(0);
 }
 
 static int make_scope(const char *id, struct state *state, struct cgroup_hierarchy *hierarchy,
