@@ -141,14 +141,8 @@ void container_state_write(struct json_writer *writer, const char *id, const cha
     if (pid > 0)
         json_member_integer(writer, "pid", pid);
     json_member_string(writer, "bundle", bundle_path);
-    if (config->annotations.count > 0) {
-        json_key(writer, "annotations");
-        json_object_open(writer);
-        for (size_t i = 0; i < config->annotations.count; i++)
-            json_member_string(writer, config->annotations.items[i].name,
-                               config->annotations.items[i].value);
-        json_object_close(writer);
-    }
+    if (config->annotations.count > 0)
+        json_member_map(writer, "annotations", &config->annotations);
     json_object_close(writer);
 }
 

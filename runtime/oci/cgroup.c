@@ -14,6 +14,7 @@
 #include "systemd.h"
 
 #define REMAINS_TIMEOUT_MS 5000
+#define UNDO_TIMEOUT_MS 1000
 
 static const char *cgroupfs_path(struct arena *arena, const char *id,
                                  const struct oci_config *config)
@@ -137,6 +138,20 @@ int oci_remove_cgroup(const struct state *state, const struct cgroup_hierarchy *
         result = result < 0 ? result : stopped;
     }
     return result;
+}
+
+void oci_undo_process(const struct state *state, const struct cgroup_hierarchy *hierarchy,
+                      struct cgroup *cgroup, struct container *container)
+{
+    int status;
+
+    if (cgroup->fd >= 0)
+        cgroup_kill(cgroup, NULL);
+    if (container->pidfd >= 0) {
+        pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
+        container_wait(container, &status, NULL);
+    }
+    oci_remove_cgroup(state, hierarchy, cgroup, UNDO_TIMEOUT_MS, NULL);
 }
 
 void oci_remove_resctrl(const struct state *state)

@@ -12,7 +12,6 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "criu.h"
@@ -337,7 +336,6 @@ static int run_criu(struct oci_context *context, struct restore *restore)
 static int note_restored(struct restore *restore, struct error *err)
 {
     struct state *state = &restore->state;
-    char now[CLOCK_RFC3339_SIZE];
     pid_t pid = -1;
     int result = read_pid(restore, &pid, err);
 
@@ -347,11 +345,7 @@ static int note_restored(struct restore *restore, struct error *err)
     restore->container.pidfd = pidfd_open(pid, 0);
     if (restore->container.pidfd < 0)
         return error_errno(err, errno, "the restored process %d", (int)pid);
-    clock_format_rfc3339(clock_now_ns(), now);
-    state->created = arena_strdup(&state->arena, now);
-    state->pid = pid;
-    state->pid_start_time = process_start_time(pid);
-    result = state_save(state, err);
+    result = state_note_process(state, pid, err);
     if (result == 0 && restore->cgroup.fd >= 0)
         result = resources_apply_devices(&restore->cgroup, state->config.linux->resources, err);
     if (result == 0 && restore->pid_file != NULL)
@@ -362,23 +356,12 @@ static int note_restored(struct restore *restore, struct error *err)
 static int read_bundle(struct restore *restore, struct error *err)
 {
     struct state *state = &restore->state;
-    cleanup_close int bundle_fd = open(restore->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    char path[PATH_MAX];
-    int result;
+    cleanup_close int bundle_fd = -1;
+    int result = state_read_bundle(state, restore->bundle, NULL, &bundle_fd, err);
 
-    if (bundle_fd < 0 || realpath(restore->bundle, path) == NULL)
-        return error_errno(err, errno, "bundle %s", restore->bundle);
-    result = oci_config_read(&state->arena, bundle_fd, &state->config, err);
-    if (result < 0)
-        return error_prefix(err, "bundle %s", restore->bundle);
-    if (state->config.root == NULL || state->config.process == NULL)
-        return error_set(err, ERROR_INVALID, EINVAL, "root and process are required");
-    state->id = restore->id;
-    state->bundle = arena_strdup(&state->arena, path);
-    state->rootfs = state->config.root->path[0] == '/'
-                        ? state->config.root->path
-                        : arena_printf(&state->arena, "%s/%s", path, state->config.root->path);
-    return 0;
+    if (result == 0 && (state->config.root == NULL || state->config.process == NULL))
+        result = error_set(err, ERROR_INVALID, EINVAL, "root and process are required");
+    return result;
 }
 
 static int restore_container(struct oci_context *context, struct restore *restore)
@@ -399,9 +382,7 @@ static int restore_container(struct oci_context *context, struct restore *restor
 
 static void undo(struct oci_context *context, struct restore *restore)
 {
-    if (restore->cgroup.fd >= 0)
-        cgroup_kill(&restore->cgroup, NULL);
-    oci_remove_cgroup(&restore->state, &restore->hierarchy, &restore->cgroup, 1000, NULL);
+    oci_undo_process(&restore->state, &restore->hierarchy, &restore->cgroup, &restore->container);
     state_remove(context->root, restore->id, NULL);
 }
 
@@ -423,6 +404,7 @@ int oci_restore(struct oci_context *context, int argc, char **argv)
     };
     int result = parse_restore_options(context, &restore, argc, argv);
 
+    restore.state.id = restore.id;
     if (result == 0)
         result = read_bundle(&restore, &context->err);
     if (result == 0) {

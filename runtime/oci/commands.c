@@ -38,14 +38,8 @@ static void write_state(struct json_writer *writer, const struct state *state,
     json_member_string(writer, "bundle", state->bundle);
     json_member_string(writer, "rootfs", state->rootfs);
     json_member_string(writer, "created", state->created);
-    if (state->config.annotations.count > 0) {
-        json_key(writer, "annotations");
-        json_object_open(writer);
-        for (size_t i = 0; i < state->config.annotations.count; i++)
-            json_member_string(writer, state->config.annotations.items[i].name,
-                               state->config.annotations.items[i].value);
-        json_object_close(writer);
-    }
+    if (state->config.annotations.count > 0)
+        json_member_map(writer, "annotations", &state->config.annotations);
     json_member_string(writer, "owner", "root");
     json_object_close(writer);
 }
@@ -80,7 +74,7 @@ int oci_run_hooks(const struct state *state, enum hook_kind kind, const char *st
 int oci_state(struct oci_context *context, int argc, char **argv)
 {
     struct json_writer *writer;
-    struct state state;
+    struct state state = {.directory_fd = -1};
     enum state_status status;
     int result = oci_load_only(context, argc, argv, &state);
 

@@ -2,17 +2,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/socket.h"
 #include "cgroups/cgroups.h"
@@ -120,30 +116,6 @@ static int parse_create_options(struct oci_context *context, struct create *crea
     return result;
 }
 
-static int read_bundle(struct create *create, struct error *err)
-{
-    char path[PATH_MAX];
-    struct state *state = &create->state;
-    int result;
-
-    create->bundle_fd = open(create->bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (create->bundle_fd < 0 || realpath(create->bundle, path) == NULL)
-        return error_errno(err, errno, "bundle %s", create->bundle);
-    if (create->config_file != NULL)
-        result =
-            oci_config_read_file(&state->arena, AT_FDCWD, create->config_file, &state->config, err);
-    else
-        result = oci_config_read(&state->arena, create->bundle_fd, &state->config, err);
-    if (result < 0)
-        return error_prefix(err, "bundle %s", create->bundle);
-    state->bundle = arena_strdup(&state->arena, path);
-    if (state->config.root != NULL)
-        state->rootfs = state->config.root->path[0] == '/'
-                            ? state->config.root->path
-                            : arena_printf(&state->arena, "%s/%s", path, state->config.root->path);
-    return 0;
-}
-
 /* A terminal needs someone at its other end; a socket for it without one is a mistake. */
 static int check_console(const struct create *create, struct error *err)
 {
@@ -172,19 +144,12 @@ static void warn_of_capabilities(const struct oci_process *process)
         log_warning("%.64s cannot be granted on this host", names.items[i]);
 }
 
-/* From here on the container can be found and deleted. */
 static int note_process(void *context, pid_t pid, struct error *err)
 {
     struct create *create = context;
-    char now[CLOCK_RFC3339_SIZE];
-    int result;
+    int result = state_save_config(&create->state, err);
 
-    clock_format_rfc3339(clock_now_ns(), now);
-    create->state.created = arena_strdup(&create->state.arena, now);
-    create->state.pid = pid;
-    create->state.pid_start_time = process_start_time(pid);
-    result = state_save_config(&create->state, err);
-    return result < 0 ? result : state_save(&create->state, err);
+    return result < 0 ? result : state_note_process(&create->state, pid, err);
 }
 
 static int launch(struct create *create, struct error *err)
@@ -246,15 +211,7 @@ static void undo(struct oci_context *context, struct create *create)
 {
     struct error hook = {0};
 
-    if (create->cgroup.fd >= 0)
-        cgroup_kill(&create->cgroup, NULL);
-    if (create->container.pidfd >= 0) {
-        int status;
-
-        pidfd_send_signal(create->container.pidfd, SIGKILL, NULL, 0);
-        container_wait(&create->container, &status, NULL);
-    }
-    oci_remove_cgroup(&create->state, &create->hierarchy, &create->cgroup, 1000, NULL);
+    oci_undo_process(&create->state, &create->hierarchy, &create->cgroup, &create->container);
     if (create->was_launched)
         oci_remove_resctrl(&create->state);
     /* runtime-spec runtime.md "Lifecycle": what fails after its hooks may have run ends as well. */
@@ -308,7 +265,8 @@ static int create_or_run(struct oci_context *context, int argc, char **argv, boo
     if (result == 0)
         result = state_check_id(create.id, &context->err);
     if (result == 0)
-        result = read_bundle(&create, &context->err);
+        result = state_read_bundle(&create.state, create.bundle, create.config_file,
+                                   &create.bundle_fd, &context->err);
     if (result == 0)
         result = check_console(&create, &context->err);
     if (result == 0) {
@@ -342,7 +300,6 @@ static int start_created(struct state *state, struct error *err)
     const struct container_identity identity = {state->id, state->bundle, &state->config,
                                                 state->pid};
     cleanup_close int pidfd = state_open_process(state);
-    struct error kill_error;
     int result =
         container_start_by_socket(state->directory_fd, STATE_START_SOCKET, pidfd, &identity, err);
 
@@ -352,7 +309,7 @@ static int start_created(struct state *state, struct error *err)
     result = oci_run_hooks(state, HOOK_POSTSTART, "running", err);
     /* runtime-spec runtime.md "Lifecycle" 9: an error, and the container is stopped. */
     if (result < 0)
-        oci_kill_all(state, &kill_error);
+        oci_kill_all(state, NULL);
     return result;
 }
 

@@ -60,6 +60,10 @@ void oci_release_placeholder(struct state *state);
 int oci_remove_cgroup(const struct state *state, const struct cgroup_hierarchy *hierarchy,
                       struct cgroup *cgroup, int timeout_ms, struct error *err);
 
+/* Kills what a creation or restoration that failed has started, and removes its cgroup. */
+void oci_undo_process(const struct state *state, const struct cgroup_hierarchy *hierarchy,
+                      struct cgroup *cgroup, struct container *container);
+
 /* Removes the container's groups in resctrl, if it has any. */
 void oci_remove_resctrl(const struct state *state);
 

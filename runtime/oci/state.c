@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
@@ -11,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "cgroups/cgroups.h"
@@ -74,6 +77,29 @@ int state_make_directory(const char *root, const char *id, struct error *err)
     return fd < 0 ? error_errno(err, errno, "open %s/%s", root, id) : fd;
 }
 
+int state_read_bundle(struct state *state, const char *bundle, const char *config_file,
+                      int *bundle_fd, struct error *err)
+{
+    char path[PATH_MAX];
+    int result;
+
+    *bundle_fd = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*bundle_fd < 0 || realpath(bundle, path) == NULL)
+        return error_errno(err, errno, "bundle %s", bundle);
+    if (config_file != NULL)
+        result = oci_config_read_file(&state->arena, AT_FDCWD, config_file, &state->config, err);
+    else
+        result = oci_config_read(&state->arena, *bundle_fd, &state->config, err);
+    if (result < 0)
+        return error_prefix(err, "bundle %s", bundle);
+    state->bundle = arena_strdup(&state->arena, path);
+    if (state->config.root != NULL)
+        state->rootfs = state->config.root->path[0] == '/'
+                            ? state->config.root->path
+                            : arena_printf(&state->arena, "%s/%s", path, state->config.root->path);
+    return 0;
+}
+
 static int save(int directory_fd, const char *name, struct json_writer *writer, struct error *err)
 {
     const char *text = json_writer_text(writer);
@@ -94,6 +120,17 @@ int state_save(const struct state *state, struct error *err)
 
     json_encode(writer, &state_type, state);
     return save(state->directory_fd, "state.json", writer, err);
+}
+
+int state_note_process(struct state *state, pid_t pid, struct error *err)
+{
+    char now[CLOCK_RFC3339_SIZE];
+
+    clock_format_rfc3339(clock_now_ns(), now);
+    state->created = arena_strdup(&state->arena, now);
+    state->pid = pid;
+    state->pid_start_time = process_start_time(pid);
+    return state_save(state, err);
 }
 
 int state_note_cgroup(const struct state *state, struct error *err)

@@ -51,9 +51,19 @@ int state_check_id(const char *id, struct error *err);
 /* Makes <root>/<id>, which must not exist, and returns its descriptor. */
 int state_make_directory(const char *root, const char *id, struct error *err);
 
+/* Reads the bundle of a new container into the state: configuration, bundle and root filesystem.
+ * `config_file` is NULL for the bundle's own config.json; the caller closes *bundle_fd, whatever
+ * comes back. */
+int state_read_bundle(struct state *state, const char *bundle, const char *config_file,
+                      int *bundle_fd, struct error *err);
+
 /* Writes config.json, and state.json. */
 int state_save_config(const struct state *state, struct error *err);
 int state_save(const struct state *state, struct error *err);
+
+/* Notes down the container's process and when it came, and saves that: from here on the container
+ * can be found and deleted. */
+int state_note_process(struct state *state, pid_t pid, struct error *err);
 
 /* Parses what state_save() wrote into the state, whose arena it uses. */
 int state_parse(struct state *state, const char *text, size_t length, struct error *err);
