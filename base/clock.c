@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#define SECONDS_PER_DAY 86400LL
 #define NS_PER_SECOND 1000000000
 
 int64_t clock_now_ns(void)
@@ -25,23 +26,54 @@ uint64_t clock_monotonic_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+/* Nanoseconds in 64 bits reach from 1677 to 2262. */
+struct date {
+    int16_t year;
+    uint8_t month;
+    uint8_t day;
+};
+
+/* Days since 1970 to a date of the Gregorian calendar. Years are counted from March, so that the
+ * day that may be missing is the last; 400 of them are 146097 days. gmtime_r() would do, but reads
+ * the time zone's file first, which a program that runs for 3 ms notices. */
+static struct date date_of_day(int64_t day)
+{
+    int64_t from_march = day + 719468; /* 0000-03-01 */
+    int64_t era = (from_march >= 0 ? from_march : from_march - 146096) / 146097;
+    int day_of_era = (int)(from_march - era * 146097);
+    int year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int month_from_march = (5 * day_of_year + 2) / 153;
+    int month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+
+    return (struct date){
+        .year = (int16_t)(era * 400 + year_of_era + (month <= 2 ? 1 : 0)),
+        .month = (uint8_t)month,
+        .day = (uint8_t)(day_of_year - (153 * month_from_march + 2) / 5 + 1),
+    };
+}
+
 void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE])
 {
-    int64_t fraction = time_ns % NS_PER_SECOND;
-    time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
-    struct tm utc;
+    int64_t ns_of_day = time_ns % (SECONDS_PER_DAY * NS_PER_SECOND);
+    int64_t day = time_ns / (SECONDS_PER_DAY * NS_PER_SECOND);
+    struct date date;
+    unsigned int second;
 
-    if (fraction < 0) {
-        fraction += NS_PER_SECOND;
-        seconds--;
-    }
-
-    if (time_ns == 0 || gmtime_r(&seconds, &utc) == NULL) {
+    if (time_ns == 0) {
         snprintf(text, CLOCK_RFC3339_SIZE, "0001-01-01T00:00:00Z");
         return;
     }
-    strftime(text, CLOCK_RFC3339_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + strlen(text), CLOCK_RFC3339_SIZE - strlen(text), ".%09dZ", (int)fraction);
+    if (ns_of_day < 0) {
+        ns_of_day += SECONDS_PER_DAY * NS_PER_SECOND;
+        day--;
+    }
+    date = date_of_day(day);
+    second = (unsigned int)(ns_of_day / NS_PER_SECOND);
+    snprintf(text, CLOCK_RFC3339_SIZE, "%04d-%02d-%02dT%02u:%02u:%02u.%09uZ", date.year, date.month,
+             date.day, second / 3600 % 24, second / 60 % 60, second % 60,
+             (unsigned int)(ns_of_day % NS_PER_SECOND));
 }
 
 /* Reads ".123" as nanoseconds and moves *text behind it. */
@@ -59,7 +91,6 @@ static int64_t parse_fraction(const char **text)
     return nanoseconds;
 }
 
-/* Nanoseconds in 64 bits reach from 1677 to 2262. */
 static int to_ns(int64_t seconds, int64_t fraction, int64_t *time_ns)
 {
     if (__builtin_mul_overflow(seconds, NS_PER_SECOND, time_ns) ||

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -215,6 +216,24 @@ static void times_are_read_as_written(void **state)
     assert_int_equal(clock_parse_rfc3339("2026-11-21T06:14:33", &time_ns), -EINVAL);
 }
 
+static void every_day_is_written_as_the_c_library_would(void **state)
+{
+    const int64_t last = INT64_MAX / 1000000000 / 86400;
+
+    (void)state;
+    for (int64_t day = -last; day < last; day++) {
+        time_t seconds = (time_t)(day * 86400 + 86399);
+        char expected[CLOCK_RFC3339_SIZE];
+        char text[CLOCK_RFC3339_SIZE];
+        struct tm utc;
+
+        strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.000000007Z",
+                 gmtime_r(&seconds, &utc));
+        clock_format_rfc3339((int64_t)seconds * 1000000000 + 7, text);
+        assert_string_equal(text, expected);
+    }
+}
+
 static void times_of_the_api_are_exact_and_bounded(void **state)
 {
     static const char *const refused[] = {"", "x", "1.5x", "5 ", "-", "1e9"};
@@ -378,6 +397,7 @@ int main(void)
                                         remove_directory),
         cmocka_unit_test(descriptors_travel_and_surplus_is_closed),
         cmocka_unit_test(times_are_read_as_written),
+        cmocka_unit_test(every_day_is_written_as_the_c_library_would),
         cmocka_unit_test(times_of_the_api_are_exact_and_bounded),
         cmocka_unit_test(signals_have_many_spellings),
         cmocka_unit_test(requests_are_parsed_byte_by_byte),
