@@ -20,7 +20,7 @@
 #define MINOR_MAX 1048575
 
 /* Registers: R2 device type, R3 accesses asked for and not yet decided, R4 major, R5 minor, R6 both
- * numbers in one. */
+ * numbers in one, R7 negative if the device is one of those asked about. */
 struct program {
     struct bpf_insn *instructions;
     size_t count;
@@ -82,14 +82,81 @@ static void patch_skip(struct program *program, size_t position)
     program->instructions[position].off = (int16_t)(program->count - position - 1);
 }
 
-static void emit_decision(struct program *program, const struct cgroup_device_rule *rule)
+static bool concerns(const struct cgroup_device_rule *rule, char type)
 {
-    if (rule->access == CGROUP_DEVICE_ALL) {
-        /* Decides whatever was asked for. Kept apart because it changes no register: the kernel's
-         * verifier takes time that grows with the square of the rules that do. */
-        emit_return(program, rule->is_allowed ? 1 : 0);
-    } else if (rule->is_allowed) {
-        /* What this rule allows is decided; done if nothing is left. */
+    return rule->type == type || rule->type == 'a';
+}
+
+static bool has_numbers(const struct cgroup_device_rule *rule)
+{
+    return rule->major >= 0 || rule->minor >= 0;
+}
+
+static bool decides_all(const struct cgroup_device_rule *rule)
+{
+    return rule->access == CGROUP_DEVICE_ALL;
+}
+
+/* The register that the rule compares and the value it has to have. */
+static unsigned int compared_register(const struct cgroup_device_rule *rule, uint32_t *value)
+{
+    if (rule->major >= 0 && rule->minor >= 0) {
+        *value = (uint32_t)rule->major << MINOR_BITS | (uint32_t)rule->minor;
+        return BPF_REG_6;
+    }
+    *value = (uint32_t)(rule->major >= 0 ? rule->major : rule->minor);
+    return rule->major >= 0 ? BPF_REG_4 : BPF_REG_5;
+}
+
+/* A difference of zero, less one, is negative, and of 32 bits no other is. */
+static void emit_match(struct program *program, const struct cgroup_device_rule *rule)
+{
+    uint32_t value;
+    unsigned int compared = compared_register(rule, &value);
+
+    emit_move(program, BPF_REG_0, compared);
+    emit_alu(program, BPF_XOR, BPF_REG_0, (int32_t)value);
+    emit(program,
+         (struct bpf_insn){.code = BPF_ALU64 | BPF_SUB | BPF_K, .dst_reg = BPF_REG_0, .imm = 1});
+    emit(program, (struct bpf_insn){.code = BPF_ALU64 | BPF_OR | BPF_X,
+                                    .dst_reg = BPF_REG_7,
+                                    .src_reg = BPF_REG_0});
+}
+
+static bool has_possible_numbers(const struct cgroup_device_rule *rule)
+{
+    return rule->major <= MAJOR_MAX && rule->minor <= MINOR_MAX;
+}
+
+/* Rules that follow each other and decide the same about any access share one branch: each branch
+ * costs the kernel's verifier as much as ten other instructions. Returns how many rules are left
+ * before them. */
+static size_t emit_row(struct program *program, char type, const struct cgroup_device_rule *rules,
+                       size_t count)
+{
+    bool is_allowed = rules[count - 1].is_allowed;
+
+    emit_alu(program, BPF_MOV, BPF_REG_7, 0);
+    for (; count > 0; count--) {
+        const struct cgroup_device_rule *rule = &rules[count - 1];
+
+        if (!concerns(rule, type) || !has_possible_numbers(rule))
+            continue;
+        if (!has_numbers(rule) || !decides_all(rule) || rule->is_allowed != is_allowed)
+            break;
+        emit_match(program, rule);
+    }
+    emit(program,
+         (struct bpf_insn){
+             .code = BPF_JMP | BPF_JSGE | BPF_K, .dst_reg = BPF_REG_7, .off = 2, .imm = 0});
+    emit_return(program, is_allowed ? 1 : 0);
+    return count;
+}
+
+/* About some accesses: the rest is for the rules before this one. */
+static void emit_partial_decision(struct program *program, const struct cgroup_device_rule *rule)
+{
+    if (rule->is_allowed) {
         emit_alu(program, BPF_AND, BPF_REG_3, (int32_t)~rule->access);
         emit(program,
              (struct bpf_insn){
@@ -103,23 +170,18 @@ static void emit_decision(struct program *program, const struct cgroup_device_ru
     }
 }
 
-/* One condition at most: every branch costs the verifier as much as ten other instructions. */
-static void emit_rule(struct program *program, const struct cgroup_device_rule *rule)
+static void emit_partial_rule(struct program *program, const struct cgroup_device_rule *rule)
 {
     size_t condition = program->count;
-    bool has_condition = rule->major >= 0 || rule->minor >= 0;
+    uint32_t value;
 
-    if (rule->major > MAJOR_MAX || rule->minor > MINOR_MAX)
-        return; /* no device has such a number */
-    if (rule->major >= 0 && rule->minor >= 0)
-        emit_skip_unless(program, BPF_REG_6,
-                         (uint32_t)rule->major << MINOR_BITS | (uint32_t)rule->minor);
-    else if (rule->major >= 0)
-        emit_skip_unless(program, BPF_REG_4, (uint32_t)rule->major);
-    else if (rule->minor >= 0)
-        emit_skip_unless(program, BPF_REG_5, (uint32_t)rule->minor);
-    emit_decision(program, rule);
-    if (has_condition)
+    if (has_numbers(rule)) {
+        unsigned int compared = compared_register(rule, &value);
+
+        emit_skip_unless(program, compared, value);
+    }
+    emit_partial_decision(program, rule);
+    if (has_numbers(rule))
         patch_skip(program, condition);
 }
 
@@ -127,15 +189,21 @@ static void emit_rule(struct program *program, const struct cgroup_device_rule *
 static void emit_rules_of_type(struct program *program, char type,
                                const struct cgroup_device_rule *rules, size_t count)
 {
-    for (size_t i = count; i > 0; i--) {
-        const struct cgroup_device_rule *rule = &rules[i - 1];
+    while (count > 0) {
+        const struct cgroup_device_rule *rule = &rules[count - 1];
 
-        if (rule->type != type && rule->type != 'a')
-            continue;
-        emit_rule(program, rule);
-        /* The verifier refuses code that cannot be reached. */
-        if (rule->major < 0 && rule->minor < 0 && rule->access == CGROUP_DEVICE_ALL)
+        if (!concerns(rule, type) || !has_possible_numbers(rule)) {
+            count--;
+        } else if (!decides_all(rule)) {
+            emit_partial_rule(program, rule);
+            count--;
+        } else if (has_numbers(rule)) {
+            count = emit_row(program, type, rules, count);
+        } else {
+            /* The verifier refuses code that cannot be reached. */
+            emit_return(program, rule->is_allowed ? 1 : 0);
             return;
+        }
     }
     emit_return(program, 0);
 }

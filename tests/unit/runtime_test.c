@@ -7,9 +7,11 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,8 +197,7 @@ static void a_missing_controller_is_named(void **state)
     free(settings);
 }
 
-/* Programs of every shape pass the kernel's verifier. What they decide is tested in the VM, where
- * containers run under them. */
+/* Programs of every shape pass the kernel's verifier. */
 static void device_programs_are_accepted(void **state)
 {
     static const struct cgroup_device_rule rules[] = {
@@ -222,6 +223,127 @@ static void device_programs_are_accepted(void **state)
     assert_int_equal(cgroup_remove(&hierarchy, cgroup, 1000, &err), 0);
     cgroup_hierarchy_close(&hierarchy);
     free(cgroup);
+}
+
+/* What the rules say: about each kind of access the last rule that speaks of it, or else no. */
+static bool rules_allow(const struct cgroup_device_rule *rules, size_t count, char type,
+                        unsigned int major, unsigned int minor, unsigned int access)
+{
+    for (unsigned int bit = 1; bit <= CGROUP_DEVICE_ALL; bit <<= 1) {
+        bool is_allowed = false;
+
+        if ((access & bit) == 0)
+            continue;
+        for (size_t i = 0; i < count; i++) {
+            const struct cgroup_device_rule *rule = &rules[i];
+
+            if ((rule->type == 'a' || rule->type == type) && (rule->access & bit) != 0 &&
+                (rule->major < 0 || rule->major == major) &&
+                (rule->minor < 0 || rule->minor == minor))
+                is_allowed = rule->is_allowed;
+        }
+        if (!is_allowed)
+            return false;
+    }
+    return true;
+}
+
+static void make_random_rule(unsigned int *seed, struct cgroup_device_rule *rule)
+{
+    static const int numbers[] = {-1, 2, 3, 5};
+
+    *rule = (struct cgroup_device_rule){
+        .is_allowed = rand_r(seed) % 2 == 0,
+        .type = "abcc"[rand_r(seed) % 4],
+        .major = numbers[rand_r(seed) % 4],
+        .minor = numbers[rand_r(seed) % 4],
+        .access = rand_r(seed) % 2 == 0 ? CGROUP_DEVICE_ALL
+                                        : (unsigned int)rand_r(seed) % CGROUP_DEVICE_ALL + 1,
+    };
+}
+
+/* In a child that is in the cgroup. access(2) asks for a device without waking its driver. Exits
+ * with the number of the first device that is decided differently, counted from 1, or 0. */
+static _Noreturn void try_devices(const struct cgroup_device_rule *rules, size_t count,
+                                  int directory_fd)
+{
+    static const unsigned int numbers[] = {2, 3, 5, 4095};
+    static const struct {
+        int mode;
+        unsigned int access;
+    } modes[] = {{R_OK, CGROUP_DEVICE_READ},
+                 {W_OK, CGROUP_DEVICE_WRITE},
+                 {R_OK | W_OK, CGROUP_DEVICE_READ | CGROUP_DEVICE_WRITE}};
+
+    for (unsigned int i = 0; i < 32; i++) {
+        char type = i < 16 ? 'c' : 'b';
+        unsigned int major = numbers[i / 4 % 4];
+        unsigned int minor = numbers[i % 4];
+        mode_t kind = type == 'c' ? S_IFCHR : S_IFBLK;
+        bool is_denied = mknodat(directory_fd, "new", kind | 0600, makedev(major, minor)) < 0;
+        char name[16];
+
+        if (is_denied == rules_allow(rules, count, type, major, minor, CGROUP_DEVICE_MKNOD))
+            _exit((int)i + 1);
+        unlinkat(directory_fd, "new", 0);
+        snprintf(name, sizeof(name), "%u", i);
+        for (size_t j = 0; j < ARRAY_SIZE(modes); j++) {
+            is_denied = faccessat(directory_fd, name, modes[j].mode, 0) < 0;
+            if (is_denied == rules_allow(rules, count, type, major, minor, modes[j].access))
+                _exit((int)i + 1);
+        }
+    }
+    _exit(0);
+}
+
+static void device_programs_decide_as_the_rules_say(void **state)
+{
+    static const unsigned int numbers[] = {2, 3, 5, 4095};
+    struct cgroup_hierarchy hierarchy;
+    struct cgroup *cgroup = memory_new_one(struct cgroup);
+    char directory[] = "/tmp/davit-devices-XXXXXX";
+    char path[64];
+    cleanup_close int directory_fd = -1;
+    unsigned int seed = 1;
+    struct error err = {0};
+
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (unsigned int i = 0; i < 32; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "%u", i);
+        assert_int_equal(mknodat(directory_fd, name, (i < 16 ? S_IFCHR : S_IFBLK) | 0600,
+                                 makedev(numbers[i / 4 % 4], numbers[i % 4])),
+                         0);
+    }
+    snprintf(path, sizeof(path), "/davit-unit-devices-%d", (int)getpid());
+    assert_int_equal(cgroup_hierarchy_open(&hierarchy, &err), 0);
+    assert_int_equal(cgroup_create(&hierarchy, path, 0, true, cgroup, &err), 0);
+    for (int round = 0; round < 100; round++) {
+        struct cgroup_device_rule rules[10];
+        size_t count = (size_t)round % (ARRAY_SIZE(rules) + 1);
+        int status;
+        pid_t pid;
+
+        for (size_t i = 0; i < count; i++)
+            make_random_rule(&seed, &rules[i]);
+        assert_int_equal(cgroup_apply_devices(cgroup, rules, count, &err), 0);
+        pid = fork();
+        if (pid == 0) {
+            if (file_write_value(cgroup->fd, "cgroup.procs", "0") < 0)
+                _exit(99);
+            try_devices(rules, count, directory_fd);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (status != 0)
+            fail_msg("round %d: device %d", round, WEXITSTATUS(status) - 1);
+    }
+    assert_int_equal(cgroup_remove(&hierarchy, cgroup, 1000, &err), 0);
+    cgroup_hierarchy_close(&hierarchy);
+    free(cgroup);
+    assert_int_equal(path_remove_tree(AT_FDCWD, directory, &err), 0);
 }
 
 /* Runs `call` under the filter in a child; the errno it got, 0 for success, -1 for a kill. */
@@ -392,6 +514,7 @@ int main(void)
         cmocka_unit_test(settings_stay_in_their_directory),
         cmocka_unit_test(a_missing_controller_is_named),
         cmocka_unit_test(device_programs_are_accepted),
+        cmocka_unit_test(device_programs_decide_as_the_rules_say),
         cmocka_unit_test(unknown_calls_get_enosys_and_others_the_default),
         cmocka_unit_test(bad_filters_are_refused_by_name),
         cmocka_unit_test(a_class_that_exists_is_joined_and_compared),
