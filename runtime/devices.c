@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "plan.h"
+#include "mount_order.h"
 
 static const struct oci_device default_devices[] = {
     {.path = "/dev/null", .type = "c", .major = 1, .minor = 3},
@@ -102,8 +102,8 @@ static int make_node(const struct plan *plan, const struct oci_device *device, i
     return 0;
 }
 
-static int make_device(const struct plan *plan, int root_fd, const struct oci_device *device,
-                       struct error *err)
+static int make_device(const struct plan *plan, struct mount_order *order,
+                       const struct oci_device *device, struct error *err)
 {
     char storage[PATH_MAX];
     const char *directory;
@@ -113,17 +113,25 @@ static int make_device(const struct plan *plan, int root_fd, const struct oci_de
 
     if (path_split(device->path, storage, &directory, &name) < 0 || name[0] == '\0')
         return error_errno(err, EINVAL, "device %s", device->path);
-    parent_fd = path_make_directories(root_fd, directory, 0755, err);
+    result = mount_order_settle(order, device->path, err);
+    if (result < 0)
+        return result;
+    parent_fd = path_make_directories(order->root_fd, directory, 0755, err);
     result = parent_fd < 0 ? parent_fd : make_node(plan, device, parent_fd, name, err);
     if (result < 0)
         error_prefix(err, "device %s", device->path);
     return result;
 }
 
-static int make_default_devices(const struct plan *plan, int root_fd, struct error *err)
+static int make_default_devices(const struct plan *plan, struct mount_order *order,
+                                struct error *err)
 {
-    cleanup_close int dev_fd = path_make_directories(root_fd, "/dev", 0755, err);
+    cleanup_close int dev_fd = -1;
+    int settled = mount_order_settle(order, "/dev", err);
 
+    if (settled < 0)
+        return settled;
+    dev_fd = path_make_directories(order->root_fd, "/dev", 0755, err);
     if (dev_fd < 0)
         return dev_fd;
     for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
@@ -142,13 +150,13 @@ static int make_default_devices(const struct plan *plan, int root_fd, struct err
     return 0;
 }
 
-int devices_make(const struct plan *plan, int root_fd, struct error *err)
+int devices_make(const struct plan *plan, struct mount_order *order, struct error *err)
 {
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < plan->config->linux->devices.count; i++)
-        result = make_device(plan, root_fd, &plan->config->linux->devices.items[i], err);
+        result = make_device(plan, order, &plan->config->linux->devices.items[i], err);
     if (result == 0 && has_own_dev(plan))
-        result = make_default_devices(plan, root_fd, err);
+        result = make_default_devices(plan, order, err);
     return result;
 }

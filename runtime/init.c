@@ -16,7 +16,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "bundle/bundle.h"
-#include "plan.h"
+#include "mount_order.h"
 #include "runtime.h"
 #include "sync.h"
 
@@ -28,7 +28,7 @@ struct init {
     const struct plan *plan;
     const struct oci_config *config;
     int control_fd;
-    struct network_entry network;
+    struct mount_order mounts;
     int root_fd;
     bool is_chrooted;
     bool is_confined;
@@ -270,18 +270,21 @@ static int build(struct init *init, struct error *err)
 
     if (result < 0)
         return result;
-    init->root_fd = mounts_make(init->plan, &init->network, &init->is_chrooted, err);
+    init->root_fd = mounts_make(init->plan, &init->mounts, &init->is_chrooted, err);
     if (init->root_fd < 0)
         return init->root_fd;
-    result = devices_make(init->plan, init->root_fd, err);
+    result = devices_make(init->plan, &init->mounts, err);
+    /* Hooks still see what is masked; without any, this need not wait for the network. */
+    if (result == 0 && init->config->hooks == NULL)
+        result = mounts_mask_paths(init->plan, &init->mounts, err);
     if (result == 0)
-        result = network_enter(&init->network, err);
+        result = mount_order_finish(&init->mounts, err);
     if (result == 0)
         result = set_names_and_sysctls(init, err);
     if (result == 0)
         result = run_hooks(init, err);
-    if (result == 0)
-        result = mounts_mask_paths(init->plan, init->root_fd, err);
+    if (result == 0 && init->config->hooks != NULL)
+        result = mounts_mask_paths(init->plan, &init->mounts, err);
     if (result == 0)
         result = make_console(init, err);
     if (result == 0)
@@ -343,7 +346,7 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd)
         .plan = plan,
         .config = plan->config,
         .control_fd = control_fd,
-        .network = {control_fd, plan->has_network_apart},
+        .mounts = {.root_fd = -1, .network = {control_fd, plan->has_network_apart}},
         .root_fd = -1,
     };
     struct error err = {0};

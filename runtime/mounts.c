@@ -22,7 +22,7 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "copy_up.h"
-#include "plan.h"
+#include "mount_order.h"
 
 static int attach(int tree_fd, int target_fd, struct error *err)
 {
@@ -242,7 +242,7 @@ static int label_mqueue(int tree_fd, const struct mount_plan *mount, struct erro
     return 0;
 }
 
-static int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
+int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
 {
     cleanup_close int tree_fd = -1;
     cleanup_close int target_fd = -1;
@@ -318,46 +318,31 @@ static int find_chroot(int slash_fd, bool *is_chrooted, struct error *err)
     return 0;
 }
 
-/* Filesystems that look the same from every network namespace; sysfs, for one, does not. */
-static bool shows_network(const struct mount_plan *mount)
+/* For a program that starts in a directory which is not there. */
+static int make_working_directory(const struct plan *plan, struct mount_order *order,
+                                  struct error *err)
 {
-    static const char *const others[] = {"tmpfs",  "proc",    "devpts", "mqueue",
-                                         "cgroup", "cgroup2", "overlay"};
+    const char *cwd = plan->config->process->cwd;
+    cleanup_close int fd = -1;
+    int result;
 
-    if (mount->options.is_bind || mount->options.is_remount || mount->mount->type == NULL)
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-        if (strcmp(mount->mount->type, others[i]) == 0)
-            return false;
-    }
-    return true;
-}
-
-static int mount_all(const struct plan *plan, int root_fd, struct network_entry *network,
-                     struct error *err)
-{
-    for (size_t i = 0; i < plan->mounts.count; i++) {
-        const struct mount_plan *mount = &plan->mounts.items[i];
-        int result = shows_network(mount) ? network_enter(network, err) : 0;
-
-        if (result == 0)
-            result = mount_one(root_fd, mount, err);
-        if (result < 0) {
-            error_prefix(err, "mount %s", mount->mount->destination);
-            return result;
-        }
-    }
+    if (cwd == NULL || strcmp(cwd, "/") == 0)
+        return 0;
+    result = mount_order_settle(order, cwd, err);
+    if (result < 0)
+        return result;
+    fd = path_make_directories(order->root_fd, cwd, 0755, err);
+    if (fd < 0 && fd != -EROFS && fd != -EACCES)
+        return error_prefix(err, "process.cwd");
     return 0;
 }
 
-int mounts_make(const struct plan *plan, struct network_entry *network, bool *is_chrooted,
+int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chrooted,
                 struct error *err)
 {
     struct mount_attr isolated = {.propagation = propagation_flag(plan)};
     cleanup_close int root_fd = fcntl(plan->rootfs_fd, F_DUPFD_CLOEXEC, 0);
     cleanup_close int slash_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    cleanup_close int cwd_fd = -1;
-
     int result;
 
     if (root_fd < 0 || slash_fd < 0)
@@ -372,14 +357,13 @@ int mounts_make(const struct plan *plan, struct network_entry *network, bool *is
      * host's paths keep working until pivot_root. */
     if (attach(root_fd, slash_fd, err) < 0)
         return error_prefix(err, "root filesystem");
-    result = mount_all(plan, root_fd, network, err);
+    order->root_fd = root_fd;
+    for (size_t i = 0; result == 0 && i < plan->mounts.count; i++)
+        result = mount_order_add(order, &plan->mounts.items[i], err);
+    if (result == 0)
+        result = make_working_directory(plan, order, err);
     if (result < 0)
         return result;
-    if (plan->config->process->cwd != NULL) {
-        cwd_fd = path_make_directories(root_fd, plan->config->process->cwd, 0755, err);
-        if (cwd_fd < 0 && cwd_fd != -EROFS && cwd_fd != -EACCES)
-            return error_prefix(err, "process.cwd");
-    }
     return take_fd(&root_fd);
 }
 
@@ -443,12 +427,15 @@ static int make_path_readonly(int target_fd, struct error *err)
     return attach(tree_fd, target_fd, err);
 }
 
-static int apply_to_path(int root_fd, const char *path, struct masks *masks, struct error *err)
+static int apply_to_path(struct mount_order *order, const char *path, struct masks *masks,
+                         struct error *err)
 {
-    cleanup_close int target_fd = path_open_in_root(root_fd, path, O_PATH, 0);
     const char *what = masks != NULL ? "masked" : "read-only";
-    int result;
+    cleanup_close int target_fd = -1;
+    int result = mount_order_open(order, path, &target_fd, err);
 
+    if (result < 0)
+        return result;
     /* Kernels differ in what they have; what is not there needs no hiding. */
     if (target_fd == -ENOENT || target_fd == -ENOTDIR)
         return 0;
@@ -458,7 +445,7 @@ static int apply_to_path(int root_fd, const char *path, struct masks *masks, str
     return result < 0 ? error_prefix(err, "%s path %s", what, path) : 0;
 }
 
-int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err)
+int mounts_mask_paths(const struct plan *plan, struct mount_order *order, struct error *err)
 {
     const struct string_list *masked = &plan->config->linux->masked_paths;
     const struct string_list *readonly = &plan->config->linux->readonly_paths;
@@ -470,9 +457,9 @@ int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err)
     if (masked->count > 0 && null_fd < 0)
         return null_fd;
     for (size_t i = 0; result == 0 && i < readonly->count; i++)
-        result = apply_to_path(root_fd, readonly->items[i], NULL, err);
+        result = apply_to_path(order, readonly->items[i], NULL, err);
     for (size_t i = 0; result == 0 && i < masked->count; i++)
-        result = apply_to_path(root_fd, masked->items[i], &masks, err);
+        result = apply_to_path(order, masked->items[i], &masks, err);
     fd_close(&masks.empty_fd);
     return result;
 }

@@ -134,17 +134,20 @@ int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
 /* The child: C1 to C11. Does not return. `parent_fd` is the inherited other end of the channel. */
 _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
 
-/* C4 (mounts.c): attaches the root filesystem and mounts everything into it, after entering the
- * network for what shows it. Returns the root's descriptor; *is_chrooted says that "/" is not the
- * namespace's root, which C7 has to know. */
-int mounts_make(const struct plan *plan, struct network_entry *network, bool *is_chrooted,
+/* C4 (mounts.c): attaches the root filesystem and mounts everything into it but what has to wait
+ * (mount_order.h). Returns the root's descriptor; *is_chrooted says that "/" is not the namespace's
+ * root, which C7 has to know. */
+struct mount_order;
+int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chrooted,
                 struct error *err);
+/* One of them, by descriptor onto what its destination is inside the root. */
+int mount_one(int root_fd, const struct mount_plan *mount, struct error *err);
 /* C6 and C7 (mounts.c) */
-int mounts_mask_paths(const struct plan *plan, int root_fd, struct error *err);
+int mounts_mask_paths(const struct plan *plan, struct mount_order *order, struct error *err);
 int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err);
 
 /* C4 (devices.c): nodes and links in /dev. */
-int devices_make(const struct plan *plan, int root_fd, struct error *err);
+int devices_make(const struct plan *plan, struct mount_order *order, struct error *err);
 
 /* C7 (console.c): opens a terminal in the container's devpts, binds it to /dev/console, makes it
  * the controlling terminal and standard input, output and error. *master_fd is the other end. */

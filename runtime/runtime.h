@@ -23,7 +23,8 @@
  *    P6  learn that the program runs    <---- C11 execve (the channel closes) or an error record
  *
  *    [U] only with a new user namespace, [H] only with such hooks, [S] only if the start is held.
- *    [N] only without a user namespace; it is waited for in C4, by the first mount that shows it.
+ *    [N] only without a user namespace; it is waited for in C4, by what depends on mounts that show
+ *    it (mount_order.h), or else at its end.
  *    An error record may come instead of any message; the child then exits. The rest of P3 goes on
  *    beside the child's mounts, which take about as long.
  */

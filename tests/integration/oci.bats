@@ -3,7 +3,10 @@
 load common
 
 setup() { setup_bundle; }
-teardown() { teardown_bundle; }
+teardown() {
+    ! mountpoint -q "$dir/net" || umount "$dir/net"
+    teardown_bundle
+}
 # The parent of all containers without a cgroupsPath; it stays while others have containers in it.
 teardown_file() { rmdir "$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/davit" 2>/dev/null || true; }
 
@@ -208,6 +211,39 @@ userns='.linux.namespaces += [{"type":"user"}] | .linux.uidMappings = [{"contain
     run runtime run --bundle "$dir/bundle" "$id"
     [ "$status" -ne 0 ]
     contains "$output" "symbolic link"
+}
+
+# The mounts of a run with this change to the configuration: each with its parent, type and options.
+mounts_of() { # JQ-FILTER
+    cp "$dir/plain.json" "$dir/bundle/config.json"
+    configure "$1"
+    program cat /proc/self/mountinfo
+    runtime run --bundle "$dir/bundle" "$id" | awk '{
+        at[$1] = $5; kind = $0; sub(/.* - /, "", kind); sub(/ .*/, "", kind)
+        print $5, "on", ($2 in at) ? at[$2] : "-", kind, $6 }' | sort
+}
+
+@test "what goes ahead of sysfs while the network is made leaves no trace of it" {
+    touch "$dir/net"
+    unshare --net="$dir/net" true
+    cp "$dir/bundle/config.json" "$dir/plain.json"
+    mkdir -p "$dir/bundle/rootfs/a/b"
+    ln -s sys "$dir/bundle/rootfs/link"
+    tmpfs='"type":"tmpfs","source":"t"'
+    for change in '.' \
+        ".mounts += [{\"destination\":\"/link/module\",$tmpfs}]" \
+        ".mounts += [{\"destination\":\"/dev/../sys/module\",$tmpfs}]" \
+        ".mounts += [{\"destination\":\"/sys/module\",$tmpfs},{\"destination\":\"/dev/x\",$tmpfs}]" \
+        ".mounts += [{\"destination\":\"/a/b\",\"type\":\"sysfs\",\"source\":\"s\"},{\"destination\":\"/a\",$tmpfs}]" \
+        '.linux.maskedPaths = ["/link/module", "/proc/keys"] | .linux.readonlyPaths = ["/link/kernel"]' \
+        '.linux.maskedPaths = ["/sys/module"] | .linux.readonlyPaths = ["/sys", "/proc/bus"]'; do
+        mounts_of "$change | .root.readonly = false" > "$dir/made"
+        mounts_of "$change | .root.readonly = false |
+            (.linux.namespaces[] | select(.type == \"network\")).path = \"$dir/net\"" > "$dir/joined"
+        echo "$change"
+        [ -s "$dir/made" ]
+        diff "$dir/joined" "$dir/made"
+    done
 }
 
 @test "masked and read-only paths are" {
