@@ -223,12 +223,11 @@ static int run_command(struct oci_context *context, int argc, char **argv)
  * host's become the program's standard stream. */
 static void ensure_standard_streams(void)
 {
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    fd_close(&fd);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        /* open(2) takes the lowest that is free. */
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", O_RDWR);
+    }
 }
 
 int main(int argc, char **argv)
