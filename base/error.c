@@ -83,3 +83,12 @@ int error_prefix(struct error *err, const char *format, ...)
     memcpy(err->message, context, length);
     return err->errnum > 0 ? -err->errnum : -EIO;
 }
+
+enum error_code error_code_by_name(const char *name)
+{
+    for (int code = 0; name != NULL && code < ERROR_CODE_COUNT; code++) {
+        if (strcmp(error_code_name((enum error_code)code), name) == 0)
+            return (enum error_code)code;
+    }
+    return ERROR_INTERNAL;
+}

@@ -47,4 +47,7 @@ int error_prefix(struct error *err, const char *format, ...)
 /* The stable name of a code: "not_found", "conflict", ... */
 const char *error_code_name(enum error_code code);
 
+/* The code of that name; ERROR_INTERNAL for NULL and for others. */
+enum error_code error_code_by_name(const char *name);
+
 #endif

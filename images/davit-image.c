@@ -1,11 +1,12 @@
 /*
  * davit-image: the image worker. davitd runs `davit-image load` with the store as its working
- * directory and the archive on standard input; people use `davit-image assemble` to make an image
- * from a directory. See davit-image(8).
+ * directory and the archive on standard input, or `davit-image pull` with a job; people use
+ * `davit-image assemble` to make an image from a directory. See davit-image(8).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,40 +15,73 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/log.h"
-#include "images/report.h"
 #include "worker/worker.h"
 
 static void report_error(const struct error *err)
 {
-    struct image_report report = {.error = err->message, .code = error_code_name(err->code)};
-    struct json_writer *writer = json_writer_new(false);
+    const struct image_report report = {.error = err->message, .code = error_code_name(err->code)};
 
-    json_encode(writer, &image_report_type, &report);
-    printf("%s\n", json_writer_text(writer));
-    fflush(stdout);
-    json_writer_free(writer);
+    report_write(STDOUT_FILENO, &report, NULL);
+}
+
+/* The working directory is the store. */
+static int open_store(int argc, char **argv, int *store_fd, struct error *err)
+{
+    if (argc != 1)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "usage: davit-image %s (in a store's directory)", argv[0]);
+    *store_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*store_fd < 0 || faccessat(*store_fd, "ingest", F_OK, 0) < 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "the working directory is not an image store");
+    return process_hold_store(*store_fd, err);
 }
 
 /* The caller reads the outcome from standard output; the exit status only repeats it. */
 static int run_load(int argc, char **argv)
 {
+    cleanup_close int store_fd = -1;
     struct error err = {0};
-    cleanup_close int store_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result;
+    int result = open_store(argc, argv, &store_fd, &err);
 
-    if (argc != 1) {
-        fprintf(stderr, "usage: davit-image %s < ARCHIVE (in a store's directory)\n", argv[0]);
-        return 2;
-    }
-    if (store_fd < 0 || faccessat(store_fd, "ingest", F_OK, 0) < 0) {
-        error_set(&err, ERROR_INVALID, EINVAL, "the working directory is not an image store");
-        report_error(&err);
-        return 1;
-    }
-    result = sandbox_enter_worker(&err);
+    if (result == 0)
+        result = sandbox_enter_worker(&err);
     if (result == 0)
         result = archive_load(store_fd, STDIN_FILENO, STDOUT_FILENO, &worker_default_limits, &err);
+    if (result < 0)
+        report_error(&err);
+    return result < 0 ? 1 : 0;
+}
+
+#define PULL_CHANNEL_FD 3
+#define PULL_JOB_MAX 65536
+
+static int read_job(struct arena *arena, struct pull_job *job, struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    int result = file_read_fd(STDIN_FILENO, PULL_JOB_MAX, &text);
+
+    if (result < 0)
+        return error_errno(err, -result, "the job");
+    return json_decode_text(arena, buffer_text(&text), text.length, &pull_job_type, job, err);
+}
+
+/* Descriptor 3 is the channel to the fetch worker. */
+static int run_pull(int argc, char **argv)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_close int store_fd = -1;
+    struct pull_job job = {0};
+    struct error err = {0};
+    int result = open_store(argc, argv, &store_fd, &err);
+
+    if (result == 0)
+        result = sandbox_enter_worker(&err);
+    if (result == 0)
+        result = read_job(&arena, &job, &err);
+    signal(SIGPIPE, SIG_IGN);
+    if (result == 0)
+        result = image_pull(store_fd, PULL_CHANNEL_FD, STDOUT_FILENO, &job, &worker_default_limits,
+                            &err);
     if (result < 0)
         report_error(&err);
     return result < 0 ? 1 : 0;
@@ -140,6 +174,8 @@ int main(int argc, char **argv)
     opterr = 0;
     if (argc > 1 && strcmp(argv[1], "load") == 0)
         return run_load(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "pull") == 0)
+        return run_pull(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "assemble") == 0)
         return run_assemble(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
@@ -149,6 +185,7 @@ int main(int argc, char **argv)
     fprintf(stderr, "usage: davit-image assemble [--cmd ARG]... [--env NAME=VALUE]... "
                     "[--workdir DIR]\n"
                     "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
-                    "       davit-image load < ARCHIVE\n");
+                    "       davit-image load < ARCHIVE\n"
+                    "       davit-image pull < JOB\n");
     return 2;
 }

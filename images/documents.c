@@ -12,7 +12,7 @@ static const struct json_field platform_fields[] = {
     FIELD(struct image_platform, os, "os", JSON_KIND_STRING),
     FIELD(struct image_platform, variant, "variant", JSON_KIND_STRING),
 };
-static const struct json_struct platform_type = JSON_STRUCT(struct image_platform, platform_fields);
+const struct json_struct image_platform_type = JSON_STRUCT(struct image_platform, platform_fields);
 
 static const struct json_field descriptor_fields[] = {
     FIELD(struct image_descriptor, media_type, "mediaType", JSON_KIND_STRING,
@@ -20,7 +20,8 @@ static const struct json_field descriptor_fields[] = {
     FIELD(struct image_descriptor, digest, "digest", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct image_descriptor, size, "size", JSON_KIND_INT64, .maximum = INT64_MAX,
           .flags = JSON_REQUIRED | JSON_ALWAYS),
-    FIELD(struct image_descriptor, platform, "platform", JSON_KIND_STRUCT, .type = &platform_type),
+    FIELD(struct image_descriptor, platform, "platform", JSON_KIND_STRUCT,
+          .type = &image_platform_type),
     FIELD(struct image_descriptor, annotations, "annotations", JSON_KIND_STRING_MAP),
 };
 static const struct json_struct descriptor_type =

@@ -7,6 +7,7 @@
  *   blobs/sha256/HEX             manifests, configurations, layers as they came
  *   layers/HEX                   unpacked layers by chain id, whiteouts in overlayfs's form
  *   ingest/                      what is being made; emptied at start
+ *   pulls/HEX                    manifests of pulls under way or interrupted: keeps what they got
  *
  * One thread of one process (davitd) owns a struct image_store. What reads archives from outside is
  * the image worker's: worker/worker.h. It adds blobs and layers, never names.
@@ -34,6 +35,8 @@
 /* Chain ids without "sha256:", comma-separated: an index's word on where a manifest's layers are.
  */
 #define ANNOTATION_LAYERS "io.davit.layers"
+/* "docker.io/library/busybox@sha256:...", comma-separated: what registries call it. */
+#define ANNOTATION_REPO_DIGESTS "io.davit.repo-digests"
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
 
 #define DIGEST_SIZE 72 /* "sha256:", 64 digits and NUL */
@@ -71,6 +74,7 @@ struct image_index {
 /* The content of a layout's file "oci-layout". */
 #define IMAGE_LAYOUT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
+extern const struct json_struct image_platform_type;
 extern const struct json_struct image_manifest_type;
 extern const struct json_struct image_index_type;
 
@@ -103,6 +107,9 @@ struct image {
     char id[DIGEST_SIZE]; /* digest of the configuration: Docker's image id */
     char manifest_digest[DIGEST_SIZE];
     int64_t manifest_size;
+    const char *media_type; /* of the manifest */
+    char **repo_digests;    /* "name@digest", of the registries it was pulled from */
+    size_t repo_digest_count;
     char **names; /* full references with tag; none: dangling */
     size_t name_count;
     int64_t created_ns;
@@ -134,8 +141,9 @@ int image_store_find(const struct image_store *store, const char *reference, str
                      struct error *err);
 
 /* Names an image whose blobs and layers are in place. A NULL name makes it dangling. A name that
- * belonged to another image moves. Durable when it returns. */
-int image_store_add(struct image_store *store, const char *full_name,
+ * belonged to another image moves. `repo_digest` (or NULL) is "name@digest", what a registry calls
+ * it. Durable when it returns. */
+int image_store_add(struct image_store *store, const char *full_name, const char *repo_digest,
                     const struct image_descriptor *manifest, struct image **image,
                     struct error *err);
 

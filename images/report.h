@@ -1,4 +1,5 @@
-/* What the image worker reports: a JSON object a line, an image or, as the last, an error. */
+/* What the image worker reports: a JSON object a line. It is progress (status), an image (digest)
+ * or, as the last, an error. */
 #ifndef DAVIT_IMAGES_REPORT_H
 #define DAVIT_IMAGES_REPORT_H
 
@@ -7,10 +8,16 @@
 struct image_report {
     struct string_list names; /* as the archive says them; checked by the reader */
     const char *digest;       /* of the manifest */
+    const char *media_type;   /* of the manifest */
+    const char *repo_digest;  /* what the registry calls it: the manifest or an index */
     int64_t size;
     const char *layers; /* chain ids, for the index */
-    const char *error;  /* a failure's message */
-    const char *code;   /* error_code_name() */
+    const char *status; /* in Docker's words, of the layer `id` or of all */
+    const char *id;
+    int64_t current; /* bytes */
+    int64_t total;
+    const char *error; /* a failure's message */
+    const char *code;  /* error_code_name() */
 };
 
 extern const struct json_struct image_report_type;

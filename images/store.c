@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 
 #define BLOB_MAX_BYTES (8 << 20) /* of those read into memory: manifests and configurations */
 #define HEX_LENGTH 64
+#define PULL_KEPT_S (24 * 3600) /* what an interrupted pull has got so far */
 
 int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
                           size_t *length, struct error *err)
@@ -40,6 +42,9 @@ static void image_free(struct image *image)
     for (size_t i = 0; i < image->name_count; i++)
         free(image->names[i]);
     free(image->names);
+    for (size_t i = 0; i < image->repo_digest_count; i++)
+        free(image->repo_digests[i]);
+    free(image->repo_digests);
     arena_release(&image->arena);
     free(image);
 }
@@ -72,6 +77,42 @@ static void remove_name(struct image *image, const char *name)
     image->name_count = kept;
 }
 
+static bool has_repo_digest(const struct image *image, const char *repo_digest)
+{
+    for (size_t i = 0; i < image->repo_digest_count; i++) {
+        if (strcmp(image->repo_digests[i], repo_digest) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_repo_digest(struct image *image, const char *repo_digest)
+{
+    if (has_repo_digest(image, repo_digest))
+        return;
+    image->repo_digests =
+        memory_resize(image->repo_digests, image->repo_digest_count + 1, sizeof(char *));
+    image->repo_digests[image->repo_digest_count++] = memory_strdup(repo_digest);
+}
+
+/* "name@digest,..." from the index. What is none of davit's making is left out. */
+static void parse_repo_digests(struct image *image, const char *list)
+{
+    char *rest = arena_strdup(&image->arena, list != NULL ? list : "");
+
+    for (char *one = strsep(&rest, ","); one != NULL; one = strsep(&rest, ",")) {
+        struct image_reference reference;
+
+        if (strchr(one, '@') != NULL && image_reference_parse(one, &reference, NULL) == 0)
+            add_repo_digest(image, one);
+    }
+}
+
+static bool is_hex_name(const char *name)
+{
+    return strlen(name) == HEX_LENGTH && strspn(name, "0123456789abcdef") == HEX_LENGTH;
+}
+
 /* "hex,hex,..." from the index; every one a directory in layers/. */
 static int parse_layers(struct image_store *store, struct image *image, const char *list,
                         struct error *err)
@@ -81,8 +122,7 @@ static int parse_layers(struct image_store *store, struct image *image, const ch
 
     image->layers.items = arena_new(&image->arena, count, sizeof(char *));
     for (char *hex = strsep(&rest, ","); hex != NULL && hex[0] != '\0'; hex = strsep(&rest, ",")) {
-        if (strlen(hex) != HEX_LENGTH || strspn(hex, "0123456789abcdef") != HEX_LENGTH ||
-            image->layers.count == count)
+        if (!is_hex_name(hex) || image->layers.count == count)
             return error_set(err, ERROR_CORRUPT, EINVAL, "index.json: bad list of layers");
         if (faccessat(store->layers_fd, hex, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             return error_set(err, ERROR_CORRUPT, ENOENT, "layer %s is missing", hex);
@@ -115,6 +155,10 @@ static int read_image(struct image_store *store, const struct image_descriptor *
                               string_map_get(&descriptor->annotations, ANNOTATION_LAYERS), err);
     if (result < 0)
         return error_prefix(err, "image %s", descriptor->digest);
+    parse_repo_digests(image, string_map_get(&descriptor->annotations, ANNOTATION_REPO_DIGESTS));
+    image->media_type = strcmp(descriptor->media_type, MEDIA_TYPE_DOCKER_MANIFEST) == 0
+                            ? MEDIA_TYPE_DOCKER_MANIFEST
+                            : MEDIA_TYPE_MANIFEST;
     snprintf(image->id, sizeof(image->id), "%s", manifest.config.digest);
     snprintf(image->manifest_digest, sizeof(image->manifest_digest), "%s", descriptor->digest);
     image->manifest_size = descriptor->size;
@@ -161,8 +205,9 @@ static int get_image(struct image_store *store, const struct image_descriptor *d
 static void describe(struct arena *arena, const struct image *image, const char *name,
                      struct image_descriptor *descriptor)
 {
-    struct string_pair *annotations = arena_new(arena, 3, sizeof(*annotations));
+    struct string_pair *annotations = arena_new(arena, 4, sizeof(*annotations));
     cleanup_buffer struct buffer layers = {0};
+    cleanup_buffer struct buffer repo_digests = {0};
     size_t count = 0;
 
     for (size_t i = 0; i < image->layers.count; i++)
@@ -173,8 +218,13 @@ static void describe(struct arena *arena, const struct image *image, const char 
     }
     annotations[count++] =
         (struct string_pair){ANNOTATION_LAYERS, arena_strdup(arena, buffer_text(&layers))};
+    for (size_t i = 0; i < image->repo_digest_count; i++)
+        buffer_printf(&repo_digests, "%s%s", i > 0 ? "," : "", image->repo_digests[i]);
+    if (image->repo_digest_count > 0)
+        annotations[count++] = (struct string_pair){
+            ANNOTATION_REPO_DIGESTS, arena_strdup(arena, buffer_text(&repo_digests))};
     *descriptor = (struct image_descriptor){
-        .media_type = MEDIA_TYPE_MANIFEST,
+        .media_type = image->media_type,
         .digest = image->manifest_digest,
         .size = image->manifest_size,
         .annotations = {annotations, count},
@@ -241,19 +291,47 @@ static int load_index(struct image_store *store,
     return 0;
 }
 
+static int sweep(const struct image_store *store, const char *directory,
+                 const struct string_list *reached, struct error *err)
+{
+    int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    if (dir == NULL)
+        return error_errno(err, errno, "open %s", directory);
+    while ((entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] == '.' || string_list_has(reached, entry->d_name))
+            continue;
+        if (path_remove_tree(fd, entry->d_name, err) < 0)
+            return error_prefix(err, "%s", directory);
+    }
+    return 0;
+}
+
+/* What is there when no worker is has no name and no use. A worker that was killed may have left a
+ * child that still writes: its lock goes with the last of them. */
+static int sweep_ingest(const struct image_store *store, struct error *err)
+{
+    cleanup_close int fd = openat(store->root_fd, "ingest", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(err, errno, "open ingest");
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return 0;
+    return sweep(store, "ingest", &(struct string_list){0}, err);
+}
+
 static int make_directories(struct image_store *store, struct error *err)
 {
-    static const char *const names[] = {"blobs", "blobs/sha256", "layers"};
+    static const char *const names[] = {"blobs", "blobs/sha256", "layers", "pulls", "ingest"};
     int result;
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (mkdirat(store->root_fd, names[i], 0700) < 0 && errno != EEXIST)
             return error_errno(err, errno, "make %s", names[i]);
     }
-    /* Whatever was being made when the last daemon died has no name and no use. */
-    result = path_remove_tree(store->root_fd, "ingest", err);
-    if (result == 0 && mkdirat(store->root_fd, "ingest", 0700) < 0)
-        result = error_errno(err, errno, "make ingest");
+    result = sweep_ingest(store, err);
     if (result == 0 && faccessat(store->root_fd, "oci-layout", F_OK, 0) < 0)
         result = file_replace(store->root_fd, "oci-layout", IMAGE_LAYOUT, strlen(IMAGE_LAYOUT),
                               0600, true, err);
@@ -320,19 +398,28 @@ static int find_by_digest(const struct image_store *store, const char *text, str
     return *image != NULL ? 0 : -ENOENT;
 }
 
+static bool is_meant(const struct image *image, const struct image_reference *reference)
+{
+    char full[512];
+
+    if (reference->digest[0] == '\0') {
+        snprintf(full, sizeof(full), "%s:%s", reference->name, reference->tag);
+        return has_name(image, full);
+    }
+    snprintf(full, sizeof(full), "%s@%s", reference->name, reference->digest);
+    return has_repo_digest(image, full) || strcmp(image->manifest_digest, reference->digest) == 0;
+}
+
 int image_store_find(const struct image_store *store, const char *reference, struct image **image,
                      struct error *err)
 {
     struct image_reference parsed;
-    char full[512];
     int result = -ENOENT;
 
     if (image_reference_parse(reference, &parsed, err) == 0) {
-        snprintf(full, sizeof(full), "%s:%s", parsed.name, parsed.tag);
         for (size_t i = 0; i < store->image_count; i++) {
             *image = store->images[i];
-            if (parsed.digest[0] != '\0' ? strcmp((*image)->manifest_digest, parsed.digest) == 0
-                                         : has_name(*image, full))
+            if (is_meant(*image, &parsed))
                 return 0;
         }
     }
@@ -340,10 +427,11 @@ int image_store_find(const struct image_store *store, const char *reference, str
     return result == -ENOENT ? not_found(reference, err) : result;
 }
 
-int image_store_add(struct image_store *store, const char *full_name,
+int image_store_add(struct image_store *store, const char *full_name, const char *repo_digest,
                     const struct image_descriptor *manifest, struct image **image,
                     struct error *err)
 {
+    char pull[128];
     int result = get_image(store, manifest, image, err);
 
     if (result < 0)
@@ -353,7 +441,13 @@ int image_store_add(struct image_store *store, const char *full_name,
             remove_name(store->images[i], full_name);
         add_name(*image, full_name);
     }
-    return save_index(store, err);
+    if (repo_digest != NULL)
+        add_repo_digest(*image, repo_digest);
+    result = save_index(store, err);
+    snprintf(pull, sizeof(pull), "pulls/%s", manifest->digest + strlen("sha256:"));
+    if (result == 0)
+        unlinkat(store->root_fd, pull, 0);
+    return result;
 }
 
 int image_store_untag(struct image_store *store, struct image *image, const char *full_name,
@@ -382,27 +476,67 @@ static void reach(struct string_list *reached, const char *hex)
     reached->items[reached->count++] = hex;
 }
 
-/* The names of all blobs that an image reaches. False if one cannot tell: what cannot be read
+/* The names of all blobs that a manifest reaches. False if one cannot tell: what cannot be read
  * cannot be said to be unused. */
+static bool reach_blobs_of(const struct image_store *store, struct arena *arena, const char *digest,
+                           struct string_list *reached)
+{
+    struct image_manifest manifest = {0};
+    const char *text = NULL;
+    size_t length = 0;
+
+    if (image_store_read_blob(store->root_fd, arena, digest, &text, &length, NULL) < 0 ||
+        image_manifest_parse(arena, text, length, &manifest, NULL) < 0)
+        return false;
+    reach(reached, digest + 7);
+    reach(reached, manifest.config.digest + 7);
+    for (size_t i = 0; i < manifest.layers.count; i++)
+        reach(reached, manifest.layers.items[i].digest + 7);
+    return true;
+}
+
 static bool reach_blobs(const struct image_store *store, struct arena *arena,
                         struct string_list *reached)
 {
     for (size_t i = 0; i < store->image_count; i++) {
-        const struct image *image = store->images[i];
-        struct image_manifest manifest = {0};
-        const char *text = NULL;
-        size_t length = 0;
-
-        if (image_store_read_blob(store->root_fd, arena, image->manifest_digest, &text, &length,
-                                  NULL) < 0 ||
-            image_manifest_parse(arena, text, length, &manifest, NULL) < 0)
+        if (!reach_blobs_of(store, arena, store->images[i]->manifest_digest, reached))
             return false;
-        reach(reached, image->manifest_digest + 7);
-        reach(reached, image->id + 7);
-        for (size_t j = 0; j < manifest.layers.count; j++)
-            reach(reached, manifest.layers.items[j].digest + 7);
     }
     return true;
+}
+
+/* What an interrupted pull has got is kept for a while, so that the next goes on from there: the
+ * file pulls/MANIFEST holds the names of its layers. One whose manifest is gone reaches nothing. */
+static void reach_pull(const struct image_store *store, struct arena *arena, int pulls_fd,
+                       const char *name, struct string_list *blobs, struct string_list *layers)
+{
+    cleanup_buffer struct buffer text = {0};
+    struct stat status;
+    char *rest;
+
+    if (fstatat(pulls_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !is_hex_name(name) ||
+        clock_now_ns() / 1000000000 - status.st_mtim.tv_sec > PULL_KEPT_S ||
+        !reach_blobs_of(store, arena, arena_printf(arena, "sha256:%s", name), blobs) ||
+        file_read(pulls_fd, name, BLOB_MAX_BYTES, &text, NULL) < 0) {
+        unlinkat(pulls_fd, name, 0);
+        return;
+    }
+    rest = arena_strdup(arena, buffer_text(&text));
+    for (char *hex = strsep(&rest, ","); hex != NULL; hex = strsep(&rest, ","))
+        reach(layers, hex);
+}
+
+static void reach_pulls(const struct image_store *store, struct arena *arena,
+                        struct string_list *blobs, struct string_list *layers)
+{
+    int fd = openat(store->root_fd, "pulls", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] != '.')
+            reach_pull(store, arena, fd, arena_strdup(arena, entry->d_name), blobs, layers);
+    }
 }
 
 static void reach_layers(const struct image_store *store, struct string_list *reached)
@@ -415,24 +549,6 @@ static void reach_layers(const struct image_store *store, struct string_list *re
     }
 }
 
-static int sweep(const struct image_store *store, const char *directory,
-                 const struct string_list *reached, struct error *err)
-{
-    int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-
-    if (dir == NULL)
-        return error_errno(err, errno, "open %s", directory);
-    while ((entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] == '.' || string_list_has(reached, entry->d_name))
-            continue;
-        if (path_remove_tree(fd, entry->d_name, err) < 0)
-            return error_prefix(err, "%s", directory);
-    }
-    return 0;
-}
-
 int image_store_collect(struct image_store *store, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
@@ -442,11 +558,14 @@ int image_store_collect(struct image_store *store, struct error *err)
 
     if (store->worker_count > 0)
         return 0;
+    reach_layers(store, &layers);
+    reach_pulls(store, &arena, &blobs, &layers);
     if (reach_blobs(store, &arena, &blobs))
         result = sweep(store, "blobs/sha256", &blobs, err);
-    reach_layers(store, &layers);
     if (result == 0)
         result = sweep(store, "layers", &layers, err);
+    if (result == 0)
+        result = sweep_ingest(store, err);
     free(blobs.items);
     free(layers.items);
     return result;

@@ -17,6 +17,9 @@ void api_version(struct daemon *daemon, struct request *request, const struct ro
 void api_info(struct daemon *daemon, struct request *request, const struct route_match *match);
 void api_events(struct daemon *daemon, struct request *request, const struct route_match *match);
 
+/* An event of type "image". */
+void image_event(struct daemon *daemon, const char *action, const char *id, const char *name);
+
 void api_images_list(struct daemon *daemon, struct request *request,
                      const struct route_match *match);
 void api_images_load(struct daemon *daemon, struct request *request,

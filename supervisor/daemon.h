@@ -13,6 +13,7 @@
 #include "definition.h"
 #include "events.h"
 #include "images/images.h"
+#include "registries.h"
 #include "server.h"
 
 #define CONTAINER_ID_SIZE 65
@@ -26,6 +27,7 @@ struct daemon_options {
     const char *socket;        /* NULL: <run>/davit.sock */
     const char *cgroup_parent; /* NULL: a scope of its own under systemd, else /davit */
     const char *socket_group;  /* group that may use the socket; NULL: root alone */
+    struct registries registries;
 };
 
 struct daemon {

@@ -34,6 +34,8 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.socket, "socket", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.socket_group, "socket_group", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.cgroup_parent, "cgroup_parent", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.registries, "registries", JSON_KIND_STRUCT_MAP,
+               .type = &registry_type),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
 };
@@ -121,6 +123,8 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
         result = json_parse(arena, buffer_text(&text), text.length, &limits, &json, err);
     if (result == 0)
         result = json_decode(arena, json, &settings_type, "", file, err);
+    if (result == 0)
+        result = registries_read(&file->daemon.registries, arena, err);
     return result < 0 ? error_prefix(err, "%s", path) : 0;
 }
 
@@ -153,6 +157,7 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.cgroup_parent =
         choose(NULL, "DAVIT_CGROUP_PARENT", file.daemon.cgroup_parent, NULL);
     settings->daemon.socket_group = file.daemon.socket_group;
+    settings->daemon.registries = file.daemon.registries;
     settings->log_level = choose(settings->log_level, "DAVIT_LOG_LEVEL", file.log_level, "info");
     settings->log_format = choose(settings->log_format, "DAVIT_LOG_FORMAT", file.log_format,
                                   getenv("JOURNAL_STREAM") != NULL ? "journal" : "text");

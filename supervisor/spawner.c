@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +13,34 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/socket.h"
 #include "monitor.h"
 
 enum request_type {
     REQUEST_MONITOR,
-    REQUEST_WORKER,
+    REQUEST_LOAD,
+    REQUEST_PULL,
+    REQUEST_FETCH,
 };
 
 #define MONITOR_FDS 5
-#define WORKER_FDS 3
+#define WORKER_FDS_MAX 4
+
+/* Workers are programs of their own. The descriptors they are asked for with become, in this order,
+ * those that they have as soon as they run; -1 is the working directory. */
+static const struct worker {
+    enum request_type type;
+    const char *program;
+    const char *command; /* NULL: none */
+    size_t fd_count;
+    int fds[WORKER_FDS_MAX];
+    bool speaks_to_network;
+} workers[] = {
+    {REQUEST_LOAD, "davit-image", "load", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
+    {REQUEST_PULL, "davit-image", "pull", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    {REQUEST_FETCH, "davit-fetch", NULL, 1, {STDIN_FILENO}, true},
+};
 
 /* The process's argument area, which ps shows: davitd's arguments are not those of its children. */
 static char *title;
@@ -46,33 +63,68 @@ static void set_title(const char *name)
     memcpy(title, name, length < title_size ? length : title_size);
 }
 
-/* davitd's main has said where its helpers are; see davitd.c. */
-static const char *worker_path(char path[PATH_MAX])
+/* Of davitd's environment a worker for the network gets what says how to reach it. */
+static size_t network_environment(char **environment, size_t count)
 {
-    const char *directory = getenv("DAVIT_LIBEXEC");
+    static const char *const names[] = {"https_proxy", "HTTPS_PROXY",   "http_proxy",
+                                        "all_proxy",   "ALL_PROXY",     "no_proxy",
+                                        "NO_PROXY",    "SSL_CERT_FILE", "SSL_CERT_DIR"};
 
-    snprintf(path, PATH_MAX, "%s/davit-image", directory != NULL ? directory : DAVIT_LIBEXECDIR);
-    return path;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *value = getenv(names[i]);
+
+        if (value != NULL)
+            environment[count++] = memory_printf("%s=%s", names[i], value);
+    }
+    return count;
 }
 
-static _Noreturn void run_worker(const char *program, const int fds[WORKER_FDS])
+/* The descriptors may stand in each other's places: all are moved away first. */
+static bool place_descriptors(const struct worker *worker, const int *fds)
 {
-    char *const environment[] = {(char[]){"PATH=/usr/bin:/bin"}, NULL};
-    char *const arguments[] = {(char[]){"davit-image"}, (char[]){"load"}, NULL};
+    int moved[WORKER_FDS_MAX];
+
+    for (size_t i = 0; i < worker->fd_count; i++) {
+        moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 16);
+        if (moved[i] < 0)
+            return false;
+    }
+    for (size_t i = 0; i < worker->fd_count; i++) {
+        int result = worker->fds[i] < 0 ? fchdir(moved[i]) : dup2(moved[i], worker->fds[i]);
+
+        if (result < 0)
+            return false;
+    }
+    return true;
+}
+
+/* davitd's main has said where its helpers are; see davitd.c. */
+static _Noreturn void run_worker(const struct worker *worker, const int *fds)
+{
+    const char *directory = getenv("DAVIT_LIBEXEC");
+    char *path =
+        memory_printf("%s/%s", directory != NULL ? directory : DAVIT_LIBEXECDIR, worker->program);
+    char *environment[16] = {(char[]){"PATH=/usr/bin:/bin"}};
+    char *const arguments[] = {memory_strdup(worker->program),
+                               worker->command != NULL ? memory_strdup(worker->command) : NULL,
+                               NULL};
     sigset_t none;
 
+    if (worker->speaks_to_network)
+        network_environment(environment, 1);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    if (fchdir(fds[0]) < 0 || dup2(fds[1], STDIN_FILENO) < 0 || dup2(fds[2], STDOUT_FILENO) < 0)
+    if (!place_descriptors(worker, fds))
         _exit(126);
-    execve(program, arguments, environment);
-    dprintf(STDOUT_FILENO,
-            "{\"error\":\"cannot run the image worker %s: %s\",\"code\":\"internal\"}\n", program,
-            strerror(errno));
+    execve(path, arguments, environment);
+    if (worker->fd_count > 2)
+        dprintf(STDOUT_FILENO,
+                "{\"error\":\"cannot run the image worker %s: %s\",\"code\":\"internal\"}\n", path,
+                strerror(errno));
     _exit(127);
 }
 
-static void serve(int request_fd, const char *worker)
+static void serve(int request_fd)
 {
     enum request_type type;
     int fds[MONITOR_FDS] = {-1, -1, -1, -1, -1};
@@ -91,8 +143,10 @@ static void serve(int request_fd, const char *worker)
             set_title("davit-monitor");
             monitor_run(&(struct spawn_monitor){fds[0], fds[1], fds[2], fds[3], fds[4]});
         }
-        if (type == REQUEST_WORKER && fd_count == WORKER_FDS)
-            run_worker(worker, fds);
+        for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
+            if (type == workers[i].type && fd_count == workers[i].fd_count)
+                run_worker(&workers[i], fds);
+        }
         _exit(1);
     }
     for (size_t i = 0; i < fd_count; i++)
@@ -110,8 +164,6 @@ int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
     if (pid < 0)
         return error_errno(err, errno, "fork the spawner");
     if (pid == 0) {
-        char worker[PATH_MAX];
-
         close(pair[0]);
         find_title(argv);
         set_title("davit-spawner");
@@ -121,7 +173,7 @@ int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
         /* Monitors and workers report for themselves: nobody waits for them. */
         signal(SIGCHLD, SIG_IGN);
         for (;;)
-            serve(pair[1], worker_path(worker));
+            serve(pair[1]);
     }
     close(pair[1]);
     *spawner_pid = pid;
@@ -144,10 +196,20 @@ int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
     return request(spawner_fd, REQUEST_MONITOR, fds, MONITOR_FDS, err);
 }
 
-int spawner_request_worker(int spawner_fd, int store_fd, int input_fd, int output_fd,
-                           struct error *err)
+int spawner_request_load(int spawner_fd, int store_fd, int input_fd, int output_fd,
+                         struct error *err)
 {
-    const int fds[WORKER_FDS] = {store_fd, input_fd, output_fd};
+    return request(spawner_fd, REQUEST_LOAD, (const int[]){store_fd, input_fd, output_fd}, 3, err);
+}
 
-    return request(spawner_fd, REQUEST_WORKER, fds, WORKER_FDS, err);
+int spawner_request_pull(int spawner_fd, int store_fd, int input_fd, int output_fd, int channel_fd,
+                         struct error *err)
+{
+    return request(spawner_fd, REQUEST_PULL,
+                   (const int[]){store_fd, input_fd, output_fd, channel_fd}, 4, err);
+}
+
+int spawner_request_fetch(int spawner_fd, int channel_fd, struct error *err)
+{
+    return request(spawner_fd, REQUEST_FETCH, &channel_fd, 1, err);
 }

@@ -1,6 +1,7 @@
 /* Layers by chain id: each unpacked once, by a confined child, and published by rename. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,39 +25,74 @@ struct outcome {
     struct error error;
 };
 
-static _Noreturn void unpack_in_child(int directory_fd, int blob_fd, int pipe_fd,
+static _Noreturn void unpack_in_child(int directory_fd, int input_fd, int pipe_fd,
                                       const struct worker_limits *limits)
 {
     struct outcome outcome = {0};
 
+    /* With its own copy of the input's other end it would wait for ever. */
+    process_keep_only((int *const[]){&directory_fd, &input_fd, &pipe_fd}, 3);
     outcome.result = sandbox_enter_layer(directory_fd, &outcome.error);
     if (outcome.result == 0)
         outcome.result =
-            layer_extract(directory_fd, blob_fd, limits, outcome.diff_id, &outcome.error);
+            layer_extract(directory_fd, input_fd, limits, outcome.diff_id, &outcome.error);
     (void)!write(pipe_fd, &outcome, sizeof(outcome));
     _exit(0);
 }
 
-static int run_child(int directory_fd, int blob_fd, const struct worker_limits *limits,
-                     struct outcome *outcome, struct error *err)
+static int start_child(struct layer_unpack *unpack, int input_fd,
+                       const struct worker_limits *limits, struct error *err)
 {
-    cleanup_close int read_fd = -1;
-    ssize_t count;
     int fds[2];
-    int status = 0;
-    pid_t pid;
 
     if (pipe2(fds, O_CLOEXEC) < 0)
         return error_errno(err, errno, "pipe");
-    read_fd = fds[0];
-    pid = fork();
-    if (pid == 0)
-        unpack_in_child(directory_fd, blob_fd, fds[1], limits);
+    unpack->outcome_fd = fds[0];
+    unpack->pid = fork();
+    if (unpack->pid == 0)
+        unpack_in_child(unpack->directory_fd, input_fd, fds[1], limits);
     close(fds[1]);
-    if (pid < 0)
-        return error_errno(err, errno, "fork");
-    count = read(read_fd, outcome, sizeof(*outcome));
-    waitpid(pid, &status, 0);
+    return unpack->pid < 0 ? error_errno(err, errno, "fork") : 0;
+}
+
+int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, const char *chain_hex,
+                       int input_fd, const struct worker_limits *limits, struct error *err)
+{
+    int result;
+
+    *unpack = (struct layer_unpack){
+        .store_fd = store_fd, .pid = -1, .outcome_fd = -1, .directory_fd = -1};
+    snprintf(unpack->temporary, sizeof(unpack->temporary), "ingest/layer.%d.%s", (int)getpid(),
+             chain_hex);
+    if (mkdirat(store_fd, unpack->temporary, 0755) < 0)
+        return error_errno(err, errno, "make %s", unpack->temporary);
+    unpack->directory_fd = openat(store_fd, unpack->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    result = unpack->directory_fd < 0 ? error_errno(err, errno, "open %s", unpack->temporary)
+                                      : start_child(unpack, input_fd, limits, err);
+    if (result < 0)
+        layer_unpack_abort(unpack);
+    return result;
+}
+
+void layer_unpack_abort(struct layer_unpack *unpack)
+{
+    if (unpack->pid > 0) {
+        kill(unpack->pid, SIGKILL);
+        waitpid(unpack->pid, NULL, 0);
+    }
+    unpack->pid = -1;
+    fd_close(&unpack->outcome_fd);
+    fd_close(&unpack->directory_fd);
+    path_remove_tree(unpack->store_fd, unpack->temporary, NULL);
+}
+
+static int await_child(struct layer_unpack *unpack, struct outcome *outcome, struct error *err)
+{
+    ssize_t count = read(unpack->outcome_fd, outcome, sizeof(*outcome));
+    int status = 0;
+
+    waitpid(unpack->pid, &status, 0);
+    unpack->pid = -1;
     if (count != (ssize_t)sizeof(*outcome))
         return error_set(err, ERROR_CORRUPT, ECHILD,
                          "the unpacking process died of signal %d: the layer made it do something "
@@ -82,36 +118,45 @@ static int publish(int store_fd, const char *temporary, const char *chain_hex, s
     return 0;
 }
 
-static int unpack_one(int store_fd, const struct image_descriptor *layer, const char *diff_id,
-                      const char *chain_hex, const struct worker_limits *limits, struct error *err)
+int layer_unpack_finish(struct layer_unpack *unpack, const char *diff_id, const char *chain_hex,
+                        struct error *err)
 {
     struct outcome outcome = {0};
-    char temporary[128];
-    char blob[128];
-    cleanup_close int blob_fd = -1;
-    cleanup_close int directory_fd = -1;
-    int result;
+    int result = await_child(unpack, &outcome, err);
 
-    snprintf(blob, sizeof(blob), "blobs/sha256/%s", layer->digest + 7);
-    blob_fd = openat(store_fd, blob, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (blob_fd < 0)
-        return error_errno(err, errno, "layer %s", layer->digest);
-    snprintf(temporary, sizeof(temporary), "ingest/layer.%d.%s", (int)getpid(), chain_hex);
-    if (mkdirat(store_fd, temporary, 0755) < 0)
-        return error_errno(err, errno, "make %s", temporary);
-    directory_fd = openat(store_fd, temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    result = directory_fd < 0 ? error_errno(err, errno, "open %s", temporary)
-                              : run_child(directory_fd, blob_fd, limits, &outcome, err);
     if (result == 0 && strcmp(outcome.diff_id, diff_id) != 0)
         result = error_set(err, ERROR_CORRUPT, EBADMSG,
                            "the content does not match its diff id: expected %s, found %s", diff_id,
                            outcome.diff_id);
     /* The tree must be on disk before its name is: a name means complete. */
-    if (result == 0 && syncfs(directory_fd) < 0)
+    if (result == 0 && syncfs(unpack->directory_fd) < 0)
         result = error_errno(err, errno, "sync");
     if (result == 0)
-        result = publish(store_fd, temporary, chain_hex, err);
-    path_remove_tree(store_fd, temporary, NULL);
+        result = publish(unpack->store_fd, unpack->temporary, chain_hex, err);
+    layer_unpack_abort(unpack);
+    return result;
+}
+
+bool layer_exists(int store_fd, const char *chain_hex)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "layers/%s", chain_hex);
+    return faccessat(store_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int unpack_one(int store_fd, const struct image_descriptor *layer, const char *diff_id,
+                      const char *chain_hex, const struct worker_limits *limits, struct error *err)
+{
+    cleanup_close int blob_fd = blob_open(store_fd, layer->digest);
+    struct layer_unpack unpack;
+    int result;
+
+    if (blob_fd < 0)
+        return error_errno(err, -blob_fd, "layer %s", layer->digest);
+    result = layer_unpack_begin(&unpack, store_fd, chain_hex, blob_fd, limits, err);
+    if (result == 0)
+        result = layer_unpack_finish(&unpack, diff_id, chain_hex, err);
     return result < 0 ? error_prefix(err, "layer %s", layer->digest) : 0;
 }
 
@@ -129,11 +174,10 @@ static void next_chain_id(char chain[DIGEST_SIZE], const char *diff_id, bool is_
     digest_of(text, (size_t)length, chain);
 }
 
-int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
-                  const struct image_config *config, const struct worker_limits *limits,
-                  const char **layers, struct error *err)
+int layers_list_chain_ids(struct arena *arena, const struct image_manifest *manifest,
+                          const struct image_config *config, struct string_list *chain_ids,
+                          struct error *err)
 {
-    cleanup_buffer struct buffer list = {0};
     char chain[DIGEST_SIZE] = "";
 
     if (manifest->layers.count != config->rootfs.diff_ids.count)
@@ -141,19 +185,34 @@ int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest
                          "the manifest has %zu layers and the configuration %zu diff ids",
                          manifest->layers.count, config->rootfs.diff_ids.count);
     for (size_t i = 0; i < manifest->layers.count; i++) {
-        const char *diff_id = config->rootfs.diff_ids.items[i];
-        char path[128];
-        int result = 0;
-
-        next_chain_id(chain, diff_id, i == 0);
-        snprintf(path, sizeof(path), "layers/%s", chain + 7);
-        if (faccessat(store_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-            result =
-                unpack_one(store_fd, &manifest->layers.items[i], diff_id, chain + 7, limits, err);
-        if (result < 0)
-            return result;
-        buffer_printf(&list, "%s%s", i > 0 ? "," : "", chain + 7);
+        next_chain_id(chain, config->rootfs.diff_ids.items[i], i == 0);
+        string_list_append(arena, chain_ids, arena_strdup(arena, chain + 7));
     }
-    *layers = arena_strdup(arena, buffer_text(&list));
     return 0;
+}
+
+const char *layers_join(struct arena *arena, const struct string_list *chain_ids)
+{
+    cleanup_buffer struct buffer list = {0};
+
+    for (size_t i = 0; i < chain_ids->count; i++)
+        buffer_printf(&list, "%s%s", i > 0 ? "," : "", chain_ids->items[i]);
+    return arena_strdup(arena, buffer_text(&list));
+}
+
+int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
+                  const struct image_config *config, const struct worker_limits *limits,
+                  const char **layers, struct error *err)
+{
+    struct string_list chain_ids = {0};
+    int result = layers_list_chain_ids(arena, manifest, config, &chain_ids, err);
+
+    for (size_t i = 0; result == 0 && i < chain_ids.count; i++) {
+        if (!layer_exists(store_fd, chain_ids.items[i]))
+            result = unpack_one(store_fd, &manifest->layers.items[i],
+                                config->rootfs.diff_ids.items[i], chain_ids.items[i], limits, err);
+    }
+    if (result == 0)
+        *layers = layers_join(arena, &chain_ids);
+    return result;
 }

@@ -14,7 +14,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "images/report.h"
 #include "worker.h"
 
 #define MEMBERS_MAX 16384
@@ -185,19 +184,6 @@ static int read_document(struct load *load, const char *digest, const char **tex
     return image_store_read_blob(load->store_fd, &load->arena, digest, text, length, load->err);
 }
 
-static int report(struct load *load, const struct image_report *image)
-{
-    struct json_writer *writer = json_writer_new(false);
-    cleanup_buffer struct buffer line = {0};
-    int result;
-
-    json_encode(writer, &image_report_type, image);
-    buffer_printf(&line, "%s\n", json_writer_text(writer));
-    json_writer_free(writer);
-    result = file_write_fd(load->out_fd, line.data, line.length);
-    return result < 0 ? error_errno(load->err, -result, "report") : 0;
-}
-
 /* The common end of both formats: a manifest whose blobs are in the store. */
 static int finish_image(struct load *load, const char *digest, struct image_report *image)
 {
@@ -218,7 +204,7 @@ static int finish_image(struct load *load, const char *digest, struct image_repo
     if (result == 0)
         result = layers_unpack(load->store_fd, &load->arena, &manifest, &config, load->limits,
                                &image->layers, load->err);
-    return result < 0 ? result : report(load, image);
+    return result < 0 ? result : report_write(load->out_fd, image, load->err);
 }
 
 static bool is_index(const struct image_descriptor *descriptor)

@@ -12,6 +12,8 @@
 
 #include "base/error.h"
 #include "images/images.h"
+#include "images/pull_job.h"
+#include "images/report.h"
 
 /* ---- bounds, against bombs ---- */
 
@@ -73,6 +75,8 @@ int blob_write(struct blob_writer *writer, const void *bytes, size_t length, str
 int blob_commit(struct blob_writer *writer, const char *expected, char digest[DIGEST_SIZE],
                 struct error *err);
 void blob_abort(struct blob_writer *writer);
+/* Opens a blob that is there. A descriptor or a negative errno. */
+int blob_open(int store_fd, const char *digest);
 /* A small blob in one step. */
 int blob_put(int store_fd, const void *bytes, size_t length, char digest[DIGEST_SIZE],
              struct error *err);
@@ -85,10 +89,63 @@ int blob_put(int store_fd, const void *bytes, size_t length, char digest[DIGEST_
 int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *limits,
                  struct error *err);
 
+/* One JSON line of a report, see images/report.h. */
+int report_write(int out_fd, const struct image_report *report, struct error *err);
+
+/* ---- registries ---- */
+
+/* A blob that comes through a pipe, and for a layer what its unpacked form is called. */
+struct receive_order {
+    int store_fd;
+    int pipe_fd;
+    const char *digest;
+    int64_t size;
+    const char *diff_id;
+    const char *chain_hex; /* NULL: it is not unpacked */
+    const struct worker_limits *limits;
+};
+
+/* Begins to receive it in a process of its own; *outcome_fd becomes readable when that has ended.
+ */
+int receive_start(const struct receive_order *order, pid_t *pid, int *outcome_fd,
+                  struct error *err);
+/* The outcome. Closes outcome_fd. */
+int receive_finish(pid_t pid, int outcome_fd, struct error *err);
+
+/* Pulls an image by the fetch worker at the other end of channel_fd; reports its progress and, in
+ * the end, the image. Layers come, are verified, stored and unpacked at the same time, some of them
+ * beside each other. */
+int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
+               const struct worker_limits *limits, struct error *err);
+
 /* Unpacks what layers an image lacks. *layers is the list of chain ids for the index. */
 int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
                   const struct image_config *config, const struct worker_limits *limits,
                   const char **layers, struct error *err);
+
+/* The chain ids of an image's layers (image-spec config.md), without "sha256:", from the bottom up;
+ * refuses an image whose documents do not agree on how many there are. Joined with commas they are
+ * the index's list. */
+int layers_list_chain_ids(struct arena *arena, const struct image_manifest *manifest,
+                          const struct image_config *config, struct string_list *chain_ids,
+                          struct error *err);
+const char *layers_join(struct arena *arena, const struct string_list *chain_ids);
+bool layer_exists(int store_fd, const char *chain_hex);
+
+/* A layer being unpacked by a confined child from a descriptor that may be a pipe. */
+struct layer_unpack {
+    int store_fd;
+    pid_t pid;
+    int outcome_fd;
+    int directory_fd;
+    char temporary[128];
+};
+int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, const char *chain_hex,
+                       int input_fd, const struct worker_limits *limits, struct error *err);
+/* Waits for the child and publishes the layer if it is what its diff id says. */
+int layer_unpack_finish(struct layer_unpack *unpack, const char *diff_id, const char *chain_hex,
+                        struct error *err);
+void layer_unpack_abort(struct layer_unpack *unpack);
 
 /* Writes the tar bytes of `fd` (compressed or not) into directory_fd. Refuses entries that would
  * leave it. *diff_id is the digest of the uncompressed bytes. */
@@ -111,6 +168,12 @@ int archive_assemble(int directory_fd, const struct assemble_options *options, i
 
 /* ---- confinement ---- */
 
+/* As long as this process or a child of it lives, nothing in the store's ingest/ is taken for a
+ * leftover. */
+int process_hold_store(int store_fd, struct error *err);
+/* A child that does one thing keeps these descriptors alone, which move, and standard error: others
+ * tell by a pipe's end that somebody has finished, and must not wait for a copy of it. */
+void process_keep_only(int *const fds[], size_t count);
 /* The worker: no network, no other mounts, no privileges beyond writing files of any kind. */
 int sandbox_enter_worker(struct error *err);
 /* A layer's child: directory_fd becomes "/", for good, and few system calls remain. */

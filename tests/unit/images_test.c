@@ -13,8 +13,10 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "images/fetch/fetch.h"
 #include "images/images.h"
 #include "images/worker/worker.h"
+#include "supervisor/registries.h"
 
 static void references_follow_the_grammar(void **state)
 {
@@ -385,9 +387,76 @@ static void too_many_entries_hit_a_limit(void **state)
     assert_error_contains(err, "more than 1 entries");
 }
 
+static void challenges_are_read(void **state)
+{
+    static const char challenge[] = "Bearer realm=\"https://auth.example/token\", service=plain ,"
+                                    "scope=\"repository:a/b:pull,push\",empty=\"\"";
+    char value[32];
+
+    (void)state;
+    assert_true(challenge_get(challenge, "realm", value, sizeof(value)));
+    assert_string_equal(value, "https://auth.example/token");
+    assert_true(challenge_get(challenge, "SERVICE", value, sizeof(value)));
+    assert_string_equal(value, "plain");
+    assert_true(challenge_get(challenge, "scope", value, sizeof(value)));
+    assert_string_equal(value, "repository:a/b:pull,push");
+    assert_true(challenge_get(challenge, "empty", value, sizeof(value)));
+    assert_string_equal(value, "");
+    /* Not within another's value, not without one, and none that does not fit. */
+    assert_false(challenge_get(challenge, "pull", value, sizeof(value)));
+    assert_false(challenge_get("Bearer realm", "realm", value, sizeof(value)));
+    assert_false(challenge_get("Bearer x=\"realm=y\"", "realm", value, sizeof(value)));
+    assert_false(challenge_get(challenge, "realm", value, 8));
+}
+
+static void registries_are_located_by_their_rules(void **state)
+{
+    static const char *mirror = "https://mirror.example";
+    struct registry known[] = {
+        {.domain = "docker.io", .mirrors = {&mirror, 1}},
+        {.domain = "old.example", .is_insecure = true},
+    };
+    const struct registries registries = {known, ARRAY_SIZE(known)};
+    static const struct {
+        const char *image;
+        const char *repository;
+        const char *urls[3];
+    } cases[] = {
+        {"busybox", "library/busybox", {"https://mirror.example", "https://registry-1.docker.io"}},
+        {"quay.example/a/b:1", "a/b", {"https://quay.example"}},
+        {"old.example/a", "a", {"https://old.example", "http://old.example"}},
+        {"localhost:5000/a", "a", {"https://localhost:5000", "http://localhost:5000"}},
+        {"127.0.0.1:5000/a", "a", {"https://127.0.0.1:5000", "http://127.0.0.1:5000"}},
+        {"localhost.example/a", "a", {"https://localhost.example"}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        cleanup_arena struct arena arena = {0};
+        struct image_reference reference;
+        struct fetch_setup setup = {0};
+        size_t count = 0;
+
+        assert_int_equal(image_reference_parse(cases[i].image, &reference, NULL), 0);
+        registries_locate(&registries, &reference, &arena, &setup);
+        assert_string_equal(setup.repository, cases[i].repository);
+        while (count < ARRAY_SIZE(cases[i].urls) && cases[i].urls[count] != NULL)
+            count++;
+        assert_int_equal(setup.endpoints.count, count);
+        for (size_t j = 0; j < count; j++) {
+            assert_string_equal(setup.endpoints.items[j].url, cases[i].urls[j]);
+            /* A mirror gets no login; what is said in the clear goes to no registry unasked. */
+            assert_true(setup.endpoints.items[j].is_mirror ==
+                        (strcmp(cases[i].urls[j], mirror) == 0));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(challenges_are_read),
+        cmocka_unit_test(registries_are_located_by_their_rules),
         cmocka_unit_test(references_follow_the_grammar),
         cmocka_unit_test(familiar_names_are_what_was_typed),
         cmocka_unit_test(documents_are_checked),

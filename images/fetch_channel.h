@@ -1,0 +1,57 @@
+/*
+ * Between the image worker, which sees the store and no network, and the fetch worker
+ * (davit-fetch), which sees the network and no store. They are joined by a SOCK_SEQPACKET socket;
+ * every message is one JSON object. The image worker sends a fetch_setup, then fetch_requests, each
+ * with the writing end of a pipe that takes the content; the fetch worker sends fetch_answers. Each
+ * reads the other's messages as a stranger's.
+ */
+#ifndef DAVIT_IMAGES_FETCH_CHANNEL_H
+#define DAVIT_IMAGES_FETCH_CHANNEL_H
+
+#include "base/json_table.h"
+
+#define FETCH_MESSAGE_MAX 65536
+#define FETCH_DOCUMENT_MAX (4 << 20) /* of manifests and indexes, as registries hold it */
+
+/* Where a repository is found; tried in their order. */
+struct fetch_endpoint {
+    const char *url;  /* "https://HOST[:PORT]" or "http://..." */
+    bool is_mirror;   /* gets no credentials */
+    bool is_insecure; /* its certificate is not verified */
+};
+
+struct fetch_credentials {
+    const char *username;
+    const char *password;
+    const char *identity_token; /* an OAuth2 refresh token, in place of a password */
+};
+
+struct fetch_setup {
+    LIST_OF(struct fetch_endpoint) endpoints;
+    const char *repository; /* "library/busybox" */
+    const char *ca_pem;     /* certificates to trust in place of the system's; NULL: the system's */
+    struct fetch_credentials credentials;
+};
+
+struct fetch_request {
+    int32_t id;
+    bool is_manifest;      /* or else a blob */
+    const char *reference; /* tag or digest */
+    int64_t size;          /* of a blob: what must come, no byte more */
+};
+
+/* Progress until is_done or error. The pipe is closed before the last answer is sent. */
+struct fetch_answer {
+    int32_t id;
+    int64_t received; /* bytes */
+    bool is_done;
+    const char *media_type; /* a manifest's, as the registry says */
+    const char *error;
+    const char *code; /* error_code_name() */
+};
+
+extern const struct json_struct fetch_setup_type;
+extern const struct json_struct fetch_request_type;
+extern const struct json_struct fetch_answer_type;
+
+#endif

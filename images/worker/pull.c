@@ -1,0 +1,567 @@
+/*
+ * Pulling: what is asked for leads to a manifest, perhaps by way of an index; the manifest to a
+ * configuration and layers. What the store has already does not come again. Whatever comes is
+ * checked against the digest by which it was asked for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/socket.h"
+#include "worker.h"
+
+#define INDEX_DEPTH_MAX 3
+#define PARALLEL_LAYERS 3
+#define SHORT_ID_SIZE 13
+
+/* A layer on its way. */
+struct layer_job {
+    int32_t id; /* of the request; 0: free */
+    size_t layer;
+    pid_t pid;
+    int outcome_fd;       /* -1: the receiver has ended */
+    bool is_fetch_over;   /* the fetch worker has said its last word */
+    struct error failure; /* of the fetch worker: it knows more than who saw the pipe end */
+};
+
+struct pull {
+    int store_fd;
+    int channel_fd;
+    int out_fd;
+    const struct pull_job *job;
+    const struct worker_limits *limits;
+    struct error *err;
+    int32_t last_id;
+    struct image_manifest manifest;
+    struct image_config config;
+    struct string_list chain_ids;
+    struct layer_job jobs[PARALLEL_LAYERS];
+    struct arena arena;
+};
+
+static void report_status(const struct pull *pull, const char *id, const char *status,
+                          int64_t current, int64_t total)
+{
+    const struct image_report report = {
+        .status = status, .id = id, .current = current, .total = total};
+
+    report_write(pull->out_fd, &report, NULL);
+}
+
+static void short_id(const char *digest, char id[SHORT_ID_SIZE])
+{
+    snprintf(id, SHORT_ID_SIZE, "%.12s", digest + strlen("sha256:"));
+}
+
+/* ---- the channel ---- */
+
+static int send_message(struct pull *pull, const struct json_struct *type, const void *message,
+                        int pipe_fd)
+{
+    struct json_writer *writer = json_writer_new(false);
+    const char *text;
+    ssize_t sent;
+
+    json_encode(writer, type, message);
+    text = json_writer_text(writer);
+    sent = socket_send(pull->channel_fd, text, strlen(text), &pipe_fd, pipe_fd >= 0 ? 1 : 0);
+    json_writer_free(writer);
+    return sent < 0 ? error_errno(pull->err, (int)-sent, "ask the fetch worker") : 0;
+}
+
+static int receive_answer(struct pull *pull, struct arena *arena, struct fetch_answer *answer)
+{
+    char text[FETCH_MESSAGE_MAX];
+    int fds[SOCKET_MAX_FDS];
+    size_t fd_count = SOCKET_MAX_FDS;
+    ssize_t length = socket_receive(pull->channel_fd, text, sizeof(text), fds, &fd_count);
+
+    for (size_t i = 0; length > 0 && i < fd_count; i++)
+        close(fds[i]);
+    if (length <= 0)
+        return error_set(pull->err, ERROR_INTERNAL, ECHILD, "the fetch worker has ended");
+    return json_decode_text(arena, text, (size_t)length, &fetch_answer_type, answer, pull->err);
+}
+
+static void take_failure(const struct fetch_answer *answer, struct error *err)
+{
+    error_set(err, error_code_by_name(answer->code), EIO, "%s", answer->error);
+}
+
+/* ---- documents ---- */
+
+static int read_pipe(struct pull *pull, int pipe_fd, size_t maximum, struct buffer *content)
+{
+    int result = file_read_fd(pipe_fd, maximum, content);
+
+    return result < 0 ? error_errno(pull->err, -result, "read from the fetch worker") : 0;
+}
+
+/* Fetches something small as a whole; nothing else is under way. */
+static int fetch_document(struct pull *pull, struct fetch_request *request, struct buffer *content)
+{
+    cleanup_arena struct arena arena = {0};
+    struct fetch_answer answer = {0};
+    cleanup_close int read_fd = -1;
+    cleanup_close int write_fd = -1;
+    int pair[2];
+    int result;
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(pull->err, errno, "pipe");
+    read_fd = pair[0];
+    write_fd = pair[1];
+    request->id = ++pull->last_id;
+    result = send_message(pull, &fetch_request_type, request, write_fd);
+    fd_close(&write_fd);
+    if (result == 0)
+        result = read_pipe(pull, read_fd, FETCH_DOCUMENT_MAX, content);
+    while (result == 0 && !answer.is_done && answer.error == NULL) {
+        answer = (struct fetch_answer){0};
+        result = receive_answer(pull, &arena, &answer);
+    }
+    if (result == 0 && answer.error != NULL) {
+        take_failure(&answer, pull->err);
+        result = -EIO;
+    }
+    return result;
+}
+
+static int check_digest(struct pull *pull, const struct buffer *content, const char *expected)
+{
+    char digest[DIGEST_SIZE];
+
+    digest_of(content->data, content->length, digest);
+    if (strcmp(digest, expected) == 0)
+        return 0;
+    return error_set(pull->err, ERROR_CORRUPT, EBADMSG,
+                     "the content does not match its digest: expected %s, found %s", expected,
+                     digest);
+}
+
+/* A document that the store has, or that is fetched, checked, and stored. */
+static int get_document(struct pull *pull, struct fetch_request *request, const char **text,
+                        size_t *length)
+{
+    cleanup_buffer struct buffer content = {0};
+    cleanup_close int present_fd = blob_open(pull->store_fd, request->reference);
+    char digest[DIGEST_SIZE];
+    int result;
+
+    if (present_fd >= 0)
+        return image_store_read_blob(pull->store_fd, &pull->arena, request->reference, text, length,
+                                     pull->err);
+    result = fetch_document(pull, request, &content);
+    if (result == 0)
+        result = check_digest(pull, &content, request->reference);
+    if (result == 0)
+        result = blob_put(pull->store_fd, content.data, content.length, digest, pull->err);
+    *text = arena_strndup(&pull->arena, buffer_text(&content), content.length);
+    *length = content.length;
+    return result;
+}
+
+/* ---- from the reference to a manifest ---- */
+
+static bool fits(const struct image_platform *wanted, const struct image_platform *offered)
+{
+    if (offered == NULL || offered->architecture == NULL)
+        return true;
+    return strcmp(offered->architecture, wanted->architecture) == 0 &&
+           (offered->os == NULL || strcmp(offered->os, wanted->os) == 0) &&
+           (wanted->variant == NULL ||
+            (offered->variant != NULL && strcmp(offered->variant, wanted->variant) == 0));
+}
+
+static struct image_platform wanted_platform(const struct pull *pull)
+{
+    struct image_platform wanted = pull->job->platform;
+
+    if (wanted.architecture == NULL)
+        wanted.architecture = image_host_architecture();
+    if (wanted.os == NULL)
+        wanted.os = "linux";
+    return wanted;
+}
+
+static int no_such_platform(struct pull *pull)
+{
+    struct image_platform wanted = wanted_platform(pull);
+
+    return error_set(pull->err, ERROR_NOT_FOUND, ENOENT,
+                     "no matching manifest for %s/%s%s%s in the manifest list entries", wanted.os,
+                     wanted.architecture, wanted.variant != NULL ? "/" : "",
+                     wanted.variant != NULL ? wanted.variant : "");
+}
+
+static const struct image_descriptor *choose(const struct image_index *index,
+                                             const struct image_platform *wanted)
+{
+    for (size_t i = 0; i < index->manifests.count; i++) {
+        if (fits(wanted, index->manifests.items[i].platform))
+            return &index->manifests.items[i];
+    }
+    return NULL;
+}
+
+/* An index has "manifests". The media type would tell as well, but not every document has one. */
+static bool is_index(struct arena *arena, const char *text, size_t length)
+{
+    const struct json *json = NULL;
+
+    return json_parse(arena, text, length, &json_default_limits, &json, NULL) == 0 &&
+           json_get(json, "manifests") != NULL && json_get(json, "layers") == NULL;
+}
+
+/* *digest is the manifest's, of whose text `text` is. */
+static int follow_indexes(struct pull *pull, const char **text, size_t *length, char *digest)
+{
+    struct image_platform wanted = wanted_platform(pull);
+
+    for (int depth = 0; is_index(&pull->arena, *text, *length); depth++) {
+        struct image_index *index = arena_new(&pull->arena, 1, sizeof(*index));
+        const struct image_descriptor *chosen;
+        struct fetch_request request = {.is_manifest = true};
+        int result = image_index_parse(&pull->arena, *text, *length, index, pull->err);
+
+        if (result < 0)
+            return result;
+        chosen = choose(index, &wanted);
+        if (chosen == NULL || depth == INDEX_DEPTH_MAX)
+            return no_such_platform(pull);
+        request.reference = chosen->digest;
+        result = get_document(pull, &request, text, length);
+        if (result < 0)
+            return result;
+        memcpy(digest, chosen->digest, DIGEST_SIZE);
+    }
+    return 0;
+}
+
+/* What a tag stands for is what the registry says; what a digest stands for is not. */
+static int get_first_document(struct pull *pull, const char **text, size_t *length,
+                              char digest[DIGEST_SIZE])
+{
+    struct fetch_request request = {.is_manifest = true, .reference = pull->job->reference};
+    cleanup_buffer struct buffer content = {0};
+    int result;
+
+    if (digest_is_valid(pull->job->reference)) {
+        memcpy(digest, pull->job->reference, DIGEST_SIZE);
+        return get_document(pull, &request, text, length);
+    }
+    result = fetch_document(pull, &request, &content);
+    if (result == 0)
+        result = blob_put(pull->store_fd, content.data, content.length, digest, pull->err);
+    *text = arena_strndup(&pull->arena, buffer_text(&content), content.length);
+    *length = content.length;
+    return result;
+}
+
+static int get_config(struct pull *pull)
+{
+    struct image_platform wanted = wanted_platform(pull);
+    struct fetch_request request = {.reference = pull->manifest.config.digest,
+                                    .size = pull->manifest.config.size};
+    struct image_platform offered;
+    const char *text;
+    size_t length;
+    int result;
+
+    if (request.size > FETCH_DOCUMENT_MAX)
+        return error_set(pull->err, ERROR_TOO_LARGE, EFBIG, "the configuration is too large");
+    result = get_document(pull, &request, &text, &length);
+    if (result == 0)
+        result = image_config_parse(&pull->arena, text, length, &pull->config, pull->err);
+    if (result < 0)
+        return result;
+    offered =
+        (struct image_platform){.architecture = pull->config.architecture, .os = pull->config.os};
+    wanted.variant = NULL;
+    return fits(&wanted, &offered) ? 0 : no_such_platform(pull);
+}
+
+/* ---- layers ---- */
+
+/* Until the image has a name, this keeps what has come from being collected: a pull that was
+ * interrupted goes on where it was. */
+static int mark_as_pulling(struct pull *pull, const char *digest, const char *layers)
+{
+    char path[128];
+    cleanup_close int fd = -1;
+    int result;
+
+    snprintf(path, sizeof(path), "pulls/%s", digest + 7);
+    fd = openat(pull->store_fd, path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    result = fd < 0 ? -errno : file_write_fd(fd, layers, strlen(layers));
+    return result < 0 ? error_errno(pull->err, -result, "note down the pull") : 0;
+}
+
+static int start_layer(struct pull *pull, struct layer_job *job, size_t number)
+{
+    const struct image_descriptor *layer = &pull->manifest.layers.items[number];
+    const char *chain_hex = pull->chain_ids.items[number];
+    struct fetch_request request = {
+        .id = ++pull->last_id, .reference = layer->digest, .size = layer->size};
+    struct receive_order order = {
+        .store_fd = pull->store_fd,
+        .digest = layer->digest,
+        .size = layer->size,
+        .diff_id = pull->config.rootfs.diff_ids.items[number],
+        .chain_hex = layer_exists(pull->store_fd, chain_hex) ? NULL : chain_hex,
+        .limits = pull->limits,
+    };
+    cleanup_close int read_fd = -1;
+    cleanup_close int write_fd = -1;
+    int pair[2];
+    int result;
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(pull->err, errno, "pipe");
+    read_fd = order.pipe_fd = pair[0];
+    write_fd = pair[1];
+    fcntl(read_fd, F_SETPIPE_SZ, 1 << 20);
+    result = send_message(pull, &fetch_request_type, &request, write_fd);
+    /* Closed before the fork: a receiver that held it would never see the end. */
+    fd_close(&write_fd);
+    if (result == 0)
+        result = receive_start(&order, &job->pid, &job->outcome_fd, pull->err);
+    if (result < 0)
+        return result;
+    job->id = request.id;
+    job->layer = number;
+    job->is_fetch_over = false;
+    job->failure = (struct error){0};
+    return 0;
+}
+
+static void report_layer(const struct pull *pull, size_t number, const char *status,
+                         int64_t current)
+{
+    const struct image_descriptor *layer = &pull->manifest.layers.items[number];
+    char id[SHORT_ID_SIZE];
+
+    short_id(layer->digest, id);
+    report_status(pull, id, status, current, current > 0 ? layer->size : 0);
+}
+
+static int handle_answer(struct pull *pull)
+{
+    cleanup_arena struct arena arena = {0};
+    struct fetch_answer answer = {0};
+    int result = receive_answer(pull, &arena, &answer);
+
+    for (size_t i = 0; result == 0 && i < PARALLEL_LAYERS; i++) {
+        struct layer_job *job = &pull->jobs[i];
+
+        if (job->id == 0 || job->id != answer.id)
+            continue;
+        job->is_fetch_over = answer.is_done || answer.error != NULL;
+        if (answer.error != NULL)
+            take_failure(&answer, &job->failure);
+        else
+            report_layer(pull, job->layer, answer.is_done ? "Extracting" : "Downloading",
+                         answer.received);
+    }
+    return result;
+}
+
+/* The receiver has an outcome. Its layer is done when the fetch worker has spoken as well. */
+static int handle_outcome(struct pull *pull, struct layer_job *job)
+{
+    struct error err = {0};
+    int result = receive_finish(job->pid, job->outcome_fd, &err);
+
+    job->outcome_fd = -1;
+    if (result < 0 && !job->is_fetch_over && err.code == ERROR_CORRUPT) {
+        /* Cut off: the reason is on its way. */
+        while (!job->is_fetch_over && handle_answer(pull) == 0)
+            continue;
+    }
+    if (result < 0) {
+        *pull->err = job->failure.errnum != 0 ? job->failure : err;
+        return error_prefix(pull->err, "layer %s", pull->manifest.layers.items[job->layer].digest);
+    }
+    while (!job->is_fetch_over) {
+        result = handle_answer(pull);
+        if (result < 0)
+            return result;
+    }
+    report_layer(pull, job->layer, "Pull complete", 0);
+    job->id = 0;
+    return 0;
+}
+
+/* Waits for something to happen. */
+static int wait_for_layers(struct pull *pull)
+{
+    enum { CHANNEL, REPORT, FIRST_LAYER, COUNT = FIRST_LAYER + PARALLEL_LAYERS };
+    struct pollfd events[COUNT] = {
+        [CHANNEL] = {.fd = pull->channel_fd, .events = POLLIN},
+        [REPORT] = {.fd = pull->out_fd}, /* an error: nobody reads it any more */
+    };
+    int result = 0;
+
+    for (size_t i = 0; i < PARALLEL_LAYERS; i++)
+        events[FIRST_LAYER + i] = (struct pollfd){
+            .fd = pull->jobs[i].id != 0 ? pull->jobs[i].outcome_fd : -1, .events = POLLIN};
+    if (poll(events, COUNT, -1) < 0)
+        return errno == EINTR ? 0 : error_errno(pull->err, errno, "poll");
+    if (events[REPORT].revents != 0)
+        return error_set(pull->err, ERROR_CONFLICT, ECANCELED, "the pull was cancelled");
+    if (events[CHANNEL].revents != 0)
+        result = handle_answer(pull);
+    for (size_t i = 0; result == 0 && i < PARALLEL_LAYERS; i++) {
+        if (events[FIRST_LAYER + i].revents != 0)
+            result = handle_outcome(pull, &pull->jobs[i]);
+    }
+    return result;
+}
+
+static struct layer_job *free_job(struct pull *pull)
+{
+    for (size_t i = 0; i < PARALLEL_LAYERS; i++) {
+        if (pull->jobs[i].id == 0)
+            return &pull->jobs[i];
+    }
+    return NULL;
+}
+
+static bool is_busy(const struct pull *pull)
+{
+    for (size_t i = 0; i < PARALLEL_LAYERS; i++) {
+        if (pull->jobs[i].id != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Without their pipes and the channel the fetch worker and the receivers give up by themselves;
+ * each takes away what it had begun. */
+static void abandon_layers(struct pull *pull)
+{
+    shutdown(pull->channel_fd, SHUT_RDWR);
+    for (size_t i = 0; i < PARALLEL_LAYERS; i++) {
+        if (pull->jobs[i].id != 0 && pull->jobs[i].outcome_fd >= 0)
+            receive_finish(pull->jobs[i].pid, pull->jobs[i].outcome_fd, NULL);
+    }
+}
+
+static bool has_blob(const struct pull *pull, const char *digest)
+{
+    cleanup_close int fd = blob_open(pull->store_fd, digest);
+
+    return fd >= 0;
+}
+
+/* The same layer may stand in an image twice. */
+static bool is_under_way(const struct pull *pull, const char *digest)
+{
+    for (size_t i = 0; i < PARALLEL_LAYERS; i++) {
+        if (pull->jobs[i].id != 0 &&
+            strcmp(pull->manifest.layers.items[pull->jobs[i].layer].digest, digest) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int get_layers(struct pull *pull)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < pull->manifest.layers.count; i++)
+        report_layer(pull, i,
+                     has_blob(pull, pull->manifest.layers.items[i].digest) ? "Already exists"
+                                                                           : "Pulling fs layer",
+                     0);
+    for (size_t i = 0; result == 0 && i < pull->manifest.layers.count; i++) {
+        const char *digest = pull->manifest.layers.items[i].digest;
+
+        while (result == 0 && (free_job(pull) == NULL || is_under_way(pull, digest)))
+            result = wait_for_layers(pull);
+        if (result == 0 && !has_blob(pull, digest))
+            result = start_layer(pull, free_job(pull), i);
+    }
+    while (result == 0 && is_busy(pull))
+        result = wait_for_layers(pull);
+    if (result < 0)
+        abandon_layers(pull);
+    return result;
+}
+
+/* ---- all of it ---- */
+
+static int pull_manifest(struct pull *pull, struct image_report *report)
+{
+    static char digest[DIGEST_SIZE];
+    static char first_digest[DIGEST_SIZE];
+    const char *text;
+    size_t length;
+    int result = get_first_document(pull, &text, &length, first_digest);
+
+    memcpy(digest, first_digest, DIGEST_SIZE);
+    if (result == 0)
+        result = follow_indexes(pull, &text, &length, digest);
+    if (result == 0)
+        result = image_manifest_parse(&pull->arena, text, length, &pull->manifest, pull->err);
+    if (result < 0)
+        return result;
+    report->digest = digest;
+    report->repo_digest = first_digest;
+    report->size = (int64_t)length;
+    report->media_type = pull->manifest.media_type;
+    return 0;
+}
+
+static int pull_image(struct pull *pull)
+{
+    struct image_report report = {0};
+    int result = send_message(pull, &fetch_setup_type, &pull->job->fetch, -1);
+
+    if (result == 0)
+        result = pull_manifest(pull, &report);
+    if (result == 0)
+        result = get_config(pull);
+    if (result == 0)
+        result = layers_list_chain_ids(&pull->arena, &pull->manifest, &pull->config,
+                                       &pull->chain_ids, pull->err);
+    if (result == 0)
+        result = mark_as_pulling(pull, report.digest, layers_join(&pull->arena, &pull->chain_ids));
+    if (result == 0)
+        result = get_layers(pull);
+    /* Those whose blobs were there, but not the unpacked layer. */
+    if (result == 0)
+        result = layers_unpack(pull->store_fd, &pull->arena, &pull->manifest, &pull->config,
+                               pull->limits, &report.layers, pull->err);
+    if (result < 0)
+        return result;
+    if (pull->job->name != NULL)
+        report.names = (struct string_list){(const char **)(uintptr_t)&pull->job->name, 1};
+    return report_write(pull->out_fd, &report, pull->err);
+}
+
+int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
+               const struct worker_limits *limits, struct error *err)
+{
+    struct pull *pull = memory_new_one(struct pull);
+    struct error local = {0};
+    int result;
+
+    pull->store_fd = store_fd;
+    pull->channel_fd = channel_fd;
+    pull->out_fd = out_fd;
+    pull->job = job;
+    pull->limits = limits;
+    pull->err = err != NULL ? err : &local;
+    result = pull_image(pull);
+    arena_release(&pull->arena);
+    free(pull);
+    return result;
+}

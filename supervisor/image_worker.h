@@ -1,0 +1,53 @@
+/*
+ * An image worker under way and the request that it works for: what it reports becomes names in the
+ * store and progress for the client, in Docker's form (JSON objects, one a line).
+ */
+#ifndef DAVIT_SUPERVISOR_IMAGE_WORKER_H
+#define DAVIT_SUPERVISOR_IMAGE_WORKER_H
+
+#include "daemon.h"
+#include "images/report.h"
+
+struct image_worker {
+    struct daemon *daemon;
+    struct request *request; /* NULL once the client has gone */
+    void *context;           /* the owner's */
+    /* The repository that a pull's digest belongs to: "docker.io/library/busybox". NULL: a load's.
+     */
+    const char *repository;
+    void (*on_status)(struct image_worker *worker, const struct image_report *report);
+    /* An image has got the name (NULL: none). */
+    void (*on_image)(struct image_worker *worker, const struct image_report *report,
+                     const struct image *image, const char *full_name);
+    /* The last call, after the client has its answer: releases what the owner has, and the worker.
+     */
+    void (*on_end)(struct image_worker *worker);
+
+    int output_fd;
+    sd_event_source *output;
+    struct buffer report;
+    bool has_answered;
+    size_t image_count;
+    struct error err;
+};
+
+/* A pipe for the worker's report is made and watched: returns its writing end, for the spawner. */
+int image_worker_begin(struct image_worker *worker, struct error *err);
+
+/* Once the worker runs: until it ends nothing is collected from the store. */
+void image_worker_runs(struct image_worker *worker);
+
+/* Releases what image_worker_begin() made. */
+void image_worker_release(struct image_worker *worker);
+
+/* The client has gone: `is_cancelled` closes the report, which ends a worker that looks at it. */
+void image_worker_lose_client(struct image_worker *worker, bool is_cancelled);
+
+/* Sends the client an object, which is freed. */
+void image_worker_say(struct image_worker *worker, struct json_writer *writer);
+
+/* {"stream": TEXT} or {"status": TEXT, "id": ID}; ID may be NULL. */
+void image_worker_say_stream(struct image_worker *worker, const char *text);
+void image_worker_say_status(struct image_worker *worker, const char *text, const char *id);
+
+#endif
