@@ -2,6 +2,8 @@
 #ifndef DAVIT_CLI_CLI_H
 #define DAVIT_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "base/error.h"
 #include "base/json_table.h"
 #include "client.h"
@@ -32,6 +34,7 @@ int cli_inspect(struct cli *cli, int argc, char **argv);
 int cli_wait(struct cli *cli, int argc, char **argv);
 int cli_images(struct cli *cli, int argc, char **argv);
 int cli_load(struct cli *cli, int argc, char **argv);
+int cli_pull(struct cli *cli, int argc, char **argv);
 int cli_rmi(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
@@ -49,6 +52,16 @@ void cli_add_env(struct arena *arena, struct string_list *env, const char *text)
 /* Appends "&filters=..." for "key=value" filters, as Docker's API takes them. */
 void cli_append_filters(struct buffer *path, const struct string_list *filters);
 
+/* Pulls an image and prints the progress to `out`. */
+int pull_image(struct cli *cli, const char *image, const char *platform, FILE *out, bool is_quiet);
+
+/* When an image is pulled before a container is made of it: docker's --pull. */
+enum pull_when {
+    PULL_MISSING,
+    PULL_ALWAYS,
+    PULL_NEVER,
+};
+
 /* ---- options of create and run: create_options.c ---- */
 
 struct create_options {
@@ -59,6 +72,7 @@ struct create_options {
     bool is_interactive;
     bool has_terminal;
     bool is_auto_removed;
+    enum pull_when pulls;
     char *body; /* the request */
 };
 

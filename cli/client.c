@@ -78,6 +78,8 @@ int client_send(const struct client *client, const struct client_request *reques
     exchange->parser = http_parser_new(false, on_body, exchange);
     buffer_printf(&head, "%s %s HTTP/1.1\r\nHost: davit\r\nUser-Agent: davit/" DAVIT_VERSION "\r\n",
                   request->method, request->path);
+    if (request->registry_auth != NULL)
+        buffer_printf(&head, "X-Registry-Auth: %s\r\n", request->registry_auth);
     if (request->is_upgrade)
         buffer_append_string(&head, "Connection: Upgrade\r\nUpgrade: tcp\r\n");
     if (request->body != NULL)

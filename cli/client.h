@@ -33,6 +33,7 @@ struct client_request {
     const char *body;
     int body_fd;
     bool is_upgrade;
+    const char *registry_auth; /* for X-Registry-Auth; NULL: none */
 };
 
 int client_send(const struct client *client, const struct client_request *request,

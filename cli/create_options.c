@@ -40,6 +40,7 @@ enum long_option {
     OPTION_ENTRYPOINT,
     OPTION_STOP_SIGNAL,
     OPTION_STOP_TIMEOUT,
+    OPTION_PULL,
 };
 
 static const struct option option_table[] = {
@@ -77,6 +78,7 @@ static const struct option option_table[] = {
     {"entrypoint", required_argument, NULL, OPTION_ENTRYPOINT},
     {"stop-signal", required_argument, NULL, OPTION_STOP_SIGNAL},
     {"stop-timeout", required_argument, NULL, OPTION_STOP_TIMEOUT},
+    {"pull", required_argument, NULL, OPTION_PULL},
     {NULL, 0, NULL, 0},
 };
 
@@ -193,6 +195,20 @@ static int parse_number_option(struct cli *cli, struct values *values, int optio
     default:
         return 1;
     }
+}
+
+static int parse_pull(struct cli *cli, const char *text, enum pull_when *when)
+{
+    static const char *const names[] = {"missing", "always", "never"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i], text) == 0) {
+            *when = (enum pull_when)i;
+            return 0;
+        }
+    }
+    return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                     "--pull: \"%.32s\" is none of always, missing, never", text);
 }
 
 static int parse_other_option(struct create_options *options, struct values *values, int option)
@@ -457,7 +473,8 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
         if (parse_list_option(options, &values, option) ||
             parse_other_option(options, &values, option))
             continue;
-        result = parse_number_option(cli, &values, option);
+        result = option == OPTION_PULL ? parse_pull(cli, optarg, &options->pulls)
+                                       : parse_number_option(cli, &values, option);
         if (result < 0)
             return result;
     }

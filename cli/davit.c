@@ -25,6 +25,7 @@ static const struct command {
     {"load", cli_load, "load images from an archive or an OCI layout"},
     {"logs", cli_logs, "print a container's output"},
     {"ps", cli_ps, "list containers"},
+    {"pull", cli_pull, "fetch an image from a registry"},
     {"restart", cli_restart, "stop containers and start them again"},
     {"rm", cli_rm, "remove containers"},
     {"rmi", cli_rmi, "remove images"},

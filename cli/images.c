@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "layout_tar.h"
+#include "progress.h"
 
 static void format_size(uint64_t bytes, char *text, size_t size)
 {
@@ -91,46 +92,6 @@ int cli_images(struct cli *cli, int argc, char **argv)
 
 /* ---- load ---- */
 
-/* Progress comes as JSON objects, one after the other; each is complete at a line's end. */
-struct progress {
-    struct buffer line;
-    bool has_failed;
-};
-
-static void show_line(struct progress *progress, const char *text, size_t length)
-{
-    cleanup_arena struct arena arena = {0};
-    const struct json *json;
-    const char *stream;
-    const char *error;
-
-    if (json_parse(&arena, text, length, &json_default_limits, &json, NULL) < 0)
-        return;
-    stream = json_get_string(json, "stream");
-    error = json_get_string(json, "error");
-    if (stream != NULL)
-        fputs(stream, stdout);
-    if (error != NULL) {
-        fprintf(stderr, "davit: %s\n", error);
-        progress->has_failed = true;
-    }
-}
-
-static int on_progress(void *context, const char *bytes, size_t length)
-{
-    struct progress *progress = context;
-    char *newline;
-
-    buffer_append(&progress->line, bytes, length);
-    while ((newline = memchr(progress->line.data, '\n', progress->line.length)) != NULL) {
-        size_t used = (size_t)(newline - progress->line.data) + 1;
-
-        show_line(progress, progress->line.data, used);
-        buffer_consume(&progress->line, used);
-    }
-    return 0;
-}
-
 /* An archive as it is; a directory becomes one on the way. */
 static int open_input(struct cli *cli, const char *path, int *fd, pid_t *writer)
 {
@@ -159,8 +120,8 @@ int cli_load(struct cli *cli, int argc, char **argv)
                                           {"quiet", no_argument, NULL, 'q'},
                                           {NULL, 0, NULL, 0}};
     struct client_request request = {.method = "POST", .path = "/images/load?quiet=1"};
-    struct progress progress = {0};
-    struct exchange exchange = {.fd = -1, .on_body = on_progress, .context = &progress};
+    struct progress progress;
+    struct exchange exchange = {.fd = -1, .on_body = progress_take, .context = &progress};
     const char *path = NULL;
     int option;
     int status;
@@ -173,6 +134,7 @@ int cli_load(struct cli *cli, int argc, char **argv)
         if (option == 'i')
             path = optarg;
     }
+    progress_begin(&progress, stdout, false);
     result = open_input(cli, path, &request.body_fd, &writer);
     if (result == 0)
         result = client_send(&cli->client, &request, &exchange, &cli->err);
@@ -180,15 +142,17 @@ int cli_load(struct cli *cli, int argc, char **argv)
         result = exchange_read_headers(&exchange, &status, &cli->err);
     if (result == 0)
         result = exchange_read_body(&exchange, &cli->err);
-    if (progress.line.length > 0)
-        show_line(&progress, progress.line.data, progress.line.length);
+    progress_end(&progress);
     exchange_close(&exchange);
-    buffer_release(&progress.line);
     if (request.body_fd > STDIN_FILENO)
         close(request.body_fd);
     if (writer > 0)
         waitpid(writer, NULL, 0);
-    return result < 0 ? result : progress.has_failed ? 1 : 0;
+    if (result == 0 && progress.err.errnum != 0) {
+        cli->err = progress.err;
+        result = -progress.err.errnum;
+    }
+    return result;
 }
 
 int cli_rmi(struct cli *cli, int argc, char **argv)

@@ -29,6 +29,23 @@ static int create(struct cli *cli, const struct create_options *options, char **
     return 0;
 }
 
+/* Makes the container, of an image that comes from its registry if it is not here. What the pull
+ * has to say is no output of the container's: it goes to standard error. */
+static int create_pulling(struct cli *cli, const struct create_options *options, char **id)
+{
+    int result =
+        options->pulls == PULL_ALWAYS ? pull_image(cli, options->image, NULL, stderr, false) : 0;
+
+    if (result == 0)
+        result = create(cli, options, id);
+    if (result >= 0 || options->pulls != PULL_MISSING ||
+        strncmp(cli->err.message, "No such image", strlen("No such image")) != 0)
+        return result;
+    fprintf(stderr, "Unable to find image '%s' locally\n", options->image);
+    result = pull_image(cli, options->image, NULL, stderr, false);
+    return result < 0 ? result : create(cli, options, id);
+}
+
 /* docker's statuses, by what the message says: a program that is not there or cannot be run is the
  * user's affair, anything else is ours. */
 static int status_of_start_failure(const struct error *err)
@@ -168,7 +185,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
         result = stream_check_terminal(cli, options.has_terminal && !options.is_detached,
                                        options.is_interactive);
     if (result == 0)
-        result = create(cli, &options, &id);
+        result = create_pulling(cli, &options, &id);
     if (result == 0)
         result = run_created(cli, &options, id);
     create_options_release(&options);
@@ -182,7 +199,7 @@ int cli_create(struct cli *cli, int argc, char **argv)
     int result = create_options_parse(cli, &options, false, argc, argv);
 
     if (result == 0)
-        result = create(cli, &options, &id);
+        result = create_pulling(cli, &options, &id);
     if (result == 0)
         puts(id);
     create_options_release(&options);
