@@ -1,4 +1,4 @@
-/* images, load, rmi. */
+/* images, history, load, rmi. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -88,6 +88,68 @@ int cli_images(struct cli *cli, int argc, char **argv)
     if (result == 0 && list->type == JSON_ARRAY)
         print_images(list, is_json, is_quiet);
     return result;
+}
+
+static void print_step(const struct json *step)
+{
+    const char *id = json_get_string(step, "Id");
+    const char *by = json_get_string(step, "CreatedBy");
+    const struct json *size = json_get(step, "Size");
+    const struct json *created = json_get(step, "Created");
+    uint64_t bytes = 0;
+    int64_t seconds = 0;
+    char when[32];
+    char text[32];
+    time_t time;
+    struct tm utc;
+
+    if (size != NULL)
+        json_to_uint64(size, &bytes);
+    if (created != NULL)
+        json_to_int64(created, &seconds);
+    time = (time_t)seconds;
+    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&time, &utc));
+    format_size(bytes, text, sizeof(text));
+    if (id != NULL && strncmp(id, "sha256:", 7) == 0)
+        id += 7;
+    printf("%-12.12s   %s   %-8s ", id != NULL ? id : "", when, text);
+    for (size_t i = 0; by != NULL && by[i] != '\0'; i++)
+        putchar((unsigned char)by[i] < ' ' || by[i] == 127 ? ' ' : by[i]);
+    putchar('\n');
+}
+
+int cli_history(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"format", required_argument, NULL, 'F'},
+                                          {NULL, 0, NULL, 0}};
+    cleanup_arena struct arena arena = {0};
+    cleanup_free char *path = NULL;
+    const struct json *list;
+    bool is_json = false;
+    int option;
+    int result;
+
+    while ((option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
+        if (option == '?' || strcmp(optarg, "json") != 0)
+            return cli_usage_error(cli, argv, "[--format json] IMAGE");
+        is_json = true;
+    }
+    if (argc - optind != 1)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "history: exactly one image is expected");
+    path = client_path("/images/", argv[optind], "/history");
+    result = client_call_json(&cli->client, "GET", path, NULL, &arena, &list, &cli->err);
+    if (result < 0 || list->type != JSON_ARRAY)
+        return result;
+    if (!is_json)
+        printf("%-12s   %-20s   %-8s %s\n", "IMAGE", "CREATED", "SIZE", "CREATED BY");
+    for (size_t i = 0; i < list->count; i++) {
+        if (is_json)
+            cli_print_json(&list->items[i]);
+        else
+            print_step(&list->items[i]);
+    }
+    return 0;
 }
 
 /* ---- load ---- */

@@ -1,4 +1,4 @@
-/* davit pull. */
+/* davit pull, push, tag. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -17,30 +17,37 @@ static bool has_tag(const char *image)
     return strchr(image, '@') != NULL || strchr(slash != NULL ? slash : image, ':') != NULL;
 }
 
-static int send_pull(struct cli *cli, const char *path, const char *auth,
-                     struct progress *progress)
+/* Sends the login of the image's registry along and shows the progress that comes back. */
+static int exchange_with_registry(struct cli *cli, const char *path, const char *image, FILE *out,
+                                  bool is_quiet)
 {
-    const struct client_request request = {
-        .method = "POST", .path = path, .body_fd = -1, .registry_auth = auth};
-    struct exchange exchange = {.fd = -1, .on_body = progress_take, .context = progress};
+    cleanup_arena struct arena arena = {0};
+    struct client_request request = {.method = "POST", .path = path, .body_fd = -1};
+    struct progress progress;
+    struct exchange exchange = {.fd = -1, .on_body = progress_take, .context = &progress};
     int status;
-    int result = client_send(&cli->client, &request, &exchange, &cli->err);
+    int result = credentials_find(&arena, image, &request.registry_auth, &cli->err);
 
+    if (result < 0)
+        return result;
+    progress_begin(&progress, out, is_quiet);
+    result = client_send(&cli->client, &request, &exchange, &cli->err);
     if (result == 0)
         result = exchange_read_headers(&exchange, &status, &cli->err);
     if (result == 0)
         result = exchange_read_body(&exchange, &cli->err);
     exchange_close(&exchange);
+    progress_end(&progress);
+    if (result == 0 && progress.err.errnum != 0) {
+        cli->err = progress.err;
+        result = -progress.err.errnum;
+    }
     return result;
 }
 
 int pull_image(struct cli *cli, const char *image, const char *platform, FILE *out, bool is_quiet)
 {
-    cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer path = {0};
-    struct progress progress;
-    const char *auth = NULL;
-    int result;
 
     buffer_append_string(&path, "/images/create?fromImage=");
     http_encode(&path, image);
@@ -50,17 +57,7 @@ int pull_image(struct cli *cli, const char *image, const char *platform, FILE *o
         buffer_append_string(&path, "&platform=");
         http_encode(&path, platform);
     }
-    result = credentials_find(&arena, image, &auth, &cli->err);
-    if (result < 0)
-        return result;
-    progress_begin(&progress, out, is_quiet);
-    result = send_pull(cli, buffer_text(&path), auth, &progress);
-    progress_end(&progress);
-    if (result == 0 && progress.err.errnum != 0) {
-        cli->err = progress.err;
-        result = -progress.err.errnum;
-    }
-    return result;
+    return exchange_with_registry(cli, buffer_text(&path), image, out, is_quiet);
 }
 
 int cli_pull(struct cli *cli, int argc, char **argv)
@@ -90,4 +87,41 @@ int cli_pull(struct cli *cli, int argc, char **argv)
     if (result == 0 && is_quiet)
         printf("%s%s\n", image, has_tag(image) ? "" : ":latest");
     return result;
+}
+
+int cli_push(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"quiet", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
+    cleanup_free char *path = NULL;
+    bool is_quiet = false;
+    int option;
+    int result;
+
+    while ((option = getopt_long(argc, argv, "+q", table, NULL)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--quiet] IMAGE");
+        is_quiet = true;
+    }
+    if (argc - optind != 1)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "push: exactly one image is expected");
+    path = client_path("/images/", argv[optind], "/push");
+    result = exchange_with_registry(cli, path, argv[optind], stdout, is_quiet);
+    if (result == 0 && is_quiet)
+        printf("%s%s\n", argv[optind], has_tag(argv[optind]) ? "" : ":latest");
+    return result;
+}
+
+int cli_tag(struct cli *cli, int argc, char **argv)
+{
+    cleanup_buffer struct buffer path = {0};
+    cleanup_free char *start = NULL;
+    int status;
+
+    if (argc != 3)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "tag: an image and its new name are expected");
+    start = client_path("/images/", argv[1], "/tag?repo=");
+    buffer_append_string(&path, start);
+    http_encode(&path, argv[2]);
+    return client_call(&cli->client, "POST", buffer_text(&path), NULL, &status, NULL, &cli->err);
 }

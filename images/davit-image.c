@@ -1,7 +1,7 @@
 /*
  * davit-image: the image worker. davitd runs `davit-image load` with the store as its working
- * directory and the archive on standard input, or `davit-image pull` with a job; people use
- * `davit-image assemble` to make an image from a directory. See davit-image(8).
+ * directory and the archive on standard input, or `davit-image pull` or `push` with a job; people
+ * use `davit-image assemble` to make an image from a directory. See davit-image(8).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,36 +52,53 @@ static int run_load(int argc, char **argv)
     return result < 0 ? 1 : 0;
 }
 
-#define PULL_CHANNEL_FD 3
-#define PULL_JOB_MAX 65536
-
-static int read_job(struct arena *arena, struct pull_job *job, struct error *err)
-{
-    cleanup_buffer struct buffer text = {0};
-    int result = file_read_fd(STDIN_FILENO, PULL_JOB_MAX, &text);
-
-    if (result < 0)
-        return error_errno(err, -result, "the job");
-    return json_decode_text(arena, buffer_text(&text), text.length, &pull_job_type, job, err);
-}
+#define CHANNEL_FD 3
+#define JOB_MAX (256 << 10)
 
 /* Descriptor 3 is the channel to the fetch worker. */
+static int open_job(int argc, char **argv, struct arena *arena, const struct json_struct *type,
+                    void *job, int *store_fd, struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    int result = open_store(argc, argv, store_fd, err);
+
+    signal(SIGPIPE, SIG_IGN);
+    if (result == 0)
+        result = sandbox_enter_worker(err);
+    if (result < 0)
+        return result;
+    result = file_read_fd(STDIN_FILENO, JOB_MAX, &text);
+    if (result < 0)
+        return error_errno(err, -result, "the job");
+    return json_decode_text(arena, buffer_text(&text), text.length, type, job, err);
+}
+
 static int run_pull(int argc, char **argv)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_close int store_fd = -1;
     struct pull_job job = {0};
     struct error err = {0};
-    int result = open_store(argc, argv, &store_fd, &err);
+    int result = open_job(argc, argv, &arena, &pull_job_type, &job, &store_fd, &err);
 
     if (result == 0)
-        result = sandbox_enter_worker(&err);
+        result =
+            image_pull(store_fd, CHANNEL_FD, STDOUT_FILENO, &job, &worker_default_limits, &err);
+    if (result < 0)
+        report_error(&err);
+    return result < 0 ? 1 : 0;
+}
+
+static int run_push(int argc, char **argv)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_close int store_fd = -1;
+    struct push_job job = {0};
+    struct error err = {0};
+    int result = open_job(argc, argv, &arena, &push_job_type, &job, &store_fd, &err);
+
     if (result == 0)
-        result = read_job(&arena, &job, &err);
-    signal(SIGPIPE, SIG_IGN);
-    if (result == 0)
-        result = image_pull(store_fd, PULL_CHANNEL_FD, STDOUT_FILENO, &job, &worker_default_limits,
-                            &err);
+        result = image_push(store_fd, CHANNEL_FD, STDOUT_FILENO, &job, &err);
     if (result < 0)
         report_error(&err);
     return result < 0 ? 1 : 0;
@@ -169,15 +186,19 @@ static int run_assemble(int argc, char **argv)
     return result < 0 ? 1 : 0;
 }
 
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"assemble", run_assemble}, {"load", run_load}, {"pull", run_pull}, {"push", run_push}};
+
 int main(int argc, char **argv)
 {
     opterr = 0;
-    if (argc > 1 && strcmp(argv[1], "load") == 0)
-        return run_load(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "pull") == 0)
-        return run_pull(argc - 1, argv + 1);
-    if (argc > 1 && strcmp(argv[1], "assemble") == 0)
-        return run_assemble(argc - 1, argv + 1);
+    for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    }
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("davit-image version %s\n", DAVIT_VERSION);
         return 0;
@@ -186,6 +207,6 @@ int main(int argc, char **argv)
                     "[--workdir DIR]\n"
                     "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
                     "       davit-image load < ARCHIVE\n"
-                    "       davit-image pull < JOB\n");
+                    "       davit-image pull|push < JOB\n");
     return 2;
 }

@@ -24,6 +24,8 @@ const struct json_struct fetch_setup_type = JSON_STRUCT(struct fetch_setup, setu
 static const struct json_field request_fields[] = {
     FIELD(struct fetch_request, id, "id", JSON_KIND_INT32, .flags = JSON_REQUIRED | JSON_ALWAYS),
     FIELD(struct fetch_request, is_manifest, "is_manifest", JSON_KIND_BOOL),
+    FIELD(struct fetch_request, is_upload, "is_upload", JSON_KIND_BOOL),
+    FIELD(struct fetch_request, media_type, "media_type", JSON_KIND_STRING),
     FIELD(struct fetch_request, reference, "reference", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct fetch_request, size, "size", JSON_KIND_INT64, .maximum = INT64_MAX),
 };
@@ -33,6 +35,7 @@ static const struct json_field answer_fields[] = {
     FIELD(struct fetch_answer, id, "id", JSON_KIND_INT32, .flags = JSON_REQUIRED | JSON_ALWAYS),
     FIELD(struct fetch_answer, received, "received", JSON_KIND_INT64, .maximum = INT64_MAX),
     FIELD(struct fetch_answer, is_done, "is_done", JSON_KIND_BOOL),
+    FIELD(struct fetch_answer, was_there, "was_there", JSON_KIND_BOOL),
     FIELD(struct fetch_answer, media_type, "media_type", JSON_KIND_STRING),
     FIELD(struct fetch_answer, error, "error", JSON_KIND_STRING),
     FIELD(struct fetch_answer, code, "code", JSON_KIND_STRING),

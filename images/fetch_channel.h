@@ -2,8 +2,8 @@
  * Between the image worker, which sees the store and no network, and the fetch worker
  * (davit-fetch), which sees the network and no store. They are joined by a SOCK_SEQPACKET socket;
  * every message is one JSON object. The image worker sends a fetch_setup, then fetch_requests, each
- * with the writing end of a pipe that takes the content; the fetch worker sends fetch_answers. Each
- * reads the other's messages as a stranger's.
+ * with the end of a pipe that takes the content or, for an upload, gives it; the fetch worker sends
+ * fetch_answers. Each reads the other's messages as a stranger's.
  */
 #ifndef DAVIT_IMAGES_FETCH_CHANNEL_H
 #define DAVIT_IMAGES_FETCH_CHANNEL_H
@@ -35,16 +35,19 @@ struct fetch_setup {
 
 struct fetch_request {
     int32_t id;
-    bool is_manifest;      /* or else a blob */
-    const char *reference; /* tag or digest */
-    int64_t size;          /* of a blob: what must come, no byte more */
+    bool is_manifest;       /* or else a blob */
+    bool is_upload;         /* the pipe gives what the registry shall have */
+    const char *reference;  /* tag or digest */
+    const char *media_type; /* of a manifest that goes up */
+    int64_t size;           /* of a blob, and of what goes up: no byte more or less */
 };
 
 /* Progress until is_done or error. The pipe is closed before the last answer is sent. */
 struct fetch_answer {
     int32_t id;
-    int64_t received; /* bytes */
+    int64_t received; /* bytes, or bytes sent */
     bool is_done;
+    bool was_there;         /* a blob that the registry has already */
     const char *media_type; /* a manifest's, as the registry says */
     const char *error;
     const char *code; /* error_code_name() */

@@ -147,6 +147,10 @@ int image_store_add(struct image_store *store, const char *full_name, const char
                     const struct image_descriptor *manifest, struct image **image,
                     struct error *err);
 
+/* Gives the image one more name, which another may have had. */
+int image_store_tag(struct image_store *store, struct image *image, const char *full_name,
+                    struct error *err);
+
 /* Takes one name away. The image stays, perhaps dangling. */
 int image_store_untag(struct image_store *store, struct image *image, const char *full_name,
                       struct error *err);

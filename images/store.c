@@ -427,6 +427,22 @@ int image_store_find(const struct image_store *store, const char *reference, str
     return result == -ENOENT ? not_found(reference, err) : result;
 }
 
+static void move_name(struct image_store *store, struct image *image, const char *full_name)
+{
+    if (has_name(image, full_name))
+        return;
+    for (size_t i = 0; i < store->image_count; i++)
+        remove_name(store->images[i], full_name);
+    add_name(image, full_name);
+}
+
+int image_store_tag(struct image_store *store, struct image *image, const char *full_name,
+                    struct error *err)
+{
+    move_name(store, image, full_name);
+    return save_index(store, err);
+}
+
 int image_store_add(struct image_store *store, const char *full_name, const char *repo_digest,
                     const struct image_descriptor *manifest, struct image **image,
                     struct error *err)
@@ -436,11 +452,8 @@ int image_store_add(struct image_store *store, const char *full_name, const char
 
     if (result < 0)
         return result;
-    if (full_name != NULL && !has_name(*image, full_name)) {
-        for (size_t i = 0; i < store->image_count; i++)
-            remove_name(store->images[i], full_name);
-        add_name(*image, full_name);
-    }
+    if (full_name != NULL)
+        move_name(store, *image, full_name);
     if (repo_digest != NULL)
         add_repo_digest(*image, repo_digest);
     result = save_index(store, err);

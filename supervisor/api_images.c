@@ -149,6 +149,115 @@ void api_image_inspect(struct daemon *daemon, struct request *request,
     respond_written(request, 200, writer);
 }
 
+/* ---- history ---- */
+
+static void write_step(struct json_writer *writer, const struct image *image,
+                       const struct image_history *step, bool is_last, int64_t size)
+{
+    int64_t created_ns = 0;
+
+    if (step->created != NULL)
+        clock_parse_rfc3339(step->created, &created_ns);
+    json_object_open(writer);
+    json_member_string(writer, "Id", is_last ? image->id : "<missing>");
+    json_member_integer(writer, "Created", created_ns / 1000000000);
+    json_member_string(writer, "CreatedBy", step->created_by != NULL ? step->created_by : "");
+    json_key(writer, "Tags");
+    if (is_last && image->name_count > 0) {
+        json_array_open(writer);
+        for (size_t i = 0; i < image->name_count; i++) {
+            char name[512];
+
+            image_reference_familiar(image->names[i], name, sizeof(name));
+            json_string(writer, name);
+        }
+        json_array_close(writer);
+    } else {
+        json_null(writer);
+    }
+    json_member_integer(writer, "Size", size);
+    json_member_string(writer, "Comment", step->comment != NULL ? step->comment : "");
+    json_object_close(writer);
+}
+
+/* From the newest step to the oldest; those that made a layer have its size as it came. An image
+ * that does not say how it was made has one step a layer. */
+static void write_history(struct json_writer *writer, const struct image *image,
+                          const struct image_manifest *manifest)
+{
+    static const struct image_history unknown = {0};
+    size_t count = image->config.history.count;
+    size_t layer = manifest->layers.count;
+
+    json_array_open(writer);
+    for (size_t i = count > 0 ? count : layer; i > 0; i--) {
+        const struct image_history *step =
+            count > 0 ? &image->config.history.items[i - 1] : &unknown;
+        bool has_layer = !step->is_empty_layer && layer > 0;
+
+        write_step(writer, image, step, i == (count > 0 ? count : manifest->layers.count),
+                   has_layer ? manifest->layers.items[--layer].size : 0);
+    }
+    json_array_close(writer);
+}
+
+void api_image_history(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    struct image_manifest manifest = {0};
+    struct json_writer *writer;
+    struct image *image;
+    struct error err = {0};
+    const char *text;
+    size_t length;
+    int result = image_store_find(&daemon->images, match->name, &image, &err);
+
+    if (result == 0)
+        result = image_store_read_blob(daemon->images.root_fd, &request->arena,
+                                       image->manifest_digest, &text, &length, &err);
+    if (result == 0)
+        result = image_manifest_parse(&request->arena, text, length, &manifest, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    write_history(writer, image, &manifest);
+    respond_written(request, 200, writer);
+}
+
+/* ---- tag ---- */
+
+void api_image_tag(struct daemon *daemon, struct request *request, const struct route_match *match)
+{
+    const char *repository = request_query(request, "repo");
+    const char *tag = request_query(request, "tag");
+    struct image_reference reference;
+    struct image *image;
+    struct error err = {0};
+    char full[512];
+    char name[512];
+    int result = image_store_find(&daemon->images, match->name, &image, &err);
+
+    snprintf(name, sizeof(name), "%s%s%s", repository != NULL ? repository : "",
+             tag != NULL && tag[0] != '\0' ? ":" : "", tag != NULL ? tag : "");
+    if (result == 0)
+        result = image_reference_parse(name, &reference, &err);
+    if (result == 0 && reference.digest[0] != '\0')
+        result = error_set(&err, ERROR_INVALID, EINVAL, "a digest is no name that can be given");
+    if (result == 0) {
+        snprintf(full, sizeof(full), "%s:%s", reference.name, reference.tag);
+        result = image_store_tag(&daemon->images, image, full, &err);
+    }
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    image_reference_familiar(full, name, sizeof(name));
+    image_event(daemon, "tag", image->id, name);
+    respond_empty(request, 201);
+}
+
 /* ---- remove ---- */
 
 static const struct managed_container *find_user(const struct daemon *daemon,

@@ -6,11 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "spawner.h"
 
+#define BAR_WIDTH 50
 #define REPORT_MAX (4 << 20) /* of one line */
 
 void image_worker_say(struct image_worker *worker, struct json_writer *writer)
@@ -43,6 +47,45 @@ void image_worker_say_status(struct image_worker *worker, const char *text, cons
     json_member_string(writer, "status", text);
     if (id != NULL)
         json_member_string(writer, "id", id);
+    json_object_close(writer);
+    image_worker_say(worker, writer);
+}
+
+/* "[=====>    ]  1.05MB/2.1MB" */
+static void write_bar(struct json_writer *writer, int64_t current, int64_t total)
+{
+    char bar[BAR_WIDTH + 1];
+    char text[128];
+    int filled = (int)(current * BAR_WIDTH / total);
+
+    memset(bar, ' ', BAR_WIDTH);
+    memset(bar, '=', (size_t)filled);
+    if (filled < BAR_WIDTH)
+        bar[filled] = '>';
+    bar[BAR_WIDTH] = '\0';
+    snprintf(text, sizeof(text), "[%s]  %.4gMB/%.4gMB", bar, (double)current / 1e6,
+             (double)total / 1e6);
+    json_member_string(writer, "progress", text);
+}
+
+void image_worker_say_progress(struct image_worker *worker, const struct image_report *report)
+{
+    struct json_writer *writer = json_writer_new(false);
+    bool has_bar = report->total > 0 && report->current >= 0 && report->current <= report->total;
+
+    json_object_open(writer);
+    json_member_string(writer, "status", report->status);
+    json_key(writer, "progressDetail");
+    json_object_open(writer);
+    if (has_bar) {
+        json_member_integer(writer, "current", report->current);
+        json_member_integer(writer, "total", report->total);
+    }
+    json_object_close(writer);
+    if (has_bar)
+        write_bar(writer, report->current, report->total);
+    if (report->id != NULL)
+        json_member_string(writer, "id", report->id);
     json_object_close(writer);
     image_worker_say(worker, writer);
 }
@@ -204,6 +247,55 @@ int image_worker_begin(struct image_worker *worker, struct error *err)
         return error_errno(err, -result, "watch the image worker");
     }
     return pair[1];
+}
+
+/* A job is small: the pipe takes it whole. */
+static int write_job(const struct json_struct *type, const void *job, int fd, struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+    int result;
+
+    json_encode(writer, type, job);
+    result = file_write_fd(fd, json_writer_text(writer), strlen(json_writer_text(writer)));
+    json_writer_free(writer);
+    return result < 0 ? error_errno(err, -result, "write the job") : 0;
+}
+
+int image_worker_start(struct image_worker *worker,
+                       int (*spawn)(int spawner_fd, int store_fd, int input_fd, int output_fd,
+                                    int channel_fd, struct error *err),
+                       const struct json_struct *job_type, const void *job, struct error *err)
+{
+    const struct daemon *daemon = worker->daemon;
+    cleanup_close int input_fd = -1;
+    cleanup_close int job_fd = -1;
+    cleanup_close int output_fd = -1;
+    cleanup_close int image_end = -1;
+    cleanup_close int fetch_end = -1;
+    int pair[2];
+    int result;
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+    input_fd = pair[0];
+    job_fd = pair[1];
+    fcntl(job_fd, F_SETPIPE_SZ, 1 << 20);
+    result = write_job(job_type, job, job_fd, err);
+    if (result < 0)
+        return result;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, errno, "socketpair");
+    image_end = pair[0];
+    fetch_end = pair[1];
+    output_fd = image_worker_begin(worker, err);
+    if (output_fd < 0)
+        return output_fd;
+    result = spawner_request_fetch(daemon->spawner_fd, fetch_end, err);
+    if (result == 0)
+        result = spawn(daemon->spawner_fd, daemon->root_fd, input_fd, output_fd, image_end, err);
+    if (result == 0)
+        image_worker_runs(worker);
+    return result;
 }
 
 void image_worker_runs(struct image_worker *worker)

@@ -34,6 +34,13 @@ struct image_worker {
 /* A pipe for the worker's report is made and watched: returns its writing end, for the spawner. */
 int image_worker_begin(struct image_worker *worker, struct error *err);
 
+/* Starts a worker for a registry, by spawner_request_pull() or _push(), with a fetch worker beside
+ * it, and gives it the job. */
+int image_worker_start(struct image_worker *worker,
+                       int (*spawn)(int spawner_fd, int store_fd, int input_fd, int output_fd,
+                                    int channel_fd, struct error *err),
+                       const struct json_struct *job_type, const void *job, struct error *err);
+
 /* Once the worker runs: until it ends nothing is collected from the store. */
 void image_worker_runs(struct image_worker *worker);
 
@@ -49,5 +56,8 @@ void image_worker_say(struct image_worker *worker, struct json_writer *writer);
 /* {"stream": TEXT} or {"status": TEXT, "id": ID}; ID may be NULL. */
 void image_worker_say_stream(struct image_worker *worker, const char *text);
 void image_worker_say_status(struct image_worker *worker, const char *text, const char *id);
+
+/* A report's progress, with a bar in Docker's form where it has numbers. */
+void image_worker_say_progress(struct image_worker *worker, const struct image_report *report);
 
 #endif

@@ -88,7 +88,7 @@ static void add(struct arena *arena, struct fetch_setup *setup, struct fetch_end
 }
 
 void registries_locate(const struct registries *registries, const struct image_reference *reference,
-                       struct arena *arena, struct fetch_setup *setup)
+                       bool has_mirrors, struct arena *arena, struct fetch_setup *setup)
 {
     static const struct registry unknown = {0};
     size_t length = strcspn(reference->name, "/");
@@ -104,7 +104,7 @@ void registries_locate(const struct registries *registries, const struct image_r
     is_insecure = registry->is_insecure || (is_loopback(domain) && registry->ca_file == NULL);
     setup->ca_pem = registry->ca_pem;
     setup->repository = arena_strdup(arena, reference->name + length + 1);
-    for (size_t i = 0; i < registry->mirrors.count; i++)
+    for (size_t i = 0; has_mirrors && i < registry->mirrors.count; i++)
         add(arena, setup,
             (struct fetch_endpoint){.url = registry->mirrors.items[i], .is_mirror = true});
     add(arena, setup,

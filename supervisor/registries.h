@@ -25,8 +25,9 @@ extern const struct json_struct registry_type;
  * fetch worker, may not be able to. */
 int registries_read(struct registries *registries, struct arena *arena, struct error *err);
 
-/* The endpoints and the repository of a reference. What it points to lives in the arena. */
+/* The endpoints and the repository of a reference; mirrors are for pulling only. What it points to
+ * lives in the arena. */
 void registries_locate(const struct registries *registries, const struct image_reference *reference,
-                       struct arena *arena, struct fetch_setup *setup);
+                       bool has_mirrors, struct arena *arena, struct fetch_setup *setup);
 
 #endif

@@ -21,6 +21,7 @@ enum request_type {
     REQUEST_MONITOR,
     REQUEST_LOAD,
     REQUEST_PULL,
+    REQUEST_PUSH,
     REQUEST_FETCH,
 };
 
@@ -39,6 +40,7 @@ static const struct worker {
 } workers[] = {
     {REQUEST_LOAD, "davit-image", "load", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
     {REQUEST_PULL, "davit-image", "pull", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    {REQUEST_PUSH, "davit-image", "push", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     {REQUEST_FETCH, "davit-fetch", NULL, 1, {STDIN_FILENO}, true},
 };
 
@@ -206,6 +208,13 @@ int spawner_request_pull(int spawner_fd, int store_fd, int input_fd, int output_
                          struct error *err)
 {
     return request(spawner_fd, REQUEST_PULL,
+                   (const int[]){store_fd, input_fd, output_fd, channel_fd}, 4, err);
+}
+
+int spawner_request_push(int spawner_fd, int store_fd, int input_fd, int output_fd, int channel_fd,
+                         struct error *err)
+{
+    return request(spawner_fd, REQUEST_PUSH,
                    (const int[]){store_fd, input_fd, output_fd, channel_fd}, 4, err);
 }
 

@@ -32,9 +32,12 @@ int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
 int spawner_request_load(int spawner_fd, int store_fd, int input_fd, int output_fd,
                          struct error *err);
 
-/* Asks for one that does the job that `input_fd` holds (images/pull_job.h), with the fetch worker
- * at the other end of `channel_fd` (images/fetch_channel.h). */
+/* Asks for one that does the job that `input_fd` holds (images/registry_job.h), with the fetch
+ * worker at the other end of `channel_fd` (images/fetch_channel.h). */
 int spawner_request_pull(int spawner_fd, int store_fd, int input_fd, int output_fd, int channel_fd,
+                         struct error *err);
+
+int spawner_request_push(int spawner_fd, int store_fd, int input_fd, int output_fd, int channel_fd,
                          struct error *err);
 
 /* Asks for a fetch worker with its end of the channel. */

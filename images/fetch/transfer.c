@@ -14,8 +14,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/socket.h"
-#include "fetch.h"
+#include "transfer.h"
 
 #define ATTEMPTS_MAX 5 /* without a byte in between */
 #define FIRST_PAUSE_MS 250
@@ -28,34 +29,6 @@ static const char manifest_types[] =
     "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.docker.distribution.manifest.v2+json";
-
-struct transfer {
-    struct fetcher *fetcher;
-    int32_t id;
-    bool is_manifest;
-    char *reference;
-    int64_t size; /* of a blob */
-    int pipe_fd;  /* -1: nobody reads any more */
-    size_t endpoint;
-    unsigned int attempts;
-    unsigned int challenges;
-    uint64_t due_us; /* when to try again; 0: under way */
-    uint64_t reported_us;
-
-    /* of the request under way */
-    CURL *easy;
-    struct curl_slist *headers;
-    long status;
-    int64_t to_skip; /* bytes that came before, sent again */
-    int64_t retry_after_s;
-    char challenge[2048];
-    char media_type[128];
-    struct buffer error_text;
-    struct error failure; /* why the transfer was ended from here */
-
-    int64_t received;
-    struct buffer pending; /* bytes the pipe did not take; the request is paused */
-};
 
 static uint64_t now_us(void)
 {
@@ -76,7 +49,7 @@ static void send_answer(const struct transfer *transfer, const struct fetch_answ
     json_writer_free(writer);
 }
 
-static void report_progress(struct transfer *transfer)
+void transfer_report_progress(struct transfer *transfer)
 {
     uint64_t now = now_us();
 
@@ -109,6 +82,7 @@ static void finish(struct transfer *transfer, const struct error *err)
         answer.code = error_code_name(err->code);
     } else {
         answer.is_done = true;
+        answer.was_there = transfer->was_there;
         answer.media_type = transfer->media_type;
         fetcher->endpoint = transfer->endpoint;
     }
@@ -121,6 +95,8 @@ static void finish(struct transfer *transfer, const struct error *err)
     release_request(transfer);
     buffer_release(&transfer->pending);
     free(transfer->reference);
+    free(transfer->sent_type);
+    buffer_release(&transfer->body);
     free(transfer);
 }
 
@@ -135,6 +111,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
     } kept[] = {
         {"www-authenticate:", offsetof(struct transfer, challenge), 2048},
         {"content-type:", offsetof(struct transfer, media_type), 128},
+        {"location:", offsetof(struct transfer, location), 2048},
     };
     struct transfer *transfer = context;
     size_t length = count;
@@ -197,7 +174,8 @@ static ssize_t push(struct transfer *transfer, const char *bytes, size_t length)
     return (ssize_t)done;
 }
 
-static size_t give_up(struct transfer *transfer, enum error_code code, int errnum, const char *why)
+size_t transfer_give_up(struct transfer *transfer, enum error_code code, int errnum,
+                        const char *why)
 {
     error_set(&transfer->failure, code, errnum, "%s", why);
     return 0;
@@ -212,7 +190,7 @@ static size_t on_content(char *bytes, size_t size, size_t count, void *context)
     if (transfer->pending.length > 0)
         return CURL_WRITEFUNC_PAUSE;
     look_at_status(transfer);
-    if (transfer->status != 200 && transfer->status != 206) {
+    if (transfer->is_upload || (transfer->status != 200 && transfer->status != 206)) {
         if (transfer->error_text.length + length <= ERROR_TEXT_MAX)
             buffer_append(&transfer->error_text, bytes, length);
         return size * count;
@@ -225,17 +203,19 @@ static size_t on_content(char *bytes, size_t size, size_t count, void *context)
         length -= skipped;
     }
     if (transfer->received + (int64_t)length > bytes_expected(transfer))
-        return give_up(transfer, ERROR_TOO_LARGE, EFBIG,
-                       transfer->is_manifest ? "the manifest is too large"
-                                             : "the registry sends more than the manifest says");
+        return transfer_give_up(transfer, ERROR_TOO_LARGE, EFBIG,
+                                transfer->is_manifest
+                                    ? "the manifest is too large"
+                                    : "the registry sends more than the manifest says");
     taken = push(transfer, bytes, length);
     if (taken < 0)
-        return give_up(transfer, ERROR_INTERNAL, EPIPE, "the content is not wanted any more");
+        return transfer_give_up(transfer, ERROR_INTERNAL, EPIPE,
+                                "the content is not wanted any more");
     buffer_append(&transfer->pending, bytes + taken, length - (size_t)taken);
     transfer->received += (int64_t)length;
     if (length > 0)
         transfer->attempts = 0;
-    report_progress(transfer);
+    transfer_report_progress(transfer);
     return size * count;
 }
 
@@ -256,13 +236,31 @@ static void set_authorization(struct transfer *transfer)
     }
 }
 
-static void begin(struct transfer *transfer)
+/* What is fetched, and from where on. */
+static void set_download(struct transfer *transfer)
 {
-    struct fetcher *fetcher = transfer->fetcher;
+    const struct fetcher *fetcher = transfer->fetcher;
     const struct fetch_endpoint *endpoint = &fetcher->setup->endpoints.items[transfer->endpoint];
     cleanup_free char *url =
         memory_printf("%s/v2/%s/%s/%s", endpoint->url, fetcher->setup->repository,
                       transfer->is_manifest ? "manifests" : "blobs", transfer->reference);
+
+    curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
+    if (transfer->is_manifest)
+        transfer->headers = curl_slist_append(NULL, manifest_types);
+    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
+    if (transfer->received > 0) {
+        char range[32];
+
+        snprintf(range, sizeof(range), "%lld-", (long long)transfer->received);
+        curl_easy_setopt(transfer->easy, CURLOPT_RANGE, range);
+    }
+}
+
+static void begin(struct transfer *transfer)
+{
+    struct fetcher *fetcher = transfer->fetcher;
+    struct error err = {0};
 
     release_request(transfer);
     transfer->due_us = 0;
@@ -274,23 +272,20 @@ static void begin(struct transfer *transfer)
     transfer->easy = curl_easy_init();
     if (transfer->easy == NULL)
         abort();
-    request_set_common(transfer->easy, fetcher->setup, endpoint);
-    curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
+    request_set_common(transfer->easy, fetcher->setup,
+                       &fetcher->setup->endpoints.items[transfer->endpoint]);
     curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer);
     curl_easy_setopt(transfer->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(transfer->easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, on_content);
     curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, transfer);
     set_authorization(transfer);
-    if (transfer->is_manifest)
-        transfer->headers = curl_slist_append(NULL, manifest_types);
-    curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
-    if (transfer->received > 0) {
-        char range[32];
-
-        snprintf(range, sizeof(range), "%lld-", (long long)transfer->received);
-        curl_easy_setopt(transfer->easy, CURLOPT_RANGE, range);
+    if (transfer->is_upload && !upload_set_request(transfer, &err)) {
+        finish(transfer, &err);
+        return;
     }
+    if (!transfer->is_upload)
+        set_download(transfer);
     curl_multi_add_handle(fetcher->multi, transfer->easy);
 }
 
@@ -315,7 +310,7 @@ static void describe_status(const struct transfer *transfer, struct error *err)
                   message != NULL ? message : "the registry has no such thing");
     else if (transfer->status == 401 || transfer->status == 403)
         error_set(err, ERROR_DENIED, EACCES,
-                  "pull access denied for %s, repository does not exist or may require a login: "
+                  "access denied for %s, repository does not exist or may require a login: "
                   "%.256s",
                   transfer->fetcher->setup->repository, message != NULL ? message : "denied");
     else
@@ -342,7 +337,9 @@ static int judge(struct transfer *transfer, CURLcode code, bool *is_final, struc
                          transfer->fetcher->setup->repository, curl_easy_strerror(code));
     }
     look_at_status(transfer);
-    if (transfer->status != 200 && transfer->status != 206) {
+    if (transfer->is_upload && upload_is_answered(transfer))
+        return 0;
+    if (transfer->is_upload || (transfer->status != 200 && transfer->status != 206)) {
         *is_final = transfer->status != 408 && transfer->status != 429 && transfer->status < 500;
         describe_status(transfer, err);
         return -err->errnum;
@@ -382,8 +379,11 @@ static void try_again_or_fail(struct transfer *transfer, bool is_final, const st
     size_t endpoint_count = transfer->fetcher->setup->endpoints.count;
     bool is_last_endpoint = transfer->endpoint + 1 == endpoint_count;
 
+    /* What has been read from the pipe does not come again. */
+    if (transfer->is_upload && transfer->step == UPLOAD_PUT && !transfer->is_manifest)
+        is_final = true;
     /* Another endpoint may have what this one has not. */
-    if (transfer->failure.errnum == 0 && !is_last_endpoint) {
+    else if (transfer->failure.errnum == 0 && !is_last_endpoint) {
         transfer->endpoint++;
         transfer->challenges = 0;
         begin(transfer);
@@ -403,6 +403,10 @@ void transfer_handle_end(struct transfer *transfer, CURLcode code)
     bool is_final;
 
     if (judge(transfer, code, &is_final, &err) == 0) {
+        if (transfer->is_upload && upload_go_on(transfer)) {
+            begin(transfer);
+            return;
+        }
         /* The rest may still wait for its reader. */
         if (transfer->pending.length == 0)
             finish(transfer, NULL);
@@ -424,9 +428,15 @@ void transfer_start(struct fetcher *fetcher, const struct fetch_request *request
     transfer->is_manifest = request->is_manifest;
     transfer->reference = memory_strdup(request->reference);
     transfer->size = request->size;
+    transfer->is_upload = request->is_upload;
+    transfer->step = request->is_manifest ? UPLOAD_PUT : UPLOAD_LOOK;
+    transfer->sent_type = request->media_type != NULL ? memory_strdup(request->media_type) : NULL;
     transfer->pipe_fd = pipe_fd;
     transfer->endpoint = fetcher->endpoint;
-    fcntl(pipe_fd, F_SETFL, O_WRONLY | O_NONBLOCK);
+    /* A manifest is small, and may have to be sent again when the registry wants another token. */
+    if (request->is_upload && request->is_manifest)
+        file_read_fd(pipe_fd, FETCH_DOCUMENT_MAX, &transfer->body);
+    fcntl(pipe_fd, F_SETFL, O_NONBLOCK);
     fetcher->transfers[fetcher->transfer_count++] = transfer;
     begin(transfer);
 }
@@ -466,6 +476,8 @@ int transfer_run_due(struct fetcher *fetcher)
 
         if (transfer->pending.length > 0 && !push_pending(transfer))
             continue;
+        if (transfer->waits_for_pipe)
+            upload_continue(transfer);
         if (transfer->due_us == 0)
             continue;
         if (transfer->due_us <= now) {
@@ -489,6 +501,9 @@ unsigned int transfer_list_pipes(const struct fetcher *fetcher, struct curl_wait
         if (transfer->pending.length > 0)
             pipes[count++] =
                 (struct curl_waitfd){.fd = transfer->pipe_fd, .events = CURL_WAIT_POLLOUT};
+        else if (transfer->waits_for_pipe)
+            pipes[count++] =
+                (struct curl_waitfd){.fd = transfer->pipe_fd, .events = CURL_WAIT_POLLIN};
     }
     return count;
 }

@@ -19,7 +19,6 @@
 
 #define INDEX_DEPTH_MAX 3
 #define PARALLEL_LAYERS 3
-#define SHORT_ID_SIZE 13
 
 /* A layer on its way. */
 struct layer_job {
@@ -46,55 +45,6 @@ struct pull {
     struct arena arena;
 };
 
-static void report_status(const struct pull *pull, const char *id, const char *status,
-                          int64_t current, int64_t total)
-{
-    const struct image_report report = {
-        .status = status, .id = id, .current = current, .total = total};
-
-    report_write(pull->out_fd, &report, NULL);
-}
-
-static void short_id(const char *digest, char id[SHORT_ID_SIZE])
-{
-    snprintf(id, SHORT_ID_SIZE, "%.12s", digest + strlen("sha256:"));
-}
-
-/* ---- the channel ---- */
-
-static int send_message(struct pull *pull, const struct json_struct *type, const void *message,
-                        int pipe_fd)
-{
-    struct json_writer *writer = json_writer_new(false);
-    const char *text;
-    ssize_t sent;
-
-    json_encode(writer, type, message);
-    text = json_writer_text(writer);
-    sent = socket_send(pull->channel_fd, text, strlen(text), &pipe_fd, pipe_fd >= 0 ? 1 : 0);
-    json_writer_free(writer);
-    return sent < 0 ? error_errno(pull->err, (int)-sent, "ask the fetch worker") : 0;
-}
-
-static int receive_answer(struct pull *pull, struct arena *arena, struct fetch_answer *answer)
-{
-    char text[FETCH_MESSAGE_MAX];
-    int fds[SOCKET_MAX_FDS];
-    size_t fd_count = SOCKET_MAX_FDS;
-    ssize_t length = socket_receive(pull->channel_fd, text, sizeof(text), fds, &fd_count);
-
-    for (size_t i = 0; length > 0 && i < fd_count; i++)
-        close(fds[i]);
-    if (length <= 0)
-        return error_set(pull->err, ERROR_INTERNAL, ECHILD, "the fetch worker has ended");
-    return json_decode_text(arena, text, (size_t)length, &fetch_answer_type, answer, pull->err);
-}
-
-static void take_failure(const struct fetch_answer *answer, struct error *err)
-{
-    error_set(err, error_code_by_name(answer->code), EIO, "%s", answer->error);
-}
-
 /* ---- documents ---- */
 
 static int read_pipe(struct pull *pull, int pipe_fd, size_t maximum, struct buffer *content)
@@ -119,16 +69,16 @@ static int fetch_document(struct pull *pull, struct fetch_request *request, stru
     read_fd = pair[0];
     write_fd = pair[1];
     request->id = ++pull->last_id;
-    result = send_message(pull, &fetch_request_type, request, write_fd);
+    result = channel_send(pull->channel_fd, &fetch_request_type, request, write_fd, pull->err);
     fd_close(&write_fd);
     if (result == 0)
         result = read_pipe(pull, read_fd, FETCH_DOCUMENT_MAX, content);
     while (result == 0 && !answer.is_done && answer.error == NULL) {
         answer = (struct fetch_answer){0};
-        result = receive_answer(pull, &arena, &answer);
+        result = channel_receive(pull->channel_fd, &arena, &answer, pull->err);
     }
     if (result == 0 && answer.error != NULL) {
-        take_failure(&answer, pull->err);
+        channel_failure(&answer, pull->err);
         result = -EIO;
     }
     return result;
@@ -328,7 +278,7 @@ static int start_layer(struct pull *pull, struct layer_job *job, size_t number)
     read_fd = order.pipe_fd = pair[0];
     write_fd = pair[1];
     fcntl(read_fd, F_SETPIPE_SZ, 1 << 20);
-    result = send_message(pull, &fetch_request_type, &request, write_fd);
+    result = channel_send(pull->channel_fd, &fetch_request_type, &request, write_fd, pull->err);
     /* Closed before the fork: a receiver that held it would never see the end. */
     fd_close(&write_fd);
     if (result == 0)
@@ -346,17 +296,15 @@ static void report_layer(const struct pull *pull, size_t number, const char *sta
                          int64_t current)
 {
     const struct image_descriptor *layer = &pull->manifest.layers.items[number];
-    char id[SHORT_ID_SIZE];
 
-    short_id(layer->digest, id);
-    report_status(pull, id, status, current, current > 0 ? layer->size : 0);
+    report_progress(pull->out_fd, layer->digest, status, current, current > 0 ? layer->size : 0);
 }
 
 static int handle_answer(struct pull *pull)
 {
     cleanup_arena struct arena arena = {0};
     struct fetch_answer answer = {0};
-    int result = receive_answer(pull, &arena, &answer);
+    int result = channel_receive(pull->channel_fd, &arena, &answer, pull->err);
 
     for (size_t i = 0; result == 0 && i < PARALLEL_LAYERS; i++) {
         struct layer_job *job = &pull->jobs[i];
@@ -365,7 +313,7 @@ static int handle_answer(struct pull *pull)
             continue;
         job->is_fetch_over = answer.is_done || answer.error != NULL;
         if (answer.error != NULL)
-            take_failure(&answer, &job->failure);
+            channel_failure(&answer, &job->failure);
         else
             report_layer(pull, job->layer, answer.is_done ? "Extracting" : "Downloading",
                          answer.received);
@@ -523,7 +471,8 @@ static int pull_manifest(struct pull *pull, struct image_report *report)
 static int pull_image(struct pull *pull)
 {
     struct image_report report = {0};
-    int result = send_message(pull, &fetch_setup_type, &pull->job->fetch, -1);
+    int result =
+        channel_send(pull->channel_fd, &fetch_setup_type, &pull->job->fetch, -1, pull->err);
 
     if (result == 0)
         result = pull_manifest(pull, &report);

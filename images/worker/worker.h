@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "images/images.h"
-#include "images/pull_job.h"
+#include "images/registry_job.h"
 #include "images/report.h"
 
 /* ---- bounds, against bombs ---- */
@@ -92,7 +92,19 @@ int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *l
 /* One JSON line of a report, see images/report.h. */
 int report_write(int out_fd, const struct image_report *report, struct error *err);
 
+/* Progress of a blob, by the first digits of its digest. */
+void report_progress(int out_fd, const char *digest, const char *status, int64_t current,
+                     int64_t total);
+
 /* ---- registries ---- */
+
+/* The channel to the fetch worker. pipe_fd goes along unless it is -1, and stays the caller's. */
+int channel_send(int channel_fd, const struct json_struct *type, const void *message, int pipe_fd,
+                 struct error *err);
+int channel_receive(int channel_fd, struct arena *arena, struct fetch_answer *answer,
+                    struct error *err);
+/* An answer's error. */
+void channel_failure(const struct fetch_answer *answer, struct error *err);
 
 /* A blob that comes through a pipe, and for a layer what its unpacked form is called. */
 struct receive_order {
@@ -117,6 +129,10 @@ int receive_finish(pid_t pid, int outcome_fd, struct error *err);
  * beside each other. */
 int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
                const struct worker_limits *limits, struct error *err);
+
+/* Pushes an image: its blobs, several at a time, then its manifest. */
+int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
+               struct error *err);
 
 /* Unpacks what layers an image lacks. *layers is the list of chain ids for the index. */
 int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,

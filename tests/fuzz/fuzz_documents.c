@@ -7,7 +7,7 @@
 #include "base/signals.h"
 #include "images/fetch/fetch.h"
 #include "images/images.h"
-#include "images/pull_job.h"
+#include "images/registry_job.h"
 #include "images/report.h"
 #include "supervisor/filters.h"
 

@@ -21,7 +21,7 @@ teardown_file() { teardown_daemon_file; }
     run davit run --rm busybox /etc/passwd
     [ "$status" -eq 126 ]
     contains "$output" "permission denied"
-    run davit run --rm nosuchimage true
+    run davit run --rm --pull never nosuchimage true
     [ "$status" -eq 125 ]
     contains "$output" "No such image: nosuchimage"
     run davit run --rm --network bridge busybox true

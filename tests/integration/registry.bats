@@ -172,6 +172,67 @@ login() { # USER PASSWORD
     contains "$output" "certificate"
 }
 
+@test "what is pushed is what skopeo and docker find, and what is there is not sent again" {
+    davit pull --quiet layers:1
+    davit tag layers:1 "127.0.0.1:$plain_port/new/name:2"
+    run davit push "127.0.0.1:$plain_port/new/name:2"
+    [ "$status" -eq 0 ]
+    contains "$output" "Pushed"
+    digest=$(echo "$output" | sed -n 's/^2: digest: \(sha256:[0-9a-f]*\) size: .*/\1/p')
+    [ "$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://127.0.0.1:$plain_port/new/name:2")" = "$digest" ]
+    contains "$(davit inspect layers:1 | jq -r '.[0].RepoDigests[]')" "127.0.0.1:$plain_port/new/name@$digest"
+    run docker push "127.0.0.1:$plain_port/new/name:2"
+    [ "$status" -eq 0 ]
+    contains "$output" "Layer already exists"
+    davit rmi --force "$(davit images --quiet | head -n 1)"
+    [ "$(davit run --rm "127.0.0.1:$plain_port/new/name@$digest" cat three 2>"$dir/null")" = three ]
+    nothing_half_made
+}
+
+@test "a push needs a login where one is wanted, and an image that is there" {
+    davit pull --quiet layers:1
+    davit tag layers:1 "localhost:$closed_port/pushed:1"
+    run davit push "localhost:$closed_port/pushed:1"
+    [ "$status" -eq 1 ]
+    contains "$output" login
+    login user secret
+    davit push --quiet "localhost:$closed_port/pushed:1"
+    [ "$(curl -s --cacert "$dir/ca.pem" -u user:secret "https://localhost:$closed_port/v2/pushed/tags/list" | jq -r '.tags[0]')" = 1 ]
+    run davit push "localhost:$closed_port/other:1"
+    [ "$status" -eq 1 ]
+    contains "$output" "does not exist locally"
+}
+
+@test "a push asks for the right to push, and begins anew when it breaks" {
+    davit pull --quiet layers:1
+    davit tag layers:1 "$bad/token/private/up:1"
+    jq -n --arg auth "$(printf user:secret | base64)" "{auths: {\"$bad\": {auth: \$auth}}}" > "$dir/docker/config.json"
+    davit push --quiet "$bad/token/private/up:1"
+    davit tag layers:1 "$bad/breaks/up:1"
+    davit push --quiet "$bad/breaks/up:1"
+    [ "$(asked_for "PUT .*breaks.*$(large_layer)")" -eq 2 ]
+    davit tag layers:1 "$bad/refuses/up:1"
+    run davit push "$bad/refuses/up:1"
+    [ "$status" -eq 1 ]
+    contains "$output" "refused for a reason"
+}
+
+@test "tag and history" {
+    davit pull --quiet layers:1
+    davit tag layers:1 other/name:3
+    [ "$(davit images --format json | jq -r '.RepoTags | sort | join(" ")')" = "layers:1 other/name:3" ]
+    run davit tag layers:1 "Not/A/Name"
+    [ "$status" -eq 1 ]
+    contains "$output" "invalid reference"
+    run davit tag nothing:1 a:1
+    [ "$status" -eq 1 ]
+    contains "$output" "No such image"
+    [ "$(davit history --format json layers:1 | jq -s length)" -ge 1 ]
+    docker history layers:1 >/dev/null
+    docker tag other/name:3 by/docker:4
+    docker image inspect by/docker:4 >/dev/null
+}
+
 # A second daemon, with what this one has not in its environment.
 @test "a proxy is asked where the environment names one" {
     echo '{"registries": {"registry.invalid": {"insecure": true}}}' > "$dir/proxy.json"

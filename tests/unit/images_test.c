@@ -438,7 +438,7 @@ static void registries_are_located_by_their_rules(void **state)
         size_t count = 0;
 
         assert_int_equal(image_reference_parse(cases[i].image, &reference, NULL), 0);
-        registries_locate(&registries, &reference, &arena, &setup);
+        registries_locate(&registries, &reference, true, &arena, &setup);
         assert_string_equal(setup.repository, cases[i].repository);
         while (count < ARRAY_SIZE(cases[i].urls) && cases[i].urls[count] != NULL)
             count++;

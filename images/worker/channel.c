@@ -1,0 +1,41 @@
+/* The image worker's end of images/fetch_channel.h. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/socket.h"
+#include "worker.h"
+
+int channel_send(int channel_fd, const struct json_struct *type, const void *message, int pipe_fd,
+                 struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+    const char *text;
+    ssize_t sent;
+
+    json_encode(writer, type, message);
+    text = json_writer_text(writer);
+    sent = socket_send(channel_fd, text, strlen(text), &pipe_fd, pipe_fd >= 0 ? 1 : 0);
+    json_writer_free(writer);
+    return sent < 0 ? error_errno(err, (int)-sent, "ask the fetch worker") : 0;
+}
+
+int channel_receive(int channel_fd, struct arena *arena, struct fetch_answer *answer,
+                    struct error *err)
+{
+    char text[FETCH_MESSAGE_MAX];
+    int fds[SOCKET_MAX_FDS];
+    size_t fd_count = SOCKET_MAX_FDS;
+    ssize_t length = socket_receive(channel_fd, text, sizeof(text), fds, &fd_count);
+
+    for (size_t i = 0; length > 0 && i < fd_count; i++)
+        close(fds[i]);
+    if (length <= 0)
+        return error_set(err, ERROR_INTERNAL, ECHILD, "the fetch worker has ended");
+    return json_decode_text(arena, text, (size_t)length, &fetch_answer_type, answer, err);
+}
+
+void channel_failure(const struct fetch_answer *answer, struct error *err)
+{
+    error_set(err, error_code_by_name(answer->code), EIO, "%s", answer->error);
+}

@@ -1,0 +1,255 @@
+/*
+ * Pushing: the registry gets the blobs that it has not, each from a process that does nothing but
+ * read it, and then the manifest, whose digest is what the image is called there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "worker.h"
+
+#define PARALLEL_BLOBS 3
+#define TRIES_MAX 3
+
+struct blob_job {
+    int32_t id; /* of the request; 0: free */
+    const struct image_descriptor *blob;
+    pid_t pid; /* of the process that reads it */
+    unsigned int tries;
+};
+
+struct push {
+    int store_fd;
+    int channel_fd;
+    int out_fd;
+    const struct push_job *job;
+    struct error *err;
+    int32_t last_id;
+    struct image_manifest manifest;
+    struct blob_job jobs[PARALLEL_BLOBS];
+    struct arena arena;
+};
+
+static _Noreturn void feed(int blob_fd, int pipe_fd)
+{
+    process_keep_only((int *const[]){&blob_fd, &pipe_fd}, 2);
+    while (sendfile(pipe_fd, blob_fd, NULL, 1 << 20) > 0)
+        continue;
+    _exit(0);
+}
+
+/* Asks for the upload of a blob or, with a media type, of the manifest. */
+static int request_upload(struct push *push, const char *digest, struct fetch_request *request,
+                          pid_t *pid)
+{
+    cleanup_close int blob_fd = blob_open(push->store_fd, digest);
+    cleanup_close int read_fd = -1;
+    cleanup_close int write_fd = -1;
+    struct stat status;
+    int pair[2];
+    int result;
+
+    if (blob_fd < 0 || fstat(blob_fd, &status) < 0)
+        return error_errno(push->err, blob_fd < 0 ? -blob_fd : errno, "blob %s", digest);
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(push->err, errno, "pipe");
+    read_fd = pair[0];
+    write_fd = pair[1];
+    request->id = ++push->last_id;
+    request->is_upload = true;
+    request->size = status.st_size;
+    *pid = fork();
+    if (*pid == 0)
+        feed(blob_fd, write_fd);
+    if (*pid < 0)
+        return error_errno(push->err, errno, "fork");
+    fd_close(&write_fd);
+    result = channel_send(push->channel_fd, &fetch_request_type, request, read_fd, push->err);
+    if (result < 0) {
+        fd_close(&read_fd);
+        waitpid(*pid, NULL, 0);
+    }
+    return result;
+}
+
+static int start_blob(struct push *push, struct blob_job *job)
+{
+    struct fetch_request request = {.reference = job->blob->digest};
+    int result = request_upload(push, job->blob->digest, &request, &job->pid);
+
+    job->id = result < 0 ? 0 : request.id;
+    job->tries++;
+    return result;
+}
+
+/* A failure on the way may be the connection's; the content is read anew. */
+static int handle_failure(struct push *push, struct blob_job *job,
+                          const struct fetch_answer *answer)
+{
+    waitpid(job->pid, NULL, 0);
+    channel_failure(answer, push->err);
+    if (push->err->code == ERROR_INTERNAL && job->tries < TRIES_MAX)
+        return start_blob(push, job);
+    job->id = 0;
+    return error_prefix(push->err, "blob %s", job->blob->digest);
+}
+
+static int handle_blob_answer(struct push *push, struct blob_job *job,
+                              const struct fetch_answer *answer)
+{
+    if (answer->error != NULL)
+        return handle_failure(push, job, answer);
+    if (!answer->is_done) {
+        report_progress(push->out_fd, job->blob->digest, "Pushing", answer->received,
+                        job->blob->size);
+        return 0;
+    }
+    waitpid(job->pid, NULL, 0);
+    report_progress(push->out_fd, job->blob->digest,
+                    answer->was_there ? "Layer already exists" : "Pushed", 0, 0);
+    job->id = 0;
+    return 0;
+}
+
+static int wait_for_answer(struct push *push)
+{
+    struct pollfd events[] = {{.fd = push->channel_fd, .events = POLLIN},
+                              {.fd = push->out_fd}}; /* an error: nobody reads it any more */
+    cleanup_arena struct arena arena = {0};
+    struct fetch_answer answer = {0};
+    int result;
+
+    if (poll(events, 2, -1) < 0)
+        return errno == EINTR ? 0 : error_errno(push->err, errno, "poll");
+    if (events[1].revents != 0)
+        return error_set(push->err, ERROR_CONFLICT, ECANCELED, "the push was cancelled");
+    result = channel_receive(push->channel_fd, &arena, &answer, push->err);
+    for (size_t i = 0; result == 0 && i < PARALLEL_BLOBS; i++) {
+        if (push->jobs[i].id != 0 && push->jobs[i].id == answer.id)
+            return handle_blob_answer(push, &push->jobs[i], &answer);
+    }
+    return result;
+}
+
+static struct blob_job *find_job(struct push *push, bool is_free)
+{
+    for (size_t i = 0; i < PARALLEL_BLOBS; i++) {
+        if ((push->jobs[i].id == 0) == is_free)
+            return &push->jobs[i];
+    }
+    return NULL;
+}
+
+static int push_blob(struct push *push, const struct image_descriptor *blob)
+{
+    struct blob_job *job;
+    int result = 0;
+
+    while (result == 0 && (job = find_job(push, true)) == NULL)
+        result = wait_for_answer(push);
+    if (result < 0)
+        return result;
+    *job = (struct blob_job){.blob = blob};
+    report_progress(push->out_fd, blob->digest, "Preparing", 0, 0);
+    return start_blob(push, job);
+}
+
+/* The same layer may stand in an image twice. */
+static bool was_pushed(const struct push *push, size_t number)
+{
+    for (size_t i = 0; i < number; i++) {
+        if (strcmp(push->manifest.layers.items[i].digest,
+                   push->manifest.layers.items[number].digest) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int push_blobs(struct push *push)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < push->manifest.layers.count; i++) {
+        if (!was_pushed(push, i))
+            result = push_blob(push, &push->manifest.layers.items[i]);
+    }
+    if (result == 0)
+        result = push_blob(push, &push->manifest.config);
+    while (result == 0 && find_job(push, false) != NULL)
+        result = wait_for_answer(push);
+    return result;
+}
+
+static int push_manifest(struct push *push)
+{
+    cleanup_arena struct arena arena = {0};
+    struct fetch_request request = {.is_manifest = true,
+                                    .reference = push->job->tag,
+                                    .media_type = push->job->media_type};
+    struct fetch_answer answer = {0};
+    pid_t pid;
+    int result = request_upload(push, push->job->digest, &request, &pid);
+
+    while (result == 0 && !answer.is_done && answer.error == NULL) {
+        answer = (struct fetch_answer){0};
+        result = channel_receive(push->channel_fd, &arena, &answer, push->err);
+    }
+    if (result == 0 && answer.error != NULL) {
+        channel_failure(&answer, push->err);
+        result = -EIO;
+    }
+    return result;
+}
+
+static int push_image(struct push *push)
+{
+    struct image_report report = {
+        .digest = push->job->digest,
+        .repo_digest = push->job->digest,
+        .media_type = push->job->media_type,
+        .layers = push->job->layers != NULL ? push->job->layers : "",
+    };
+    const char *text;
+    size_t length;
+    int result = channel_send(push->channel_fd, &fetch_setup_type, &push->job->fetch, -1,
+                              push->err);
+
+    if (result == 0)
+        result = image_store_read_blob(push->store_fd, &push->arena, push->job->digest, &text,
+                                       &length, push->err);
+    if (result == 0)
+        result = image_manifest_parse(&push->arena, text, length, &push->manifest, push->err);
+    if (result == 0)
+        result = push_blobs(push);
+    if (result == 0)
+        result = push_manifest(push);
+    if (result < 0)
+        return result;
+    report.size = (int64_t)length;
+    return report_write(push->out_fd, &report, push->err);
+}
+
+int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
+               struct error *err)
+{
+    struct push *push = memory_new_one(struct push);
+    struct error local = {0};
+    int result;
+
+    push->store_fd = store_fd;
+    push->channel_fd = channel_fd;
+    push->out_fd = out_fd;
+    push->job = job;
+    push->err = err != NULL ? err : &local;
+    result = push_image(push);
+    arena_release(&push->arena);
+    free(push);
+    return result;
+}

@@ -1,0 +1,76 @@
+/* Logins that clients send: see registry_auth.h. */
+#include "registry_auth.h"
+
+#include <errno.h>
+#include <resolv.h>
+#include <string.h>
+
+#define AUTH_MAX 16384
+
+/* What clients send with the header: base64url of a JSON object. */
+struct auth_header {
+    const char *username;
+    const char *password;
+    const char *auth; /* base64 of "user:password", from old configuration files */
+    const char *identity_token;
+};
+
+static const struct json_field auth_fields[] = {
+    JSON_FIELD(struct auth_header, username, "username", JSON_KIND_STRING),
+    JSON_FIELD(struct auth_header, password, "password", JSON_KIND_STRING),
+    JSON_FIELD(struct auth_header, auth, "auth", JSON_KIND_STRING),
+    JSON_FIELD(struct auth_header, identity_token, "identitytoken", JSON_KIND_STRING),
+};
+static const struct json_struct auth_type = JSON_STRUCT(struct auth_header, auth_fields);
+
+/* Both alphabets of RFC 4648, with or without padding. NULL if it is neither. */
+static char *decode_base64(struct arena *arena, const char *text)
+{
+    size_t length = strlen(text);
+    char *padded = arena_new(arena, length + 4, 1);
+    char *plain = arena_new(arena, length + 4, 1);
+    int count;
+
+    for (size_t i = 0; i < length; i++)
+        padded[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+    while (length % 4 != 0)
+        padded[length++] = '=';
+    count = b64_pton(padded, (unsigned char *)plain, length + 1);
+    if (count < 0)
+        return NULL;
+    plain[count] = '\0';
+    return plain;
+}
+
+int registry_auth_read(const char *header, struct arena *arena,
+                       struct fetch_credentials *credentials, struct error *err)
+{
+    struct auth_header auth = {0};
+    const char *text;
+
+    if (header == NULL || header[0] == '\0')
+        return 0;
+    text = strlen(header) <= AUTH_MAX ? decode_base64(arena, header) : NULL;
+    if (text == NULL ||
+        json_decode_text(arena, text, strlen(text), &auth_type, &auth, NULL) < 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "X-Registry-Auth: not base64 of a JSON object");
+    if (auth.identity_token != NULL && auth.identity_token[0] != '\0')
+        credentials->identity_token = auth.identity_token;
+    if (auth.username != NULL && auth.username[0] != '\0' && auth.password != NULL) {
+        credentials->username = auth.username;
+        credentials->password = auth.password;
+    } else if (auth.auth != NULL && auth.auth[0] != '\0') {
+        char *pair = decode_base64(arena, auth.auth);
+        char *colon = pair != NULL ? strchr(pair, ':') : NULL;
+
+        if (colon == NULL)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "X-Registry-Auth: auth is not base64 of USER:PASSWORD");
+        *colon = '\0';
+        credentials->username = pair;
+        credentials->password = colon + 1;
+    }
+    return 0;
+}
+
