@@ -95,8 +95,12 @@ static int on_body(struct request *request, const char *bytes, size_t length)
         return 0;
     buffer_append(&load->pending, bytes, length);
     push_body(load);
+    /* One read of the connection may bring several pieces: what stopped after one of them has to go
+     * on if the worker has taken it with the next. */
     if (load->pending.length > 0 && length > 0)
         request_pause_body(request);
+    else
+        request_resume_body(request);
     return 0;
 }
 
