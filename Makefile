@@ -74,7 +74,7 @@ davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 
 .PHONY: all deps demo test test-unit test-integration test-conformance test-vm test-fuzz check check-format \
-        check-tidy check-cppcheck check-layers check-conformance check-man bench format install uninstall clean help
+        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images format install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -83,6 +83,7 @@ help:
 	@echo "make test       install what is missing, build, run all tests"
 	@echo "make check      formatting, static analysis, include directions, manual pages"
 	@echo "make bench      speed beside crun, runc and the bare kernel"
+	@echo "make bench-images  unpacking and pulling beside tar, umoci, skopeo and Podman"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 	@echo "make SANITIZE=address,undefined BUILD=build/asan   a sanitizer build"
 
@@ -168,6 +169,10 @@ check-man:
 bench: $(PROGRAMS) $(BUILD)/bench/floor
 	@tools/install-packages build bench
 	@tests/bench/run $(BUILD)
+
+bench-images: $(PROGRAMS)
+	@tools/install-packages build bench bench-images
+	@tests/bench/images $(BUILD)
 
 # ---- installation -------------------------------------------------------------------------------
 install: all

@@ -1,4 +1,5 @@
-/* POST /images/NAME/push: an image worker and a fetch worker, joined by a channel, push an image. */
+/* POST /images/NAME/push: an image worker and a fetch worker, joined by a channel, push an image.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -51,8 +51,7 @@ int registry_auth_read(const char *header, struct arena *arena,
     if (header == NULL || header[0] == '\0')
         return 0;
     text = strlen(header) <= AUTH_MAX ? decode_base64(arena, header) : NULL;
-    if (text == NULL ||
-        json_decode_text(arena, text, strlen(text), &auth_type, &auth, NULL) < 0)
+    if (text == NULL || json_decode_text(arena, text, strlen(text), &auth_type, &auth, NULL) < 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "X-Registry-Auth: not base64 of a JSON object");
     if (auth.identity_token != NULL && auth.identity_token[0] != '\0')
@@ -73,4 +72,3 @@ int registry_auth_read(const char *header, struct arena *arena,
     }
     return 0;
 }
-

@@ -19,6 +19,8 @@ const struct worker_limits worker_default_limits = {
     .archive_bytes = UINT64_C(64) << 30,
 };
 
+#define PARALLEL_MAX 4
+
 struct outcome {
     int result;
     char diff_id[DIGEST_SIZE];
@@ -145,21 +147,6 @@ bool layer_exists(int store_fd, const char *chain_hex)
     return faccessat(store_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-static int unpack_one(int store_fd, const struct image_descriptor *layer, const char *diff_id,
-                      const char *chain_hex, const struct worker_limits *limits, struct error *err)
-{
-    cleanup_close int blob_fd = blob_open(store_fd, layer->digest);
-    struct layer_unpack unpack;
-    int result;
-
-    if (blob_fd < 0)
-        return error_errno(err, -blob_fd, "layer %s", layer->digest);
-    result = layer_unpack_begin(&unpack, store_fd, chain_hex, blob_fd, limits, err);
-    if (result == 0)
-        result = layer_unpack_finish(&unpack, diff_id, chain_hex, err);
-    return result < 0 ? error_prefix(err, "layer %s", layer->digest) : 0;
-}
-
 /* image-spec config.md "Layer ChainID" */
 static void next_chain_id(char chain[DIGEST_SIZE], const char *diff_id, bool is_first)
 {
@@ -200,17 +187,73 @@ const char *layers_join(struct arena *arena, const struct string_list *chain_ids
     return arena_strdup(arena, buffer_text(&list));
 }
 
+/* Layers that are being unpacked, each by a child: a ring, of which the oldest is waited for. */
+struct unpacking {
+    int store_fd;
+    const struct image_manifest *manifest;
+    const struct image_config *config;
+    const struct string_list *chain_ids;
+    const struct worker_limits *limits;
+    struct layer_unpack running[PARALLEL_MAX];
+    size_t layer_of[PARALLEL_MAX];
+    size_t first;
+    size_t count;
+};
+
+static int begin_layer(struct unpacking *unpacking, size_t layer, struct error *err)
+{
+    const char *digest = unpacking->manifest->layers.items[layer].digest;
+    size_t place = (unpacking->first + unpacking->count) % PARALLEL_MAX;
+    cleanup_close int blob_fd = blob_open(unpacking->store_fd, digest);
+    int result;
+
+    if (blob_fd < 0)
+        return error_errno(err, -blob_fd, "layer %s", digest);
+    result =
+        layer_unpack_begin(&unpacking->running[place], unpacking->store_fd,
+                           unpacking->chain_ids->items[layer], blob_fd, unpacking->limits, err);
+    if (result < 0)
+        return error_prefix(err, "layer %s", digest);
+    unpacking->layer_of[place] = layer;
+    unpacking->count++;
+    return 0;
+}
+
+static int finish_oldest(struct unpacking *unpacking, struct error *err)
+{
+    size_t layer = unpacking->layer_of[unpacking->first];
+    int result = layer_unpack_finish(&unpacking->running[unpacking->first],
+                                     unpacking->config->rootfs.diff_ids.items[layer],
+                                     unpacking->chain_ids->items[layer], err);
+
+    unpacking->first = (unpacking->first + 1) % PARALLEL_MAX;
+    unpacking->count--;
+    return result < 0
+               ? error_prefix(err, "layer %s", unpacking->manifest->layers.items[layer].digest)
+               : 0;
+}
+
 int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
                   const struct image_config *config, const struct worker_limits *limits,
                   const char **layers, struct error *err)
 {
     struct string_list chain_ids = {0};
+    struct unpacking unpacking = {store_fd, manifest, config, &chain_ids, limits, .count = 0};
     int result = layers_list_chain_ids(arena, manifest, config, &chain_ids, err);
 
     for (size_t i = 0; result == 0 && i < chain_ids.count; i++) {
-        if (!layer_exists(store_fd, chain_ids.items[i]))
-            result = unpack_one(store_fd, &manifest->layers.items[i],
-                                config->rootfs.diff_ids.items[i], chain_ids.items[i], limits, err);
+        if (layer_exists(store_fd, chain_ids.items[i]))
+            continue;
+        if (unpacking.count == PARALLEL_MAX)
+            result = finish_oldest(&unpacking, err);
+        if (result == 0)
+            result = begin_layer(&unpacking, i, err);
+    }
+    while (result == 0 && unpacking.count > 0)
+        result = finish_oldest(&unpacking, err);
+    for (; unpacking.count > 0; unpacking.count--) {
+        layer_unpack_abort(&unpacking.running[unpacking.first]);
+        unpacking.first = (unpacking.first + 1) % PARALLEL_MAX;
     }
     if (result == 0)
         *layers = layers_join(arena, &chain_ids);

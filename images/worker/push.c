@@ -190,9 +190,8 @@ static int push_blobs(struct push *push)
 static int push_manifest(struct push *push)
 {
     cleanup_arena struct arena arena = {0};
-    struct fetch_request request = {.is_manifest = true,
-                                    .reference = push->job->tag,
-                                    .media_type = push->job->media_type};
+    struct fetch_request request = {
+        .is_manifest = true, .reference = push->job->tag, .media_type = push->job->media_type};
     struct fetch_answer answer = {0};
     pid_t pid;
     int result = request_upload(push, push->job->digest, &request, &pid);
@@ -218,8 +217,8 @@ static int push_image(struct push *push)
     };
     const char *text;
     size_t length;
-    int result = channel_send(push->channel_fd, &fetch_setup_type, &push->job->fetch, -1,
-                              push->err);
+    int result =
+        channel_send(push->channel_fd, &fetch_setup_type, &push->job->fetch, -1, push->err);
 
     if (result == 0)
         result = image_store_read_blob(push->store_fd, &push->arena, push->job->digest, &text,
