@@ -215,8 +215,8 @@ static int push_image(struct push *push)
         .media_type = push->job->media_type,
         .layers = push->job->layers != NULL ? push->job->layers : "",
     };
-    const char *text;
-    size_t length;
+    const char *text = NULL;
+    size_t length = 0;
     int result =
         channel_send(push->channel_fd, &fetch_setup_type, &push->job->fetch, -1, push->err);
 
