@@ -372,6 +372,27 @@ finish_after_interruption() {
     finish_after_interruption
 }
 
+# A second daemon, whose store is on a small filesystem of its own.
+@test "on a full disk a pull fails clearly, and succeeds when there is room" {
+    mkdir -p "$dir/root5"
+    unshare --mount --propagation private sh -c "mount -t tmpfs -o size=6m none $dir/root5 &&
+        exec $davitd --root $dir/root5 --run $dir/run5" 3>&- >>"$dir/log" 2>&1 &
+    other=$!
+    DAVIT_HOST=unix://$dir/run5/davit.sock wait_until davit version
+    DAVIT_HOST=unix://$dir/run5/davit.sock run davit pull "$bad/good/x:1"
+    full=$status said=$output
+    left=$(ls -A "/proc/$other/root$dir/root5/ingest")
+    nsenter --mount --target $other mount -o remount,size=64m "$dir/root5"
+    DAVIT_HOST=unix://$dir/run5/davit.sock run davit run --rm "$bad/good/x:1" cat three
+    kill $other
+    wait $other || true
+    [ "$full" -eq 1 ]
+    contains "$said" "No space left on device"
+    [ -z "$left" ]
+    [ "$status" -eq 0 ]
+    contains "$output" three
+}
+
 @test "a client that goes away takes its pull along" {
     begin_held
     kill $puller
