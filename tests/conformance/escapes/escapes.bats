@@ -211,7 +211,8 @@ PYTHON
     mkdir -p "$dir/bundle/rootfs/tmp"
     touch "$dir/bundle/rootfs/tmp/watching"
     runtime exec "$id" probe watch /tmp/watching > "$dir/seen" 2>&1 &
-    wait_until [ "$(runtime ps --format json "$id" | jq length)" -ge 2 ]
+    two_processes() { [ "$(runtime ps --format json "$id" | jq length)" -ge 2 ]; }
+    wait_until two_processes
     for attempt in $(seq 60); do runtime exec "$id" true; done
     rm "$dir/bundle/rootfs/tmp/watching"
     wait %1
