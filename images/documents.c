@@ -90,6 +90,26 @@ int image_index_parse(struct arena *arena, const char *text, size_t length,
     return result < 0 ? error_prefix(err, "index") : 0;
 }
 
+bool image_platform_fits(const struct image_platform *wanted, const struct image_platform *offered)
+{
+    if (offered == NULL || offered->architecture == NULL)
+        return true;
+    return strcmp(offered->architecture, wanted->architecture) == 0 &&
+           (offered->os == NULL || strcmp(offered->os, wanted->os) == 0) &&
+           (wanted->variant == NULL ||
+            (offered->variant != NULL && strcmp(offered->variant, wanted->variant) == 0));
+}
+
+const struct image_descriptor *image_index_choose(const struct image_index *index,
+                                                  const struct image_platform *wanted)
+{
+    for (size_t i = 0; i < index->manifests.count; i++) {
+        if (image_platform_fits(wanted, index->manifests.items[i].platform))
+            return &index->manifests.items[i];
+    }
+    return NULL;
+}
+
 const char *image_host_architecture(void)
 {
     static const struct {

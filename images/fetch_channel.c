@@ -36,7 +36,6 @@ static const struct json_field answer_fields[] = {
     FIELD(struct fetch_answer, received, "received", JSON_KIND_INT64, .maximum = INT64_MAX),
     FIELD(struct fetch_answer, is_done, "is_done", JSON_KIND_BOOL),
     FIELD(struct fetch_answer, was_there, "was_there", JSON_KIND_BOOL),
-    FIELD(struct fetch_answer, media_type, "media_type", JSON_KIND_STRING),
     FIELD(struct fetch_answer, error, "error", JSON_KIND_STRING),
     FIELD(struct fetch_answer, code, "code", JSON_KIND_STRING),
 };

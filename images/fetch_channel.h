@@ -47,8 +47,7 @@ struct fetch_answer {
     int32_t id;
     int64_t received; /* bytes, or bytes sent */
     bool is_done;
-    bool was_there;         /* a blob that the registry has already */
-    const char *media_type; /* a manifest's, as the registry says */
+    bool was_there; /* a blob that the registry has already */
     const char *error;
     const char *code; /* error_code_name() */
 };

@@ -84,6 +84,14 @@ int image_manifest_parse(struct arena *arena, const char *text, size_t length,
 int image_index_parse(struct arena *arena, const char *text, size_t length,
                       struct image_index *index, struct error *err);
 
+/* True if what is offered is what is wanted; an offer that does not say is taken. `wanted` has an
+ * architecture and an os. */
+bool image_platform_fits(const struct image_platform *wanted, const struct image_platform *offered);
+
+/* The first of an index that fits, or NULL. */
+const struct image_descriptor *image_index_choose(const struct image_index *index,
+                                                  const struct image_platform *wanted);
+
 /* This machine as images name it: "amd64", "arm64", ... */
 const char *image_host_architecture(void);
 

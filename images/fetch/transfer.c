@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,11 +29,6 @@ static const char manifest_types[] =
     "application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.docker.distribution.manifest.v2+json";
 
-static uint64_t now_us(void)
-{
-    return clock_monotonic_us();
-}
-
 /* ---- answers ---- */
 
 static void send_answer(const struct transfer *transfer, const struct fetch_answer *answer)
@@ -51,7 +45,7 @@ static void send_answer(const struct transfer *transfer, const struct fetch_answ
 
 void transfer_report_progress(struct transfer *transfer)
 {
-    uint64_t now = now_us();
+    uint64_t now = clock_monotonic_us();
 
     if (transfer->is_manifest || now - transfer->reported_us < PROGRESS_INTERVAL_US)
         return;
@@ -83,7 +77,6 @@ static void finish(struct transfer *transfer, const struct error *err)
     } else {
         answer.is_done = true;
         answer.was_there = transfer->was_there;
-        answer.media_type = transfer->media_type;
         fetcher->endpoint = transfer->endpoint;
     }
     fd_close(&transfer->pipe_fd);
@@ -110,7 +103,6 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
         size_t size;
     } kept[] = {
         {"www-authenticate:", offsetof(struct transfer, challenge), 2048},
-        {"content-type:", offsetof(struct transfer, media_type), 128},
         {"location:", offsetof(struct transfer, location), 2048},
     };
     struct transfer *transfer = context;
@@ -120,7 +112,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
         length--;
     /* A new response, after a redirect or "100 Continue". */
     if (length > 5 && strncmp(line, "HTTP/", 5) == 0)
-        transfer->challenge[0] = transfer->media_type[0] = '\0';
+        transfer->challenge[0] = '\0';
     for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
         size_t name = strlen(kept[i].name);
         char *value = (char *)transfer + kept[i].offset;
@@ -148,6 +140,11 @@ static void look_at_status(struct transfer *transfer)
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &transfer->status);
     if (transfer->status == 200)
         transfer->to_skip = transfer->received;
+}
+
+static bool has_content(const struct transfer *transfer)
+{
+    return !transfer->is_upload && (transfer->status == 200 || transfer->status == 206);
 }
 
 static int64_t bytes_expected(const struct transfer *transfer)
@@ -190,7 +187,7 @@ static size_t on_content(char *bytes, size_t size, size_t count, void *context)
     if (transfer->pending.length > 0)
         return CURL_WRITEFUNC_PAUSE;
     look_at_status(transfer);
-    if (transfer->is_upload || (transfer->status != 200 && transfer->status != 206)) {
+    if (!has_content(transfer)) {
         if (transfer->error_text.length + length <= ERROR_TEXT_MAX)
             buffer_append(&transfer->error_text, bytes, length);
         return size * count;
@@ -339,7 +336,7 @@ static int judge(struct transfer *transfer, CURLcode code, bool *is_final, struc
     look_at_status(transfer);
     if (transfer->is_upload && upload_is_answered(transfer))
         return 0;
-    if (transfer->is_upload || (transfer->status != 200 && transfer->status != 206)) {
+    if (!has_content(transfer)) {
         *is_final = transfer->status != 408 && transfer->status != 429 && transfer->status < 500;
         describe_status(transfer, err);
         return -err->errnum;
@@ -394,7 +391,7 @@ static void try_again_or_fail(struct transfer *transfer, bool is_final, const st
         return;
     }
     transfer->endpoint = transfer->fetcher->endpoint;
-    transfer->due_us = now_us() + pause_us(transfer);
+    transfer->due_us = clock_monotonic_us() + pause_us(transfer);
 }
 
 void transfer_handle_end(struct transfer *transfer, CURLcode code)
@@ -468,7 +465,7 @@ static bool push_pending(struct transfer *transfer)
 
 int transfer_run_due(struct fetcher *fetcher)
 {
-    uint64_t now = now_us();
+    uint64_t now = clock_monotonic_us();
     int timeout_ms = -1;
 
     for (size_t i = fetcher->transfer_count; i > 0; i--) {

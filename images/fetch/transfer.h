@@ -31,7 +31,6 @@ struct transfer {
     int64_t to_skip; /* bytes that came before, sent again */
     int64_t retry_after_s;
     char challenge[2048];
-    char media_type[128];
     struct buffer error_text;
     struct error failure; /* why the transfer was ended from here */
 

@@ -78,8 +78,8 @@ int blob_open(int store_fd, const char *digest)
     return fd < 0 ? -errno : fd;
 }
 
-int blob_put(int store_fd, const void *bytes, size_t length, char digest[DIGEST_SIZE],
-             struct error *err)
+int blob_put(int store_fd, const void *bytes, size_t length, const char *expected,
+             char digest[DIGEST_SIZE], struct error *err)
 {
     struct blob_writer writer;
     int result = blob_begin(&writer, store_fd, err);
@@ -90,5 +90,5 @@ int blob_put(int store_fd, const void *bytes, size_t length, char digest[DIGEST_
         blob_abort(&writer);
         return result;
     }
-    return blob_commit(&writer, NULL, digest, err);
+    return blob_commit(&writer, expected, digest, err);
 }

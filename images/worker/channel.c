@@ -39,3 +39,19 @@ void channel_failure(const struct fetch_answer *answer, struct error *err)
 {
     error_set(err, error_code_by_name(answer->code), EIO, "%s", answer->error);
 }
+
+int channel_await(int channel_fd, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct fetch_answer answer = {0};
+    int result = 0;
+
+    while (result == 0 && !answer.is_done && answer.error == NULL) {
+        answer = (struct fetch_answer){0};
+        result = channel_receive(channel_fd, &arena, &answer, err);
+    }
+    if (result < 0 || answer.error == NULL)
+        return result;
+    channel_failure(&answer, err);
+    return -EIO;
+}

@@ -213,17 +213,12 @@ static bool is_index(const struct image_descriptor *descriptor)
            strcmp(descriptor->media_type, MEDIA_TYPE_DOCKER_LIST) == 0;
 }
 
-static bool fits_host(const struct image_descriptor *descriptor)
-{
-    return descriptor->platform == NULL || descriptor->platform->architecture == NULL ||
-           (strcmp(descriptor->platform->architecture, image_host_architecture()) == 0 &&
-            (descriptor->platform->os == NULL || strcmp(descriptor->platform->os, "linux") == 0));
-}
-
 /* An index of several platforms stands for the one that is ours. */
 static int choose_manifest(struct load *load, const struct image_descriptor *descriptor,
                            const char **digest)
 {
+    const struct image_platform host = {.architecture = image_host_architecture(), .os = "linux"};
+
     *digest = descriptor->digest;
     for (int depth = 0; is_index(descriptor); depth++) {
         struct image_index *index = arena_new(&load->arena, 1, sizeof(*index));
@@ -235,11 +230,7 @@ static int choose_manifest(struct load *load, const struct image_descriptor *des
             result = image_index_parse(&load->arena, text, length, index, load->err);
         if (result < 0)
             return result;
-        descriptor = NULL;
-        for (size_t i = 0; descriptor == NULL && i < index->manifests.count; i++) {
-            if (fits_host(&index->manifests.items[i]))
-                descriptor = &index->manifests.items[i];
-        }
+        descriptor = image_index_choose(index, &host);
         if (descriptor == NULL || depth == INDEX_DEPTH_MAX)
             return error_set(load->err, ERROR_NOT_FOUND, ENOENT,
                              "the archive has no image for this machine's architecture");
@@ -331,7 +322,7 @@ static int make_manifest(struct load *load, const struct docker_image *docker,
     writer = json_writer_new(false);
     json_encode(writer, &image_manifest_type, &manifest);
     text = json_writer_text(writer);
-    result = blob_put(load->store_fd, text, strlen(text), digest, load->err);
+    result = blob_put(load->store_fd, text, strlen(text), NULL, digest, load->err);
     json_writer_free(writer);
     return result;
 }

@@ -57,8 +57,6 @@ static int read_pipe(struct pull *pull, int pipe_fd, size_t maximum, struct buff
 /* Fetches something small as a whole; nothing else is under way. */
 static int fetch_document(struct pull *pull, struct fetch_request *request, struct buffer *content)
 {
-    cleanup_arena struct arena arena = {0};
-    struct fetch_answer answer = {0};
     cleanup_close int read_fd = -1;
     cleanup_close int write_fd = -1;
     int pair[2];
@@ -73,62 +71,38 @@ static int fetch_document(struct pull *pull, struct fetch_request *request, stru
     fd_close(&write_fd);
     if (result == 0)
         result = read_pipe(pull, read_fd, FETCH_DOCUMENT_MAX, content);
-    while (result == 0 && !answer.is_done && answer.error == NULL) {
-        answer = (struct fetch_answer){0};
-        result = channel_receive(pull->channel_fd, &arena, &answer, pull->err);
-    }
-    if (result == 0 && answer.error != NULL) {
-        channel_failure(&answer, pull->err);
-        result = -EIO;
-    }
-    return result;
+    return result < 0 ? result : channel_await(pull->channel_fd, pull->err);
 }
 
-static int check_digest(struct pull *pull, const struct buffer *content, const char *expected)
-{
-    char digest[DIGEST_SIZE];
-
-    digest_of(content->data, content->length, digest);
-    if (strcmp(digest, expected) == 0)
-        return 0;
-    return error_set(pull->err, ERROR_CORRUPT, EBADMSG,
-                     "the content does not match its digest: expected %s, found %s", expected,
-                     digest);
-}
-
-/* A document that the store has, or that is fetched, checked, and stored. */
-static int get_document(struct pull *pull, struct fetch_request *request, const char **text,
-                        size_t *length)
+/* Fetches and stores a document, which has to be `expected` if that is not NULL. */
+static int fetch_and_store(struct pull *pull, struct fetch_request *request, const char *expected,
+                           char digest[DIGEST_SIZE], const char **text, size_t *length)
 {
     cleanup_buffer struct buffer content = {0};
-    cleanup_close int present_fd = blob_open(pull->store_fd, request->reference);
-    char digest[DIGEST_SIZE];
-    int result;
+    int result = fetch_document(pull, request, &content);
 
-    if (present_fd >= 0)
-        return image_store_read_blob(pull->store_fd, &pull->arena, request->reference, text, length,
-                                     pull->err);
-    result = fetch_document(pull, request, &content);
     if (result == 0)
-        result = check_digest(pull, &content, request->reference);
-    if (result == 0)
-        result = blob_put(pull->store_fd, content.data, content.length, digest, pull->err);
+        result =
+            blob_put(pull->store_fd, content.data, content.length, expected, digest, pull->err);
     *text = arena_strndup(&pull->arena, buffer_text(&content), content.length);
     *length = content.length;
     return result;
 }
 
-/* ---- from the reference to a manifest ---- */
-
-static bool fits(const struct image_platform *wanted, const struct image_platform *offered)
+/* A document by its digest: what the store has is not fetched. */
+static int get_document(struct pull *pull, struct fetch_request *request, const char **text,
+                        size_t *length)
 {
-    if (offered == NULL || offered->architecture == NULL)
-        return true;
-    return strcmp(offered->architecture, wanted->architecture) == 0 &&
-           (offered->os == NULL || strcmp(offered->os, wanted->os) == 0) &&
-           (wanted->variant == NULL ||
-            (offered->variant != NULL && strcmp(offered->variant, wanted->variant) == 0));
+    cleanup_close int present_fd = blob_open(pull->store_fd, request->reference);
+    char digest[DIGEST_SIZE];
+
+    if (present_fd >= 0)
+        return image_store_read_blob(pull->store_fd, &pull->arena, request->reference, text, length,
+                                     pull->err);
+    return fetch_and_store(pull, request, request->reference, digest, text, length);
 }
+
+/* ---- from the reference to a manifest ---- */
 
 static struct image_platform wanted_platform(const struct pull *pull)
 {
@@ -149,16 +123,6 @@ static int no_such_platform(struct pull *pull)
                      "no matching manifest for %s/%s%s%s in the manifest list entries", wanted.os,
                      wanted.architecture, wanted.variant != NULL ? "/" : "",
                      wanted.variant != NULL ? wanted.variant : "");
-}
-
-static const struct image_descriptor *choose(const struct image_index *index,
-                                             const struct image_platform *wanted)
-{
-    for (size_t i = 0; i < index->manifests.count; i++) {
-        if (fits(wanted, index->manifests.items[i].platform))
-            return &index->manifests.items[i];
-    }
-    return NULL;
 }
 
 /* An index has "manifests". The media type would tell as well, but not every document has one. */
@@ -183,7 +147,7 @@ static int follow_indexes(struct pull *pull, const char **text, size_t *length, 
 
         if (result < 0)
             return result;
-        chosen = choose(index, &wanted);
+        chosen = image_index_choose(index, &wanted);
         if (chosen == NULL || depth == INDEX_DEPTH_MAX)
             return no_such_platform(pull);
         request.reference = chosen->digest;
@@ -200,19 +164,12 @@ static int get_first_document(struct pull *pull, const char **text, size_t *leng
                               char digest[DIGEST_SIZE])
 {
     struct fetch_request request = {.is_manifest = true, .reference = pull->job->reference};
-    cleanup_buffer struct buffer content = {0};
-    int result;
 
     if (digest_is_valid(pull->job->reference)) {
         memcpy(digest, pull->job->reference, DIGEST_SIZE);
         return get_document(pull, &request, text, length);
     }
-    result = fetch_document(pull, &request, &content);
-    if (result == 0)
-        result = blob_put(pull->store_fd, content.data, content.length, digest, pull->err);
-    *text = arena_strndup(&pull->arena, buffer_text(&content), content.length);
-    *length = content.length;
-    return result;
+    return fetch_and_store(pull, &request, NULL, digest, text, length);
 }
 
 static int get_config(struct pull *pull)
@@ -235,7 +192,7 @@ static int get_config(struct pull *pull)
     offered =
         (struct image_platform){.architecture = pull->config.architecture, .os = pull->config.os};
     wanted.variant = NULL;
-    return fits(&wanted, &offered) ? 0 : no_such_platform(pull);
+    return image_platform_fits(&wanted, &offered) ? 0 : no_such_platform(pull);
 }
 
 /* ---- layers ---- */

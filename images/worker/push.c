@@ -189,22 +189,12 @@ static int push_blobs(struct push *push)
 
 static int push_manifest(struct push *push)
 {
-    cleanup_arena struct arena arena = {0};
     struct fetch_request request = {
         .is_manifest = true, .reference = push->job->tag, .media_type = push->job->media_type};
-    struct fetch_answer answer = {0};
     pid_t pid;
     int result = request_upload(push, push->job->digest, &request, &pid);
 
-    while (result == 0 && !answer.is_done && answer.error == NULL) {
-        answer = (struct fetch_answer){0};
-        result = channel_receive(push->channel_fd, &arena, &answer, push->err);
-    }
-    if (result == 0 && answer.error != NULL) {
-        channel_failure(&answer, push->err);
-        result = -EIO;
-    }
-    return result;
+    return result < 0 ? result : channel_await(push->channel_fd, push->err);
 }
 
 static int push_image(struct push *push)

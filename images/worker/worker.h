@@ -78,8 +78,8 @@ void blob_abort(struct blob_writer *writer);
 /* Opens a blob that is there. A descriptor or a negative errno. */
 int blob_open(int store_fd, const char *digest);
 /* A small blob in one step. */
-int blob_put(int store_fd, const void *bytes, size_t length, char digest[DIGEST_SIZE],
-             struct error *err);
+int blob_put(int store_fd, const void *bytes, size_t length, const char *expected,
+             char digest[DIGEST_SIZE], struct error *err);
 
 /* ---- archives ---- */
 
@@ -105,6 +105,8 @@ int channel_receive(int channel_fd, struct arena *arena, struct fetch_answer *an
                     struct error *err);
 /* An answer's error. */
 void channel_failure(const struct fetch_answer *answer, struct error *err);
+/* Reads answers to the last one's, success or error, of the only request under way. */
+int channel_await(int channel_fd, struct error *err);
 
 /* A blob that comes through a pipe, and for a layer what its unpacked form is called. */
 struct receive_order {
