@@ -176,18 +176,25 @@ void exchange_close(struct exchange *exchange)
     buffer_release(&exchange->leftover);
 }
 
+int client_exchange(const struct client *client, const struct client_request *request,
+                    struct exchange *exchange, int *status, struct error *err)
+{
+    int ignored;
+    int result = client_send(client, request, exchange, err);
+
+    if (result == 0)
+        result = exchange_read_headers(exchange, status != NULL ? status : &ignored, err);
+    return result < 0 ? result : exchange_read_body(exchange, err);
+}
+
 int client_call(const struct client *client, const char *method, const char *path, const char *body,
                 int *status, struct buffer *response, struct error *err)
 {
     const struct client_request request = {
         .method = method, .path = path, .body = body, .body_fd = -1};
     struct exchange exchange = {.fd = -1};
-    int result = client_send(client, &request, &exchange, err);
+    int result = client_exchange(client, &request, &exchange, status, err);
 
-    if (result == 0)
-        result = exchange_read_headers(&exchange, status, err);
-    if (result == 0)
-        result = exchange_read_body(&exchange, err);
     if (result == 0 && response != NULL)
         buffer_append(response, buffer_text(&exchange.body), exchange.body.length);
     exchange_close(&exchange);

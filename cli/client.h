@@ -47,6 +47,11 @@ int exchange_read_headers(struct exchange *exchange, int *status, struct error *
 int exchange_read_body(struct exchange *exchange, struct error *err);
 void exchange_close(struct exchange *exchange);
 
+/* Sends a request and reads its response to the end; the caller closes the exchange.
+ * *status as of exchange_read_headers(); NULL if nobody asks. */
+int client_exchange(const struct client *client, const struct client_request *request,
+                    struct exchange *exchange, int *status, struct error *err);
+
 /* The whole of it. *body is the response's, owned by the caller. */
 int client_call(const struct client *client, const char *method, const char *path, const char *body,
                 int *status, struct buffer *response, struct error *err);

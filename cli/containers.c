@@ -265,15 +265,10 @@ static int show_logs(struct cli *cli, const char *path)
     const struct client_request request = {.method = "GET", .path = path, .body_fd = -1};
     struct log_output output = {0};
     struct exchange exchange = {.fd = -1, .on_body = write_log, .context = &output};
-    int status;
     int result;
 
     output.exchange = &exchange;
-    result = client_send(&cli->client, &request, &exchange, &cli->err);
-    if (result == 0)
-        result = exchange_read_headers(&exchange, &status, &cli->err);
-    if (result == 0)
-        result = exchange_read_body(&exchange, &cli->err);
+    result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
     exchange_close(&exchange);
     return result;
 }

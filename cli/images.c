@@ -186,7 +186,6 @@ int cli_load(struct cli *cli, int argc, char **argv)
     struct exchange exchange = {.fd = -1, .on_body = progress_take, .context = &progress};
     const char *path = NULL;
     int option;
-    int status;
     int result;
     pid_t writer;
 
@@ -199,21 +198,13 @@ int cli_load(struct cli *cli, int argc, char **argv)
     progress_begin(&progress, stdout, false);
     result = open_input(cli, path, &request.body_fd, &writer);
     if (result == 0)
-        result = client_send(&cli->client, &request, &exchange, &cli->err);
-    if (result == 0)
-        result = exchange_read_headers(&exchange, &status, &cli->err);
-    if (result == 0)
-        result = exchange_read_body(&exchange, &cli->err);
-    progress_end(&progress);
+        result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
+    result = progress_end(&progress, result, &cli->err);
     exchange_close(&exchange);
     if (request.body_fd > STDIN_FILENO)
         close(request.body_fd);
     if (writer > 0)
         waitpid(writer, NULL, 0);
-    if (result == 0 && progress.err.errnum != 0) {
-        cli->err = progress.err;
-        result = -progress.err.errnum;
-    }
     return result;
 }
 

@@ -124,10 +124,14 @@ int progress_take(void *context, const char *bytes, size_t length)
     return 0;
 }
 
-void progress_end(struct progress *progress)
+int progress_end(struct progress *progress, int result, struct error *err)
 {
     if (progress->line.length > 0)
         show(progress, progress->line.data, progress->line.length);
     buffer_release(&progress->line);
     arena_release(&progress->arena);
+    if (result < 0 || progress->err.errnum == 0)
+        return result;
+    *err = progress->err;
+    return -err->errnum;
 }

@@ -37,7 +37,8 @@ void progress_begin(struct progress *progress, FILE *out, bool is_quiet);
 /* An exchange's on_body. */
 int progress_take(void *progress, const char *bytes, size_t length);
 
-/* What came without a newline, and the end. */
-void progress_end(struct progress *progress);
+/* What came without a newline, and the end. `result` is how the exchange went; returns it, or what
+ * the other side says has failed. */
+int progress_end(struct progress *progress, int result, struct error *err);
 
 #endif

@@ -25,24 +25,14 @@ static int exchange_with_registry(struct cli *cli, const char *path, const char 
     struct client_request request = {.method = "POST", .path = path, .body_fd = -1};
     struct progress progress;
     struct exchange exchange = {.fd = -1, .on_body = progress_take, .context = &progress};
-    int status;
     int result = credentials_find(&arena, image, &request.registry_auth, &cli->err);
 
     if (result < 0)
         return result;
     progress_begin(&progress, out, is_quiet);
-    result = client_send(&cli->client, &request, &exchange, &cli->err);
-    if (result == 0)
-        result = exchange_read_headers(&exchange, &status, &cli->err);
-    if (result == 0)
-        result = exchange_read_body(&exchange, &cli->err);
+    result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
     exchange_close(&exchange);
-    progress_end(&progress);
-    if (result == 0 && progress.err.errnum != 0) {
-        cli->err = progress.err;
-        result = -progress.err.errnum;
-    }
-    return result;
+    return progress_end(&progress, result, &cli->err);
 }
 
 int pull_image(struct cli *cli, const char *image, const char *platform, FILE *out, bool is_quiet)

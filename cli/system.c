@@ -82,7 +82,6 @@ int cli_events(struct cli *cli, int argc, char **argv)
     struct exchange exchange = {.fd = -1, .on_body = on_events, .context = &output};
     struct client_request request = {.method = "GET", .body_fd = -1};
     int option;
-    int status;
     int result;
 
     buffer_append_string(&query, "/events?");
@@ -101,11 +100,7 @@ int cli_events(struct cli *cli, int argc, char **argv)
     }
     cli_append_filters(&query, &filters);
     request.path = query.data;
-    result = client_send(&cli->client, &request, &exchange, &cli->err);
-    if (result == 0)
-        result = exchange_read_headers(&exchange, &status, &cli->err);
-    if (result == 0)
-        result = exchange_read_body(&exchange, &cli->err);
+    result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
     exchange_close(&exchange);
     buffer_release(&output.line);
     return result;
