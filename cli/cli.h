@@ -38,6 +38,7 @@ int cli_pull(struct cli *cli, int argc, char **argv);
 int cli_push(struct cli *cli, int argc, char **argv);
 int cli_tag(struct cli *cli, int argc, char **argv);
 int cli_history(struct cli *cli, int argc, char **argv);
+int cli_save(struct cli *cli, int argc, char **argv);
 int cli_rmi(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);

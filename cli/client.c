@@ -97,6 +97,12 @@ int client_send(const struct client *client, const struct client_request *reques
 }
 
 /* Reads once. Returns 0 at the end of the connection. */
+static int closed_early(struct error *err)
+{
+    return error_set(err, ERROR_INTERNAL, ECONNRESET,
+                     "davitd closed the connection in the middle of its answer");
+}
+
 static int read_more(struct exchange *exchange, struct error *err)
 {
     char bytes[CHUNK_BYTES];
@@ -112,6 +118,8 @@ static int read_more(struct exchange *exchange, struct error *err)
     if (count < 0)
         count = 0;
     result = http_parser_feed(exchange->parser, bytes, (size_t)count, &used, err);
+    if (result < 0 && count == 0)
+        return closed_early(err);
     if (result < 0)
         return result;
     buffer_append(&exchange->leftover, bytes + used, (size_t)count - used);
@@ -161,8 +169,7 @@ int exchange_read_body(struct exchange *exchange, struct error *err)
         if (result < 0)
             return result;
         if (result == 0 && !message->is_complete)
-            return error_set(err, ERROR_INTERNAL, ECONNRESET,
-                             "davitd closed the connection in the middle of its answer");
+            return closed_early(err);
     }
     return 0;
 }

@@ -32,6 +32,7 @@ static const struct command {
     {"rm", cli_rm, "remove containers"},
     {"rmi", cli_rmi, "remove images"},
     {"run", cli_run, "make a container from an image and start it"},
+    {"save", cli_save, "write images to an archive"},
     {"start", cli_start, "start containers"},
     {"stop", cli_stop, "stop containers"},
     {"tag", cli_tag, "give an image one more name"},

@@ -1,4 +1,4 @@
-/* images, history, load, rmi. */
+/* images, history, load, save, rmi. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "cli.h"
 #include "layout_tar.h"
 #include "progress.h"
@@ -206,6 +207,65 @@ int cli_load(struct cli *cli, int argc, char **argv)
     if (writer > 0)
         waitpid(writer, NULL, 0);
     return result;
+}
+
+/* ---- save ---- */
+
+static int take_to_file(void *context, const char *bytes, size_t length)
+{
+    return file_write_fd(*(int *)context, bytes, length);
+}
+
+/* A file shows up under its name when it is complete. */
+static int save_to(struct cli *cli, const char *path, const char *output)
+{
+    cleanup_free char *temporary = output != NULL ? memory_printf("%s.part", output) : NULL;
+    cleanup_close int file_fd = -1;
+    int out_fd = STDOUT_FILENO;
+    struct client_request request = {.method = "GET", .path = path, .body_fd = -1};
+    struct exchange exchange = {.fd = -1, .on_body = take_to_file, .context = &out_fd};
+    int result;
+
+    if (output != NULL) {
+        file_fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        if (file_fd < 0)
+            return error_errno(&cli->err, errno, "%s", temporary);
+        out_fd = file_fd;
+    }
+    result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
+    exchange_close(&exchange);
+    if (output == NULL)
+        return result;
+    if (result == 0 && rename(temporary, output) < 0)
+        result = error_errno(&cli->err, errno, "%s", output);
+    if (result < 0)
+        unlink(temporary);
+    return result;
+}
+
+int cli_save(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"output", required_argument, NULL, 'o'},
+                                          {NULL, 0, NULL, 0}};
+    cleanup_buffer struct buffer path = {0};
+    const char *output = NULL;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "+o:", table, NULL)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--output FILE] IMAGE...");
+        output = optarg;
+    }
+    if (optind == argc)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "save: at least one image is expected");
+    if (output == NULL && isatty(STDOUT_FILENO))
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "save: an archive is not for a terminal; use --output FILE");
+    for (int i = optind; i < argc; i++) {
+        buffer_append_string(&path, i == optind ? "/images/get?names=" : "&names=");
+        http_encode(&path, argv[i]);
+    }
+    return save_to(cli, buffer_text(&path), output);
 }
 
 int cli_rmi(struct cli *cli, int argc, char **argv)

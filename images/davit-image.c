@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,55 +53,70 @@ static int run_load(int argc, char **argv)
     return result < 0 ? 1 : 0;
 }
 
-#define CHANNEL_FD 3
 #define JOB_MAX (256 << 10)
 
-/* Descriptor 3 is the channel to the fetch worker. */
-static int open_job(int argc, char **argv, struct arena *arena, const struct json_struct *type,
-                    void *job, int *store_fd, struct error *err)
+/* Descriptor 3: to the fetch worker for pull and push, the response's body for what makes none. */
+#define CHANNEL_FD 3
+#define BODY_FD 3
+
+static int do_pull(int store_fd, const void *job, struct error *err)
+{
+    return image_pull(store_fd, CHANNEL_FD, STDOUT_FILENO, job, &worker_default_limits, err);
+}
+
+static int do_push(int store_fd, const void *job, struct error *err)
+{
+    return image_push(store_fd, CHANNEL_FD, STDOUT_FILENO, job, err);
+}
+
+static int do_save(int store_fd, const void *job, struct error *err)
+{
+    return archive_save(store_fd, BODY_FD, job, err);
+}
+
+/* What davitd asks for by a job on standard input. */
+static const struct job_command {
+    const char *name;
+    const struct json_struct *type;
+    int (*run)(int store_fd, const void *job, struct error *err);
+    bool reports_end; /* it reports no image */
+} job_commands[] = {
+    {"pull", &pull_job_type, do_pull, false},
+    {"push", &push_job_type, do_push, false},
+    {"save", &save_job_type, do_save, true},
+};
+
+static int read_job(struct arena *arena, const struct json_struct *type, void **job,
+                    struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
-    int result = open_store(argc, argv, store_fd, err);
+    int result = file_read_fd(STDIN_FILENO, JOB_MAX, &text);
+
+    if (result < 0)
+        return error_errno(err, -result, "the job");
+    *job = arena_new(arena, 1, type->size);
+    return json_decode_text(arena, buffer_text(&text), text.length, type, *job, err);
+}
+
+static int run_job(const struct job_command *command, int argc, char **argv)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_close int store_fd = -1;
+    struct error err = {0};
+    void *job = NULL;
+    int result = open_store(argc, argv, &store_fd, &err);
 
     signal(SIGPIPE, SIG_IGN);
     if (result == 0)
-        result = sandbox_enter_worker(err);
-    if (result < 0)
-        return result;
-    result = file_read_fd(STDIN_FILENO, JOB_MAX, &text);
-    if (result < 0)
-        return error_errno(err, -result, "the job");
-    return json_decode_text(arena, buffer_text(&text), text.length, type, job, err);
-}
-
-static int run_pull(int argc, char **argv)
-{
-    cleanup_arena struct arena arena = {0};
-    cleanup_close int store_fd = -1;
-    struct pull_job job = {0};
-    struct error err = {0};
-    int result = open_job(argc, argv, &arena, &pull_job_type, &job, &store_fd, &err);
-
+        result = sandbox_enter_worker(&err);
     if (result == 0)
-        result =
-            image_pull(store_fd, CHANNEL_FD, STDOUT_FILENO, &job, &worker_default_limits, &err);
+        result = read_job(&arena, command->type, &job, &err);
+    if (result == 0)
+        result = command->run(store_fd, job, &err);
     if (result < 0)
         report_error(&err);
-    return result < 0 ? 1 : 0;
-}
-
-static int run_push(int argc, char **argv)
-{
-    cleanup_arena struct arena arena = {0};
-    cleanup_close int store_fd = -1;
-    struct push_job job = {0};
-    struct error err = {0};
-    int result = open_job(argc, argv, &arena, &push_job_type, &job, &store_fd, &err);
-
-    if (result == 0)
-        result = image_push(store_fd, CHANNEL_FD, STDOUT_FILENO, &job, &err);
-    if (result < 0)
-        report_error(&err);
+    else if (command->reports_end)
+        report_write(STDOUT_FILENO, &(struct image_report){.status = REPORT_DONE}, NULL);
     return result < 0 ? 1 : 0;
 }
 
@@ -186,20 +202,22 @@ static int run_assemble(int argc, char **argv)
     return result < 0 ? 1 : 0;
 }
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"assemble", run_assemble}, {"load", run_load}, {"pull", run_pull}, {"push", run_push}};
-
 int main(int argc, char **argv)
 {
+    const char *command = argc > 1 ? argv[1] : "";
+
     opterr = 0;
-    for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+    /* libarchive writes names that are UTF-8 as they are, and marks others. */
+    setlocale(LC_CTYPE, "C.UTF-8");
+    for (size_t i = 0; i < ARRAY_SIZE(job_commands); i++) {
+        if (strcmp(command, job_commands[i].name) == 0)
+            return run_job(&job_commands[i], argc - 1, argv + 1);
     }
-    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+    if (strcmp(command, "assemble") == 0)
+        return run_assemble(argc - 1, argv + 1);
+    if (strcmp(command, "load") == 0)
+        return run_load(argc - 1, argv + 1);
+    if (strcmp(command, "--version") == 0) {
         printf("davit-image version %s\n", DAVIT_VERSION);
         return 0;
     }
@@ -207,6 +225,6 @@ int main(int argc, char **argv)
                     "[--workdir DIR]\n"
                     "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
                     "       davit-image load < ARCHIVE\n"
-                    "       davit-image pull|push < JOB\n");
+                    "       davit-image pull|push|save < JOB\n");
     return 2;
 }

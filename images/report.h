@@ -5,6 +5,9 @@
 
 #include "base/json_table.h"
 
+/* The status of the last line of a worker that makes no image: all is done. */
+#define REPORT_DONE "done"
+
 struct image_report {
     struct string_list names; /* as the archive says them; checked by the reader */
     const char *digest;       /* of the manifest */

@@ -21,6 +21,8 @@ static const struct route {
     {"GET", "/images/json", NULL, api_images_list},
     {"POST", "/images/load", NULL, api_images_load},
     {"POST", "/images/create", NULL, api_images_create},
+    {"GET", "/images/get", NULL, api_images_save},
+    {"GET", "/images/", "/get", api_image_save},
     {"GET", "/images/", "/json", api_image_inspect},
     {"GET", "/images/", "/history", api_image_history},
     {"POST", "/images/", "/tag", api_image_tag},

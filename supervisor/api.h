@@ -26,6 +26,10 @@ void api_images_load(struct daemon *daemon, struct request *request,
                      const struct route_match *match);
 void api_images_create(struct daemon *daemon, struct request *request,
                        const struct route_match *match);
+void api_images_save(struct daemon *daemon, struct request *request,
+                     const struct route_match *match);
+void api_image_save(struct daemon *daemon, struct request *request,
+                    const struct route_match *match);
 void api_image_inspect(struct daemon *daemon, struct request *request,
                        const struct route_match *match);
 void api_image_push(struct daemon *daemon, struct request *request,

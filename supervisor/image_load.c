@@ -10,7 +10,6 @@
 #include "api.h"
 #include "base/cleanup.h"
 #include "image_worker.h"
-#include "spawner.h"
 
 struct load {
     struct image_worker worker;
@@ -143,8 +142,9 @@ static int start(struct load *load, struct error *err)
     if (result < 0)
         return error_errno(err, -result, "watch the image worker");
     sd_event_source_set_enabled(load->input, SD_EVENT_OFF);
-    return spawner_request_load(daemon->spawner_fd, daemon->root_fd, worker_input, worker_output,
-                                err);
+    return spawner_request_worker(daemon->spawner_fd, WORKER_LOAD,
+                                  (const int[]){daemon->root_fd, worker_input, worker_output}, 3,
+                                  err);
 }
 
 void api_images_load(struct daemon *daemon, struct request *request,

@@ -10,7 +10,6 @@
 #include "images/registry_job.h"
 #include "registries.h"
 #include "registry_auth.h"
-#include "spawner.h"
 
 struct pull {
     struct image_worker worker;
@@ -167,8 +166,8 @@ void api_images_create(struct daemon *daemon, struct request *request,
         registries_locate(&daemon->options.registries, &pull->reference, true, &pull->arena,
                           &pull->job.fetch);
         note_previous(pull);
-        result = image_worker_start(&pull->worker, spawner_request_pull, &pull_job_type, &pull->job,
-                                    &err);
+        result = image_worker_start_with_fetch(&pull->worker, WORKER_PULL, &pull_job_type,
+                                               &pull->job, &err);
     }
     if (result < 0) {
         pull_free(pull);

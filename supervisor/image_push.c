@@ -12,7 +12,6 @@
 #include "images/registry_job.h"
 #include "registries.h"
 #include "registry_auth.h"
-#include "spawner.h"
 
 struct push {
     struct image_worker worker;
@@ -151,8 +150,8 @@ void api_image_push(struct daemon *daemon, struct request *request, const struct
     if (result == 0) {
         registries_locate(&daemon->options.registries, &push->reference, false, &push->arena,
                           &push->job.fetch);
-        result = image_worker_start(&push->worker, spawner_request_push, &push_job_type, &push->job,
-                                    &err);
+        result = image_worker_start_with_fetch(&push->worker, WORKER_PUSH, &push_job_type,
+                                               &push->job, &err);
     }
     if (result < 0) {
         push_free(push);

@@ -12,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "spawner.h"
 
 #define BAR_WIDTH 50
 #define REPORT_MAX (4 << 20) /* of one line */
@@ -126,7 +125,7 @@ static int add_image(struct image_worker *worker, const struct image_report *rep
             : NULL;
     int result = 0;
 
-    worker->image_count++;
+    worker->has_result = true;
     if (report->names.count == 0)
         return add_name(worker, report, NULL, repo_digest);
     for (size_t i = 0; result == 0 && i < report->names.count; i++)
@@ -187,6 +186,11 @@ static void answer(struct image_worker *worker)
         respond_error(request, &worker->err);
         return;
     }
+    if (worker->err.errnum != 0 && worker->is_download) {
+        log_warning("%s: %s", request->path, worker->err.message);
+        stream_abort(request);
+        return;
+    }
     if (worker->err.errnum != 0)
         say_error(worker);
     stream_end(request);
@@ -197,7 +201,7 @@ static void finish(struct image_worker *worker)
     struct image_store *store = &worker->daemon->images;
     struct error err = {0};
 
-    if (worker->err.errnum == 0 && worker->image_count == 0)
+    if (worker->err.errnum == 0 && !worker->has_result)
         error_set(&worker->err, ERROR_INTERNAL, ECHILD, "the image worker died");
     store->worker_count--;
     if (image_store_collect(store, &err) < 0)
@@ -261,17 +265,15 @@ static int write_job(const struct json_struct *type, const void *job, int fd, st
     return result < 0 ? error_errno(err, -result, "write the job") : 0;
 }
 
-int image_worker_start(struct image_worker *worker,
-                       int (*spawn)(int spawner_fd, int store_fd, int input_fd, int output_fd,
-                                    int channel_fd, struct error *err),
-                       const struct json_struct *job_type, const void *job, struct error *err)
+int image_worker_start(struct image_worker *worker, enum spawner_worker command,
+                       const struct json_struct *job_type, const void *job, const int *fds,
+                       size_t fd_count, struct error *err)
 {
     const struct daemon *daemon = worker->daemon;
     cleanup_close int input_fd = -1;
     cleanup_close int job_fd = -1;
     cleanup_close int output_fd = -1;
-    cleanup_close int image_end = -1;
-    cleanup_close int fetch_end = -1;
+    int all[WORKER_FDS_MAX];
     int pair[2];
     int result;
 
@@ -283,18 +285,35 @@ int image_worker_start(struct image_worker *worker,
     result = write_job(job_type, job, job_fd, err);
     if (result < 0)
         return result;
+    output_fd = image_worker_begin(worker, err);
+    if (output_fd < 0)
+        return output_fd;
+    all[0] = daemon->root_fd;
+    all[1] = input_fd;
+    all[2] = output_fd;
+    memcpy(all + 3, fds, fd_count * sizeof(*fds));
+    result = spawner_request_worker(daemon->spawner_fd, command, all, 3 + fd_count, err);
+    if (result == 0)
+        image_worker_runs(worker);
+    return result;
+}
+
+int image_worker_start_with_fetch(struct image_worker *worker, enum spawner_worker command,
+                                  const struct json_struct *job_type, const void *job,
+                                  struct error *err)
+{
+    cleanup_close int image_end = -1;
+    cleanup_close int fetch_end = -1;
+    int pair[2];
+    int result;
+
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, errno, "socketpair");
     image_end = pair[0];
     fetch_end = pair[1];
-    output_fd = image_worker_begin(worker, err);
-    if (output_fd < 0)
-        return output_fd;
-    result = spawner_request_fetch(daemon->spawner_fd, fetch_end, err);
+    result = spawner_request_worker(worker->daemon->spawner_fd, WORKER_FETCH, &fetch_end, 1, err);
     if (result == 0)
-        result = spawn(daemon->spawner_fd, daemon->root_fd, input_fd, output_fd, image_end, err);
-    if (result == 0)
-        image_worker_runs(worker);
+        result = image_worker_start(worker, command, job_type, job, &image_end, 1, err);
     return result;
 }
 

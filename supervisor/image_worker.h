@@ -7,6 +7,7 @@
 
 #include "daemon.h"
 #include "images/report.h"
+#include "spawner.h"
 
 struct image_worker {
     struct daemon *daemon;
@@ -27,19 +28,24 @@ struct image_worker {
     sd_event_source *output;
     struct buffer report;
     bool has_answered;
-    size_t image_count;
+    bool is_download; /* the response is no report: an error cuts it off, see image_download.h */
+    bool has_result;  /* it has reported an image, or that it has finished */
     struct error err;
 };
 
 /* A pipe for the worker's report is made and watched: returns its writing end, for the spawner. */
 int image_worker_begin(struct image_worker *worker, struct error *err);
 
-/* Starts a worker for a registry, by spawner_request_pull() or _push(), with a fetch worker beside
- * it, and gives it the job. */
-int image_worker_start(struct image_worker *worker,
-                       int (*spawn)(int spawner_fd, int store_fd, int input_fd, int output_fd,
-                                    int channel_fd, struct error *err),
-                       const struct json_struct *job_type, const void *job, struct error *err);
+/* Starts a worker, gives it the job on its standard input and, as descriptors 3 and up, `fds`,
+ * which stay the caller's. */
+int image_worker_start(struct image_worker *worker, enum spawner_worker command,
+                       const struct json_struct *job_type, const void *job, const int *fds,
+                       size_t fd_count, struct error *err);
+
+/* The same for a registry: with a fetch worker at the other end of descriptor 3. */
+int image_worker_start_with_fetch(struct image_worker *worker, enum spawner_worker command,
+                                  const struct json_struct *job_type, const void *job,
+                                  struct error *err);
 
 /* Once the worker runs: until it ends nothing is collected from the store. */
 void image_worker_runs(struct image_worker *worker);

@@ -329,6 +329,15 @@ void stream_end(struct request *request)
     finish_response(request->connection);
 }
 
+void stream_abort(struct request *request)
+{
+    struct connection *connection = request->connection;
+
+    connection->is_lost = true;
+    if (!connection->is_parsing)
+        connection_free(connection);
+}
+
 size_t stream_backlog(const struct request *request)
 {
     return request->connection->out.length;

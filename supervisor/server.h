@@ -84,6 +84,8 @@ void stream_begin(struct request *request, const char *content_type);
 /* Queues bytes. Returns false if the client's backlog is full: wait for on_drain, or give up. */
 bool stream_write(struct request *request, const void *bytes, size_t length);
 void stream_end(struct request *request);
+/* Closes the connection in the middle: the client must not take what it has for the whole. */
+void stream_abort(struct request *request);
 /* Bytes queued and not yet taken. */
 size_t stream_backlog(const struct request *request);
 

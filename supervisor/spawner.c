@@ -17,31 +17,24 @@
 #include "base/socket.h"
 #include "monitor.h"
 
-enum request_type {
-    REQUEST_MONITOR,
-    REQUEST_LOAD,
-    REQUEST_PULL,
-    REQUEST_PUSH,
-    REQUEST_FETCH,
-};
-
+/* What is asked for: a worker's number, or this. */
+#define REQUEST_MONITOR (-1)
 #define MONITOR_FDS 5
-#define WORKER_FDS_MAX 4
 
 /* Workers are programs of their own. The descriptors they are asked for with become, in this order,
  * those that they have as soon as they run; -1 is the working directory. */
 static const struct worker {
-    enum request_type type;
     const char *program;
     const char *command; /* NULL: none */
     size_t fd_count;
     int fds[WORKER_FDS_MAX];
     bool speaks_to_network;
-} workers[] = {
-    {REQUEST_LOAD, "davit-image", "load", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
-    {REQUEST_PULL, "davit-image", "pull", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
-    {REQUEST_PUSH, "davit-image", "push", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
-    {REQUEST_FETCH, "davit-fetch", NULL, 1, {STDIN_FILENO}, true},
+} workers[WORKER_COUNT] = {
+    [WORKER_LOAD] = {"davit-image", "load", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
+    [WORKER_PULL] = {"davit-image", "pull", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    [WORKER_PUSH] = {"davit-image", "push", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    [WORKER_SAVE] = {"davit-image", "save", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    [WORKER_FETCH] = {"davit-fetch", NULL, 1, {STDIN_FILENO}, true},
 };
 
 /* The process's argument area, which ps shows: davitd's arguments are not those of its children. */
@@ -126,30 +119,34 @@ static _Noreturn void run_worker(const struct worker *worker, const int *fds)
     _exit(127);
 }
 
+/* In the child. */
+static _Noreturn void become(int request, const int *fds, size_t fd_count)
+{
+    signal(SIGCHLD, SIG_DFL);
+    if (request == REQUEST_MONITOR && fd_count == MONITOR_FDS) {
+        set_title("davit-monitor");
+        monitor_run(&(struct spawn_monitor){fds[0], fds[1], fds[2], fds[3], fds[4]});
+    }
+    if (request >= 0 && request < WORKER_COUNT && fd_count == workers[request].fd_count)
+        run_worker(&workers[request], fds);
+    _exit(1);
+}
+
 static void serve(int request_fd)
 {
-    enum request_type type;
-    int fds[MONITOR_FDS] = {-1, -1, -1, -1, -1};
-    size_t fd_count = MONITOR_FDS;
-    ssize_t count = socket_receive(request_fd, &type, sizeof(type), fds, &fd_count);
+    int request;
+    int fds[WORKER_FDS_MAX] = {-1, -1, -1, -1, -1};
+    size_t fd_count = WORKER_FDS_MAX;
+    ssize_t count = socket_receive(request_fd, &request, sizeof(request), fds, &fd_count);
     pid_t pid = -1;
 
     if (count == 0)
         _exit(0);
-    if (count == (ssize_t)sizeof(type))
+    if (count == (ssize_t)sizeof(request))
         pid = fork();
     if (pid == 0) {
         close(request_fd);
-        signal(SIGCHLD, SIG_DFL);
-        if (type == REQUEST_MONITOR && fd_count == MONITOR_FDS) {
-            set_title("davit-monitor");
-            monitor_run(&(struct spawn_monitor){fds[0], fds[1], fds[2], fds[3], fds[4]});
-        }
-        for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {
-            if (type == workers[i].type && fd_count == workers[i].fd_count)
-                run_worker(&workers[i], fds);
-        }
-        _exit(1);
+        become(request, fds, fd_count);
     }
     for (size_t i = 0; i < fd_count; i++)
         close(fds[i]);
@@ -182,10 +179,9 @@ int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
     return pair[0];
 }
 
-static int request(int spawner_fd, enum request_type type, const int *fds, size_t count,
-                   struct error *err)
+static int ask(int spawner_fd, int request, const int *fds, size_t count, struct error *err)
 {
-    ssize_t sent = socket_send(spawner_fd, &type, sizeof(type), fds, count);
+    ssize_t sent = socket_send(spawner_fd, &request, sizeof(request), fds, count);
 
     return sent < 0 ? error_errno(err, (int)-sent, "ask the spawner") : 0;
 }
@@ -195,30 +191,11 @@ int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
     const int fds[MONITOR_FDS] = {monitor->container_fd, monitor->run_fd, monitor->layers_fd,
                                   monitor->seccomp_fd, monitor->control_fd};
 
-    return request(spawner_fd, REQUEST_MONITOR, fds, MONITOR_FDS, err);
+    return ask(spawner_fd, REQUEST_MONITOR, fds, MONITOR_FDS, err);
 }
 
-int spawner_request_load(int spawner_fd, int store_fd, int input_fd, int output_fd,
-                         struct error *err)
+int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,
+                           struct error *err)
 {
-    return request(spawner_fd, REQUEST_LOAD, (const int[]){store_fd, input_fd, output_fd}, 3, err);
-}
-
-int spawner_request_pull(int spawner_fd, int store_fd, int input_fd, int output_fd, int channel_fd,
-                         struct error *err)
-{
-    return request(spawner_fd, REQUEST_PULL,
-                   (const int[]){store_fd, input_fd, output_fd, channel_fd}, 4, err);
-}
-
-int spawner_request_push(int spawner_fd, int store_fd, int input_fd, int output_fd, int channel_fd,
-                         struct error *err)
-{
-    return request(spawner_fd, REQUEST_PUSH,
-                   (const int[]){store_fd, input_fd, output_fd, channel_fd}, 4, err);
-}
-
-int spawner_request_fetch(int spawner_fd, int channel_fd, struct error *err)
-{
-    return request(spawner_fd, REQUEST_FETCH, &channel_fd, 1, err);
+    return ask(spawner_fd, worker, fds, count, err);
 }

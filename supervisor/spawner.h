@@ -27,20 +27,23 @@ struct spawn_monitor {
 /* Asks for a monitor. If it cannot be had its control channel closes. */
 int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor, struct error *err);
 
-/* Asks for a worker that imports the archive from `input_fd` into the store and reports to
- * `output_fd` (see images/report.h). Both close when it ends. */
-int spawner_request_load(int spawner_fd, int store_fd, int input_fd, int output_fd,
-                         struct error *err);
+/* The image worker, by command, and the fetch worker. */
+enum spawner_worker {
+    WORKER_LOAD,
+    WORKER_PULL,
+    WORKER_PUSH,
+    WORKER_SAVE,
+    WORKER_FETCH,
+    WORKER_COUNT,
+};
 
-/* Asks for one that does the job that `input_fd` holds (images/registry_job.h), with the fetch
- * worker at the other end of `channel_fd` (images/fetch_channel.h). */
-int spawner_request_pull(int spawner_fd, int store_fd, int input_fd, int output_fd, int channel_fd,
-                         struct error *err);
+#define WORKER_FDS_MAX 5
 
-int spawner_request_push(int spawner_fd, int store_fd, int input_fd, int output_fd, int channel_fd,
-                         struct error *err);
-
-/* Asks for a fetch worker with its end of the channel. */
-int spawner_request_fetch(int spawner_fd, int channel_fd, struct error *err);
+/* Asks for a worker. The descriptors of the image worker are the store, the standard input (a job,
+ * see images/registry_job.h and images/image_job.h, or for WORKER_LOAD an archive), the standard
+ * output (its report, images/report.h) and what the command needs besides; of WORKER_FETCH its end
+ * of the channel (images/fetch_channel.h). A worker that cannot be had closes them. */
+int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,
+                           struct error *err);
 
 #endif

@@ -1,12 +1,15 @@
-/* libarchive on our streams: it parses tar, nothing else. */
+/* libarchive on our streams and descriptors: it parses and writes tar, nothing else. */
 #include <archive.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/file.h"
 #include "worker.h"
 
 #define READ_BYTES (256 << 10)
+#define WRITE_BYTES (128 << 10)
 
 struct tar_source {
     struct stream *stream;
@@ -58,4 +61,44 @@ int tar_error(struct archive *archive, struct error *err)
     snprintf(copy, sizeof(copy), "%s", message != NULL ? message : "unreadable");
     error_set(err, ERROR_CORRUPT, EBADMSG, "archive: %s", copy);
     return -EBADMSG;
+}
+
+/* ---- writing ---- */
+
+static la_ssize_t on_write(struct archive *archive, void *context, const void *bytes, size_t length)
+{
+    const int *fd = context;
+    int result = file_write_fd(*fd, bytes, length);
+
+    if (result < 0)
+        archive_set_error(archive, -result, "%s", strerror(-result));
+    return result < 0 ? -1 : (la_ssize_t)length;
+}
+
+struct archive *tar_create(int fd, bool is_exact, struct error *err)
+{
+    struct archive *archive = archive_write_new();
+    int *context = memory_new_one(int);
+
+    *context = fd;
+    if (is_exact)
+        archive_write_set_format_pax(archive);
+    else
+        archive_write_set_format_pax_restricted(archive);
+    archive_write_set_bytes_per_block(archive, WRITE_BYTES);
+    archive_write_set_bytes_in_last_block(archive, 1);
+    if (archive_write_open(archive, context, NULL, on_write, on_close) == ARCHIVE_OK)
+        return archive;
+    tar_write_error(archive, err);
+    archive_write_free(archive);
+    return NULL;
+}
+
+int tar_write_error(struct archive *archive, struct error *err)
+{
+    const char *message = archive_error_string(archive);
+    int number = archive_errno(archive);
+
+    return error_set(err, ERROR_INTERNAL, number > 0 ? number : EIO, "write the archive: %s",
+                     message != NULL ? message : "failed");
 }

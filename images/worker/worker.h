@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "images/image_job.h"
 #include "images/images.h"
 #include "images/registry_job.h"
 #include "images/report.h"
@@ -59,6 +60,12 @@ struct archive *tar_open(struct stream *stream, struct error *err);
 /* What libarchive has to say of a failure, as an error. */
 int tar_error(struct archive *archive, struct error *err);
 
+/* A libarchive writer of tar to fd (not owned): archive_write_close() it for its end, then
+ * archive_write_free(). With `is_exact` times have nanoseconds, for a header more per entry. NULL
+ * with err filled. */
+struct archive *tar_create(int fd, bool is_exact, struct error *err);
+int tar_write_error(struct archive *archive, struct error *err);
+
 /* ---- blobs ---- */
 
 struct blob_writer {
@@ -88,6 +95,10 @@ int blob_put(int store_fd, const void *bytes, size_t length, const char *expecte
  * struct image_report in images/report.h describes it. */
 int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *limits,
                  struct error *err);
+
+/* Writes images, which are in the store, to out_fd as one archive: an OCI layout that is a docker
+ * archive as well. */
+int archive_save(int store_fd, int out_fd, const struct save_job *job, struct error *err);
 
 /* One JSON line of a report, see images/report.h. */
 int report_write(int out_fd, const struct image_report *report, struct error *err);

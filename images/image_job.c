@@ -1,0 +1,16 @@
+/* See image_job.h. */
+#include "image_job.h"
+
+static const struct json_field save_image_fields[] = {
+    JSON_FIELD(struct save_image, digest, "digest", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct save_image, media_type, "media_type", JSON_KIND_STRING,
+               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct save_image, names, "names", JSON_KIND_STRINGS),
+};
+static const struct json_struct save_image_type = JSON_STRUCT(struct save_image, save_image_fields);
+
+static const struct json_field save_fields[] = {
+    JSON_FIELD(struct save_job, images, "images", JSON_KIND_STRUCTS, .type = &save_image_type,
+               .flags = JSON_REQUIRED),
+};
+const struct json_struct save_job_type = JSON_STRUCT(struct save_job, save_fields);
