@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/socket.h"
 
-#define CHUNK_BYTES 65536
+#define CHUNK_BYTES (256 << 10)
 
 static int connect_to(const struct client *client, struct error *err)
 {

@@ -44,6 +44,7 @@ static int run_load(int argc, char **argv)
     struct error err = {0};
     int result = open_store(argc, argv, &store_fd, &err);
 
+    signal(SIGPIPE, SIG_IGN);
     if (result == 0)
         result = sandbox_enter_worker(&err);
     if (result == 0)

@@ -1,6 +1,6 @@
 /*
- * An image worker whose output is a response's body: an archive, a list. It comes through a pipe, as
- * fast as the client takes it; that it is complete, or why not, is in the worker's report.
+ * An image worker whose output is a response's body: an archive, a list. It comes through a pipe,
+ * as fast as the client takes it; that it is complete, or why not, is in the worker's report.
  */
 #ifndef DAVIT_SUPERVISOR_IMAGE_DOWNLOAD_H
 #define DAVIT_SUPERVISOR_IMAGE_DOWNLOAD_H

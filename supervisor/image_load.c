@@ -47,23 +47,30 @@ static void on_client_gone(struct request *request)
     close_worker_input(load);
 }
 
-static void push_body(struct load *load)
+/* Gives the worker what it takes now; the number of bytes. */
+static size_t feed(struct load *load, const char *bytes, size_t length)
 {
-    while (load->pending.length > 0) {
-        ssize_t count = write(load->input_fd, load->pending.data, load->pending.length);
+    size_t done = 0;
+
+    while (load->input_fd >= 0 && done < length) {
+        ssize_t count = write(load->input_fd, bytes + done, length - done);
 
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 && errno == EAGAIN)
-            break;
-        if (count < 0) {
-            /* It has read enough to know that it is wrong; its report says why. */
-            load->pending.length = 0;
+            return done;
+        /* It has read enough to know that it is wrong; its report says why. */
+        if (count < 0)
             close_worker_input(load);
-            break;
-        }
-        buffer_consume(&load->pending, (size_t)count);
+        else
+            done += (size_t)count;
     }
+    return length;
+}
+
+/* What it has not taken waits for it, and the end waits for that. */
+static void settle(struct load *load)
+{
     if (load->input_fd < 0)
         return;
     sd_event_source_set_enabled(load->input, load->pending.length > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
@@ -78,7 +85,8 @@ static int on_worker_takes(sd_event_source *source, int fd, uint32_t events, voi
     (void)source;
     (void)fd;
     (void)events;
-    push_body(load);
+    buffer_consume(&load->pending, feed(load, load->pending.data, load->pending.length));
+    settle(load);
     if (load->pending.length == 0 && load->worker.request != NULL && !load->is_body_over)
         request_resume_body(load->worker.request);
     return 0;
@@ -92,11 +100,17 @@ static int on_body(struct request *request, const char *bytes, size_t length)
         load->is_body_over = true;
     if (load->input_fd < 0)
         return 0;
+    if (load->pending.length == 0) {
+        size_t taken = feed(load, bytes, length);
+
+        bytes += taken;
+        length -= taken;
+    }
     buffer_append(&load->pending, bytes, length);
-    push_body(load);
+    settle(load);
     /* One read of the connection may bring several pieces: what stopped after one of them has to go
      * on if the worker has taken it with the next. */
-    if (load->pending.length > 0 && length > 0)
+    if (load->pending.length > 0 && !load->is_body_over)
         request_pause_body(request);
     else
         request_resume_body(request);

@@ -94,8 +94,8 @@ static void save(struct daemon *daemon, struct request *request, const char *con
     job.images.items =
         arena_new(&request->arena, daemon->images.image_count + 1, sizeof(*job.images.items));
     if (count == 0 || count > NAMES_MAX)
-        result = error_set(&err, ERROR_INVALID, EINVAL, "names: 1 to %d images are expected",
-                           NAMES_MAX);
+        result =
+            error_set(&err, ERROR_INVALID, EINVAL, "names: 1 to %d images are expected", NAMES_MAX);
     for (size_t i = 0; result == 0 && i < count; i++)
         result = add_image(daemon, &job, &request->arena, names[i], &err);
     if (result < 0) {

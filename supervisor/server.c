@@ -19,6 +19,7 @@
 #include "base/log.h"
 
 #define READ_BYTES 65536
+#define BODY_READ_BYTES (256 << 10) /* of a body that streams */
 
 struct server {
     sd_event *loop;
@@ -634,8 +635,9 @@ static void connection_process(struct connection *connection)
 
 static void read_in(struct connection *connection)
 {
-    char *end = buffer_reserve(&connection->in, READ_BYTES);
-    ssize_t count = recv(connection->fd, end, READ_BYTES, MSG_DONTWAIT);
+    size_t size = connection->body_streams ? BODY_READ_BYTES : READ_BYTES;
+    char *end = buffer_reserve(&connection->in, size);
+    ssize_t count = recv(connection->fd, end, size, MSG_DONTWAIT);
 
     if (count > 0)
         connection->in.length += (size_t)count;

@@ -413,7 +413,7 @@ static void release(struct extraction *extraction)
 }
 
 int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
-                  char diff_id[DIGEST_SIZE], struct error *err)
+                  int (*confine)(struct error *err), char diff_id[DIGEST_SIZE], struct error *err)
 {
     struct extraction *extraction = memory_new_one(struct extraction);
     struct error local = {0};
@@ -424,6 +424,10 @@ int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
     extraction->limits = limits;
     extraction->err = err != NULL ? err : &local;
     result = stream_open(fd, true, &extraction->stream, extraction->err);
+    if (result == 0)
+        result = stream_read_ahead(extraction->stream, extraction->err);
+    if (result == 0 && confine != NULL)
+        result = confine(extraction->err);
     if (result == 0) {
         extraction->archive = tar_open(extraction->stream, extraction->err);
         if (extraction->archive == NULL)

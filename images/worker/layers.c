@@ -36,8 +36,8 @@ static _Noreturn void unpack_in_child(int directory_fd, int input_fd, int pipe_f
     process_keep_only((int *const[]){&directory_fd, &input_fd, &pipe_fd}, 3);
     outcome.result = sandbox_enter_layer(directory_fd, &outcome.error);
     if (outcome.result == 0)
-        outcome.result =
-            layer_extract(directory_fd, input_fd, limits, outcome.diff_id, &outcome.error);
+        outcome.result = layer_extract(directory_fd, input_fd, limits, sandbox_filter_layer,
+                                       outcome.diff_id, &outcome.error);
     (void)!write(pipe_fd, &outcome, sizeof(outcome));
     _exit(0);
 }
@@ -57,15 +57,16 @@ static int start_child(struct layer_unpack *unpack, int input_fd,
     return unpack->pid < 0 ? error_errno(err, errno, "fork") : 0;
 }
 
-int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, const char *chain_hex,
-                       int input_fd, const struct worker_limits *limits, struct error *err)
+int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
+                       const struct worker_limits *limits, struct error *err)
 {
+    static unsigned int counter;
     int result;
 
     *unpack = (struct layer_unpack){
         .store_fd = store_fd, .pid = -1, .outcome_fd = -1, .directory_fd = -1};
-    snprintf(unpack->temporary, sizeof(unpack->temporary), "ingest/layer.%d.%s", (int)getpid(),
-             chain_hex);
+    snprintf(unpack->temporary, sizeof(unpack->temporary), "ingest/layer.%d.%u", (int)getpid(),
+             counter++);
     if (mkdirat(store_fd, unpack->temporary, 0755) < 0)
         return error_errno(err, errno, "make %s", unpack->temporary);
     unpack->directory_fd = openat(store_fd, unpack->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -120,23 +121,26 @@ static int publish(int store_fd, const char *temporary, const char *chain_hex, s
     return 0;
 }
 
-int layer_unpack_finish(struct layer_unpack *unpack, const char *diff_id, const char *chain_hex,
-                        struct error *err)
+int layer_unpack_wait(struct layer_unpack *unpack, struct error *err)
 {
     struct outcome outcome = {0};
     int result = await_child(unpack, &outcome, err);
 
-    if (result == 0 && strcmp(outcome.diff_id, diff_id) != 0)
-        result = error_set(err, ERROR_CORRUPT, EBADMSG,
-                           "the content does not match its diff id: expected %s, found %s", diff_id,
-                           outcome.diff_id);
+    memcpy(unpack->diff_id, outcome.diff_id, sizeof(unpack->diff_id));
     /* The tree must be on disk before its name is: a name means complete. */
     if (result == 0 && syncfs(unpack->directory_fd) < 0)
         result = error_errno(err, errno, "sync");
-    if (result == 0)
-        result = publish(unpack->store_fd, unpack->temporary, chain_hex, err);
-    layer_unpack_abort(unpack);
     return result;
+}
+
+int layer_unpack_publish(struct layer_unpack *unpack, const char *diff_id, const char *chain_hex,
+                         struct error *err)
+{
+    if (strcmp(unpack->diff_id, diff_id) != 0)
+        return error_set(err, ERROR_CORRUPT, EBADMSG,
+                         "the content does not match its diff id: expected %s, found %s", diff_id,
+                         unpack->diff_id);
+    return publish(unpack->store_fd, unpack->temporary, chain_hex, err);
 }
 
 bool layer_exists(int store_fd, const char *chain_hex)
@@ -209,9 +213,8 @@ static int begin_layer(struct unpacking *unpacking, size_t layer, struct error *
 
     if (blob_fd < 0)
         return error_errno(err, -blob_fd, "layer %s", digest);
-    result =
-        layer_unpack_begin(&unpacking->running[place], unpacking->store_fd,
-                           unpacking->chain_ids->items[layer], blob_fd, unpacking->limits, err);
+    result = layer_unpack_begin(&unpacking->running[place], unpacking->store_fd, blob_fd,
+                                unpacking->limits, err);
     if (result < 0)
         return error_prefix(err, "layer %s", digest);
     unpacking->layer_of[place] = layer;
@@ -222,10 +225,13 @@ static int begin_layer(struct unpacking *unpacking, size_t layer, struct error *
 static int finish_oldest(struct unpacking *unpacking, struct error *err)
 {
     size_t layer = unpacking->layer_of[unpacking->first];
-    int result = layer_unpack_finish(&unpacking->running[unpacking->first],
-                                     unpacking->config->rootfs.diff_ids.items[layer],
-                                     unpacking->chain_ids->items[layer], err);
+    struct layer_unpack *unpack = &unpacking->running[unpacking->first];
+    int result = layer_unpack_wait(unpack, err);
 
+    if (result == 0)
+        result = layer_unpack_publish(unpack, unpacking->config->rootfs.diff_ids.items[layer],
+                                      unpacking->chain_ids->items[layer], err);
+    layer_unpack_abort(unpack);
     unpacking->first = (unpacking->first + 1) % PARALLEL_MAX;
     unpacking->count--;
     return result < 0

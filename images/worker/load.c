@@ -1,13 +1,15 @@
 /*
  * Archives of images: an OCI layout in a tar (image-spec image-layout.md) or what `docker save`
  * writes. Every file of the archive becomes a blob first, named by what it really is, since
- * archives come as a stream and say what their files are at the end. Files that no image refers to
- * are swept later.
+ * archives come as a stream and may say what their files are at the end only; what looks like a
+ * layer is unpacked meanwhile. Blobs that no image refers to are swept later.
  */
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,12 +20,14 @@
 
 #define MEMBERS_MAX 16384
 #define INDEX_DEPTH_MAX 3
+#define UNPACKING_MAX 4
 
 struct member {
     const char *name;
     const char *link; /* a symbolic link's target, resolved to a name of the archive */
     char digest[DIGEST_SIZE];
     uint64_t size;
+    struct ingest *ingest; /* what looks like a layer is unpacked as it comes; NULL: not */
 };
 
 struct load {
@@ -91,46 +95,96 @@ static const char *expected_digest(struct load *load, const char *name)
     return digest_is_valid(digest) ? digest : NULL;
 }
 
-static int store_data(struct load *load, struct blob_writer *writer)
+/* By its first bytes: gzip, zstd, or a tar header. What only looks like one is dropped in the end.
+ */
+static bool looks_like_layer(const unsigned char *bytes, size_t length)
 {
-    const void *bytes;
-    size_t length;
-    la_int64_t offset;
+    static const unsigned char zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
+
+    return (length >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b) ||
+           (length >= sizeof(zstd_magic) && memcmp(bytes, zstd_magic, sizeof(zstd_magic)) == 0) ||
+           (length >= 512 && memcmp(bytes + 257, "ustar", 5) == 0);
+}
+
+/* No more children than that at a time; the oldest is waited for. What it finds out is asked for
+ * when it is known whether anybody needs it. */
+static void await_oldest(struct load *load)
+{
+    size_t running = 0;
+
+    for (size_t i = load->member_count; i > 0; i--) {
+        struct ingest *ingest = load->members[i - 1].ingest;
+
+        if (ingest == NULL || ingest->unpack.pid < 0)
+            continue;
+        if (++running == UNPACKING_MAX)
+            ingest_settle(ingest);
+    }
+}
+
+static int begin_member(struct load *load, struct member *member, const char *expected,
+                        const void *bytes, size_t length)
+{
+    bool is_present =
+        expected != NULL && faccessat(load->store_fd, member->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    bool unpacks = !is_present && looks_like_layer(bytes, length);
+
+    if (unpacks)
+        await_oldest(load);
+    member->ingest = memory_new_one(struct ingest);
+    return ingest_begin(member->ingest, load->store_fd, unpacks ? load->limits : NULL, load->err);
+}
+
+static int store_data(struct load *load, struct member *member, const char *expected)
+{
+    const void *bytes = "";
+    size_t length = 0;
+    la_int64_t offset = 0;
     int code;
 
     while ((code = archive_read_data_block(load->archive, &bytes, &length, &offset)) ==
            ARCHIVE_OK) {
-        int result;
+        int result = 0;
 
         load->bytes += length;
         if (load->bytes > load->limits->archive_bytes)
             return error_set(load->err, ERROR_TOO_LARGE, EFBIG,
                              "the archive holds more than %llu bytes",
                              (unsigned long long)load->limits->archive_bytes);
-        if ((uint64_t)offset != writer->size)
+        if ((uint64_t)offset != member->size)
             return error_set(load->err, ERROR_CORRUPT, EINVAL, "archive: sparse members");
-        result = blob_write(writer, bytes, length, load->err);
+        if (member->ingest == NULL)
+            result = begin_member(load, member, expected, bytes, length);
+        if (result == 0)
+            result = ingest_write(member->ingest, bytes, length, load->err);
         if (result < 0)
             return result;
+        member->size += length;
     }
-    return code == ARCHIVE_EOF ? 0 : tar_error(load->archive, load->err);
+    if (code != ARCHIVE_EOF)
+        return tar_error(load->archive, load->err);
+    return member->ingest != NULL ? 0 : begin_member(load, member, expected, "", 0);
+}
+
+static void release_ingest(struct member *member)
+{
+    if (member->ingest != NULL)
+        ingest_release(member->ingest);
+    free(member->ingest);
+    member->ingest = NULL;
 }
 
 static int store_member(struct load *load, struct archive_entry *entry, struct member *member)
 {
-    struct blob_writer writer;
     const char *expected = expected_digest(load, member->name);
-    int result = blob_begin(&writer, load->store_fd, load->err);
+    int result = store_data(load, member, expected);
 
-    if (result == 0)
-        result = store_data(load, &writer);
-    if (result == 0 && (int64_t)writer.size != archive_entry_size(entry))
+    if (result == 0 && (int64_t)member->size != archive_entry_size(entry))
         result = error_set(load->err, ERROR_CORRUPT, EBADMSG, "the file is cut off");
-    member->size = writer.size;
-    if (result < 0)
-        blob_abort(&writer);
-    else
-        result = blob_commit(&writer, expected, member->digest, load->err);
+    if (result == 0)
+        result = ingest_commit(member->ingest, expected, member->digest, load->err);
+    if (member->ingest != NULL && (result < 0 || !member->ingest->unpacks))
+        release_ingest(member);
     return result < 0 ? error_prefix(load->err, "%s", member->name) : 0;
 }
 
@@ -179,9 +233,40 @@ static int read_all(struct load *load)
     return code == ARCHIVE_EOF ? 0 : tar_error(load->archive, load->err);
 }
 
+static struct member *find_ingest(struct load *load, const char *digest)
+{
+    for (size_t i = 0; i < load->member_count; i++) {
+        if (load->members[i].ingest != NULL && strcmp(load->members[i].digest, digest) == 0)
+            return &load->members[i];
+    }
+    return NULL;
+}
+
 static int read_document(struct load *load, const char *digest, const char **text, size_t *length)
 {
     return image_store_read_blob(load->store_fd, &load->arena, digest, text, length, load->err);
+}
+
+/* Publishes those layers of an image that were unpacked as they came. */
+static int publish_layers(struct load *load, const struct image_manifest *manifest,
+                          const struct image_config *config)
+{
+    struct string_list chain_ids = {0};
+    int result = layers_list_chain_ids(&load->arena, manifest, config, &chain_ids, load->err);
+
+    for (size_t i = 0; result == 0 && i < chain_ids.count; i++) {
+        const char *digest = manifest->layers.items[i].digest;
+        struct member *member = find_ingest(load, digest);
+
+        if (member == NULL || layer_exists(load->store_fd, chain_ids.items[i]))
+            continue;
+        result = ingest_publish(member->ingest, config->rootfs.diff_ids.items[i],
+                                chain_ids.items[i], load->err);
+        release_ingest(member);
+        if (result < 0)
+            error_prefix(load->err, "layer %s", digest);
+    }
+    return result;
 }
 
 /* The common end of both formats: a manifest whose blobs are in the store. */
@@ -201,6 +286,8 @@ static int finish_image(struct load *load, const char *digest, struct image_repo
         result = read_document(load, manifest.config.digest, &text, &length);
     if (result == 0)
         result = image_config_parse(&load->arena, text, length, &config, load->err);
+    if (result == 0)
+        result = publish_layers(load, &manifest, &config);
     if (result == 0)
         result = layers_unpack(load->store_fd, &load->arena, &manifest, &config, load->limits,
                                &image->layers, load->err);
@@ -387,6 +474,8 @@ int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *l
     if (load->archive != NULL)
         archive_read_free(load->archive);
     stream_close(load->stream);
+    for (size_t i = 0; i < load->member_count; i++)
+        release_ingest(&load->members[i]);
     free(load->members);
     arena_release(&load->arena);
     free(load);

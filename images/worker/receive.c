@@ -1,63 +1,30 @@
 /* A blob from a pipe: hashed and stored, and, if it is a layer, unpacked as it comes. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "worker.h"
 
 #define CHUNK_BYTES (256 << 10)
 
-struct receiver {
-    const struct receive_order *order;
-    struct blob_writer blob;
-    struct layer_unpack unpack;
-    int unpack_fd; /* to the unpacking child; -1: none, or it reads no more */
-};
-
-static int start_unpacking(struct receiver *receiver, struct error *err)
+static int take_chunk(const struct receive_order *order, struct ingest *ingest, const char *bytes,
+                      size_t length, struct error *err)
 {
-    const struct receive_order *order = receiver->order;
-    cleanup_close int input_fd = -1;
-    int pair[2];
-    int result;
+    int result = ingest_write(ingest, bytes, length, err);
 
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    input_fd = pair[0];
-    fcntl(pair[1], F_SETPIPE_SZ, 1 << 20);
-    receiver->unpack_fd = pair[1];
-    result = layer_unpack_begin(&receiver->unpack, order->store_fd, order->chain_hex, input_fd,
-                                order->limits, err);
-    if (result < 0)
-        fd_close(&receiver->unpack_fd);
+    if (result == 0 && (int64_t)ingest->blob.size > order->size)
+        result = error_set(err, ERROR_TOO_LARGE, EFBIG, "more comes than the manifest says");
     return result;
 }
 
-static int take_chunk(struct receiver *receiver, const char *bytes, size_t length,
-                      struct error *err)
-{
-    int result = blob_write(&receiver->blob, bytes, length, err);
-
-    if (result < 0)
-        return result;
-    if ((int64_t)receiver->blob.size > receiver->order->size)
-        return error_set(err, ERROR_TOO_LARGE, EFBIG, "more comes than the manifest says");
-    /* A child that has stopped reading says why when it is asked. */
-    if (receiver->unpack_fd >= 0 && file_write_fd(receiver->unpack_fd, bytes, length) < 0)
-        fd_close(&receiver->unpack_fd);
-    return 0;
-}
-
-static int take_all(struct receiver *receiver, struct error *err)
+static int take_all(const struct receive_order *order, struct ingest *ingest, struct error *err)
 {
     cleanup_free char *bytes = memory_new(CHUNK_BYTES, 1);
 
     for (;;) {
-        ssize_t count = read(receiver->order->pipe_fd, bytes, CHUNK_BYTES);
+        ssize_t count = read(order->pipe_fd, bytes, CHUNK_BYTES);
         int result;
 
         if (count < 0 && errno == EINTR)
@@ -66,41 +33,31 @@ static int take_all(struct receiver *receiver, struct error *err)
             return error_errno(err, errno, "read from the fetch worker");
         if (count == 0)
             break;
-        result = take_chunk(receiver, bytes, (size_t)count, err);
+        result = take_chunk(order, ingest, bytes, (size_t)count, err);
         if (result < 0)
             return result;
     }
-    if ((int64_t)receiver->blob.size != receiver->order->size)
+    if ((int64_t)ingest->blob.size != order->size)
         return error_set(err, ERROR_CORRUPT, EBADMSG, "cut off: %llu of %lld bytes came",
-                         (unsigned long long)receiver->blob.size, (long long)receiver->order->size);
+                         (unsigned long long)ingest->blob.size, (long long)order->size);
     return 0;
 }
 
 static int receive(const struct receive_order *order, struct error *err)
 {
-    struct receiver receiver = {.order = order, .unpack_fd = -1};
     bool unpacks = order->chain_hex != NULL;
+    struct ingest ingest;
     char digest[DIGEST_SIZE];
-    int result = blob_begin(&receiver.blob, order->store_fd, err);
+    int result = ingest_begin(&ingest, order->store_fd, unpacks ? order->limits : NULL, err);
 
     if (result < 0)
         return result;
-    if (unpacks)
-        result = start_unpacking(&receiver, err);
-    if (result < 0) {
-        blob_abort(&receiver.blob);
-        return result;
-    }
-    result = take_all(&receiver, err);
-    fd_close(&receiver.unpack_fd);
-    if (result < 0)
-        blob_abort(&receiver.blob);
-    else
-        result = blob_commit(&receiver.blob, order->digest, digest, err);
-    if (unpacks && result < 0)
-        layer_unpack_abort(&receiver.unpack);
-    else if (unpacks)
-        result = layer_unpack_finish(&receiver.unpack, order->diff_id, order->chain_hex, err);
+    result = take_all(order, &ingest, err);
+    if (result == 0)
+        result = ingest_commit(&ingest, order->digest, digest, err);
+    if (result == 0 && unpacks)
+        result = ingest_publish(&ingest, order->diff_id, order->chain_hex, err);
+    ingest_release(&ingest);
     return result;
 }
 

@@ -94,13 +94,15 @@ int sandbox_enter_worker(struct error *err)
     return 0;
 }
 
-static int load_filter(struct error *err)
+int sandbox_filter_layer(struct error *err)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    int result = 0;
+    int result;
 
     if (filter == NULL)
         return error_set(err, ERROR_INTERNAL, ENOMEM, "seccomp_init");
+    /* For the thread that reads ahead as well. */
+    result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(layer_calls); i++)
         result = seccomp_rule_add_exact(filter, SCMP_ACT_ALLOW, layer_calls[i], 0);
     if (result == 0)
@@ -111,10 +113,7 @@ static int load_filter(struct error *err)
 
 int sandbox_enter_layer(int directory_fd, struct error *err)
 {
-    int result;
-
     if (fchdir(directory_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
         return error_errno(err, errno, "enter the layer's directory");
-    result = drop_capabilities(kept_capabilities, ARRAY_SIZE(kept_capabilities), err);
-    return result < 0 ? result : load_filter(err);
+    return drop_capabilities(kept_capabilities, ARRAY_SIZE(kept_capabilities), err);
 }

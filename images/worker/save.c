@@ -1,8 +1,8 @@
 /*
  * Images as one archive that every tool of the field reads: an OCI layout (image-spec
- * image-layout.md) with the manifest.json of `docker save` beside its index. Its bytes depend on the
- * images and their names alone. Documents come before layers, so that a reader of the stream knows
- * what the layers are; a blob that several images share is in it once.
+ * image-layout.md) with the manifest.json of `docker save` beside its index. Its bytes depend on
+ * the images and their names alone. Documents come before layers, so that a reader of the stream
+ * knows what the layers are; a blob that several images share is in it once.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -232,8 +232,8 @@ static int read_manifests(struct save *save)
         const char *text;
         size_t length;
 
-        result = image_store_read_blob(save->store_fd, &save->arena, digest, &text, &length,
-                                       save->err);
+        result =
+            image_store_read_blob(save->store_fd, &save->arena, digest, &text, &length, save->err);
         if (result == 0)
             result = image_manifest_parse(&save->arena, text, length, &save->images[i].manifest,
                                           save->err);

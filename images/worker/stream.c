@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "ahead.h"
 #include "base/cleanup.h"
 #include "worker.h"
 
@@ -29,6 +30,7 @@ struct stream {
     struct inflate_state inflate;
     ZSTD_DStream *zstd;
     struct digest_context *digest;
+    struct ahead *ahead; /* reads everything above, if there is one */
 };
 
 static int fill(struct stream *stream, struct error *err)
@@ -170,14 +172,34 @@ static ssize_t read_compressed(struct stream *stream, void *bytes, size_t size, 
     }
 }
 
-ssize_t stream_read(struct stream *stream, void *bytes, size_t size, struct error *err)
+static ssize_t read_here(void *source, void *bytes, size_t size, struct error *err)
 {
+    struct stream *stream = source;
     ssize_t count = stream->kind == STREAM_PLAIN ? read_plain(stream, bytes, size, err)
                                                  : read_compressed(stream, bytes, size, err);
 
     if (count > 0 && stream->digest != NULL)
         digest_update(stream->digest, bytes, (size_t)count);
     return count;
+}
+
+int stream_read_ahead(struct stream *stream, struct error *err)
+{
+    stream->ahead = ahead_start(read_here, stream, err);
+    return stream->ahead == NULL ? -EAGAIN : 0;
+}
+
+ssize_t stream_read(struct stream *stream, void *bytes, size_t size, struct error *err)
+{
+    return stream->ahead != NULL ? ahead_read(stream->ahead, bytes, size, err)
+                                 : read_here(stream, bytes, size, err);
+}
+
+static void stop_ahead(struct stream *stream)
+{
+    if (stream->ahead != NULL)
+        ahead_stop(stream->ahead);
+    stream->ahead = NULL;
 }
 
 int stream_finish(struct stream *stream, char digest[DIGEST_SIZE], struct error *err)
@@ -189,6 +211,7 @@ int stream_finish(struct stream *stream, char digest[DIGEST_SIZE], struct error 
         continue;
     if (count < 0)
         return (int)count;
+    stop_ahead(stream);
     digest_finish(stream->digest, digest);
     stream->digest = NULL;
     return 0;
@@ -198,6 +221,7 @@ void stream_close(struct stream *stream)
 {
     if (stream == NULL)
         return;
+    stop_ahead(stream);
     if (stream->zstd != NULL)
         ZSTD_freeDStream(stream->zstd);
     digest_free(stream->digest);

@@ -46,6 +46,8 @@ struct stream;
 int stream_open(int fd, bool hashes, struct stream **stream, struct error *err);
 /* Up to `size` decompressed bytes; 0 at the end; a negative errno with err filled. */
 ssize_t stream_read(struct stream *stream, void *bytes, size_t size, struct error *err);
+/* From now on a thread reads, decompresses and hashes ahead of stream_read(). */
+int stream_read_ahead(struct stream *stream, struct error *err);
 /* Reads on to the end and tells the digest of all decompressed bytes. */
 int stream_finish(struct stream *stream, char digest[DIGEST_SIZE], struct error *err);
 void stream_close(struct stream *stream);
@@ -167,19 +169,48 @@ struct layer_unpack {
     pid_t pid;
     int outcome_fd;
     int directory_fd;
-    char temporary[128];
+    char temporary[64];
+    char diff_id[DIGEST_SIZE]; /* once waited for */
 };
-int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, const char *chain_hex,
-                       int input_fd, const struct worker_limits *limits, struct error *err);
-/* Waits for the child and publishes the layer if it is what its diff id says. */
-int layer_unpack_finish(struct layer_unpack *unpack, const char *diff_id, const char *chain_hex,
-                        struct error *err);
+int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
+                       const struct worker_limits *limits, struct error *err);
+/* Waits for the child: the layer is there and on disk, without a name. */
+int layer_unpack_wait(struct layer_unpack *unpack, struct error *err);
+/* Publishes what was waited for, if it is what its diff id says. */
+int layer_unpack_publish(struct layer_unpack *unpack, const char *diff_id, const char *chain_hex,
+                         struct error *err);
+/* Releases everything; an unpublished layer is gone. Also after a failure of the others. */
 void layer_unpack_abort(struct layer_unpack *unpack);
 
+/* A blob that is stored as it comes; if it is a layer, unpacked at the same time. */
+struct ingest {
+    struct blob_writer blob;
+    bool unpacks;
+    struct layer_unpack unpack;
+    int unpack_fd; /* to the unpacking child; -1: none, or it reads no more */
+    bool is_settled;
+    struct error outcome; /* then: why it failed */
+};
+/* `limits` NULL: it is no layer. */
+int ingest_begin(struct ingest *ingest, int store_fd, const struct worker_limits *limits,
+                 struct error *err);
+int ingest_write(struct ingest *ingest, const void *bytes, size_t length, struct error *err);
+/* The blob is complete and gets its name; see blob_commit(). The layer may take longer. */
+int ingest_commit(struct ingest *ingest, const char *expected, char digest[DIGEST_SIZE],
+                  struct error *err);
+/* Waits for the unpacking child, if there is one. Its outcome is ingest_publish()'s to tell. */
+void ingest_settle(struct ingest *ingest);
+/* Waits for the layer and publishes it; see layer_unpack_publish(). */
+int ingest_publish(struct ingest *ingest, const char *diff_id, const char *chain_hex,
+                   struct error *err);
+/* Releases everything; a blob or layer that has no name is gone. */
+void ingest_release(struct ingest *ingest);
+
 /* Writes the tar bytes of `fd` (compressed or not) into directory_fd. Refuses entries that would
- * leave it. *diff_id is the digest of the uncompressed bytes. */
+ * leave it. *diff_id is the digest of the uncompressed bytes. `confine` (or NULL) is called once,
+ * before the first of them is looked at. */
 int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
-                  char diff_id[DIGEST_SIZE], struct error *err);
+                  int (*confine)(struct error *err), char diff_id[DIGEST_SIZE], struct error *err);
 
 /* Writes an oci-archive of one image whose only layer is the tree in directory_fd to out_fd. The
  * bytes depend on the tree and the options alone. */
@@ -205,7 +236,9 @@ int process_hold_store(int store_fd, struct error *err);
 void process_keep_only(int *const fds[], size_t count);
 /* The worker: no network, no other mounts, no privileges beyond writing files of any kind. */
 int sandbox_enter_worker(struct error *err);
-/* A layer's child: directory_fd becomes "/", for good, and few system calls remain. */
+/* A layer's child: directory_fd becomes "/", for good. */
 int sandbox_enter_layer(int directory_fd, struct error *err);
+/* And then few system calls remain, to any of its threads. */
+int sandbox_filter_layer(struct error *err);
 
 #endif

@@ -82,3 +82,61 @@ blob_of() { # of an image's layer number N, from 0
     davit save layers:1 | head -c 1000 > "$dir/head"
     wait_until ! pgrep -f "davit-image save" --parent "$(pgrep -P "$(cat "$dir/pid")")"
 }
+
+# An archive like a saved one, with files added: NAME=FILE...
+with_files() { # ARCHIVE
+    local archive=$1 file
+    for file in "${@:2}"; do
+        tar --append --file "$archive" --transform "s,.*,${file%%=*}," "${file#*=}" 2>/dev/null
+    done
+}
+
+@test "what only looks like a layer in an archive is dropped, what is one must be what its diff id says" {
+    davit save --output "$dir/like.tar" busybox
+    tar cf "$dir/inner.tar" -C "$dir" layout/index.json
+    head -c 20000 /dev/urandom > "$dir/noise"
+    { printf '\037\213'; cat "$dir/noise"; } > "$dir/noise.gz"
+    with_files "$dir/like.tar" extra.tar="$dir/inner.tar" extra.gz="$dir/noise.gz"
+    before=$(ls "$dir/root/layers")
+    davit rmi busybox
+    davit load --input "$dir/like.tar"
+    [ "$(ls "$dir/root/layers")" = "$before" ]
+    [ -z "$(ls "$dir/root/ingest")" ]
+    davit run --rm busybox true
+
+    mkdir "$dir/old"
+    tar cf "$dir/old/layer.tar" -C "$dir/layout" index.json
+    echo '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:'"$(sha256sum < "$dir/noise" | cut -d' ' -f1)"'"]}}' > "$dir/old/c.json"
+    echo '[{"Config":"c.json","RepoTags":["wrong:1"],"Layers":["layer.tar"]}]' > "$dir/old/manifest.json"
+    tar cf "$dir/old.tar" -C "$dir/old" layer.tar c.json manifest.json
+    run davit load --input "$dir/old.tar"
+    [ "$status" -eq 1 ]
+    contains "$output" "does not match its diff id"
+    sed -i "s/[0-9a-f]\{64\}/$(sha256sum < "$dir/old/layer.tar" | cut -d' ' -f1)/" "$dir/old/c.json"
+    tar cf "$dir/old.tar" -C "$dir/old" layer.tar c.json manifest.json
+    davit load --input "$dir/old.tar"
+    davit rmi wrong:1
+    [ "$(ls "$dir/root/layers")" = "$before" ]
+}
+
+@test "the process that unpacks is confined in all its threads" {
+    davit save --output "$dir/confined.tar" busybox
+    head -c 1000000 "$dir/confined.tar" > "$dir/half.tar"
+    mkfifo "$dir/fifo"
+    davit rmi busybox
+    davit load < "$dir/fifo" > "$dir/confined.out" 2>&1 3>&- &
+    loader=$!
+    exec 7> "$dir/fifo"
+    cat "$dir/half.tar" >&7
+    spawner=$(pgrep -P "$(cat "$dir/pid")")
+    unpacker() { pgrep -P "$(pgrep -P "$spawner" -f "davit-image load")"; }
+    wait_until unpacker
+    threads=/proc/$(unpacker)/task
+    wait_until sh -c "[ \$(ls $threads | wc -l) = 2 ] && ! grep -L '^Seccomp:.2' $threads/*/status | grep ."
+    [ "$(grep -h '^CapEff' "$threads"/*/status | sort -u | wc -l)" = 1 ]
+    [ "$(cat "$threads"/*/status | grep -c '^CapEff:.000001ffffffffff')" = 0 ]
+    exec 7>&-
+    wait $loader || true
+    contains "$(cat "$dir/confined.out")" "archive"
+    davit load --input "$dir/confined.tar"
+}

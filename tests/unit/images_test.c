@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "images/fetch/fetch.h"
 #include "images/images.h"
+#include "images/worker/ahead.h"
 #include "images/worker/worker.h"
 #include "supervisor/registries.h"
 
@@ -184,7 +185,7 @@ static int extract(struct fixture *fixture, const struct worker_limits *limits, 
     fixture->archive = NULL;
     lseek(fixture->tar_fd, 0, SEEK_SET);
     return layer_extract(fixture->layer, fixture->tar_fd,
-                         limits != NULL ? limits : &worker_default_limits, digest, err);
+                         limits != NULL ? limits : &worker_default_limits, NULL, digest, err);
 }
 
 static void assert_content(int directory, const char *name, const char *content)
@@ -452,6 +453,75 @@ static void registries_are_located_by_their_rules(void **state)
     }
 }
 
+/* ---- reading ahead ---- */
+
+struct numbers {
+    size_t next;
+    size_t end;
+    int error; /* at the end */
+};
+
+static ssize_t read_numbers(void *source, void *bytes, size_t size, struct error *err)
+{
+    struct numbers *numbers = source;
+    unsigned char *out = bytes;
+    size_t count = 0;
+
+    if (numbers->next == numbers->end && numbers->error != 0)
+        return error_set(err, ERROR_CORRUPT, numbers->error, "torn");
+    while (count < size && count < 1000 && numbers->next < numbers->end)
+        out[count++] = (unsigned char)(numbers->next++ % 251);
+    return (ssize_t)count;
+}
+
+static void what_is_read_ahead_is_what_comes(void **state)
+{
+    struct numbers numbers = {.end = 10000000};
+    struct error err = {0};
+    struct ahead *ahead = ahead_start(read_numbers, &numbers, &err);
+    unsigned char bytes[7777];
+    size_t total = 0;
+    ssize_t count;
+
+    (void)state;
+    assert_non_null(ahead);
+    while ((count = ahead_read(ahead, bytes, sizeof(bytes), &err)) > 0) {
+        for (ssize_t i = 0; i < count; i++)
+            assert_int_equal(bytes[i], total++ % 251);
+    }
+    assert_int_equal(count, 0);
+    assert_int_equal(ahead_read(ahead, bytes, sizeof(bytes), &err), 0);
+    assert_int_equal(total, 10000000);
+    ahead_stop(ahead);
+}
+
+static void an_error_comes_after_what_came_before_it(void **state)
+{
+    struct numbers numbers = {.end = 5000, .error = EBADMSG};
+    struct error err = {0};
+    struct ahead *ahead = ahead_start(read_numbers, &numbers, &err);
+    unsigned char bytes[3000];
+
+    (void)state;
+    assert_int_equal(ahead_read(ahead, bytes, sizeof(bytes), &err), 3000);
+    assert_int_equal(ahead_read(ahead, bytes, sizeof(bytes), &err), 2000);
+    assert_int_equal(ahead_read(ahead, bytes, sizeof(bytes), &err), -EBADMSG);
+    assert_string_equal(err.message, "torn");
+    ahead_stop(ahead);
+}
+
+static void reading_ahead_ends_in_the_middle(void **state)
+{
+    struct numbers numbers = {.end = SIZE_MAX};
+    struct error err = {0};
+    struct ahead *ahead = ahead_start(read_numbers, &numbers, &err);
+    unsigned char byte;
+
+    (void)state;
+    assert_int_equal(ahead_read(ahead, &byte, 1, &err), 1);
+    ahead_stop(ahead);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +530,9 @@ int main(void)
         cmocka_unit_test(references_follow_the_grammar),
         cmocka_unit_test(familiar_names_are_what_was_typed),
         cmocka_unit_test(documents_are_checked),
+        cmocka_unit_test(what_is_read_ahead_is_what_comes),
+        cmocka_unit_test(an_error_comes_after_what_came_before_it),
+        cmocka_unit_test(reading_ahead_ends_in_the_middle),
         cmocka_unit_test_setup_teardown(an_honest_layer_is_reproduced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whiteouts_take_overlayfs_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dot_dot_is_refused, set_up, tear_down),
