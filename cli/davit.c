@@ -15,11 +15,15 @@ static const struct command {
     const char *summary;
 } commands[] = {
     {"attach", cli_attach, "connect to a running container's streams"},
+    {"commit", cli_commit, "make an image of what a container has changed"},
     {"create", cli_create, "make a container without starting it"},
+    {"diff", cli_diff, "list what a container has changed"},
     {"events", cli_events, "print what happens, as it happens"},
     {"exec", cli_exec, "run another program in a running container"},
+    {"export", cli_export, "write all files of a container to an archive"},
     {"history", cli_history, "list the steps that made an image"},
     {"images", cli_images, "list images"},
+    {"import", cli_import, "make an image of a tar or a directory"},
     {"info", cli_info, "describe the daemon and its host"},
     {"inspect", cli_inspect, "print everything about containers or images, as JSON"},
     {"kill", cli_kill, "send a signal to containers"},

@@ -1,18 +1,14 @@
-/* images, history, load, save, rmi. */
+/* images, history, load, rmi. */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "cli.h"
+#include "input.h"
 #include "layout_tar.h"
 #include "progress.h"
 
@@ -155,28 +151,6 @@ int cli_history(struct cli *cli, int argc, char **argv)
 
 /* ---- load ---- */
 
-/* An archive as it is; a directory becomes one on the way. */
-static int open_input(struct cli *cli, const char *path, int *fd, pid_t *writer)
-{
-    struct stat status;
-
-    *writer = -1;
-    if (path == NULL || strcmp(path, "-") == 0) {
-        if (isatty(STDIN_FILENO))
-            return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                             "load: requires an archive: davit load --input FILE, or from standard "
-                             "input");
-        *fd = STDIN_FILENO;
-        return 0;
-    }
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (*fd < 0 || fstat(*fd, &status) < 0)
-        return error_errno(&cli->err, errno, "%s", path);
-    if (!S_ISDIR(status.st_mode))
-        return 0;
-    return layout_tar_open(fd, writer, &cli->err);
-}
-
 int cli_load(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {{"input", required_argument, NULL, 'i'},
@@ -186,9 +160,9 @@ int cli_load(struct cli *cli, int argc, char **argv)
     struct progress progress;
     struct exchange exchange = {.fd = -1, .on_body = progress_take, .context = &progress};
     const char *path = NULL;
+    struct input input;
     int option;
     int result;
-    pid_t writer;
 
     while ((option = getopt_long(argc, argv, "+i:q", table, NULL)) != -1) {
         if (option == '?')
@@ -197,75 +171,14 @@ int cli_load(struct cli *cli, int argc, char **argv)
             path = optarg;
     }
     progress_begin(&progress, stdout, false);
-    result = open_input(cli, path, &request.body_fd, &writer);
+    result = input_open(path, layout_tar_write, &input, &cli->err);
+    request.body_fd = input.fd;
     if (result == 0)
         result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
     result = progress_end(&progress, result, &cli->err);
     exchange_close(&exchange);
-    if (request.body_fd > STDIN_FILENO)
-        close(request.body_fd);
-    if (writer > 0)
-        waitpid(writer, NULL, 0);
+    input_close(&input);
     return result;
-}
-
-/* ---- save ---- */
-
-static int take_to_file(void *context, const char *bytes, size_t length)
-{
-    return file_write_fd(*(int *)context, bytes, length);
-}
-
-/* A file shows up under its name when it is complete. */
-static int save_to(struct cli *cli, const char *path, const char *output)
-{
-    cleanup_free char *temporary = output != NULL ? memory_printf("%s.part", output) : NULL;
-    cleanup_close int file_fd = -1;
-    int out_fd = STDOUT_FILENO;
-    struct client_request request = {.method = "GET", .path = path, .body_fd = -1};
-    struct exchange exchange = {.fd = -1, .on_body = take_to_file, .context = &out_fd};
-    int result;
-
-    if (output != NULL) {
-        file_fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (file_fd < 0)
-            return error_errno(&cli->err, errno, "%s", temporary);
-        out_fd = file_fd;
-    }
-    result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
-    exchange_close(&exchange);
-    if (output == NULL)
-        return result;
-    if (result == 0 && rename(temporary, output) < 0)
-        result = error_errno(&cli->err, errno, "%s", output);
-    if (result < 0)
-        unlink(temporary);
-    return result;
-}
-
-int cli_save(struct cli *cli, int argc, char **argv)
-{
-    static const struct option table[] = {{"output", required_argument, NULL, 'o'},
-                                          {NULL, 0, NULL, 0}};
-    cleanup_buffer struct buffer path = {0};
-    const char *output = NULL;
-    int option;
-
-    while ((option = getopt_long(argc, argv, "+o:", table, NULL)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--output FILE] IMAGE...");
-        output = optarg;
-    }
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "save: at least one image is expected");
-    if (output == NULL && isatty(STDOUT_FILENO))
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "save: an archive is not for a terminal; use --output FILE");
-    for (int i = optind; i < argc; i++) {
-        buffer_append_string(&path, i == optind ? "/images/get?names=" : "&names=");
-        http_encode(&path, argv[i]);
-    }
-    return save_to(cli, buffer_text(&path), output);
 }
 
 int cli_rmi(struct cli *cli, int argc, char **argv)

@@ -5,12 +5,15 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/helpers.h"
+#include "base/memory.h"
 
 #define BLOCK 512
 
@@ -113,30 +116,34 @@ static int write_layout(int out_fd, int layout_fd)
     return result < 0 ? result : file_write_fd(out_fd, zeros, sizeof(zeros));
 }
 
-int layout_tar_open(int *fd, pid_t *writer, struct error *err)
+int layout_tar_write(int layout_fd, int out_fd, struct error *err)
 {
-    int fds[2];
+    int result;
 
-    if (faccessat(*fd, "oci-layout", F_OK, 0) < 0 || faccessat(*fd, "index.json", F_OK, 0) < 0)
+    if (faccessat(layout_fd, "oci-layout", F_OK, 0) < 0 ||
+        faccessat(layout_fd, "index.json", F_OK, 0) < 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "the directory is not an OCI layout: oci-layout or index.json is missing");
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    *writer = fork();
-    if (*writer < 0) {
-        int saved = errno;
+    if (out_fd < 0)
+        return 0;
+    result = write_layout(out_fd, layout_fd);
+    return result < 0 ? error_errno(err, -result, "read the layout") : 0;
+}
 
-        close(fds[0]);
-        close(fds[1]);
-        return error_errno(err, saved, "fork");
-    }
-    if (*writer == 0) {
-        close(fds[0]);
-        /* A tar that ends in the middle is refused by davitd, with the reason. */
-        _exit(write_layout(fds[1], *fd) < 0 ? 1 : 0);
-    }
-    close(fds[1]);
-    close(*fd);
-    *fd = fds[0];
-    return 0;
+int tree_tar_write(int directory_fd, int out_fd, struct error *err)
+{
+    const char *directory;
+    cleanup_free char *program = NULL;
+
+    helpers_find();
+    directory = getenv("DAVIT_LIBEXEC");
+    program = memory_printf("%s/davit-image", directory != NULL ? directory : DAVIT_LIBEXECDIR);
+    if (access(program, X_OK) < 0)
+        return error_errno(err, errno, "%s, which reads directories", program);
+    if (out_fd < 0)
+        return 0;
+    if (fchdir(directory_fd) < 0 || dup2(out_fd, STDOUT_FILENO) < 0)
+        return error_errno(err, errno, "enter the directory");
+    execl(program, "davit-image", "tree", ".", (char *)NULL);
+    return error_errno(err, errno, "%s", program);
 }

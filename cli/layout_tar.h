@@ -1,13 +1,13 @@
-/* An OCI layout directory as a tar stream, which is what davitd loads. */
+/* Directories as tar streams, which is what davitd takes. */
 #ifndef DAVIT_CLI_LAYOUT_TAR_H
 #define DAVIT_CLI_LAYOUT_TAR_H
 
-#include <sys/types.h>
-
 #include "base/error.h"
 
-/* Replaces *fd, an open directory, by the read end of a pipe into which a child writes the tar. The
- * caller waits for *writer after reading. */
-int layout_tar_open(int *fd, pid_t *writer, struct error *err);
+/* Writes an OCI layout. For input_open(). */
+int layout_tar_write(int layout_fd, int out_fd, struct error *err);
+
+/* Writes any tree, with all that a layer carries, by davit-image. Replaces the process. */
+int tree_tar_write(int directory_fd, int out_fd, struct error *err);
 
 #endif

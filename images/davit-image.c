@@ -25,12 +25,19 @@ static void report_error(const struct error *err)
     report_write(STDOUT_FILENO, &report, NULL);
 }
 
-/* The working directory is the store. */
-static int open_store(int argc, char **argv, int *store_fd, struct error *err)
+/* The working directory is the store. Opened inside the sandbox: overlayfs takes layers of mounts
+ * of its own mount namespace only. */
+static int enter_store(int argc, char **argv, int *store_fd, struct error *err)
 {
+    int result;
+
     if (argc != 1)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "usage: davit-image %s (in a store's directory)", argv[0]);
+    signal(SIGPIPE, SIG_IGN);
+    result = sandbox_enter_worker(err);
+    if (result < 0)
+        return result;
     *store_fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (*store_fd < 0 || faccessat(*store_fd, "ingest", F_OK, 0) < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "the working directory is not an image store");
@@ -42,11 +49,8 @@ static int run_load(int argc, char **argv)
 {
     cleanup_close int store_fd = -1;
     struct error err = {0};
-    int result = open_store(argc, argv, &store_fd, &err);
+    int result = enter_store(argc, argv, &store_fd, &err);
 
-    signal(SIGPIPE, SIG_IGN);
-    if (result == 0)
-        result = sandbox_enter_worker(&err);
     if (result == 0)
         result = archive_load(store_fd, STDIN_FILENO, STDOUT_FILENO, &worker_default_limits, &err);
     if (result < 0)
@@ -56,8 +60,9 @@ static int run_load(int argc, char **argv)
 
 #define JOB_MAX (256 << 10)
 
-/* Descriptor 3: to the fetch worker for pull and push, the response's body for what makes none. */
+/* Descriptor 3: to the fetch worker, an archive that comes in, or the response's body. */
 #define CHANNEL_FD 3
+#define INPUT_FD 3
 #define BODY_FD 3
 
 static int do_pull(int store_fd, const void *job, struct error *err)
@@ -75,6 +80,26 @@ static int do_save(int store_fd, const void *job, struct error *err)
     return archive_save(store_fd, BODY_FD, job, err);
 }
 
+static int do_import(int store_fd, const void *job, struct error *err)
+{
+    return image_import(store_fd, INPUT_FD, STDOUT_FILENO, job, &worker_default_limits, err);
+}
+
+static int do_commit(int store_fd, const void *job, struct error *err)
+{
+    return image_commit(store_fd, STDOUT_FILENO, job, &worker_default_limits, err);
+}
+
+static int do_diff(int store_fd, const void *job, struct error *err)
+{
+    return container_diff(store_fd, BODY_FD, job, err);
+}
+
+static int do_export(int store_fd, const void *job, struct error *err)
+{
+    return container_export(store_fd, BODY_FD, job, err);
+}
+
 /* What davitd asks for by a job on standard input. */
 static const struct job_command {
     const char *name;
@@ -82,9 +107,10 @@ static const struct job_command {
     int (*run)(int store_fd, const void *job, struct error *err);
     bool reports_end; /* it reports no image */
 } job_commands[] = {
-    {"pull", &pull_job_type, do_pull, false},
-    {"push", &push_job_type, do_push, false},
-    {"save", &save_job_type, do_save, true},
+    {"pull", &pull_job_type, do_pull, false},         {"push", &push_job_type, do_push, false},
+    {"save", &save_job_type, do_save, true},          {"import", &make_job_type, do_import, false},
+    {"commit", &make_job_type, do_commit, false},     {"diff", &container_job_type, do_diff, true},
+    {"export", &container_job_type, do_export, true},
 };
 
 static int read_job(struct arena *arena, const struct json_struct *type, void **job,
@@ -105,11 +131,8 @@ static int run_job(const struct job_command *command, int argc, char **argv)
     cleanup_close int store_fd = -1;
     struct error err = {0};
     void *job = NULL;
-    int result = open_store(argc, argv, &store_fd, &err);
+    int result = enter_store(argc, argv, &store_fd, &err);
 
-    signal(SIGPIPE, SIG_IGN);
-    if (result == 0)
-        result = sandbox_enter_worker(&err);
     if (result == 0)
         result = read_job(&arena, command->type, &job, &err);
     if (result == 0)
@@ -203,6 +226,30 @@ static int run_assemble(int argc, char **argv)
     return result < 0 ? 1 : 0;
 }
 
+/* A directory as a tar: what `davit import` sends. */
+static int run_tree(int argc, char **argv)
+{
+    const struct tree_options options = {0};
+    cleanup_close int directory_fd =
+        argc == 2 ? open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    struct error err = {0};
+    struct archive *archive;
+    int result;
+
+    if (directory_fd < 0) {
+        fprintf(stderr, "davit-image: tree: %s\n",
+                argc == 2 ? strerror(errno) : "one directory is expected");
+        return 1;
+    }
+    archive = tar_create(STDOUT_FILENO, TAR_EXACT, &err);
+    result = archive == NULL
+                 ? -EIO
+                 : tar_finish(archive, tree_write(archive, directory_fd, &options, &err), &err);
+    if (result < 0)
+        fprintf(stderr, "davit-image: %s: %s\n", argv[1], err.message);
+    return result < 0 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
@@ -216,6 +263,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "assemble") == 0)
         return run_assemble(argc - 1, argv + 1);
+    if (strcmp(command, "tree") == 0)
+        return run_tree(argc - 1, argv + 1);
     if (strcmp(command, "load") == 0)
         return run_load(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0) {
@@ -225,7 +274,8 @@ int main(int argc, char **argv)
     fprintf(stderr, "usage: davit-image assemble [--cmd ARG]... [--env NAME=VALUE]... "
                     "[--workdir DIR]\n"
                     "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
+                    "       davit-image tree DIRECTORY > ARCHIVE\n"
                     "       davit-image load < ARCHIVE\n"
-                    "       davit-image pull|push|save < JOB\n");
+                    "       davit-image pull|push|save|import|commit|diff|export < JOB\n");
     return 2;
 }

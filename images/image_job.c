@@ -14,3 +14,18 @@ static const struct json_field save_fields[] = {
                .flags = JSON_REQUIRED),
 };
 const struct json_struct save_job_type = JSON_STRUCT(struct save_job, save_fields);
+
+static const struct json_field make_fields[] = {
+    JSON_FIELD(struct make_job, name, "name", JSON_KIND_STRING),
+    JSON_FIELD(struct make_job, base, "base", JSON_KIND_STRING),
+    JSON_FIELD(struct make_job, container, "container", JSON_KIND_STRING),
+    JSON_FIELD(struct make_job, config, "config", JSON_KIND_INLINE, .type = &image_config_type,
+               .flags = JSON_REQUIRED),
+};
+const struct json_struct make_job_type = JSON_STRUCT(struct make_job, make_fields);
+
+static const struct json_field container_fields[] = {
+    JSON_FIELD(struct container_job, id, "id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct container_job, layers, "layers", JSON_KIND_STRINGS, .flags = JSON_REQUIRED),
+};
+const struct json_struct container_job_type = JSON_STRUCT(struct container_job, container_fields);

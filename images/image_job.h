@@ -15,6 +15,24 @@ struct save_job {
     LIST_OF(struct save_image) images;
 };
 
+/* An image of a base's layers (or none) and one more. */
+struct make_job {
+    const char *name;      /* full, with tag; NULL: dangling */
+    const char *base;      /* digest of a manifest; NULL: none */
+    const char *container; /* its id, for commit */
+    /* All but the digests of layers, which are the base's and what the new one turns out to have.
+     */
+    struct image_config config;
+};
+
+/* A container, and its image's layers (chain ids, from the bottom up). */
+struct container_job {
+    const char *id;
+    struct string_list layers;
+};
+
 extern const struct json_struct save_job_type;
+extern const struct json_struct make_job_type;
+extern const struct json_struct container_job_type;
 
 #endif

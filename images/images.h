@@ -6,6 +6,7 @@
  *   oci-layout, index.json       names and manifests; replaced by rename, the truth about names
  *   blobs/sha256/HEX             manifests, configurations, layers as they came
  *   layers/HEX                   unpacked layers by chain id, whiteouts in overlayfs's form
+ *   layers/.empty                an empty one, for views
  *   ingest/                      what is being made; emptied at start
  *   pulls/HEX                    manifests of pulls under way or interrupted: keeps what they got
  *
@@ -29,6 +30,7 @@
 #define MEDIA_TYPE_LAYER_GZIP "application/vnd.oci.image.layer.v1.tar+gzip"
 #define MEDIA_TYPE_LAYER_ZSTD "application/vnd.oci.image.layer.v1.tar+zstd"
 #define MEDIA_TYPE_DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
+#define MEDIA_TYPE_DOCKER_LAYER_GZIP "application/vnd.docker.image.rootfs.diff.tar.gzip"
 #define MEDIA_TYPE_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 
 #define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
@@ -175,6 +177,8 @@ int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, 
 
 /* ---- root filesystems ---- */
 
+#define STORE_EMPTY_LAYER "layers/.empty"
+
 #define OVERLAY_LAYERS_MAX 500
 
 /* Mounts the layers (names in layers_fd, from the bottom up) with container_fd/upper and /work as a
@@ -182,5 +186,10 @@ int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, 
  * caller's working directory: for single-threaded processes. Returns the mount's descriptor. */
 int overlay_mount(int layers_fd, const struct string_list *layers, int container_fd,
                   struct error *err);
+
+/* The same to look at only: the layers in the store, and on top of them container_fd/upper as it is
+ * (container_fd -1: none). Returns a directory's descriptor. */
+int overlay_view(int store_fd, const struct string_list *layers, int container_fd,
+                 struct error *err);
 
 #endif

@@ -21,7 +21,7 @@
  * shows nothing of the host in the container's /proc/mounts.
  */
 struct layer_fds {
-    int fds[OVERLAY_LAYERS_MAX];
+    int fds[OVERLAY_LAYERS_MAX + 2]; /* a view's bottom and top come to them */
     size_t count;
 };
 
@@ -94,11 +94,17 @@ static int configure(int fs_fd, const struct layer_fds *layers, int upper_fd, in
                             : add_layers_at_once(fs_fd, layers, err);
 
     snprintf(name, sizeof(name), "%d", upper_fd);
-    if (result == 0)
+    if (result == 0 && upper_fd >= 0)
         result = set_string(fs_fd, "upperdir", name, err);
     snprintf(name, sizeof(name), "%d", work_fd);
-    if (result == 0)
+    if (result == 0 && upper_fd >= 0)
         result = set_string(fs_fd, "workdir", name, err);
+    /* The upper directory holds what the container changed and nothing that refers to a layer, so
+     * that it can become one. */
+    if (result == 0)
+        result = set_string(fs_fd, "redirect_dir", upper_fd >= 0 ? "off" : "nofollow", err);
+    if (result == 0)
+        result = set_string(fs_fd, "metacopy", "off", err);
     if (result == 0)
         result = set_string(fs_fd, "source", "overlay", err);
     if (result == 0 && fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
@@ -145,23 +151,15 @@ static int copy_root_attributes(const struct layer_fds *layers, int container_fd
     return 0;
 }
 
-static int mount_layers(const struct layer_fds *layers, int container_fd, struct error *err)
+/* A detached mount; upper_fd -1: to look at only. */
+static int mount_overlay(const struct layer_fds *layers, int upper_fd, int work_fd,
+                         struct error *err)
 {
-    bool is_new = faccessat(container_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    cleanup_close int upper_fd = open_directory(container_fd, "upper", 0755, err);
-    cleanup_close int work_fd = -1;
+    unsigned int attributes = upper_fd < 0 ? MOUNT_ATTR_RDONLY : 0;
     cleanup_close int fs_fd = -1;
     int result;
     int fd;
 
-    if (upper_fd < 0)
-        return upper_fd;
-    result = is_new ? copy_root_attributes(layers, container_fd, err) : 0;
-    if (result < 0)
-        return result;
-    work_fd = open_directory(container_fd, "work", 0700, err);
-    if (work_fd < 0)
-        return work_fd;
     if (chdir("/proc/self/fd") < 0)
         return error_errno(err, errno, "/proc/self/fd");
     fs_fd = make_superblock(layers, upper_fd, work_fd, true, err);
@@ -172,8 +170,24 @@ static int mount_layers(const struct layer_fds *layers, int container_fd, struct
         result = error_errno(err, errno, "/");
     if (result < 0)
         return result;
-    fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, 0);
+    fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, attributes);
     return fd < 0 ? error_errno(err, errno, "overlayfs: fsmount") : fd;
+}
+
+static int mount_layers(const struct layer_fds *layers, int container_fd, struct error *err)
+{
+    bool is_new = faccessat(container_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+    cleanup_close int upper_fd = open_directory(container_fd, "upper", 0755, err);
+    cleanup_close int work_fd = -1;
+    int result;
+
+    if (upper_fd < 0)
+        return upper_fd;
+    result = is_new ? copy_root_attributes(layers, container_fd, err) : 0;
+    if (result < 0)
+        return result;
+    work_fd = open_directory(container_fd, "work", 0700, err);
+    return work_fd < 0 ? work_fd : mount_overlay(layers, upper_fd, work_fd, err);
 }
 
 int overlay_mount(int layers_fd, const struct string_list *names, int container_fd,
@@ -186,4 +200,44 @@ int overlay_mount(int layers_fd, const struct string_list *names, int container_
         result = mount_layers(&layers, container_fd, err);
     layer_fds_release(&layers);
     return result;
+}
+
+static int open_view_layers(int store_fd, const struct string_list *names, int container_fd,
+                            struct layer_fds *layers, struct error *err)
+{
+    cleanup_close int layers_fd = openat(store_fd, "layers", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int result;
+    int fd;
+
+    if (layers_fd < 0)
+        return error_errno(err, errno, "open layers");
+    result = open_layers(layers_fd, names, layers, err);
+    if (result < 0 || container_fd < 0)
+        return result;
+    fd = openat(container_fd, "upper", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0)
+        layers->fds[layers->count++] = fd;
+    /* Without one the container has never been started. */
+    return fd < 0 && errno != ENOENT ? error_errno(err, errno, "open upper") : 0;
+}
+
+int overlay_view(int store_fd, const struct string_list *names, int container_fd, struct error *err)
+{
+    struct layer_fds layers = {.count = 0};
+    cleanup_close int mount_fd = -1;
+    int result;
+    int fd = openat(store_fd, STORE_EMPTY_LAYER, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(err, errno, STORE_EMPTY_LAYER);
+    /* Without an upper directory overlayfs wants two layers at least. */
+    layers.fds[layers.count++] = fd;
+    result = open_view_layers(store_fd, names, container_fd, &layers, err);
+    if (result == 0)
+        result = mount_fd = mount_overlay(&layers, -1, -1, err);
+    layer_fds_release(&layers);
+    if (result < 0)
+        return result;
+    fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? error_errno(err, errno, "open the view") : fd;
 }

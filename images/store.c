@@ -324,7 +324,8 @@ static int sweep_ingest(const struct image_store *store, struct error *err)
 
 static int make_directories(struct image_store *store, struct error *err)
 {
-    static const char *const names[] = {"blobs", "blobs/sha256", "layers", "pulls", "ingest"};
+    static const char *const names[] = {"blobs",           "blobs/sha256", "layers",
+                                        STORE_EMPTY_LAYER, "pulls",        "ingest"};
     int result;
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -31,6 +31,9 @@ static const struct route {
     {"GET", "/containers/json", NULL, api_containers_list},
     {"POST", "/containers/create", NULL, api_container_create},
     {"GET", "/containers/", "/json", api_container_inspect},
+    {"GET", "/containers/", "/changes", api_container_changes},
+    {"GET", "/containers/", "/export", api_container_export},
+    {"POST", "/commit", NULL, api_commit},
     {"POST", "/containers/", "/start", api_container_start},
     {"POST", "/containers/", "/stop", api_container_stop},
     {"POST", "/containers/", "/restart", api_container_restart},
@@ -103,8 +106,9 @@ void api_handle(void *context, struct request *request)
     respond_failure(request, 404, "page not found");
 }
 
-bool api_streams_body(void *context, const char *method, const char *path)
+bool api_streams_body(void *context, const struct request *request)
 {
     (void)context;
-    return strcmp(method, "POST") == 0 && strcmp(path, "/images/load") == 0;
+    return strcmp(request->method, "POST") == 0 &&
+           (strcmp(request->path, "/images/load") == 0 || api_is_import(request));
 }

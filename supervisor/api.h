@@ -30,6 +30,10 @@ void api_images_save(struct daemon *daemon, struct request *request,
                      const struct route_match *match);
 void api_image_save(struct daemon *daemon, struct request *request,
                     const struct route_match *match);
+void api_images_import(struct daemon *daemon, struct request *request);
+/* POST /images/create with an archive as its body. */
+bool api_is_import(const struct request *request);
+void api_commit(struct daemon *daemon, struct request *request, const struct route_match *match);
 void api_image_inspect(struct daemon *daemon, struct request *request,
                        const struct route_match *match);
 void api_image_push(struct daemon *daemon, struct request *request,
@@ -63,6 +67,10 @@ void api_container_attach(struct daemon *daemon, struct request *request,
 void api_container_resize(struct daemon *daemon, struct request *request,
                           const struct route_match *match);
 void api_container_remove(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
+void api_container_changes(struct daemon *daemon, struct request *request,
+                           const struct route_match *match);
+void api_container_export(struct daemon *daemon, struct request *request,
                           const struct route_match *match);
 void api_container_exec(struct daemon *daemon, struct request *request,
                         const struct route_match *match);

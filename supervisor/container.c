@@ -28,6 +28,7 @@
 
 /* A monitor that was lost left its container without a parent: it is killed, and this is said. */
 #define EXIT_LOST 137
+#define FREEZE_TIMEOUT_MS 200
 /* Container messages before anything else that is ready: who sees a stream end and asks for the
  * exit status must find it. */
 #define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
@@ -352,6 +353,21 @@ static void forget_exit_file(struct managed_container *container)
     if (run_fd >= 0)
         unlinkat(run_fd, MONITOR_SOCKET, 0);
     unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
+}
+
+int container_freeze(struct managed_container *container, bool is_frozen, struct error *err)
+{
+    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
+    cleanup_free char *path =
+        memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
+    int result;
+
+    cgroup->fd = -1;
+    result = cgroup_open(&container->daemon->hierarchy, path, cgroup, err);
+    if (result == 0)
+        result = cgroup_freeze(cgroup, is_frozen, is_frozen ? FREEZE_TIMEOUT_MS : 0, err);
+    cgroup_close(cgroup);
+    return result;
 }
 
 void container_kill_leftovers(struct managed_container *container)

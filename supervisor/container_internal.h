@@ -24,6 +24,9 @@ bool container_read_exit_file(struct managed_container *container);
 /* RUNNING to EXITED: by the exit file, or as lost if there is none. */
 void container_handle_exit(struct managed_container *container);
 
+/* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. */
+int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);
+
 /* Kills what may be left in the container's cgroup and removes that. */
 void container_kill_leftovers(struct managed_container *container);
 

@@ -53,6 +53,8 @@ static void take_over(struct managed_container *container, const struct state_re
         container->status = CONTAINER_CREATED;
     if (fd >= 0 && container_watch_monitor(container, fd, NULL) == 0) {
         container->status = CONTAINER_RUNNING;
+        /* Our predecessor may have died while it took a picture of it. */
+        container_freeze(container, false, NULL);
         return;
     }
     if (container->status == CONTAINER_RUNNING || container_read_exit_file(container))

@@ -68,6 +68,6 @@ int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
 
 /* The API: see api.c. */
 void api_handle(void *context, struct request *request);
-bool api_streams_body(void *context, const char *method, const char *path);
+bool api_streams_body(void *context, const struct request *request);
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/helpers.h"
 #include "base/log.h"
 #include "daemon.h"
 #include "runtime/runtime.h"
@@ -182,31 +183,6 @@ static int start_logging(const struct settings *settings, struct error *err)
                      settings->log_format);
 }
 
-/* The image worker lies beside us in a build tree and in libexec where we are installed. Looked for
- * before self_protect(), after which /proc/self/exe says nothing of where we came from. */
-static void find_helpers(void)
-{
-    static const char *const places[] = {".", "../libexec/davit"};
-    char own[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
-    char *slash;
-
-    own[length > 0 ? length : 0] = '\0';
-    slash = strrchr(own, '/');
-    if (slash == NULL || getenv("DAVIT_LIBEXEC") != NULL)
-        return;
-    *slash = '\0';
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        cleanup_free char *directory = memory_printf("%s/%s", own, places[i]);
-        cleanup_free char *program = memory_printf("%s/davit-image", directory);
-
-        if (access(program, X_OK) == 0) {
-            setenv("DAVIT_LIBEXEC", directory, 1);
-            return;
-        }
-    }
-}
-
 static int run(int argc, char **argv, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
@@ -224,7 +200,8 @@ static int run(int argc, char **argv, struct error *err)
         return result;
     if (geteuid() != 0)
         return error_set(err, ERROR_DENIED, EPERM, "davitd has to run as root");
-    find_helpers();
+    /* Before self_protect(), after which /proc/self/exe says nothing of where we came from. */
+    helpers_find();
     if (!self_protect(argv))
         log_warning("cannot run from a read-only mount; containers may reach this program's file");
     spawner_fd = spawner_start(argv, &spawner_pid, err);

@@ -104,7 +104,7 @@ static int start(struct download *download, const struct download_order *order, 
     if (result < 0)
         return error_errno(err, -result, "watch the image worker");
     result = image_worker_start(&download->worker, order->command, order->job_type, order->job,
-                                (const int[]){write_fd, order->fd}, order->fd < 0 ? 1 : 2, err);
+                                write_fd, err);
     if (result == 0)
         sd_event_source_set_enabled(download->worker.output, SD_EVENT_OFF);
     return result;

@@ -11,7 +11,6 @@ struct download_order {
     enum spawner_worker command; /* writes the body to descriptor 3 */
     const struct json_struct *job_type;
     const void *job;
-    int fd; /* descriptor 4, which stays the caller's; -1: none */
     const char *content_type;
 };
 

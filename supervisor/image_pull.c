@@ -91,9 +91,10 @@ static int read_reference(struct pull *pull, const struct request *request, stru
     int result;
 
     if (name == NULL || name[0] == '\0')
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "importing an image (fromSrc) is not supported by this version of davit; "
-                         "davit-image assemble makes one from a directory");
+        return error_set(
+            err, ERROR_INVALID, EINVAL,
+            "fromImage or fromSrc=- is expected: davit does not fetch the archive of an "
+            "import");
     if (tag != NULL && tag[0] != '\0')
         text = arena_printf(&pull->arena, "%s%s%s", name, digest_is_valid(tag) ? "@" : ":", tag);
     result = image_reference_parse(text, reference, err);
@@ -143,11 +144,16 @@ static void on_client_gone(struct request *request)
 void api_images_create(struct daemon *daemon, struct request *request,
                        const struct route_match *match)
 {
-    struct pull *pull = memory_new_one(struct pull);
+    struct pull *pull;
     struct error err = {0};
     int result;
 
     (void)match;
+    if (api_is_import(request)) {
+        api_images_import(daemon, request);
+        return;
+    }
+    pull = memory_new_one(struct pull);
     pull->worker = (struct image_worker){.daemon = daemon,
                                          .request = request,
                                          .context = pull,

@@ -106,7 +106,6 @@ static void save(struct daemon *daemon, struct request *request, const char *con
                    &(struct download_order){.command = WORKER_SAVE,
                                             .job_type = &save_job_type,
                                             .job = &job,
-                                            .fd = -1,
                                             .content_type = "application/x-tar"});
 }
 

@@ -28,6 +28,16 @@ void image_worker_say(struct image_worker *worker, struct json_writer *writer)
     json_writer_free(writer);
 }
 
+void image_worker_respond(struct image_worker *worker, int status, struct json_writer *writer)
+{
+    struct request *request = worker->request;
+
+    worker->request = NULL;
+    request->on_close = NULL;
+    request->context = NULL;
+    respond_written(request, status, writer);
+}
+
 void image_worker_say_stream(struct image_worker *worker, const char *text)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -266,14 +276,13 @@ static int write_job(const struct json_struct *type, const void *job, int fd, st
 }
 
 int image_worker_start(struct image_worker *worker, enum spawner_worker command,
-                       const struct json_struct *job_type, const void *job, const int *fds,
-                       size_t fd_count, struct error *err)
+                       const struct json_struct *job_type, const void *job, int fd,
+                       struct error *err)
 {
     const struct daemon *daemon = worker->daemon;
     cleanup_close int input_fd = -1;
     cleanup_close int job_fd = -1;
     cleanup_close int output_fd = -1;
-    int all[WORKER_FDS_MAX];
     int pair[2];
     int result;
 
@@ -288,11 +297,9 @@ int image_worker_start(struct image_worker *worker, enum spawner_worker command,
     output_fd = image_worker_begin(worker, err);
     if (output_fd < 0)
         return output_fd;
-    all[0] = daemon->root_fd;
-    all[1] = input_fd;
-    all[2] = output_fd;
-    memcpy(all + 3, fds, fd_count * sizeof(*fds));
-    result = spawner_request_worker(daemon->spawner_fd, command, all, 3 + fd_count, err);
+    result = spawner_request_worker(daemon->spawner_fd, command,
+                                    (const int[]){daemon->root_fd, input_fd, output_fd, fd},
+                                    fd < 0 ? 3 : 4, err);
     if (result == 0)
         image_worker_runs(worker);
     return result;
@@ -313,7 +320,7 @@ int image_worker_start_with_fetch(struct image_worker *worker, enum spawner_work
     fetch_end = pair[1];
     result = spawner_request_worker(worker->daemon->spawner_fd, WORKER_FETCH, &fetch_end, 1, err);
     if (result == 0)
-        result = image_worker_start(worker, command, job_type, job, &image_end, 1, err);
+        result = image_worker_start(worker, command, job_type, job, image_end, err);
     return result;
 }
 

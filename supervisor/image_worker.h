@@ -36,11 +36,11 @@ struct image_worker {
 /* A pipe for the worker's report is made and watched: returns its writing end, for the spawner. */
 int image_worker_begin(struct image_worker *worker, struct error *err);
 
-/* Starts a worker, gives it the job on its standard input and, as descriptors 3 and up, `fds`,
- * which stay the caller's. */
+/* Starts a worker and gives it the job on its standard input and `fd` as descriptor 3 (-1: none),
+ * which stays the caller's. */
 int image_worker_start(struct image_worker *worker, enum spawner_worker command,
-                       const struct json_struct *job_type, const void *job, const int *fds,
-                       size_t fd_count, struct error *err);
+                       const struct json_struct *job_type, const void *job, int fd,
+                       struct error *err);
 
 /* The same for a registry: with a fetch worker at the other end of descriptor 3. */
 int image_worker_start_with_fetch(struct image_worker *worker, enum spawner_worker command,
@@ -58,6 +58,9 @@ void image_worker_lose_client(struct image_worker *worker, bool is_cancelled);
 
 /* Sends the client an object, which is freed. */
 void image_worker_say(struct image_worker *worker, struct json_writer *writer);
+
+/* The one answer of a worker that has no progress to show. Frees the writer. */
+void image_worker_respond(struct image_worker *worker, int status, struct json_writer *writer);
 
 /* {"stream": TEXT} or {"status": TEXT, "id": ID}; ID may be NULL. */
 void image_worker_say_stream(struct image_worker *worker, const char *text);

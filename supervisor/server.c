@@ -448,8 +448,8 @@ static bool decide_body(struct connection *connection)
     request->method = request->message->method;
     if (!parse_target(request))
         return false;
-    connection->body_streams = connection->server->streams_body(connection->server->context,
-                                                                request->method, request->path);
+    connection->body_streams =
+        connection->server->streams_body(connection->server->context, request);
     return true;
 }
 

@@ -55,7 +55,7 @@ typedef void (*request_handler)(void *context, struct request *request);
 
 /* Called when the headers of a request are there: says whether the body streams to on_body (true)
  * or is collected first. */
-typedef bool (*request_streams_body)(void *context, const char *method, const char *path);
+typedef bool (*request_streams_body)(void *context, const struct request *request);
 
 /* Serves connections on a listening socket, which it owns from then on. */
 int server_start(sd_event *loop, int listen_fd, request_handler handler,

@@ -34,6 +34,10 @@ static const struct worker {
     [WORKER_PULL] = {"davit-image", "pull", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_PUSH] = {"davit-image", "push", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_SAVE] = {"davit-image", "save", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    [WORKER_IMPORT] = {"davit-image", "import", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    [WORKER_COMMIT] = {"davit-image", "commit", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
+    [WORKER_DIFF] = {"davit-image", "diff", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    [WORKER_EXPORT] = {"davit-image", "export", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_FETCH] = {"davit-fetch", NULL, 1, {STDIN_FILENO}, true},
 };
 
@@ -135,8 +139,8 @@ static _Noreturn void become(int request, const int *fds, size_t fd_count)
 static void serve(int request_fd)
 {
     int request;
-    int fds[WORKER_FDS_MAX] = {-1, -1, -1, -1, -1};
-    size_t fd_count = WORKER_FDS_MAX;
+    int fds[MONITOR_FDS] = {-1, -1, -1, -1, -1};
+    size_t fd_count = MONITOR_FDS;
     ssize_t count = socket_receive(request_fd, &request, sizeof(request), fds, &fd_count);
     pid_t pid = -1;
 

@@ -33,11 +33,15 @@ enum spawner_worker {
     WORKER_PULL,
     WORKER_PUSH,
     WORKER_SAVE,
+    WORKER_IMPORT,
+    WORKER_COMMIT,
+    WORKER_DIFF,
+    WORKER_EXPORT,
     WORKER_FETCH,
     WORKER_COUNT,
 };
 
-#define WORKER_FDS_MAX 5
+#define WORKER_FDS_MAX 4
 
 /* Asks for a worker. The descriptors of the image worker are the store, the standard input (a job,
  * see images/registry_job.h and images/image_job.h, or for WORKER_LOAD an archive), the standard

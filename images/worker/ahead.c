@@ -1,4 +1,5 @@
-/* Reading ahead: see ahead.h. A ring of buffers between one thread that fills and one that takes. */
+/* Reading ahead: see ahead.h. A ring of buffers between one thread that fills and one that takes.
+ */
 #include "ahead.h"
 
 #include <pthread.h>

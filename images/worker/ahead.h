@@ -1,5 +1,5 @@
-/* Reading ahead: a thread reads from a source into buffers while its owner works on what came before.
- * One reader. The source belongs to the thread from ahead_start() to ahead_stop(). */
+/* Reading ahead: a thread reads from a source into buffers while its owner works on what came
+ * before. One reader. The source belongs to the thread from ahead_start() to ahead_stop(). */
 #ifndef DAVIT_IMAGES_WORKER_AHEAD_H
 #define DAVIT_IMAGES_WORKER_AHEAD_H
 

@@ -3,14 +3,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -18,7 +12,6 @@
 #include "base/file.h"
 #include "worker.h"
 
-#define DEPTH_MAX 128
 /* The trees this is for are small: a layer is held in memory until its digest is known. */
 #define LAYER_BYTES_MAX (UINT64_C(1) << 30)
 
@@ -30,10 +23,7 @@ struct assembly {
 
 static int archive_failure(struct assembly *assembly)
 {
-    const char *message = archive_error_string(assembly->archive);
-
-    return error_set(assembly->err, ERROR_INTERNAL, EIO, "write the archive: %s",
-                     message != NULL ? message : "failed");
+    return tar_write_error(assembly->archive, assembly->err);
 }
 
 static la_ssize_t append_output(struct archive *archive, void *context, const void *bytes,
@@ -61,98 +51,7 @@ static int open_writer(struct assembly *assembly, struct buffer *output)
 
 static int close_writer(struct assembly *assembly, int result)
 {
-    if (result == 0 && archive_write_close(assembly->archive) != ARCHIVE_OK)
-        result = archive_failure(assembly);
-    archive_write_free(assembly->archive);
-    assembly->archive = NULL;
-    return result;
-}
-
-static int copy_file(struct assembly *assembly, int directory_fd, const char *name)
-{
-    cleanup_close int fd = openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    char bytes[65536];
-    ssize_t count;
-
-    if (fd < 0)
-        return error_errno(assembly->err, errno, "%s", name);
-    while ((count = read(fd, bytes, sizeof(bytes))) > 0) {
-        if (archive_write_data(assembly->archive, bytes, (size_t)count) != count)
-            return archive_failure(assembly);
-    }
-    return count < 0 ? error_errno(assembly->err, errno, "%s", name) : 0;
-}
-
-static int add_directory(struct assembly *assembly, int directory_fd, const char *path, int depth);
-
-static int add_entry(struct assembly *assembly, int directory_fd, const char *path,
-                     const char *name, int depth)
-{
-    struct archive_entry *entry;
-    struct stat status;
-    char link[PATH_MAX] = "";
-    int result = 0;
-
-    if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return error_errno(assembly->err, errno, "%s", path);
-    if (S_ISLNK(status.st_mode) && readlinkat(directory_fd, name, link, sizeof(link) - 1) < 0)
-        return error_errno(assembly->err, errno, "%s", path);
-    entry = archive_entry_new();
-    archive_entry_set_pathname(entry, path);
-    archive_entry_set_mode(entry, status.st_mode);
-    archive_entry_set_uid(entry, status.st_uid);
-    archive_entry_set_gid(entry, status.st_gid);
-    archive_entry_set_mtime(entry, assembly->options->created_s, 0);
-    archive_entry_set_size(entry, S_ISREG(status.st_mode) ? status.st_size : 0);
-    if (S_ISLNK(status.st_mode))
-        archive_entry_set_symlink(entry, link);
-    if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode))
-        archive_entry_set_rdev(entry, status.st_rdev);
-    if (archive_write_header(assembly->archive, entry) != ARCHIVE_OK)
-        result = archive_failure(assembly);
-    archive_entry_free(entry);
-    if (result == 0 && S_ISREG(status.st_mode))
-        result = copy_file(assembly, directory_fd, name);
-    if (result == 0 && S_ISDIR(status.st_mode)) {
-        cleanup_close int child =
-            openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-        result = child < 0 ? error_errno(assembly->err, errno, "%s", path)
-                           : add_directory(assembly, child, path, depth + 1);
-    }
-    return result;
-}
-
-static int is_visible(const struct dirent *entry)
-{
-    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static int by_name(const struct dirent **left, const struct dirent **right)
-{
-    return strcmp((*left)->d_name, (*right)->d_name);
-}
-
-static int add_directory(struct assembly *assembly, int directory_fd, const char *path, int depth)
-{
-    struct dirent **entries = NULL;
-    int count = scandirat(directory_fd, ".", &entries, is_visible, by_name);
-    int result = 0;
-
-    if (count < 0)
-        return error_errno(assembly->err, errno, "read directory %s", path);
-    if (depth == DEPTH_MAX)
-        result = error_set(assembly->err, ERROR_TOO_LARGE, ELOOP, "%s: nested too deeply", path);
-    for (int i = 0; i < count; i++) {
-        cleanup_free char *child =
-            memory_printf("%s%s%s", path, path[0] != '\0' ? "/" : "", entries[i]->d_name);
-
-        if (result == 0)
-            result = add_entry(assembly, directory_fd, child, entries[i]->d_name, depth);
-        free(entries[i]);
-    }
-    free(entries);
-    return result;
+    return tar_finish(assembly->archive, result, assembly->err);
 }
 
 static int add_bytes(struct assembly *assembly, const char *name, const void *bytes, size_t length)
@@ -278,13 +177,14 @@ static int write_image(struct assembly *assembly, const struct buffer *layer)
 int archive_assemble(int directory_fd, const struct assemble_options *options, int out_fd,
                      struct error *err)
 {
+    const struct tree_options tree = {.has_fixed_time = true, .time_s = options->created_s};
     struct assembly assembly = {.options = options, .err = err};
     cleanup_buffer struct buffer layer = {0};
     cleanup_buffer struct buffer image = {0};
     int result = open_writer(&assembly, &layer);
 
     if (result == 0)
-        result = close_writer(&assembly, add_directory(&assembly, directory_fd, "", 0));
+        result = close_writer(&assembly, tree_write(assembly.archive, directory_fd, &tree, err));
     if (result == 0)
         result = open_writer(&assembly, &image);
     if (result == 0)

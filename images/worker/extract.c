@@ -20,8 +20,6 @@
 #include "base/path.h"
 #include "worker.h"
 
-#define WHITEOUT_PREFIX ".wh."
-#define OPAQUE_MARKER ".wh..wh..opq"
 #define XATTR_MAX_BYTES 65536
 
 /* Times of directories are set last: making their entries changes them. */
@@ -146,7 +144,7 @@ static int write_data(struct extraction *extraction, int fd, int64_t size)
 
 /* overlayfs reads its own attributes from layers: an image must not bring any (a redirect would
  * show other directories of the host's layers). */
-static bool xattr_is_allowed(const char *name)
+bool layer_xattr_is_allowed(const char *name)
 {
     return strncmp(name, "trusted.overlay.", 16) != 0 && strncmp(name, "user.overlay.", 13) != 0 &&
            (strncmp(name, "user.", 5) == 0 || strncmp(name, "trusted.", 8) == 0 ||
@@ -166,7 +164,7 @@ static int set_xattrs(struct extraction *extraction, struct archive_entry *entry
     if (fchdir(extraction->parent_fd) < 0)
         return fail(extraction, "enter directory");
     while (archive_entry_xattr_next(entry, &xattr, &value, &size) == ARCHIVE_OK) {
-        if (!xattr_is_allowed(xattr) || size > XATTR_MAX_BYTES)
+        if (!layer_xattr_is_allowed(xattr) || size > XATTR_MAX_BYTES)
             continue;
         if (lsetxattr(name, xattr, value, size, 0) < 0 && errno != EOPNOTSUPP)
             return error_errno(extraction->err, errno, "extended attribute %.64s", xattr);

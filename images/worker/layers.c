@@ -1,11 +1,9 @@
 /* Layers by chain id: each unpacked once, by a confined child, and published by rename. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -21,40 +19,28 @@ const struct worker_limits worker_default_limits = {
 
 #define PARALLEL_MAX 4
 
-struct outcome {
-    int result;
-    char diff_id[DIGEST_SIZE];
-    struct error error;
-};
-
-static _Noreturn void unpack_in_child(int directory_fd, int input_fd, int pipe_fd,
+static _Noreturn void unpack_in_child(const struct child *child, int directory_fd, int input_fd,
                                       const struct worker_limits *limits)
 {
-    struct outcome outcome = {0};
+    struct child_outcome outcome = {0};
+    int result = sandbox_enter_layer(directory_fd, &outcome.error);
 
-    /* With its own copy of the input's other end it would wait for ever. */
-    process_keep_only((int *const[]){&directory_fd, &input_fd, &pipe_fd}, 3);
-    outcome.result = sandbox_enter_layer(directory_fd, &outcome.error);
-    if (outcome.result == 0)
-        outcome.result = layer_extract(directory_fd, input_fd, limits, sandbox_filter_layer,
-                                       outcome.diff_id, &outcome.error);
-    (void)!write(pipe_fd, &outcome, sizeof(outcome));
-    _exit(0);
+    if (result == 0)
+        layer_extract(directory_fd, input_fd, limits, sandbox_filter_layer, outcome.digest,
+                      &outcome.error);
+    child_exit(child, &outcome);
 }
 
+/* With its own copy of the input's other end it would wait for ever: it keeps what it needs. */
 static int start_child(struct layer_unpack *unpack, int input_fd,
                        const struct worker_limits *limits, struct error *err)
 {
-    int fds[2];
+    int directory_fd = unpack->directory_fd;
+    pid_t pid = child_fork(&unpack->child, (int *const[]){&directory_fd, &input_fd}, 2, err);
 
-    if (pipe2(fds, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    unpack->outcome_fd = fds[0];
-    unpack->pid = fork();
-    if (unpack->pid == 0)
-        unpack_in_child(unpack->directory_fd, input_fd, fds[1], limits);
-    close(fds[1]);
-    return unpack->pid < 0 ? error_errno(err, errno, "fork") : 0;
+    if (pid == 0)
+        unpack_in_child(&unpack->child, directory_fd, input_fd, limits);
+    return pid < 0 ? (int)pid : 0;
 }
 
 int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
@@ -63,8 +49,7 @@ int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
     static unsigned int counter;
     int result;
 
-    *unpack = (struct layer_unpack){
-        .store_fd = store_fd, .pid = -1, .outcome_fd = -1, .directory_fd = -1};
+    *unpack = (struct layer_unpack){.store_fd = store_fd, .child = {-1, -1}, .directory_fd = -1};
     snprintf(unpack->temporary, sizeof(unpack->temporary), "ingest/layer.%d.%u", (int)getpid(),
              counter++);
     if (mkdirat(store_fd, unpack->temporary, 0755) < 0)
@@ -79,33 +64,9 @@ int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
 
 void layer_unpack_abort(struct layer_unpack *unpack)
 {
-    if (unpack->pid > 0) {
-        kill(unpack->pid, SIGKILL);
-        waitpid(unpack->pid, NULL, 0);
-    }
-    unpack->pid = -1;
-    fd_close(&unpack->outcome_fd);
+    child_kill(&unpack->child);
     fd_close(&unpack->directory_fd);
     path_remove_tree(unpack->store_fd, unpack->temporary, NULL);
-}
-
-static int await_child(struct layer_unpack *unpack, struct outcome *outcome, struct error *err)
-{
-    ssize_t count = read(unpack->outcome_fd, outcome, sizeof(*outcome));
-    int status = 0;
-
-    waitpid(unpack->pid, &status, 0);
-    unpack->pid = -1;
-    if (count != (ssize_t)sizeof(*outcome))
-        return error_set(err, ERROR_CORRUPT, ECHILD,
-                         "the unpacking process died of signal %d: the layer made it do something "
-                         "it must not",
-                         WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-    outcome->error.message[sizeof(outcome->error.message) - 1] = '\0';
-    outcome->diff_id[DIGEST_SIZE - 1] = '\0';
-    if (outcome->result < 0 && err != NULL)
-        *err = outcome->error;
-    return outcome->result;
 }
 
 /* Two workers may unpack the same layer; the second finds it there and drops its own. */
@@ -123,10 +84,10 @@ static int publish(int store_fd, const char *temporary, const char *chain_hex, s
 
 int layer_unpack_wait(struct layer_unpack *unpack, struct error *err)
 {
-    struct outcome outcome = {0};
-    int result = await_child(unpack, &outcome, err);
+    struct child_outcome outcome = {0};
+    int result = child_await(&unpack->child, &outcome, err);
 
-    memcpy(unpack->diff_id, outcome.diff_id, sizeof(unpack->diff_id));
+    memcpy(unpack->diff_id, outcome.digest, sizeof(unpack->diff_id));
     /* The tree must be on disk before its name is: a name means complete. */
     if (result == 0 && syncfs(unpack->directory_fd) < 0)
         result = error_errno(err, errno, "sync");

@@ -115,7 +115,7 @@ static void await_oldest(struct load *load)
     for (size_t i = load->member_count; i > 0; i--) {
         struct ingest *ingest = load->members[i - 1].ingest;
 
-        if (ingest == NULL || ingest->unpack.pid < 0)
+        if (ingest == NULL || ingest->unpack.child.pid < 0)
             continue;
         if (++running == UNPACKING_MAX)
             ingest_settle(ingest);

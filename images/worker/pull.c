@@ -24,8 +24,7 @@
 struct layer_job {
     int32_t id; /* of the request; 0: free */
     size_t layer;
-    pid_t pid;
-    int outcome_fd;       /* -1: the receiver has ended */
+    struct child receiver;
     bool is_fetch_over;   /* the fetch worker has said its last word */
     struct error failure; /* of the fetch worker: it knows more than who saw the pipe end */
 };
@@ -239,7 +238,7 @@ static int start_layer(struct pull *pull, struct layer_job *job, size_t number)
     /* Closed before the fork: a receiver that held it would never see the end. */
     fd_close(&write_fd);
     if (result == 0)
-        result = receive_start(&order, &job->pid, &job->outcome_fd, pull->err);
+        result = receive_start(&order, &job->receiver, pull->err);
     if (result < 0)
         return result;
     job->id = request.id;
@@ -281,10 +280,10 @@ static int handle_answer(struct pull *pull)
 /* The receiver has an outcome. Its layer is done when the fetch worker has spoken as well. */
 static int handle_outcome(struct pull *pull, struct layer_job *job)
 {
+    struct child_outcome outcome;
     struct error err = {0};
-    int result = receive_finish(job->pid, job->outcome_fd, &err);
+    int result = child_await(&job->receiver, &outcome, &err);
 
-    job->outcome_fd = -1;
     if (result < 0 && !job->is_fetch_over && err.code == ERROR_CORRUPT) {
         /* Cut off: the reason is on its way. */
         while (!job->is_fetch_over && handle_answer(pull) == 0)
@@ -316,7 +315,7 @@ static int wait_for_layers(struct pull *pull)
 
     for (size_t i = 0; i < PARALLEL_LAYERS; i++)
         events[FIRST_LAYER + i] = (struct pollfd){
-            .fd = pull->jobs[i].id != 0 ? pull->jobs[i].outcome_fd : -1, .events = POLLIN};
+            .fd = pull->jobs[i].id != 0 ? pull->jobs[i].receiver.outcome_fd : -1, .events = POLLIN};
     if (poll(events, COUNT, -1) < 0)
         return errno == EINTR ? 0 : error_errno(pull->err, errno, "poll");
     if (events[REPORT].revents != 0)
@@ -354,8 +353,10 @@ static void abandon_layers(struct pull *pull)
 {
     shutdown(pull->channel_fd, SHUT_RDWR);
     for (size_t i = 0; i < PARALLEL_LAYERS; i++) {
-        if (pull->jobs[i].id != 0 && pull->jobs[i].outcome_fd >= 0)
-            receive_finish(pull->jobs[i].pid, pull->jobs[i].outcome_fd, NULL);
+        struct child_outcome outcome;
+
+        if (pull->jobs[i].id != 0 && pull->jobs[i].receiver.pid > 0)
+            child_await(&pull->jobs[i].receiver, &outcome, NULL);
     }
 }
 

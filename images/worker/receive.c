@@ -1,7 +1,6 @@
 /* A blob from a pipe: hashed and stored, and, if it is a layer, unpacked as it comes. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -61,44 +60,16 @@ static int receive(const struct receive_order *order, struct error *err)
     return result;
 }
 
-int receive_start(const struct receive_order *order, pid_t *pid, int *outcome_fd, struct error *err)
+int receive_start(const struct receive_order *order, struct child *child, struct error *err)
 {
-    int pair[2];
+    struct receive_order own = *order;
+    pid_t pid = child_fork(child, (int *const[]){&own.store_fd, &own.pipe_fd}, 2, err);
 
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    *pid = fork();
-    if (*pid == 0) {
-        struct receive_order own = *order;
-        struct error outcome = {0};
+    if (pid == 0) {
+        struct child_outcome outcome = {0};
 
-        process_keep_only((int *const[]){&own.store_fd, &own.pipe_fd, &pair[1]}, 3);
-        receive(&own, &outcome);
-        (void)!write(pair[1], &outcome, sizeof(outcome));
-        _exit(0);
+        receive(&own, &outcome.error);
+        child_exit(child, &outcome);
     }
-    close(pair[1]);
-    if (*pid < 0) {
-        close(pair[0]);
-        return error_errno(err, errno, "fork");
-    }
-    *outcome_fd = pair[0];
-    return 0;
-}
-
-int receive_finish(pid_t pid, int outcome_fd, struct error *err)
-{
-    struct error outcome = {0};
-    ssize_t count = read(outcome_fd, &outcome, sizeof(outcome));
-    int status = 0;
-
-    waitpid(pid, &status, 0);
-    close(outcome_fd);
-    if (count != (ssize_t)sizeof(outcome))
-        return error_set(err, ERROR_INTERNAL, ECHILD, "the receiving process died of signal %d",
-                         WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-    outcome.message[sizeof(outcome.message) - 1] = '\0';
-    if (outcome.errnum != 0 && err != NULL)
-        *err = outcome;
-    return -outcome.errnum;
+    return pid < 0 ? (int)pid : 0;
 }

@@ -5,7 +5,6 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/capability.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -51,32 +50,6 @@ static int drop_capabilities(const cap_value_t *kept, size_t count, struct error
         result = error_errno(err, errno, "drop capabilities");
     cap_free(capabilities);
     return result;
-}
-
-#define KEPT_FD 100
-
-/* Held by the worker and all its children: see images/store.c. */
-static int busy_fd = -1;
-
-int process_hold_store(int store_fd, struct error *err)
-{
-    busy_fd = openat(store_fd, "ingest", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (busy_fd < 0 || flock(busy_fd, LOCK_SH) < 0)
-        return error_errno(err, errno, "hold the store");
-    return 0;
-}
-
-void process_keep_only(int *const fds[], size_t count)
-{
-    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-    dup2(null_fd, STDIN_FILENO);
-    dup2(null_fd, STDOUT_FILENO);
-    for (size_t i = 0; i < count; i++)
-        *fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, KEPT_FD);
-    if (busy_fd >= 0)
-        busy_fd = fcntl(busy_fd, F_DUPFD_CLOEXEC, KEPT_FD);
-    close_range(STDERR_FILENO + 1, KEPT_FD - 1, 0);
 }
 
 int sandbox_enter_worker(struct error *err)

@@ -215,8 +215,6 @@ static int write_all(struct save *save)
         result = write_docker_manifest(save);
     if (result == 0)
         result = write_blobs(save);
-    if (result == 0 && archive_write_close(save->archive) != ARCHIVE_OK)
-        result = tar_write_error(save->archive, save->err);
     return result;
 }
 
@@ -250,11 +248,9 @@ int archive_save(int store_fd, int out_fd, const struct save_job *job, struct er
     int result = read_manifests(&save);
 
     if (result == 0) {
-        save.archive = tar_create(out_fd, false, err);
-        result = save.archive == NULL ? -EIO : write_all(&save);
+        save.archive = tar_create(out_fd, TAR_PLAIN, err);
+        result = save.archive == NULL ? -EIO : tar_finish(save.archive, write_all(&save), err);
     }
-    if (save.archive != NULL)
-        archive_write_free(save.archive);
     arena_release(&save.arena);
     return result;
 }

@@ -65,29 +65,48 @@ int tar_error(struct archive *archive, struct error *err)
 
 /* ---- writing ---- */
 
+struct tar_sink {
+    int fd;
+    struct gzip *gzip; /* NULL: as it is */
+};
+
 static la_ssize_t on_write(struct archive *archive, void *context, const void *bytes, size_t length)
 {
-    const int *fd = context;
-    int result = file_write_fd(*fd, bytes, length);
+    struct tar_sink *sink = context;
+    int result = sink->gzip != NULL ? gzip_write(sink->gzip, bytes, length)
+                                    : file_write_fd(sink->fd, bytes, length);
 
     if (result < 0)
         archive_set_error(archive, -result, "%s", strerror(-result));
     return result < 0 ? -1 : (la_ssize_t)length;
 }
 
-struct archive *tar_create(int fd, bool is_exact, struct error *err)
+static int on_write_close(struct archive *archive, void *context)
+{
+    struct tar_sink *sink = context;
+    int result = sink->gzip != NULL ? gzip_finish(sink->gzip) : 0;
+
+    if (result < 0)
+        archive_set_error(archive, -result, "%s", strerror(-result));
+    gzip_free(sink->gzip);
+    free(sink);
+    return result < 0 ? ARCHIVE_FATAL : ARCHIVE_OK;
+}
+
+struct archive *tar_create(int fd, enum tar_form form, struct error *err)
 {
     struct archive *archive = archive_write_new();
-    int *context = memory_new_one(int);
+    struct tar_sink *sink = memory_new_one(struct tar_sink);
 
-    *context = fd;
-    if (is_exact)
-        archive_write_set_format_pax(archive);
-    else
+    sink->fd = fd;
+    sink->gzip = form == TAR_EXACT_GZIP ? gzip_open(fd) : NULL;
+    if (form == TAR_PLAIN)
         archive_write_set_format_pax_restricted(archive);
+    else
+        archive_write_set_format_pax(archive);
     archive_write_set_bytes_per_block(archive, WRITE_BYTES);
     archive_write_set_bytes_in_last_block(archive, 1);
-    if (archive_write_open(archive, context, NULL, on_write, on_close) == ARCHIVE_OK)
+    if (archive_write_open(archive, sink, NULL, on_write, on_write_close) == ARCHIVE_OK)
         return archive;
     tar_write_error(archive, err);
     archive_write_free(archive);
@@ -101,4 +120,12 @@ int tar_write_error(struct archive *archive, struct error *err)
 
     return error_set(err, ERROR_INTERNAL, number > 0 ? number : EIO, "write the archive: %s",
                      message != NULL ? message : "failed");
+}
+
+int tar_finish(struct archive *archive, int result, struct error *err)
+{
+    if (result == 0 && archive_write_close(archive) != ARCHIVE_OK)
+        result = tar_write_error(archive, err);
+    archive_write_free(archive);
+    return result;
 }

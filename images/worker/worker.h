@@ -26,6 +26,36 @@ struct worker_limits {
 
 extern const struct worker_limits worker_default_limits;
 
+/* ---- processes that do one thing ---- */
+
+/* As long as this process or a child of it lives, nothing in the store's ingest/ is taken for a
+ * leftover. */
+int process_hold_store(int store_fd, struct error *err);
+/* A child that does one thing keeps these descriptors alone, which move, and standard error: others
+ * tell by a pipe's end that somebody has finished, and must not wait for a copy of it. */
+void process_keep_only(int *const fds[], size_t count);
+
+#define CHILD_FDS_MAX 4
+
+struct child {
+    pid_t pid;      /* -1: none */
+    int outcome_fd; /* becomes readable when it has ended */
+};
+
+struct child_outcome {
+    struct error error; /* errnum 0: none */
+    char digest[DIGEST_SIZE];
+};
+
+/* fork(2), with process_keep_only() for these and its own in the child, which ends by child_exit().
+ */
+pid_t child_fork(struct child *child, int *const fds[], size_t count, struct error *err);
+_Noreturn void child_exit(const struct child *child, const struct child_outcome *outcome);
+/* Waits for its end; returns what it has come to. */
+int child_await(struct child *child, struct child_outcome *outcome, struct error *err);
+/* Releases a child that nobody waits for any more. */
+void child_kill(struct child *child);
+
 /* ---- SHA-256 ---- */
 
 struct digest_context;
@@ -52,6 +82,14 @@ int stream_read_ahead(struct stream *stream, struct error *err);
 int stream_finish(struct stream *stream, char digest[DIGEST_SIZE], struct error *err);
 void stream_close(struct stream *stream);
 
+struct gzip;
+
+/* Compresses to fd (not owned). Writing and finishing return 0 or a negative errno. */
+struct gzip *gzip_open(int fd);
+int gzip_write(struct gzip *gzip, const void *bytes, size_t length);
+int gzip_finish(struct gzip *gzip);
+void gzip_free(struct gzip *gzip);
+
 /* ---- tar ---- */
 
 struct archive;
@@ -62,10 +100,16 @@ struct archive *tar_open(struct stream *stream, struct error *err);
 /* What libarchive has to say of a failure, as an error. */
 int tar_error(struct archive *archive, struct error *err);
 
-/* A libarchive writer of tar to fd (not owned): archive_write_close() it for its end, then
- * archive_write_free(). With `is_exact` times have nanoseconds, for a header more per entry. NULL
- * with err filled. */
-struct archive *tar_create(int fd, bool is_exact, struct error *err);
+enum tar_form {
+    TAR_PLAIN, /* times in seconds, an extended header where one is needed */
+    TAR_EXACT, /* times in nanoseconds */
+    TAR_EXACT_GZIP,
+};
+
+/* A libarchive writer of tar to fd (not owned), for tar_finish(). NULL with err filled. */
+struct archive *tar_create(int fd, enum tar_form form, struct error *err);
+/* Writes the end, unless there has been a failure (`result`, which is returned then), and frees. */
+int tar_finish(struct archive *archive, int result, struct error *err);
 int tar_write_error(struct archive *archive, struct error *err);
 
 /* ---- blobs ---- */
@@ -97,6 +141,21 @@ int blob_put(int store_fd, const void *bytes, size_t length, const char *expecte
  * struct image_report in images/report.h describes it. */
 int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *limits,
                  struct error *err);
+
+/* Makes an image of the job's base and of one more layer, a tar that comes from layer_fd, and
+ * reports it. */
+int image_import(int store_fd, int layer_fd, int out_fd, const struct make_job *job,
+                 const struct worker_limits *limits, struct error *err);
+/* The same, with what a container has changed. */
+int image_commit(int store_fd, int out_fd, const struct make_job *job,
+                 const struct worker_limits *limits, struct error *err);
+
+/* The directory of a container, beside the store. A descriptor. */
+int container_open(int store_fd, const char *id, struct error *err);
+/* Writes what a container has changed, as Docker's list of changes, in JSON. */
+int container_diff(int store_fd, int out_fd, const struct container_job *job, struct error *err);
+/* Writes all that a container sees as its files, as a tar. */
+int container_export(int store_fd, int out_fd, const struct container_job *job, struct error *err);
 
 /* Writes images, which are in the store, to out_fd as one archive: an OCI layout that is a docker
  * archive as well. */
@@ -132,12 +191,8 @@ struct receive_order {
     const struct worker_limits *limits;
 };
 
-/* Begins to receive it in a process of its own; *outcome_fd becomes readable when that has ended.
- */
-int receive_start(const struct receive_order *order, pid_t *pid, int *outcome_fd,
-                  struct error *err);
-/* The outcome. Closes outcome_fd. */
-int receive_finish(pid_t pid, int outcome_fd, struct error *err);
+/* Begins to receive it in a process of its own; child_await() it. */
+int receive_start(const struct receive_order *order, struct child *child, struct error *err);
 
 /* Pulls an image by the fetch worker at the other end of channel_fd; reports its progress and, in
  * the end, the image. Layers come, are verified, stored and unpacked at the same time, some of them
@@ -166,8 +221,7 @@ bool layer_exists(int store_fd, const char *chain_hex);
 /* A layer being unpacked by a confined child from a descriptor that may be a pipe. */
 struct layer_unpack {
     int store_fd;
-    pid_t pid;
-    int outcome_fd;
+    struct child child;
     int directory_fd;
     char temporary[64];
     char diff_id[DIGEST_SIZE]; /* once waited for */
@@ -212,6 +266,23 @@ void ingest_release(struct ingest *ingest);
 int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
                   int (*confine)(struct error *err), char diff_id[DIGEST_SIZE], struct error *err);
 
+/* Markers of a layer's tar (image-spec layer.md). */
+#define WHITEOUT_PREFIX ".wh."
+#define OPAQUE_MARKER ".wh..wh..opq"
+
+/* True for the extended attributes that layers carry. */
+bool layer_xattr_is_allowed(const char *name);
+
+struct tree_options {
+    bool is_upper; /* an overlayfs upper directory: its whiteouts become a layer's */
+    bool has_fixed_time;
+    int64_t time_s; /* then: of all entries */
+};
+
+/* Writes what is below directory_fd, in the order of names. Changes the working directory. */
+int tree_write(struct archive *archive, int directory_fd, const struct tree_options *options,
+               struct error *err);
+
 /* Writes an oci-archive of one image whose only layer is the tree in directory_fd to out_fd. The
  * bytes depend on the tree and the options alone. */
 struct assemble_options {
@@ -228,12 +299,6 @@ int archive_assemble(int directory_fd, const struct assemble_options *options, i
 
 /* ---- confinement ---- */
 
-/* As long as this process or a child of it lives, nothing in the store's ingest/ is taken for a
- * leftover. */
-int process_hold_store(int store_fd, struct error *err);
-/* A child that does one thing keeps these descriptors alone, which move, and standard error: others
- * tell by a pipe's end that somebody has finished, and must not wait for a copy of it. */
-void process_keep_only(int *const fds[], size_t count);
 /* The worker: no network, no other mounts, no privileges beyond writing files of any kind. */
 int sandbox_enter_worker(struct error *err);
 /* A layer's child: directory_fd becomes "/", for good. */

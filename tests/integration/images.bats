@@ -120,10 +120,11 @@ with_files() { # ARCHIVE
 }
 
 @test "the process that unpacks is confined in all its threads" {
-    davit save --output "$dir/confined.tar" busybox
+    mkdir "$dir/new"
+    head -c 2000000 /dev/urandom > "$dir/new/noise"
+    "$build/davit-image" assemble --output "$dir/confined.tar" confined:1 "$dir/new"
     head -c 1000000 "$dir/confined.tar" > "$dir/half.tar"
     mkfifo "$dir/fifo"
-    davit rmi busybox
     davit load < "$dir/fifo" > "$dir/confined.out" 2>&1 3>&- &
     loader=$!
     exec 7> "$dir/fifo"
@@ -139,4 +140,139 @@ with_files() { # ARCHIVE
     wait $loader || true
     contains "$(cat "$dir/confined.out")" "archive"
     davit load --input "$dir/confined.tar"
+}
+
+# ---- from containers and directories ----
+
+# Each container that this makes has changed something of every kind.
+change_everything() { # NAME
+    davit run --name "$1" busybox sh -c 'set -e
+        rm /bin/ls; rm -r /etc; mkdir -m 700 /etc; echo anew > /etc/anew
+        mkdir -p /a/b/c; echo text > /a/b/file; ln /a/b/file /a/b/hard; ln -s file /a/b/soft; mkfifo /a/pipe
+        chmod 4711 /bin/busybox; chown 3000000:12 /a/b/file; touch -d @1234567890 /a/b/c
+        dd if=/dev/zero of=/a/sparse bs=1 count=1 seek=50M 2>/dev/null; mkdir /tmp/name; : > "/tmp/name/ä ö"; : > /tmp/name/$(printf "\\377")'
+}
+
+tree_of() { # CONTAINER LIST
+    mkdir "$2.tree"
+    davit export "$1" | tar x --xattrs --xattrs-include='*' -C "$2.tree"
+    "$BATS_TEST_DIRNAME/tree-list" "$2.tree" > "$2"
+    rm -r "$2.tree"
+}
+
+@test "an image of a container is what the container was" {
+    change_everything source
+    run davit commit --message why --change 'CMD ["cat","/a/b/hard"]' --change 'ENV ONE=1 TWO="2 3"' \
+        --change 'LABEL kind=made' --change 'EXPOSE 80 53/udp' --change 'WORKDIR /a' --author me source made:1
+    [ "$status" -eq 0 ]
+    contains "$output" sha256:
+    [ "$(davit run --rm made:1)" = text ]
+    [ "$(davit run --rm made:1 sh -c 'echo $ONE $TWO; pwd')" = $'1 2 3\n/a' ]
+    davit inspect made:1 | jq -e '.[0] | .Comment == "why" and .Author == "me" and .Config.Labels.kind == "made"
+        and (.Config.ExposedPorts | keys) == ["53/udp", "80/tcp"] and (.RootFS.Layers | length) == 2'
+    davit create --name copy made:1
+    tree_of source "$dir/source.list"
+    tree_of copy "$dir/copy.list"
+    [ "$(wc -l < "$dir/source.list")" -gt 250 ]
+    # These were mounted over: what lies below is the container's own.
+    diff "$dir/source.list" "$dir/copy.list"
+    [ "$(davit commit copy made:2)" != "$(davit inspect made:1 | jq -r '.[0].Id')" ]
+    [ "$(davit inspect made:2 | jq -r '.[0].RootFS.Layers | length')" = 3 ]
+    # The committed layer is a layer to others.
+    davit save --output "$dir/made.tar" made:1
+    mkdir "$dir/made"
+    tar xf "$dir/made.tar" -C "$dir/made"
+    umoci unpack --image "$dir/made:1" "$dir/made.bundle"
+    "$BATS_TEST_DIRNAME/tree-list" "$dir/made.bundle/rootfs" > "$dir/umoci.list"
+    # umoci keeps no whole hundredth of a second of directories it made room in; everything else is the same.
+    diff <(cut -d' ' -f1-3,5- "$dir/source.list") <(cut -d' ' -f1-3,5- "$dir/umoci.list")
+    davit rm source copy
+    davit rmi made:1 made:2
+}
+
+@test "the list of changes says what was added, changed and deleted, below directories made anew as well" {
+    change_everything changed
+    davit diff changed > "$dir/changes"
+    for line in 'A /a/b/hard' 'C /bin' 'C /bin/busybox' 'D /bin/ls' 'C /etc' 'A /etc/anew' 'D /etc/passwd' 'A /tmp/name'; do
+        grep -qx "$line" "$dir/changes"
+    done
+    ! grep -q "/bin/cat" "$dir/changes"
+    docker diff changed | sort | diff - <(sort "$dir/changes")
+    davit create --name untouched busybox
+    [ -z "$(davit diff untouched)" ]
+    davit rm changed untouched
+    run davit diff changed
+    [ "$status" -eq 1 ]
+}
+
+@test "a container is held while its picture is taken, and goes on whatever happens to davitd" {
+    davit run --detach --name runs busybox sh -c 'i=0; while :; do i=$((i+1)); echo $i > /new; mv /new /one; echo $i > /new; mv /new /two; done'
+    wait_until sh -c "timeout 60 '$build/davit' exec runs cat /two"
+    davit commit runs held:1
+    run davit run --rm held:1 sh -c 'echo $(($(cat /one) - $(cat /two)))'
+    contains "0 1" "$output"
+    before=$(davit exec runs cat /two)
+    wait_until sh -c "[ \$(timeout 60 '$build/davit' exec runs cat /two) -gt $before ]"
+    cgroup=$(sed -n 's/^0:://p' "/proc/$(davit inspect runs | jq '.[0].State.Pid')/cgroup")
+    mount=$(findmnt -n -o TARGET -t cgroup2 | head -1)
+    kill -9 "$(cat "$dir/pid")"
+    echo 1 > "$mount$cgroup/cgroup.freeze"
+    start_davitd
+    [ "$(cat "$mount$cgroup/cgroup.freeze")" = 0 ]
+    davit rm --force runs
+    davit rmi held:1
+}
+
+@test "an image is imported from a tar, plain or compressed, and from a directory" {
+    mkdir -p "$dir/tree/sub"
+    cp /bin/busybox "$dir/tree/sh"
+    python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", b"kept")' "$dir/tree/sub"
+    ln "$dir/tree/sh" "$dir/tree/sub/also"
+    tar c --xattrs -C "$dir/tree" . > "$dir/tree.tar"
+    gzip -k "$dir/tree.tar"
+    zstd -q "$dir/tree.tar"
+    davit import --change 'ENTRYPOINT ["/sh"]' --change 'CMD ["-c","echo hello"]' "$dir/tree.tar" imported:plain
+    davit import "$dir/tree.tar.gz" imported:gzip
+    davit import - imported:zstd < "$dir/tree.tar.zst"
+    davit import --message why "$dir/tree" imported:directory
+    docker import "$dir/tree.tar" imported:docker
+    [ "$(davit run --rm imported:plain)" = hello ]
+    "$BATS_TEST_DIRNAME/tree-list" "$dir/tree" > "$dir/tree.list"
+    for tag in plain gzip zstd directory docker; do
+        davit create --name "i-$tag" "imported:$tag" /sh
+        tree_of "i-$tag" "$dir/$tag.list"
+        davit rm "i-$tag"
+        # tar wrote whole seconds of times.
+        diff <(tail -n +2 "$dir/tree.list" | sed 's/[0-9]\{9\} / /') <(tail -n +2 "$dir/$tag.list" | sed 's/[0-9]\{9\} / /')
+        davit rmi "imported:$tag"
+    done
+}
+
+@test "what cannot become an image is refused, and nothing is left" {
+    before=$(find "$dir/root/blobs" "$dir/root/layers" -mindepth 1 -maxdepth 2 | sort)
+    head -c 5000 /dev/urandom > "$dir/bad.tar"
+    run davit import "$dir/bad.tar" bad:1
+    [ "$status" -eq 1 ]
+    contains "$output" archive
+    run davit import --change 'HEALTHCHECK NONE' "$dir/bad.tar" bad:1
+    contains "$output" 'change "HEALTHCHECK NONE"'
+    run davit import "$dir/bad.tar" Bad:1
+    contains "$output" "invalid reference format"
+    python3 - > "$dir/out.tar" <<'PYTHON'
+import io, sys, tarfile
+tar = tarfile.open(fileobj=sys.stdout.buffer, mode="w|")
+info = tarfile.TarInfo("../outside")
+info.size = 1
+tar.addfile(info, io.BytesIO(b"x"))
+tar.close()
+PYTHON
+    run davit import "$dir/out.tar" bad:1
+    [ "$status" -eq 1 ]
+    contains "$output" "would leave the layer"
+    run docker import http://127.0.0.1:1/x bad:1
+    [ "$status" -eq 1 ]
+    run davit commit nobody bad:1
+    contains "$output" "No such container: nobody"
+    [ "$(find "$dir/root/blobs" "$dir/root/layers" -mindepth 1 -maxdepth 2 | sort)" = "$before" ]
+    [ -z "$(ls "$dir/root/ingest")" ]
 }

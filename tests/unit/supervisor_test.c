@@ -14,6 +14,7 @@
 #include "supervisor/database.h"
 #include "supervisor/definition.h"
 #include "supervisor/filters.h"
+#include "supervisor/image_changes.h"
 #include "supervisor/log_writer.h"
 #include "supervisor/monitor_protocol.h"
 #include "supervisor/streams.h"
@@ -366,9 +367,76 @@ static void frames_are_cut_apart_wherever_they_break(void **state)
     }
 }
 
+/* ---- instructions of commit and import ---- */
+
+static void instructions_change_a_configuration(void **state)
+{
+    cleanup_arena struct arena arena = {0};
+    struct image_process process = {0};
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(image_change(&arena, "ENV A=1 B='2 3' C=\"x\\\"y\"", &process, &err), 0);
+    assert_int_equal(image_change(&arena, "env A 4 5", &process, &err), 0);
+    assert_int_equal(process.env.count, 3);
+    assert_string_equal(process.env.items[0], "A=4 5");
+    assert_string_equal(process.env.items[1], "B=2 3");
+    assert_string_equal(process.env.items[2], "C=x\"y");
+    assert_int_equal(image_change(&arena, "CMD echo $A", &process, &err), 0);
+    assert_int_equal(process.cmd.count, 3);
+    assert_string_equal(process.cmd.items[2], "echo $A");
+    assert_int_equal(image_change(&arena, "ENTRYPOINT [\"/x\", \"y z\"]", &process, &err), 0);
+    assert_int_equal(process.entrypoint.count, 2);
+    assert_string_equal(process.entrypoint.items[1], "y z");
+    assert_int_equal(process.cmd.count, 0);
+    assert_int_equal(image_change(&arena, "LABEL a=b a=c", &process, &err), 0);
+    assert_string_equal(string_map_get(&process.labels, "a"), "c");
+    assert_int_equal(image_change(&arena, "EXPOSE 80 53/udp", &process, &err), 0);
+    assert_int_equal(image_change(&arena, "EXPOSE 80/tcp 81", &process, &err), 0);
+    assert_int_equal(process.exposed_ports->count, 3);
+    assert_int_equal(image_change(&arena, "WORKDIR /a", &process, &err), 0);
+    assert_int_equal(image_change(&arena, "WORKDIR b", &process, &err), 0);
+    assert_string_equal(process.working_dir, "/a/b");
+    assert_int_equal(image_change(&arena, "VOLUME [\"/data\"]", &process, &err), 0);
+    assert_string_equal(process.volumes->members[0].name, "/data");
+}
+
+static void instructions_that_cannot_be_followed_are_refused(void **state)
+{
+    static const char *const wrong[] = {"",
+                                        "HEALTHCHECK NONE",
+                                        "ONBUILD RUN x",
+                                        "FROM x",
+                                        "CMD",
+                                        "ENV",
+                                        "ENV =1",
+                                        "ENV A=1 B",
+                                        "EXPOSE http",
+                                        "EXPOSE 80/x",
+                                        "VOLUME x",
+                                        "STOPSIGNAL NO",
+                                        "CMDS true",
+                                        "EXPOSE /tcp",
+                                        "LABEL",
+                                        "VOLUME [\"x\"]"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        cleanup_arena struct arena arena = {0};
+        struct image_process process = {0};
+        struct error err = {0};
+
+        if (image_change(&arena, wrong[i], &process, &err) == 0)
+            fail_msg("\"%s\" was taken", wrong[i]);
+        assert_true(err.message[0] != '\0');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(instructions_change_a_configuration),
+        cmocka_unit_test(instructions_that_cannot_be_followed_are_refused),
         cmocka_unit_test(lines_become_entries_and_partial_lines_wait),
         cmocka_unit_test(every_byte_makes_valid_json),
         cmocka_unit_test(overlong_lines_are_cut_between_characters),

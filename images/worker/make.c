@@ -1,0 +1,271 @@
+/*
+ * Making images: one layer more than a base has, or the only one. The layer is a tar that comes from
+ * outside (import), or what a container has changed (commit), which a process of its own writes.
+ */
+#include <archive.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "worker.h"
+
+#define CHUNK_BYTES (256 << 10)
+
+struct make {
+    int store_fd;
+    int out_fd;
+    const struct make_job *job;
+    const struct worker_limits *limits;
+    struct child *writer; /* of the layer; NULL: it comes from outside */
+    struct error *err;
+    struct image_manifest manifest;
+    struct image_config config;
+    struct string_list chain_ids;
+    struct arena arena;
+};
+
+/* OCI's types for what Docker's manifests call their layers; what is fetched from elsewhere cannot
+ * be passed on. */
+static int translate_layer(struct make *make, struct image_descriptor *layer)
+{
+    if (strcmp(layer->media_type, MEDIA_TYPE_DOCKER_LAYER_GZIP) == 0)
+        layer->media_type = MEDIA_TYPE_LAYER_GZIP;
+    if (strncmp(layer->media_type, MEDIA_TYPE_LAYER, strlen(MEDIA_TYPE_LAYER)) != 0)
+        return error_set(make->err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "the base has a layer of type \"%.128s\"", layer->media_type);
+    return 0;
+}
+
+static int read_base(struct make *make)
+{
+    struct image_config base = {0};
+    const char *text;
+    size_t length;
+    int result = image_store_read_blob(make->store_fd, &make->arena, make->job->base, &text,
+                                       &length, make->err);
+
+    if (result == 0)
+        result = image_manifest_parse(&make->arena, text, length, &make->manifest, make->err);
+    if (result == 0)
+        result =
+            image_store_read_blob(make->store_fd, &make->arena, make->manifest.config.digest, &text,
+                                  &length, make->err);
+    if (result == 0)
+        result = image_config_parse(&make->arena, text, length, &base, make->err);
+    if (result == 0)
+        result = layers_list_chain_ids(&make->arena, &make->manifest, &base, &make->chain_ids,
+                                       make->err);
+    for (size_t i = 0; result == 0 && i < make->manifest.layers.count; i++)
+        result = translate_layer(make, &make->manifest.layers.items[i]);
+    make->config.rootfs.diff_ids = base.rootfs.diff_ids;
+    return result < 0 ? error_prefix(make->err, "base %s", make->job->base) : 0;
+}
+
+static int take_layer(struct make *make, struct ingest *ingest, int fd)
+{
+    cleanup_free char *bytes = memory_new(CHUNK_BYTES, 1);
+    ssize_t count;
+
+    while ((count = read(fd, bytes, CHUNK_BYTES)) > 0) {
+        int result = ingest_write(ingest, bytes, (size_t)count, make->err);
+
+        if (result == 0 && ingest->blob.size > make->limits->archive_bytes)
+            result = error_set(make->err, ERROR_TOO_LARGE, EFBIG,
+                               "the archive has more than %llu bytes",
+                               (unsigned long long)make->limits->archive_bytes);
+        if (result < 0)
+            return result;
+    }
+    return count < 0 ? error_errno(make->err, errno, "read the layer") : 0;
+}
+
+/* The blob is there, the layer has its name, and both are in manifest and configuration. */
+static int add_layer(struct make *make, struct ingest *ingest, const char *digest,
+                     const char *media_type)
+{
+    struct image_descriptor *layers;
+    size_t count = make->manifest.layers.count;
+    const char *chain_hex;
+    int result;
+
+    ingest_settle(ingest);
+    string_list_append(&make->arena, &make->config.rootfs.diff_ids,
+                       arena_strdup(&make->arena, ingest->unpack.diff_id));
+    layers = arena_new(&make->arena, count + 1, sizeof(*layers));
+    if (count > 0)
+        memcpy(layers, make->manifest.layers.items, count * sizeof(*layers));
+    layers[count] = (struct image_descriptor){.media_type = media_type,
+                                              .digest = arena_strdup(&make->arena, digest),
+                                              .size = (int64_t)ingest->blob.size};
+    make->manifest.layers.items = layers;
+    make->manifest.layers.count = count + 1;
+    make->chain_ids.count = 0;
+    result = layers_list_chain_ids(&make->arena, &make->manifest, &make->config, &make->chain_ids,
+                                   make->err);
+    if (result < 0)
+        return result;
+    chain_hex = make->chain_ids.items[count];
+    return ingest_publish(ingest, ingest->unpack.diff_id, chain_hex, make->err);
+}
+
+/* By its first bytes, as it was unpacked. */
+static int media_type_of(struct make *make, const char *digest, const char **media_type)
+{
+    cleanup_close int fd = blob_open(make->store_fd, digest);
+    unsigned char magic[2] = {0, 0};
+
+    if (fd < 0 || pread(fd, magic, sizeof(magic), 0) < 0)
+        return error_errno(make->err, fd < 0 ? -fd : errno, "blob %s", digest);
+    *media_type = magic[0] == 0x1f && magic[1] == 0x8b   ? MEDIA_TYPE_LAYER_GZIP
+                  : magic[0] == 0x28 && magic[1] == 0xb5 ? MEDIA_TYPE_LAYER_ZSTD
+                                                         : MEDIA_TYPE_LAYER;
+    return 0;
+}
+
+static int put_document(struct make *make, struct json_writer *writer, char digest[DIGEST_SIZE],
+                        int64_t *size)
+{
+    const char *text = json_writer_text(writer);
+    int result;
+
+    *size = (int64_t)strlen(text);
+    result = blob_put(make->store_fd, text, (size_t)*size, NULL, digest, make->err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int finish_image(struct make *make)
+{
+    struct json_writer *writer = json_writer_new(false);
+    struct image_report report = {.media_type = MEDIA_TYPE_MANIFEST};
+    char config_digest[DIGEST_SIZE];
+    char manifest_digest[DIGEST_SIZE];
+    int result;
+
+    json_encode(writer, &image_config_type, &make->config);
+    make->manifest.config = (struct image_descriptor){.media_type = MEDIA_TYPE_CONFIG};
+    result = put_document(make, writer, config_digest, &make->manifest.config.size);
+    if (result < 0)
+        return result;
+    make->manifest.config.digest = config_digest;
+    make->manifest.schema_version = 2;
+    make->manifest.media_type = MEDIA_TYPE_MANIFEST;
+    make->manifest.annotations = (struct string_map){0};
+    writer = json_writer_new(false);
+    json_encode(writer, &image_manifest_type, &make->manifest);
+    result = put_document(make, writer, manifest_digest, &report.size);
+    if (result < 0)
+        return result;
+    report.digest = manifest_digest;
+    report.layers = layers_join(&make->arena, &make->chain_ids);
+    if (make->job->name != NULL)
+        string_list_append(&make->arena, &report.names, make->job->name);
+    return report_write(make->out_fd, &report, make->err);
+}
+
+static int make_image(struct make *make, int layer_fd)
+{
+    struct child_outcome outcome;
+    struct ingest ingest;
+    const char *media_type = NULL;
+    char digest[DIGEST_SIZE];
+    int result = make->job->base != NULL ? read_base(make) : 0;
+
+    if (result == 0)
+        result = ingest_begin(&ingest, make->store_fd, make->limits, make->err);
+    if (result < 0)
+        return result;
+    result = take_layer(make, &ingest, layer_fd);
+    /* A pipe that ends does not say why. */
+    if (result == 0 && make->writer != NULL)
+        result = child_await(make->writer, &outcome, make->err);
+    if (result == 0)
+        result = ingest_commit(&ingest, NULL, digest, make->err);
+    if (result == 0)
+        result = media_type_of(make, digest, &media_type);
+    if (result == 0)
+        result = add_layer(make, &ingest, digest, media_type);
+    ingest_release(&ingest);
+    return result < 0 ? result : finish_image(make);
+}
+
+int image_import(int store_fd, int layer_fd, int out_fd, const struct make_job *job,
+                 const struct worker_limits *limits, struct error *err)
+{
+    struct make make = {.store_fd = store_fd,
+                        .out_fd = out_fd,
+                        .job = job,
+                        .limits = limits,
+                        .err = err,
+                        .config = job->config};
+    int result = make_image(&make, layer_fd);
+
+    arena_release(&make.arena);
+    return result;
+}
+
+/* ---- what a container has changed ---- */
+
+static int write_upper(int container_fd, int out_fd, struct error *err)
+{
+    const struct tree_options options = {.is_upper = true};
+    cleanup_close int upper_fd =
+        openat(container_fd, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct archive *archive;
+    int result = 0;
+
+    if (upper_fd < 0 && errno != ENOENT)
+        return error_errno(err, errno, "open upper");
+    archive = tar_create(out_fd, TAR_EXACT_GZIP, err);
+    if (archive == NULL)
+        return -EIO;
+    /* Without it the container has never been started: its layer is empty. */
+    if (upper_fd >= 0)
+        result = tree_write(archive, upper_fd, &options, err);
+    return tar_finish(archive, result, err);
+}
+
+static int start_writer(int container_fd, struct child *child, int *layer_fd, struct error *err)
+{
+    int pair[2];
+    pid_t pid;
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+    fcntl(pair[1], F_SETPIPE_SZ, 1 << 20);
+    pid = child_fork(child, (int *const[]){&container_fd, &pair[1]}, 2, err);
+    if (pid == 0) {
+        struct child_outcome outcome = {0};
+
+        write_upper(container_fd, pair[1], &outcome.error);
+        child_exit(child, &outcome);
+    }
+    close(pair[1]);
+    *layer_fd = pair[0];
+    return pid < 0 ? (int)pid : 0;
+}
+
+int image_commit(int store_fd, int out_fd, const struct make_job *job,
+                 const struct worker_limits *limits, struct error *err)
+{
+    struct child writer = {-1, -1};
+    struct make make = {.store_fd = store_fd,
+                        .out_fd = out_fd,
+                        .job = job,
+                        .limits = limits,
+                        .writer = &writer,
+                        .err = err,
+                        .config = job->config};
+    cleanup_close int container_fd = container_open(store_fd, job->container, err);
+    cleanup_close int layer_fd = -1;
+    int result = container_fd < 0 ? container_fd
+                                  : start_writer(container_fd, &writer, &layer_fd, err);
+
+    if (result == 0)
+        result = make_image(&make, layer_fd);
+    child_kill(&writer);
+    arena_release(&make.arena);
+    return result;
+}

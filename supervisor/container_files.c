@@ -1,0 +1,39 @@
+/* A container's files, by an image worker: what it has changed, and all of them as a tar. */
+#include "api.h"
+#include "image_download.h"
+#include "images/image_job.h"
+
+static void answer_with(struct daemon *daemon, struct request *request, const char *reference,
+                        enum spawner_worker command, const char *content_type)
+{
+    struct managed_container *container;
+    struct container_job job;
+    struct image *image;
+    struct error err = {0};
+    int result = container_find(daemon, reference, &container, &err);
+
+    if (result == 0)
+        result = image_store_find(&daemon->images, container->definition.image_id, &image, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    job = (struct container_job){.id = container->definition.id, .layers = image->layers};
+    image_download(daemon, request,
+                   &(struct download_order){.command = command,
+                                            .job_type = &container_job_type,
+                                            .job = &job,
+                                            .content_type = content_type});
+}
+
+void api_container_changes(struct daemon *daemon, struct request *request,
+                           const struct route_match *match)
+{
+    answer_with(daemon, request, match->name, WORKER_DIFF, "application/json");
+}
+
+void api_container_export(struct daemon *daemon, struct request *request,
+                          const struct route_match *match)
+{
+    answer_with(daemon, request, match->name, WORKER_EXPORT, "application/x-tar");
+}

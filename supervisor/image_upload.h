@@ -1,0 +1,18 @@
+/* An image worker that gets a request's body: an archive that becomes images. */
+#ifndef DAVIT_SUPERVISOR_IMAGE_UPLOAD_H
+#define DAVIT_SUPERVISOR_IMAGE_UPLOAD_H
+
+#include "image_worker.h"
+
+struct upload_order {
+    enum spawner_worker command; /* reads the body from descriptor 3 */
+    const struct json_struct *job_type;
+    const void *job; /* NULL: none, and the body is standard input */
+    void (*on_image)(struct image_worker *worker, const struct image_report *report,
+                     const struct image *image, const char *full_name);
+};
+
+/* Answers the request, now with an error or later. Its body streams. */
+void image_upload(struct daemon *daemon, struct request *request, const struct upload_order *order);
+
+#endif
