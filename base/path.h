@@ -41,6 +41,10 @@ bool path_is_on_filesystem(int fd, uint64_t magic);
  * is fine. */
 int path_remove_tree(int directory_fd, const char *name, struct error *err);
 
+/* Adds what a tree takes on disk, in bytes; a file with several names counts in shares. Follows
+ * nothing and leaves no filesystem. A name that does not exist takes nothing. */
+int path_tree_size(int directory_fd, const char *name, uint64_t *bytes, struct error *err);
+
 /* mkdir -p for a path of the administrator's choice; returns an O_DIRECTORY descriptor. */
 int path_make_host_directory(const char *path, mode_t mode, struct error *err);
 

@@ -48,6 +48,12 @@ int cli_events(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
 int cli_info(struct cli *cli, int argc, char **argv);
 
+/* container, image, system: by the next word. */
+int cli_group(struct cli *cli, int argc, char **argv);
+
+/* "1.5MB" */
+void cli_format_size(uint64_t bytes, char *text, size_t size);
+
 /* getopt's complaint as an error. */
 int cli_usage_error(struct cli *cli, char **argv, const char *usage);
 

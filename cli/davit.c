@@ -16,12 +16,14 @@ static const struct command {
 } commands[] = {
     {"attach", cli_attach, "connect to a running container's streams"},
     {"commit", cli_commit, "make an image of what a container has changed"},
+    {"container", cli_group, "container prune: remove containers that do not run"},
     {"create", cli_create, "make a container without starting it"},
     {"diff", cli_diff, "list what a container has changed"},
     {"events", cli_events, "print what happens, as it happens"},
     {"exec", cli_exec, "run another program in a running container"},
     {"export", cli_export, "write all files of a container to an archive"},
     {"history", cli_history, "list the steps that made an image"},
+    {"image", cli_group, "image prune: remove images that nobody uses"},
     {"images", cli_images, "list images"},
     {"import", cli_import, "make an image of a tar or a directory"},
     {"info", cli_info, "describe the daemon and its host"},
@@ -39,6 +41,7 @@ static const struct command {
     {"save", cli_save, "write images to an archive"},
     {"start", cli_start, "start containers"},
     {"stop", cli_stop, "stop containers"},
+    {"system", cli_group, "system df: what is taken; system prune: remove what nobody uses"},
     {"tag", cli_tag, "give an image one more name"},
     {"version", cli_version, "print versions of client and daemon"},
     {"wait", cli_wait, "wait for containers to end and print their exit status"},
@@ -56,7 +59,7 @@ static void print_usage(FILE *out)
     fputs("usage: davit [--host unix://PATH] COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n",
           out);
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
     fputs("\ndavit(1) describes them and their options.\n", out);
 }
 
@@ -66,6 +69,19 @@ int cli_usage_error(struct cli *cli, char **argv, const char *usage)
                      "unknown option or missing value: \"%.64s\"\nusage: davit %s %s",
                      optind > 0 && argv[optind - 1] != NULL ? argv[optind - 1] : "", argv[0],
                      usage);
+}
+
+void cli_format_size(uint64_t bytes, char *text, size_t size)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    while (value >= 1000 && unit + 1 < ARRAY_SIZE(units)) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(text, size, "%.3g%s", value, units[unit]);
 }
 
 void cli_print_json(const struct json *json)

@@ -12,19 +12,6 @@
 #include "layout_tar.h"
 #include "progress.h"
 
-static void format_size(uint64_t bytes, char *text, size_t size)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-
-    while (value >= 1000 && unit + 1 < ARRAY_SIZE(units)) {
-        value /= 1000;
-        unit++;
-    }
-    snprintf(text, size, "%.3g%s", value, units[unit]);
-}
-
 static void print_image(const struct json *image, const char *name)
 {
     cleanup_free char *copy = memory_strdup(name != NULL ? name : "<none>:<none>");
@@ -37,7 +24,7 @@ static void print_image(const struct json *image, const char *name)
     *tag++ = '\0';
     if (size != NULL)
         json_to_uint64(size, &bytes);
-    format_size(bytes, text, sizeof(text));
+    cli_format_size(bytes, text, sizeof(text));
     printf("%-30s %-16s %.12s   %s\n", copy, tag, id != NULL ? id + 7 : "", text);
 }
 
@@ -106,7 +93,7 @@ static void print_step(const struct json *step)
         json_to_int64(created, &seconds);
     time = (time_t)seconds;
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&time, &utc));
-    format_size(bytes, text, sizeof(text));
+    cli_format_size(bytes, text, sizeof(text));
     if (id != NULL && strncmp(id, "sha256:", 7) == 0)
         id += 7;
     printf("%-12.12s   %s   %-8s ", id != NULL ? id : "", when, text);

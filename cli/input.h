@@ -12,8 +12,8 @@ struct input {
 };
 
 /* `path` NULL or "-" is standard input, which may not be a terminal. A directory is written by
- * `write_directory` in a process of its own, after `check` of it by the same: with out_fd -1 it says
- * only whether it can. */
+ * `write_directory` in a process of its own, after `check` of it by the same: with out_fd -1 it
+ * says only whether it can. */
 int input_open(const char *path,
                int (*write_directory)(int directory_fd, int out_fd, struct error *err),
                struct input *input, struct error *err);

@@ -100,6 +100,12 @@ static int do_export(int store_fd, const void *job, struct error *err)
     return container_export(store_fd, BODY_FD, job, err);
 }
 
+static int do_usage(int store_fd, const void *job, struct error *err)
+{
+    (void)job;
+    return containers_usage(store_fd, STDOUT_FILENO, err);
+}
+
 /* What davitd asks for by a job on standard input. */
 static const struct job_command {
     const char *name;
@@ -110,7 +116,7 @@ static const struct job_command {
     {"pull", &pull_job_type, do_pull, false},         {"push", &push_job_type, do_push, false},
     {"save", &save_job_type, do_save, true},          {"import", &make_job_type, do_import, false},
     {"commit", &make_job_type, do_commit, false},     {"diff", &container_job_type, do_diff, true},
-    {"export", &container_job_type, do_export, true},
+    {"export", &container_job_type, do_export, true}, {"usage", &usage_job_type, do_usage, true},
 };
 
 static int read_job(struct arena *arena, const struct json_struct *type, void **job,
@@ -276,6 +282,6 @@ int main(int argc, char **argv)
                     "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
                     "       davit-image tree DIRECTORY > ARCHIVE\n"
                     "       davit-image load < ARCHIVE\n"
-                    "       davit-image pull|push|save|import|commit|diff|export < JOB\n");
+                    "       davit-image pull|push|save|import|commit|diff|export|usage < JOB\n");
     return 2;
 }

@@ -29,3 +29,5 @@ static const struct json_field container_fields[] = {
     JSON_FIELD(struct container_job, layers, "layers", JSON_KIND_STRINGS, .flags = JSON_REQUIRED),
 };
 const struct json_struct container_job_type = JSON_STRUCT(struct container_job, container_fields);
+
+const struct json_struct usage_job_type = {.size = sizeof(struct usage_job)};

@@ -31,8 +31,14 @@ struct container_job {
     struct string_list layers;
 };
 
+/* What all containers take: nothing needs to be said. */
+struct usage_job {
+    bool unused;
+};
+
 extern const struct json_struct save_job_type;
 extern const struct json_struct make_job_type;
 extern const struct json_struct container_job_type;
+extern const struct json_struct usage_job_type;
 
 #endif

@@ -113,6 +113,9 @@ void image_reference_familiar(const char *full, char *familiar, size_t size);
 
 /* ---- the store ---- */
 
+/* Of an unpacked layer's directory: the bytes of its files, in decimal. */
+#define LAYER_BYTES_XATTR "trusted.davit.bytes"
+
 struct image {
     char id[DIGEST_SIZE]; /* digest of the configuration: Docker's image id */
     char manifest_digest[DIGEST_SIZE];
@@ -123,9 +126,10 @@ struct image {
     char **names; /* full references with tag; none: dangling */
     size_t name_count;
     int64_t created_ns;
-    uint64_t size;              /* bytes of all its blobs */
+    uint64_t size;              /* of its documents and layers, packed and unpacked */
     struct image_config config; /* decoded; in `arena` */
     struct string_list layers;  /* chain ids without "sha256:", from the bottom up */
+    uint64_t *layer_bytes;      /* of each, packed and unpacked */
     struct arena arena;
 };
 
@@ -167,6 +171,11 @@ int image_store_untag(struct image_store *store, struct image *image, const char
 
 /* Forgets the image and frees it; its blobs and layers go with the next collection. */
 int image_store_remove(struct image_store *store, struct image *image, struct error *err);
+
+/* Bytes of those layers of an image that others have as well. */
+uint64_t image_store_shared_bytes(const struct image_store *store, const struct image *image);
+/* Bytes of all layers, each counted once. */
+uint64_t image_store_layer_bytes(const struct image_store *store);
 
 /* Removes blobs and layers that no image reaches. Does nothing while a worker is busy. */
 int image_store_collect(struct image_store *store, struct error *err);

@@ -7,6 +7,8 @@
 
 /* The status of the last line of a worker that makes no image: all is done. */
 #define REPORT_DONE "done"
+/* `total` bytes are what the container `id` has changed. */
+#define REPORT_CONTAINER "container"
 
 struct image_report {
     struct string_list names; /* as the archive says them; checked by the reader */

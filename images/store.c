@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -134,6 +135,31 @@ static int parse_layers(struct image_store *store, struct image *image, const ch
     return 0;
 }
 
+/* 0 where nobody has noted it. */
+static uint64_t unpacked_bytes(const struct image_store *store, const char *hex)
+{
+    char storage[PATH_FD_SIZE];
+    cleanup_free char *path = memory_printf("%s/%s", path_of_fd(storage, store->layers_fd), hex);
+    char text[24];
+    ssize_t length = lgetxattr(path, LAYER_BYTES_XATTR, text, sizeof(text) - 1);
+
+    text[length > 0 ? length : 0] = '\0';
+    return strtoull(text, NULL, 10);
+}
+
+static void add_up(const struct image_store *store, struct image *image,
+                   const struct image_manifest *manifest)
+{
+    image->size = (uint64_t)manifest->config.size + (uint64_t)image->manifest_size;
+    image->layer_bytes = arena_new(&image->arena, image->layers.count, sizeof(uint64_t));
+    for (size_t i = 0; i < image->layers.count; i++) {
+        image->layer_bytes[i] = unpacked_bytes(store, image->layers.items[i]);
+        if (i < manifest->layers.count)
+            image->layer_bytes[i] += (uint64_t)manifest->layers.items[i].size;
+        image->size += image->layer_bytes[i];
+    }
+}
+
 static int read_image(struct image_store *store, const struct image_descriptor *descriptor,
                       struct image *image, struct error *err)
 {
@@ -162,9 +188,7 @@ static int read_image(struct image_store *store, const struct image_descriptor *
     snprintf(image->id, sizeof(image->id), "%s", manifest.config.digest);
     snprintf(image->manifest_digest, sizeof(image->manifest_digest), "%s", descriptor->digest);
     image->manifest_size = descriptor->size;
-    image->size = (uint64_t)manifest.config.size;
-    for (size_t i = 0; i < manifest.layers.count; i++)
-        image->size += (uint64_t)manifest.layers.items[i].size;
+    add_up(store, image, &manifest);
     if (image->config.created == NULL ||
         clock_parse_rfc3339(image->config.created, &image->created_ns) < 0)
         image->created_ns = 0;
@@ -482,6 +506,44 @@ int image_store_remove(struct image_store *store, struct image *image, struct er
     store->image_count = kept;
     image_free(image);
     return save_index(store, err);
+}
+
+static bool has_layer(const struct image *image, const char *hex)
+{
+    return string_list_has(&image->layers, hex);
+}
+
+uint64_t image_store_shared_bytes(const struct image_store *store, const struct image *image)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < image->layers.count; i++) {
+        bool is_shared = false;
+
+        for (size_t j = 0; !is_shared && j < store->image_count; j++)
+            is_shared =
+                store->images[j] != image && has_layer(store->images[j], image->layers.items[i]);
+        bytes += is_shared ? image->layer_bytes[i] : 0;
+    }
+    return bytes;
+}
+
+uint64_t image_store_layer_bytes(const struct image_store *store)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < store->image_count; i++) {
+        const struct image *image = store->images[i];
+
+        for (size_t j = 0; j < image->layers.count; j++) {
+            bool is_counted = false;
+
+            for (size_t k = 0; !is_counted && k < i; k++)
+                is_counted = has_layer(store->images[k], image->layers.items[j]);
+            bytes += is_counted ? 0 : image->layer_bytes[j];
+        }
+    }
+    return bytes;
 }
 
 static void reach(struct string_list *reached, const char *hex)

@@ -20,6 +20,20 @@ void api_events(struct daemon *daemon, struct request *request, const struct rou
 /* An event of type "image". */
 void image_event(struct daemon *daemon, const char *action, const char *id, const char *name);
 
+/* An entry of the list of images; -1 for what nobody has counted. */
+void image_write_summary(struct json_writer *writer, const struct image *image,
+                         int64_t shared_bytes, int64_t container_count);
+
+/* A container of the image, or NULL. */
+const struct managed_container *image_find_user(const struct daemon *daemon,
+                                                const struct image *image);
+
+void api_images_prune(struct daemon *daemon, struct request *request,
+                      const struct route_match *match);
+void api_containers_prune(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
+void api_disk_usage(struct daemon *daemon, struct request *request,
+                    const struct route_match *match);
 void api_images_list(struct daemon *daemon, struct request *request,
                      const struct route_match *match);
 void api_images_load(struct daemon *daemon, struct request *request,

@@ -8,6 +8,7 @@
 
 #include "api.h"
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "base/signals.h"
 #include "exec.h"
 #include "filters.h"
@@ -148,7 +149,7 @@ void api_containers_list(struct daemon *daemon, struct request *request,
             break;
         if (!is_listed(daemon, &filters, request_query_bool(request, "all") || limit > 0, one))
             continue;
-        container_write_summary(writer, one);
+        container_write_summary(writer, one, NULL);
         shown++;
     }
     json_array_close(writer);
@@ -475,4 +476,67 @@ void api_exec_resize(struct daemon *daemon, struct request *request,
                      const struct route_match *match)
 {
     exec_resize(daemon, match->name, request);
+}
+
+/* ---- prune ---- */
+
+static bool is_prunable(const struct managed_container *container, const struct filters *filters,
+                        int64_t until_ns)
+{
+    return (container->status == CONTAINER_CREATED || container->status == CONTAINER_EXITED) &&
+           (until_ns == 0 || container->definition.created_ns < until_ns) &&
+           filters_match_labels(filters, &container->definition.config.labels);
+}
+
+static int prune_containers(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                            struct json_writer *writer, uint64_t *bytes, struct error *err)
+{
+    struct managed_container *next;
+    int result = 0;
+
+    for (struct managed_container *one = daemon->containers; result == 0 && one != NULL;
+         one = next) {
+        char id[CONTAINER_ID_SIZE];
+
+        next = one->next;
+        if (!is_prunable(one, filters, until_ns))
+            continue;
+        strcpy(id, one->definition.id);
+        result = path_tree_size(daemon->containers_fd, id, bytes, err);
+        if (result == 0)
+            result = container_remove(one, err);
+        if (result == 0)
+            json_string(writer, id);
+    }
+    return result;
+}
+
+void api_containers_prune(struct daemon *daemon, struct request *request,
+                          const struct route_match *match)
+{
+    static const char *const known[] = {"until", "label", "label!", NULL};
+    struct json_writer *writer = json_writer_new(false);
+    struct filters filters;
+    uint64_t bytes = 0;
+    int64_t until_ns = 0;
+    struct error err = {0};
+    int result =
+        filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err);
+
+    (void)match;
+    if (result == 0)
+        result = filters_get_time(&filters, "until", &until_ns, &err);
+    json_object_open(writer);
+    json_key(writer, "ContainersDeleted");
+    json_array_open(writer);
+    if (result == 0)
+        result = prune_containers(daemon, &filters, until_ns, writer, &bytes, &err);
+    json_array_close(writer);
+    json_member_unsigned(writer, "SpaceReclaimed", bytes);
+    json_object_close(writer);
+    if (result < 0)
+        respond_error(request, &err);
+    else
+        respond_json(request, 200, json_writer_text(writer));
+    json_writer_free(writer);
 }

@@ -39,7 +39,8 @@ static void write_names(struct json_writer *writer, const struct image *image)
     json_array_close(writer);
 }
 
-static void write_summary(struct json_writer *writer, const struct image *image)
+void image_write_summary(struct json_writer *writer, const struct image *image,
+                         int64_t shared_bytes, int64_t container_count)
 {
     json_object_open(writer);
     json_member_string(writer, "Id", image->id);
@@ -47,8 +48,8 @@ static void write_summary(struct json_writer *writer, const struct image *image)
     write_names(writer, image);
     json_member_integer(writer, "Created", image->created_ns / 1000000000);
     json_member_unsigned(writer, "Size", image->size);
-    json_member_integer(writer, "SharedSize", -1);
-    json_member_integer(writer, "Containers", -1);
+    json_member_integer(writer, "SharedSize", shared_bytes);
+    json_member_integer(writer, "Containers", container_count);
     json_member_map(writer, "Labels", &image->config.config.labels);
     json_object_close(writer);
 }
@@ -103,7 +104,7 @@ void api_images_list(struct daemon *daemon, struct request *request,
     json_array_open(writer);
     for (size_t i = daemon->images.image_count; i > 0; i--) {
         if (is_listed(&filters, daemon->images.images[i - 1]))
-            write_summary(writer, daemon->images.images[i - 1]);
+            image_write_summary(writer, daemon->images.images[i - 1], -1, -1);
     }
     json_array_close(writer);
     respond_written(request, 200, writer);
@@ -260,8 +261,8 @@ void api_image_tag(struct daemon *daemon, struct request *request, const struct 
 
 /* ---- remove ---- */
 
-static const struct managed_container *find_user(const struct daemon *daemon,
-                                                 const struct image *image)
+const struct managed_container *image_find_user(const struct daemon *daemon,
+                                                const struct image *image)
 {
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
         if (strcmp(one->definition.image_id, image->id) == 0)
@@ -273,7 +274,7 @@ static const struct managed_container *find_user(const struct daemon *daemon,
 static int check_unused(const struct daemon *daemon, const struct image *image, const char *name,
                         struct error *err)
 {
-    const struct managed_container *user = find_user(daemon, image);
+    const struct managed_container *user = image_find_user(daemon, image);
 
     if (user == NULL)
         return 0;
@@ -290,6 +291,7 @@ static void write_untagged(struct json_writer *writer, const char *name)
     json_object_close(writer);
 }
 
+/* What nobody reaches any more goes with the next collection. */
 static int delete_image(struct daemon *daemon, struct image *image, struct json_writer *writer,
                         struct error *err)
 {
@@ -298,8 +300,6 @@ static int delete_image(struct daemon *daemon, struct image *image, struct json_
 
     memcpy(id, image->id, sizeof(id));
     result = image_store_remove(&daemon->images, image, err);
-    if (result == 0)
-        result = image_store_collect(&daemon->images, err);
     if (result < 0)
         return result;
     json_object_open(writer);
@@ -361,11 +361,83 @@ void api_image_remove(struct daemon *daemon, struct request *request,
     if (result == 0)
         result = remove_image(daemon, image, match->name, request_query_bool(request, "force"),
                               writer, &err);
+    if (result == 0)
+        result = image_store_collect(&daemon->images, &err);
     if (result < 0) {
         respond_error(request, &err);
     } else {
         json_array_close(writer);
         respond_json(request, 200, json_writer_text(writer));
     }
+    json_writer_free(writer);
+}
+
+/* ---- prune ---- */
+
+static bool is_prunable(const struct daemon *daemon, const struct filters *filters,
+                        bool only_dangling, int64_t until_ns, const struct image *image)
+{
+    return (!only_dangling || image->name_count == 0) &&
+           (until_ns == 0 || image->created_ns < until_ns) &&
+           filters_match_labels(filters, &image->config.config.labels) &&
+           image_find_user(daemon, image) == NULL;
+}
+
+static int prune_images(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                        struct json_writer *writer, struct error *err)
+{
+    const struct string_list *dangling = filters_get(filters, "dangling");
+    bool only_dangling = dangling == NULL || filters_match(filters, "dangling", "true") ||
+                         filters_match(filters, "dangling", "1");
+    struct image_store *store = &daemon->images;
+    int result = 0;
+
+    for (size_t i = store->image_count; result == 0 && i > 0; i--) {
+        struct image *image = store->images[i - 1];
+
+        if (!is_prunable(daemon, filters, only_dangling, until_ns, image))
+            continue;
+        for (size_t j = 0; j < image->name_count; j++) {
+            char name[512];
+
+            image_reference_familiar(image->names[j], name, sizeof(name));
+            write_untagged(writer, name);
+            image_event(daemon, "untag", image->id, name);
+        }
+        result = delete_image(daemon, image, writer, err);
+    }
+    return result;
+}
+
+void api_images_prune(struct daemon *daemon, struct request *request,
+                      const struct route_match *match)
+{
+    static const char *const known[] = {"dangling", "until", "label", "label!", NULL};
+    uint64_t before = image_store_layer_bytes(&daemon->images);
+    struct json_writer *writer = json_writer_new(false);
+    struct filters filters;
+    int64_t until_ns = 0;
+    struct error err = {0};
+    int result =
+        filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err);
+
+    (void)match;
+    if (result == 0)
+        result = filters_get_time(&filters, "until", &until_ns, &err);
+    json_object_open(writer);
+    json_key(writer, "ImagesDeleted");
+    json_array_open(writer);
+    if (result == 0)
+        result = prune_images(daemon, &filters, until_ns, writer, &err);
+    if (result == 0)
+        result = image_store_collect(&daemon->images, &err);
+    json_array_close(writer);
+    json_member_unsigned(writer, "SpaceReclaimed",
+                         before - image_store_layer_bytes(&daemon->images));
+    json_object_close(writer);
+    if (result < 0)
+        respond_error(request, &err);
+    else
+        respond_json(request, 200, json_writer_text(writer));
     json_writer_free(writer);
 }

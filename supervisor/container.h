@@ -116,9 +116,15 @@ void container_event(struct managed_container *container, const char *action,
 /* At start: reads all containers and takes over those that run. */
 int containers_recover(struct daemon *daemon, struct error *err);
 
-/* Writes `inspect` and an entry of the list. */
+struct container_sizes {
+    uint64_t changed; /* what it has of its own */
+    uint64_t root;    /* with its image */
+};
+
+/* Writes `inspect` and an entry of the list; `sizes` may be NULL. */
 void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
-void container_write_summary(struct json_writer *writer, const struct managed_container *container);
+void container_write_summary(struct json_writer *writer, const struct managed_container *container,
+                             const struct container_sizes *sizes);
 
 /* Opens <root>/containers/ID. */
 int container_open_directory(const struct managed_container *container);

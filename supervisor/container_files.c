@@ -7,18 +7,17 @@ static void answer_with(struct daemon *daemon, struct request *request, const ch
                         enum spawner_worker command, const char *content_type)
 {
     struct managed_container *container;
-    struct container_job job;
-    struct image *image;
+    struct container_job job = {0};
+    struct image *image = NULL;
     struct error err = {0};
-    int result = container_find(daemon, reference, &container, &err);
 
-    if (result == 0)
-        result = image_store_find(&daemon->images, container->definition.image_id, &image, &err);
-    if (result < 0) {
+    if (container_find(daemon, reference, &container, &err) < 0 ||
+        image_store_find(&daemon->images, container->definition.image_id, &image, &err) < 0) {
         respond_error(request, &err);
         return;
     }
-    job = (struct container_job){.id = container->definition.id, .layers = image->layers};
+    job.id = container->definition.id;
+    job.layers = image->layers;
     image_download(daemon, request,
                    &(struct download_order){.command = command,
                                             .job_type = &container_job_type,

@@ -2,7 +2,12 @@
 #include "filters.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/clock.h"
+
+#define DURATION_MAX (INT64_C(1) << 32)
 
 static bool is_known(const char *key, const char *const *known)
 {
@@ -71,25 +76,69 @@ bool filters_match(const struct filters *filters, const char *key, const char *v
     return values == NULL || string_list_has(values, value);
 }
 
+/* "10m", "1h30m": back from now, as Go writes durations. */
+static int parse_duration(const char *text, int64_t *seconds)
+{
+    *seconds = 0;
+    do {
+        char *end;
+        long long number = strtoll(text, &end, 10);
+        int64_t unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : *end == 's' ? 1 : 0;
+
+        if (end == text || number < 0 || number > DURATION_MAX || unit == 0)
+            return -EINVAL;
+        *seconds += number * unit;
+        text = end + 1;
+    } while (*text != '\0');
+    return 0;
+}
+
+int filters_get_time(const struct filters *filters, const char *key, int64_t *time_ns,
+                     struct error *err)
+{
+    const struct string_list *values = filters_get(filters, key);
+    int64_t seconds;
+
+    *time_ns = 0;
+    if (values == NULL)
+        return 0;
+    if (values->count > 1)
+        return error_set(err, ERROR_INVALID, EINVAL, "filter %s: more than one value", key);
+    if (parse_duration(values->items[0], &seconds) == 0)
+        *time_ns = clock_now_ns() - seconds * 1000000000;
+    else if (clock_parse_time(values->items[0], time_ns) < 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "filter %s: \"%.64s\" is no time and no duration", key, values->items[0]);
+    return 0;
+}
+
+/* `wanted` is "name" or "name=value". */
+static bool has_label(const struct string_map *labels, const char *wanted)
+{
+    const char *equals = strchr(wanted, '=');
+    size_t length = equals != NULL ? (size_t)(equals - wanted) : strlen(wanted);
+
+    for (size_t i = 0; i < labels->count; i++) {
+        const struct string_pair *label = &labels->items[i];
+
+        if (strlen(label->name) == length && strncmp(label->name, wanted, length) == 0 &&
+            (equals == NULL || strcmp(label->value, equals + 1) == 0))
+            return true;
+    }
+    return false;
+}
+
 bool filters_match_labels(const struct filters *filters, const struct string_map *labels)
 {
     const struct string_list *wanted = filters_get(filters, "label");
+    const struct string_list *unwanted = filters_get(filters, "label!");
 
     for (size_t i = 0; wanted != NULL && i < wanted->count; i++) {
-        const char *equals = strchr(wanted->items[i], '=');
-        size_t length =
-            equals != NULL ? (size_t)(equals - wanted->items[i]) : strlen(wanted->items[i]);
-        bool holds = false;
-
-        for (size_t j = 0; j < labels->count; j++) {
-            const struct string_pair *label = &labels->items[j];
-
-            if (strlen(label->name) == length &&
-                strncmp(label->name, wanted->items[i], length) == 0 &&
-                (equals == NULL || strcmp(label->value, equals + 1) == 0))
-                holds = true;
-        }
-        if (!holds)
+        if (!has_label(labels, wanted->items[i]))
+            return false;
+    }
+    for (size_t i = 0; unwanted != NULL && i < unwanted->count; i++) {
+        if (has_label(labels, unwanted->items[i]))
             return false;
     }
     return true;

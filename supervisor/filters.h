@@ -26,7 +26,12 @@ const struct string_list *filters_get(const struct filters *filters, const char 
 /* True if there is no such filter or one of its values equals `value`. */
 bool filters_match(const struct filters *filters, const char *key, const char *value);
 
-/* True if all "label" filters ("name" or "name=value") hold. */
+/* A filter's one value as a time: clock_parse_time(), or a duration back from now such as "1h30m".
+ * Absent is 0. */
+int filters_get_time(const struct filters *filters, const char *key, int64_t *time_ns,
+                     struct error *err);
+
+/* True if all "label" filters ("name" or "name=value") hold, and no "label!" does. */
 bool filters_match_labels(const struct filters *filters, const struct string_map *labels);
 
 #endif

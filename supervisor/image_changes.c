@@ -24,7 +24,8 @@ static int read_command(struct arena *arena, const char *text, struct string_lis
     const struct json *json;
 
     *list = (struct string_list){0};
-    if (text[0] != '[' || json_parse(arena, text, strlen(text), &json_default_limits, &json, NULL)) {
+    if (text[0] != '[' ||
+        json_parse(arena, text, strlen(text), &json_default_limits, &json, NULL)) {
         string_list_append(arena, list, "/bin/sh");
         string_list_append(arena, list, "-c");
         string_list_append(arena, list, arena_strdup(arena, text));

@@ -62,10 +62,8 @@ static void add_step(struct arena *arena, struct image_config *config, const cha
     config->comment = comment;
     if (count > 0)
         memcpy(steps, config->history.items, count * sizeof(*steps));
-    steps[count] = (struct image_history){.created = created,
-                                          .created_by = created_by,
-                                          .author = config->author,
-                                          .comment = comment};
+    steps[count] = (struct image_history){
+        .created = created, .created_by = created_by, .author = config->author, .comment = comment};
     config->history.items = steps;
     config->history.count = count + 1;
 }
@@ -128,8 +126,8 @@ static void commit_free(struct commit *commit)
 {
     struct managed_container *container;
 
-    if (commit->is_paused && container_find(commit->worker.daemon, commit->container_id, &container,
-                                            NULL) == 0)
+    if (commit->is_paused &&
+        container_find(commit->worker.daemon, commit->container_id, &container, NULL) == 0)
         container_freeze(container, false, NULL);
     image_worker_release(&commit->worker);
     free(commit);

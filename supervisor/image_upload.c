@@ -73,7 +73,8 @@ static void settle(struct upload *upload)
 {
     if (upload->input_fd < 0)
         return;
-    sd_event_source_set_enabled(upload->input, upload->pending.length > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
+    sd_event_source_set_enabled(upload->input,
+                                upload->pending.length > 0 ? SD_EVENT_ON : SD_EVENT_OFF);
     if (upload->pending.length == 0 && upload->is_body_over)
         close_worker_input(upload);
 }
@@ -131,9 +132,9 @@ static int start_worker(struct upload *upload, const struct upload_order *order,
     report_fd = image_worker_begin(worker, err);
     if (report_fd < 0)
         return report_fd;
-    result = spawner_request_worker(
-        worker->daemon->spawner_fd, order->command,
-        (const int[]){worker->daemon->root_fd, archive_fd, report_fd}, 3, err);
+    result = spawner_request_worker(worker->daemon->spawner_fd, order->command,
+                                    (const int[]){worker->daemon->root_fd, archive_fd, report_fd},
+                                    3, err);
     if (result == 0)
         image_worker_runs(worker);
     return result;
@@ -151,8 +152,8 @@ static int start(struct upload *upload, const struct upload_order *order, struct
     upload->input_fd = input[1];
     fcntl(upload->input_fd, F_SETFL, O_NONBLOCK);
     fcntl(upload->input_fd, F_SETPIPE_SZ, 1 << 20);
-    result = sd_event_add_io(upload->worker.daemon->loop, &upload->input, upload->input_fd, EPOLLOUT,
-                             on_worker_takes, upload);
+    result = sd_event_add_io(upload->worker.daemon->loop, &upload->input, upload->input_fd,
+                             EPOLLOUT, on_worker_takes, upload);
     if (result < 0)
         return error_errno(err, -result, "watch the image worker");
     sd_event_source_set_enabled(upload->input, SD_EVENT_OFF);

@@ -186,7 +186,8 @@ static void format_status(const struct managed_container *container, char *text,
     }
 }
 
-void container_write_summary(struct json_writer *writer, const struct managed_container *container)
+void container_write_summary(struct json_writer *writer, const struct managed_container *container,
+                             const struct container_sizes *sizes)
 {
     const struct definition *definition = &container->definition;
     cleanup_buffer struct buffer command = {0};
@@ -226,5 +227,9 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     write_networks(writer, container);
     json_object_close(writer);
     write_mounts(writer, container);
+    if (sizes != NULL) {
+        json_member_unsigned(writer, "SizeRw", sizes->changed);
+        json_member_unsigned(writer, "SizeRootFs", sizes->root);
+    }
     json_object_close(writer);
 }

@@ -1,6 +1,6 @@
 /*
- * What a container sees and what it has changed: its own directory (overlayfs's upper one) on top of
- * its image's layers. Nothing here is followed; all is reached from its directory's descriptor.
+ * What a container sees and what it has changed: its own directory (overlayfs's upper one) on top
+ * of its image's layers. Nothing here is followed; all is reached from its directory's descriptor.
  */
 #include <archive.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "worker.h"
 
 #define DEPTH_MAX 1024
@@ -101,8 +102,7 @@ static int diff_entry(struct diff *diff, int upper_fd, int image_fd, const char 
     cleanup_close int image_child = -1;
     struct stat status;
     struct stat before;
-    bool is_new =
-        image_fd < 0 || fstatat(image_fd, name, &before, AT_SYMLINK_NOFOLLOW) < 0;
+    bool is_new = image_fd < 0 || fstatat(image_fd, name, &before, AT_SYMLINK_NOFOLLOW) < 0;
 
     if (fstatat(upper_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return 0;
@@ -145,9 +145,8 @@ int container_open(int store_fd, const char *id, struct error *err)
 {
     cleanup_close int parent_fd =
         openat(store_fd, "containers", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int fd = parent_fd < 0
-                 ? -1
-                 : openat(parent_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd =
+        parent_fd < 0 ? -1 : openat(parent_fd, id, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     return fd < 0 ? error_errno(err, errno, "container %.64s", id) : fd;
 }
@@ -190,4 +189,30 @@ int container_export(int store_fd, int out_fd, const struct container_job *job, 
     if (archive == NULL)
         return -EIO;
     return tar_finish(archive, tree_write(archive, root_fd, &options, err), err);
+}
+
+int containers_usage(int store_fd, int out_fd, struct error *err)
+{
+    int fd = openat(store_fd, "containers", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    int result = 0;
+
+    if (dir == NULL)
+        return error_errno(err, errno, "open containers");
+    while (result == 0 && (entry = readdir(dir)) != NULL) {
+        cleanup_free char *upper = memory_printf("%s/upper", entry->d_name);
+        uint64_t bytes = 0;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        result = path_tree_size(fd, upper, &bytes, err);
+        if (result == 0)
+            result = report_write(out_fd,
+                                  &(struct image_report){.status = REPORT_CONTAINER,
+                                                         .id = entry->d_name,
+                                                         .total = (int64_t)bytes},
+                                  err);
+    }
+    return result;
 }

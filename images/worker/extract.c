@@ -380,6 +380,18 @@ static void set_directory_times(struct extraction *extraction)
     }
 }
 
+/* For whoever wants to know what the layer takes, without walking it. */
+static int note_size(struct extraction *extraction)
+{
+    char text[24];
+    int length = snprintf(text, sizeof(text), "%llu", (unsigned long long)extraction->bytes);
+
+    return fsetxattr(extraction->root_fd, LAYER_BYTES_XATTR, text, (size_t)length, 0) < 0 &&
+                   errno != EOPNOTSUPP
+               ? fail(extraction, "note the size")
+               : 0;
+}
+
 static int extract_all(struct extraction *extraction)
 {
     struct archive_entry *entry;
@@ -395,7 +407,7 @@ static int extract_all(struct extraction *extraction)
     if (code != ARCHIVE_EOF)
         return tar_error(extraction->archive, extraction->err);
     set_directory_times(extraction);
-    return 0;
+    return note_size(extraction);
 }
 
 static void release(struct extraction *extraction)

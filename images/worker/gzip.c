@@ -1,4 +1,5 @@
-/* Compression: gzip (RFC 1952) by ISA-L, to a descriptor. The same bytes in give the same bytes out. */
+/* Compression: gzip (RFC 1952) by ISA-L, to a descriptor. The same bytes in give the same bytes
+ * out. */
 #include <errno.h>
 #include <isa-l.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /*
- * Making images: one layer more than a base has, or the only one. The layer is a tar that comes from
- * outside (import), or what a container has changed (commit), which a process of its own writes.
+ * Making images: one layer more than a base has, or the only one. The layer is a tar that comes
+ * from outside (import), or what a container has changed (commit), which a process of its own
+ * writes.
  */
 #include <archive.h>
 #include <errno.h>
@@ -49,9 +50,8 @@ static int read_base(struct make *make)
     if (result == 0)
         result = image_manifest_parse(&make->arena, text, length, &make->manifest, make->err);
     if (result == 0)
-        result =
-            image_store_read_blob(make->store_fd, &make->arena, make->manifest.config.digest, &text,
-                                  &length, make->err);
+        result = image_store_read_blob(make->store_fd, &make->arena, make->manifest.config.digest,
+                                       &text, &length, make->err);
     if (result == 0)
         result = image_config_parse(&make->arena, text, length, &base, make->err);
     if (result == 0)
@@ -72,9 +72,9 @@ static int take_layer(struct make *make, struct ingest *ingest, int fd)
         int result = ingest_write(ingest, bytes, (size_t)count, make->err);
 
         if (result == 0 && ingest->blob.size > make->limits->archive_bytes)
-            result = error_set(make->err, ERROR_TOO_LARGE, EFBIG,
-                               "the archive has more than %llu bytes",
-                               (unsigned long long)make->limits->archive_bytes);
+            result =
+                error_set(make->err, ERROR_TOO_LARGE, EFBIG, "the archive has more than %llu bytes",
+                          (unsigned long long)make->limits->archive_bytes);
         if (result < 0)
             return result;
     }
@@ -140,7 +140,7 @@ static int finish_image(struct make *make)
 {
     struct json_writer *writer = json_writer_new(false);
     struct image_report report = {.media_type = MEDIA_TYPE_MANIFEST};
-    char config_digest[DIGEST_SIZE];
+    char *config_digest = arena_new(&make->arena, DIGEST_SIZE, 1);
     char manifest_digest[DIGEST_SIZE];
     int result;
 
@@ -260,8 +260,8 @@ int image_commit(int store_fd, int out_fd, const struct make_job *job,
                         .config = job->config};
     cleanup_close int container_fd = container_open(store_fd, job->container, err);
     cleanup_close int layer_fd = -1;
-    int result = container_fd < 0 ? container_fd
-                                  : start_writer(container_fd, &writer, &layer_fd, err);
+    int result =
+        container_fd < 0 ? container_fd : start_writer(container_fd, &writer, &layer_fd, err);
 
     if (result == 0)
         result = make_image(&make, layer_fd);

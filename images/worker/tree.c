@@ -1,7 +1,7 @@
 /*
  * A directory tree as tar entries, in the order of names. The tree may belong to a container that
- * runs: nothing is followed, everything is reached from its directory's descriptor, and what changes
- * kind while it is looked at is left out.
+ * runs: nothing is followed, everything is reached from its directory's descriptor, and what
+ * changes kind while it is looked at is left out.
  */
 #include <archive.h>
 #include <archive_entry.h>

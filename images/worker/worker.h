@@ -157,6 +157,9 @@ int container_diff(int store_fd, int out_fd, const struct container_job *job, st
 /* Writes all that a container sees as its files, as a tar. */
 int container_export(int store_fd, int out_fd, const struct container_job *job, struct error *err);
 
+/* Reports what each container takes. */
+int containers_usage(int store_fd, int out_fd, struct error *err);
+
 /* Writes images, which are in the store, to out_fd as one archive: an OCI layout that is a docker
  * archive as well. */
 int archive_save(int store_fd, int out_fd, const struct save_job *job, struct error *err);

@@ -123,7 +123,7 @@ status_of() { curl -s -o "$dir/body" -w '%{http_code}' --unix-socket "$dir/run/d
     [ "$(status_of -X POST -d '{"Image":"busybox","Env":[1]}' http://d/containers/create)" = 400 ]
     contains "$(jq -r .message "$dir/body")" "Env[0]: expected a string"
     [ "$(status_of 'http://d/containers/json?filters=%7B')" = 400 ]
-    [ "$(status_of -X POST 'http://d/images/create?fromSrc=-')" = 501 ]
+    [ "$(status_of -X POST 'http://d/images/create?fromSrc=http://x')" = 501 ]
     [ "$(status_of -X POST http://d/containers/%2e%2e%2fx/start)" = 404 ]
 }
 

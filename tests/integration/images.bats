@@ -2,12 +2,16 @@
 # Images without a registry: saved, imported, made from containers, counted, removed.
 load common
 
-setup_file() {
-    setup_daemon_file
-    "$BATS_TEST_DIRNAME/make-layers" "$shared/busybox.tar" "$dir/layout"
+load_layers() {
     davit load --input "$dir/layout"
     davit tag "$(davit images --quiet | while read -r id; do
         [ "$(davit inspect "$id" | jq '.[0].RootFS.Layers | length')" = 1 ] || echo "$id"; done | head -1)" layers:1
+}
+
+setup_file() {
+    setup_daemon_file
+    "$BATS_TEST_DIRNAME/make-layers" "$shared/busybox.tar" "$dir/layout"
+    load_layers
 }
 teardown_file() { teardown_daemon_file; }
 
@@ -275,4 +279,65 @@ PYTHON
     contains "$output" "No such container: nobody"
     [ "$(find "$dir/root/blobs" "$dir/root/layers" -mindepth 1 -maxdepth 2 | sort)" = "$before" ]
     [ -z "$(ls "$dir/root/ingest")" ]
+}
+
+# ---- what it all takes, and removing it ----
+
+df_of() { davit system df --format json | jq "$1"; }
+
+@test "disk usage counts layers once, containers by what they changed, and prune gives it back" {
+    mkdir "$dir/usage"
+    head -c 3000000 /dev/zero > "$dir/usage/file"
+    before=$(df_of .LayersSize)
+    davit import "$dir/usage" usage:1
+    davit tag usage:1 usage:2
+    [ "$(($(df_of .LayersSize) - before))" -ge 6000000 ]
+    [ "$(($(df_of .LayersSize) - before))" -lt 6100000 ]
+    df_of '.Images[] | select(.RepoTags | index("usage:1")) | .Containers == 0 and .SharedSize == 0'
+    df_of '.Images[] | select(.RepoTags | index("busybox:latest")) | .SharedSize > 2000000 and .SharedSize <= .Size' | grep true
+    davit run --name big busybox dd if=/dev/zero of=/big bs=1M count=4
+    df_of '.Containers[] | select(.Names == ["/big"]) | .SizeRw >= 4194304 and .SizeRw < 4400000 and .SizeRootFs > .SizeRw' | grep true
+    run docker system df
+    [ "$status" -eq 0 ]
+    contains "$output" Containers
+    run davit system df
+    contains "$output" RECLAIMABLE
+    run davit container prune --filter until=1h
+    contains "$output" "reclaimed space: 0B"
+    run davit container prune
+    contains "$output" "Deleted container: "
+    contains "$output" "4.2"
+    davit import "$dir/usage" usage:1
+    davit rmi usage:2
+    run docker image prune --force
+    [ "$status" -eq 0 ]
+    davit image prune
+    [ "$(df_of '[.Images[] | select(.RepoTags == [])] | length')" = 0 ]
+    davit rmi usage:1
+    [ "$(df_of .LayersSize)" = "$before" ]
+}
+
+@test "prune removes what nobody uses and nothing else, and says no to what it does not know" {
+    mkdir "$dir/pruned"
+    davit import --change 'LABEL keep=yes' "$dir/pruned" keep:1
+    davit import "$dir/pruned" drop:1
+    davit run --detach --name user busybox sleep 1000
+    davit create --name stopped --label keep=yes busybox
+    davit container prune --filter 'label!=keep'
+    davit inspect stopped > /dev/null
+    run davit image prune --all --filter 'label!=keep=yes'
+    contains "$output" "Untagged: drop:1"
+    contains "$output" "Deleted: sha256:"
+    davit inspect keep:1 busybox > /dev/null
+    run davit image prune --all --filter color=red
+    [ "$status" -eq 1 ]
+    contains "$output" "invalid filter 'color'"
+    run davit image prune --filter until=never
+    contains "$output" "is no time and no duration"
+    davit rm --force user stopped
+    davit system prune --all --force
+    [ -z "$(davit images --quiet)" ]
+    [ -z "$(ls "$dir/root/blobs/sha256" "$dir/root/layers" | grep -v :)" ]
+    davit load --input "$shared/busybox.tar"
+    load_layers
 }
