@@ -90,11 +90,11 @@ static int read_reference(struct pull *pull, const struct request *request, stru
     const char *text = name;
     int result;
 
+    if (request_query(request, "fromSrc") != NULL)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "fromSrc: only \"-\", the request's body, is supported");
     if (name == NULL || name[0] == '\0')
-        return error_set(
-            err, ERROR_INVALID, EINVAL,
-            "fromImage or fromSrc=- is expected: davit does not fetch the archive of an "
-            "import");
+        return error_set(err, ERROR_INVALID, EINVAL, "fromImage or fromSrc is expected");
     if (tag != NULL && tag[0] != '\0')
         text = arena_printf(&pull->arena, "%s%s%s", name, digest_is_valid(tag) ? "@" : ":", tag);
     result = image_reference_parse(text, reference, err);
