@@ -55,7 +55,8 @@ static int measure_entry(struct measure *measure, int directory_fd, const char *
         return error_set(measure->err, ERROR_TOO_LARGE, ELOOP, "nested too deeply");
     fd = openat(directory_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : error_errno(measure->err, errno, "%s", name);
+        return errno == ENOENT || errno == ENOTDIR ? 0
+                                                   : error_errno(measure->err, errno, "%s", name);
     return measure_entries(measure, fd, depth + 1);
 }
 

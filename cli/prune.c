@@ -138,8 +138,8 @@ static int call_prune(struct cli *cli, struct prune *prune, const char *url,
 
     buffer_append_string(&path, url);
     cli_append_filters(&path, filters);
-    result = client_call_json(&cli->client, "POST", buffer_text(&path), NULL, &prune->arena, &answer,
-                              &cli->err);
+    result = client_call_json(&cli->client, "POST", buffer_text(&path), NULL, &prune->arena,
+                              &answer, &cli->err);
     if (result < 0)
         return result;
     list = json_get(answer, list_name);

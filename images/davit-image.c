@@ -44,26 +44,17 @@ static int enter_store(int argc, char **argv, int *store_fd, struct error *err)
     return process_hold_store(*store_fd, err);
 }
 
-/* The caller reads the outcome from standard output; the exit status only repeats it. */
-static int run_load(int argc, char **argv)
-{
-    cleanup_close int store_fd = -1;
-    struct error err = {0};
-    int result = enter_store(argc, argv, &store_fd, &err);
-
-    if (result == 0)
-        result = archive_load(store_fd, STDIN_FILENO, STDOUT_FILENO, &worker_default_limits, &err);
-    if (result < 0)
-        report_error(&err);
-    return result < 0 ? 1 : 0;
-}
-
 #define JOB_MAX (256 << 10)
 
 /* Descriptor 3: to the fetch worker, an archive that comes in, or the response's body. */
 #define CHANNEL_FD 3
 #define INPUT_FD 3
 #define BODY_FD 3
+
+static int do_load(int store_fd, const void *job, struct error *err)
+{
+    return archive_load(store_fd, INPUT_FD, STDOUT_FILENO, job, &worker_default_limits, err);
+}
 
 static int do_pull(int store_fd, const void *job, struct error *err)
 {
@@ -113,10 +104,11 @@ static const struct job_command {
     int (*run)(int store_fd, const void *job, struct error *err);
     bool reports_end; /* it reports no image */
 } job_commands[] = {
-    {"pull", &pull_job_type, do_pull, false},         {"push", &push_job_type, do_push, false},
-    {"save", &save_job_type, do_save, true},          {"import", &make_job_type, do_import, false},
-    {"commit", &make_job_type, do_commit, false},     {"diff", &container_job_type, do_diff, true},
-    {"export", &container_job_type, do_export, true}, {"usage", &usage_job_type, do_usage, true},
+    {"load", &load_job_type, do_load, false},     {"pull", &pull_job_type, do_pull, false},
+    {"push", &push_job_type, do_push, false},     {"save", &save_job_type, do_save, true},
+    {"import", &make_job_type, do_import, false}, {"commit", &make_job_type, do_commit, false},
+    {"diff", &container_job_type, do_diff, true}, {"export", &container_job_type, do_export, true},
+    {"usage", &usage_job_type, do_usage, true},
 };
 
 static int read_job(struct arena *arena, const struct json_struct *type, void **job,
@@ -271,17 +263,15 @@ int main(int argc, char **argv)
         return run_assemble(argc - 1, argv + 1);
     if (strcmp(command, "tree") == 0)
         return run_tree(argc - 1, argv + 1);
-    if (strcmp(command, "load") == 0)
-        return run_load(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0) {
         printf("davit-image version %s\n", DAVIT_VERSION);
         return 0;
     }
-    fprintf(stderr, "usage: davit-image assemble [--cmd ARG]... [--env NAME=VALUE]... "
-                    "[--workdir DIR]\n"
-                    "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
-                    "       davit-image tree DIRECTORY > ARCHIVE\n"
-                    "       davit-image load < ARCHIVE\n"
-                    "       davit-image pull|push|save|import|commit|diff|export|usage < JOB\n");
+    fprintf(stderr,
+            "usage: davit-image assemble [--cmd ARG]... [--env NAME=VALUE]... "
+            "[--workdir DIR]\n"
+            "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
+            "       davit-image tree DIRECTORY > ARCHIVE\n"
+            "       davit-image load|pull|push|save|import|commit|diff|export|usage < JOB\n");
     return 2;
 }

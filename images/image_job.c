@@ -1,6 +1,12 @@
 /* See image_job.h. */
 #include "image_job.h"
 
+static const struct json_field load_fields[] = {
+    JSON_FIELD(struct load_job, policy, "policy", JSON_KIND_INLINE, .type = &trust_policy_type,
+               .flags = JSON_REQUIRED),
+};
+const struct json_struct load_job_type = JSON_STRUCT(struct load_job, load_fields);
+
 static const struct json_field save_image_fields[] = {
     JSON_FIELD(struct save_image, digest, "digest", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct save_image, media_type, "media_type", JSON_KIND_STRING,

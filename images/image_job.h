@@ -4,6 +4,11 @@
 #define DAVIT_IMAGES_IMAGE_JOB_H
 
 #include "images.h"
+#include "trust.h"
+
+struct load_job {
+    struct trust_policy policy;
+};
 
 struct save_image {
     const char *digest; /* of the manifest */
@@ -36,6 +41,7 @@ struct usage_job {
     bool unused;
 };
 
+extern const struct json_struct load_job_type;
 extern const struct json_struct save_job_type;
 extern const struct json_struct make_job_type;
 extern const struct json_struct container_job_type;

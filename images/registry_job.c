@@ -6,6 +6,9 @@ static const struct json_field pull_fields[] = {
     JSON_FIELD(struct pull_job, reference, "reference", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct pull_job, platform, "platform", JSON_KIND_INLINE,
                .type = &image_platform_type),
+    JSON_FIELD(struct pull_job, repository, "repository", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct pull_job, policy, "policy", JSON_KIND_INLINE, .type = &trust_policy_type,
+               .flags = JSON_REQUIRED),
     JSON_FIELD(struct pull_job, fetch, "fetch", JSON_KIND_INLINE, .type = &fetch_setup_type,
                .flags = JSON_REQUIRED),
 };

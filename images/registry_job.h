@@ -4,11 +4,14 @@
 
 #include "fetch_channel.h"
 #include "images.h"
+#include "trust.h"
 
 struct pull_job {
     const char *name; /* "docker.io/library/busybox:1.36"; NULL if only a digest was asked for */
     const char *reference;          /* tag or digest */
     struct image_platform platform; /* architecture NULL: this machine's */
+    const char *repository;         /* what the policy knows it by: "docker.io/library/busybox" */
+    struct trust_policy policy;
     struct fetch_setup fetch;
 };
 

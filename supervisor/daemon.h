@@ -28,6 +28,7 @@ struct daemon_options {
     const char *cgroup_parent; /* NULL: a scope of its own under systemd, else /davit */
     const char *socket_group;  /* group that may use the socket; NULL: root alone */
     struct registries registries;
+    const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
 };
 
 struct daemon {

@@ -14,6 +14,7 @@
 #include "base/helpers.h"
 #include "base/log.h"
 #include "daemon.h"
+#include "images/trust.h"
 #include "runtime/runtime.h"
 #include "spawner.h"
 
@@ -37,6 +38,7 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.cgroup_parent, "cgroup_parent", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.registries, "registries", JSON_KIND_STRUCT_MAP,
                .type = &registry_type),
+    JSON_FIELD(struct settings, daemon.policy, "policy", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
 };
@@ -114,6 +116,7 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
 {
     struct json_limits limits = json_default_limits;
     cleanup_buffer struct buffer text = {0};
+    struct trust_policy policy;
     const struct json *json;
     int result = file_read(AT_FDCWD, path, 1 << 20, &text, err);
 
@@ -126,6 +129,9 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
         result = json_decode(arena, json, &settings_type, "", file, err);
     if (result == 0)
         result = registries_read(&file->daemon.registries, arena, err);
+    /* It is read again whenever an image comes; a mistake in it had better show now. */
+    if (result == 0)
+        result = trust_read(file->daemon.policy, arena, &policy, err);
     return result < 0 ? error_prefix(err, "%s", path) : 0;
 }
 
@@ -159,6 +165,7 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
         choose(NULL, "DAVIT_CGROUP_PARENT", file.daemon.cgroup_parent, NULL);
     settings->daemon.socket_group = file.daemon.socket_group;
     settings->daemon.registries = file.daemon.registries;
+    settings->daemon.policy = file.daemon.policy;
     settings->log_level = choose(settings->log_level, "DAVIT_LOG_LEVEL", file.log_level, "info");
     settings->log_format = choose(settings->log_format, "DAVIT_LOG_FORMAT", file.log_format,
                                   getenv("JOURNAL_STREAM") != NULL ? "journal" : "text");

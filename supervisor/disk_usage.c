@@ -1,4 +1,5 @@
-/* GET /system/df: what images take is known, what containers have changed an image worker counts. */
+/* GET /system/df: what images take is known, what containers have changed an image worker counts.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,9 @@
-/* POST /images/load: the request's body goes to an image worker's standard input. */
+/* POST /images/load: the request's body goes to an image worker. */
 #include <stdio.h>
 
 #include "api.h"
 #include "image_upload.h"
+#include "images/image_job.h"
 
 static void on_image(struct image_worker *worker, const struct image_report *report,
                      const struct image *image, const char *full_name)
@@ -24,7 +25,16 @@ static void on_image(struct image_worker *worker, const struct image_report *rep
 void api_images_load(struct daemon *daemon, struct request *request,
                      const struct route_match *match)
 {
+    struct load_job job = {0};
+    struct error err = {0};
+
     (void)match;
-    image_upload(daemon, request,
-                 &(struct upload_order){.command = WORKER_LOAD, .on_image = on_image});
+    if (trust_read(daemon->options.policy, &request->arena, &job.policy, &err) < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    image_upload(
+        daemon, request,
+        &(struct upload_order){
+            .command = WORKER_LOAD, .job_type = &load_job_type, .job = &job, .on_image = on_image});
 }

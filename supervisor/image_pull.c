@@ -109,6 +109,22 @@ static int read_reference(struct pull *pull, const struct request *request, stru
     return 0;
 }
 
+/* What the policy rejects by its name alone is not even asked for. */
+static int check_policy(struct pull *pull, struct error *err)
+{
+    const struct trust_policy *policy = &pull->job.policy;
+    const struct trust_rule *rule;
+    int result =
+        trust_read(pull->worker.daemon->options.policy, &pull->arena, &pull->job.policy, err);
+
+    if (result < 0)
+        return result;
+    rule = trust_find(policy, pull->reference.name);
+    if ((rule != NULL ? rule->action : policy->otherwise) != TRUST_REJECT)
+        return 0;
+    return trust_check(policy, pull->reference.name, NULL, 0, err);
+}
+
 static void note_previous(struct pull *pull)
 {
     cleanup_free char *full =
@@ -163,6 +179,9 @@ void api_images_create(struct daemon *daemon, struct request *request,
                                          .on_image = on_image,
                                          .on_end = on_end};
     result = read_reference(pull, request, &err);
+    pull->job.repository = pull->reference.name;
+    if (result == 0)
+        result = check_policy(pull, &err);
     if (result == 0)
         result = read_platform(pull, request_query(request, "platform"), &err);
     if (result == 0)

@@ -118,28 +118,6 @@ static int on_body(struct request *request, const char *bytes, size_t length)
     return 0;
 }
 
-/* The archive's pipe is descriptor 3, or standard input where there is no job. */
-static int start_worker(struct upload *upload, const struct upload_order *order, int archive_fd,
-                        struct error *err)
-{
-    struct image_worker *worker = &upload->worker;
-    cleanup_close int report_fd = -1;
-    int result;
-
-    if (order->job != NULL)
-        return image_worker_start(worker, order->command, order->job_type, order->job, archive_fd,
-                                  err);
-    report_fd = image_worker_begin(worker, err);
-    if (report_fd < 0)
-        return report_fd;
-    result = spawner_request_worker(worker->daemon->spawner_fd, order->command,
-                                    (const int[]){worker->daemon->root_fd, archive_fd, report_fd},
-                                    3, err);
-    if (result == 0)
-        image_worker_runs(worker);
-    return result;
-}
-
 static int start(struct upload *upload, const struct upload_order *order, struct error *err)
 {
     cleanup_close int archive_fd = -1;
@@ -157,7 +135,8 @@ static int start(struct upload *upload, const struct upload_order *order, struct
     if (result < 0)
         return error_errno(err, -result, "watch the image worker");
     sd_event_source_set_enabled(upload->input, SD_EVENT_OFF);
-    return start_worker(upload, order, archive_fd, err);
+    return image_worker_start(&upload->worker, order->command, order->job_type, order->job,
+                              archive_fd, err);
 }
 
 void image_upload(struct daemon *daemon, struct request *request, const struct upload_order *order)

@@ -7,7 +7,7 @@
 struct upload_order {
     enum spawner_worker command; /* reads the body from descriptor 3 */
     const struct json_struct *job_type;
-    const void *job; /* NULL: none, and the body is standard input */
+    const void *job;
     void (*on_image)(struct image_worker *worker, const struct image_report *report,
                      const struct image *image, const char *full_name);
 };

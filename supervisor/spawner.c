@@ -30,7 +30,7 @@ static const struct worker {
     int fds[WORKER_FDS_MAX];
     bool speaks_to_network;
 } workers[WORKER_COUNT] = {
-    [WORKER_LOAD] = {"davit-image", "load", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
+    [WORKER_LOAD] = {"davit-image", "load", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_PULL] = {"davit-image", "pull", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_PUSH] = {"davit-image", "push", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_SAVE] = {"davit-image", "save", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},

@@ -45,9 +45,9 @@ enum spawner_worker {
 #define WORKER_FDS_MAX 4
 
 /* Asks for a worker. The descriptors of the image worker are the store, the standard input (a job,
- * see images/registry_job.h and images/image_job.h, or for WORKER_LOAD an archive), the standard
- * output (its report, images/report.h) and what the command needs besides; of WORKER_FETCH its end
- * of the channel (images/fetch_channel.h). A worker that cannot be had closes them. */
+ * see images/registry_job.h and images/image_job.h), the standard output (its report,
+ * images/report.h) and what the command needs besides; of WORKER_FETCH its end of the channel
+ * (images/fetch_channel.h). A worker that cannot be had closes them. */
 int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,
                            struct error *err);
 

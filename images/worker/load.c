@@ -33,6 +33,7 @@ struct member {
 struct load {
     int store_fd;
     int out_fd;
+    const struct load_job *job;
     const struct worker_limits *limits;
     struct error *err;
     struct stream *stream;
@@ -269,15 +270,55 @@ static int publish_layers(struct load *load, const struct image_manifest *manife
     return result;
 }
 
+/* An archive says itself what its images are called, and brings no signatures. */
+static int check_name(struct load *load, const char *name, const char *const *digests, size_t count)
+{
+    const struct trust_policy *policy = &load->job->policy;
+    struct image_reference reference = {0};
+    const struct trust_rule *rule;
+    int result = name != NULL ? image_reference_parse(name, &reference, load->err) : 0;
+
+    if (result < 0)
+        return result;
+    rule = trust_find(policy, reference.name);
+    result = trust_check(policy, reference.name, digests, count, load->err);
+    for (size_t i = 0; result == 0 && rule->signatures != NULL && i < count; i++)
+        result = signature_check_directory(rule, digests[i], load->err);
+    if (result != 0)
+        return result < 0 ? result : 0;
+    return error_set(load->err, ERROR_DENIED, EPERM,
+                     "%s wants a signature by one of its keys: none is found for %s in %s",
+                     trust_describe(policy, rule, &load->arena), digests[0],
+                     rule->signatures != NULL ? rule->signatures : "an archive");
+}
+
+/* `first` is the digest that the archive's index has: of the manifest, or of another index. */
+static int check_trust(struct load *load, const char *first, const char *digest,
+                       const struct string_list *names)
+{
+    const char *const digests[] = {first, digest};
+    size_t count = strcmp(first, digest) == 0 ? 1 : 2;
+    int result = names->count == 0 ? check_name(load, NULL, digests, count) : 0;
+
+    for (size_t i = 0; result == 0 && i < names->count; i++)
+        result = check_name(load, names->items[i], digests, count);
+    return result;
+}
+
 /* The common end of both formats: a manifest whose blobs are in the store. */
-static int finish_image(struct load *load, const char *digest, struct image_report *image)
+static int finish_image(struct load *load, const char *first, const char *digest,
+                        struct image_report *image)
 {
     struct image_manifest manifest = {0};
     struct image_config config = {0};
     const char *text;
     size_t length;
-    int result = read_document(load, digest, &text, &length);
+    int result = check_trust(load, first, digest, &image->names);
 
+    if (result == 0)
+        result = read_document(load, digest, &text, &length);
+    if (result < 0)
+        return result;
     image->digest = digest;
     image->size = (int64_t)length;
     if (result == 0)
@@ -357,7 +398,7 @@ static int load_layout(struct load *load, const struct member *member)
             image.names = (struct string_list){&name, 1};
         result = choose_manifest(load, descriptor, &digest);
         if (result == 0)
-            result = finish_image(load, digest, &image);
+            result = finish_image(load, descriptor->digest, digest, &image);
     }
     return result;
 }
@@ -436,7 +477,7 @@ static int load_docker(struct load *load, const struct member *member)
         image.names = docker.repo_tags;
         result = make_manifest(load, &docker, digest);
         if (result == 0)
-            result = finish_image(load, digest, &image);
+            result = finish_image(load, digest, digest, &image);
     }
     return result < 0 ? error_prefix(load->err, "manifest.json") : 0;
 }
@@ -455,8 +496,8 @@ static int load_images(struct load *load)
                      "(manifest.json)");
 }
 
-int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *limits,
-                 struct error *err)
+int archive_load(int store_fd, int fd, int out_fd, const struct load_job *job,
+                 const struct worker_limits *limits, struct error *err)
 {
     struct load *load = memory_new_one(struct load);
     struct error local = {0};
@@ -464,6 +505,7 @@ int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *l
 
     load->store_fd = store_fd;
     load->out_fd = out_fd;
+    load->job = job;
     load->limits = limits;
     load->err = err != NULL ? err : &local;
     result = stream_open(fd, false, &load->stream, load->err);

@@ -139,8 +139,8 @@ int blob_put(int store_fd, const void *bytes, size_t length, const char *expecte
 /* Reads an oci-archive (a tar of an OCI layout) or a docker-archive from fd, compressed or not;
  * stores its blobs, unpacks its layers, and reports each image by one JSON line on out_fd, as
  * struct image_report in images/report.h describes it. */
-int archive_load(int store_fd, int fd, int out_fd, const struct worker_limits *limits,
-                 struct error *err);
+int archive_load(int store_fd, int fd, int out_fd, const struct load_job *job,
+                 const struct worker_limits *limits, struct error *err);
 
 /* Makes an image of the job's base and of one more layer, a tar that comes from layer_fd, and
  * reports it. */
@@ -170,6 +170,41 @@ int report_write(int out_fd, const struct image_report *report, struct error *er
 /* Progress of a blob, by the first digits of its digest. */
 void report_progress(int out_fd, const char *digest, const char *status, int64_t current,
                      int64_t total);
+
+/* ---- signatures ---- */
+
+#define SIGNATURE_PAYLOAD_MAX 65536
+#define SIGNATURE_BYTES_MAX 512
+#define SIGNATURE_ANNOTATION "dev.cosignproject.cosign/signature"
+
+struct signature {
+    const char *payload; /* what was signed */
+    size_t payload_length;
+    const char *base64;
+};
+
+/* What a payload says. */
+struct signed_image {
+    const char *digest;
+};
+struct signed_identity {
+    const char *reference;
+};
+struct signed_critical {
+    struct signed_image image;
+    struct signed_identity identity;
+    const char *type;
+};
+struct signed_payload {
+    struct signed_critical critical;
+};
+
+/* 1 if it is by one of the rule's keys and names the digest, 0 if not, or a negative errno for a
+ * key that is of no use. */
+int signature_check(const struct trust_rule *rule, const struct signature *signature,
+                    const char *digest, struct error *err);
+/* The same for the signature in the rule's directory, which may have none: 0. */
+int signature_check_directory(const struct trust_rule *rule, const char *digest, struct error *err);
 
 /* ---- registries ---- */
 

@@ -2,22 +2,6 @@
 # Pulling: from Debian's docker-registry, filled by skopeo, and from a registry that misbehaves.
 load common
 
-# A port that is free now; who binds it takes it at once.
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
-# start_registry NAME [YAML-OF-HTTP]: docker-registry on a port of its own, in $NAME_port.
-start_registry() {
-    local port
-    port=$(free_port)
-    mkdir -p "$dir/$1"
-    printf 'version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp:\n  addr: 127.0.0.1:%s\n%s' \
-        "$dir/$1/data" "$port" "${2:-}" > "$dir/$1/config.yml"
-    docker-registry serve "$dir/$1/config.yml" 3>&- > "$dir/$1/log" 2>&1 &
-    echo $! >> "$dir/servers"
-    eval "export $1_port=$port"
-    wait_until curl -sk -o "$dir/null" "http${3:-}://127.0.0.1:$port/v2/"
-}
-
 make_certificate() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=davit-test \
         -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$dir/key.pem" -out "$dir/ca.pem" 2>/dev/null
