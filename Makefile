@@ -71,7 +71,7 @@ davit-oci_libs := -lseccomp -lcap -lyajl_s -lm
 else
 davit-oci_libs := -lseccomp -lcap -lyajl
 endif
-davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto -pthread
+davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto -lsqlite3 -pthread
 davit-fetch_libs := -lcurl -lyajl -lseccomp -lcap
 davitd_libs := -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -lresolv
 davit-scope_libs := -lsystemd -lyajl

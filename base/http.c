@@ -243,15 +243,3 @@ bool http_decode(char *text, bool is_query)
     *out = '\0';
     return true;
 }
-
-void http_encode(struct buffer *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (isalnum(c) || strchr("-._~", c) != NULL)
-            buffer_append(out, text, 1);
-        else
-            buffer_printf(out, "%%%02X", c);
-    }
-}

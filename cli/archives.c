@@ -1,4 +1,4 @@
-/* save, export, import, commit, diff. */
+/* save, export, sbom, import, commit, diff. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -21,7 +21,7 @@ static int take_to_file(void *context, const char *bytes, size_t length)
 }
 
 /* A file shows up under its name when it is complete. */
-static int receive(struct cli *cli, const char *path, const char *output)
+static int receive(struct cli *cli, const char *path, const char *output, bool is_text)
 {
     cleanup_free char *temporary = output != NULL ? memory_printf("%s.part", output) : NULL;
     cleanup_close int file_fd = -1;
@@ -30,7 +30,7 @@ static int receive(struct cli *cli, const char *path, const char *output)
     struct exchange exchange = {.fd = -1, .on_body = take_to_file, .context = &out_fd};
     int result;
 
-    if (output == NULL && isatty(STDOUT_FILENO))
+    if (output == NULL && !is_text && isatty(STDOUT_FILENO))
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "an archive is not for a terminal; use --output FILE");
     if (output != NULL) {
@@ -82,7 +82,7 @@ int cli_save(struct cli *cli, int argc, char **argv)
         buffer_append_string(&path, i == optind ? "/images/get?names=" : "&names=");
         http_encode(&path, argv[i]);
     }
-    return receive(cli, buffer_text(&path), output);
+    return receive(cli, buffer_text(&path), output, false);
 }
 
 int cli_export(struct cli *cli, int argc, char **argv)
@@ -97,7 +97,21 @@ int cli_export(struct cli *cli, int argc, char **argv)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "export: exactly one container is expected");
     path = client_path("/containers/", argv[optind], "/export");
-    return receive(cli, path, output);
+    return receive(cli, path, output, false);
+}
+
+int cli_sbom(struct cli *cli, int argc, char **argv)
+{
+    cleanup_free char *path = NULL;
+    const char *output = NULL;
+    int result = parse_output(cli, argc, argv, "IMAGE", &output);
+
+    if (result < 0)
+        return result;
+    if (argc - optind != 1)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "sbom: exactly one image is expected");
+    path = client_path("/davit/v1/images/", argv[optind], "/sbom");
+    return receive(cli, path, output, true);
 }
 
 int cli_diff(struct cli *cli, int argc, char **argv)

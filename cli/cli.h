@@ -42,6 +42,8 @@ int cli_export(struct cli *cli, int argc, char **argv);
 int cli_diff(struct cli *cli, int argc, char **argv);
 int cli_import(struct cli *cli, int argc, char **argv);
 int cli_commit(struct cli *cli, int argc, char **argv);
+int cli_sbom(struct cli *cli, int argc, char **argv);
+int cli_scan(struct cli *cli, int argc, char **argv);
 int cli_save(struct cli *cli, int argc, char **argv);
 int cli_rmi(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);

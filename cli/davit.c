@@ -39,6 +39,8 @@ static const struct command {
     {"rmi", cli_rmi, "remove images"},
     {"run", cli_run, "make a container from an image and start it"},
     {"save", cli_save, "write images to an archive"},
+    {"sbom", cli_sbom, "list the packages of an image, as SPDX"},
+    {"scan", cli_scan, "look for known vulnerabilities in the packages of an image"},
     {"start", cli_start, "start containers"},
     {"stop", cli_stop, "stop containers"},
     {"system", cli_group, "system df: what is taken; system prune: remove what nobody uses"},

@@ -91,6 +91,11 @@ static int do_export(int store_fd, const void *job, struct error *err)
     return container_export(store_fd, BODY_FD, job, err);
 }
 
+static int do_sbom(int store_fd, const void *job, struct error *err)
+{
+    return image_sbom(store_fd, BODY_FD, job, err);
+}
+
 static int do_usage(int store_fd, const void *job, struct error *err)
 {
     (void)job;
@@ -108,7 +113,7 @@ static const struct job_command {
     {"push", &push_job_type, do_push, false},     {"save", &save_job_type, do_save, true},
     {"import", &make_job_type, do_import, false}, {"commit", &make_job_type, do_commit, false},
     {"diff", &container_job_type, do_diff, true}, {"export", &container_job_type, do_export, true},
-    {"usage", &usage_job_type, do_usage, true},
+    {"sbom", &sbom_job_type, do_sbom, true},      {"usage", &usage_job_type, do_usage, true},
 };
 
 static int read_job(struct arena *arena, const struct json_struct *type, void **job,
@@ -272,6 +277,6 @@ int main(int argc, char **argv)
             "[--workdir DIR]\n"
             "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
             "       davit-image tree DIRECTORY > ARCHIVE\n"
-            "       davit-image load|pull|push|save|import|commit|diff|export|usage < JOB\n");
+            "       davit-image load|pull|push|save|import|commit|diff|export|sbom|usage < JOB\n");
     return 2;
 }

@@ -36,4 +36,12 @@ static const struct json_field container_fields[] = {
 };
 const struct json_struct container_job_type = JSON_STRUCT(struct container_job, container_fields);
 
+static const struct json_field sbom_fields[] = {
+    JSON_FIELD(struct sbom_job, name, "name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct sbom_job, digest, "digest", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct sbom_job, created, "created", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct sbom_job, layers, "layers", JSON_KIND_STRINGS, .flags = JSON_REQUIRED),
+};
+const struct json_struct sbom_job_type = JSON_STRUCT(struct sbom_job, sbom_fields);
+
 const struct json_struct usage_job_type = {.size = sizeof(struct usage_job)};

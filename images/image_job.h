@@ -36,6 +36,14 @@ struct container_job {
     struct string_list layers;
 };
 
+/* The packages of an image. */
+struct sbom_job {
+    const char *name;
+    const char *digest;  /* of the manifest */
+    const char *created; /* when the document is: now, RFC 3339 in UTC without a fraction */
+    struct string_list layers;
+};
+
 /* What all containers take: nothing needs to be said. */
 struct usage_job {
     bool unused;
@@ -45,6 +53,7 @@ extern const struct json_struct load_job_type;
 extern const struct json_struct save_job_type;
 extern const struct json_struct make_job_type;
 extern const struct json_struct container_job_type;
+extern const struct json_struct sbom_job_type;
 extern const struct json_struct usage_job_type;
 
 #endif

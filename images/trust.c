@@ -17,13 +17,13 @@
 static const char *const actions[] = {NULL, "accept", "reject", "digest", "signed", NULL};
 static const char *const defaults[] = {NULL, "accept", "reject", NULL};
 
-#define RULE_FIELDS                                                                         \
+#define RULE_FIELDS                                                                          \
     JSON_FIELD(struct trust_rule, match, "match", JSON_KIND_STRING, .flags = JSON_REQUIRED), \
-        JSON_FIELD(struct trust_rule, action, "action", JSON_KIND_ENUM, .names = actions,   \
-                   .flags = JSON_REQUIRED),                                                 \
-        JSON_FIELD(struct trust_rule, digests, "digests", JSON_KIND_STRINGS),               \
-        JSON_FIELD(struct trust_rule, keys, "keys", JSON_KIND_STRINGS),                     \
-        JSON_FIELD(struct trust_rule, signatures, "signatures", JSON_KIND_STRING),          \
+        JSON_FIELD(struct trust_rule, action, "action", JSON_KIND_ENUM, .names = actions,    \
+                   .flags = JSON_REQUIRED),                                                  \
+        JSON_FIELD(struct trust_rule, digests, "digests", JSON_KIND_STRINGS),                \
+        JSON_FIELD(struct trust_rule, keys, "keys", JSON_KIND_STRINGS),                      \
+        JSON_FIELD(struct trust_rule, signatures, "signatures", JSON_KIND_STRING),           \
         JSON_FIELD(struct trust_rule, identity, "identity", JSON_KIND_STRING)
 
 static const struct json_field file_rule_fields[] = {RULE_FIELDS};
@@ -142,8 +142,8 @@ int trust_read(const char *path, struct arena *arena, struct trust_policy *polic
     policy->otherwise = TRUST_UNSET;
     result = read_policy(path, arena, policy, err);
     if (result == 0 && policy->otherwise == TRUST_UNSET)
-        result = error_set(err, ERROR_INVALID, EINVAL,
-                           "default: \"accept\" or \"reject\" is expected");
+        result =
+            error_set(err, ERROR_INVALID, EINVAL, "default: \"accept\" or \"reject\" is expected");
     return result < 0 ? error_prefix(err, "policy %s", path) : 0;
 }
 

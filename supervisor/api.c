@@ -25,6 +25,7 @@ static const struct route {
     {"POST", "/images/create", NULL, api_images_create},
     {"GET", "/images/get", NULL, api_images_save},
     {"GET", "/images/", "/get", api_image_save},
+    {"GET", "/davit/v1/images/", "/sbom", api_image_sbom},
     {"GET", "/images/", "/json", api_image_inspect},
     {"GET", "/images/", "/history", api_image_history},
     {"POST", "/images/", "/tag", api_image_tag},
@@ -69,7 +70,7 @@ static bool route_matches(const struct route *route, struct request *request,
         strcmp(request->path + length - suffix, route->suffix) != 0)
         return false;
     match->name = arena_strndup(&request->arena, request->path + prefix, length - prefix - suffix);
-    return strncmp(route->prefix, "/images/", 8) == 0 || strchr(match->name, '/') == NULL;
+    return strstr(route->prefix, "/images/") != NULL || strchr(match->name, '/') == NULL;
 }
 
 static bool refuse_version(struct request *request)

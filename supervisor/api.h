@@ -52,6 +52,8 @@ void api_image_inspect(struct daemon *daemon, struct request *request,
                        const struct route_match *match);
 void api_image_push(struct daemon *daemon, struct request *request,
                     const struct route_match *match);
+void api_image_sbom(struct daemon *daemon, struct request *request,
+                    const struct route_match *match);
 void api_image_tag(struct daemon *daemon, struct request *request, const struct route_match *match);
 void api_image_history(struct daemon *daemon, struct request *request,
                        const struct route_match *match);

@@ -10,9 +10,16 @@
 #include "base/cleanup.h"
 #include "base/signals.h"
 
+#define WORDS_MAX 256 /* of one instruction */
+
 static const char *skip_spaces(const char *text)
 {
     return text + strspn(text, " \t");
+}
+
+static int too_many(struct error *err)
+{
+    return error_set(err, ERROR_TOO_LARGE, E2BIG, "more than %d words", WORDS_MAX);
 }
 
 /* ---- CMD and ENTRYPOINT ---- */
@@ -31,6 +38,8 @@ static int read_command(struct arena *arena, const char *text, struct string_lis
         string_list_append(arena, list, arena_strdup(arena, text));
         return 0;
     }
+    if (json->count > WORDS_MAX)
+        return too_many(err);
     for (size_t i = 0; i < json->count; i++) {
         if (json->items[i].type != JSON_STRING)
             return error_set(err, ERROR_INVALID, EINVAL, "expected an array of strings");
@@ -94,9 +103,11 @@ static int read_pairs(struct arena *arena, const char *text, struct image_proces
         set(arena, process, word, arena_strdup(arena, skip_spaces(rest)));
         return 0;
     }
-    for (; word != NULL; word = next_word(arena, &rest)) {
+    for (size_t count = 0; word != NULL; word = next_word(arena, &rest)) {
         const char *equals = strchr(word, '=');
 
+        if (++count > WORDS_MAX)
+            return too_many(err);
         if (equals == NULL || equals == word)
             return error_set(err, ERROR_INVALID, EINVAL, "\"%.64s\" is not NAME=VALUE", word);
         set(arena, process, arena_strndup(arena, word, (size_t)(equals - word)), equals + 1);
@@ -196,6 +207,8 @@ static int change_expose(struct arena *arena, const char *text, struct image_pro
     while ((word = next_word(arena, &text)) != NULL) {
         const char *port = strchr(word, '/') != NULL ? word : arena_printf(arena, "%s/tcp", word);
 
+        if (ports.count == WORDS_MAX)
+            return too_many(err);
         if (!is_port(port))
             return error_set(err, ERROR_INVALID, EINVAL, "\"%.64s\" is not PORT[/PROTOCOL]", word);
         string_list_append(arena, &ports, port);
@@ -213,9 +226,11 @@ static int change_volume(struct arena *arena, const char *text, struct image_pro
         if (read_command(arena, text, &paths, err) < 0)
             return -EINVAL;
     } else {
-        while ((word = next_word(arena, &text)) != NULL)
+        while (paths.count <= WORDS_MAX && (word = next_word(arena, &text)) != NULL)
             string_list_append(arena, &paths, word);
     }
+    if (paths.count > WORDS_MAX)
+        return too_many(err);
     for (size_t i = 0; i < paths.count; i++) {
         if (paths.items[i][0] != '/')
             return error_set(err, ERROR_INVALID, EINVAL, "\"%.128s\" is not an absolute path",

@@ -38,6 +38,7 @@ static const struct worker {
     [WORKER_COMMIT] = {"davit-image", "commit", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
     [WORKER_DIFF] = {"davit-image", "diff", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_EXPORT] = {"davit-image", "export", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    [WORKER_SBOM] = {"davit-image", "sbom", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_USAGE] = {"davit-image", "usage", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
     [WORKER_FETCH] = {"davit-fetch", NULL, 1, {STDIN_FILENO}, true},
 };

@@ -37,6 +37,7 @@ enum spawner_worker {
     WORKER_COMMIT,
     WORKER_DIFF,
     WORKER_EXPORT,
+    WORKER_SBOM,
     WORKER_USAGE,
     WORKER_FETCH,
     WORKER_COUNT,

@@ -37,6 +37,18 @@ static const int layer_calls[] = {
     SCMP_SYS(tgkill),
 };
 
+/* What reading an image's files needs. */
+static const int reader_calls[] = {
+    SCMP_SYS(read),       SCMP_SYS(write),      SCMP_SYS(pread64),      SCMP_SYS(close),
+    SCMP_SYS(lseek),      SCMP_SYS(openat),     SCMP_SYS(fstat),        SCMP_SYS(newfstatat),
+    SCMP_SYS(getdents64), SCMP_SYS(readlink),   SCMP_SYS(readlinkat),   SCMP_SYS(access),
+    SCMP_SYS(faccessat),  SCMP_SYS(geteuid),    SCMP_SYS(getcwd),       SCMP_SYS(fcntl),
+    SCMP_SYS(brk),        SCMP_SYS(mmap),       SCMP_SYS(munmap),       SCMP_SYS(mremap),
+    SCMP_SYS(mprotect),   SCMP_SYS(madvise),    SCMP_SYS(futex),        SCMP_SYS(getrandom),
+    SCMP_SYS(exit),       SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime),
+    SCMP_SYS(getpid),     SCMP_SYS(gettid),     SCMP_SYS(tgkill),       SCMP_SYS(rt_sigprocmask),
+};
+
 static int drop_capabilities(const cap_value_t *kept, size_t count, struct error *err)
 {
     cap_t capabilities = cap_init();
@@ -67,7 +79,7 @@ int sandbox_enter_worker(struct error *err)
     return 0;
 }
 
-int sandbox_filter_layer(struct error *err)
+static int load_filter(const int *calls, size_t count, struct error *err)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
     int result;
@@ -76,17 +88,40 @@ int sandbox_filter_layer(struct error *err)
         return error_set(err, ERROR_INTERNAL, ENOMEM, "seccomp_init");
     /* For the thread that reads ahead as well. */
     result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(layer_calls); i++)
-        result = seccomp_rule_add_exact(filter, SCMP_ACT_ALLOW, layer_calls[i], 0);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
     if (result == 0)
         result = seccomp_load(filter);
     seccomp_release(filter);
-    return result < 0 ? error_errno(err, -result, "confine the unpacking process") : 0;
+    return result < 0 ? error_errno(err, -result, "confine the process") : 0;
+}
+
+static int enter_root(int directory_fd, struct error *err)
+{
+    if (fchdir(directory_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
+        return error_errno(err, errno, "enter the directory");
+    return 0;
+}
+
+int sandbox_filter_layer(struct error *err)
+{
+    return load_filter(layer_calls, ARRAY_SIZE(layer_calls), err);
 }
 
 int sandbox_enter_layer(int directory_fd, struct error *err)
 {
-    if (fchdir(directory_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
-        return error_errno(err, errno, "enter the layer's directory");
-    return drop_capabilities(kept_capabilities, ARRAY_SIZE(kept_capabilities), err);
+    int result = enter_root(directory_fd, err);
+
+    return result < 0 ? result
+                      : drop_capabilities(kept_capabilities, ARRAY_SIZE(kept_capabilities), err);
+}
+
+int sandbox_enter_reader(int directory_fd, struct error *err)
+{
+    static const cap_value_t kept[] = {CAP_DAC_READ_SEARCH};
+    int result = enter_root(directory_fd, err);
+
+    if (result == 0)
+        result = drop_capabilities(kept, ARRAY_SIZE(kept), err);
+    return result < 0 ? result : load_filter(reader_calls, ARRAY_SIZE(reader_calls), err);
 }

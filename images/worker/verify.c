@@ -64,16 +64,15 @@ static int load_key(const char *pem, EVP_PKEY **key, struct error *err)
                      "a key of the policy is neither ECDSA P-256 nor Ed25519");
 }
 
-static bool verifies(EVP_PKEY *key, const struct signature *signature,
-                     const unsigned char *bytes, size_t length)
+static bool verifies(EVP_PKEY *key, const struct signature *signature, const unsigned char *bytes,
+                     size_t length)
 {
     const EVP_MD *digest = EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool is_good = context != NULL &&
-                   EVP_DigestVerifyInit(context, NULL, digest, NULL, key) == 1 &&
-                   EVP_DigestVerify(context, bytes, length,
-                                    (const unsigned char *)signature->payload,
-                                    signature->payload_length) == 1;
+    bool is_good =
+        context != NULL && EVP_DigestVerifyInit(context, NULL, digest, NULL, key) == 1 &&
+        EVP_DigestVerify(context, bytes, length, (const unsigned char *)signature->payload,
+                         signature->payload_length) == 1;
 
     EVP_MD_CTX_free(context);
     return is_good;
@@ -95,8 +94,8 @@ static int decode(const char *text, unsigned char bytes[SIGNATURE_BYTES_MAX])
     return count;
 }
 
-static bool is_of_a_key(const struct trust_rule *rule, const struct signature *signature, int *result,
-                        struct error *err)
+static bool is_of_a_key(const struct trust_rule *rule, const struct signature *signature,
+                        int *result, struct error *err)
 {
     unsigned char bytes[SIGNATURE_BYTES_MAX];
     int length = decode(signature->base64, bytes);
@@ -145,8 +144,7 @@ int signature_check(const struct trust_rule *rule, const struct signature *signa
 static int read_beside(int directory_fd, const char *digest, const char *suffix,
                        struct buffer *text, struct error *err)
 {
-    cleanup_free char *name =
-        memory_printf("sha256-%s.%s", digest + strlen("sha256:"), suffix);
+    cleanup_free char *name = memory_printf("sha256-%s.%s", digest + strlen("sha256:"), suffix);
 
     return file_read(directory_fd, name, SIGNATURE_PAYLOAD_MAX, text, err);
 }

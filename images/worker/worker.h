@@ -157,6 +157,9 @@ int container_diff(int store_fd, int out_fd, const struct container_job *job, st
 /* Writes all that a container sees as its files, as a tar. */
 int container_export(int store_fd, int out_fd, const struct container_job *job, struct error *err);
 
+/* Writes the packages of an image as an SPDX document. */
+int image_sbom(int store_fd, int out_fd, const struct sbom_job *job, struct error *err);
+
 /* Reports what each container takes. */
 int containers_usage(int store_fd, int out_fd, struct error *err);
 
@@ -343,5 +346,8 @@ int sandbox_enter_worker(struct error *err);
 int sandbox_enter_layer(int directory_fd, struct error *err);
 /* And then few system calls remain, to any of its threads. */
 int sandbox_filter_layer(struct error *err);
+/* A process that reads an image's files and nothing else: directory_fd becomes "/", and no system
+ * call that changes a file remains. */
+int sandbox_enter_reader(int directory_fd, struct error *err);
 
 #endif

@@ -13,9 +13,11 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "cli/versions.h"
 #include "images/fetch/fetch.h"
 #include "images/images.h"
 #include "images/worker/ahead.h"
+#include "images/worker/packages.h"
 #include "images/worker/worker.h"
 #include "supervisor/registries.h"
 
@@ -522,6 +524,84 @@ static void reading_ahead_ends_in_the_middle(void **state)
     ahead_stop(ahead);
 }
 
+/* ---- packages and versions ---- */
+
+static void rpm_headers_are_read_and_broken_ones_refused(void **state)
+{
+    /* name "a", version "1", release "2", epoch 3, in a store of 12 bytes */
+    static const unsigned char good[] = {
+        0, 0,    0, 4, 0, 0, 0,    12, 0, 0,   3, 0xe8, 0, 0,   0, 6, 0, 0,    0, 0, 0,
+        0, 0,    1, 0, 0, 3, 0xe9, 0,  0, 0,   6, 0,    0, 0,   2, 0, 0, 0,    1, 0, 0,
+        3, 0xea, 0, 0, 0, 6, 0,    0,  0, 4,   0, 0,    0, 1,   0, 0, 3, 0xeb, 0, 0, 0,
+        4, 0,    0, 0, 8, 0, 0,    0,  1, 'a', 0, '1',  0, '2', 0, 0, 0, 0,    0, 0, 3};
+    struct packages packages = {0};
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(packages_parse_rpm_header(&packages, good, sizeof(good), &err), 0);
+    assert_int_equal(packages.list.count, 1);
+    assert_string_equal(packages.list.items[0].name, "a");
+    assert_string_equal(packages.list.items[0].version, "3:1-2");
+    for (size_t length = 0; length < sizeof(good) - 4; length++)
+        assert_true(packages_parse_rpm_header(&packages, good, length, &err) < 0);
+    packages_release(&packages);
+}
+
+struct version_order {
+    int (*compare)(const char *left, const char *right);
+    const char *older;
+    const char *newer;
+};
+
+static void versions_are_ordered_as_their_package_managers_order_them(void **state)
+{
+    static const struct version_order orders[] = {
+        {version_compare_deb, "1.0-1", "1.0-2"},
+        {version_compare_deb, "1.0~rc1-1", "1.0-1"},
+        {version_compare_deb, "1.0~~", "1.0~"},
+        {version_compare_deb, "9.9", "1:0.1"},
+        {version_compare_deb, "1.9", "1.10"},
+        {version_compare_deb, "1.0", "1.0+deb12u1"},
+        {version_compare_deb, "5.2.15-2", "5.2.15-2+b13"},
+        {version_compare_deb, "1.0a", "1.0+"},
+        {version_compare_deb, "1.00", "1.1"},
+        {version_compare_deb, "2024.99999999999999999999", "2024.100000000000000000000"},
+        {version_compare_apk, "1.2.3-r0", "1.2.3-r1"},
+        {version_compare_apk, "1.2_alpha1", "1.2_beta"},
+        {version_compare_apk, "1.2_rc2", "1.2"},
+        {version_compare_apk, "1.2", "1.2_p1"},
+        {version_compare_apk, "1.2_p1", "1.2_p2"},
+        {version_compare_apk, "1.2", "1.2a"},
+        {version_compare_apk, "1.2a", "1.2b"},
+        {version_compare_apk, "1.2", "1.2.1"},
+        {version_compare_apk, "1.9", "1.10"},
+        {version_compare_apk, "1.01", "1.1"},
+        {version_compare_apk, "1.2.4-r10", "1.2.5-r0"},
+        {version_compare_rpm, "1.0-1", "1.0-2"},
+        {version_compare_rpm, "1.0~rc1-1", "1.0-1"},
+        {version_compare_rpm, "1.0-1", "1.0^git1-1"},
+        {version_compare_rpm, "1.0^git1-1", "1.0.1-1"},
+        {version_compare_rpm, "9-1", "1:1-1"},
+        {version_compare_rpm, "1.a-1", "1.1-1"},
+        {version_compare_rpm, "1.0.a", "1.0.b"},
+        {version_compare_rpm, "5.1.8-6.el9_1", "5.1.8-6.el9_10"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+        const struct version_order *order = &orders[i];
+
+        if (order->compare(order->older, order->newer) >= 0 ||
+            order->compare(order->newer, order->older) <= 0)
+            fail_msg("%s is not before %s", order->older, order->newer);
+        assert_int_equal(order->compare(order->older, order->older), 0);
+    }
+    assert_int_equal(version_compare_deb("0:1.0-1", "1.0-1"), 0);
+    assert_int_equal(version_compare_deb("1.0", "1.0-0"), 0);
+    assert_int_equal(version_compare_rpm("1.0.0", "1_0_0"), 0);
+    assert_int_equal(version_compare_rpm("1.0-5", "1.0"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +610,8 @@ int main(void)
         cmocka_unit_test(references_follow_the_grammar),
         cmocka_unit_test(familiar_names_are_what_was_typed),
         cmocka_unit_test(documents_are_checked),
+        cmocka_unit_test(rpm_headers_are_read_and_broken_ones_refused),
+        cmocka_unit_test(versions_are_ordered_as_their_package_managers_order_them),
         cmocka_unit_test(what_is_read_ahead_is_what_comes),
         cmocka_unit_test(an_error_comes_after_what_came_before_it),
         cmocka_unit_test(reading_ahead_ends_in_the_middle),
