@@ -1,5 +1,5 @@
-/* sbom, and scan: the packages of an image against vulnerabilities in OSV's format (ossf.github.io/osv-schema), which
- * lie in a directory as files. */
+/* sbom, and scan: the packages of an image against vulnerabilities in OSV's format
+ * (ossf.github.io/osv-schema), which lie in a directory as files. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -143,10 +143,10 @@ static int compare(const struct installed *package, const char *left, const char
 static bool is_ecosystem_of(const struct installed *package, const char *ecosystem)
 {
     static const char *const names[][2] = {
-        {"debian", "Debian"},           {"ubuntu", "Ubuntu"},     {"alpine", "Alpine"},
-        {"rocky", "Rocky Linux"},       {"almalinux", "AlmaLinux"}, {"rhel", "Red Hat"},
-        {"opensuse-leap", "openSUSE"},  {"sles", "SUSE"},         {"mageia", "Mageia"},
-        {"openEuler", "openEuler"},     {"wolfi", "Wolfi"},       {"chainguard", "Chainguard"},
+        {"debian", "Debian"},          {"ubuntu", "Ubuntu"},       {"alpine", "Alpine"},
+        {"rocky", "Rocky Linux"},      {"almalinux", "AlmaLinux"}, {"rhel", "Red Hat"},
+        {"opensuse-leap", "openSUSE"}, {"sles", "SUSE"},           {"mageia", "Mageia"},
+        {"openEuler", "openEuler"},    {"wolfi", "Wolfi"},         {"chainguard", "Chainguard"},
     };
     const char *name = NULL;
     const char *release;
@@ -242,8 +242,7 @@ static void check_affected(struct scan *scan, const struct json *entry, const st
 {
     const struct json *about = json_get(affected, "package");
     const char *ecosystem = about != NULL ? json_get_string(about, "ecosystem") : NULL;
-    const struct installed key = {.source =
-                                      about != NULL ? json_get_string(about, "name") : NULL};
+    const struct installed key = {.source = about != NULL ? json_get_string(about, "name") : NULL};
     const struct installed *package;
 
     if (ecosystem == NULL || key.source == NULL)
@@ -253,8 +252,8 @@ static void check_affected(struct scan *scan, const struct json *entry, const st
         return;
     while (package > scan->packages && strcmp(package[-1].source, key.source) == 0)
         package--;
-    for (; package < scan->packages + scan->package_count &&
-           strcmp(package->source, key.source) == 0;
+    for (;
+         package < scan->packages + scan->package_count && strcmp(package->source, key.source) == 0;
          package++) {
         const char *fixed = NULL;
 
@@ -279,8 +278,8 @@ static int check_file(struct scan *scan, int directory_fd, const char *name)
     if (result < 0)
         return error_prefix(scan->err, "%s", name);
     if (json_get_string(entry, "id") == NULL)
-        return error_set(scan->err, ERROR_INVALID, EINVAL, "%s: no vulnerability: \"id\" is missing",
-                         name);
+        return error_set(scan->err, ERROR_INVALID, EINVAL,
+                         "%s: no vulnerability: \"id\" is missing", name);
     scan->file_count++;
     if (json_get(entry, "withdrawn") != NULL)
         return 0;
@@ -324,8 +323,8 @@ static int check_all(struct scan *scan, const char *directory)
                                   : check_directory(scan, directory_fd, 0);
 
     if (result == 0 && scan->file_count == 0)
-        result = error_set(scan->err, ERROR_NOT_FOUND, ENOENT,
-                           "no file NAME.json with a vulnerability");
+        result =
+            error_set(scan->err, ERROR_NOT_FOUND, ENOENT, "no file NAME.json with a vulnerability");
     return result < 0 ? error_prefix(scan->err, "%s", directory) : 0;
 }
 
@@ -385,8 +384,7 @@ static int fetch_packages(struct cli *cli, const char *image, struct scan *scan)
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path = client_path("/davit/v1/images/", image, "/sbom");
     const struct json *document;
-    int result =
-        client_call_json(&cli->client, "GET", path, NULL, &arena, &document, &cli->err);
+    int result = client_call_json(&cli->client, "GET", path, NULL, &arena, &document, &cli->err);
 
     if (result == 0)
         read_packages(scan, document);

@@ -174,8 +174,8 @@ static int compare_rpm_part(const char *left, const char *right)
             /* A number is newer than letters. */
             if (is_digit(*left) != is_digit(*right))
                 return is_digit(*left) ? 1 : -1;
-            order = is_digit(*left) ? compare_numbers(&left, &right)
-                                    : compare_letters(&left, &right);
+            order =
+                is_digit(*left) ? compare_numbers(&left, &right) : compare_letters(&left, &right);
             if (order != 0)
                 return order;
             continue;
@@ -225,8 +225,8 @@ int version_compare_rpm(const char *left, const char *right)
 /* In their order; those before the empty one make a version older than without them. */
 static int apk_suffix(const char **text)
 {
-    static const char *const names[] = {"alpha", "beta", "pre", "rc", "", "cvs",
-                                        "svn",   "git",  "hg",  "p"};
+    static const char *const names[] = {"alpha", "beta", "pre", "rc", "",
+                                        "cvs",   "svn",  "git", "hg", "p"};
 
     for (int i = (int)(sizeof(names) / sizeof(names[0])) - 1; i >= 0; i--) {
         size_t length = strlen(names[i]);
@@ -252,7 +252,10 @@ static int compare_apk_number(const char **left, const char **right, bool is_fir
     order = strncmp(*left, *right, shorter);
     *left += left_length;
     *right += right_length;
-    return order != 0 ? order : left_length == right_length ? 0 : left_length < right_length ? -1 : 1;
+    return order != 0                    ? order
+           : left_length == right_length ? 0
+           : left_length < right_length  ? -1
+                                         : 1;
 }
 
 static int compare_apk_suffixes(const char **left, const char **right)

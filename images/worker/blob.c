@@ -14,7 +14,7 @@ int blob_begin(struct blob_writer *writer, int store_fd, struct error *err)
 {
     static unsigned int counter;
 
-    *writer = (struct blob_writer){.store_fd = store_fd, .fd = -1};
+    *writer = (struct blob_writer){.store_fd = store_fd, .fd = -1, .copy_fd = -1};
     snprintf(writer->temporary, sizeof(writer->temporary), "ingest/blob.%d.%u", (int)getpid(),
              counter++);
     writer->fd = openat(store_fd, writer->temporary,
@@ -33,6 +33,9 @@ int blob_write(struct blob_writer *writer, const void *bytes, size_t length, str
         return error_errno(err, -result, "write a blob");
     digest_update(writer->digest, bytes, length);
     writer->size += length;
+    /* A child that has stopped reading says why when it is asked. */
+    if (writer->copy_fd >= 0 && file_write_fd(writer->copy_fd, bytes, length) < 0)
+        fd_close(&writer->copy_fd);
     return 0;
 }
 
@@ -66,6 +69,7 @@ void blob_abort(struct blob_writer *writer)
     if (writer->fd >= 0)
         unlinkat(writer->store_fd, writer->temporary, 0);
     fd_close(&writer->fd);
+    fd_close(&writer->copy_fd);
 }
 
 int blob_open(int store_fd, const char *digest)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <search.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #include "worker.h"
 
 #define XATTR_MAX_BYTES 65536
+#define IMPLICIT_MAX_BYTES (16 << 20)
 
 /* Times of directories are set last: making their entries changes them. */
 struct directory_time {
@@ -40,6 +42,8 @@ struct extraction {
     int parent_fd;
     struct directory_time *directories;
     size_t directory_count;
+    void *implicit; /* a tsearch(3) tree of paths */
+    size_t implicit_bytes;
 };
 
 /* Strips leading "/" and "./" and trailing slashes; refuses "..", which no layer needs. */
@@ -75,12 +79,59 @@ static void forget_parent(struct extraction *extraction)
     extraction->parent_path[0] = '\0';
 }
 
+static int by_path(const void *left, const void *right)
+{
+    return strcmp(left, right);
+}
+
+/* Remembers those components of a path that are not there yet. */
+static void note_missing(struct extraction *extraction, const char *directory)
+{
+    for (size_t length = 0; directory[length] != '\0';) {
+        char path[PATH_MAX];
+        int fd;
+
+        length += strcspn(directory + length + 1, "/") + 1;
+        snprintf(path, sizeof(path), "%.*s", (int)length, directory);
+        fd = path_open_beneath(extraction->root_fd, path, O_PATH | O_NOFOLLOW, 0);
+        if (fd >= 0)
+            close(fd);
+        /* A hostile layer is not remembered for ever: its directories look as they do then. */
+        if (fd == -ENOENT && extraction->implicit_bytes < IMPLICIT_MAX_BYTES) {
+            extraction->implicit_bytes += length + 1;
+            tsearch(memory_strdup(path), &extraction->implicit, by_path);
+        }
+    }
+}
+
+/* It has an entry after all. */
+static void forget_implicit(struct extraction *extraction, const char *path)
+{
+    void *found = tfind(path, &extraction->implicit, by_path);
+    char *name = found != NULL ? *(char **)found : NULL;
+
+    if (name == NULL)
+        return;
+    tdelete(path, &extraction->implicit, by_path);
+    free(name);
+}
+
+static void write_implicit(const void *node, VISIT visit, void *context)
+{
+    const char *path = *(const char *const *)node;
+    const int *fd = context;
+
+    if (visit == postorder || visit == leaf)
+        file_write_fd(*fd, path, strlen(path) + 1);
+}
+
 /* The directory an entry goes to, made if the layer has no entry for it. */
 static int open_parent(struct extraction *extraction, const char *directory)
 {
     if (extraction->parent_fd >= 0 && strcmp(directory, extraction->parent_path) == 0)
         return 0;
     forget_parent(extraction);
+    note_missing(extraction, directory);
     extraction->parent_fd =
         path_make_directories(extraction->root_fd, directory, 0755, extraction->err);
     if (extraction->parent_fd < 0) {
@@ -223,6 +274,7 @@ static int make_directory(struct extraction *extraction, struct archive_entry *e
 
     if (mkdirat(extraction->parent_fd, name, 0700) < 0 && errno != EEXIST)
         return fail(extraction, "make directory");
+    forget_implicit(extraction, path);
     extraction->directories = memory_resize(
         extraction->directories, extraction->directory_count + 1, sizeof(*extraction->directories));
     time = &extraction->directories[extraction->directory_count++];
@@ -270,6 +322,19 @@ static int make_whiteout(struct extraction *extraction, const char *name)
     if (mknodat(extraction->parent_fd, name, S_IFCHR, makedev(0, 0)) < 0 && errno != EEXIST)
         return fail(extraction, "make a whiteout");
     return 0;
+}
+
+/* Tools that compare trees write whiteouts also for what lay below a directory that this layer
+ * replaces by something else. Followed through a link, they would hide what has nothing to do with
+ * them. */
+static bool hides_nothing(struct extraction *extraction, const char *directory)
+{
+    int fd = path_open_beneath(extraction->root_fd, directory[0] != '\0' ? directory : ".",
+                               O_PATH | O_DIRECTORY, 0);
+
+    if (fd >= 0)
+        close(fd);
+    return fd == -ENOTDIR || fd == -ELOOP;
 }
 
 static int make_node(struct extraction *extraction, struct archive_entry *entry, const char *name)
@@ -343,6 +408,7 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
     char storage[PATH_MAX];
     const char *directory;
     const char *name;
+    bool is_whiteout;
     int result = clean_name(extraction, archive_entry_pathname(entry), path);
 
     if (result < 0)
@@ -354,11 +420,13 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
     if (path[0] == '\0')
         return set_root_attributes(extraction, entry);
     path_split(path, storage, &directory, &name);
+    is_whiteout = strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0;
+    if (is_whiteout && hides_nothing(extraction, directory))
+        return 0;
     result = open_parent(extraction, directory);
     if (result == 0)
-        result = strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0
-                     ? make_whiteout(extraction, name)
-                     : make_entry(extraction, entry, path, name);
+        result = is_whiteout ? make_whiteout(extraction, name)
+                             : make_entry(extraction, entry, path, name);
     if (result < 0)
         return error_prefix(extraction->err, "entry \"%.200s\"", path);
     /* The name may just have become a link: a cached path through it would be stale. */
@@ -416,6 +484,7 @@ static void release(struct extraction *extraction)
     for (size_t i = 0; i < extraction->directory_count; i++)
         free(extraction->directories[i].path);
     free(extraction->directories);
+    tdestroy(extraction->implicit, free);
     if (extraction->archive != NULL)
         archive_read_free(extraction->archive);
     stream_close(extraction->stream);
@@ -423,7 +492,8 @@ static void release(struct extraction *extraction)
 }
 
 int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
-                  int (*confine)(struct error *err), char diff_id[DIGEST_SIZE], struct error *err)
+                  int (*confine)(struct error *err), int implicit_fd, char diff_id[DIGEST_SIZE],
+                  struct error *err)
 {
     struct extraction *extraction = memory_new_one(struct extraction);
     struct error local = {0};
@@ -447,6 +517,8 @@ int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
         result = extract_all(extraction);
     if (result == 0)
         result = stream_finish(extraction->stream, diff_id, extraction->err);
+    if (result == 0 && implicit_fd >= 0)
+        twalk_r(extraction->implicit, write_implicit, &implicit_fd);
     release(extraction);
     return result;
 }

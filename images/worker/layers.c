@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/path.h"
 #include "worker.h"
 
@@ -20,14 +23,14 @@ const struct worker_limits worker_default_limits = {
 #define PARALLEL_MAX 4
 
 static _Noreturn void unpack_in_child(const struct child *child, int directory_fd, int input_fd,
-                                      const struct worker_limits *limits)
+                                      int implicit_fd, const struct worker_limits *limits)
 {
     struct child_outcome outcome = {0};
     int result = sandbox_enter_layer(directory_fd, &outcome.error);
 
     if (result == 0)
-        layer_extract(directory_fd, input_fd, limits, sandbox_filter_layer, outcome.digest,
-                      &outcome.error);
+        layer_extract(directory_fd, input_fd, limits, sandbox_filter_layer, implicit_fd,
+                      outcome.digest, &outcome.error);
     child_exit(child, &outcome);
 }
 
@@ -36,11 +39,25 @@ static int start_child(struct layer_unpack *unpack, int input_fd,
                        const struct worker_limits *limits, struct error *err)
 {
     int directory_fd = unpack->directory_fd;
-    pid_t pid = child_fork(&unpack->child, (int *const[]){&directory_fd, &input_fd}, 2, err);
+    int implicit_fd = unpack->implicit_fd;
+    pid_t pid =
+        child_fork(&unpack->child, (int *const[]){&directory_fd, &input_fd, &implicit_fd}, 3, err);
 
     if (pid == 0)
-        unpack_in_child(&unpack->child, directory_fd, input_fd, limits);
+        unpack_in_child(&unpack->child, directory_fd, input_fd, implicit_fd, limits);
     return pid < 0 ? (int)pid : 0;
+}
+
+static int open_files(struct layer_unpack *unpack, struct error *err)
+{
+    if (mkdirat(unpack->store_fd, unpack->temporary, 0755) < 0)
+        return error_errno(err, errno, "make %s", unpack->temporary);
+    unpack->directory_fd =
+        openat(unpack->store_fd, unpack->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    unpack->implicit_fd = memfd_create("implicit", MFD_CLOEXEC);
+    if (unpack->directory_fd < 0 || unpack->implicit_fd < 0)
+        return error_errno(err, errno, "open %s", unpack->temporary);
+    return 0;
 }
 
 int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
@@ -49,59 +66,164 @@ int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
     static unsigned int counter;
     int result;
 
-    *unpack = (struct layer_unpack){.store_fd = store_fd, .child = {-1, -1}, .directory_fd = -1};
+    *unpack = (struct layer_unpack){
+        .store_fd = store_fd, .child = {-1, -1}, .directory_fd = -1, .implicit_fd = -1};
     snprintf(unpack->temporary, sizeof(unpack->temporary), "ingest/layer.%d.%u", (int)getpid(),
              counter++);
-    if (mkdirat(store_fd, unpack->temporary, 0755) < 0)
-        return error_errno(err, errno, "make %s", unpack->temporary);
-    unpack->directory_fd = openat(store_fd, unpack->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    result = unpack->directory_fd < 0 ? error_errno(err, errno, "open %s", unpack->temporary)
-                                      : start_child(unpack, input_fd, limits, err);
+    result = open_files(unpack, err);
+    if (result == 0)
+        result = start_child(unpack, input_fd, limits, err);
     if (result < 0)
         layer_unpack_abort(unpack);
     return result;
+}
+
+int layer_unpack_begin_pipe(struct layer_unpack *unpack, int store_fd,
+                            const struct worker_limits *limits, struct error *err)
+{
+    int pair[2];
+    int result;
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+    fcntl(pair[1], F_SETPIPE_SZ, 1 << 20);
+    result = layer_unpack_begin(unpack, store_fd, pair[0], limits, err);
+    close(pair[0]);
+    if (result < 0)
+        close(pair[1]);
+    return result < 0 ? result : pair[1];
 }
 
 void layer_unpack_abort(struct layer_unpack *unpack)
 {
     child_kill(&unpack->child);
     fd_close(&unpack->directory_fd);
-    path_remove_tree(unpack->store_fd, unpack->temporary, NULL);
-}
-
-/* Two workers may unpack the same layer; the second finds it there and drops its own. */
-static int publish(int store_fd, const char *temporary, const char *chain_hex, struct error *err)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), "layers/%s", chain_hex);
-    if (renameat(store_fd, temporary, store_fd, path) == 0)
-        return 0;
-    if (errno != EEXIST && errno != ENOTEMPTY)
-        return error_errno(err, errno, "publish layer %s", chain_hex);
-    return 0;
+    fd_close(&unpack->implicit_fd);
+    if (unpack->temporary[0] != '\0')
+        path_remove_tree(unpack->store_fd, unpack->temporary, NULL);
 }
 
 int layer_unpack_wait(struct layer_unpack *unpack, struct error *err)
 {
     struct child_outcome outcome = {0};
-    int result = child_await(&unpack->child, &outcome, err);
+    int result;
 
+    if (unpack->child.pid < 0) {
+        if (unpack->outcome.errnum != 0 && err != NULL)
+            *err = unpack->outcome;
+        return -unpack->outcome.errnum;
+    }
+    result = child_await(&unpack->child, &outcome, &unpack->outcome);
     memcpy(unpack->diff_id, outcome.digest, sizeof(unpack->diff_id));
     /* The tree must be on disk before its name is: a name means complete. */
     if (result == 0 && syncfs(unpack->directory_fd) < 0)
+        error_errno(&unpack->outcome, errno, "sync");
+    fd_close(&unpack->directory_fd);
+    return layer_unpack_wait(unpack, err);
+}
+
+static int open_layer(int store_fd, const char *chain_hex)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "layers/%s", chain_hex);
+    return openat(store_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* The directory of that path in the topmost of the layers below that has it, or -1. */
+static int find_below(const struct layer_unpack *unpack, const struct string_list *chain_ids,
+                      size_t number, const char *path)
+{
+    for (size_t i = number; i > 0; i--) {
+        cleanup_close int layer_fd = open_layer(unpack->store_fd, chain_ids->items[i - 1]);
+        int fd = layer_fd < 0
+                     ? -ENOENT
+                     : path_open_beneath(layer_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+        if (fd >= 0)
+            return fd;
+        /* Whited out there, or something else. */
+        if (fd != -ENOENT)
+            return -1;
+    }
+    return -1;
+}
+
+static int copy_attributes(int from_fd, int to_fd, struct error *err)
+{
+    char names[4096];
+    char value[4096];
+    struct stat status;
+    ssize_t length = flistxattr(from_fd, names, sizeof(names));
+
+    if (fstat(from_fd, &status) < 0 || fchown(to_fd, status.st_uid, status.st_gid) < 0 ||
+        fchmod(to_fd, status.st_mode & 07777) < 0)
+        return error_errno(err, errno, "set the attributes of a directory");
+    for (const char *name = names; length > 0 && name < names + length; name += strlen(name) + 1) {
+        ssize_t size =
+            layer_xattr_is_allowed(name) ? fgetxattr(from_fd, name, value, sizeof(value)) : -1;
+
+        if (size >= 0)
+            fsetxattr(to_fd, name, value, (size_t)size, 0);
+    }
+    if (futimens(to_fd, (const struct timespec[]){status.st_atim, status.st_mtim}) < 0)
+        return error_errno(err, errno, "set the times of a directory");
+    return 0;
+}
+
+/* A directory that a layer only passes through looks as it does below: overlayfs would show the one
+ * that was made for lack of an entry. */
+static int adopt_implicit(struct layer_unpack *unpack, const struct string_list *chain_ids,
+                          size_t number, struct error *err)
+{
+    cleanup_close int root_fd = openat(unpack->store_fd, unpack->temporary,
+                                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_buffer struct buffer names = {0};
+    int result;
+
+    if (root_fd < 0)
+        return error_errno(err, errno, "open %s", unpack->temporary);
+    lseek(unpack->implicit_fd, 0, SEEK_SET);
+    result = file_read_fd(unpack->implicit_fd, SIZE_MAX / 2, &names);
+    if (result < 0)
+        return error_errno(err, -result, "read the list of directories");
+    for (size_t i = 0; result == 0 && i < names.length; i += strlen(names.data + i) + 1) {
+        cleanup_close int from_fd = find_below(unpack, chain_ids, number, names.data + i);
+        cleanup_close int to_fd = from_fd < 0
+                                      ? -1
+                                      : path_open_beneath(root_fd, names.data + i,
+                                                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+        if (to_fd >= 0)
+            result = copy_attributes(from_fd, to_fd, err);
+    }
+    if (result == 0 && names.length > 0 && syncfs(root_fd) < 0)
         result = error_errno(err, errno, "sync");
     return result;
 }
 
-int layer_unpack_publish(struct layer_unpack *unpack, const char *diff_id, const char *chain_hex,
-                         struct error *err)
+int layer_unpack_publish(struct layer_unpack *unpack, const char *diff_id,
+                         const struct string_list *chain_ids, size_t number, struct error *err)
 {
+    char path[128];
+    int result = layer_unpack_wait(unpack, err);
+
+    if (result < 0)
+        return result;
     if (strcmp(unpack->diff_id, diff_id) != 0)
         return error_set(err, ERROR_CORRUPT, EBADMSG,
                          "the content does not match its diff id: expected %s, found %s", diff_id,
                          unpack->diff_id);
-    return publish(unpack->store_fd, unpack->temporary, chain_hex, err);
+    result = adopt_implicit(unpack, chain_ids, number, err);
+    if (result < 0)
+        return result;
+    snprintf(path, sizeof(path), "layers/%s", chain_ids->items[number]);
+    /* Two workers may unpack the same layer; the second finds it there and drops its own. */
+    if (renameat(unpack->store_fd, unpack->temporary, unpack->store_fd, path) == 0)
+        unpack->temporary[0] = '\0';
+    else if (errno != EEXIST && errno != ENOTEMPTY)
+        return error_errno(err, errno, "publish layer %s", chain_ids->items[number]);
+    return 0;
 }
 
 bool layer_exists(int store_fd, const char *chain_hex)
@@ -152,77 +274,97 @@ const char *layers_join(struct arena *arena, const struct string_list *chain_ids
     return arena_strdup(arena, buffer_text(&list));
 }
 
-/* Layers that are being unpacked, each by a child: a ring, of which the oldest is waited for. */
+/* An image's layers on their way: some children ahead of the one that is published next. */
 struct unpacking {
     int store_fd;
     const struct image_manifest *manifest;
     const struct image_config *config;
-    const struct string_list *chain_ids;
+    struct string_list chain_ids;
     const struct worker_limits *limits;
-    struct layer_unpack running[PARALLEL_MAX];
-    size_t layer_of[PARALLEL_MAX];
-    size_t first;
-    size_t count;
+    struct layer_unpack *const *begun; /* by others; NULL: none */
+    struct layer_unpack **own;         /* by us */
 };
+
+static struct layer_unpack *find_unpack(const struct unpacking *unpacking, size_t layer)
+{
+    if (unpacking->begun != NULL && unpacking->begun[layer] != NULL)
+        return unpacking->begun[layer];
+    return unpacking->own[layer];
+}
 
 static int begin_layer(struct unpacking *unpacking, size_t layer, struct error *err)
 {
     const char *digest = unpacking->manifest->layers.items[layer].digest;
-    size_t place = (unpacking->first + unpacking->count) % PARALLEL_MAX;
-    cleanup_close int blob_fd = blob_open(unpacking->store_fd, digest);
+    cleanup_close int blob_fd = -1;
     int result;
 
+    if (layer_exists(unpacking->store_fd, unpacking->chain_ids.items[layer]) ||
+        find_unpack(unpacking, layer) != NULL)
+        return 0;
+    blob_fd = blob_open(unpacking->store_fd, digest);
     if (blob_fd < 0)
         return error_errno(err, -blob_fd, "layer %s", digest);
-    result = layer_unpack_begin(&unpacking->running[place], unpacking->store_fd, blob_fd,
+    unpacking->own[layer] = memory_new_one(struct layer_unpack);
+    result = layer_unpack_begin(unpacking->own[layer], unpacking->store_fd, blob_fd,
                                 unpacking->limits, err);
-    if (result < 0)
-        return error_prefix(err, "layer %s", digest);
-    unpacking->layer_of[place] = layer;
-    unpacking->count++;
-    return 0;
+    return result < 0 ? error_prefix(err, "layer %s", digest) : 0;
 }
 
-static int finish_oldest(struct unpacking *unpacking, struct error *err)
+static void release_layer(struct unpacking *unpacking, size_t layer)
 {
-    size_t layer = unpacking->layer_of[unpacking->first];
-    struct layer_unpack *unpack = &unpacking->running[unpacking->first];
-    int result = layer_unpack_wait(unpack, err);
+    if (unpacking->own[layer] != NULL)
+        layer_unpack_abort(unpacking->own[layer]);
+    free(unpacking->own[layer]);
+    unpacking->own[layer] = NULL;
+}
 
-    if (result == 0)
+static int publish_layer(struct unpacking *unpacking, size_t layer, struct error *err)
+{
+    struct layer_unpack *unpack = find_unpack(unpacking, layer);
+    int result = 0;
+
+    if (unpack != NULL && !layer_exists(unpacking->store_fd, unpacking->chain_ids.items[layer]))
         result = layer_unpack_publish(unpack, unpacking->config->rootfs.diff_ids.items[layer],
-                                      unpacking->chain_ids->items[layer], err);
-    layer_unpack_abort(unpack);
-    unpacking->first = (unpacking->first + 1) % PARALLEL_MAX;
-    unpacking->count--;
+                                      &unpacking->chain_ids, layer, err);
+    release_layer(unpacking, layer);
     return result < 0
                ? error_prefix(err, "layer %s", unpacking->manifest->layers.items[layer].digest)
                : 0;
 }
 
-int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
-                  const struct image_config *config, const struct worker_limits *limits,
-                  const char **layers, struct error *err)
+static int unpack_all(struct unpacking *unpacking, struct error *err)
 {
-    struct string_list chain_ids = {0};
-    struct unpacking unpacking = {store_fd, manifest, config, &chain_ids, limits, .count = 0};
-    int result = layers_list_chain_ids(arena, manifest, config, &chain_ids, err);
+    size_t count = unpacking->chain_ids.count;
+    int result = 0;
 
-    for (size_t i = 0; result == 0 && i < chain_ids.count; i++) {
-        if (layer_exists(store_fd, chain_ids.items[i]))
-            continue;
-        if (unpacking.count == PARALLEL_MAX)
-            result = finish_oldest(&unpacking, err);
+    for (size_t next = 0, layer = 0; result == 0 && layer < count; layer++) {
+        while (result == 0 && next < count && next < layer + PARALLEL_MAX)
+            result = begin_layer(unpacking, next++, err);
         if (result == 0)
-            result = begin_layer(&unpacking, i, err);
+            result = publish_layer(unpacking, layer, err);
     }
-    while (result == 0 && unpacking.count > 0)
-        result = finish_oldest(&unpacking, err);
-    for (; unpacking.count > 0; unpacking.count--) {
-        layer_unpack_abort(&unpacking.running[unpacking.first]);
-        unpacking.first = (unpacking.first + 1) % PARALLEL_MAX;
-    }
+    for (size_t layer = 0; layer < count; layer++)
+        release_layer(unpacking, layer);
+    return result;
+}
+
+int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
+                  const struct image_config *config, struct layer_unpack *const *begun,
+                  const struct worker_limits *limits, const char **layers, struct error *err)
+{
+    struct unpacking unpacking = {.store_fd = store_fd,
+                                  .manifest = manifest,
+                                  .config = config,
+                                  .limits = limits,
+                                  .begun = begun};
+    int result = layers_list_chain_ids(arena, manifest, config, &unpacking.chain_ids, err);
+
+    if (result < 0)
+        return result;
+    unpacking.own = memory_new(unpacking.chain_ids.count + 1, sizeof(struct layer_unpack *));
+    result = unpack_all(&unpacking, err);
+    free(unpacking.own);
     if (result == 0)
-        *layers = layers_join(arena, &chain_ids);
+        *layers = layers_join(arena, &unpacking.chain_ids);
     return result;
 }

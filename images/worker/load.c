@@ -27,7 +27,7 @@ struct member {
     const char *link; /* a symbolic link's target, resolved to a name of the archive */
     char digest[DIGEST_SIZE];
     uint64_t size;
-    struct ingest *ingest; /* what looks like a layer is unpacked as it comes; NULL: not */
+    struct layer_unpack *unpack; /* what looks like a layer is unpacked as it comes; NULL: not */
 };
 
 struct load {
@@ -114,33 +114,41 @@ static void await_oldest(struct load *load)
     size_t running = 0;
 
     for (size_t i = load->member_count; i > 0; i--) {
-        struct ingest *ingest = load->members[i - 1].ingest;
+        struct layer_unpack *unpack = load->members[i - 1].unpack;
 
-        if (ingest == NULL || ingest->unpack.child.pid < 0)
+        if (unpack == NULL || unpack->child.pid < 0)
             continue;
         if (++running == UNPACKING_MAX)
-            ingest_settle(ingest);
+            layer_unpack_wait(unpack, NULL);
     }
 }
 
-static int begin_member(struct load *load, struct member *member, const char *expected,
-                        const void *bytes, size_t length)
+static int begin_unpacking(struct load *load, struct member *member, struct blob_writer *blob)
 {
-    bool is_present =
-        expected != NULL && faccessat(load->store_fd, member->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    bool unpacks = !is_present && looks_like_layer(bytes, length);
-
-    if (unpacks)
-        await_oldest(load);
-    member->ingest = memory_new_one(struct ingest);
-    return ingest_begin(member->ingest, load->store_fd, unpacks ? load->limits : NULL, load->err);
+    await_oldest(load);
+    member->unpack = memory_new_one(struct layer_unpack);
+    blob->copy_fd =
+        layer_unpack_begin_pipe(member->unpack, load->store_fd, load->limits, load->err);
+    if (blob->copy_fd >= 0)
+        return 0;
+    free(member->unpack);
+    member->unpack = NULL;
+    return -load->err->errnum;
 }
 
-static int store_data(struct load *load, struct member *member, const char *expected)
+/* A blob of a layout that the store has is a layer that has been unpacked, most likely. */
+static bool is_present(const struct load *load, const struct member *member, const char *expected)
 {
-    const void *bytes = "";
-    size_t length = 0;
-    la_int64_t offset = 0;
+    return expected != NULL &&
+           faccessat(load->store_fd, member->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int store_data(struct load *load, struct member *member, struct blob_writer *blob,
+                      const char *expected)
+{
+    const void *bytes;
+    size_t length;
+    la_int64_t offset;
     int code;
 
     while ((code = archive_read_data_block(load->archive, &bytes, &length, &offset)) ==
@@ -152,40 +160,35 @@ static int store_data(struct load *load, struct member *member, const char *expe
             return error_set(load->err, ERROR_TOO_LARGE, EFBIG,
                              "the archive holds more than %llu bytes",
                              (unsigned long long)load->limits->archive_bytes);
-        if ((uint64_t)offset != member->size)
+        if ((uint64_t)offset != blob->size)
             return error_set(load->err, ERROR_CORRUPT, EINVAL, "archive: sparse members");
-        if (member->ingest == NULL)
-            result = begin_member(load, member, expected, bytes, length);
+        if (blob->size == 0 && looks_like_layer(bytes, length) &&
+            !is_present(load, member, expected))
+            result = begin_unpacking(load, member, blob);
         if (result == 0)
-            result = ingest_write(member->ingest, bytes, length, load->err);
+            result = blob_write(blob, bytes, length, load->err);
         if (result < 0)
             return result;
-        member->size += length;
     }
-    if (code != ARCHIVE_EOF)
-        return tar_error(load->archive, load->err);
-    return member->ingest != NULL ? 0 : begin_member(load, member, expected, "", 0);
-}
-
-static void release_ingest(struct member *member)
-{
-    if (member->ingest != NULL)
-        ingest_release(member->ingest);
-    free(member->ingest);
-    member->ingest = NULL;
+    return code == ARCHIVE_EOF ? 0 : tar_error(load->archive, load->err);
 }
 
 static int store_member(struct load *load, struct archive_entry *entry, struct member *member)
 {
     const char *expected = expected_digest(load, member->name);
-    int result = store_data(load, member, expected);
+    struct blob_writer blob;
+    int result = blob_begin(&blob, load->store_fd, load->err);
 
-    if (result == 0 && (int64_t)member->size != archive_entry_size(entry))
+    if (result < 0)
+        return result;
+    result = store_data(load, member, &blob, expected);
+    member->size = blob.size;
+    if (result == 0 && (int64_t)blob.size != archive_entry_size(entry))
         result = error_set(load->err, ERROR_CORRUPT, EBADMSG, "the file is cut off");
-    if (result == 0)
-        result = ingest_commit(member->ingest, expected, member->digest, load->err);
-    if (member->ingest != NULL && (result < 0 || !member->ingest->unpacks))
-        release_ingest(member);
+    if (result < 0)
+        blob_abort(&blob);
+    else
+        result = blob_commit(&blob, expected, member->digest, load->err);
     return result < 0 ? error_prefix(load->err, "%s", member->name) : 0;
 }
 
@@ -234,40 +237,38 @@ static int read_all(struct load *load)
     return code == ARCHIVE_EOF ? 0 : tar_error(load->archive, load->err);
 }
 
-static struct member *find_ingest(struct load *load, const char *digest)
-{
-    for (size_t i = 0; i < load->member_count; i++) {
-        if (load->members[i].ingest != NULL && strcmp(load->members[i].digest, digest) == 0)
-            return &load->members[i];
-    }
-    return NULL;
-}
-
 static int read_document(struct load *load, const char *digest, const char **text, size_t *length)
 {
     return image_store_read_blob(load->store_fd, &load->arena, digest, text, length, load->err);
 }
 
-/* Publishes those layers of an image that were unpacked as they came. */
-static int publish_layers(struct load *load, const struct image_manifest *manifest,
-                          const struct image_config *config)
+static bool is_taken(struct layer_unpack *const *unpacks, size_t count,
+                     const struct layer_unpack *unpack)
 {
-    struct string_list chain_ids = {0};
-    int result = layers_list_chain_ids(&load->arena, manifest, config, &chain_ids, load->err);
-
-    for (size_t i = 0; result == 0 && i < chain_ids.count; i++) {
-        const char *digest = manifest->layers.items[i].digest;
-        struct member *member = find_ingest(load, digest);
-
-        if (member == NULL || layer_exists(load->store_fd, chain_ids.items[i]))
-            continue;
-        result = ingest_publish(member->ingest, config->rootfs.diff_ids.items[i],
-                                chain_ids.items[i], load->err);
-        release_ingest(member);
-        if (result < 0)
-            error_prefix(load->err, "layer %s", digest);
+    for (size_t i = 0; i < count; i++) {
+        if (unpacks[i] == unpack)
+            return true;
     }
-    return result;
+    return false;
+}
+
+/* For each layer of an image the child that unpacked it as it came, if one did. A layer that stands
+ * in an image twice, or in another on top of other layers, is unpacked again. */
+static struct layer_unpack **find_unpacks(struct load *load, const struct image_manifest *manifest)
+{
+    struct layer_unpack **unpacks =
+        arena_new(&load->arena, manifest->layers.count + 1, sizeof(struct layer_unpack *));
+
+    for (size_t i = 0; i < manifest->layers.count; i++) {
+        for (size_t j = 0; j < load->member_count; j++) {
+            struct layer_unpack *unpack = load->members[j].unpack;
+
+            if (unpack != NULL && unpack->temporary[0] != '\0' && !is_taken(unpacks, i, unpack) &&
+                strcmp(load->members[j].digest, manifest->layers.items[i].digest) == 0)
+                unpacks[i] = unpack;
+        }
+    }
+    return unpacks;
 }
 
 /* An archive says itself what its images are called, and brings no signatures. */
@@ -328,10 +329,9 @@ static int finish_image(struct load *load, const char *first, const char *digest
     if (result == 0)
         result = image_config_parse(&load->arena, text, length, &config, load->err);
     if (result == 0)
-        result = publish_layers(load, &manifest, &config);
-    if (result == 0)
-        result = layers_unpack(load->store_fd, &load->arena, &manifest, &config, load->limits,
-                               &image->layers, load->err);
+        result =
+            layers_unpack(load->store_fd, &load->arena, &manifest, &config,
+                          find_unpacks(load, &manifest), load->limits, &image->layers, load->err);
     return result < 0 ? result : report_write(load->out_fd, image, load->err);
 }
 
@@ -516,8 +516,11 @@ int archive_load(int store_fd, int fd, int out_fd, const struct load_job *job,
     if (load->archive != NULL)
         archive_read_free(load->archive);
     stream_close(load->stream);
-    for (size_t i = 0; i < load->member_count; i++)
-        release_ingest(&load->members[i]);
+    for (size_t i = 0; i < load->member_count; i++) {
+        if (load->members[i].unpack != NULL)
+            layer_unpack_abort(load->members[i].unpack);
+        free(load->members[i].unpack);
+    }
     free(load->members);
     arena_release(&load->arena);
     free(load);

@@ -63,15 +63,15 @@ static int read_base(struct make *make)
     return result < 0 ? error_prefix(make->err, "base %s", make->job->base) : 0;
 }
 
-static int take_layer(struct make *make, struct ingest *ingest, int fd)
+static int take_layer(struct make *make, struct blob_writer *blob, int fd)
 {
     cleanup_free char *bytes = memory_new(CHUNK_BYTES, 1);
     ssize_t count;
 
     while ((count = read(fd, bytes, CHUNK_BYTES)) > 0) {
-        int result = ingest_write(ingest, bytes, (size_t)count, make->err);
+        int result = blob_write(blob, bytes, (size_t)count, make->err);
 
-        if (result == 0 && ingest->blob.size > make->limits->archive_bytes)
+        if (result == 0 && blob->size > make->limits->archive_bytes)
             result =
                 error_set(make->err, ERROR_TOO_LARGE, EFBIG, "the archive has more than %llu bytes",
                           (unsigned long long)make->limits->archive_bytes);
@@ -82,32 +82,30 @@ static int take_layer(struct make *make, struct ingest *ingest, int fd)
 }
 
 /* The blob is there, the layer has its name, and both are in manifest and configuration. */
-static int add_layer(struct make *make, struct ingest *ingest, const char *digest,
-                     const char *media_type)
+static int add_layer(struct make *make, struct layer_unpack *unpack, const char *digest,
+                     int64_t size, const char *media_type)
 {
     struct image_descriptor *layers;
     size_t count = make->manifest.layers.count;
-    const char *chain_hex;
-    int result;
+    int result = layer_unpack_wait(unpack, make->err);
 
-    ingest_settle(ingest);
+    if (result < 0)
+        return result;
     string_list_append(&make->arena, &make->config.rootfs.diff_ids,
-                       arena_strdup(&make->arena, ingest->unpack.diff_id));
+                       arena_strdup(&make->arena, unpack->diff_id));
     layers = arena_new(&make->arena, count + 1, sizeof(*layers));
     if (count > 0)
         memcpy(layers, make->manifest.layers.items, count * sizeof(*layers));
-    layers[count] = (struct image_descriptor){.media_type = media_type,
-                                              .digest = arena_strdup(&make->arena, digest),
-                                              .size = (int64_t)ingest->blob.size};
+    layers[count] = (struct image_descriptor){
+        .media_type = media_type, .digest = arena_strdup(&make->arena, digest), .size = size};
     make->manifest.layers.items = layers;
     make->manifest.layers.count = count + 1;
     make->chain_ids.count = 0;
     result = layers_list_chain_ids(&make->arena, &make->manifest, &make->config, &make->chain_ids,
                                    make->err);
-    if (result < 0)
-        return result;
-    chain_hex = make->chain_ids.items[count];
-    return ingest_publish(ingest, ingest->unpack.diff_id, chain_hex, make->err);
+    return result < 0
+               ? result
+               : layer_unpack_publish(unpack, unpack->diff_id, &make->chain_ids, count, make->err);
 }
 
 /* By its first bytes, as it was unpacked. */
@@ -165,29 +163,46 @@ static int finish_image(struct make *make)
     return report_write(make->out_fd, &report, make->err);
 }
 
-static int make_image(struct make *make, int layer_fd)
+/* Stores the layer and unpacks it at the same time. */
+static int store_layer(struct make *make, int layer_fd, struct layer_unpack *unpack,
+                       char digest[DIGEST_SIZE], int64_t *size)
 {
     struct child_outcome outcome;
-    struct ingest ingest;
-    const char *media_type = NULL;
-    char digest[DIGEST_SIZE];
-    int result = make->job->base != NULL ? read_base(make) : 0;
+    struct blob_writer blob;
+    int result = blob_begin(&blob, make->store_fd, make->err);
 
-    if (result == 0)
-        result = ingest_begin(&ingest, make->store_fd, make->limits, make->err);
     if (result < 0)
         return result;
-    result = take_layer(make, &ingest, layer_fd);
+    result = blob.copy_fd =
+        layer_unpack_begin_pipe(unpack, make->store_fd, make->limits, make->err);
+    if (result >= 0)
+        result = take_layer(make, &blob, layer_fd);
     /* A pipe that ends does not say why. */
     if (result == 0 && make->writer != NULL)
         result = child_await(make->writer, &outcome, make->err);
-    if (result == 0)
-        result = ingest_commit(&ingest, NULL, digest, make->err);
+    *size = (int64_t)blob.size;
+    if (result < 0)
+        blob_abort(&blob);
+    return result < 0 ? result : blob_commit(&blob, NULL, digest, make->err);
+}
+
+static int make_image(struct make *make, int layer_fd)
+{
+    struct layer_unpack unpack = {.child = {-1, -1}, .directory_fd = -1, .implicit_fd = -1};
+    const char *media_type = NULL;
+    char digest[DIGEST_SIZE];
+    int64_t size = 0;
+    int result = make->job->base != NULL ? read_base(make) : 0;
+
+    if (result < 0)
+        return result;
+    result = store_layer(make, layer_fd, &unpack, digest, &size);
     if (result == 0)
         result = media_type_of(make, digest, &media_type);
     if (result == 0)
-        result = add_layer(make, &ingest, digest, media_type);
-    ingest_release(&ingest);
+        result = add_layer(make, &unpack, digest, size, media_type);
+    if (unpack.temporary[0] != '\0')
+        layer_unpack_abort(&unpack);
     return result < 0 ? result : finish_image(make);
 }
 

@@ -257,9 +257,9 @@ static int read_rpm(struct packages *packages, struct error *err)
 {
     static const char *const readable[] = {"/usr/lib/sysimage/rpm/rpmdb.sqlite",
                                            "/var/lib/rpm/rpmdb.sqlite"};
-    static const char *const unreadable[] = {
-        "/usr/lib/sysimage/rpm/Packages.db", "/usr/lib/sysimage/rpm/Packages",
-        "/var/lib/rpm/Packages.db", "/var/lib/rpm/Packages"};
+    static const char *const unreadable[] = {"/usr/lib/sysimage/rpm/Packages.db",
+                                             "/usr/lib/sysimage/rpm/Packages",
+                                             "/var/lib/rpm/Packages.db", "/var/lib/rpm/Packages"};
 
     /* One path is often a link to the other. */
     for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {

@@ -37,8 +37,8 @@ struct packages {
     struct arena arena;
 };
 
-/* Reads every database that is there. ERROR_UNSUPPORTED for an rpm database of a kind that cannot be
- * read: a list that lacks something would be worse than none. */
+/* Reads every database that is there. ERROR_UNSUPPORTED for an rpm database of a kind that cannot
+ * be read: a list that lacks something would be worse than none. */
 int packages_read(struct packages *packages, struct error *err);
 void packages_release(struct packages *packages);
 

@@ -42,6 +42,7 @@ struct pull {
     struct image_config config;
     struct string_list chain_ids;
     struct layer_job jobs[PARALLEL_LAYERS];
+    struct layer_unpack **unpacks; /* of the manifest's layers; NULL: none */
     struct arena arena;
 };
 
@@ -211,24 +212,38 @@ static int mark_as_pulling(struct pull *pull, const char *digest, const char *la
     return result < 0 ? error_errno(pull->err, -result, "note down the pull") : 0;
 }
 
+/* *copy_fd leads to the child that unpacks a layer; it stays -1 if that is there already. */
+static int begin_unpacking(struct pull *pull, size_t number, int *copy_fd)
+{
+    if (layer_exists(pull->store_fd, pull->chain_ids.items[number]))
+        return 0;
+    pull->unpacks[number] = arena_new(&pull->arena, 1, sizeof(struct layer_unpack));
+    *copy_fd =
+        layer_unpack_begin_pipe(pull->unpacks[number], pull->store_fd, pull->limits, pull->err);
+    if (*copy_fd < 0)
+        pull->unpacks[number] = NULL;
+    return *copy_fd < 0 ? *copy_fd : 0;
+}
+
 static int start_layer(struct pull *pull, struct layer_job *job, size_t number)
 {
     const struct image_descriptor *layer = &pull->manifest.layers.items[number];
-    const char *chain_hex = pull->chain_ids.items[number];
     struct fetch_request request = {
         .id = ++pull->last_id, .reference = layer->digest, .size = layer->size};
     struct receive_order order = {
         .store_fd = pull->store_fd,
         .digest = layer->digest,
         .size = layer->size,
-        .diff_id = pull->config.rootfs.diff_ids.items[number],
-        .chain_hex = layer_exists(pull->store_fd, chain_hex) ? NULL : chain_hex,
-        .limits = pull->limits,
     };
+    cleanup_close int copy_fd = -1;
     cleanup_close int read_fd = -1;
     cleanup_close int write_fd = -1;
     int pair[2];
-    int result;
+    int result = begin_unpacking(pull, number, &copy_fd);
+
+    if (result < 0)
+        return result;
+    order.copy_fd = copy_fd;
 
     if (pipe2(pair, O_CLOEXEC) < 0)
         return error_errno(pull->err, errno, "pipe");
@@ -285,10 +300,10 @@ static int handle_outcome(struct pull *pull, struct layer_job *job)
     struct error err = {0};
     int result = child_await(&job->receiver, &outcome, &err);
 
-    if (result < 0 && !job->is_fetch_over && err.code == ERROR_CORRUPT) {
-        /* Cut off: the reason is on its way. */
-        while (!job->is_fetch_over && handle_answer(pull) == 0)
-            continue;
+    /* Cut off: the reason is on its way, or nobody is left to tell it. */
+    while (result < 0 && err.code == ERROR_CORRUPT && !job->is_fetch_over) {
+        if (handle_answer(pull) < 0)
+            return -pull->err->errnum;
     }
     if (result < 0) {
         *pull->err = job->failure.errnum != 0 ? job->failure : err;
@@ -299,6 +314,10 @@ static int handle_outcome(struct pull *pull, struct layer_job *job)
         if (result < 0)
             return result;
     }
+    if (pull->unpacks[job->layer] != NULL)
+        result = layer_unpack_wait(pull->unpacks[job->layer], pull->err);
+    if (result < 0)
+        return error_prefix(pull->err, "layer %s", pull->manifest.layers.items[job->layer].digest);
     report_layer(pull, job->layer, "Pull complete", 0);
     job->id = 0;
     return 0;
@@ -400,6 +419,24 @@ static int get_layers(struct pull *pull)
         result = wait_for_layers(pull);
     if (result < 0)
         abandon_layers(pull);
+    return result;
+}
+
+/* Layers get their names in their order, those whose blobs were there already among them. */
+static int get_and_unpack(struct pull *pull, const char **layers)
+{
+    size_t count = pull->manifest.layers.count;
+    int result;
+
+    pull->unpacks = arena_new(&pull->arena, count + 1, sizeof(struct layer_unpack *));
+    result = get_layers(pull);
+    if (result == 0)
+        result = layers_unpack(pull->store_fd, &pull->arena, &pull->manifest, &pull->config,
+                               pull->unpacks, pull->limits, layers, pull->err);
+    for (size_t i = 0; i < count; i++) {
+        if (pull->unpacks[i] != NULL)
+            layer_unpack_abort(pull->unpacks[i]);
+    }
     return result;
 }
 
@@ -513,11 +550,7 @@ static int pull_image(struct pull *pull)
     if (result == 0)
         result = mark_as_pulling(pull, report.digest, layers_join(&pull->arena, &pull->chain_ids));
     if (result == 0)
-        result = get_layers(pull);
-    /* Those whose blobs were there, but not the unpacked layer. */
-    if (result == 0)
-        result = layers_unpack(pull->store_fd, &pull->arena, &pull->manifest, &pull->config,
-                               pull->limits, &report.layers, pull->err);
+        result = get_and_unpack(pull, &report.layers);
     if (result < 0)
         return result;
     if (pull->job->name != NULL)

@@ -1,4 +1,4 @@
-/* A blob from a pipe: hashed and stored, and, if it is a layer, unpacked as it comes. */
+/* A blob from a pipe: hashed and stored, and passed on to whoever unpacks it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -8,17 +8,17 @@
 
 #define CHUNK_BYTES (256 << 10)
 
-static int take_chunk(const struct receive_order *order, struct ingest *ingest, const char *bytes,
-                      size_t length, struct error *err)
+static int take_chunk(const struct receive_order *order, struct blob_writer *blob,
+                      const char *bytes, size_t length, struct error *err)
 {
-    int result = ingest_write(ingest, bytes, length, err);
+    int result = blob_write(blob, bytes, length, err);
 
-    if (result == 0 && (int64_t)ingest->blob.size > order->size)
+    if (result == 0 && (int64_t)blob->size > order->size)
         result = error_set(err, ERROR_TOO_LARGE, EFBIG, "more comes than the manifest says");
     return result;
 }
 
-static int take_all(const struct receive_order *order, struct ingest *ingest, struct error *err)
+static int take_all(const struct receive_order *order, struct blob_writer *blob, struct error *err)
 {
     cleanup_free char *bytes = memory_new(CHUNK_BYTES, 1);
 
@@ -32,38 +32,36 @@ static int take_all(const struct receive_order *order, struct ingest *ingest, st
             return error_errno(err, errno, "read from the fetch worker");
         if (count == 0)
             break;
-        result = take_chunk(order, ingest, bytes, (size_t)count, err);
+        result = take_chunk(order, blob, bytes, (size_t)count, err);
         if (result < 0)
             return result;
     }
-    if ((int64_t)ingest->blob.size != order->size)
+    if ((int64_t)blob->size != order->size)
         return error_set(err, ERROR_CORRUPT, EBADMSG, "cut off: %llu of %lld bytes came",
-                         (unsigned long long)ingest->blob.size, (long long)order->size);
+                         (unsigned long long)blob->size, (long long)order->size);
     return 0;
 }
 
 static int receive(const struct receive_order *order, struct error *err)
 {
-    bool unpacks = order->chain_hex != NULL;
-    struct ingest ingest;
+    struct blob_writer blob;
     char digest[DIGEST_SIZE];
-    int result = ingest_begin(&ingest, order->store_fd, unpacks ? order->limits : NULL, err);
+    int result = blob_begin(&blob, order->store_fd, err);
 
     if (result < 0)
         return result;
-    result = take_all(order, &ingest, err);
-    if (result == 0)
-        result = ingest_commit(&ingest, order->digest, digest, err);
-    if (result == 0 && unpacks)
-        result = ingest_publish(&ingest, order->diff_id, order->chain_hex, err);
-    ingest_release(&ingest);
-    return result;
+    blob.copy_fd = order->copy_fd;
+    result = take_all(order, &blob, err);
+    if (result < 0)
+        blob_abort(&blob);
+    return result < 0 ? result : blob_commit(&blob, order->digest, digest, err);
 }
 
 int receive_start(const struct receive_order *order, struct child *child, struct error *err)
 {
     struct receive_order own = *order;
-    pid_t pid = child_fork(child, (int *const[]){&own.store_fd, &own.pipe_fd}, 2, err);
+    pid_t pid = child_fork(child, (int *const[]){&own.store_fd, &own.pipe_fd, &own.copy_fd},
+                           own.copy_fd < 0 ? 2 : 3, err);
 
     if (pid == 0) {
         struct child_outcome outcome = {0};

@@ -1,5 +1,5 @@
-/* rpm's database: rows of headers in sqlite. A header is an index of tags into a store of values, all
- * in big endian (rpm: "RPM v4 Format", header structure). */
+/* rpm's database: rows of headers in sqlite. A header is an index of tags into a store of values,
+ * all in big endian (rpm: "RPM v4 Format", header structure). */
 #include <endian.h>
 #include <errno.h>
 #include <sqlite3.h>
@@ -199,9 +199,9 @@ int packages_read_rpm(struct packages *packages, const char *path, struct error 
         code = sqlite3_prepare_v2(database, "SELECT blob FROM Packages ORDER BY hnum", -1,
                                   &statement, NULL);
     }
-    result = code == SQLITE_OK ? read_rows(packages, statement, err)
-                               : error_set(err, ERROR_CORRUPT, EBADMSG, "%s: %s", path,
-                                           sqlite3_errstr(code));
+    result = code == SQLITE_OK
+                 ? read_rows(packages, statement, err)
+                 : error_set(err, ERROR_CORRUPT, EBADMSG, "%s: %s", path, sqlite3_errstr(code));
     sqlite3_finalize(statement);
     sqlite3_close(database);
     return result;

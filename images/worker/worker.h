@@ -117,6 +117,7 @@ int tar_write_error(struct archive *archive, struct error *err);
 struct blob_writer {
     int store_fd;
     int fd;
+    int copy_fd; /* where all of it goes as well; closed with the writer; -1: none */
     char temporary[64];
     uint64_t size;
     struct digest_context *digest;
@@ -221,15 +222,13 @@ void channel_failure(const struct fetch_answer *answer, struct error *err);
 /* Reads answers to the last one's, success or error, of the only request under way. */
 int channel_await(int channel_fd, struct error *err);
 
-/* A blob that comes through a pipe, and for a layer what its unpacked form is called. */
+/* A blob that comes through a pipe. */
 struct receive_order {
     int store_fd;
     int pipe_fd;
+    int copy_fd; /* to an unpacking child; -1: none */
     const char *digest;
     int64_t size;
-    const char *diff_id;
-    const char *chain_hex; /* NULL: it is not unpacked */
-    const struct worker_limits *limits;
 };
 
 /* Begins to receive it in a process of its own; child_await() it. */
@@ -245,11 +244,6 @@ int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *
 int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
                struct error *err);
 
-/* Unpacks what layers an image lacks. *layers is the list of chain ids for the index. */
-int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
-                  const struct image_config *config, const struct worker_limits *limits,
-                  const char **layers, struct error *err);
-
 /* The chain ids of an image's layers (image-spec config.md), without "sha256:", from the bottom up;
  * refuses an image whose documents do not agree on how many there are. Joined with commas they are
  * the index's list. */
@@ -264,48 +258,40 @@ struct layer_unpack {
     int store_fd;
     struct child child;
     int directory_fd;
-    char temporary[64];
-    char diff_id[DIGEST_SIZE]; /* once waited for */
+    char temporary[64];   /* "" once it is published */
+    struct error outcome; /* once waited for */
+    char diff_id[DIGEST_SIZE];
+    int implicit_fd; /* names of directories that it has no entries for */
 };
 int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
                        const struct worker_limits *limits, struct error *err);
-/* Waits for the child: the layer is there and on disk, without a name. */
+/* The same from a pipe, whose other end is returned. */
+int layer_unpack_begin_pipe(struct layer_unpack *unpack, int store_fd,
+                            const struct worker_limits *limits, struct error *err);
+/* Waits for the child: the layer is there and on disk, without a name. May be called again. */
 int layer_unpack_wait(struct layer_unpack *unpack, struct error *err);
-/* Publishes what was waited for, if it is what its diff id says. */
-int layer_unpack_publish(struct layer_unpack *unpack, const char *diff_id, const char *chain_hex,
-                         struct error *err);
+/* Waits, and publishes the layer as number `number` of its image if it is what its diff id says.
+ * Those below have their names already: directories that it has no entries for look as they do
+ * there. */
+int layer_unpack_publish(struct layer_unpack *unpack, const char *diff_id,
+                         const struct string_list *chain_ids, size_t number, struct error *err);
 /* Releases everything; an unpublished layer is gone. Also after a failure of the others. */
 void layer_unpack_abort(struct layer_unpack *unpack);
 
-/* A blob that is stored as it comes; if it is a layer, unpacked at the same time. */
-struct ingest {
-    struct blob_writer blob;
-    bool unpacks;
-    struct layer_unpack unpack;
-    int unpack_fd; /* to the unpacking child; -1: none, or it reads no more */
-    bool is_settled;
-    struct error outcome; /* then: why it failed */
-};
-/* `limits` NULL: it is no layer. */
-int ingest_begin(struct ingest *ingest, int store_fd, const struct worker_limits *limits,
-                 struct error *err);
-int ingest_write(struct ingest *ingest, const void *bytes, size_t length, struct error *err);
-/* The blob is complete and gets its name; see blob_commit(). The layer may take longer. */
-int ingest_commit(struct ingest *ingest, const char *expected, char digest[DIGEST_SIZE],
-                  struct error *err);
-/* Waits for the unpacking child, if there is one. Its outcome is ingest_publish()'s to tell. */
-void ingest_settle(struct ingest *ingest);
-/* Waits for the layer and publishes it; see layer_unpack_publish(). */
-int ingest_publish(struct ingest *ingest, const char *diff_id, const char *chain_hex,
-                   struct error *err);
-/* Releases everything; a blob or layer that has no name is gone. */
-void ingest_release(struct ingest *ingest);
+/* Unpacks and publishes what layers an image lacks, in their order. `begun` (or NULL) has for each
+ * layer one that is under way already, which stays the caller's, or NULL. *layers is the list of
+ * chain ids for the index. */
+int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
+                  const struct image_config *config, struct layer_unpack *const *begun,
+                  const struct worker_limits *limits, const char **layers, struct error *err);
 
 /* Writes the tar bytes of `fd` (compressed or not) into directory_fd. Refuses entries that would
  * leave it. *diff_id is the digest of the uncompressed bytes. `confine` (or NULL) is called once,
- * before the first of them is looked at. */
+ * before the first of them is looked at. Paths of directories that were made without an entry go to
+ * implicit_fd (-1: nowhere), each with a NUL. */
 int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
-                  int (*confine)(struct error *err), char diff_id[DIGEST_SIZE], struct error *err);
+                  int (*confine)(struct error *err), int implicit_fd, char diff_id[DIGEST_SIZE],
+                  struct error *err);
 
 /* Markers of a layer's tar (image-spec layer.md). */
 #define WHITEOUT_PREFIX ".wh."

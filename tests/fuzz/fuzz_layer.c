@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (write(fd, data, size) != (ssize_t)size)
         abort();
     lseek(fd, 0, SEEK_SET);
-    layer_extract(layer_fd, fd, &limits, NULL, digest, &err);
+    layer_extract(layer_fd, fd, &limits, NULL, -1, digest, &err);
     close(fd);
     close(layer_fd);
     assert(count_entries(outer_fd) == 3);

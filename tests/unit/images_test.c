@@ -187,7 +187,7 @@ static int extract(struct fixture *fixture, const struct worker_limits *limits, 
     fixture->archive = NULL;
     lseek(fixture->tar_fd, 0, SEEK_SET);
     return layer_extract(fixture->layer, fixture->tar_fd,
-                         limits != NULL ? limits : &worker_default_limits, NULL, digest, err);
+                         limits != NULL ? limits : &worker_default_limits, NULL, -1, digest, err);
 }
 
 static void assert_content(int directory, const char *name, const char *content)
