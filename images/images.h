@@ -188,7 +188,8 @@ int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, 
 
 #define STORE_EMPTY_LAYER "layers/.empty"
 
-#define OVERLAY_LAYERS_MAX 500
+/* overlayfs stacks 500; views of a container take one more on each side. */
+#define OVERLAY_LAYERS_MAX 498
 
 /* Mounts the layers (names in layers_fd, from the bottom up) with container_fd/upper and /work as a
  * detached overlayfs; nothing shows on the host, and it goes away with its last user. Changes the

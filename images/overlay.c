@@ -36,7 +36,7 @@ static int open_layers(int layers_fd, const struct string_list *names, struct la
 {
     if (names->count > OVERLAY_LAYERS_MAX)
         return error_set(err, ERROR_UNSUPPORTED, E2BIG,
-                         "the image has %zu layers; overlayfs stacks at most %d", names->count,
+                         "the image has %zu layers; at most %d can be stacked", names->count,
                          OVERLAY_LAYERS_MAX);
     for (size_t i = 0; i < names->count; i++) {
         int fd = openat(layers_fd, names->items[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -258,6 +258,11 @@ int layers_list_chain_ids(struct arena *arena, const struct image_manifest *mani
         return error_set(err, ERROR_CORRUPT, EINVAL,
                          "the manifest has %zu layers and the configuration %zu diff ids",
                          manifest->layers.count, config->rootfs.diff_ids.count);
+    if (manifest->layers.count > OVERLAY_LAYERS_MAX)
+        return error_set(err, ERROR_UNSUPPORTED, E2BIG,
+                         "the image has %zu layers; at most %d can be stacked: fewer can be made "
+                         "by davit export and davit import",
+                         manifest->layers.count, OVERLAY_LAYERS_MAX);
     for (size_t i = 0; i < manifest->layers.count; i++) {
         next_chain_id(chain, config->rootfs.diff_ids.items[i], i == 0);
         string_list_append(arena, chain_ids, arena_strdup(arena, chain + 7));

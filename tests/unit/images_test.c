@@ -273,6 +273,27 @@ static void whiteouts_take_overlayfs_form(void **state)
     assert_content(fixture->layer, "both", "kept");
 }
 
+static void whiteouts_below_what_is_no_directory_hide_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error err = {0};
+    struct stat status;
+
+    add_file(fixture, "was/directory", "a file now");
+    add_file(fixture, "was/directory/.wh.inner", "");
+    add_link(fixture, "link", "elsewhere", false);
+    add_file(fixture, "elsewhere/file", "");
+    add_file(fixture, "link/.wh.file2", "");
+    add_file(fixture, "link/.wh..wh..opq", "");
+    if (extract(fixture, NULL, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_content(fixture->layer, "was/directory", "a file now");
+    assert_true(fstatat(fixture->layer, "elsewhere/file2", &status, AT_SYMLINK_NOFOLLOW) < 0);
+    assert_int_equal(fchdir(fixture->layer), 0);
+    assert_true(getxattr("elsewhere", "trusted.overlay.opaque", NULL, 0) < 0);
+    assert_int_equal(chdir("/"), 0);
+}
+
 static void dot_dot_is_refused(void **state)
 {
     struct fixture *fixture = *state;
@@ -617,6 +638,8 @@ int main(void)
         cmocka_unit_test(reading_ahead_ends_in_the_middle),
         cmocka_unit_test_setup_teardown(an_honest_layer_is_reproduced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whiteouts_take_overlayfs_form, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whiteouts_below_what_is_no_directory_hide_nothing, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(dot_dot_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(absolute_names_stay_inside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_symlink_parent_leads_nowhere_outside, set_up, tear_down),
