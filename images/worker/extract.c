@@ -116,13 +116,28 @@ static void forget_implicit(struct extraction *extraction, const char *path)
     free(name);
 }
 
+struct implicit_list {
+    int fd;
+    int result;
+};
+
 static void write_implicit(const void *node, VISIT visit, void *context)
 {
     const char *path = *(const char *const *)node;
-    const int *fd = context;
+    struct implicit_list *list = context;
 
-    if (visit == postorder || visit == leaf)
-        file_write_fd(*fd, path, strlen(path) + 1);
+    if (list->result == 0 && (visit == postorder || visit == leaf))
+        list->result = file_write_fd(list->fd, path, strlen(path) + 1);
+}
+
+static int list_implicit(const struct extraction *extraction, int fd)
+{
+    struct implicit_list list = {.fd = fd};
+
+    twalk_r(extraction->implicit, write_implicit, &list);
+    return list.result < 0
+               ? error_errno(extraction->err, -list.result, "write the list of directories")
+               : 0;
 }
 
 /* The directory an entry goes to, made if the layer has no entry for it. */
@@ -198,6 +213,7 @@ static int write_data(struct extraction *extraction, int fd, int64_t size)
 bool layer_xattr_is_allowed(const char *name)
 {
     return strncmp(name, "trusted.overlay.", 16) != 0 && strncmp(name, "user.overlay.", 13) != 0 &&
+           strncmp(name, "trusted.davit.", 14) != 0 &&
            (strncmp(name, "user.", 5) == 0 || strncmp(name, "trusted.", 8) == 0 ||
             strcmp(name, "security.capability") == 0);
 }
@@ -435,7 +451,7 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
     return 0;
 }
 
-static void set_directory_times(struct extraction *extraction)
+static int set_directory_times(struct extraction *extraction)
 {
     for (size_t i = extraction->directory_count; i > 0; i--) {
         const struct directory_time *time = &extraction->directories[i - 1];
@@ -443,9 +459,10 @@ static void set_directory_times(struct extraction *extraction)
             path_open_in_root(extraction->root_fd, time->path, O_RDONLY | O_DIRECTORY, 0);
 
         /* A later entry may have replaced the directory: then there is no time to set. */
-        if (fd >= 0)
-            futimens(fd, time->times);
+        if (fd >= 0 && futimens(fd, time->times) < 0)
+            return fail(extraction, "set the times of a directory");
     }
+    return 0;
 }
 
 /* For whoever wants to know what the layer takes, without walking it. */
@@ -474,8 +491,8 @@ static int extract_all(struct extraction *extraction)
     }
     if (code != ARCHIVE_EOF)
         return tar_error(extraction->archive, extraction->err);
-    set_directory_times(extraction);
-    return note_size(extraction);
+    code = set_directory_times(extraction);
+    return code < 0 ? code : note_size(extraction);
 }
 
 static void release(struct extraction *extraction)
@@ -518,7 +535,7 @@ int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
     if (result == 0)
         result = stream_finish(extraction->stream, diff_id, extraction->err);
     if (result == 0 && implicit_fd >= 0)
-        twalk_r(extraction->implicit, write_implicit, &implicit_fd);
+        result = list_implicit(extraction, implicit_fd);
     release(extraction);
     return result;
 }

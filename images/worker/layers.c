@@ -21,6 +21,7 @@ const struct worker_limits worker_default_limits = {
 };
 
 #define PARALLEL_MAX 4
+#define XATTRS_MAX_BYTES 65536
 
 static _Noreturn void unpack_in_child(const struct child *child, int directory_fd, int input_fd,
                                       int implicit_fd, const struct worker_limits *limits)
@@ -130,49 +131,84 @@ static int open_layer(int store_fd, const char *chain_hex)
     return openat(store_fd, path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* The directory of that path in the topmost of the layers below that has it, or -1. */
+/* *found is the directory of that path in the topmost of the layers below that has it, or -1. */
 static int find_below(const struct layer_unpack *unpack, const struct string_list *chain_ids,
-                      size_t number, const char *path)
+                      size_t number, const char *path, int *found, struct error *err)
 {
+    *found = -1;
     for (size_t i = number; i > 0; i--) {
         cleanup_close int layer_fd = open_layer(unpack->store_fd, chain_ids->items[i - 1]);
-        int fd = layer_fd < 0
-                     ? -ENOENT
-                     : path_open_beneath(layer_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        int fd;
 
+        if (layer_fd < 0)
+            return error_errno(err, errno, "layer %s", chain_ids->items[i - 1]);
+        fd = path_open_beneath(layer_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         if (fd >= 0)
-            return fd;
+            *found = fd;
         /* Whited out there, or something else. */
+        if (fd >= 0 || fd == -ENOTDIR || fd == -ELOOP)
+            return 0;
         if (fd != -ENOENT)
-            return -1;
+            return error_errno(err, -fd, "%.256s in layer %s", path, chain_ids->items[i - 1]);
     }
-    return -1;
+    return 0;
+}
+
+static int copy_xattrs(int from_fd, int to_fd, struct error *err)
+{
+    cleanup_free char *names = memory_new(XATTRS_MAX_BYTES, 1);
+    cleanup_free char *value = memory_new(XATTRS_MAX_BYTES, 1);
+    ssize_t length = flistxattr(from_fd, names, XATTRS_MAX_BYTES);
+
+    if (length < 0 && errno != EOPNOTSUPP)
+        return error_errno(err, errno, "list the attributes of a directory");
+    for (const char *name = names; length > 0 && name < names + length; name += strlen(name) + 1) {
+        ssize_t size;
+
+        if (!layer_xattr_is_allowed(name))
+            continue;
+        size = fgetxattr(from_fd, name, value, XATTRS_MAX_BYTES);
+        if (size < 0 || fsetxattr(to_fd, name, value, (size_t)size, 0) < 0)
+            return error_errno(err, errno, "extended attribute %.64s", name);
+    }
+    return 0;
 }
 
 static int copy_attributes(int from_fd, int to_fd, struct error *err)
 {
-    char names[4096];
-    char value[4096];
     struct stat status;
-    ssize_t length = flistxattr(from_fd, names, sizeof(names));
+    int result;
 
     if (fstat(from_fd, &status) < 0 || fchown(to_fd, status.st_uid, status.st_gid) < 0 ||
         fchmod(to_fd, status.st_mode & 07777) < 0)
         return error_errno(err, errno, "set the attributes of a directory");
-    for (const char *name = names; length > 0 && name < names + length; name += strlen(name) + 1) {
-        ssize_t size =
-            layer_xattr_is_allowed(name) ? fgetxattr(from_fd, name, value, sizeof(value)) : -1;
-
-        if (size >= 0)
-            fsetxattr(to_fd, name, value, (size_t)size, 0);
-    }
-    if (futimens(to_fd, (const struct timespec[]){status.st_atim, status.st_mtim}) < 0)
-        return error_errno(err, errno, "set the times of a directory");
-    return 0;
+    result = copy_xattrs(from_fd, to_fd, err);
+    if (result == 0 &&
+        futimens(to_fd, (const struct timespec[]){status.st_atim, status.st_mtim}) < 0)
+        result = error_errno(err, errno, "set the times of a directory");
+    return result;
 }
 
 /* A directory that a layer only passes through looks as it does below: overlayfs would show the one
  * that was made for lack of an entry. */
+static int adopt_directory(struct layer_unpack *unpack, int root_fd,
+                           const struct string_list *chain_ids, size_t number, const char *path,
+                           struct error *err)
+{
+    cleanup_close int from_fd = -1;
+    cleanup_close int to_fd = -1;
+    int result = find_below(unpack, chain_ids, number, path, &from_fd, err);
+
+    if (result < 0 || from_fd < 0)
+        return result;
+    to_fd = path_open_beneath(root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    /* A later entry may have made something else of it. */
+    if (to_fd == -ENOENT || to_fd == -ENOTDIR || to_fd == -ELOOP)
+        return 0;
+    return to_fd < 0 ? error_errno(err, -to_fd, "%.256s", path)
+                     : copy_attributes(from_fd, to_fd, err);
+}
+
 static int adopt_implicit(struct layer_unpack *unpack, const struct string_list *chain_ids,
                           size_t number, struct error *err)
 {
@@ -187,16 +223,8 @@ static int adopt_implicit(struct layer_unpack *unpack, const struct string_list 
     result = file_read_fd(unpack->implicit_fd, SIZE_MAX / 2, &names);
     if (result < 0)
         return error_errno(err, -result, "read the list of directories");
-    for (size_t i = 0; result == 0 && i < names.length; i += strlen(names.data + i) + 1) {
-        cleanup_close int from_fd = find_below(unpack, chain_ids, number, names.data + i);
-        cleanup_close int to_fd = from_fd < 0
-                                      ? -1
-                                      : path_open_beneath(root_fd, names.data + i,
-                                                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-
-        if (to_fd >= 0)
-            result = copy_attributes(from_fd, to_fd, err);
-    }
+    for (size_t i = 0; result == 0 && i < names.length; i += strlen(names.data + i) + 1)
+        result = adopt_directory(unpack, root_fd, chain_ids, number, names.data + i, err);
     if (result == 0 && names.length > 0 && syncfs(root_fd) < 0)
         result = error_errno(err, errno, "sync");
     return result;

@@ -104,6 +104,8 @@ struct archive *tar_create(int fd, enum tar_form form, struct error *err)
         archive_write_set_format_pax_restricted(archive);
     else
         archive_write_set_format_pax(archive);
+    /* Extended attributes in the one form that everybody reads. */
+    archive_write_set_options(archive, "xattrheader=SCHILY");
     archive_write_set_bytes_per_block(archive, WRITE_BYTES);
     archive_write_set_bytes_in_last_block(archive, 1);
     if (archive_write_open(archive, sink, NULL, on_write, on_write_close) == ARCHIVE_OK)
