@@ -74,10 +74,23 @@ static void add_namespaces(struct arena *arena, struct oci_linux *linux_part, bo
                                 OCI_NAMESPACE_UTS, OCI_NAMESPACE_CGROUP, OCI_NAMESPACE_NETWORK};
     size_t count = ARRAY_SIZE(types) - (has_host_network ? 1 : 0);
 
-    linux_part->namespaces.items = arena_new(arena, count, sizeof(struct oci_namespace));
+    linux_part->namespaces.items = arena_new(arena, count + 1, sizeof(struct oci_namespace));
     linux_part->namespaces.count = count;
     for (size_t i = 0; i < count; i++)
         linux_part->namespaces.items[i].type = types[i];
+}
+
+/* add_namespaces() has left room for one more. */
+static void add_user_namespace(struct arena *arena, struct oci_linux *linux_part, uint32_t first)
+{
+    struct oci_id_mapping *mapping = arena_new(arena, 1, sizeof(*mapping));
+
+    *mapping = (struct oci_id_mapping){.container_id = 0, .host_id = first, .size = ID_RANGE_SIZE};
+    linux_part->namespaces.items[linux_part->namespaces.count++].type = OCI_NAMESPACE_USER;
+    linux_part->uid_mappings.items = mapping;
+    linux_part->uid_mappings.count = 1;
+    linux_part->gid_mappings.items = mapping;
+    linux_part->gid_mappings.count = 1;
 }
 
 /* Everything is denied; the devices that every container may use are the runtime's to add. */
@@ -263,6 +276,8 @@ int bundle_make_config(struct arena *arena, const struct bundle_options *options
         return result;
     add_mounts(arena, options, config);
     add_namespaces(arena, linux_part, options->has_host_network);
+    if (options->id_range_first != 0)
+        add_user_namespace(arena, linux_part, options->id_range_first);
     copy_strings(arena, masked_paths, ARRAY_SIZE(masked_paths), &linux_part->masked_paths);
     copy_strings(arena, readonly_paths, ARRAY_SIZE(readonly_paths), &linux_part->readonly_paths);
     linux_part->resources = options->resources != NULL

@@ -15,6 +15,8 @@
 #define BUNDLE_ANNOTATION_INIT "io.davit.init" /* "true": a reaper runs as process 1 */
 #define BUNDLE_ANNOTATION_USER "io.davit.user" /* user[:group], resolved in the root at start */
 
+#define ID_RANGE_SIZE 65536
+
 struct bundle_options {
     struct string_list args;
     struct string_list image_env;
@@ -27,6 +29,7 @@ struct bundle_options {
     bool no_new_privileges;
     bool has_host_network;
     bool has_init;
+    uint32_t id_range_first; /* of ID_RANGE_SIZE host ids that a user namespace has; 0: none */
     struct string_list cap_add;
     struct string_list cap_drop;
     LIST_OF(struct oci_mount) mounts; /* after the standard ones, by destination depth */

@@ -35,6 +35,7 @@ enum long_option {
     OPTION_CAP_DROP,
     OPTION_SECURITY_OPT,
     OPTION_NETWORK,
+    OPTION_USERNS,
     OPTION_ULIMIT,
     OPTION_INIT,
     OPTION_ENTRYPOINT,
@@ -73,6 +74,7 @@ static const struct option option_table[] = {
     {"security-opt", required_argument, NULL, OPTION_SECURITY_OPT},
     {"network", required_argument, NULL, OPTION_NETWORK},
     {"net", required_argument, NULL, OPTION_NETWORK},
+    {"userns", required_argument, NULL, OPTION_USERNS},
     {"ulimit", required_argument, NULL, OPTION_ULIMIT},
     {"init", no_argument, NULL, OPTION_INIT},
     {"entrypoint", required_argument, NULL, OPTION_ENTRYPOINT},
@@ -96,6 +98,7 @@ struct values {
     const char *user;
     const char *hostname;
     const char *network;
+    const char *userns;
     const char *cpuset_cpus;
     const char *cpuset_mems;
     const char *entrypoint;
@@ -243,6 +246,9 @@ static int parse_other_option(struct create_options *options, struct values *val
         break;
     case OPTION_NETWORK:
         values->network = optarg;
+        break;
+    case OPTION_USERNS:
+        values->userns = optarg;
         break;
     case OPTION_CPUSET_CPUS:
         values->cpuset_cpus = optarg;
@@ -394,6 +400,7 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     json_member_strings(writer, "CapDrop", &values->cap_drop);
     json_member_string(writer, "NetworkMode",
                        values->network != NULL ? values->network : "default");
+    json_member_string(writer, "UsernsMode", values->userns);
     json_member_boolean(writer, "AutoRemove", options->is_auto_removed);
     json_member_boolean(writer, "ReadonlyRootfs", values->is_readonly);
     if (values->has_init)

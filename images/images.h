@@ -191,11 +191,20 @@ int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, 
 /* overlayfs stacks 500; views of a container take one more on each side. */
 #define OVERLAY_LAYERS_MAX 498
 
+/* The ids of a container's user namespace. */
+struct overlay_ids {
+    int userns_fd;
+    uint32_t root_uid; /* on the host */
+    uint32_t root_gid;
+};
+
 /* Mounts the layers (names in layers_fd, from the bottom up) with container_fd/upper and /work as a
  * detached overlayfs; nothing shows on the host, and it goes away with its last user. Changes the
- * caller's working directory: for single-threaded processes. Returns the mount's descriptor. */
+ * caller's working directory: for single-threaded processes. Returns the mount's descriptor.
+ * With `ids` (or NULL) those on disk are those that are seen in the namespace: nothing is chowned.
+ */
 int overlay_mount(int layers_fd, const struct string_list *layers, int container_fd,
-                  struct error *err);
+                  const struct overlay_ids *ids, struct error *err);
 
 /* The same to look at only: the layers in the store, and on top of them container_fd/upper as it is
  * (container_fd -1: none). Returns a directory's descriptor. */

@@ -1,15 +1,22 @@
 /* Root filesystems from layers: overlayfs (kernel: Documentation/filesystems/overlayfs.rst). */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/securebits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/path.h"
+#include "base/socket.h"
 #include "images.h"
 
 /* fsconfig(2) takes strings of up to 255 bytes. */
@@ -174,7 +181,8 @@ static int mount_overlay(const struct layer_fds *layers, int upper_fd, int work_
     return fd < 0 ? error_errno(err, errno, "overlayfs: fsmount") : fd;
 }
 
-static int mount_layers(const struct layer_fds *layers, int container_fd, struct error *err)
+/* Makes the container's directories if they are new. */
+static int prepare_directories(const struct layer_fds *layers, int container_fd, struct error *err)
 {
     bool is_new = faccessat(container_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
     cleanup_close int upper_fd = open_directory(container_fd, "upper", 0755, err);
@@ -187,17 +195,149 @@ static int mount_layers(const struct layer_fds *layers, int container_fd, struct
     if (result < 0)
         return result;
     work_fd = open_directory(container_fd, "work", 0700, err);
-    return work_fd < 0 ? work_fd : mount_overlay(layers, upper_fd, work_fd, err);
+    return work_fd < 0 ? work_fd : 0;
 }
 
-int overlay_mount(int layers_fd, const struct string_list *names, int container_fd,
-                  struct error *err)
+static int mount_layers(const struct layer_fds *layers, int container_fd, struct error *err)
+{
+    cleanup_close int upper_fd = open_directory(container_fd, "upper", 0755, err);
+    cleanup_close int work_fd = open_directory(container_fd, "work", 0700, err);
+
+    if (upper_fd < 0 || work_fd < 0)
+        return -err->errnum;
+    return mount_overlay(layers, upper_fd, work_fd, err);
+}
+
+static int mount_named(int layers_fd, const struct string_list *names, int container_fd,
+                       struct error *err)
 {
     struct layer_fds layers = {.count = 0};
     int result = open_layers(layers_fd, names, &layers, err);
 
     if (result == 0)
         result = mount_layers(&layers, container_fd, err);
+    layer_fds_release(&layers);
+    return result;
+}
+
+/* ---- with the ids of a user namespace ---- */
+
+/* A copy of the mount below the working directory that maps ids. Overlayfs takes layers only from
+ * mounts that are in the caller's mount namespace (before Linux 6.15), so it is attached, where
+ * nobody but us sees it. */
+static int map_working_directory(int userns_fd, struct error *err)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
+    cleanup_close int fd = open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+    if (fd < 0)
+        return error_errno(err, errno, "copy the mount");
+    if (mount_setattr(fd, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0)
+        return error_errno(err, errno,
+                           "map the ids of the image's files (the filesystem of davitd's root "
+                           "directory has to support idmapped mounts)");
+    if (move_mount(fd, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        return error_errno(err, errno, "attach the mount");
+    return take_fd(&fd);
+}
+
+/* What overlayfs makes for itself it makes as whoever mounts it, who has to have ids that are
+ * mapped: the namespace's root, with the privileges of ours. */
+static int become_owner(const struct overlay_ids *ids, struct error *err)
+{
+    if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+        return error_errno(err, errno, "keep the privileges");
+    setfsgid(ids->root_gid);
+    setfsuid(ids->root_uid);
+    return 0;
+}
+
+/* In a process of its own: what unshare(2) copies keeps host mounts busy. The working directory is
+ * taken along into the new namespace, the descriptors are not. */
+static int mount_mapped(const struct string_list *names, int container_fd,
+                        const struct overlay_ids *ids, struct error *err)
+{
+    cleanup_close int mapped_layers_fd = -1;
+    cleanup_close int mapped_container_fd = -1;
+    cleanup_close int inside_fd = -1;
+    int result;
+
+    if (fchdir(container_fd) < 0 || unshare(CLONE_NEWNS) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return error_errno(err, errno, "a mount namespace for the layers");
+    inside_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* The layers lie beside the directory of all containers. */
+    if (inside_fd < 0 || chdir("../../layers") < 0)
+        return error_errno(err, errno, "enter the layers' directory");
+    mapped_layers_fd = map_working_directory(ids->userns_fd, err);
+    if (mapped_layers_fd < 0)
+        return mapped_layers_fd;
+    if (fchdir(inside_fd) < 0)
+        return error_errno(err, errno, "enter the container's directory");
+    mapped_container_fd = map_working_directory(ids->userns_fd, err);
+    if (mapped_container_fd < 0)
+        return mapped_container_fd;
+    result = become_owner(ids, err);
+    return result < 0 ? result : mount_named(mapped_layers_fd, names, mapped_container_fd, err);
+}
+
+struct mapped_outcome {
+    struct error error;
+    bool has_mount;
+};
+
+static int await_mapped(int socket_fd, pid_t pid, struct error *err)
+{
+    struct mapped_outcome outcome = {0};
+    size_t fd_count = 1;
+    int fd = -1;
+    ssize_t count = socket_receive(socket_fd, &outcome, sizeof(outcome), &fd, &fd_count);
+
+    waitpid(pid, NULL, 0);
+    if (count == (ssize_t)sizeof(outcome) && outcome.has_mount && fd_count == 1)
+        return fd;
+    if (count != (ssize_t)sizeof(outcome))
+        return error_set(err, ERROR_INTERNAL, ECHILD, "the process that maps the layers died");
+    if (err != NULL)
+        *err = outcome.error;
+    return -outcome.error.errnum;
+}
+
+static int fork_mapped(const struct string_list *names, int container_fd,
+                       const struct overlay_ids *ids, struct error *err)
+{
+    struct mapped_outcome outcome = {0};
+    int pair[2];
+    pid_t pid;
+    int fd;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, errno, "socketpair");
+    pid = fork();
+    if (pid == 0) {
+        fd = mount_mapped(names, container_fd, ids, &outcome.error);
+        outcome.has_mount = fd >= 0;
+        socket_send(pair[1], &outcome, sizeof(outcome), &fd, fd >= 0 ? 1 : 0);
+        _exit(0);
+    }
+    close(pair[1]);
+    fd = pid < 0 ? error_errno(err, errno, "fork") : await_mapped(pair[0], pid, err);
+    close(pair[0]);
+    return fd;
+}
+
+int overlay_mount(int layers_fd, const struct string_list *names, int container_fd,
+                  const struct overlay_ids *ids, struct error *err)
+{
+    struct layer_fds layers = {.count = 0};
+    int result = open_layers(layers_fd, names, &layers, err);
+
+    if (result == 0)
+        result = prepare_directories(&layers, container_fd, err);
+    if (result == 0 && ids == NULL)
+        result = mount_layers(&layers, container_fd, err);
+    else if (result == 0)
+        result = fork_mapped(names, container_fd, ids, err);
     layer_fds_release(&layers);
     return result;
 }

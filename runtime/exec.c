@@ -78,6 +78,9 @@ static int resolve_user(struct exec *exec, struct error *err)
         return error_errno(err, errno, "open /");
     result = user_resolve(&exec->arena, root_fd, exec->options->user_spec, &exec->process.user,
                           &home, err);
+    /* They are the namespace's root's so far. */
+    if (result == 0 && !exec->process.has_terminal)
+        stdio_give(exec->options->stdio, NULL, exec->process.user.uid);
     if (result == 0 && env_get(&exec->process.env, "HOME") == NULL) {
         char **environment = exec->plan.environment;
 
@@ -256,6 +259,9 @@ int container_exec(const struct exec_options *options, struct container *contain
     result = process_plan_prepare(&exec.process, options->identity->config, options->seccomp,
                                   &exec.plan, err);
     exec.plan.preserved_fd_count = options->preserved_fd_count;
+    if (result == 0 && !options->process->has_terminal)
+        stdio_give(options->stdio, options->identity->config,
+                   options->user_spec != NULL ? 0 : options->process->user.uid);
     if (result == 0)
         result = launch(&exec, container, err);
     if (result < 0 && container->pidfd >= 0) {

@@ -334,6 +334,8 @@ int container_launch(const struct container_options *options, struct container *
 
     *container = (struct container)CONTAINER_NONE;
     result = plan_prepare(options, &plan, err);
+    if (result == 0 && !options->config->process->has_terminal)
+        stdio_give(options->stdio, options->config, options->config->process->user.uid);
     if (result == 0)
         result = launch(&plan, container, err);
     plan_release(&plan);

@@ -127,10 +127,6 @@ int network_raise_loopback(struct error *err);
 int id_mappings_write(pid_t pid, const struct oci_id_mapping *uids, size_t uid_count,
                       const struct oci_id_mapping *gids, size_t gid_count, struct error *err);
 
-/* A user namespace with these mappings and no process in it, for id-mapped mounts. */
-int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
-                     const struct oci_id_mapping *gids, size_t gid_count, struct error *err);
-
 /* The child: C1 to C11. Does not return. `parent_fd` is the inherited other end of the channel. */
 _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
 
@@ -166,6 +162,11 @@ int namespaces_join(const struct join_plan *joins, size_t count, struct error *e
 /* In the container's root: standard streams that are the host's null device become the container's.
  */
 int stdio_reopen_null(struct error *err);
+
+/* Pipes among the standard streams (-1: the caller's own) become the process's, so that it can open
+ * them again as /dev/stdout. `uid` is of the configuration's user namespace, or with NULL of the
+ * caller's; what cannot be changed stays as it is. */
+void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid);
 
 /* stdio[i] to descriptor i, for those that are not -1. */
 int stdio_redirect(const int stdio[3], struct error *err);

@@ -193,4 +193,8 @@ struct json_writer *container_state_json(const char *id, const char *status, pid
  * that is not possible (no privilege) is left as it is, and false returned. */
 bool self_protect(char *const *argv);
 
+/* A user namespace with these mappings and no process in it, for id-mapped mounts. */
+int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
+                     const struct oci_id_mapping *gids, size_t gid_count, struct error *err);
+
 #endif

@@ -21,6 +21,12 @@
 struct exec;
 struct managed_container;
 
+/* Host ids for containers with a user namespace, in ranges of ID_RANGE_SIZE. */
+struct id_pool {
+    uint32_t first; /* a multiple of the size */
+    uint32_t count; /* of ranges */
+};
+
 struct daemon_options {
     const char *root;
     const char *run;
@@ -28,6 +34,7 @@ struct daemon_options {
     const char *cgroup_parent; /* NULL: a scope of its own under systemd, else /davit */
     const char *socket_group;  /* group that may use the socket; NULL: root alone */
     struct registries registries;
+    struct id_pool id_pool;
     const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
 };
 

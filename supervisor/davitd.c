@@ -21,6 +21,9 @@
 #define DEFAULT_ROOT "/var/lib/davit"
 #define DEFAULT_RUN "/run/davit"
 #define DEFAULT_CONFIG "/etc/davit/davitd.json"
+/* Above what useradd(8) gives to users (/etc/subuid) and systemd-nspawn(1) to its machines. */
+#define DEFAULT_ID_FIRST 0x70000000
+#define DEFAULT_ID_COUNT 8192
 
 /* Flags, DAVIT_* environment and file, in this order of precedence. */
 struct settings {
@@ -28,6 +31,17 @@ struct settings {
     const char *config_file;
     const char *log_level;
     const char *log_format;
+};
+
+static const struct json_field id_pool_fields[] = {
+    JSON_FIELD(struct id_pool, first, "first", JSON_KIND_UINT32, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct id_pool, count, "count", JSON_KIND_UINT32, .flags = JSON_REQUIRED),
+};
+static const struct json_struct id_pool_type = {
+    .size = sizeof(struct id_pool),
+    .fields = id_pool_fields,
+    .field_count = sizeof(id_pool_fields) / sizeof(id_pool_fields[0]),
+    .refuses_unknown = true,
 };
 
 static const struct json_field setting_fields[] = {
@@ -38,6 +52,7 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.cgroup_parent, "cgroup_parent", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.registries, "registries", JSON_KIND_STRUCT_MAP,
                .type = &registry_type),
+    JSON_FIELD(struct settings, daemon.id_pool, "id_pool", JSON_KIND_INLINE, .type = &id_pool_type),
     JSON_FIELD(struct settings, daemon.policy, "policy", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
@@ -111,6 +126,22 @@ static int parse_options(struct settings *settings, int argc, char **argv, struc
     return 1;
 }
 
+static int check_id_pool(const struct id_pool *pool, struct error *err)
+{
+    uint64_t last = (uint64_t)pool->first + (uint64_t)pool->count * ID_RANGE_SIZE;
+
+    if (pool->first == 0 && pool->count == 0)
+        return 0;
+    /* The last id of all is nobody's, for the kernel. */
+    if (pool->first == 0 || pool->first % ID_RANGE_SIZE != 0 || pool->count == 0 ||
+        last > UINT32_MAX)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "id_pool: first has to be a multiple of %d above 0, and all ranges below "
+                         "the last id",
+                         ID_RANGE_SIZE);
+    return 0;
+}
+
 static int read_config_file(const char *path, bool must_exist, struct arena *arena,
                             struct settings *file, struct error *err)
 {
@@ -129,6 +160,8 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
         result = json_decode(arena, json, &settings_type, "", file, err);
     if (result == 0)
         result = registries_read(&file->daemon.registries, arena, err);
+    if (result == 0)
+        result = check_id_pool(&file->daemon.id_pool, err);
     /* It is read again whenever an image comes; a mistake in it had better show now. */
     if (result == 0)
         result = trust_read(file->daemon.policy, arena, &policy, err);
@@ -166,6 +199,9 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.socket_group = file.daemon.socket_group;
     settings->daemon.registries = file.daemon.registries;
     settings->daemon.policy = file.daemon.policy;
+    settings->daemon.id_pool = file.daemon.id_pool;
+    if (settings->daemon.id_pool.count == 0)
+        settings->daemon.id_pool = (struct id_pool){DEFAULT_ID_FIRST, DEFAULT_ID_COUNT};
     settings->log_level = choose(settings->log_level, "DAVIT_LOG_LEVEL", file.log_level, "info");
     settings->log_format = choose(settings->log_format, "DAVIT_LOG_FORMAT", file.log_format,
                                   getenv("JOURNAL_STREAM") != NULL ? "journal" : "text");

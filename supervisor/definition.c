@@ -122,6 +122,8 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, tmpfs, "Tmpfs", JSON_KIND_STRING_MAP),
     FIELD(struct docker_host_config, network_mode, "NetworkMode", JSON_KIND_STRING,
           .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, userns_mode, "UsernsMode", JSON_KIND_STRING,
+          .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, restart_policy, "RestartPolicy", JSON_KIND_INLINE,
           .type = &restart_type),
     FIELD(struct docker_host_config, log_config, "LogConfig", JSON_KIND_INLINE, .type = &log_type),
@@ -198,7 +200,6 @@ static const struct json_field host_fields[] = {
     UNSUPPORTED("StorageOpt"),
     UNSUPPORTED("Sysctls"),
     UNSUPPORTED("UTSMode"),
-    UNSUPPORTED("UsernsMode"),
     UNSUPPORTED("VolumeDriver"),
     UNSUPPORTED("VolumesFrom"),
 };
@@ -210,6 +211,7 @@ const struct json_struct docker_host_config_type = {
 };
 
 static const struct json_field definition_fields[] = {
+    FIELD(struct definition, id_range_first, "IdRangeFirst", JSON_KIND_UINT32),
     FIELD(struct definition, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct definition, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct definition, image_id, "ImageId", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -252,6 +254,25 @@ static int check_networking(const struct json *networking, struct error *err)
     return 0;
 }
 
+/* "auto" is Podman's word for ids of the container's own. */
+static int check_userns_mode(const struct docker_host_config *host, struct error *err)
+{
+    const char *mode = host->userns_mode != NULL ? host->userns_mode : "";
+    const char *network = host->network_mode != NULL ? host->network_mode : "";
+
+    if (mode[0] == '\0' || strcmp(mode, "host") == 0)
+        return 0;
+    if (strcmp(mode, "auto") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.UsernsMode: \"%.64s\" is not supported; use auto or host",
+                         mode);
+    if (strcmp(network, "host") == 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.UsernsMode: a container with ids of its own cannot have the "
+                         "host's network");
+    return 0;
+}
+
 static int check_host_config(const struct docker_host_config *host, struct error *err)
 {
     const char *restart = host->restart_policy.name != NULL ? host->restart_policy.name : "";
@@ -278,6 +299,8 @@ static int check_host_config(const struct docker_host_config *host, struct error
                          "HostConfig.NanoCpus: conflicts with CpuPeriod and CpuQuota");
     if (host->nano_cpus < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "HostConfig.NanoCpus: negative");
+    if (check_userns_mode(host, err) < 0)
+        return -err->errnum;
     return check_network_mode(host, err);
 }
 

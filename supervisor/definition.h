@@ -71,6 +71,7 @@ struct docker_host_config {
     LIST_OF(struct docker_mount) mounts;
     struct string_map tmpfs;
     const char *network_mode;
+    const char *userns_mode;
     struct docker_restart_policy restart_policy;
     struct docker_log_config log_config;
     bool is_auto_removed;
@@ -97,6 +98,7 @@ struct definition {
     const char *name;
     const char *image_id;
     int64_t created_ns;
+    uint32_t id_range_first; /* host ids of its user namespace; 0: the host's own namespace */
     struct docker_config config;
     struct docker_host_config host_config;
 };

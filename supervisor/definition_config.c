@@ -288,6 +288,18 @@ static void concatenate(struct arena *arena, const struct string_list *first,
         both->items[both->count++] = second->items[i];
 }
 
+/* What comes from the host has the ids inside that it has outside. */
+static void map_binds(struct arena *arena, struct bundle_options *options)
+{
+    for (size_t i = 0; i < options->mounts.count; i++) {
+        struct oci_mount *mount = &options->mounts.items[i];
+
+        if (strcmp(mount->type, "bind") == 0)
+            string_list_append(arena, &mount->options,
+                               string_list_has(&mount->options, "rbind") ? "ridmap" : "idmap");
+    }
+}
+
 int definition_make_config(struct arena *arena, const struct definition *definition,
                            const struct definition_security *security, const char *cgroups_path,
                            struct oci_config *config, struct error *err)
@@ -303,6 +315,7 @@ int definition_make_config(struct arena *arena, const struct definition *definit
         .is_root_readonly = host->has_readonly_rootfs,
         .has_host_network = host->network_mode != NULL && strcmp(host->network_mode, "host") == 0,
         .has_init = host->has_init.value,
+        .id_range_first = definition->id_range_first,
         .no_new_privileges = security->no_new_privileges,
         .cap_add = host->cap_add,
         .cap_drop = host->cap_drop,
@@ -322,6 +335,8 @@ int definition_make_config(struct arena *arena, const struct definition *definit
         result = add_ulimits(arena, host, &options, err);
     if (result == 0)
         result = add_mounts(arena, host, &options, err);
+    if (result == 0 && options.id_range_first != 0)
+        map_binds(arena, &options);
     return result < 0 ? result : bundle_make_config(arena, &options, config, err);
 }
 

@@ -239,6 +239,25 @@ static int launch(struct monitor *monitor, int rootfs_fd, struct error *err)
     return result;
 }
 
+static int mount_root(const struct monitor *monitor, struct error *err)
+{
+    const struct oci_linux *linux_part = monitor->config.linux;
+    const struct string_list *layers = &monitor->settings.layers;
+    cleanup_close int userns_fd = -1;
+    struct overlay_ids ids;
+
+    if (linux_part->uid_mappings.count == 0)
+        return overlay_mount(monitor->fds.layers_fd, layers, monitor->fds.container_fd, NULL, err);
+    userns_fd =
+        id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
+                         linux_part->gid_mappings.items, linux_part->gid_mappings.count, err);
+    if (userns_fd < 0)
+        return userns_fd;
+    ids = (struct overlay_ids){userns_fd, linux_part->uid_mappings.items[0].host_id,
+                               linux_part->gid_mappings.items[0].host_id};
+    return overlay_mount(monitor->fds.layers_fd, layers, monitor->fds.container_fd, &ids, err);
+}
+
 static int start(struct monitor *monitor, struct error *err)
 {
     cleanup_close int rootfs_fd = -1;
@@ -249,8 +268,7 @@ static int start(struct monitor *monitor, struct error *err)
     if (result == 0)
         result = open_log(monitor, err);
     if (result == 0) {
-        rootfs_fd = overlay_mount(monitor->fds.layers_fd, &monitor->settings.layers,
-                                  monitor->fds.container_fd, err);
+        rootfs_fd = mount_root(monitor, err);
         result = rootfs_fd < 0 ? rootfs_fd : 0;
     }
     if (result == 0)

@@ -1,6 +1,7 @@
 /*
- * A library to preload: the Nth call of a function, counted over the process and all its children, fails. FAULT is
- * "NAME:N:ERRNO", or "NAME:N:kill" for SIGKILL in its place; FAULT_MARK is a file that gets a byte when it happens.
+ * A library to preload: the Nth call of a function, counted over the process and all its children,
+ * fails. FAULT is "NAME:N:ERRNO", or "NAME:N:kill" for SIGKILL in its place; FAULT_MARK is a file
+ * that gets a byte when it happens.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -51,34 +52,42 @@ static int fails(const char *name)
     return 1;
 }
 
-#define WRAP(type, name, parameters, arguments)                 \
-    type name parameters;                                       \
-    type name parameters                                        \
-    {                                                           \
-        static type(*next) parameters;                          \
-        if (next == NULL)                                       \
-            *(void **)&next = dlsym(RTLD_NEXT, #name);          \
-        return fails(#name) ? (type)-1 : next arguments;        \
+#define WRAP(type, name, parameters, arguments)          \
+    type name parameters;                                \
+    type name parameters                                 \
+    {                                                    \
+        static type(*next) parameters;                   \
+        if (next == NULL)                                \
+            *(void **)&next = dlsym(RTLD_NEXT, #name);   \
+        return fails(#name) ? (type)-1 : next arguments; \
     }
 
 WRAP(ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size))
-WRAP(ssize_t, pwrite, (int fd, const void *bytes, size_t size, off_t offset), (fd, bytes, size, offset))
-WRAP(ssize_t, pwrite64, (int fd, const void *bytes, size_t size, off_t offset), (fd, bytes, size, offset))
+WRAP(ssize_t, pwrite, (int fd, const void *bytes, size_t size, off_t offset),
+     (fd, bytes, size, offset))
+WRAP(ssize_t, pwrite64, (int fd, const void *bytes, size_t size, off_t offset),
+     (fd, bytes, size, offset))
 WRAP(ssize_t, read, (int fd, void *bytes, size_t size), (fd, bytes, size))
 WRAP(int, fsync, (int fd), (fd))
 WRAP(int, syncfs, (int fd), (fd))
 WRAP(int, ftruncate, (int fd, off_t size), (fd, size))
 WRAP(int, renameat, (int from, const char *old, int to, const char *new), (from, old, to, new))
 WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
-WRAP(int, fchownat, (int fd, const char *name, uid_t uid, gid_t gid, int flags), (fd, name, uid, gid, flags))
+WRAP(int, fchownat, (int fd, const char *name, uid_t uid, gid_t gid, int flags),
+     (fd, name, uid, gid, flags))
 WRAP(int, fchmodat, (int fd, const char *name, mode_t mode, int flags), (fd, name, mode, flags))
 WRAP(int, symlinkat, (const char *target, int fd, const char *name), (target, fd, name))
-WRAP(int, linkat, (int from, const char *old, int to, const char *new, int flags), (from, old, to, new, flags))
+WRAP(int, linkat, (int from, const char *old, int to, const char *new, int flags),
+     (from, old, to, new, flags))
 WRAP(int, mknodat, (int fd, const char *name, mode_t mode, dev_t device), (fd, name, mode, device))
-WRAP(int, utimensat, (int fd, const char *name, const struct timespec times[2], int flags), (fd, name, times, flags))
+WRAP(int, utimensat, (int fd, const char *name, const struct timespec times[2], int flags),
+     (fd, name, times, flags))
 WRAP(int, futimens, (int fd, const struct timespec times[2]), (fd, times))
-WRAP(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags), (fd, name, value, size, flags))
-WRAP(int, lsetxattr, (const char *path, const char *name, const void *value, size_t size, int flags), (path, name, value, size, flags))
+WRAP(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
+     (fd, name, value, size, flags))
+WRAP(int, lsetxattr,
+     (const char *path, const char *name, const void *value, size_t size, int flags),
+     (path, name, value, size, flags))
 WRAP(int, pipe2, (int fds[2], int flags), (fds, flags))
 WRAP(pid_t, fork, (void), ())
 WRAP(int, memfd_create, (const char *name, unsigned int flags), (name, flags))
