@@ -36,6 +36,7 @@ enum long_option {
     OPTION_SECURITY_OPT,
     OPTION_NETWORK,
     OPTION_USERNS,
+    OPTION_STORAGE_OPT,
     OPTION_ULIMIT,
     OPTION_INIT,
     OPTION_ENTRYPOINT,
@@ -74,6 +75,7 @@ static const struct option option_table[] = {
     {"security-opt", required_argument, NULL, OPTION_SECURITY_OPT},
     {"network", required_argument, NULL, OPTION_NETWORK},
     {"net", required_argument, NULL, OPTION_NETWORK},
+    {"storage-opt", required_argument, NULL, OPTION_STORAGE_OPT},
     {"userns", required_argument, NULL, OPTION_USERNS},
     {"ulimit", required_argument, NULL, OPTION_ULIMIT},
     {"init", no_argument, NULL, OPTION_INIT},
@@ -94,6 +96,7 @@ struct values {
     struct string_list cap_drop;
     struct string_list security;
     struct string_list ulimits;
+    struct string_list storage_opts;
     const char *workdir;
     const char *user;
     const char *hostname;
@@ -246,6 +249,9 @@ static int parse_other_option(struct create_options *options, struct values *val
         break;
     case OPTION_NETWORK:
         values->network = optarg;
+        break;
+    case OPTION_STORAGE_OPT:
+        string_list_append(&options->arena, &values->storage_opts, optarg);
         break;
     case OPTION_USERNS:
         values->userns = optarg;
@@ -401,6 +407,7 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     json_member_string(writer, "NetworkMode",
                        values->network != NULL ? values->network : "default");
     json_member_string(writer, "UsernsMode", values->userns);
+    write_pairs(writer, "StorageOpt", &values->storage_opts, '=');
     json_member_boolean(writer, "AutoRemove", options->is_auto_removed);
     json_member_boolean(writer, "ReadonlyRootfs", values->is_readonly);
     if (values->has_init)

@@ -198,17 +198,33 @@ struct overlay_ids {
     uint32_t root_gid;
 };
 
-/* Mounts the layers (names in layers_fd, from the bottom up) with container_fd/upper and /work as a
- * detached overlayfs; nothing shows on the host, and it goes away with its last user. Changes the
- * caller's working directory: for single-threaded processes. Returns the mount's descriptor.
- * With `ids` (or NULL) those on disk are those that are seen in the namespace: nothing is chowned.
- */
-int overlay_mount(int layers_fd, const struct string_list *layers, int container_fd,
-                  const struct overlay_ids *ids, struct error *err);
+/* What a container's root is made of. */
+struct overlay_root {
+    int layers_fd;
+    struct string_list layers; /* names in it, from the bottom up */
+    int container_fd;          /* with upper/ and work/, which are made if they are missing */
+    const struct overlay_ids *ids;
+    uint32_t project; /* whose quota what the container writes counts for; 0: none */
+};
+
+/* Mounts it as a detached overlayfs; nothing shows on the host, and it goes away with its last
+ * user. Changes the caller's working directory: for single-threaded processes. Returns the mount's
+ * descriptor. With `ids` those on disk are those that are seen in the namespace: nothing is
+ * chowned. */
+int overlay_mount(const struct overlay_root *root, struct error *err);
 
 /* The same to look at only: the layers in the store, and on top of them container_fd/upper as it is
  * (container_fd -1: none). Returns a directory's descriptor. */
 int overlay_view(int store_fd, const struct string_list *layers, int container_fd,
                  struct error *err);
+
+/* ---- quotas: project quotas of the filesystem (quotactl(2), "PRJQUOTA") ---- */
+
+/* The bytes that what belongs to the project may take on the filesystem of directory_fd; 0 is no
+ * limit. ERROR_UNSUPPORTED where there are no project quotas. */
+int quota_limit(int directory_fd, uint32_t project, uint64_t bytes, struct error *err);
+
+/* Puts a directory, and what will be made in it, into the project. */
+int quota_assign(int directory_fd, uint32_t project, struct error *err);
 
 #endif

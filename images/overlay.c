@@ -181,21 +181,37 @@ static int mount_overlay(const struct layer_fds *layers, int upper_fd, int work_
     return fd < 0 ? error_errno(err, errno, "overlayfs: fsmount") : fd;
 }
 
-/* Makes the container's directories if they are new. */
-static int prepare_directories(const struct layer_fds *layers, int container_fd, struct error *err)
+/* Both: overlayfs moves files from one to the other, which it cannot between projects. */
+static int assign_project(const struct overlay_root *root, struct error *err)
 {
-    bool is_new = faccessat(container_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    cleanup_close int upper_fd = open_directory(container_fd, "upper", 0755, err);
-    cleanup_close int work_fd = -1;
+    static const char *const names[] = {"upper", "work"};
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(names); i++) {
+        cleanup_close int fd =
+            openat(root->container_fd, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        result = fd < 0 ? error_errno(err, errno, "open %s", names[i])
+                        : quota_assign(fd, root->project, err);
+    }
+    return result;
+}
+
+/* Makes the container's directories if they are new. */
+static int prepare_directories(const struct layer_fds *layers, const struct overlay_root *root,
+                               struct error *err)
+{
+    bool is_new = faccessat(root->container_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+    cleanup_close int upper_fd = open_directory(root->container_fd, "upper", 0755, err);
+    cleanup_close int work_fd = open_directory(root->container_fd, "work", 0700, err);
     int result;
 
-    if (upper_fd < 0)
-        return upper_fd;
-    result = is_new ? copy_root_attributes(layers, container_fd, err) : 0;
-    if (result < 0)
-        return result;
-    work_fd = open_directory(container_fd, "work", 0700, err);
-    return work_fd < 0 ? work_fd : 0;
+    if (upper_fd < 0 || work_fd < 0)
+        return -err->errnum;
+    result = is_new ? copy_root_attributes(layers, root->container_fd, err) : 0;
+    if (result == 0 && is_new && root->project != 0)
+        result = assign_project(root, err);
+    return result;
 }
 
 static int mount_layers(const struct layer_fds *layers, int container_fd, struct error *err)
@@ -254,31 +270,31 @@ static int become_owner(const struct overlay_ids *ids, struct error *err)
 
 /* In a process of its own: what unshare(2) copies keeps host mounts busy. The working directory is
  * taken along into the new namespace, the descriptors are not. */
-static int mount_mapped(const struct string_list *names, int container_fd,
-                        const struct overlay_ids *ids, struct error *err)
+static int mount_mapped(const struct overlay_root *root, struct error *err)
 {
     cleanup_close int mapped_layers_fd = -1;
     cleanup_close int mapped_container_fd = -1;
     cleanup_close int inside_fd = -1;
     int result;
 
-    if (fchdir(container_fd) < 0 || unshare(CLONE_NEWNS) < 0 ||
+    if (fchdir(root->container_fd) < 0 || unshare(CLONE_NEWNS) < 0 ||
         mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_errno(err, errno, "a mount namespace for the layers");
     inside_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
     /* The layers lie beside the directory of all containers. */
     if (inside_fd < 0 || chdir("../../layers") < 0)
         return error_errno(err, errno, "enter the layers' directory");
-    mapped_layers_fd = map_working_directory(ids->userns_fd, err);
+    mapped_layers_fd = map_working_directory(root->ids->userns_fd, err);
     if (mapped_layers_fd < 0)
         return mapped_layers_fd;
     if (fchdir(inside_fd) < 0)
         return error_errno(err, errno, "enter the container's directory");
-    mapped_container_fd = map_working_directory(ids->userns_fd, err);
+    mapped_container_fd = map_working_directory(root->ids->userns_fd, err);
     if (mapped_container_fd < 0)
         return mapped_container_fd;
-    result = become_owner(ids, err);
-    return result < 0 ? result : mount_named(mapped_layers_fd, names, mapped_container_fd, err);
+    result = become_owner(root->ids, err);
+    return result < 0 ? result
+                      : mount_named(mapped_layers_fd, &root->layers, mapped_container_fd, err);
 }
 
 struct mapped_outcome {
@@ -303,8 +319,7 @@ static int await_mapped(int socket_fd, pid_t pid, struct error *err)
     return -outcome.error.errnum;
 }
 
-static int fork_mapped(const struct string_list *names, int container_fd,
-                       const struct overlay_ids *ids, struct error *err)
+static int fork_mapped(const struct overlay_root *root, struct error *err)
 {
     struct mapped_outcome outcome = {0};
     int pair[2];
@@ -315,7 +330,7 @@ static int fork_mapped(const struct string_list *names, int container_fd,
         return error_errno(err, errno, "socketpair");
     pid = fork();
     if (pid == 0) {
-        fd = mount_mapped(names, container_fd, ids, &outcome.error);
+        fd = mount_mapped(root, &outcome.error);
         outcome.has_mount = fd >= 0;
         socket_send(pair[1], &outcome, sizeof(outcome), &fd, fd >= 0 ? 1 : 0);
         _exit(0);
@@ -326,18 +341,17 @@ static int fork_mapped(const struct string_list *names, int container_fd,
     return fd;
 }
 
-int overlay_mount(int layers_fd, const struct string_list *names, int container_fd,
-                  const struct overlay_ids *ids, struct error *err)
+int overlay_mount(const struct overlay_root *root, struct error *err)
 {
     struct layer_fds layers = {.count = 0};
-    int result = open_layers(layers_fd, names, &layers, err);
+    int result = open_layers(root->layers_fd, &root->layers, &layers, err);
 
     if (result == 0)
-        result = prepare_directories(&layers, container_fd, err);
-    if (result == 0 && ids == NULL)
-        result = mount_layers(&layers, container_fd, err);
+        result = prepare_directories(&layers, root, err);
+    if (result == 0 && root->ids == NULL)
+        result = mount_layers(&layers, root->container_fd, err);
     else if (result == 0)
-        result = fork_mapped(names, container_fd, ids, err);
+        result = fork_mapped(root, err);
     layer_fds_release(&layers);
     return result;
 }

@@ -687,6 +687,8 @@ int container_remove(struct managed_container *container, struct error *err)
     result = path_remove_tree(daemon->containers_fd, container->definition.id, err);
     if (result < 0)
         log_error("container %s: %s", container->definition.name, err->message);
+    if (container->definition.project != 0)
+        quota_limit(daemon->containers_fd, container->definition.project, 0, NULL);
     forget_exit_file(container);
     unlink_container(container);
     container_event(container, "destroy", NULL);

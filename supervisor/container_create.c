@@ -14,6 +14,8 @@
 #include "container_internal.h"
 #include "runtime/runtime.h"
 
+#define PROJECT_FIRST 0x64610000
+
 static int check_name(struct daemon *daemon, const char *name, struct error *err)
 {
     static const char allowed[] =
@@ -95,6 +97,7 @@ static int write_bundle(struct managed_container *container, const struct image 
         .id = definition->id,
         .cgroup_path = arena_printf(&arena, "%s/%s", daemon->cgroup_parent, definition->id),
         .layers = image->layers,
+        .project = definition->project,
         .has_open_stdin = definition->config.has_open_stdin,
         .is_stdin_once = definition->config.is_stdin_once,
     };
@@ -185,6 +188,25 @@ static int allocate_ids(struct daemon *daemon, struct definition *definition, st
                      pool->count);
 }
 
+/* A number of its own among the host's projects, from a range that nobody else is known to use. */
+static int allocate_project(struct daemon *daemon, struct definition *definition, struct error *err)
+{
+    uint64_t bytes = definition_disk_bytes(definition);
+    uint32_t project = PROJECT_FIRST;
+    bool is_taken = true;
+
+    if (bytes == 0)
+        return 0;
+    while (is_taken) {
+        is_taken = false;
+        for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
+            is_taken = is_taken || one->definition.project == project;
+        project += is_taken;
+    }
+    definition->project = project;
+    return quota_limit(daemon->containers_fd, project, bytes, err);
+}
+
 static int define(struct managed_container *container, const char *name, const char *body,
                   size_t body_length, struct image **image, struct error *err)
 {
@@ -200,6 +222,8 @@ static int define(struct managed_container *container, const char *name, const c
     if (result < 0)
         return result;
     result = allocate_ids(daemon, definition, err);
+    if (result == 0)
+        result = allocate_project(daemon, definition, err);
     if (result < 0)
         return result;
     random_id(id);

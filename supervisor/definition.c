@@ -4,6 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/size.h"
+
+#define DISK_BYTES_MIN (1 << 20)
+
 #define FIELD JSON_FIELD
 #define UNSUPPORTED(json_name)                             \
     {                                                      \
@@ -155,6 +159,7 @@ static const struct json_field host_fields[] = {
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, pids_limit, "PidsLimit", JSON_KIND_INT64,
           .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, storage_opt, "StorageOpt", JSON_KIND_STRING_MAP),
     IGNORED("ConsoleSize"), /* of Windows containers; a terminal's size comes with resize */
     UNSUPPORTED("Annotations"),
     UNSUPPORTED("BlkioDeviceReadBps"),
@@ -197,7 +202,6 @@ static const struct json_field host_fields[] = {
     UNSUPPORTED("ReadonlyPaths"),
     UNSUPPORTED("Runtime"),
     UNSUPPORTED("ShmSize"),
-    UNSUPPORTED("StorageOpt"),
     UNSUPPORTED("Sysctls"),
     UNSUPPORTED("UTSMode"),
     UNSUPPORTED("VolumeDriver"),
@@ -211,6 +215,7 @@ const struct json_struct docker_host_config_type = {
 };
 
 static const struct json_field definition_fields[] = {
+    FIELD(struct definition, project, "Project", JSON_KIND_UINT32),
     FIELD(struct definition, id_range_first, "IdRangeFirst", JSON_KIND_UINT32),
     FIELD(struct definition, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct definition, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -273,6 +278,31 @@ static int check_userns_mode(const struct docker_host_config *host, struct error
     return 0;
 }
 
+static int check_storage_opt(const struct docker_host_config *host, struct error *err)
+{
+    for (size_t i = 0; i < host->storage_opt.count; i++) {
+        const struct string_pair *option = &host->storage_opt.items[i];
+        int64_t bytes = 0;
+
+        if (strcmp(option->name, "size") != 0)
+            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                             "HostConfig.StorageOpt.%.64s: only size is supported", option->name);
+        if (size_parse(option->value, &bytes) < 0 || bytes < DISK_BYTES_MIN)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "HostConfig.StorageOpt.size: \"%.32s\" is not a size of 1m and more",
+                             option->value);
+    }
+    return 0;
+}
+
+uint64_t definition_disk_bytes(const struct definition *definition)
+{
+    const char *size = string_map_get(&definition->host_config.storage_opt, "size");
+    int64_t bytes = 0;
+
+    return size != NULL && size_parse(size, &bytes) == 0 ? (uint64_t)bytes : 0;
+}
+
 static int check_host_config(const struct docker_host_config *host, struct error *err)
 {
     const char *restart = host->restart_policy.name != NULL ? host->restart_policy.name : "";
@@ -299,7 +329,7 @@ static int check_host_config(const struct docker_host_config *host, struct error
                          "HostConfig.NanoCpus: conflicts with CpuPeriod and CpuQuota");
     if (host->nano_cpus < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "HostConfig.NanoCpus: negative");
-    if (check_userns_mode(host, err) < 0)
+    if (check_userns_mode(host, err) < 0 || check_storage_opt(host, err) < 0)
         return -err->errnum;
     return check_network_mode(host, err);
 }

@@ -72,6 +72,7 @@ struct docker_host_config {
     struct string_map tmpfs;
     const char *network_mode;
     const char *userns_mode;
+    struct string_map storage_opt;
     struct docker_restart_policy restart_policy;
     struct docker_log_config log_config;
     bool is_auto_removed;
@@ -99,9 +100,13 @@ struct definition {
     const char *image_id;
     int64_t created_ns;
     uint32_t id_range_first; /* host ids of its user namespace; 0: the host's own namespace */
+    uint32_t project;        /* of its disk quota; 0: none */
     struct docker_config config;
     struct docker_host_config host_config;
 };
+
+/* HostConfig.StorageOpt's size in bytes; 0: none is set. */
+uint64_t definition_disk_bytes(const struct definition *definition);
 
 extern const struct json_struct docker_config_type;
 extern const struct json_struct docker_host_config_type;

@@ -242,12 +242,15 @@ static int launch(struct monitor *monitor, int rootfs_fd, struct error *err)
 static int mount_root(const struct monitor *monitor, struct error *err)
 {
     const struct oci_linux *linux_part = monitor->config.linux;
-    const struct string_list *layers = &monitor->settings.layers;
+    struct overlay_root root = {.layers_fd = monitor->fds.layers_fd,
+                                .layers = monitor->settings.layers,
+                                .container_fd = monitor->fds.container_fd,
+                                .project = monitor->settings.project};
     cleanup_close int userns_fd = -1;
     struct overlay_ids ids;
 
     if (linux_part->uid_mappings.count == 0)
-        return overlay_mount(monitor->fds.layers_fd, layers, monitor->fds.container_fd, NULL, err);
+        return overlay_mount(&root, err);
     userns_fd =
         id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
                          linux_part->gid_mappings.items, linux_part->gid_mappings.count, err);
@@ -255,7 +258,8 @@ static int mount_root(const struct monitor *monitor, struct error *err)
         return userns_fd;
     ids = (struct overlay_ids){userns_fd, linux_part->uid_mappings.items[0].host_id,
                                linux_part->gid_mappings.items[0].host_id};
-    return overlay_mount(monitor->fds.layers_fd, layers, monitor->fds.container_fd, &ids, err);
+    root.ids = &ids;
+    return overlay_mount(&root, err);
 }
 
 static int start(struct monitor *monitor, struct error *err)

@@ -60,6 +60,7 @@ struct monitor_config {
     const char *cgroup_path;
     struct string_list layers;
     const char *seccomp_file; /* compiled filter in <root>/seccomp; NULL: unconfined */
+    uint32_t project;         /* of the disk quota; 0: none */
     bool has_open_stdin;
     bool is_stdin_once;
 };
