@@ -415,7 +415,8 @@ int cli_scan(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = check_all(&scan, directory);
     if (result == 0) {
-        qsort(scan.findings, scan.finding_count, sizeof(*scan.findings), by_package);
+        if (scan.finding_count > 0)
+            qsort(scan.findings, scan.finding_count, sizeof(*scan.findings), by_package);
         if (is_json)
             print_json(&scan);
         else

@@ -21,8 +21,7 @@ int quota_limit(int directory_fd, uint32_t project, uint64_t bytes, struct error
 
     if (syscall(SYS_quotactl_fd, directory_fd, QCMD(Q_SETQUOTA, PRJQUOTA), project, &limits) == 0)
         return 0;
-    if (errno == ESRCH || errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP ||
-        errno == ENOTSUP)
+    if (errno == ESRCH || errno == ENOSYS || errno == EINVAL || errno == EOPNOTSUPP)
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "the filesystem of davitd's root directory has no project quotas: ext4 "
                          "made with \"-O quota,project\" or xfs, mounted with prjquota, has");

@@ -312,8 +312,8 @@ static int finish_image(struct load *load, const char *first, const char *digest
 {
     struct image_manifest manifest = {0};
     struct image_config config = {0};
-    const char *text;
-    size_t length;
+    const char *text = NULL;
+    size_t length = 0;
     int result = check_trust(load, first, digest, &image->names);
 
     if (result == 0)
