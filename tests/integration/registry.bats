@@ -27,7 +27,18 @@ setup_file() {
     export bad=127.0.0.1:$(cat "$dir/bad-port")
     jq -n "{registries: {\"localhost:$closed_port\": {ca_file: \"$dir/ca.pem\"},
         \"docker.io\": {mirrors: [\"http://127.0.0.1:1\", \"http://127.0.0.1:$plain_port\"]}}}" > "$dir/davitd.json"
+    begin_stalled
     start_davitd
+}
+
+# A pull that stands still for as long as the fetch worker bears it: meanwhile the other tests run. With a davitd of
+# its own, which nobody kills.
+begin_stalled() {
+    "$davitd" --root "$dir/stalled.root" --run "$dir/stalled.run" 3>&- >"$dir/stalled.log" 2>&1 &
+    echo $! >> "$dir/servers"
+    wait_until "$build/davit" --host "unix://$dir/stalled.run/davit.sock" version
+    { timeout 300 "$build/davit" --host "unix://$dir/stalled.run/davit.sock" pull "$bad/stalls/x:1" > "$dir/stalled.out" 2>&1
+        echo "status $?" >> "$dir/stalled.out"; } 3>&- &
 }
 
 teardown_file() {
@@ -396,4 +407,22 @@ finish_after_interruption() {
     ! grep -q " / rw" "/proc/$pid/mounts"
     [ -z "$(find "/proc/$pid/fd" -lname "$dir/root*")" ]
     kill $puller
+}
+
+@test "a login by a refresh token" {
+    run davit pull "$bad/token/private/x:1"
+    [ "$status" -eq 1 ]
+    echo "{\"auths\": {\"$bad\": {\"identitytoken\": \"refresh me/+=\"}}}" > "$dir/docker/config.json"
+    davit pull --quiet "$bad/token/private/x:1"
+    echo "{\"auths\": {\"$bad\": {\"identitytoken\": \"stale\"}}}" > "$dir/docker/config.json"
+    davit rmi "$bad/token/private/x:1"
+    run davit pull "$bad/token/private/x:1"
+    [ "$status" -eq 1 ]
+    grep "POST /token" "$dir/bad.log"
+}
+
+@test "a registry that stands still is given up and asked again" {
+    wait_until grep -q '^status' "$dir/stalled.out"
+    grep -qx "status 0" "$dir/stalled.out" || { cat "$dir/stalled.out"; return 1; }
+    "$build/davit" --host "unix://$dir/stalled.run/davit.sock" inspect "$bad/stalls/x:1" > /dev/null
 }
