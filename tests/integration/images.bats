@@ -341,3 +341,77 @@ df_of() { davit system df --format json | jq "$1"; }
     davit load --input "$shared/busybox.tar"
     load_layers
 }
+
+@test "archives of Podman, with one layer and several, are loaded as they are" {
+    podman="podman --root $dir/podman2 --runroot $dir/podman2.run --storage-driver vfs"
+    davit run --name two busybox sh -c 'echo three > /three; rm /bin/ls'
+    davit commit two two:1
+    davit rm two
+    davit save --output "$dir/for-podman.tar" two:1
+    $podman load --quiet --input "$dir/for-podman.tar"
+    id=$(davit inspect two:1 | jq -r '.[0].Id')
+    davit rmi two:1
+    for format in docker-archive oci-archive; do
+        $podman save --quiet --format $format --output "$dir/$format.tar" two:1
+        run davit load --input "$dir/$format.tar"
+        [ "$status" -eq 0 ]
+        contains "$output" "Loaded image: two:1"
+        [ "$(davit run --rm two:1 cat three)" = three ]
+        # A docker-archive keeps the configuration as it was, and with it the id.
+        [ $format = oci-archive ] || [ "$(davit inspect two:1 | jq -r '.[0].Id')" = "$id" ]
+        davit rmi two:1
+    done
+    $podman rmi --all --force
+}
+
+@test "layers of zstd:chunked are layers of zstd" {
+    mkdir "$dir/chunked"
+    python3 - "$dir/chunked" <<'PYTHON'
+import hashlib, io, json, pathlib, subprocess, sys, tarfile
+blobs = pathlib.Path(sys.argv[1]) / "blobs/sha256"
+blobs.mkdir(parents=True)
+def put(content, kind):
+    digest = hashlib.sha256(content).hexdigest()
+    (blobs / digest).write_bytes(content)
+    return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": "sha256:" + digest, "size": len(content)}
+out = io.BytesIO()
+with tarfile.open(fileobj=out, mode="w") as tar:
+    for number in range(3):
+        info = tarfile.TarInfo(f"file{number}")
+        info.size = 5
+        tar.addfile(info, io.BytesIO(b"text%d" % number))
+plain = out.getvalue()
+# A frame a file, then the manifest and its place in frames that every decoder skips.
+pieces = [plain[start:start + 1024] for start in range(0, len(plain), 1024)]
+zstd = lambda bytes: subprocess.run(["zstd", "-q", "-c"], input=bytes, stdout=subprocess.PIPE, check=True).stdout
+skipped = lambda bytes: (0x184D2A50).to_bytes(4, "little") + len(bytes).to_bytes(4, "little") + bytes
+packed = b"".join(zstd(piece) for piece in pieces) + skipped(b'{"version":1}' * 50) + skipped(b"GNUlInUx" + bytes(56))
+layer = put(packed, "layer.v1.tar+zstd")
+config = put(json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain).hexdigest()]}}).encode(), "config.v1+json")
+manifest = put(json.dumps({"schemaVersion": 2, "config": config, "layers": [layer]}).encode(), "manifest.v1+json")
+manifest["annotations"] = {"io.containerd.image.name": "docker.io/library/chunked:1"}
+(blobs / "../../index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [manifest]}))
+(blobs / "../../oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+PYTHON
+    davit load --input "$dir/chunked"
+    davit create --name chunked chunked:1 /x
+    [ "$(davit export chunked | tar xO file0 file1 file2)" = text0text1text2 ]
+    davit rm chunked
+    davit rmi chunked:1
+}
+
+@test "the docker client commits, exports, loads and prunes" {
+    docker run --name by-docker busybox sh -c 'echo changed > /changed'
+    run docker commit --message why --change 'ENV A=1' by-docker committed:1
+    [ "$status" -eq 0 ]
+    [ "$(docker run --rm committed:1 sh -c 'cat /changed; echo $A')" = $'changed\n1' ]
+    [ "$(docker image inspect --format '{{.Comment}}' committed:1)" = why ]
+    docker export by-docker | tar t | grep -qx changed
+    docker save committed:1 > "$dir/committed.tar"
+    docker rmi committed:1
+    docker load --input "$dir/committed.tar"
+    docker history committed:1 | grep -q why
+    docker rmi committed:1
+    docker container prune --force | grep -q "Total reclaimed space"
+    [ -z "$(docker ps --all --quiet)" ]
+}
