@@ -25,6 +25,10 @@ int cli_start(struct cli *cli, int argc, char **argv);
 int cli_stop(struct cli *cli, int argc, char **argv);
 int cli_restart(struct cli *cli, int argc, char **argv);
 int cli_kill(struct cli *cli, int argc, char **argv);
+int cli_pause(struct cli *cli, int argc, char **argv);
+int cli_unpause(struct cli *cli, int argc, char **argv);
+int cli_rename(struct cli *cli, int argc, char **argv);
+int cli_top(struct cli *cli, int argc, char **argv);
 int cli_rm(struct cli *cli, int argc, char **argv);
 int cli_ps(struct cli *cli, int argc, char **argv);
 int cli_logs(struct cli *cli, int argc, char **argv);
@@ -52,6 +56,9 @@ int cli_info(struct cli *cli, int argc, char **argv);
 
 /* container, image, system: by the next word. */
 int cli_group(struct cli *cli, int argc, char **argv);
+
+/* Prints a text of a container's or an image's, which may hold what a terminal would obey. */
+void cli_print_text(const char *text);
 
 /* "1.5MB" */
 void cli_format_size(uint64_t bytes, char *text, size_t size);

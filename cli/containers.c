@@ -64,6 +64,78 @@ int cli_restart(struct cli *cli, int argc, char **argv)
     return stop_or_restart(cli, "restart", argc, argv);
 }
 
+static int without_options(struct cli *cli, int argc, char **argv, const char *usage)
+{
+    static const struct option options[] = {{NULL, 0, NULL, 0}};
+
+    return getopt_long(argc, argv, "+", options, NULL) == -1 ? 0
+                                                             : cli_usage_error(cli, argv, usage);
+}
+
+int cli_pause(struct cli *cli, int argc, char **argv)
+{
+    int result = without_options(cli, argc, argv, "CONTAINER...");
+
+    return result < 0 ? result : for_each(cli, "POST", "/pause", argc, argv);
+}
+
+int cli_unpause(struct cli *cli, int argc, char **argv)
+{
+    int result = without_options(cli, argc, argv, "CONTAINER...");
+
+    return result < 0 ? result : for_each(cli, "POST", "/unpause", argc, argv);
+}
+
+int cli_rename(struct cli *cli, int argc, char **argv)
+{
+    cleanup_buffer struct buffer path = {0};
+    cleanup_free char *start = NULL;
+    int status;
+    int result = without_options(cli, argc, argv, "CONTAINER NAME");
+
+    if (result < 0)
+        return result;
+    if (argc - optind != 2)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "rename: a container and its new name are expected");
+    start = client_path("/containers/", argv[optind], "/rename?name=");
+    buffer_append_string(&path, start);
+    http_encode(&path, argv[optind + 1]);
+    return client_call(&cli->client, "POST", buffer_text(&path), NULL, &status, NULL, &cli->err);
+}
+
+int cli_top(struct cli *cli, int argc, char **argv)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_free char *path = NULL;
+    const struct json *answer;
+    const struct json *rows;
+    int result = without_options(cli, argc, argv, "CONTAINER");
+
+    if (result < 0)
+        return result;
+    if (argc - optind != 1)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "top: exactly one container is expected");
+    path = client_path("/containers/", argv[optind], "/top");
+    result = client_call_json(&cli->client, "GET", path, NULL, &arena, &answer, &cli->err);
+    if (result < 0)
+        return result;
+    printf("%-10s %-8s %-8s %-8s %-8s %s\n", "UID", "PID", "PPID", "STIME", "TIME", "CMD");
+    rows = json_get(answer, "Processes");
+    for (size_t i = 0; rows != NULL && i < rows->count; i++) {
+        const struct json *row = &rows->items[i];
+
+        if (row->type != JSON_ARRAY || row->count != 8)
+            continue;
+        printf("%-10s %-8s %-8s %-8s %-8s ", row->items[0].text, row->items[1].text,
+               row->items[2].text, row->items[4].text, row->items[6].text);
+        cli_print_text(row->items[7].text);
+        putchar('\n');
+    }
+    return 0;
+}
+
 int cli_kill(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"signal", required_argument, NULL, 's'},

@@ -31,9 +31,11 @@ static const struct command {
     {"kill", cli_kill, "send a signal to containers"},
     {"load", cli_load, "load images from an archive or an OCI layout"},
     {"logs", cli_logs, "print a container's output"},
+    {"pause", cli_pause, "hold all processes of containers"},
     {"ps", cli_ps, "list containers"},
     {"pull", cli_pull, "fetch an image from a registry"},
     {"push", cli_push, "send an image to a registry"},
+    {"rename", cli_rename, "give a container another name"},
     {"restart", cli_restart, "stop containers and start them again"},
     {"rm", cli_rm, "remove containers"},
     {"rmi", cli_rmi, "remove images"},
@@ -45,6 +47,8 @@ static const struct command {
     {"stop", cli_stop, "stop containers"},
     {"system", cli_group, "system df: what is taken; system prune: remove what nobody uses"},
     {"tag", cli_tag, "give an image one more name"},
+    {"top", cli_top, "list the processes of a container"},
+    {"unpause", cli_unpause, "let containers go on that were paused"},
     {"version", cli_version, "print versions of client and daemon"},
     {"wait", cli_wait, "wait for containers to end and print their exit status"},
 };
@@ -84,6 +88,12 @@ void cli_format_size(uint64_t bytes, char *text, size_t size)
         unit++;
     }
     snprintf(text, size, "%.3g%s", value, units[unit]);
+}
+
+void cli_print_text(const char *text)
+{
+    for (; *text != '\0'; text++)
+        putchar((unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
 }
 
 void cli_print_json(const struct json *json)

@@ -97,8 +97,7 @@ static void print_step(const struct json *step)
     if (id != NULL && strncmp(id, "sha256:", 7) == 0)
         id += 7;
     printf("%-12.12s   %s   %-8s ", id != NULL ? id : "", when, text);
-    for (size_t i = 0; by != NULL && by[i] != '\0'; i++)
-        putchar((unsigned char)by[i] < ' ' || by[i] == 127 ? ' ' : by[i]);
+    cli_print_text(by != NULL ? by : "");
     putchar('\n');
 }
 

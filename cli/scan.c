@@ -371,8 +371,7 @@ static void print_table(const struct scan *scan)
 
         printf("%-24s %-24s %-24s %-20s ", finding->package->name, finding->package->version,
                finding->fixed != NULL ? finding->fixed : "-", finding->id);
-        for (const char *c = finding->summary; *c != '\0'; c++)
-            putchar((unsigned char)*c < ' ' || *c == 127 ? ' ' : *c);
+        cli_print_text(finding->summary);
         putchar('\n');
     }
     fprintf(stderr, "%zu packages, %zu vulnerabilities in the list, %zu found\n",

@@ -72,6 +72,14 @@ void api_container_stop(struct daemon *daemon, struct request *request,
                         const struct route_match *match);
 void api_container_restart(struct daemon *daemon, struct request *request,
                            const struct route_match *match);
+void api_container_pause(struct daemon *daemon, struct request *request,
+                         const struct route_match *match);
+void api_container_unpause(struct daemon *daemon, struct request *request,
+                           const struct route_match *match);
+void api_container_rename(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
+void api_container_top(struct daemon *daemon, struct request *request,
+                       const struct route_match *match);
 void api_container_kill(struct daemon *daemon, struct request *request,
                         const struct route_match *match);
 void api_container_wait(struct daemon *daemon, struct request *request,

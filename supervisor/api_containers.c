@@ -117,7 +117,7 @@ static bool is_listed(struct daemon *daemon, const struct filters *filters, bool
         return false;
     if (filters_get(filters, "exited") != NULL && container->status != CONTAINER_EXITED)
         return false;
-    return filters_match(filters, "status", container_status_name(container->status)) &&
+    return filters_match(filters, "status", container_state_name(container)) &&
            filters_match(filters, "exited", exit_code) &&
            filters_match_labels(filters, &container->definition.config.labels) &&
            name_matches(filters, container) && id_matches(filters, container) &&
@@ -476,6 +476,52 @@ void api_exec_resize(struct daemon *daemon, struct request *request,
                      const struct route_match *match)
 {
     exec_resize(daemon, match->name, request);
+}
+
+/* ---- pause, rename ---- */
+
+void api_container_pause(struct daemon *daemon, struct request *request,
+                         const struct route_match *match)
+{
+    struct managed_container *container = find(daemon, request, match);
+    struct error err = {0};
+
+    if (container == NULL)
+        return;
+    if (container_pause(container, &err) < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
+}
+
+void api_container_unpause(struct daemon *daemon, struct request *request,
+                           const struct route_match *match)
+{
+    struct managed_container *container = find(daemon, request, match);
+    struct error err = {0};
+
+    if (container == NULL)
+        return;
+    if (container_unpause(container, &err) < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
+}
+
+void api_container_rename(struct daemon *daemon, struct request *request,
+                          const struct route_match *match)
+{
+    struct managed_container *container = find(daemon, request, match);
+    const char *name = request_query(request, "name");
+    struct error err = {0};
+
+    if (container == NULL)
+        return;
+    name = name != NULL ? name : "";
+    if (container_rename(container, name[0] == '/' ? name + 1 : name, &err) < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
 }
 
 /* ---- prune ---- */

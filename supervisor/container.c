@@ -28,16 +28,15 @@
 
 /* A monitor that was lost left its container without a parent: it is killed, and this is said. */
 #define EXIT_LOST 137
-#define FREEZE_TIMEOUT_MS 200
 /* Container messages before anything else that is ready: who sees a stream end and asks for the
  * exit status must find it. */
 #define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
 
-const char *container_status_name(enum container_status status)
+const char *container_state_name(const struct managed_container *container)
 {
     static const char *const names[] = {"created", "created", "running", "exited", "removing"};
 
-    return names[status];
+    return container->is_paused ? "paused" : names[container->status];
 }
 
 /* ---- state on disk ---- */
@@ -54,6 +53,7 @@ char *container_encode_state(const struct managed_container *container)
     json_member_integer(writer, "startedNs", container->started_ns);
     json_member_integer(writer, "finishedNs", container->finished_ns);
     json_member_boolean(writer, "oomKilled", container->is_oom_killed);
+    json_member_boolean(writer, "paused", container->is_paused);
     json_member_string(writer, "error", container->error);
     json_object_close(writer);
     text = memory_strdup(json_writer_text(writer));
@@ -61,7 +61,7 @@ char *container_encode_state(const struct managed_container *container)
     return text;
 }
 
-static void save_state(struct managed_container *container)
+void container_save_state(struct managed_container *container)
 {
     cleanup_free char *state = container_encode_state(container);
     struct error err = {0};
@@ -289,7 +289,7 @@ static void on_started(struct managed_container *container, const struct monitor
     container->exit_code = 0;
     container->is_oom_killed = false;
     free(take_pointer(&container->error));
-    save_state(container);
+    container_save_state(container);
     if (is_new)
         container_event(container, "start", NULL);
     if (container->is_kill_wanted)
@@ -317,7 +317,7 @@ static void on_start_failed(struct managed_container *container,
     container->exit_code = message->value;
     free(container->error);
     container->error = memory_strdup(err.message);
-    save_state(container);
+    container_save_state(container);
     notify_waiters(container, 1u << WAIT_STARTED, &err);
     notify_waiters(container, 1u << WAIT_NOT_RUNNING | 1u << WAIT_NEXT_EXIT, NULL);
     remove_if_wanted(container);
@@ -355,21 +355,6 @@ static void forget_exit_file(struct managed_container *container)
     unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
 }
 
-int container_freeze(struct managed_container *container, bool is_frozen, struct error *err)
-{
-    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
-    cleanup_free char *path =
-        memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
-    int result;
-
-    cgroup->fd = -1;
-    result = cgroup_open(&container->daemon->hierarchy, path, cgroup, err);
-    if (result == 0)
-        result = cgroup_freeze(cgroup, is_frozen, is_frozen ? FREEZE_TIMEOUT_MS : 0, err);
-    cgroup_close(cgroup);
-    return result;
-}
-
 void container_kill_leftovers(struct managed_container *container)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
@@ -401,8 +386,9 @@ void container_handle_exit(struct managed_container *container)
                   container->definition.name);
     }
     container->status = CONTAINER_EXITED;
+    container->is_paused = false;
     container->pid = 0;
-    save_state(container);
+    container_save_state(container);
     forget_exit_file(container);
     execs_forget(container);
     logs_end(container);
@@ -610,6 +596,9 @@ int container_begin_stop(struct managed_container *container, int signal_number,
         signal_number = SIGKILL;
     container->is_stop_requested = true;
     result = container_signal(container, signal_number, err);
+    /* Processes that are held do not see the signal. */
+    if (result == 0 && container->is_paused)
+        result = container_unpause(container, err);
     if (result < 0 || timeout_s <= 0)
         return result;
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);

@@ -17,7 +17,10 @@ enum container_status {
     CONTAINER_STATUS_COUNT,
 };
 
-const char *container_status_name(enum container_status status);
+struct managed_container;
+
+/* Docker's word for the state: one that runs may be paused. */
+const char *container_state_name(const struct managed_container *container);
 
 enum waiter_kind {
     WAIT_STARTED, /* or failed to */
@@ -59,7 +62,8 @@ struct managed_container {
     int64_t started_ns;
     int64_t finished_ns;
     bool is_oom_killed;
-    char *error; /* why it did not start */
+    bool is_paused; /* while it runs */
+    char *error;    /* why it did not start */
     int control_fd;
     sd_event_source *control;
     sd_event_source *stop_timer;
@@ -86,6 +90,14 @@ int container_begin_start(struct managed_container *container, struct error *err
  * ERROR_NOT_MODIFIED if it does not run. */
 int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
                          struct error *err);
+
+/* Holds all processes of one that runs, or lets them go on. ERROR_CONFLICT if it does not run, or
+ * is so already. */
+int container_pause(struct managed_container *container, struct error *err);
+int container_unpause(struct managed_container *container, struct error *err);
+
+/* Gives it another name. ERROR_CONFLICT if that is taken. */
+int container_rename(struct managed_container *container, const char *name, struct error *err);
 
 int container_signal(struct managed_container *container, int signal_number, struct error *err);
 

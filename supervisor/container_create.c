@@ -16,7 +16,7 @@
 
 #define PROJECT_FIRST 0x64610000
 
-static int check_name(struct daemon *daemon, const char *name, struct error *err)
+int container_check_name(struct daemon *daemon, const char *name, struct error *err)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
@@ -55,7 +55,7 @@ static const char *pick_name(struct daemon *daemon, struct arena *arena, const c
             arena_printf(arena, i == 0 ? "%s_%s" : "%s_%s%u", left[number % ARRAY_SIZE(left)],
                          right[number / 16 % ARRAY_SIZE(right)], i);
 
-        if (check_name(daemon, name, &err) == 0)
+        if (container_check_name(daemon, name, &err) == 0)
             return name;
     }
     return arena_strndup(arena, id, 12);
@@ -240,7 +240,7 @@ static int define(struct managed_container *container, const char *name, const c
         signal_parse(definition->config.stop_signal) < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "StopSignal: unknown signal \"%.32s\"",
                          definition->config.stop_signal);
-    return check_name(daemon, definition->name, err);
+    return container_check_name(daemon, definition->name, err);
 }
 
 int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,

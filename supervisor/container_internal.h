@@ -5,6 +5,12 @@
 
 #include "container.h"
 
+/* Writes the state to the database. */
+void container_save_state(struct managed_container *container);
+
+/* Refuses a name that is none, or that another container has. */
+int container_check_name(struct daemon *daemon, const char *name, struct error *err);
+
 /* The state as the database keeps it; free() it. */
 char *container_encode_state(const struct managed_container *container);
 

@@ -20,6 +20,7 @@ struct state_record {
     int64_t started_ns;
     int64_t finished_ns;
     bool is_oom_killed;
+    bool is_paused;
     const char *error;
 };
 
@@ -31,6 +32,7 @@ static const struct json_field state_fields[] = {
     JSON_FIELD(struct state_record, started_ns, "startedNs", JSON_KIND_INT64),
     JSON_FIELD(struct state_record, finished_ns, "finishedNs", JSON_KIND_INT64),
     JSON_FIELD(struct state_record, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, is_paused, "paused", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
 };
 static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
@@ -53,8 +55,10 @@ static void take_over(struct managed_container *container, const struct state_re
         container->status = CONTAINER_CREATED;
     if (fd >= 0 && container_watch_monitor(container, fd, NULL) == 0) {
         container->status = CONTAINER_RUNNING;
-        /* Our predecessor may have died while it took a picture of it. */
-        container_freeze(container, false, NULL);
+        container->is_paused = record->is_paused;
+        /* Our predecessor may have died between saying so and doing it, or while it held the
+         * container for a commit. */
+        container_freeze(container, container->is_paused, NULL);
         return;
     }
     if (container->status == CONTAINER_RUNNING || container_read_exit_file(container))

@@ -15,6 +15,7 @@ struct database {
     sqlite3 *handle;
     sqlite3_stmt *insert;
     sqlite3_stmt *update;
+    sqlite3_stmt *define;
     sqlite3_stmt *delete;
 };
 
@@ -83,6 +84,9 @@ static int set_up(struct database *database, struct error *err)
         result = prepare(database, "UPDATE containers SET state = ?2 WHERE id = ?1",
                          &database->update, err);
     if (result == 0)
+        result = prepare(database, "UPDATE containers SET name = ?2, definition = ?3 WHERE id = ?1",
+                         &database->define, err);
+    if (result == 0)
         result = prepare(database, "DELETE FROM containers WHERE id = ?1", &database->delete, err);
     return result;
 }
@@ -120,6 +124,7 @@ void database_close(struct database *database)
         return;
     sqlite3_finalize(database->insert);
     sqlite3_finalize(database->update);
+    sqlite3_finalize(database->define);
     sqlite3_finalize(database->delete);
     sqlite3_close(database->handle);
     free(database);
@@ -163,6 +168,21 @@ int database_update_state(struct database *database, const char *id, const char 
     bind(database->update, 1, id);
     bind(database->update, 2, state);
     return step(database, database->update, "store a container's state", err);
+}
+
+int database_update_definition(struct database *database, const char *id, const char *name,
+                               const char *definition, struct error *err)
+{
+    int result = run(database, "PRAGMA synchronous = FULL", err);
+
+    if (result < 0)
+        return result;
+    bind(database->define, 1, id);
+    bind(database->define, 2, name);
+    bind(database->define, 3, definition);
+    result = step(database, database->define, "store a container's definition", err);
+    run(database, "PRAGMA synchronous = NORMAL", NULL);
+    return result;
 }
 
 int database_delete_container(struct database *database, const char *id, struct error *err)

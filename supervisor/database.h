@@ -20,6 +20,9 @@ int database_insert_container(struct database *database, const char *id, const c
                               const char *definition, const char *state, struct error *err);
 int database_update_state(struct database *database, const char *id, const char *state,
                           struct error *err);
+/* Another name, and the definition that has it. Durable when it returns. */
+int database_update_definition(struct database *database, const char *id, const char *name,
+                               const char *definition, struct error *err);
 int database_delete_container(struct database *database, const char *id, struct error *err);
 
 /* Calls `visit` for every container, oldest first. A negative result of it stops and is returned.

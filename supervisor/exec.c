@@ -117,6 +117,13 @@ void exec_create(struct managed_container *container, struct request *request)
         respond_error(request, &err);
         return;
     }
+    if (container->is_paused) {
+        error_set(&err, ERROR_CONFLICT, EBUSY,
+                  "Container %s is paused, unpause the container before exec",
+                  container->definition.id);
+        respond_error(request, &err);
+        return;
+    }
     if (count >= EXECS_PER_CONTAINER_MAX) {
         respond_failure(request, 409, "too many execs in this container");
         return;

@@ -240,7 +240,7 @@ static int start_commit(struct commit *commit, struct managed_container *contain
 {
     int result = 0;
 
-    if (pauses && container->status == CONTAINER_RUNNING) {
+    if (pauses && container->status == CONTAINER_RUNNING && !container->is_paused) {
         commit->is_paused = true;
         result = container_freeze(container, true, err);
     }

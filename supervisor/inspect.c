@@ -19,9 +19,9 @@ static void write_state(struct json_writer *writer, const struct managed_contain
 {
     json_key(writer, "State");
     json_object_open(writer);
-    json_member_string(writer, "Status", container_status_name(container->status));
+    json_member_string(writer, "Status", container_state_name(container));
     json_member_boolean(writer, "Running", container->status == CONTAINER_RUNNING);
-    json_member_boolean(writer, "Paused", false);
+    json_member_boolean(writer, "Paused", container->is_paused);
     json_member_boolean(writer, "Restarting", false);
     json_member_boolean(writer, "OOMKilled", container->is_oom_killed);
     json_member_boolean(writer, "Dead", false);
@@ -171,7 +171,7 @@ static void format_status(const struct managed_container *container, char *text,
     switch (container->status) {
     case CONTAINER_RUNNING:
         format_duration((now_ns - container->started_ns) / 1000000000, duration, sizeof(duration));
-        snprintf(text, size, "Up %s", duration);
+        snprintf(text, size, "Up %s%s", duration, container->is_paused ? " (Paused)" : "");
         break;
     case CONTAINER_EXITED:
         format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));
@@ -216,7 +216,7 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
         json_member_string(writer, definition->config.labels.items[i].name,
                            definition->config.labels.items[i].value);
     json_object_close(writer);
-    json_member_string(writer, "State", container_status_name(container->status));
+    json_member_string(writer, "State", container_state_name(container));
     json_member_string(writer, "Status", status);
     json_key(writer, "HostConfig");
     json_object_open(writer);
