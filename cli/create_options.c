@@ -35,6 +35,7 @@ enum long_option {
     OPTION_CAP_DROP,
     OPTION_SECURITY_OPT,
     OPTION_NETWORK,
+    OPTION_RESTART,
     OPTION_USERNS,
     OPTION_STORAGE_OPT,
     OPTION_ULIMIT,
@@ -75,6 +76,7 @@ static const struct option option_table[] = {
     {"security-opt", required_argument, NULL, OPTION_SECURITY_OPT},
     {"network", required_argument, NULL, OPTION_NETWORK},
     {"net", required_argument, NULL, OPTION_NETWORK},
+    {"restart", required_argument, NULL, OPTION_RESTART},
     {"storage-opt", required_argument, NULL, OPTION_STORAGE_OPT},
     {"userns", required_argument, NULL, OPTION_USERNS},
     {"ulimit", required_argument, NULL, OPTION_ULIMIT},
@@ -102,6 +104,7 @@ struct values {
     const char *hostname;
     const char *network;
     const char *userns;
+    const char *restart;
     const char *cpuset_cpus;
     const char *cpuset_mems;
     const char *entrypoint;
@@ -253,6 +256,9 @@ static int parse_other_option(struct create_options *options, struct values *val
     case OPTION_STORAGE_OPT:
         string_list_append(&options->arena, &values->storage_opts, optarg);
         break;
+    case OPTION_RESTART:
+        values->restart = optarg;
+        break;
     case OPTION_USERNS:
         values->userns = optarg;
         break;
@@ -393,6 +399,24 @@ static int write_security(struct cli *cli, struct json_writer *writer,
     return 0;
 }
 
+/* "no", "always", "unless-stopped", "on-failure[:N]" */
+static int write_restart(struct cli *cli, struct json_writer *writer, const char *text)
+{
+    const char *colon = text != NULL ? strchr(text, ':') : NULL;
+    cleanup_free char *name =
+        memory_printf("%.*s", colon != NULL ? (int)(colon - text) : 64, text != NULL ? text : "");
+    int64_t count = 0;
+
+    if (colon != NULL && parse_integer(cli, "--restart", colon + 1, &count) < 0)
+        return -EINVAL;
+    json_key(writer, "RestartPolicy");
+    json_object_open(writer);
+    json_member_string(writer, "Name", name);
+    json_member_integer(writer, "MaximumRetryCount", count);
+    json_object_close(writer);
+    return 0;
+}
+
 static int write_host_config(struct cli *cli, struct json_writer *writer,
                              const struct create_options *options, const struct values *values)
 {
@@ -408,6 +432,9 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
                        values->network != NULL ? values->network : "default");
     json_member_string(writer, "UsernsMode", values->userns);
     write_pairs(writer, "StorageOpt", &values->storage_opts, '=');
+    result = write_restart(cli, writer, values->restart);
+    if (result < 0)
+        return result;
     json_member_boolean(writer, "AutoRemove", options->is_auto_removed);
     json_member_boolean(writer, "ReadonlyRootfs", values->is_readonly);
     if (values->has_init)

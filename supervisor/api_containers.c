@@ -113,7 +113,8 @@ static bool is_listed(struct daemon *daemon, const struct filters *filters, bool
 
     snprintf(exit_code, sizeof(exit_code), "%d", container->exit_code);
     if (!shows_all && filters_get(filters, "status") == NULL &&
-        filters_get(filters, "exited") == NULL && container->status != CONTAINER_RUNNING)
+        filters_get(filters, "exited") == NULL && container->status != CONTAINER_RUNNING &&
+        container->status != CONTAINER_RESTARTING)
         return false;
     if (filters_get(filters, "exited") != NULL && container->status != CONTAINER_EXITED)
         return false;
@@ -172,6 +173,7 @@ static void begin_start(struct managed_container *container, struct request *req
 {
     struct error err = {0};
 
+    container_forget_restarts(container);
     if (container_begin_start(container, &err) < 0)
         respond_error(request, &err);
     else
@@ -282,6 +284,8 @@ void api_container_kill(struct daemon *daemon, struct request *request,
     signal_number = parse_signal(request);
     if (signal_number < 0)
         return;
+    if (container->status == CONTAINER_RUNNING)
+        container_hold_back(container);
     if (container_signal(container, signal_number != 0 ? signal_number : SIGKILL, &err) < 0)
         respond_error(request, &err);
     else
@@ -332,7 +336,7 @@ void api_container_wait(struct daemon *daemon, struct request *request,
     /* Clients start the container only when they have these headers. */
     stream_begin(request, "application/json");
     if (kind == WAIT_NOT_RUNNING && container->status != CONTAINER_RUNNING &&
-        container->status != CONTAINER_STARTING)
+        container->status != CONTAINER_STARTING && container->status != CONTAINER_RESTARTING)
         write_wait_result(request, container);
     else
         container_wait_for(container, kind, request, on_waited);
@@ -437,11 +441,14 @@ void api_container_remove(struct daemon *daemon, struct request *request,
         respond_failure(request, 501, "link: not supported by this version of davit");
         return;
     }
+    if (request_query_bool(request, "force") && container->status == CONTAINER_RESTARTING)
+        container_cancel_restart(container);
     if (!request_query_bool(request, "force") ||
         (container->status != CONTAINER_RUNNING && container->status != CONTAINER_STARTING)) {
         remove_now(container, request);
         return;
     }
+    container_hold_back(container);
     /* One that is starting is killed as soon as it has. */
     container->is_kill_wanted = container->status == CONTAINER_STARTING;
     if (container->status == CONTAINER_RUNNING && container_signal(container, SIGKILL, &err) < 0)

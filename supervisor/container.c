@@ -34,7 +34,8 @@
 
 const char *container_state_name(const struct managed_container *container)
 {
-    static const char *const names[] = {"created", "created", "running", "exited", "removing"};
+    static const char *const names[] = {"created", "created",  "running",
+                                        "exited",  "removing", "restarting"};
 
     return container->is_paused ? "paused" : names[container->status];
 }
@@ -54,6 +55,8 @@ char *container_encode_state(const struct managed_container *container)
     json_member_integer(writer, "finishedNs", container->finished_ns);
     json_member_boolean(writer, "oomKilled", container->is_oom_killed);
     json_member_boolean(writer, "paused", container->is_paused);
+    json_member_boolean(writer, "heldBack", container->is_held_back);
+    json_member_integer(writer, "restartCount", container->restart_count);
     json_member_string(writer, "error", container->error);
     json_object_close(writer);
     text = memory_strdup(json_writer_text(writer));
@@ -226,6 +229,7 @@ void container_free(struct managed_container *container)
     }
     sd_event_source_disable_unref(container->control);
     sd_event_source_disable_unref(container->stop_timer);
+    sd_event_source_disable_unref(container->restart_timer);
     fd_close(&container->control_fd);
     free(container->error);
     arena_release(&container->arena);
@@ -317,10 +321,21 @@ static void on_start_failed(struct managed_container *container,
     container->exit_code = message->value;
     free(container->error);
     container->error = memory_strdup(err.message);
+    /* One that never ran has nothing to go back to: that is a mistake of whoever made it. */
+    if (container->started_ns > 0) {
+        container->status = CONTAINER_EXITED;
+        container_schedule_restart(container);
+    }
     container_save_state(container);
     notify_waiters(container, 1u << WAIT_STARTED, &err);
+    container_notify_stopped(container);
+    if (container->status != CONTAINER_RESTARTING)
+        remove_if_wanted(container);
+}
+
+void container_notify_stopped(struct managed_container *container)
+{
     notify_waiters(container, 1u << WAIT_NOT_RUNNING | 1u << WAIT_NEXT_EXIT, NULL);
-    remove_if_wanted(container);
 }
 
 /* The exit file is the truth; without one the monitor was lost. */
@@ -397,8 +412,9 @@ void container_handle_exit(struct managed_container *container)
     event_with_number(container, "die", "exitCode", container->exit_code);
     if (was_stopped)
         container_event(container, "stop", NULL);
+    container_schedule_restart(container);
     notify_waiters(container, 1u << WAIT_STARTED, NULL);
-    notify_waiters(container, 1u << WAIT_NOT_RUNNING | 1u << WAIT_NEXT_EXIT, NULL);
+    container_notify_stopped(container);
     if (container->status == CONTAINER_EXITED)
         remove_if_wanted(container);
 }
@@ -550,6 +566,8 @@ int container_begin_start(struct managed_container *container, struct error *err
         disconnect(container);
         return result;
     }
+    container->restart_timer = sd_event_source_disable_unref(container->restart_timer);
+    container->is_held_back = false;
     container->status = CONTAINER_STARTING;
     return 0;
 }
@@ -588,8 +606,13 @@ int container_begin_stop(struct managed_container *container, int signal_number,
     const char *own = container->definition.config.stop_signal;
     int result;
 
+    if (container->status == CONTAINER_RESTARTING) {
+        container->is_held_back = true;
+        container_cancel_restart(container);
+    }
     if (container->status != CONTAINER_RUNNING)
         return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is not running");
+    container_hold_back(container);
     if (signal_number == 0)
         signal_number = own != NULL && own[0] != '\0' ? signal_parse(own) : SIGTERM;
     if (timeout_s == 0)
@@ -658,6 +681,11 @@ int container_remove(struct managed_container *container, struct error *err)
     if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
         return error_set(err, ERROR_CONFLICT, EBUSY,
                          "You cannot remove a running container %s. Stop the container before "
+                         "attempting removal or force remove",
+                         container->definition.id);
+    if (container->status == CONTAINER_RESTARTING)
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "You cannot remove a restarting container %s. Stop the container before "
                          "attempting removal or force remove",
                          container->definition.id);
     if (container->status == CONTAINER_REMOVING)

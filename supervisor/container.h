@@ -14,6 +14,7 @@ enum container_status {
     CONTAINER_RUNNING,
     CONTAINER_EXITED,
     CONTAINER_REMOVING,
+    CONTAINER_RESTARTING, /* has exited, and its policy waits to start it again */
     CONTAINER_STATUS_COUNT,
 };
 
@@ -68,6 +69,10 @@ struct managed_container {
     sd_event_source *control;
     sd_event_source *stop_timer;
     bool is_stop_requested;
+    bool is_held_back; /* somebody stopped or killed it: its policy does not start it again */
+    sd_event_source *restart_timer;
+    int64_t restart_delay_ms; /* before the next; 0: the first */
+    int32_t restart_count;
     bool is_kill_wanted; /* as soon as it has started */
     struct waiter *waiters;
     struct log_stream *log_streams; /* that follow it, see logs.c */
@@ -95,6 +100,16 @@ int container_begin_stop(struct managed_container *container, int signal_number,
  * is so already. */
 int container_pause(struct managed_container *container, struct error *err);
 int container_unpause(struct managed_container *container, struct error *err);
+
+/* Somebody wants it stopped: its restart policy does not start it again, even if davitd dies now.
+ */
+void container_hold_back(struct managed_container *container);
+
+/* Somebody starts it: its policy begins to count anew. */
+void container_forget_restarts(struct managed_container *container);
+
+/* Ends the waiting for the next start. */
+void container_cancel_restart(struct managed_container *container);
 
 /* Gives it another name. ERROR_CONFLICT if that is taken. */
 int container_rename(struct managed_container *container, const char *name, struct error *err);

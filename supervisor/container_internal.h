@@ -30,8 +30,19 @@ bool container_read_exit_file(struct managed_container *container);
 /* RUNNING to EXITED: by the exit file, or as lost if there is none. */
 void container_handle_exit(struct managed_container *container);
 
+/* ---- restart policies: container_restart.c ---- */
+
+/* After an exit or a failed start: begins to wait for the next start, if the policy wants one. */
+bool container_schedule_restart(struct managed_container *container);
+
+/* At davitd's start: what of the containers that do not run has to. */
+void containers_start_at_boot(struct daemon *daemon);
+
 /* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. */
 int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);
+
+/* Tells those who wait for the end. */
+void container_notify_stopped(struct managed_container *container);
 
 /* Kills what may be left in the container's cgroup and removes that. */
 void container_kill_leftovers(struct managed_container *container);

@@ -21,6 +21,8 @@ struct state_record {
     int64_t finished_ns;
     bool is_oom_killed;
     bool is_paused;
+    bool is_held_back;
+    int32_t restart_count;
     const char *error;
 };
 
@@ -33,6 +35,8 @@ static const struct json_field state_fields[] = {
     JSON_FIELD(struct state_record, finished_ns, "finishedNs", JSON_KIND_INT64),
     JSON_FIELD(struct state_record, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, is_paused, "paused", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, is_held_back, "heldBack", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, restart_count, "restartCount", JSON_KIND_INT32),
     JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
 };
 static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
@@ -91,6 +95,8 @@ static int recover_one(void *context, const char *definition, const char *state,
     container->started_ns = record.started_ns;
     container->finished_ns = record.finished_ns;
     container->is_oom_killed = record.is_oom_killed;
+    container->is_held_back = record.is_held_back;
+    container->restart_count = record.restart_count;
     if (record.error != NULL && record.error[0] != '\0')
         container->error = memory_strdup(record.error);
     container_link(daemon, container);
@@ -123,5 +129,7 @@ int containers_recover(struct daemon *daemon, struct error *err)
 {
     int result = database_each_container(daemon->database, recover_one, daemon, err);
 
+    if (result == 0)
+        containers_start_at_boot(daemon);
     return result < 0 ? result : sweep_directories(daemon, err);
 }

@@ -303,16 +303,34 @@ uint64_t definition_disk_bytes(const struct definition *definition)
     return size != NULL && size_parse(size, &bytes) == 0 ? (uint64_t)bytes : 0;
 }
 
+static int check_restart_policy(const struct docker_host_config *host, struct error *err)
+{
+    static const char *const names[] = {"", "no", "always", "unless-stopped", "on-failure"};
+    const struct docker_restart_policy *policy = &host->restart_policy;
+    const char *name = policy->name != NULL ? policy->name : "";
+    bool is_known = false;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        is_known = is_known || strcmp(name, names[i]) == 0;
+    if (!is_known)
+        return error_set(err, ERROR_INVALID, EINVAL, "invalid restart policy '%.64s'", name);
+    if (policy->maximum_retry_count < 0 ||
+        (policy->maximum_retry_count > 0 && strcmp(name, "on-failure") != 0))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "maximum retry count can only be used with restart policy 'on-failure', "
+                         "and not be negative");
+    if (host->is_auto_removed && name[0] != '\0' && strcmp(name, "no") != 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "can't create 'AutoRemove' container with restart policy");
+    return 0;
+}
+
 static int check_host_config(const struct docker_host_config *host, struct error *err)
 {
-    const char *restart = host->restart_policy.name != NULL ? host->restart_policy.name : "";
     const char *driver = host->log_config.type != NULL ? host->log_config.type : "";
 
-    if (restart[0] != '\0' && strcmp(restart, "no") != 0)
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "HostConfig.RestartPolicy: \"%.64s\" is not supported by this version of "
-                         "davit",
-                         restart);
+    if (check_restart_policy(host, err) < 0)
+        return -err->errnum;
     if (driver[0] != '\0' && strcmp(driver, "json-file") != 0)
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "HostConfig.LogConfig.Type: \"%.64s\" is not supported by this version of "

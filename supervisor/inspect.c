@@ -20,9 +20,11 @@ static void write_state(struct json_writer *writer, const struct managed_contain
     json_key(writer, "State");
     json_object_open(writer);
     json_member_string(writer, "Status", container_state_name(container));
-    json_member_boolean(writer, "Running", container->status == CONTAINER_RUNNING);
+    json_member_boolean(writer, "Running",
+                        container->status == CONTAINER_RUNNING ||
+                            container->status == CONTAINER_RESTARTING);
     json_member_boolean(writer, "Paused", container->is_paused);
-    json_member_boolean(writer, "Restarting", false);
+    json_member_boolean(writer, "Restarting", container->status == CONTAINER_RESTARTING);
     json_member_boolean(writer, "OOMKilled", container->is_oom_killed);
     json_member_boolean(writer, "Dead", false);
     json_member_integer(writer, "Pid", container->pid);
@@ -122,7 +124,7 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "Image", definition->image_id);
     json_member_string(writer, "LogPath", log_path);
     json_member_string(writer, "Name", name);
-    json_member_integer(writer, "RestartCount", 0);
+    json_member_integer(writer, "RestartCount", container->restart_count);
     json_member_string(writer, "Driver", "overlayfs");
     json_member_string(writer, "Platform", "linux");
     json_key(writer, "HostConfig");
@@ -176,6 +178,10 @@ static void format_status(const struct managed_container *container, char *text,
     case CONTAINER_EXITED:
         format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));
         snprintf(text, size, "Exited (%d) %s ago", container->exit_code, duration);
+        break;
+    case CONTAINER_RESTARTING:
+        format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));
+        snprintf(text, size, "Restarting (%d) %s ago", container->exit_code, duration);
         break;
     case CONTAINER_REMOVING:
         snprintf(text, size, "Removal In Progress");

@@ -55,7 +55,7 @@ frozen() { # the kernel's word
     kill -9 "$(cat "$dir/pid")"
     echo 0 > "$path/cgroup.freeze"
     start_davitd
-    wait_until test "$(frozen lasting)" = 1
+    wait_until is_frozen lasting
     davit commit lasting lasting:1
     [ "$(frozen lasting)" = 1 ]
     davit stop --time 30 lasting
@@ -117,4 +117,98 @@ frozen() { # the kernel's word
     davit rm --force busy
     run davit top busy
     [ "$status" -eq 1 ]
+}
+
+starts_of() { davit logs "$1" 2>/dev/null | grep -c started; }
+is() { [ "$(state_of "$1")" = "$2" ]; }
+is_frozen() { [ "$(frozen "$1")" = 1 ]; }
+has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
+
+@test "always: a container that ends is started again, until somebody stops it" {
+    davit run --detach --restart always --name again busybox sh -c 'echo started; exit 3'
+    wait_until has_started again 3
+    [ "$(davit inspect again | jq '.[0].RestartCount')" -ge 2 ]
+    wait_until is again restarting
+    wait_until sh -c "timeout 60 '$build/davit' ps | grep again | grep -q 'Restarting (3)'"
+    run davit rm again
+    [ "$status" -eq 1 ]
+    contains "$output" "restarting"
+    davit stop again || true
+    [ "$(state_of again)" = exited ]
+    before=$(starts_of again)
+    davit start again
+    wait_until has_started again $((before + 2))
+    davit kill again 2>/dev/null || davit stop again || true
+    davit rm --force again
+    davit run --detach --restart always --name lasting busybox sh -c 'echo started; exec sleep 1000'
+    davit kill lasting
+    wait_until is lasting exited
+    [ "$(starts_of lasting)" = 1 ]
+    # A process that dies by itself is another matter.
+    davit start lasting
+    wait_until has_started lasting 2
+    kill -9 "$(davit inspect lasting | jq '.[0].State.Pid')"
+    wait_until has_started lasting 3
+    davit rm --force lasting
+}
+
+@test "on-failure: a number of times, and not after success" {
+    davit run --detach --restart on-failure:2 --name fails busybox sh -c 'echo started; exit 3'
+    wait_until is fails exited
+    [ "$(starts_of fails)" = 3 ]
+    [ "$(davit inspect fails | jq '.[0].RestartCount')" = 2 ]
+    [ "$(davit wait fails)" = 3 ]
+    davit run --detach --restart on-failure --name fine busybox sh -c 'echo started'
+    [ "$(davit wait fine)" = 0 ]
+    [ "$(starts_of fine)" = 1 ]
+    davit rm fails fine
+}
+
+@test "after davitd's death the policies are asked again" {
+    davit run --detach --restart unless-stopped --name stopped busybox sh -c 'echo started; exec sleep 1000'
+    davit run --detach --restart always --name always busybox sh -c 'echo started; exec sleep 1000'
+    davit run --detach --restart unless-stopped --name ended busybox sh -c 'echo started; exec sleep 1000'
+    davit run --detach --name none busybox sh -c 'echo started; exec sleep 1000'
+    davit stop --time 0 stopped always
+    ended=$(davit inspect ended | jq '.[0].State.Pid')
+    none=$(davit inspect none | jq '.[0].State.Pid')
+    kill -9 "$(cat "$dir/pid")"
+    kill -9 "$ended" "$none"
+    wait_until ! kill -0 "$ended"
+    start_davitd
+    wait_until has_started always 2
+    wait_until has_started ended 2
+    [ "$(state_of stopped)" = exited ]
+    [ "$(state_of none)" = exited ]
+    [ "$(starts_of stopped)" = 1 ]
+    davit rm --force stopped always ended none
+}
+
+@test "a stop that was asked for is not undone by a restart of davitd" {
+    davit run --detach --restart unless-stopped --name asked busybox sh -c 'trap "" TERM; echo started; while :; do sleep 0.1; done'
+    wait_until has_started asked 1
+    pid=$(davit inspect asked | jq '.[0].State.Pid')
+    timeout 60 "$build/davit" stop --time 300 asked 3>&- >/dev/null 2>&1 &
+    wait_until grep -aq '"heldBack":true' "$dir/root/davit.db-wal"
+    kill -9 "$(cat "$dir/pid")"
+    kill -9 "$pid"
+    wait_until ! kill -0 "$pid"
+    start_davitd
+    wait_until is asked exited
+    [ "$(starts_of asked)" = 1 ]
+    davit rm --force asked
+}
+
+@test "restart policies that mean nothing are refused" {
+    run davit create --restart sometimes busybox
+    [ "$status" -eq 1 ]
+    contains "$output" "invalid restart policy 'sometimes'"
+    run davit create --restart always:3 busybox
+    contains "$output" "can only be used with restart policy 'on-failure'"
+    run davit create --restart always --rm busybox
+    contains "$output" "AutoRemove"
+    run docker run --detach --restart unless-stopped --name bydocker busybox sleep 1000
+    [ "$status" -eq 0 ]
+    [ "$(docker inspect --format '{{.HostConfig.RestartPolicy.Name}}' bydocker)" = unless-stopped ]
+    davit rm --force bydocker
 }
