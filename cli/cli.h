@@ -28,6 +28,7 @@ int cli_kill(struct cli *cli, int argc, char **argv);
 int cli_pause(struct cli *cli, int argc, char **argv);
 int cli_unpause(struct cli *cli, int argc, char **argv);
 int cli_rename(struct cli *cli, int argc, char **argv);
+int cli_stats(struct cli *cli, int argc, char **argv);
 int cli_top(struct cli *cli, int argc, char **argv);
 int cli_rm(struct cli *cli, int argc, char **argv);
 int cli_ps(struct cli *cli, int argc, char **argv);

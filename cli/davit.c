@@ -44,6 +44,7 @@ static const struct command {
     {"sbom", cli_sbom, "list the packages of an image, as SPDX"},
     {"scan", cli_scan, "look for known vulnerabilities in the packages of an image"},
     {"start", cli_start, "start containers"},
+    {"stats", cli_stats, "show what containers use"},
     {"stop", cli_stop, "stop containers"},
     {"system", cli_group, "system df: what is taken; system prune: remove what nobody uses"},
     {"tag", cli_tag, "give an image one more name"},

@@ -46,6 +46,7 @@ static const struct route {
     {"POST", "/containers/", "/unpause", api_container_unpause},
     {"POST", "/containers/", "/rename", api_container_rename},
     {"GET", "/containers/", "/top", api_container_top},
+    {"GET", "/containers/", "/stats", api_container_stats},
     {"POST", "/containers/", "/wait", api_container_wait},
     {"GET", "/containers/", "/logs", api_container_logs},
     {"POST", "/containers/", "/attach", api_container_attach},

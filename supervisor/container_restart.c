@@ -1,5 +1,5 @@
-/* Restart policies: a container that has ended is started again, after a delay that doubles while it
- * does not last. */
+/* Restart policies: a container that has ended is started again, after a delay that doubles while
+ * it does not last. */
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -90,8 +90,7 @@ bool container_schedule_restart(struct managed_container *container)
 
     if (!wants_restart(container))
         return false;
-    if (container->restart_delay_ms == 0 ||
-        (container->started_ns > 0 && lasted_ns >= LASTING_NS))
+    if (container->restart_delay_ms == 0 || (container->started_ns > 0 && lasted_ns >= LASTING_NS))
         container->restart_delay_ms = FIRST_DELAY_MS;
     else if (container->restart_delay_ms < LAST_DELAY_MS)
         container->restart_delay_ms *= 2;

@@ -212,3 +212,24 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     [ "$(docker inspect --format '{{.HostConfig.RestartPolicy.Name}}' bydocker)" = unless-stopped ]
     davit rm --force bydocker
 }
+
+@test "stats: at once, with the second before, as a stream, and nothing for what does not run" {
+    stats() { curl -s --max-time 30 --unix-socket "$dir/run/davit.sock" "http://d/v1.41/containers/$1/stats?$2"; }
+    davit run --detach --name used busybox sh -c 'while :; do :; done'
+    stats used "stream=0&one-shot=1" | jq -e --arg id "$(davit inspect used | jq -r '.[0].Id')" \
+        '.id == $id and .name == "/used" and .precpu_stats.cpu_usage.total_usage == 0 and (has("networks") | not) and
+        .cpu_stats.system_cpu_usage > 0 and .cpu_stats.online_cpus > 0 and .memory_stats.limit > 0 and .preread == "0001-01-01T00:00:00Z"'
+    stats used stream=0 | jq -e '.cpu_stats.system_cpu_usage > .precpu_stats.system_cpu_usage and .read > .preread and .preread != "0001-01-01T00:00:00Z"'
+    [ "$( (stats used stream=1 || true) | head -n 3 | jq -s 'length == 3 and .[1].preread == .[0].read and .[2].preread == .[1].read')" = true ]
+    davit create --name idle busybox
+    stats idle stream=0 | jq -e '.read == "0001-01-01T00:00:00Z" and .memory_stats.usage == 0 and .name == "/idle"'
+    run davit stats --no-stream used
+    [ "$status" -eq 0 ]
+    contains "$output" used
+    run docker stats --no-stream used
+    [ "$status" -eq 0 ]
+    contains "$output" used
+    timeout 30 "$build/davit" rm --force used idle
+    run davit stats --no-stream nobody
+    [ "$status" -eq 1 ]
+}
