@@ -53,10 +53,10 @@ static void print_row(struct usage *usage, const struct json *stats)
     uint64_t cpus = NUMBER(stats, "cpu_stats", "online_cpus");
     uint64_t memory = NUMBER(stats, "memory_stats", "usage");
     uint64_t cache = NUMBER(stats, "memory_stats", "stats", "inactive_file");
-    double percent = usage->system > 0 && system > usage->system && total >= usage->total
-                         ? (double)(total - usage->total) / (double)(system - usage->system) *
-                               (double)cpus * 100
-                         : 0;
+    double percent =
+        usage->system > 0 && system > usage->system && total >= usage->total
+            ? (double)(total - usage->total) / (double)(system - usage->system) * (double)cpus * 100
+            : 0;
     char used[32];
     char limit[32];
     char read[32];
@@ -84,8 +84,7 @@ static int print_round(struct cli *cli, struct usage *usages, size_t count, bool
         cleanup_free char *path =
             client_path("/containers/", usages[i].name, "/stats?stream=0&one-shot=1");
         const struct json *stats;
-        int result =
-            client_call_json(&cli->client, "GET", path, NULL, &arena, &stats, &cli->err);
+        int result = client_call_json(&cli->client, "GET", path, NULL, &arena, &stats, &cli->err);
 
         if (result < 0)
             return result;

@@ -44,8 +44,6 @@ static int enter_store(int argc, char **argv, int *store_fd, struct error *err)
     return process_hold_store(*store_fd, err);
 }
 
-#define JOB_MAX (256 << 10)
-
 /* Descriptor 3: to the fetch worker, an archive that comes in, or the response's body. */
 #define CHANNEL_FD 3
 #define INPUT_FD 3
@@ -120,7 +118,7 @@ static int read_job(struct arena *arena, const struct json_struct *type, void **
                     struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
-    int result = file_read_fd(STDIN_FILENO, JOB_MAX, &text);
+    int result = file_read_fd(STDIN_FILENO, IMAGE_JOB_MAX, &text);
 
     if (result < 0)
         return error_errno(err, -result, "the job");

@@ -6,6 +6,8 @@
 #include "images.h"
 #include "trust.h"
 
+#define IMAGE_JOB_MAX (256 << 10) /* bytes of the object */
+
 struct load_job {
     struct trust_policy policy;
 };

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "images/image_job.h"
 
 #define BAR_WIDTH 50
 #define REPORT_MAX (4 << 20) /* of one line */
@@ -263,16 +265,30 @@ int image_worker_begin(struct image_worker *worker, struct error *err)
     return pair[1];
 }
 
-/* A job is small: the pipe takes it whole. */
-static int write_job(const struct json_struct *type, const void *job, int fd, struct error *err)
+/* In memory that the worker reads as its standard input: nobody waits for it. */
+static int open_job(const struct json_struct *type, const void *job, struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
-    int result;
+    cleanup_close int fd = memfd_create("job", MFD_CLOEXEC);
+    const char *text;
+    size_t length;
+    int result = 0;
 
     json_encode(writer, type, job);
-    result = file_write_fd(fd, json_writer_text(writer), strlen(json_writer_text(writer)));
+    text = json_writer_text(writer);
+    length = strlen(text);
+    if (fd < 0)
+        result = error_errno(err, errno, "the job");
+    else if (length > IMAGE_JOB_MAX)
+        result = error_set(err, ERROR_TOO_LARGE, EFBIG,
+                           "what the image worker is to know of the request is more than %d bytes",
+                           IMAGE_JOB_MAX);
+    else
+        result = file_write_fd(fd, text, length);
     json_writer_free(writer);
-    return result < 0 ? error_errno(err, -result, "write the job") : 0;
+    if (result == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        result = error_errno(err, errno, "the job");
+    return result < 0 ? result : take_fd(&fd);
 }
 
 int image_worker_start(struct image_worker *worker, enum spawner_worker command,
@@ -280,20 +296,12 @@ int image_worker_start(struct image_worker *worker, enum spawner_worker command,
                        struct error *err)
 {
     const struct daemon *daemon = worker->daemon;
-    cleanup_close int input_fd = -1;
-    cleanup_close int job_fd = -1;
+    cleanup_close int input_fd = open_job(job_type, job, err);
     cleanup_close int output_fd = -1;
-    int pair[2];
     int result;
 
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    input_fd = pair[0];
-    job_fd = pair[1];
-    fcntl(job_fd, F_SETPIPE_SZ, 1 << 20);
-    result = write_job(job_type, job, job_fd, err);
-    if (result < 0)
-        return result;
+    if (input_fd < 0)
+        return input_fd;
     output_fd = image_worker_begin(worker, err);
     if (output_fd < 0)
         return output_fd;

@@ -415,3 +415,14 @@ PYTHON
     docker container prune --force | grep -q "Total reclaimed space"
     [ -z "$(docker ps --all --quiet)" ]
 }
+
+@test "a container whose settings are too long for a job cannot be committed, and davitd goes on" {
+    jq -n '{Image: "busybox", Env: [range(4000) | "NAME\(.)=" + ("x" * 100)]}' > "$dir/long.json"
+    id=$(curl -s --unix-socket "$dir/run/davit.sock" -X POST -H 'Content-Type: application/json' --data @"$dir/long.json" \
+        "http://d/containers/create?name=long" | jq -r .Id)
+    run davit commit "$id" long:1
+    [ "$status" -eq 1 ]
+    contains "$output" "more than 262144 bytes"
+    davit version > /dev/null
+    davit rm long
+}
