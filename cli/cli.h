@@ -29,6 +29,7 @@ int cli_pause(struct cli *cli, int argc, char **argv);
 int cli_unpause(struct cli *cli, int argc, char **argv);
 int cli_rename(struct cli *cli, int argc, char **argv);
 int cli_stats(struct cli *cli, int argc, char **argv);
+int cli_update(struct cli *cli, int argc, char **argv);
 int cli_top(struct cli *cli, int argc, char **argv);
 int cli_rm(struct cli *cli, int argc, char **argv);
 int cli_ps(struct cli *cli, int argc, char **argv);
@@ -102,6 +103,8 @@ struct create_options {
 
 int create_options_parse(struct cli *cli, struct create_options *options, bool is_run, int argc,
                          char **argv);
+/* Those of update: *body is the request, to be freed. */
+int update_options_parse(struct cli *cli, int argc, char **argv, char **body);
 void create_options_release(struct create_options *options);
 
 /* ---- streams: stream.c ---- */

@@ -13,7 +13,8 @@
 #include "cli.h"
 
 /* Does the same to every container; all are tried, and one failure makes the command fail. */
-static int for_each(struct cli *cli, const char *method, const char *suffix, int argc, char **argv)
+static int for_each_with(struct cli *cli, const char *method, const char *suffix, const char *body,
+                         int argc, char **argv)
 {
     int failures = 0;
 
@@ -24,7 +25,7 @@ static int for_each(struct cli *cli, const char *method, const char *suffix, int
         cleanup_free char *path = client_path("/containers/", argv[i], suffix);
         int status;
 
-        if (client_call(&cli->client, method, path, NULL, &status, NULL, &cli->err) == 0) {
+        if (client_call(&cli->client, method, path, body, &status, NULL, &cli->err) == 0) {
             puts(argv[i]);
         } else {
             fprintf(stderr, "davit: %s\n", cli->err.message);
@@ -32,6 +33,19 @@ static int for_each(struct cli *cli, const char *method, const char *suffix, int
         }
     }
     return failures > 0 ? 1 : 0;
+}
+
+static int for_each(struct cli *cli, const char *method, const char *suffix, int argc, char **argv)
+{
+    return for_each_with(cli, method, suffix, NULL, argc, argv);
+}
+
+int cli_update(struct cli *cli, int argc, char **argv)
+{
+    cleanup_free char *body = NULL;
+    int result = update_options_parse(cli, argc, argv, &body);
+
+    return result < 0 ? result : for_each_with(cli, "POST", "/update", body, argc, argv);
 }
 
 static int stop_or_restart(struct cli *cli, const char *verb, int argc, char **argv)

@@ -417,6 +417,20 @@ static int write_restart(struct cli *cli, struct json_writer *writer, const char
     return 0;
 }
 
+static void write_limits(struct json_writer *writer, const struct values *values)
+{
+    json_member_integer(writer, "Memory", values->memory);
+    json_member_integer(writer, "MemorySwap", values->memory_swap);
+    json_member_integer(writer, "MemoryReservation", values->memory_reservation);
+    json_member_integer(writer, "NanoCpus", values->nano_cpus);
+    json_member_integer(writer, "CpuShares", values->cpu_shares);
+    json_member_integer(writer, "CpuPeriod", values->cpu_period);
+    json_member_integer(writer, "CpuQuota", values->cpu_quota);
+    json_member_string(writer, "CpusetCpus", values->cpuset_cpus);
+    json_member_string(writer, "CpusetMems", values->cpuset_mems);
+    json_member_integer(writer, "PidsLimit", values->pids_limit);
+}
+
 static int write_host_config(struct cli *cli, struct json_writer *writer,
                              const struct create_options *options, const struct values *values)
 {
@@ -439,16 +453,7 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     json_member_boolean(writer, "ReadonlyRootfs", values->is_readonly);
     if (values->has_init)
         json_member_boolean(writer, "Init", true);
-    json_member_integer(writer, "Memory", values->memory);
-    json_member_integer(writer, "MemorySwap", values->memory_swap);
-    json_member_integer(writer, "MemoryReservation", values->memory_reservation);
-    json_member_integer(writer, "NanoCpus", values->nano_cpus);
-    json_member_integer(writer, "CpuShares", values->cpu_shares);
-    json_member_integer(writer, "CpuPeriod", values->cpu_period);
-    json_member_integer(writer, "CpuQuota", values->cpu_quota);
-    json_member_string(writer, "CpusetCpus", values->cpuset_cpus);
-    json_member_string(writer, "CpusetMems", values->cpuset_mems);
-    json_member_integer(writer, "PidsLimit", values->pids_limit);
+    write_limits(writer, values);
     json_key(writer, "Mounts");
     json_array_open(writer);
     for (size_t i = 0; i < values->mounts.count; i++) {
@@ -529,6 +534,39 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
     result = write_request(cli, writer, options, &values, &cmd);
     if (result == 0)
         options->body = memory_strdup(json_writer_text(writer));
+    json_writer_free(writer);
+    return result;
+}
+
+int update_options_parse(struct cli *cli, int argc, char **argv, char **body)
+{
+    struct values values = {0};
+    struct json_writer *writer;
+    int option;
+    int result = 0;
+
+    while (result >= 0 && (option = getopt_long(argc, argv, "+m:c:", option_table, NULL)) != -1) {
+        if (option == OPTION_RESTART)
+            values.restart = optarg;
+        else if (option == OPTION_CPUSET_CPUS)
+            values.cpuset_cpus = optarg;
+        else if (option == OPTION_CPUSET_MEMS)
+            values.cpuset_mems = optarg;
+        else if (option == '?' || option == OPTION_STOP_TIMEOUT ||
+                 (result = parse_number_option(cli, &values, option)) > 0)
+            result = cli_usage_error(cli, argv,
+                                     "[--memory SIZE] [--cpus N] [--pids-limit N] [--restart "
+                                     "POLICY]... CONTAINER...");
+    }
+    if (result < 0)
+        return result;
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    write_limits(writer, &values);
+    result = write_restart(cli, writer, values.restart);
+    json_object_close(writer);
+    if (result == 0)
+        *body = memory_strdup(json_writer_text(writer));
     json_writer_free(writer);
     return result;
 }

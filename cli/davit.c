@@ -50,6 +50,7 @@ static const struct command {
     {"tag", cli_tag, "give an image one more name"},
     {"top", cli_top, "list the processes of a container"},
     {"unpause", cli_unpause, "let containers go on that were paused"},
+    {"update", cli_update, "change limits and restart policy of containers"},
     {"version", cli_version, "print versions of client and daemon"},
     {"wait", cli_wait, "wait for containers to end and print their exit status"},
 };

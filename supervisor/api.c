@@ -45,6 +45,7 @@ static const struct route {
     {"POST", "/containers/", "/pause", api_container_pause},
     {"POST", "/containers/", "/unpause", api_container_unpause},
     {"POST", "/containers/", "/rename", api_container_rename},
+    {"POST", "/containers/", "/update", api_container_update},
     {"GET", "/containers/", "/top", api_container_top},
     {"GET", "/containers/", "/stats", api_container_stats},
     {"POST", "/containers/", "/wait", api_container_wait},

@@ -80,6 +80,8 @@ void api_container_rename(struct daemon *daemon, struct request *request,
                           const struct route_match *match);
 void api_container_stats(struct daemon *daemon, struct request *request,
                          const struct route_match *match);
+void api_container_update(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
 void api_container_top(struct daemon *daemon, struct request *request,
                        const struct route_match *match);
 void api_container_kill(struct daemon *daemon, struct request *request,

@@ -84,8 +84,8 @@ static int write_json(int directory_fd, const char *name, struct json_writer *wr
 }
 
 /* config.json and monitor.json: all a monitor needs to run the container. */
-static int write_bundle(struct managed_container *container, const struct image *image,
-                        int directory_fd, struct error *err)
+static int write_files(struct managed_container *container, const struct image *image,
+                       int directory_fd, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct daemon *daemon = container->daemon;
@@ -124,6 +124,33 @@ static int write_bundle(struct managed_container *container, const struct image 
     return result;
 }
 
+int container_write_bundle(struct managed_container *container, struct error *err)
+{
+    cleanup_close int directory_fd = container_open_directory(container);
+    struct image *image = NULL;
+    int result =
+        image_store_find(&container->daemon->images, container->definition.image_id, &image, err);
+
+    assert(result < 0 || image != NULL);
+    if (directory_fd < 0)
+        return error_errno(err, -directory_fd, "container directory");
+    return result < 0 ? result : write_files(container, image, directory_fd, err);
+}
+
+int container_make_settings(struct managed_container *container, struct cgroup_settings *settings,
+                            struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct definition_security security;
+    struct oci_config config = {0};
+    int result = definition_security(&arena, &container->definition, &security, err);
+
+    if (result == 0)
+        result =
+            definition_make_config(&arena, &container->definition, &security, "", &config, err);
+    return result < 0 ? result : resources_to_settings(config.linux->resources, settings, err);
+}
+
 static int store(struct managed_container *container, struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -149,7 +176,7 @@ static int make_on_disk(struct managed_container *container, const struct image 
         return error_errno(err, errno, "make the container's directory");
     directory_fd = container_open_directory(container);
     result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
-                              : write_bundle(container, image, directory_fd, err);
+                              : write_files(container, image, directory_fd, err);
     if (result == 0)
         result = store(container, err);
     if (result < 0)

@@ -11,6 +11,13 @@ void container_save_state(struct managed_container *container);
 /* Refuses a name that is none, or that another container has. */
 int container_check_name(struct daemon *daemon, const char *name, struct error *err);
 
+/* Writes config.json and monitor.json anew. */
+int container_write_bundle(struct managed_container *container, struct error *err);
+
+/* The limits that its definition says. */
+int container_make_settings(struct managed_container *container, struct cgroup_settings *settings,
+                            struct error *err);
+
 /* The state as the database keeps it; free() it. */
 char *container_encode_state(const struct managed_container *container);
 

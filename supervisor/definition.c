@@ -325,7 +325,7 @@ static int check_restart_policy(const struct docker_host_config *host, struct er
     return 0;
 }
 
-static int check_host_config(const struct docker_host_config *host, struct error *err)
+int definition_check_host_config(const struct docker_host_config *host, struct error *err)
 {
     const char *driver = host->log_config.type != NULL ? host->log_config.type : "";
 
@@ -367,7 +367,7 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
         result = json_decode(arena, host, &docker_host_config_type, "HostConfig",
                              &definition->host_config, err);
     if (result == 0)
-        result = check_host_config(&definition->host_config, err);
+        result = definition_check_host_config(&definition->host_config, err);
     if (result == 0)
         result = check_networking(json_get(body, "NetworkingConfig"), err);
     if (result < 0)

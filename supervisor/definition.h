@@ -112,6 +112,9 @@ extern const struct json_struct docker_config_type;
 extern const struct json_struct docker_host_config_type;
 extern const struct json_struct definition_type;
 
+/* Refuses what is impossible or not supported, by name. */
+int definition_check_host_config(const struct docker_host_config *host, struct error *err);
+
 /* Reads the body of POST /containers/create. */
 int definition_parse(struct arena *arena, const char *text, size_t length,
                      struct definition *definition, struct error *err);

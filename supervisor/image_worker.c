@@ -284,7 +284,7 @@ static int open_job(const struct json_struct *type, const void *job, struct erro
                            "what the image worker is to know of the request is more than %d bytes",
                            IMAGE_JOB_MAX);
     else
-        result = file_write_fd(fd, text, length);
+        result = file_write_fd(fd, text, length) < 0 ? error_errno(err, errno, "the job") : 0;
     json_writer_free(writer);
     if (result == 0 && lseek(fd, 0, SEEK_SET) < 0)
         result = error_errno(err, errno, "the job");

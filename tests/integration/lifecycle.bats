@@ -233,3 +233,22 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     run davit stats --no-stream nobody
     [ "$status" -eq 1 ]
 }
+
+@test "update changes the policy of a container that is there, at once and for the next davitd" {
+    davit run --detach --restart always --name changes busybox sh -c 'echo started; exit 3'
+    wait_until has_started changes 2
+    davit update --restart no changes
+    wait_until is changes exited
+    [ "$(davit inspect changes | jq -r '.[0].HostConfig.RestartPolicy.Name')" = no ]
+    docker update --restart on-failure:1 changes
+    kill -9 "$(cat "$dir/pid")"
+    start_davitd
+    [ "$(davit inspect changes | jq -c '.[0].HostConfig.RestartPolicy')" = '{"Name":"on-failure","MaximumRetryCount":1}' ]
+    run davit update --restart sometimes changes
+    [ "$status" -eq 1 ]
+    contains "$output" "invalid restart policy"
+    [ "$(davit inspect changes | jq -r '.[0].HostConfig.RestartPolicy.Name')" = on-failure ]
+    [ "$(curl -s --unix-socket "$dir/run/davit.sock" -X POST -d '{"Memory":0,"Privileged":true}' http://d/containers/changes/update | jq -r .message)" = \
+        "Privileged: cannot be updated by this version of davit" ]
+    davit rm --force changes
+}
