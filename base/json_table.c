@@ -1,6 +1,9 @@
 /* Table-driven JSON: see json_table.h. */
 #include "json_table.h"
 
+#include "buffer.h"
+#include "cleanup.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -525,6 +528,16 @@ bool string_list_has(const struct string_list *list, const char *string)
             return true;
     }
     return false;
+}
+
+const char *string_list_join(struct arena *arena, const struct string_list *list,
+                             const char *separator)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    for (size_t i = 0; i < list->count; i++)
+        buffer_printf(&text, "%s%s", i > 0 ? separator : "", list->items[i]);
+    return arena_strdup(arena, buffer_text(&text));
 }
 
 void string_list_append(struct arena *arena, struct string_list *list, const char *string)

@@ -50,6 +50,9 @@ struct string_map {
 /* The value of that name, or NULL. */
 const char *string_map_get(const struct string_map *map, const char *name);
 bool string_list_has(const struct string_list *list, const char *string);
+/* All strings with `separator` between them. */
+const char *string_list_join(struct arena *arena, const struct string_list *list,
+                             const char *separator);
 /* Grows the list, whose items move to the arena; the string itself is not copied. */
 void string_list_append(struct arena *arena, struct string_list *list, const char *string);
 

@@ -230,18 +230,15 @@ static void describe(struct arena *arena, const struct image *image, const char 
                      struct image_descriptor *descriptor)
 {
     struct string_pair *annotations = arena_new(arena, 4, sizeof(*annotations));
-    cleanup_buffer struct buffer layers = {0};
     cleanup_buffer struct buffer repo_digests = {0};
     size_t count = 0;
 
-    for (size_t i = 0; i < image->layers.count; i++)
-        buffer_printf(&layers, "%s%s", i > 0 ? "," : "", image->layers.items[i]);
     if (name != NULL) {
         annotations[count++] = (struct string_pair){ANNOTATION_IMAGE_NAME, name};
         annotations[count++] = (struct string_pair){ANNOTATION_REF_NAME, strrchr(name, ':') + 1};
     }
     annotations[count++] =
-        (struct string_pair){ANNOTATION_LAYERS, arena_strdup(arena, buffer_text(&layers))};
+        (struct string_pair){ANNOTATION_LAYERS, string_list_join(arena, &image->layers, ",")};
     for (size_t i = 0; i < image->repo_digest_count; i++)
         buffer_printf(&repo_digests, "%s%s", i > 0 ? "," : "", image->repo_digests[i]);
     if (image->repo_digest_count > 0)

@@ -1,5 +1,5 @@
-/* POST /containers/NAME/update: other limits and another restart policy, for a container that runs or
- * not. */
+/* POST /containers/NAME/update: other limits and another restart policy, for a container that runs
+ * or not. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 static int check_members(const struct json *body, struct error *err)
 {
     static const char *const known[] = {
-        "Memory",    "MemorySwap", "MemoryReservation", "NanoCpus",   "CpuShares",  "CpuQuota",
+        "Memory",    "MemorySwap", "MemoryReservation", "NanoCpus",  "CpuShares",    "CpuQuota",
         "CpuPeriod", "CpusetCpus", "CpusetMems",        "PidsLimit", "RestartPolicy"};
 
     if (body->type != JSON_OBJECT)
@@ -44,8 +44,8 @@ static int read_changes(struct managed_container *container, const struct reques
 {
     const char *text = arena_strndup(&container->arena, request->body, request->body_length);
     const struct json *body;
-    int result = json_parse(&container->arena, text, request->body_length, &json_default_limits,
-                            &body, err);
+    int result =
+        json_parse(&container->arena, text, request->body_length, &json_default_limits, &body, err);
 
     if (result == 0)
         result = check_members(body, err);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "api.h"
-#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "image_worker.h"
 #include "images/registry_job.h"
@@ -113,17 +112,14 @@ static int read_reference(struct push *push, const char *name, const char *tag, 
 static int describe_image(struct push *push, struct error *err)
 {
     cleanup_free char *full = memory_printf("%s:%s", push->reference.name, push->reference.tag);
-    cleanup_buffer struct buffer layers = {0};
     struct image *image;
 
     if (image_store_find(&push->worker.daemon->images, full, &image, NULL) < 0)
         return error_set(err, ERROR_NOT_FOUND, ENOENT,
                          "An image does not exist locally with the tag: %s", push->reference.name);
-    for (size_t i = 0; i < image->layers.count; i++)
-        buffer_printf(&layers, "%s%s", i > 0 ? "," : "", image->layers.items[i]);
     push->job.digest = arena_strdup(&push->arena, image->manifest_digest);
     push->job.media_type = image->media_type;
-    push->job.layers = arena_strdup(&push->arena, buffer_text(&layers));
+    push->job.layers = string_list_join(&push->arena, &image->layers, ",");
     return 0;
 }
 

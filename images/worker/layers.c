@@ -298,15 +298,6 @@ int layers_list_chain_ids(struct arena *arena, const struct image_manifest *mani
     return 0;
 }
 
-const char *layers_join(struct arena *arena, const struct string_list *chain_ids)
-{
-    cleanup_buffer struct buffer list = {0};
-
-    for (size_t i = 0; i < chain_ids->count; i++)
-        buffer_printf(&list, "%s%s", i > 0 ? "," : "", chain_ids->items[i]);
-    return arena_strdup(arena, buffer_text(&list));
-}
-
 /* An image's layers on their way: some children ahead of the one that is published next. */
 struct unpacking {
     int store_fd;
@@ -398,6 +389,6 @@ int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest
     result = unpack_all(&unpacking, err);
     free(unpacking.own);
     if (result == 0)
-        *layers = layers_join(arena, &unpacking.chain_ids);
+        *layers = string_list_join(arena, &unpacking.chain_ids, ",");
     return result;
 }

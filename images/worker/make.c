@@ -157,7 +157,7 @@ static int finish_image(struct make *make)
     if (result < 0)
         return result;
     report.digest = manifest_digest;
-    report.layers = layers_join(&make->arena, &make->chain_ids);
+    report.layers = string_list_join(&make->arena, &make->chain_ids, ",");
     if (make->job->name != NULL)
         string_list_append(&make->arena, &report.names, make->job->name);
     return report_write(make->out_fd, &report, make->err);

@@ -548,7 +548,8 @@ static int pull_image(struct pull *pull)
         result = layers_list_chain_ids(&pull->arena, &pull->manifest, &pull->config,
                                        &pull->chain_ids, pull->err);
     if (result == 0)
-        result = mark_as_pulling(pull, report.digest, layers_join(&pull->arena, &pull->chain_ids));
+        result = mark_as_pulling(pull, report.digest,
+                                 string_list_join(&pull->arena, &pull->chain_ids, ","));
     if (result == 0)
         result = get_and_unpack(pull, &report.layers);
     if (result < 0)

@@ -250,7 +250,6 @@ int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *
 int layers_list_chain_ids(struct arena *arena, const struct image_manifest *manifest,
                           const struct image_config *config, struct string_list *chain_ids,
                           struct error *err);
-const char *layers_join(struct arena *arena, const struct string_list *chain_ids);
 bool layer_exists(int store_fd, const char *chain_hex);
 
 /* A layer being unpacked by a confined child from a descriptor that may be a pipe. */
