@@ -148,6 +148,7 @@ int container_make_settings(struct managed_container *container, struct cgroup_s
     if (result == 0)
         result =
             definition_make_config(&arena, &container->definition, &security, "", &config, err);
+    assert(result < 0 || config.linux != NULL);
     return result < 0 ? result : resources_to_settings(config.linux->resources, settings, err);
 }
 
