@@ -181,6 +181,25 @@ static int mount_overlay(const struct layer_fds *layers, int upper_fd, int work_
     return fd < 0 ? error_errno(err, errno, "overlayfs: fsmount") : fd;
 }
 
+/* What a container writes to. */
+struct own_fds {
+    int upper;
+    int work;
+};
+
+static int open_own(int container_fd, struct own_fds *own, struct error *err)
+{
+    own->upper = open_directory(container_fd, "upper", 0755, err);
+    own->work = own->upper < 0 ? -1 : open_directory(container_fd, "work", 0700, err);
+    return own->upper < 0 || own->work < 0 ? -err->errnum : 0;
+}
+
+static void close_own(struct own_fds *own)
+{
+    fd_close(&own->upper);
+    fd_close(&own->work);
+}
+
 /* Both: overlayfs moves files from one to the other, which it cannot between projects. */
 static int assign_project(const struct overlay_root *root, struct error *err)
 {
@@ -197,42 +216,18 @@ static int assign_project(const struct overlay_root *root, struct error *err)
     return result;
 }
 
-/* Makes the container's directories if they are new. */
-static int prepare_directories(const struct layer_fds *layers, const struct overlay_root *root,
-                               struct error *err)
+/* Opens the container's directories; those that are new are made as the image and the quota want
+ * them. */
+static int prepare_own(const struct layer_fds *layers, const struct overlay_root *root,
+                       struct own_fds *own, struct error *err)
 {
     bool is_new = faccessat(root->container_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    cleanup_close int upper_fd = open_directory(root->container_fd, "upper", 0755, err);
-    cleanup_close int work_fd = open_directory(root->container_fd, "work", 0700, err);
-    int result;
+    int result = open_own(root->container_fd, own, err);
 
-    if (upper_fd < 0 || work_fd < 0)
-        return -err->errnum;
-    result = is_new ? copy_root_attributes(layers, root->container_fd, err) : 0;
+    if (result == 0 && is_new)
+        result = copy_root_attributes(layers, root->container_fd, err);
     if (result == 0 && is_new && root->project != 0)
         result = assign_project(root, err);
-    return result;
-}
-
-static int mount_layers(const struct layer_fds *layers, int container_fd, struct error *err)
-{
-    cleanup_close int upper_fd = open_directory(container_fd, "upper", 0755, err);
-    cleanup_close int work_fd = open_directory(container_fd, "work", 0700, err);
-
-    if (upper_fd < 0 || work_fd < 0)
-        return -err->errnum;
-    return mount_overlay(layers, upper_fd, work_fd, err);
-}
-
-static int mount_named(int layers_fd, const struct string_list *names, int container_fd,
-                       struct error *err)
-{
-    struct layer_fds layers = {.count = 0};
-    int result = open_layers(layers_fd, names, &layers, err);
-
-    if (result == 0)
-        result = mount_layers(&layers, container_fd, err);
-    layer_fds_release(&layers);
     return result;
 }
 
@@ -268,6 +263,23 @@ static int become_owner(const struct overlay_ids *ids, struct error *err)
     return 0;
 }
 
+/* The layers and the directories, which are there, by way of the mapped mounts. */
+static int mount_again(int layers_fd, const struct string_list *names, int container_fd,
+                       struct error *err)
+{
+    struct layer_fds layers = {.count = 0};
+    struct own_fds own = {-1, -1};
+    int result = open_layers(layers_fd, names, &layers, err);
+
+    if (result == 0)
+        result = open_own(container_fd, &own, err);
+    if (result == 0)
+        result = mount_overlay(&layers, own.upper, own.work, err);
+    layer_fds_release(&layers);
+    close_own(&own);
+    return result;
+}
+
 /* In a process of its own: what unshare(2) copies keeps host mounts busy. The working directory is
  * taken along into the new namespace, the descriptors are not. */
 static int mount_mapped(const struct overlay_root *root, struct error *err)
@@ -294,7 +306,7 @@ static int mount_mapped(const struct overlay_root *root, struct error *err)
         return mapped_container_fd;
     result = become_owner(root->ids, err);
     return result < 0 ? result
-                      : mount_named(mapped_layers_fd, &root->layers, mapped_container_fd, err);
+                      : mount_again(mapped_layers_fd, &root->layers, mapped_container_fd, err);
 }
 
 struct mapped_outcome {
@@ -344,15 +356,17 @@ static int fork_mapped(const struct overlay_root *root, struct error *err)
 int overlay_mount(const struct overlay_root *root, struct error *err)
 {
     struct layer_fds layers = {.count = 0};
+    struct own_fds own = {-1, -1};
     int result = open_layers(root->layers_fd, &root->layers, &layers, err);
 
     if (result == 0)
-        result = prepare_directories(&layers, root, err);
+        result = prepare_own(&layers, root, &own, err);
     if (result == 0 && root->ids == NULL)
-        result = mount_layers(&layers, root->container_fd, err);
+        result = mount_overlay(&layers, own.upper, own.work, err);
     else if (result == 0)
         result = fork_mapped(root, err);
     layer_fds_release(&layers);
+    close_own(&own);
     return result;
 }
 
