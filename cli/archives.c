@@ -85,33 +85,31 @@ int cli_save(struct cli *cli, int argc, char **argv)
     return receive(cli, buffer_text(&path), output, false);
 }
 
-int cli_export(struct cli *cli, int argc, char **argv)
+/* Of exactly one container or image, as "what" and "usage" name it. */
+static int receive_of(struct cli *cli, int argc, char **argv, const char *what, const char *usage,
+                      const char *prefix, const char *suffix, bool is_text)
 {
     cleanup_free char *path = NULL;
     const char *output = NULL;
-    int result = parse_output(cli, argc, argv, "CONTAINER", &output);
+    int result = parse_output(cli, argc, argv, usage, &output);
 
     if (result < 0)
         return result;
     if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "export: exactly one container is expected");
-    path = client_path("/containers/", argv[optind], "/export");
-    return receive(cli, path, output, false);
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: exactly one %s is expected",
+                         argv[0], what);
+    path = client_path(prefix, argv[optind], suffix);
+    return receive(cli, path, output, is_text);
+}
+
+int cli_export(struct cli *cli, int argc, char **argv)
+{
+    return receive_of(cli, argc, argv, "container", "CONTAINER", "/containers/", "/export", false);
 }
 
 int cli_sbom(struct cli *cli, int argc, char **argv)
 {
-    cleanup_free char *path = NULL;
-    const char *output = NULL;
-    int result = parse_output(cli, argc, argv, "IMAGE", &output);
-
-    if (result < 0)
-        return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "sbom: exactly one image is expected");
-    path = client_path("/davit/v1/images/", argv[optind], "/sbom");
-    return receive(cli, path, output, true);
+    return receive_of(cli, argc, argv, "image", "IMAGE", "/davit/v1/images/", "/sbom", true);
 }
 
 int cli_diff(struct cli *cli, int argc, char **argv)

@@ -17,11 +17,21 @@ static bool is_letter(char c)
 
 static size_t digits(const char *text)
 {
-    size_t length = 0;
+    return strspn(text, "0123456789");
+}
 
-    while (is_digit(text[length]))
-        length++;
-    return length;
+/* Text of these lengths as text; moves both behind it. */
+static int compare_texts(const char **left, size_t left_length, const char **right,
+                         size_t right_length)
+{
+    size_t shorter = left_length < right_length ? left_length : right_length;
+    int order = strncmp(*left, *right, shorter);
+
+    *left += left_length;
+    *right += right_length;
+    if (order != 0 || left_length == right_length)
+        return order;
+    return left_length < right_length ? -1 : 1;
 }
 
 /* Numbers of any length; moves both behind them. No digits are 0. */
@@ -137,21 +147,6 @@ static size_t letters(const char *text)
     return length;
 }
 
-/* A segment of letters against one of letters. */
-static int compare_letters(const char **left, const char **right)
-{
-    size_t left_length = letters(*left);
-    size_t right_length = letters(*right);
-    size_t shorter = left_length < right_length ? left_length : right_length;
-    int order = strncmp(*left, *right, shorter);
-
-    *left += left_length;
-    *right += right_length;
-    if (order != 0 || left_length == right_length)
-        return order;
-    return left_length < right_length ? -1 : 1;
-}
-
 static int compare_rpm_part(const char *left, const char *right)
 {
     while (*left != '\0' || *right != '\0') {
@@ -174,8 +169,8 @@ static int compare_rpm_part(const char *left, const char *right)
             /* A number is newer than letters. */
             if (is_digit(*left) != is_digit(*right))
                 return is_digit(*left) ? 1 : -1;
-            order =
-                is_digit(*left) ? compare_numbers(&left, &right) : compare_letters(&left, &right);
+            order = is_digit(*left) ? compare_numbers(&left, &right)
+                                    : compare_texts(&left, letters(left), &right, letters(right));
             if (order != 0)
                 return order;
             continue;
@@ -242,20 +237,9 @@ static int apk_suffix(const char **text)
 /* Numbers after the first that begin with 0 are compared as fractions are. */
 static int compare_apk_number(const char **left, const char **right, bool is_first)
 {
-    size_t left_length = digits(*left);
-    size_t right_length = digits(*right);
-    size_t shorter = left_length < right_length ? left_length : right_length;
-    int order;
-
     if (is_first || (**left != '0' && **right != '0'))
         return compare_numbers(left, right);
-    order = strncmp(*left, *right, shorter);
-    *left += left_length;
-    *right += right_length;
-    return order != 0                    ? order
-           : left_length == right_length ? 0
-           : left_length < right_length  ? -1
-                                         : 1;
+    return compare_texts(left, digits(*left), right, digits(*right));
 }
 
 static int compare_apk_suffixes(const char **left, const char **right)

@@ -1,7 +1,7 @@
 /*
- * davit-image: the image worker. davitd runs `davit-image load` with the store as its working
- * directory and the archive on standard input, or `davit-image pull` or `push` with a job; people
- * use `davit-image assemble` to make an image from a directory. See davit-image(8).
+ * davit-image: the image worker. davitd runs it with the store as its working directory, a command
+ * and a job on standard input; people use `davit-image assemble` to make an image from a directory.
+ * See davit-image(8).
  */
 #include <errno.h>
 #include <fcntl.h>

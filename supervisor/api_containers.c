@@ -568,28 +568,7 @@ void api_containers_prune(struct daemon *daemon, struct request *request,
                           const struct route_match *match)
 {
     static const char *const known[] = {"until", "label", "label!", NULL};
-    struct json_writer *writer = json_writer_new(false);
-    struct filters filters;
-    uint64_t bytes = 0;
-    int64_t until_ns = 0;
-    struct error err = {0};
-    int result =
-        filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err);
 
     (void)match;
-    if (result == 0)
-        result = filters_get_time(&filters, "until", &until_ns, &err);
-    json_object_open(writer);
-    json_key(writer, "ContainersDeleted");
-    json_array_open(writer);
-    if (result == 0)
-        result = prune_containers(daemon, &filters, until_ns, writer, &bytes, &err);
-    json_array_close(writer);
-    json_member_unsigned(writer, "SpaceReclaimed", bytes);
-    json_object_close(writer);
-    if (result < 0)
-        respond_error(request, &err);
-    else
-        respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    api_prune(daemon, request, known, "ContainersDeleted", prune_containers);
 }

@@ -261,8 +261,8 @@ void api_image_tag(struct daemon *daemon, struct request *request, const struct 
 
 /* ---- remove ---- */
 
-const struct managed_container *image_find_user(const struct daemon *daemon,
-                                                const struct image *image)
+static const struct managed_container *find_user(const struct daemon *daemon,
+                                                 const struct image *image)
 {
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
         if (strcmp(one->definition.image_id, image->id) == 0)
@@ -274,7 +274,7 @@ const struct managed_container *image_find_user(const struct daemon *daemon,
 static int check_unused(const struct daemon *daemon, const struct image *image, const char *name,
                         struct error *err)
 {
-    const struct managed_container *user = image_find_user(daemon, image);
+    const struct managed_container *user = find_user(daemon, image);
 
     if (user == NULL)
         return 0;
@@ -380,16 +380,17 @@ static bool is_prunable(const struct daemon *daemon, const struct filters *filte
     return (!only_dangling || image->name_count == 0) &&
            (until_ns == 0 || image->created_ns < until_ns) &&
            filters_match_labels(filters, &image->config.config.labels) &&
-           image_find_user(daemon, image) == NULL;
+           find_user(daemon, image) == NULL;
 }
 
 static int prune_images(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
-                        struct json_writer *writer, struct error *err)
+                        struct json_writer *writer, uint64_t *bytes, struct error *err)
 {
     const struct string_list *dangling = filters_get(filters, "dangling");
     bool only_dangling = dangling == NULL || filters_match(filters, "dangling", "true") ||
                          filters_match(filters, "dangling", "1");
     struct image_store *store = &daemon->images;
+    uint64_t before = image_store_layer_bytes(store);
     int result = 0;
 
     for (size_t i = store->image_count; result == 0 && i > 0; i--) {
@@ -406,6 +407,9 @@ static int prune_images(struct daemon *daemon, const struct filters *filters, in
         }
         result = delete_image(daemon, image, writer, err);
     }
+    if (result == 0)
+        result = image_store_collect(store, err);
+    *bytes = before - image_store_layer_bytes(store);
     return result;
 }
 
@@ -413,31 +417,7 @@ void api_images_prune(struct daemon *daemon, struct request *request,
                       const struct route_match *match)
 {
     static const char *const known[] = {"dangling", "until", "label", "label!", NULL};
-    uint64_t before = image_store_layer_bytes(&daemon->images);
-    struct json_writer *writer = json_writer_new(false);
-    struct filters filters;
-    int64_t until_ns = 0;
-    struct error err = {0};
-    int result =
-        filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err);
 
     (void)match;
-    if (result == 0)
-        result = filters_get_time(&filters, "until", &until_ns, &err);
-    json_object_open(writer);
-    json_key(writer, "ImagesDeleted");
-    json_array_open(writer);
-    if (result == 0)
-        result = prune_images(daemon, &filters, until_ns, writer, &err);
-    if (result == 0)
-        result = image_store_collect(&daemon->images, &err);
-    json_array_close(writer);
-    json_member_unsigned(writer, "SpaceReclaimed",
-                         before - image_store_layer_bytes(&daemon->images));
-    json_object_close(writer);
-    if (result < 0)
-        respond_error(request, &err);
-    else
-        respond_json(request, 200, json_writer_text(writer));
-    json_writer_free(writer);
+    api_prune(daemon, request, known, "ImagesDeleted", prune_images);
 }

@@ -370,14 +370,21 @@ static void forget_exit_file(struct managed_container *container)
     unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
 }
 
-void container_kill_leftovers(struct managed_container *container)
+int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
+                          struct error *err)
 {
-    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
     cleanup_free char *path =
         memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
 
     cgroup->fd = -1;
-    if (cgroup_open(&container->daemon->hierarchy, path, cgroup, NULL) < 0)
+    return cgroup_open(&container->daemon->hierarchy, path, cgroup, err);
+}
+
+void container_kill_leftovers(struct managed_container *container)
+{
+    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
+
+    if (container_open_cgroup(container, cgroup, NULL) < 0)
         return;
     cgroup_kill(cgroup, NULL);
     cgroup_remove(&container->daemon->hierarchy, cgroup, 2000, NULL);

@@ -1,6 +1,6 @@
 /*
  * A container as davitd knows it, and its life. The states and the transitions between them are
- * drawn in docs/container-states.md; container.c has them and no others.
+ * drawn in docs/container-states.md; container.c and container_restart.c have them and no others.
  */
 #ifndef DAVIT_SUPERVISOR_CONTAINER_H
 #define DAVIT_SUPERVISOR_CONTAINER_H

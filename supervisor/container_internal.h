@@ -45,6 +45,10 @@ bool container_schedule_restart(struct managed_container *container);
 /* At davitd's start: what of the containers that do not run has to. */
 void containers_start_at_boot(struct daemon *daemon);
 
+/* Opens its cgroup into *cgroup, which the caller has and closes; after a failure it is closed. */
+int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
+                          struct error *err);
+
 /* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. */
 int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);
 

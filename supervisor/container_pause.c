@@ -11,12 +11,8 @@
 int container_freeze(struct managed_container *container, bool is_frozen, struct error *err)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
-    cleanup_free char *path =
-        memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
-    int result;
+    int result = container_open_cgroup(container, cgroup, err);
 
-    cgroup->fd = -1;
-    result = cgroup_open(&container->daemon->hierarchy, path, cgroup, err);
     if (result == 0)
         result = cgroup_freeze(cgroup, is_frozen, is_frozen ? FREEZE_TIMEOUT_MS : 0, err);
     cgroup_close(cgroup);

@@ -13,6 +13,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "container_internal.h"
 
 #define PROCESSES_MAX 10000
 #define COMMAND_MAX 4096
@@ -134,12 +135,8 @@ static int list_processes(struct managed_container *container, pid_t **pids, siz
                           struct error *err)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
-    cleanup_free char *path =
-        memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
-    int result;
+    int result = container_open_cgroup(container, cgroup, err);
 
-    cgroup->fd = -1;
-    result = cgroup_open(&container->daemon->hierarchy, path, cgroup, err);
     if (result == 0)
         result = cgroup_list_processes(cgroup, pids, count, err);
     cgroup_close(cgroup);

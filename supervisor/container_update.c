@@ -76,15 +76,12 @@ static int apply_to_cgroup(struct managed_container *container, struct error *er
 {
     cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
-    cleanup_free char *path =
-        memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
     int result = container_make_settings(container, settings, err);
 
-    cgroup->fd = -1;
     if (result == 0)
         result = cgroup_check_settings(&container->daemon->hierarchy, settings, err);
     if (result == 0 && container->status == CONTAINER_RUNNING) {
-        result = cgroup_open(&container->daemon->hierarchy, path, cgroup, err);
+        result = container_open_cgroup(container, cgroup, err);
         if (result == 0)
             result = cgroup_apply(cgroup, settings, err);
         cgroup_close(cgroup);

@@ -146,20 +146,27 @@ static void bind(sqlite3_stmt *statement, int index, const char *text)
     sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
 }
 
-int database_insert_container(struct database *database, const char *id, const char *name,
-                              const char *definition, const char *state, struct error *err)
+/* With what has been bound; synced before it returns. */
+static int step_durably(struct database *database, sqlite3_stmt *statement, const char *what,
+                        struct error *err)
 {
     int result = run(database, "PRAGMA synchronous = FULL", err);
 
     if (result < 0)
         return result;
+    result = step(database, statement, what, err);
+    run(database, "PRAGMA synchronous = NORMAL", NULL);
+    return result;
+}
+
+int database_insert_container(struct database *database, const char *id, const char *name,
+                              const char *definition, const char *state, struct error *err)
+{
     bind(database->insert, 1, id);
     bind(database->insert, 2, name);
     bind(database->insert, 3, definition);
     bind(database->insert, 4, state);
-    result = step(database, database->insert, "store a container", err);
-    run(database, "PRAGMA synchronous = NORMAL", NULL);
-    return result;
+    return step_durably(database, database->insert, "store a container", err);
 }
 
 int database_update_state(struct database *database, const char *id, const char *state,
@@ -173,16 +180,10 @@ int database_update_state(struct database *database, const char *id, const char 
 int database_update_definition(struct database *database, const char *id, const char *name,
                                const char *definition, struct error *err)
 {
-    int result = run(database, "PRAGMA synchronous = FULL", err);
-
-    if (result < 0)
-        return result;
     bind(database->define, 1, id);
     bind(database->define, 2, name);
     bind(database->define, 3, definition);
-    result = step(database, database->define, "store a container's definition", err);
-    run(database, "PRAGMA synchronous = NORMAL", NULL);
-    return result;
+    return step_durably(database, database->define, "store a container's definition", err);
 }
 
 int database_delete_container(struct database *database, const char *id, struct error *err)

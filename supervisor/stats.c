@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "container_internal.h"
 
 #define INTERVAL_US 1000000
 #define BACKLOG_MAX (256 << 10) /* a client that reads slower misses samples */
@@ -53,13 +54,10 @@ static uint64_t system_time_ns(void)
 static void take_sample(const struct managed_container *container, struct sample *sample)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
-    cleanup_free char *path =
-        memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
 
     *sample = (struct sample){0};
-    cgroup->fd = -1;
     if (container->status != CONTAINER_RUNNING ||
-        cgroup_open(&container->daemon->hierarchy, path, cgroup, NULL) < 0)
+        container_open_cgroup(container, cgroup, NULL) < 0)
         return;
     if (cgroup_read_statistics(cgroup, &sample->counters, NULL) == 0) {
         sample->time_ns = clock_now_ns();

@@ -38,28 +38,11 @@ static void write_change(struct diff *diff, const char *path, enum change change
     json_object_close(diff->writer);
 }
 
-static int is_visible(const struct dirent *entry)
-{
-    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static int by_name(const struct dirent **left, const struct dirent **right)
-{
-    return strcmp((*left)->d_name, (*right)->d_name);
-}
-
 static int list(struct diff *diff, int directory_fd, struct dirent ***entries)
 {
-    int count = scandirat(directory_fd, ".", entries, is_visible, by_name);
+    int count = directory_list(directory_fd, entries);
 
     return count < 0 ? error_errno(diff->err, errno, "read a directory") : count;
-}
-
-static void free_list(struct dirent **entries, int count)
-{
-    for (int i = 0; i < count; i++)
-        free(entries[i]);
-    free(entries);
 }
 
 static int open_directory(int parent_fd, const char *name)
@@ -87,7 +70,7 @@ static int diff_hidden(struct diff *diff, int upper_fd, int image_fd, const char
         if (faccessat(upper_fd, entries[i]->d_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             write_change(diff, child, CHANGE_DELETED);
     }
-    free_list(entries, count);
+    directory_list_free(entries, count);
     return count < 0 ? count : 0;
 }
 
@@ -137,7 +120,7 @@ static int diff_directory(struct diff *diff, int upper_fd, int image_fd, const c
         return count;
     for (int i = 0; result == 0 && i < count; i++)
         result = diff_entry(diff, upper_fd, image_fd, path, entries[i]->d_name, depth);
-    free_list(entries, count);
+    directory_list_free(entries, count);
     return result;
 }
 

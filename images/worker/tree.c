@@ -292,6 +292,18 @@ static int by_name(const struct dirent **left, const struct dirent **right)
     return strcmp((*left)->d_name, (*right)->d_name);
 }
 
+int directory_list(int directory_fd, struct dirent ***entries)
+{
+    return scandirat(directory_fd, ".", entries, is_visible, by_name);
+}
+
+void directory_list_free(struct dirent **entries, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(entries[i]);
+    free(entries);
+}
+
 /* In a first round the whiteouts, which the specification wants before their siblings. */
 static int add_entries(struct tree *tree, int directory_fd, const char *path,
                        struct dirent *const *entries, int count, bool whiteouts, int depth)
@@ -330,16 +342,14 @@ static int add_directory(struct tree *tree, int directory_fd, const char *path, 
         result = add_marker(tree, path, OPAQUE_MARKER);
     if (result < 0)
         return result;
-    count = scandirat(directory_fd, ".", &entries, is_visible, by_name);
+    count = directory_list(directory_fd, &entries);
     if (count < 0)
         return error_errno(tree->err, errno, "read the directory");
     if (tree->options->is_upper)
         result = add_entries(tree, directory_fd, path, entries, count, true, depth);
     if (result == 0)
         result = add_entries(tree, directory_fd, path, entries, count, false, depth);
-    for (int i = 0; i < count; i++)
-        free(entries[i]);
-    free(entries);
+    directory_list_free(entries, count);
     return result;
 }
 

@@ -6,6 +6,7 @@
 #ifndef DAVIT_IMAGES_WORKER_WORKER_H
 #define DAVIT_IMAGES_WORKER_WORKER_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -298,6 +299,10 @@ int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
 
 /* True for the extended attributes that layers carry. */
 bool layer_xattr_is_allowed(const char *name);
+
+/* The entries of a directory by name, without "." and "..". How many, or -1 with errno. */
+int directory_list(int directory_fd, struct dirent ***entries);
+void directory_list_free(struct dirent **entries, int count);
 
 struct tree_options {
     bool is_upper; /* an overlayfs upper directory: its whiteouts become a layer's */
