@@ -35,13 +35,15 @@ static int exchange_with_registry(struct cli *cli, const char *path, const char 
     return progress_end(&progress, result, &cli->err);
 }
 
-int pull_image(struct cli *cli, const char *image, const char *platform, FILE *out, bool is_quiet)
+/* `has_all`: every tag of the repository. */
+static int pull(struct cli *cli, const char *image, const char *platform, bool has_all, FILE *out,
+                bool is_quiet)
 {
     cleanup_buffer struct buffer path = {0};
 
     buffer_append_string(&path, "/images/create?fromImage=");
     http_encode(&path, image);
-    if (!has_tag(image))
+    if (!has_tag(image) && !has_all)
         buffer_append_string(&path, "&tag=latest");
     if (platform != NULL) {
         buffer_append_string(&path, "&platform=");
@@ -50,54 +52,110 @@ int pull_image(struct cli *cli, const char *image, const char *platform, FILE *o
     return exchange_with_registry(cli, buffer_text(&path), image, out, is_quiet);
 }
 
+int pull_image(struct cli *cli, const char *image, const char *platform, FILE *out, bool is_quiet)
+{
+    return pull(cli, image, platform, false, out, is_quiet);
+}
+
+/* All tags of what names one would be a contradiction. */
+static int check_all_tags(struct cli *cli, const char *image, bool has_all)
+{
+    if (!has_all || !has_tag(image))
+        return 0;
+    return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                     "--all-tags: \"%.128s\" names a tag; name the repository alone", image);
+}
+
+static void print_name(const char *image, bool has_all)
+{
+    printf("%s%s\n", image, has_tag(image) || has_all ? "" : ":latest");
+}
+
 int cli_pull(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"quiet", no_argument, NULL, 'q'},
+    static const struct option table[] = {{"all-tags", no_argument, NULL, 'a'},
+                                          {"quiet", no_argument, NULL, 'q'},
                                           {"platform", required_argument, NULL, 'p'},
                                           {NULL, 0, NULL, 0}};
     const char *platform = NULL;
     const char *image;
     bool is_quiet = false;
+    bool has_all = false;
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "+q", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+aq", table, NULL)) != -1) {
         if (option == '?')
-            return cli_usage_error(cli, argv, "[--quiet] [--platform OS/ARCHITECTURE] IMAGE");
+            return cli_usage_error(cli, argv,
+                                   "[--all-tags] [--quiet] [--platform OS/ARCHITECTURE] IMAGE");
         is_quiet = is_quiet || option == 'q';
+        has_all = has_all || option == 'a';
         if (option == 'p')
             platform = optarg;
     }
     if (argc - optind != 1)
         return error_set(&cli->err, ERROR_INVALID, EINVAL, "pull: exactly one image is expected");
     image = argv[optind];
-    if (!has_tag(image) && !is_quiet)
+    result = check_all_tags(cli, image, has_all);
+    if (result < 0)
+        return result;
+    if (!has_tag(image) && !has_all && !is_quiet)
         printf("Using default tag: latest\n");
-    result = pull_image(cli, image, platform, stdout, is_quiet);
+    result = pull(cli, image, platform, has_all, stdout, is_quiet);
     if (result == 0 && is_quiet)
-        printf("%s%s\n", image, has_tag(image) ? "" : ":latest");
+        print_name(image, has_all);
     return result;
+}
+
+/* The path of the request; `members` are the images of an index, NULL for none. */
+static void write_push_path(struct buffer *path, const char *image, bool has_all, char **members)
+{
+    cleanup_free char *start = client_path(members != NULL ? "/davit/v1/images/" : "/images/",
+                                           image, members != NULL ? "/push-index?" : "/push?");
+
+    buffer_append_string(path, start);
+    if (!has_tag(image) && !has_all)
+        buffer_append_string(path, "tag=latest&");
+    for (size_t i = 0; members != NULL && members[i] != NULL; i++) {
+        buffer_append_string(path, "image=");
+        http_encode(path, members[i]);
+        buffer_append_string(path, "&");
+    }
 }
 
 int cli_push(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"quiet", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
-    cleanup_free char *path = NULL;
+    static const struct option table[] = {{"all-tags", no_argument, NULL, 'a'},
+                                          {"index", required_argument, NULL, 'i'},
+                                          {"quiet", no_argument, NULL, 'q'},
+                                          {NULL, 0, NULL, 0}};
+    static const char usage[] = "[--quiet] [--all-tags] IMAGE | --index NAME[:TAG] IMAGE...";
+    cleanup_buffer struct buffer path = {0};
+    const char *index = NULL;
     bool is_quiet = false;
+    bool has_all = false;
+    const char *image;
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "+q", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+aq", table, NULL)) != -1) {
         if (option == '?')
-            return cli_usage_error(cli, argv, "[--quiet] IMAGE");
-        is_quiet = true;
+            return cli_usage_error(cli, argv, usage);
+        is_quiet = is_quiet || option == 'q';
+        has_all = has_all || option == 'a';
+        if (option == 'i')
+            index = optarg;
     }
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "push: exactly one image is expected");
-    path = client_path("/images/", argv[optind], "/push");
-    result = exchange_with_registry(cli, path, argv[optind], stdout, is_quiet);
+    if (argc == optind || (index == NULL && argc - optind != 1) || (index != NULL && has_all))
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "push: %s is expected", usage);
+    image = index != NULL ? index : argv[optind];
+    result = check_all_tags(cli, image, has_all);
+    if (result < 0)
+        return result;
+    write_push_path(&path, image, has_all, index != NULL ? argv + optind : NULL);
+    result = exchange_with_registry(cli, buffer_text(&path), image, stdout, is_quiet);
     if (result == 0 && is_quiet)
-        printf("%s%s\n", argv[optind], has_tag(argv[optind]) ? "" : ":latest");
+        print_name(image, has_all);
     return result;
 }
 

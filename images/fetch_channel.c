@@ -24,9 +24,11 @@ const struct json_struct fetch_setup_type = JSON_STRUCT(struct fetch_setup, setu
 static const struct json_field request_fields[] = {
     FIELD(struct fetch_request, id, "id", JSON_KIND_INT32, .flags = JSON_REQUIRED | JSON_ALWAYS),
     FIELD(struct fetch_request, is_manifest, "is_manifest", JSON_KIND_BOOL),
+    FIELD(struct fetch_request, is_tag_list, "is_tag_list", JSON_KIND_BOOL),
     FIELD(struct fetch_request, is_upload, "is_upload", JSON_KIND_BOOL),
     FIELD(struct fetch_request, media_type, "media_type", JSON_KIND_STRING),
-    FIELD(struct fetch_request, reference, "reference", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct fetch_request, reference, "reference", JSON_KIND_STRING,
+          .flags = JSON_REQUIRED | JSON_ALWAYS),
     FIELD(struct fetch_request, size, "size", JSON_KIND_INT64, .maximum = INT64_MAX),
 };
 const struct json_struct fetch_request_type = JSON_STRUCT(struct fetch_request, request_fields);

@@ -36,6 +36,7 @@ struct fetch_setup {
 struct fetch_request {
     int32_t id;
     bool is_manifest;       /* or else a blob */
+    bool is_tag_list;       /* the repository's tags after `reference`, which may be "" */
     bool is_upload;         /* the pipe gives what the registry shall have */
     const char *reference;  /* tag or digest */
     const char *media_type; /* of a manifest that goes up */

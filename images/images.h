@@ -108,6 +108,9 @@ struct image_reference {
 
 int image_reference_parse(const char *text, struct image_reference *reference, struct error *err);
 
+/* True if the text names a tag or a digest itself. */
+bool image_reference_has_tag(const char *text);
+
 /* "docker.io/library/busybox:1.36" -> "busybox:1.36": what people type and read. */
 void image_reference_familiar(const char *full, char *familiar, size_t size);
 

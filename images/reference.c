@@ -163,3 +163,10 @@ void image_reference_familiar(const char *full, char *familiar, size_t size)
         full += sizeof(domain) - 1;
     snprintf(familiar, size, "%s", full);
 }
+
+bool image_reference_has_tag(const char *text)
+{
+    const char *slash = strrchr(text, '/');
+
+    return strchr(text, '@') != NULL || strchr(slash != NULL ? slash : text, ':') != NULL;
+}

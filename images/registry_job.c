@@ -3,7 +3,7 @@
 
 static const struct json_field pull_fields[] = {
     JSON_FIELD(struct pull_job, name, "name", JSON_KIND_STRING),
-    JSON_FIELD(struct pull_job, reference, "reference", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct pull_job, reference, "reference", JSON_KIND_STRING),
     JSON_FIELD(struct pull_job, platform, "platform", JSON_KIND_INLINE,
                .type = &image_platform_type),
     JSON_FIELD(struct pull_job, repository, "repository", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -14,11 +14,19 @@ static const struct json_field pull_fields[] = {
 };
 const struct json_struct pull_job_type = JSON_STRUCT(struct pull_job, pull_fields);
 
+static const struct json_field push_image_fields[] = {
+    JSON_FIELD(struct push_image, tag, "tag", JSON_KIND_STRING),
+    JSON_FIELD(struct push_image, digest, "digest", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct push_image, media_type, "media_type", JSON_KIND_STRING,
+               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct push_image, layers, "layers", JSON_KIND_STRING),
+};
+static const struct json_struct push_image_type = JSON_STRUCT(struct push_image, push_image_fields);
+
 static const struct json_field push_fields[] = {
-    JSON_FIELD(struct push_job, tag, "tag", JSON_KIND_STRING, .flags = JSON_REQUIRED),
-    JSON_FIELD(struct push_job, digest, "digest", JSON_KIND_STRING, .flags = JSON_REQUIRED),
-    JSON_FIELD(struct push_job, media_type, "media_type", JSON_KIND_STRING, .flags = JSON_REQUIRED),
-    JSON_FIELD(struct push_job, layers, "layers", JSON_KIND_STRING),
+    JSON_FIELD(struct push_job, images, "images", JSON_KIND_STRUCTS, .type = &push_image_type,
+               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct push_job, index_tag, "index_tag", JSON_KIND_STRING),
     JSON_FIELD(struct push_job, fetch, "fetch", JSON_KIND_INLINE, .type = &fetch_setup_type,
                .flags = JSON_REQUIRED),
 };

@@ -8,18 +8,24 @@
 
 struct pull_job {
     const char *name; /* "docker.io/library/busybox:1.36"; NULL if only a digest was asked for */
-    const char *reference;          /* tag or digest */
+    const char *reference;          /* tag or digest; NULL: all tags, and no name above */
     struct image_platform platform; /* architecture NULL: this machine's */
     const char *repository;         /* what the policy knows it by: "docker.io/library/busybox" */
     struct trust_policy policy;
     struct fetch_setup fetch;
 };
 
-struct push_job {
-    const char *tag;
+/* An image of the store, on its way up. */
+struct push_image {
+    const char *tag;    /* NULL: the registry shall know it by its digest alone */
     const char *digest; /* of the manifest */
     const char *media_type;
     const char *layers; /* of the store, for the report */
+};
+
+struct push_job {
+    LIST_OF(struct push_image) images;
+    const char *index_tag; /* of an index of them all, which is made; NULL: none */
     struct fetch_setup fetch;
 };
 

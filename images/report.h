@@ -18,11 +18,11 @@ struct image_report {
     int64_t size;
     const char *layers; /* chain ids, for the index */
     const char *status; /* in Docker's words, of the layer `id` or of all */
-    const char *id;
-    int64_t current; /* bytes */
-    int64_t total;
-    const char *error; /* a failure's message */
-    const char *code;  /* error_code_name() */
+    const char *id;     /* of an image that was pushed: the tag */
+    int64_t current;    /* bytes */
+    int64_t total;      /* of what was pushed: the size of the manifest or index */
+    const char *error;  /* a failure's message */
+    const char *code;   /* error_code_name() */
 };
 
 extern const struct json_struct image_report_type;

@@ -26,6 +26,7 @@ static const struct route {
     {"GET", "/images/get", NULL, api_images_save},
     {"GET", "/images/", "/get", api_image_save},
     {"GET", "/davit/v1/images/", "/sbom", api_image_sbom},
+    {"POST", "/davit/v1/images/", "/push-index", api_image_push_index},
     {"GET", "/images/", "/json", api_image_inspect},
     {"GET", "/images/", "/history", api_image_history},
     {"POST", "/images/", "/tag", api_image_tag},

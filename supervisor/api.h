@@ -54,6 +54,8 @@ bool api_is_import(const struct request *request);
 void api_commit(struct daemon *daemon, struct request *request, const struct route_match *match);
 void api_image_inspect(struct daemon *daemon, struct request *request,
                        const struct route_match *match);
+void api_image_push_index(struct daemon *daemon, struct request *request,
+                          const struct route_match *match);
 void api_image_push(struct daemon *daemon, struct request *request,
                     const struct route_match *match);
 void api_image_sbom(struct daemon *daemon, struct request *request,

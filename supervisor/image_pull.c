@@ -104,6 +104,8 @@ static int read_reference(struct pull *pull, const struct request *request, stru
         pull->job.reference = reference->digest;
         return 0;
     }
+    if (!image_reference_has_tag(text)) /* all of them, as Docker has it */
+        return 0;
     pull->job.reference = reference->tag;
     pull->job.name = arena_printf(&pull->arena, "%s:%s", reference->name, reference->tag);
     return 0;
@@ -190,7 +192,8 @@ void api_images_create(struct daemon *daemon, struct request *request,
     if (result == 0) {
         registries_locate(&daemon->options.registries, &pull->reference, true, &pull->arena,
                           &pull->job.fetch);
-        note_previous(pull);
+        if (pull->job.reference != NULL)
+            note_previous(pull);
         result = image_worker_start_with_fetch(&pull->worker, WORKER_PULL, &pull_job_type,
                                                &pull->job, &err);
     }

@@ -50,13 +50,6 @@ static bool add_repository(struct daemon *daemon, struct save_job *job, struct a
     return has_any;
 }
 
-static bool names_tag(const char *text)
-{
-    const char *slash = strrchr(text, '/');
-
-    return strchr(slash != NULL ? slash : text, ':') != NULL;
-}
-
 /* As docker does: "busybox:1" is saved under that name, a bare "busybox" is every image of the
  * repository, and one that is named by its id is saved without a name. */
 static int add_image(struct daemon *daemon, struct save_job *job, struct arena *arena,
@@ -70,7 +63,8 @@ static int add_image(struct daemon *daemon, struct save_job *job, struct arena *
         image_reference_parse(text, &reference, NULL) == 0 && reference.digest[0] == '\0';
     int result;
 
-    if (is_name && !names_tag(text) && add_repository(daemon, job, arena, reference.name))
+    if (is_name && !image_reference_has_tag(text) &&
+        add_repository(daemon, job, arena, reference.name))
         return 0;
     result = image_store_find(&daemon->images, text, &image, err);
     if (result < 0)

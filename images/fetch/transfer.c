@@ -23,6 +23,7 @@
 #define CHALLENGES_MAX 2
 #define ERROR_TEXT_MAX 4096
 #define PROGRESS_INTERVAL_US 100000
+#define TAGS_AT_ONCE 1000 /* wished for; registries give as many as they like */
 
 static const char manifest_types[] =
     "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
@@ -233,17 +234,25 @@ static void set_authorization(struct transfer *transfer)
     }
 }
 
+static char *download_url(const struct transfer *transfer)
+{
+    const struct fetch_setup *setup = transfer->fetcher->setup;
+    const char *base = setup->endpoints.items[transfer->endpoint].url;
+
+    if (!transfer->is_tag_list)
+        return memory_printf("%s/v2/%s/%s/%s", base, setup->repository,
+                             transfer->is_manifest ? "manifests" : "blobs", transfer->reference);
+    return memory_printf("%s/v2/%s/tags/list?n=%d%s%s", base, setup->repository, TAGS_AT_ONCE,
+                         transfer->reference[0] != '\0' ? "&last=" : "", transfer->reference);
+}
+
 /* What is fetched, and from where on. */
 static void set_download(struct transfer *transfer)
 {
-    const struct fetcher *fetcher = transfer->fetcher;
-    const struct fetch_endpoint *endpoint = &fetcher->setup->endpoints.items[transfer->endpoint];
-    cleanup_free char *url =
-        memory_printf("%s/v2/%s/%s/%s", endpoint->url, fetcher->setup->repository,
-                      transfer->is_manifest ? "manifests" : "blobs", transfer->reference);
+    cleanup_free char *url = download_url(transfer);
 
     curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
-    if (transfer->is_manifest)
+    if (transfer->is_manifest && !transfer->is_tag_list)
         transfer->headers = curl_slist_append(NULL, manifest_types);
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
     if (transfer->received > 0) {
@@ -293,7 +302,9 @@ static void describe_status(const struct transfer *transfer, struct error *err)
     const struct json *json = NULL;
     const struct json *errors = NULL;
     const char *message = NULL;
-    const char *what = transfer->is_manifest ? "manifest" : "blob";
+    const char *what = transfer->is_tag_list   ? "list of tags"
+                       : transfer->is_manifest ? "manifest"
+                                               : "blob";
 
     if (json_parse(&arena, buffer_text(&transfer->error_text), transfer->error_text.length,
                    &json_default_limits, &json, NULL) == 0)
@@ -422,7 +433,8 @@ void transfer_start(struct fetcher *fetcher, const struct fetch_request *request
 
     transfer->fetcher = fetcher;
     transfer->id = request->id;
-    transfer->is_manifest = request->is_manifest;
+    transfer->is_manifest = request->is_manifest || request->is_tag_list;
+    transfer->is_tag_list = request->is_tag_list;
     transfer->reference = memory_strdup(request->reference);
     transfer->size = request->size;
     transfer->is_upload = request->is_upload;

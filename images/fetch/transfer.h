@@ -14,7 +14,8 @@ enum upload_step {
 struct transfer {
     struct fetcher *fetcher;
     int32_t id;
-    bool is_manifest;
+    bool is_manifest; /* or another document of no stated size */
+    bool is_tag_list;
     char *reference;
     int64_t size; /* of a blob */
     int pipe_fd;  /* -1: nobody reads any more */

@@ -20,6 +20,7 @@
 #define INDEX_DEPTH_MAX 3
 #define SIGNATURES_MAX 64 /* of an image */
 #define PARALLEL_LAYERS 3
+#define TAGS_MAX 10000 /* of a repository */
 
 /* A layer on its way. */
 struct layer_job {
@@ -38,6 +39,7 @@ struct pull {
     const struct worker_limits *limits;
     struct error *err;
     int32_t last_id;
+    const char *reference; /* the tag or digest under way */
     struct image_manifest manifest;
     struct image_config config;
     struct string_list chain_ids;
@@ -164,10 +166,10 @@ static int follow_indexes(struct pull *pull, const char **text, size_t *length, 
 static int get_first_document(struct pull *pull, const char **text, size_t *length,
                               char digest[DIGEST_SIZE])
 {
-    struct fetch_request request = {.is_manifest = true, .reference = pull->job->reference};
+    struct fetch_request request = {.is_manifest = true, .reference = pull->reference};
 
-    if (digest_is_valid(pull->job->reference)) {
-        memcpy(digest, pull->job->reference, DIGEST_SIZE);
+    if (digest_is_valid(pull->reference)) {
+        memcpy(digest, pull->reference, DIGEST_SIZE);
         return get_document(pull, &request, text, length);
     }
     return fetch_and_store(pull, &request, NULL, digest, text, length);
@@ -306,7 +308,9 @@ static int handle_outcome(struct pull *pull, struct layer_job *job)
             return -pull->err->errnum;
     }
     if (result < 0) {
-        *pull->err = job->failure.errnum != 0 ? job->failure : err;
+        /* Of any other failure than being cut off the fetch worker has seen the consequence only.
+         */
+        *pull->err = job->failure.errnum != 0 && err.code == ERROR_CORRUPT ? job->failure : err;
         return error_prefix(pull->err, "layer %s", pull->manifest.layers.items[job->layer].digest);
     }
     while (!job->is_fetch_over) {
@@ -532,14 +536,17 @@ static int pull_manifest(struct pull *pull, struct image_report *report)
     return 0;
 }
 
-static int pull_image(struct pull *pull)
+/* The image of a tag or digest, for `name` (NULL: none). */
+static int pull_image(struct pull *pull, const char *reference, const char *name)
 {
     struct image_report report = {0};
-    int result =
-        channel_send(pull->channel_fd, &fetch_setup_type, &pull->job->fetch, -1, pull->err);
+    int result;
 
-    if (result == 0)
-        result = pull_manifest(pull, &report);
+    pull->reference = reference;
+    pull->manifest = (struct image_manifest){0};
+    pull->config = (struct image_config){0};
+    pull->chain_ids = (struct string_list){0};
+    result = pull_manifest(pull, &report);
     if (result == 0)
         result = check_trust(pull, &report);
     if (result == 0)
@@ -554,9 +561,86 @@ static int pull_image(struct pull *pull)
         result = get_and_unpack(pull, &report.layers);
     if (result < 0)
         return result;
-    if (pull->job->name != NULL)
-        report.names = (struct string_list){(const char **)(uintptr_t)&pull->job->name, 1};
+    if (name != NULL)
+        report.names = (struct string_list){&name, 1};
     return report_write(pull->out_fd, &report, pull->err);
+}
+
+/* ---- all tags of a repository ---- */
+
+struct tag_list {
+    struct string_list tags;
+};
+
+static const struct json_field tag_list_fields[] = {
+    JSON_FIELD(struct tag_list, tags, "tags", JSON_KIND_STRINGS),
+};
+static const struct json_struct tag_list_type = JSON_STRUCT(struct tag_list, tag_list_fields);
+
+/* Appends those of one answer: distribution-spec "Listing Tags". A registry that does not know
+ * where it was asked to go on gives the same ones again. */
+static int list_some_tags(struct pull *pull, struct string_list *tags)
+{
+    struct fetch_request request = {
+        .is_tag_list = true, .reference = tags->count > 0 ? tags->items[tags->count - 1] : ""};
+    cleanup_buffer struct buffer text = {0};
+    struct tag_list list = {0};
+    int result = fetch_document(pull, &request, &text);
+
+    if (result == 0)
+        result = json_decode_text(&pull->arena, buffer_text(&text), text.length, &tag_list_type,
+                                  &list, pull->err);
+    for (size_t i = 0; result == 0 && i < list.tags.count; i++) {
+        struct image_reference reference;
+        const char *tag = list.tags.items[i];
+
+        if (string_list_has(tags, tag))
+            continue;
+        if (tags->count == TAGS_MAX)
+            return error_set(pull->err, ERROR_TOO_LARGE, E2BIG,
+                             "the repository has more than %d tags", TAGS_MAX);
+        result = image_reference_parse(
+            arena_printf(&pull->arena, "%s:%s", pull->job->repository, tag), &reference, pull->err);
+        if (result == 0 && strcmp(reference.tag, tag) != 0)
+            result = error_set(pull->err, ERROR_INVALID, EINVAL, "\"%.128s\" is no tag", tag);
+        string_list_append(&pull->arena, tags, tag);
+    }
+    return result < 0 ? error_prefix(pull->err, "list of tags") : 0;
+}
+
+static int pull_all_tags(struct pull *pull)
+{
+    struct string_list tags = {0};
+    size_t before;
+    int result;
+
+    do {
+        before = tags.count;
+        result = list_some_tags(pull, &tags);
+    } while (result == 0 && tags.count > before);
+    if (result == 0 && tags.count == 0)
+        return error_set(pull->err, ERROR_NOT_FOUND, ENOENT, "the repository has no tags");
+    for (size_t i = 0; result == 0 && i < tags.count; i++) {
+        const char *name =
+            arena_printf(&pull->arena, "%s:%s", pull->job->repository, tags.items[i]);
+
+        result = pull_image(pull, tags.items[i], name);
+        if (result < 0)
+            error_prefix(pull->err, "%s", tags.items[i]);
+    }
+    return result;
+}
+
+static int pull_all(struct pull *pull)
+{
+    int result =
+        channel_send(pull->channel_fd, &fetch_setup_type, &pull->job->fetch, -1, pull->err);
+
+    if (result < 0)
+        return result;
+    if (pull->job->reference == NULL)
+        return pull_all_tags(pull);
+    return pull_image(pull, pull->job->reference, pull->job->name);
 }
 
 int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
@@ -572,7 +656,7 @@ int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *
     pull->job = job;
     pull->limits = limits;
     pull->err = err != NULL ? err : &local;
-    result = pull_image(pull);
+    result = pull_all(pull);
     arena_release(&pull->arena);
     free(pull);
     return result;

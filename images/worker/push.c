@@ -1,6 +1,7 @@
 /*
  * Pushing: the registry gets the blobs that it has not, each from a process that does nothing but
- * read it, and then the manifest, whose digest is what the image is called there.
+ * read it, and then the manifest, whose digest is what the image is called there. Several images
+ * may become one index, which is made here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -187,42 +188,189 @@ static int push_blobs(struct push *push)
     return result;
 }
 
-static int push_manifest(struct push *push)
+/* A manifest or an index, once all that it names is there. */
+static int push_document(struct push *push, const char *digest, const char *media_type,
+                         const char *tag)
 {
     struct fetch_request request = {
-        .is_manifest = true, .reference = push->job->tag, .media_type = push->job->media_type};
-    pid_t pid;
-    int result = request_upload(push, push->job->digest, &request, &pid);
+        .is_manifest = true, .reference = tag != NULL ? tag : digest, .media_type = media_type};
+    pid_t pid = -1;
+    int result = request_upload(push, digest, &request, &pid);
 
-    return result < 0 ? result : channel_await(push->channel_fd, push->err);
+    if (result < 0)
+        return result;
+    result = channel_await(push->channel_fd, push->err);
+    waitpid(pid, NULL, 0);
+    return result;
 }
 
-static int push_image(struct push *push)
+static int push_image(struct push *push, const struct push_image *image, int64_t *size)
 {
-    struct image_report report = {
-        .digest = push->job->digest,
-        .repo_digest = push->job->digest,
-        .media_type = push->job->media_type,
-        .layers = push->job->layers != NULL ? push->job->layers : "",
-    };
     const char *text = NULL;
     size_t length = 0;
-    int result =
-        channel_send(push->channel_fd, &fetch_setup_type, &push->job->fetch, -1, push->err);
+    int result = image_store_read_blob(push->store_fd, &push->arena, image->digest, &text, &length,
+                                       push->err);
 
-    if (result == 0)
-        result = image_store_read_blob(push->store_fd, &push->arena, push->job->digest, &text,
-                                       &length, push->err);
+    push->manifest = (struct image_manifest){0};
     if (result == 0)
         result = image_manifest_parse(&push->arena, text, length, &push->manifest, push->err);
     if (result == 0)
         result = push_blobs(push);
     if (result == 0)
-        result = push_manifest(push);
+        result = push_document(push, image->digest, image->media_type, image->tag);
+    *size = (int64_t)length;
+    return result;
+}
+
+/* The tag stands for what has the digest `named` and `total` bytes: the manifest, or an index. */
+static int report_image(struct push *push, const struct push_image *image, int64_t size,
+                        const char *tag, const char *named, int64_t total)
+{
+    const struct image_report report = {
+        .digest = image->digest,
+        .repo_digest = named,
+        .media_type = image->media_type,
+        .layers = image->layers != NULL ? image->layers : "",
+        .size = size,
+        .id = tag,
+        .total = total,
+    };
+
+    return report_write(push->out_fd, &report, push->err);
+}
+
+static int push_images(struct push *push)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < push->job->images.count; i++) {
+        const struct push_image *image = &push->job->images.items[i];
+        int64_t size;
+
+        result = push_image(push, image, &size);
+        if (result == 0)
+            result = report_image(push, image, size, image->tag, image->digest, size);
+    }
+    return result;
+}
+
+/* ---- an index of images ---- */
+
+static bool is_same_text(const char *one, const char *other)
+{
+    return strcmp(one != NULL ? one : "", other != NULL ? other : "") == 0;
+}
+
+static int check_platform(struct push *push, const struct image_index *index,
+                          const struct image_platform *platform)
+{
+    for (size_t i = 0; i < index->manifests.count; i++) {
+        const struct image_platform *other = index->manifests.items[i].platform;
+
+        if (is_same_text(other->os, platform->os) &&
+            is_same_text(other->architecture, platform->architecture) &&
+            is_same_text(other->variant, platform->variant))
+            return error_set(push->err, ERROR_INVALID, EINVAL,
+                             "two images for %s/%s%s%s: an index has one for each platform",
+                             platform->os, platform->architecture,
+                             platform->variant != NULL ? "/" : "",
+                             platform->variant != NULL ? platform->variant : "");
+    }
+    return 0;
+}
+
+/* What an index says of the image, before anything goes up. */
+static int describe_image(struct push *push, const struct push_image *image,
+                          struct image_index *index)
+{
+    struct image_platform *platform = arena_new(&push->arena, 1, sizeof(*platform));
+    struct image_manifest manifest = {0};
+    struct image_config config = {0};
+    const char *text = NULL;
+    size_t length = 0;
+    int64_t size;
+    int result = image_store_read_blob(push->store_fd, &push->arena, image->digest, &text, &length,
+                                       push->err);
+
+    size = (int64_t)length;
+    if (result == 0)
+        result = image_manifest_parse(&push->arena, text, length, &manifest, push->err);
+    if (result == 0)
+        result = image_store_read_blob(push->store_fd, &push->arena, manifest.config.digest, &text,
+                                       &length, push->err);
+    if (result == 0)
+        result = image_config_parse(&push->arena, text, length, &config, push->err);
     if (result < 0)
         return result;
-    report.size = (int64_t)length;
-    return report_write(push->out_fd, &report, push->err);
+    *platform = (struct image_platform){
+        .architecture = config.architecture, .os = config.os, .variant = config.variant};
+    result = check_platform(push, index, platform);
+    index->manifests.items[index->manifests.count++] =
+        (struct image_descriptor){.media_type = image->media_type,
+                                  .digest = image->digest,
+                                  .size = size,
+                                  .platform = platform};
+    return result;
+}
+
+/* Docker's list where all of it is Docker's. */
+static const char *index_media_type(const struct push_job *job)
+{
+    for (size_t i = 0; i < job->images.count; i++) {
+        if (strcmp(job->images.items[i].media_type, MEDIA_TYPE_DOCKER_MANIFEST) != 0)
+            return MEDIA_TYPE_INDEX;
+    }
+    return MEDIA_TYPE_DOCKER_LIST;
+}
+
+/* Stores it as well: what goes up is read from the store. */
+static int store_index(struct push *push, const struct image_index *index, char digest[DIGEST_SIZE],
+                       int64_t *size)
+{
+    struct json_writer *writer = json_writer_new(false);
+    int result;
+
+    json_encode(writer, &image_index_type, index);
+    *size = (int64_t)strlen(json_writer_text(writer));
+    result =
+        blob_put(push->store_fd, json_writer_text(writer), (size_t)*size, NULL, digest, push->err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int push_index(struct push *push)
+{
+    const struct push_job *job = push->job;
+    struct image_index index = {.schema_version = 2, .media_type = index_media_type(job)};
+    char digest[DIGEST_SIZE];
+    int64_t total = 0;
+    int result = 0;
+
+    index.manifests.items =
+        arena_new(&push->arena, job->images.count + 1, sizeof(*index.manifests.items));
+    for (size_t i = 0; result == 0 && i < job->images.count; i++)
+        result = describe_image(push, &job->images.items[i], &index);
+    for (size_t i = 0; result == 0 && i < job->images.count; i++)
+        result = push_image(push, &job->images.items[i], &index.manifests.items[i].size);
+    if (result == 0)
+        result = store_index(push, &index, digest, &total);
+    if (result < 0)
+        return result;
+    result = push_document(push, digest, index.media_type, job->index_tag);
+    for (size_t i = 0; result == 0 && i < job->images.count; i++)
+        result = report_image(push, &job->images.items[i], index.manifests.items[i].size,
+                              job->index_tag, digest, total);
+    return result;
+}
+
+static int push_all(struct push *push)
+{
+    int result =
+        channel_send(push->channel_fd, &fetch_setup_type, &push->job->fetch, -1, push->err);
+
+    if (result < 0)
+        return result;
+    return push->job->index_tag != NULL ? push_index(push) : push_images(push);
 }
 
 int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
@@ -237,7 +385,7 @@ int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *
     push->out_fd = out_fd;
     push->job = job;
     push->err = err != NULL ? err : &local;
-    result = push_image(push);
+    result = push_all(push);
     arena_release(&push->arena);
     free(push);
     return result;

@@ -212,6 +212,70 @@ login() { # USER PASSWORD
     contains "$output" "refused for a reason"
 }
 
+@test "images of several platforms go up as one index" {
+    davit pull --quiet --platform linux/arm64 layers:1
+    davit tag layers:1 "for/arm:1"
+    davit pull --quiet layers:1
+    run davit push --index "127.0.0.1:$plain_port/new/index:3" layers:1 for/arm:1
+    [ "$status" -eq 0 ]
+    digest=$(echo "$output" | sed -n 's/^3: digest: \(sha256:[0-9a-f]*\) size: .*/\1/p')
+    skopeo inspect --tls-verify=false --raw "docker://127.0.0.1:$plain_port/new/index:3" > "$dir/index"
+    [ "sha256:$(sha256sum < "$dir/index" | cut -d' ' -f1)" = "$digest" ]
+    [ "$(jq -r '.manifests[].platform | .os + "/" + .architecture' "$dir/index" | sort | xargs)" = "linux/amd64 linux/arm64" ]
+    contains "$(davit inspect for/arm:1 | jq -r '.[0].RepoDigests[]')" "127.0.0.1:$plain_port/new/index@$digest"
+    for id in $(davit images --quiet | sort -u); do davit rmi --force "$id" >/dev/null; done
+    docker pull --quiet "127.0.0.1:$plain_port/new/index:3"
+    [ "$(davit run --rm "127.0.0.1:$plain_port/new/index@$digest" cat three)" = three ]
+    davit pull --quiet --platform linux/arm64 "127.0.0.1:$plain_port/new/index:3"
+    [ "$(davit inspect "127.0.0.1:$plain_port/new/index:3" | jq -r '.[0].Architecture')" = arm64 ]
+    nothing_half_made
+}
+
+@test "an index has one image for a platform, and only images that are there" {
+    davit pull --quiet layers:1
+    davit tag layers:1 layers:2
+    run davit push --index "127.0.0.1:$plain_port/new/twice:1" layers:1 layers:2
+    [ "$status" -eq 1 ]
+    contains "$output" "two images for linux/amd64"
+    run davit push --index "127.0.0.1:$plain_port/new/twice:1" layers:1 layers:3
+    [ "$status" -eq 1 ]
+    contains "$output" "No such image: layers:3"
+    [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$plain_port/v2/new/twice/tags/list")" = 404 ]
+}
+
+@test "all tags of a repository go and come, for docker's client as well" {
+    local repository=127.0.0.1:$plain_port/new/all
+    davit pull --quiet layers:1
+    for tag in a b c; do davit tag layers:1 "$repository:$tag"; done
+    davit push --quiet --all-tags "$repository"
+    davit tag layers:1 "$repository:d"
+    docker push --quiet --all-tags "$repository"
+    for id in $(davit images --quiet | sort -u); do davit rmi --force "$id" >/dev/null; done
+    davit pull --quiet --all-tags "$repository"
+    [ "$(davit images --format json | jq -r '.RepoTags | sort | join(" ")')" = \
+        "$repository:a $repository:b $repository:c $repository:d" ]
+    for id in $(davit images --quiet | sort -u); do davit rmi --force "$id" >/dev/null; done
+    docker pull --quiet --all-tags "$repository"
+    [ "$(davit images --format json | jq -r '.RepoTags | length')" = 4 ]
+    run davit pull --all-tags "$repository:a"
+    [ "$status" -eq 1 ]
+    contains "$output" "names a tag"
+    run davit pull --all-tags "127.0.0.1:$plain_port/new/none"
+    [ "$status" -eq 1 ]
+    contains "$output" "not found"
+}
+
+# The registry that misbehaves tells its tags two at a time.
+@test "a long list of tags comes in pieces" {
+    davit pull --quiet --all-tags "$bad/tags/x"
+    [ "$(davit images --format json | jq -r '.RepoTags | sort | join(" ")')" = \
+        "$bad/tags/x:1 $bad/tags/x:2 $bad/tags/x:3 $bad/tags/x:4 $bad/tags/x:5" ]
+    [ "$(asked_for 'tags/list')" -eq 4 ]
+    run davit pull --all-tags "$bad/evil-tags/x"
+    [ "$status" -eq 1 ]
+    contains "$output" "invalid reference format"
+}
+
 @test "tag and history" {
     davit pull --quiet layers:1
     davit tag layers:1 other/name:3
