@@ -59,11 +59,26 @@ int cli_info(struct cli *cli, int argc, char **argv);
 /* container, image, system: by the next word. */
 int cli_group(struct cli *cli, int argc, char **argv);
 
+/* Of groups: "davit volume ls". */
+int cli_container_prune(struct cli *cli, int argc, char **argv);
+int cli_image_prune(struct cli *cli, int argc, char **argv);
+int cli_system_df(struct cli *cli, int argc, char **argv);
+int cli_system_prune(struct cli *cli, int argc, char **argv);
+int cli_volume_create(struct cli *cli, int argc, char **argv);
+int cli_volume_inspect(struct cli *cli, int argc, char **argv);
+int cli_volume_ls(struct cli *cli, int argc, char **argv);
+int cli_volume_prune(struct cli *cli, int argc, char **argv);
+int cli_volume_rm(struct cli *cli, int argc, char **argv);
+
 /* Prints a text of a container's or an image's, which may hold what a terminal would obey. */
 void cli_print_text(const char *text);
 
 /* "1.5MB" */
 void cli_format_size(uint64_t bytes, char *text, size_t size);
+
+/* Writes "name=value" pairs as an object; `separator` is what stands between. */
+void cli_write_pairs(struct json_writer *writer, const char *name, const struct string_list *list,
+                     char separator);
 
 /* getopt's complaint as an error. */
 int cli_usage_error(struct cli *cli, char **argv, const char *usage);

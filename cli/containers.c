@@ -170,16 +170,18 @@ int cli_kill(struct cli *cli, int argc, char **argv)
 
 int cli_rm(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
-    const char *suffix = "";
+    static const struct option options[] = {
+        {"force", no_argument, NULL, 'f'}, {"volumes", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
+    cleanup_buffer struct buffer suffix = {0};
     int option;
 
-    while ((option = getopt_long(argc, argv, "+f", options, NULL)) != -1) {
+    buffer_append_string(&suffix, "?");
+    while ((option = getopt_long(argc, argv, "+fv", options, NULL)) != -1) {
         if (option == '?')
-            return cli_usage_error(cli, argv, "[--force] CONTAINER...");
-        suffix = "?force=1";
+            return cli_usage_error(cli, argv, "[--force] [--volumes] CONTAINER...");
+        buffer_append_string(&suffix, option == 'f' ? "force=1&" : "v=1&");
     }
-    return for_each(cli, "DELETE", suffix, argc, argv);
+    return for_each(cli, "DELETE", buffer_text(&suffix), argc, argv);
 }
 
 int cli_wait(struct cli *cli, int argc, char **argv)

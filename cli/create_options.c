@@ -44,6 +44,7 @@ enum long_option {
     OPTION_STOP_SIGNAL,
     OPTION_STOP_TIMEOUT,
     OPTION_PULL,
+    OPTION_VOLUMES_FROM,
 };
 
 static const struct option option_table[] = {
@@ -68,6 +69,7 @@ static const struct option option_table[] = {
     {"cpuset-mems", required_argument, NULL, OPTION_CPUSET_MEMS},
     {"pids-limit", required_argument, NULL, OPTION_PIDS_LIMIT},
     {"volume", required_argument, NULL, 'v'},
+    {"volumes-from", required_argument, NULL, OPTION_VOLUMES_FROM},
     {"mount", required_argument, NULL, OPTION_MOUNT},
     {"tmpfs", required_argument, NULL, OPTION_TMPFS},
     {"read-only", no_argument, NULL, OPTION_READ_ONLY},
@@ -92,6 +94,7 @@ struct values {
     struct string_list env;
     struct string_list labels;
     struct string_list volumes;
+    struct string_list volumes_from;
     struct string_list mounts;
     struct string_list tmpfs;
     struct string_list cap_add;
@@ -162,6 +165,7 @@ static int parse_list_option(struct create_options *options, struct values *valu
     } lists[] = {
         {'l', &values->labels},
         {'v', &values->volumes},
+        {OPTION_VOLUMES_FROM, &values->volumes_from},
         {OPTION_MOUNT, &values->mounts},
         {OPTION_TMPFS, &values->tmpfs},
         {OPTION_CAP_ADD, &values->cap_add},
@@ -286,23 +290,6 @@ static int parse_other_option(struct create_options *options, struct values *val
     return 1;
 }
 
-/* "name=value" pairs as an object; `separator` is what stands between. */
-static void write_pairs(struct json_writer *writer, const char *name,
-                        const struct string_list *list, char separator)
-{
-    json_key(writer, name);
-    json_object_open(writer);
-    for (size_t i = 0; i < list->count; i++) {
-        cleanup_free char *pair = memory_strdup(list->items[i]);
-        char *value = strchr(pair, separator);
-
-        if (value != NULL)
-            *value++ = '\0';
-        json_member_string(writer, pair, value != NULL ? value : "");
-    }
-    json_object_close(writer);
-}
-
 /* "nofile=1024:2048" */
 static int write_ulimits(struct cli *cli, struct json_writer *writer,
                          const struct string_list *list)
@@ -328,52 +315,128 @@ static int write_ulimits(struct cli *cli, struct json_writer *writer,
     return 0;
 }
 
+/* What --mount says, sorted by the object that it belongs to. */
+struct mount_fields {
+    const char *propagation;
+    const char *subpath;
+    const char *driver;
+    int64_t tmpfs_size;
+    int64_t tmpfs_mode;
+    bool has_no_copy;
+    struct string_list labels;
+    struct string_list options;
+    struct arena arena;
+};
+
+static bool is_true(const char *value)
+{
+    return value == NULL || (strcmp(value, "false") != 0 && strcmp(value, "0") != 0);
+}
+
+/* Those that stand in the mount itself. */
+static bool write_mount_field(struct json_writer *writer, const char *field, const char *value)
+{
+    static const char *const names[][2] = {{"type", "Type"},  {"source", "Source"},
+                                           {"src", "Source"}, {"target", "Target"},
+                                           {"dst", "Target"}, {"destination", "Target"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names) && value != NULL; i++) {
+        if (strcmp(field, names[i][0]) == 0) {
+            json_member_string(writer, names[i][1], value);
+            return true;
+        }
+    }
+    if (strcmp(field, "readonly") != 0 && strcmp(field, "ro") != 0)
+        return false;
+    json_member_boolean(writer, "ReadOnly", is_true(value));
+    return true;
+}
+
+static int read_mount_field(struct cli *cli, struct mount_fields *fields, const char *field,
+                            const char *value)
+{
+    char *end = NULL;
+
+    if (strcmp(field, "volume-nocopy") == 0) {
+        fields->has_no_copy = is_true(value);
+        return 0;
+    }
+    if (value != NULL && strcmp(field, "bind-propagation") == 0)
+        fields->propagation = value;
+    else if (value != NULL && strcmp(field, "volume-subpath") == 0)
+        fields->subpath = value;
+    else if (value != NULL && strcmp(field, "volume-driver") == 0)
+        fields->driver = value;
+    else if (value != NULL && strcmp(field, "volume-label") == 0)
+        string_list_append(&fields->arena, &fields->labels, value);
+    else if (value != NULL && strcmp(field, "volume-opt") == 0)
+        string_list_append(&fields->arena, &fields->options, value);
+    else if (value != NULL && strcmp(field, "tmpfs-size") == 0)
+        return parse_bytes(cli, "--mount tmpfs-size", value, &fields->tmpfs_size);
+    else if (value != NULL && strcmp(field, "tmpfs-mode") == 0)
+        fields->tmpfs_mode = strtol(value, &end, 8);
+    else
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "--mount: unknown field \"%.32s\"",
+                         field);
+    if (end != NULL && (*end != '\0' || end == value))
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "--mount tmpfs-mode: \"%.16s\" is not an octal number", value);
+    return 0;
+}
+
+static void write_mount_objects(struct json_writer *writer, const struct mount_fields *fields)
+{
+    if (fields->propagation != NULL) {
+        json_key(writer, "BindOptions");
+        json_object_open(writer);
+        json_member_string(writer, "Propagation", fields->propagation);
+        json_object_close(writer);
+    }
+    if (fields->tmpfs_size > 0 || fields->tmpfs_mode > 0) {
+        json_key(writer, "TmpfsOptions");
+        json_object_open(writer);
+        json_member_integer(writer, "SizeBytes", fields->tmpfs_size);
+        json_member_integer(writer, "Mode", fields->tmpfs_mode);
+        json_object_close(writer);
+    }
+    if (!fields->has_no_copy && fields->subpath == NULL && fields->driver == NULL &&
+        fields->labels.count == 0 && fields->options.count == 0)
+        return;
+    json_key(writer, "VolumeOptions");
+    json_object_open(writer);
+    json_member_boolean(writer, "NoCopy", fields->has_no_copy);
+    json_member_string(writer, "Subpath", fields->subpath);
+    cli_write_pairs(writer, "Labels", &fields->labels, '=');
+    json_key(writer, "DriverConfig");
+    json_object_open(writer);
+    json_member_string(writer, "Name", fields->driver);
+    cli_write_pairs(writer, "Options", &fields->options, '=');
+    json_object_close(writer);
+    json_object_close(writer);
+}
+
 /* "type=bind,source=/a,target=/b,readonly" */
 static int write_mount(struct cli *cli, struct json_writer *writer, const char *text)
 {
     cleanup_free char *copy = memory_strdup(text);
     char *rest = copy;
-    const char *propagation = NULL;
-    int64_t size = 0;
+    struct mount_fields fields = {0};
+    int result = 0;
 
     json_object_open(writer);
-    for (char *field = strsep(&rest, ","); field != NULL; field = strsep(&rest, ",")) {
+    for (char *field = strsep(&rest, ","); result == 0 && field != NULL;
+         field = strsep(&rest, ",")) {
         char *value = strchr(field, '=');
 
         if (value != NULL)
             *value++ = '\0';
-        if (strcmp(field, "type") == 0 && value != NULL)
-            json_member_string(writer, "Type", value);
-        else if ((strcmp(field, "source") == 0 || strcmp(field, "src") == 0) && value != NULL)
-            json_member_string(writer, "Source", value);
-        else if ((strcmp(field, "target") == 0 || strcmp(field, "dst") == 0 ||
-                  strcmp(field, "destination") == 0) &&
-                 value != NULL)
-            json_member_string(writer, "Target", value);
-        else if (strcmp(field, "readonly") == 0 || strcmp(field, "ro") == 0)
-            json_member_boolean(writer, "ReadOnly", value == NULL || strcmp(value, "false") != 0);
-        else if (strcmp(field, "bind-propagation") == 0)
-            propagation = value;
-        else if (strcmp(field, "tmpfs-size") != 0 || value == NULL)
-            return error_set(&cli->err, ERROR_INVALID, EINVAL, "--mount: unknown field \"%.32s\"",
-                             field);
-        else if (parse_bytes(cli, "--mount tmpfs-size", value, &size) < 0)
-            return -EINVAL;
+        if (!write_mount_field(writer, field, value))
+            result = read_mount_field(cli, &fields, field, value);
     }
-    if (propagation != NULL) {
-        json_key(writer, "BindOptions");
-        json_object_open(writer);
-        json_member_string(writer, "Propagation", propagation);
-        json_object_close(writer);
-    }
-    if (size > 0) {
-        json_key(writer, "TmpfsOptions");
-        json_object_open(writer);
-        json_member_integer(writer, "SizeBytes", size);
-        json_object_close(writer);
-    }
+    write_mount_objects(writer, &fields);
+    arena_release(&fields.arena);
     json_object_close(writer);
-    return 0;
+    return result;
 }
 
 /* A seccomp profile is a file here and its content in the request. */
@@ -431,6 +494,38 @@ static void write_limits(struct json_writer *writer, const struct values *values
     json_member_integer(writer, "PidsLimit", values->pids_limit);
 }
 
+/* "SOURCE:TARGET[:MODE]". A path that is relative to our working directory is made absolute. */
+static void write_binds(struct json_writer *writer, const struct string_list *volumes)
+{
+    json_key(writer, "Binds");
+    json_array_open(writer);
+    for (size_t i = 0; i < volumes->count; i++) {
+        const char *text = volumes->items[i];
+        cleanup_free char *directory = text[0] == '.' ? getcwd(NULL, 0) : NULL;
+        cleanup_free char *bind =
+            directory != NULL ? memory_printf("%s/%s", directory, text) : NULL;
+
+        if (strchr(text, ':') != NULL)
+            json_string(writer, bind != NULL ? bind : text);
+    }
+    json_array_close(writer);
+}
+
+/* "TARGET": an anonymous volume. */
+static void write_anonymous_volumes(struct json_writer *writer, const struct string_list *volumes)
+{
+    json_key(writer, "Volumes");
+    json_object_open(writer);
+    for (size_t i = 0; i < volumes->count; i++) {
+        if (strchr(volumes->items[i], ':') != NULL)
+            continue;
+        json_key(writer, volumes->items[i]);
+        json_object_open(writer);
+        json_object_close(writer);
+    }
+    json_object_close(writer);
+}
+
 static int write_host_config(struct cli *cli, struct json_writer *writer,
                              const struct create_options *options, const struct values *values)
 {
@@ -438,14 +533,15 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
 
     json_key(writer, "HostConfig");
     json_object_open(writer);
-    json_member_strings(writer, "Binds", &values->volumes);
-    write_pairs(writer, "Tmpfs", &values->tmpfs, ':');
+    write_binds(writer, &values->volumes);
+    json_member_strings(writer, "VolumesFrom", &values->volumes_from);
+    cli_write_pairs(writer, "Tmpfs", &values->tmpfs, ':');
     json_member_strings(writer, "CapAdd", &values->cap_add);
     json_member_strings(writer, "CapDrop", &values->cap_drop);
     json_member_string(writer, "NetworkMode",
                        values->network != NULL ? values->network : "default");
     json_member_string(writer, "UsernsMode", values->userns);
-    write_pairs(writer, "StorageOpt", &values->storage_opts, '=');
+    cli_write_pairs(writer, "StorageOpt", &values->storage_opts, '=');
     result = write_restart(cli, writer, values->restart);
     if (result < 0)
         return result;
@@ -491,7 +587,8 @@ static int write_request(struct cli *cli, struct json_writer *writer,
     if (values->entrypoint != NULL)
         json_member_strings(writer, "Entrypoint",
                             &(struct string_list){(const char *[]){values->entrypoint}, 1});
-    write_pairs(writer, "Labels", &values->labels, '=');
+    cli_write_pairs(writer, "Labels", &values->labels, '=');
+    write_anonymous_volumes(writer, &values->volumes);
     if (values->stop_signal != NULL)
         json_member_string(writer, "StopSignal", values->stop_signal);
     if (values->has_stop_timeout)

@@ -16,14 +16,14 @@ static const struct command {
 } commands[] = {
     {"attach", cli_attach, "connect to a running container's streams"},
     {"commit", cli_commit, "make an image of what a container has changed"},
-    {"container", cli_group, "container prune: remove containers that do not run"},
+    {"container", cli_group, "containers: ls, prune and the commands of this list"},
     {"create", cli_create, "make a container without starting it"},
     {"diff", cli_diff, "list what a container has changed"},
     {"events", cli_events, "print what happens, as it happens"},
     {"exec", cli_exec, "run another program in a running container"},
     {"export", cli_export, "write all files of a container to an archive"},
     {"history", cli_history, "list the steps that made an image"},
-    {"image", cli_group, "image prune: remove images that nobody uses"},
+    {"image", cli_group, "images: ls, prune and the commands of this list"},
     {"images", cli_images, "list images"},
     {"import", cli_import, "make an image of a tar or a directory"},
     {"info", cli_info, "describe the daemon and its host"},
@@ -46,12 +46,13 @@ static const struct command {
     {"start", cli_start, "start containers"},
     {"stats", cli_stats, "show what containers use"},
     {"stop", cli_stop, "stop containers"},
-    {"system", cli_group, "system df: what is taken; system prune: remove what nobody uses"},
+    {"system", cli_group, "df: what is taken; prune: remove what nobody uses"},
     {"tag", cli_tag, "give an image one more name"},
     {"top", cli_top, "list the processes of a container"},
     {"unpause", cli_unpause, "let containers go on that were paused"},
     {"update", cli_update, "change limits and restart policy of containers"},
     {"version", cli_version, "print versions of client and daemon"},
+    {"volume", cli_group, "volumes: create, inspect, ls, prune, rm"},
     {"wait", cli_wait, "wait for containers to end and print their exit status"},
 };
 
@@ -148,6 +149,22 @@ void cli_append_filters(struct buffer *path, const struct string_list *filters)
     buffer_append_string(path, "&filters=");
     http_encode(path, json_writer_text(writer));
     json_writer_free(writer);
+}
+
+void cli_write_pairs(struct json_writer *writer, const char *name, const struct string_list *list,
+                     char separator)
+{
+    json_key(writer, name);
+    json_object_open(writer);
+    for (size_t i = 0; i < list->count; i++) {
+        cleanup_free char *pair = memory_strdup(list->items[i]);
+        char *value = strchr(pair, separator);
+
+        if (value != NULL)
+            *value++ = '\0';
+        json_member_string(writer, pair, value != NULL ? value : "");
+    }
+    json_object_close(writer);
 }
 
 static const struct command *find_command(const char *name)

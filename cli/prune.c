@@ -1,4 +1,4 @@
-/* system df, and prune: system, image, container. */
+/* system df, and prune: system, image, container, volume. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -37,6 +37,23 @@ static void print_row(const char *type, size_t total, size_t active, uint64_t si
            size > 0 ? (int)(reclaimable * 100 / size) : 0);
 }
 
+static void print_volumes(const struct json *volumes)
+{
+    uint64_t size = 0;
+    uint64_t reclaimable = 0;
+    size_t active = 0;
+
+    for (size_t i = 0; volumes != NULL && i < volumes->count; i++) {
+        const struct json *usage = json_get(&volumes->items[i], "UsageData");
+        uint64_t bytes = number_of(usage, "Size");
+
+        size += bytes;
+        active += number_of(usage, "RefCount") > 0;
+        reclaimable += number_of(usage, "RefCount") > 0 ? 0 : bytes;
+    }
+    print_row("Local Volumes", volumes != NULL ? volumes->count : 0, active, size, reclaimable);
+}
+
 static void print_usage(const struct json *usage)
 {
     const struct json *images = json_get(usage, "Images");
@@ -68,9 +85,10 @@ static void print_usage(const struct json *usage)
         reclaimable += is_active(&containers->items[i]) ? 0 : bytes;
     }
     print_row("Containers", containers != NULL ? containers->count : 0, active, size, reclaimable);
+    print_volumes(json_get(usage, "Volumes"));
 }
 
-static int disk_usage(struct cli *cli, int argc, char **argv)
+int cli_system_df(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {{"format", required_argument, NULL, 'F'},
                                           {NULL, 0, NULL, 0}};
@@ -129,8 +147,9 @@ static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **ar
 }
 
 static int call_prune(struct cli *cli, struct prune *prune, const char *url,
-                      const struct string_list *filters, const char *list_name)
+                      const struct string_list *filters, const char *what)
 {
+    cleanup_free char *list_name = memory_printf("%ssDeleted", what);
     cleanup_buffer struct buffer path = {0};
     const struct json *answer;
     const struct json *list;
@@ -147,7 +166,7 @@ static int call_prune(struct cli *cli, struct prune *prune, const char *url,
         const struct json *one = &list->items[i];
 
         if (one->type == JSON_STRING)
-            printf("Deleted container: %s\n", one->text);
+            printf("Deleted %c%s: %s\n", what[0] - 'A' + 'a', what + 1, one->text);
         else if (json_get_string(one, "Untagged") != NULL)
             printf("Untagged: %s\n", json_get_string(one, "Untagged"));
         else if (json_get_string(one, "Deleted") != NULL)
@@ -159,7 +178,7 @@ static int call_prune(struct cli *cli, struct prune *prune, const char *url,
 
 static int prune_containers(struct cli *cli, struct prune *prune)
 {
-    return call_prune(cli, prune, "/containers/prune?", &prune->filters, "ContainersDeleted");
+    return call_prune(cli, prune, "/containers/prune?", &prune->filters, "Container");
 }
 
 static int prune_images(struct cli *cli, struct prune *prune)
@@ -170,7 +189,19 @@ static int prune_images(struct cli *cli, struct prune *prune)
         string_list_append(&prune->arena, &filters, prune->filters.items[i]);
     string_list_append(&prune->arena, &filters,
                        prune->has_all ? "dangling=false" : "dangling=true");
-    return call_prune(cli, prune, "/images/prune?", &filters, "ImagesDeleted");
+    return call_prune(cli, prune, "/images/prune?", &filters, "Image");
+}
+
+/* Anonymous ones; all that nobody has with --all. */
+static int prune_volumes(struct cli *cli, struct prune *prune)
+{
+    struct string_list filters = {0};
+
+    for (size_t i = 0; i < prune->filters.count; i++)
+        string_list_append(&prune->arena, &filters, prune->filters.items[i]);
+    if (prune->has_all)
+        string_list_append(&prune->arena, &filters, "all=1");
+    return call_prune(cli, prune, "/volumes/prune?", &filters, "Volume");
 }
 
 static int finish(struct prune *prune, int result)
@@ -184,7 +215,7 @@ static int finish(struct prune *prune, int result)
     return result;
 }
 
-static int image_prune(struct cli *cli, int argc, char **argv)
+int cli_image_prune(struct cli *cli, int argc, char **argv)
 {
     struct prune prune = {0};
     int result = parse_prune(cli, &prune, argc, argv, true);
@@ -192,7 +223,7 @@ static int image_prune(struct cli *cli, int argc, char **argv)
     return finish(&prune, result < 0 ? result : prune_images(cli, &prune));
 }
 
-static int container_prune(struct cli *cli, int argc, char **argv)
+int cli_container_prune(struct cli *cli, int argc, char **argv)
 {
     struct prune prune = {0};
     int result = parse_prune(cli, &prune, argc, argv, false);
@@ -200,8 +231,16 @@ static int container_prune(struct cli *cli, int argc, char **argv)
     return finish(&prune, result < 0 ? result : prune_containers(cli, &prune));
 }
 
+int cli_volume_prune(struct cli *cli, int argc, char **argv)
+{
+    struct prune prune = {0};
+    int result = parse_prune(cli, &prune, argc, argv, true);
+
+    return finish(&prune, result < 0 ? result : prune_volumes(cli, &prune));
+}
+
 /* Containers first: an image may have been kept by one. */
-static int system_prune(struct cli *cli, int argc, char **argv)
+int cli_system_prune(struct cli *cli, int argc, char **argv)
 {
     struct prune prune = {0};
     int result = parse_prune(cli, &prune, argc, argv, true);
@@ -209,28 +248,4 @@ static int system_prune(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = prune_containers(cli, &prune);
     return finish(&prune, result < 0 ? result : prune_images(cli, &prune));
-}
-
-/* ---- docker's management commands ---- */
-
-static const struct {
-    const char *group;
-    const char *name;
-    int (*run)(struct cli *cli, int argc, char **argv);
-} subcommands[] = {
-    {"container", "prune", container_prune},
-    {"image", "prune", image_prune},
-    {"system", "df", disk_usage},
-    {"system", "prune", system_prune},
-};
-
-int cli_group(struct cli *cli, int argc, char **argv)
-{
-    for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(subcommands); i++) {
-        if (strcmp(subcommands[i].group, argv[0]) == 0 && strcmp(subcommands[i].name, argv[1]) == 0)
-            return subcommands[i].run(cli, argc - 1, argv + 1);
-    }
-    return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                     "%s: there are container prune, image prune, system df and system prune",
-                     argv[0]);
 }

@@ -97,7 +97,7 @@ static int do_sbom(int store_fd, const void *job, struct error *err)
 static int do_usage(int store_fd, const void *job, struct error *err)
 {
     (void)job;
-    return containers_usage(store_fd, STDOUT_FILENO, err);
+    return store_usage(store_fd, STDOUT_FILENO, err);
 }
 
 /* What davitd asks for by a job on standard input. */

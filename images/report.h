@@ -9,6 +9,8 @@
 #define REPORT_DONE "done"
 /* `total` bytes are what the container `id` has changed. */
 #define REPORT_CONTAINER "container"
+/* `total` bytes are in the volume `id`. */
+#define REPORT_VOLUME "volume"
 
 struct image_report {
     struct string_list names; /* as the archive says them; checked by the reader */

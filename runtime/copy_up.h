@@ -1,11 +1,13 @@
-/* tmpcopyup: a tmpfs starts with what lies under it. */
+/* A directory starts with the content that it hides: tmpcopyup, and volumes. */
 #ifndef DAVIT_RUNTIME_COPY_UP_H
 #define DAVIT_RUNTIME_COPY_UP_H
 
 #include "base/error.h"
 
-/* Copies directories, files and symbolic links with modes and owners from one directory to
- * another, both given by descriptor (O_PATH will do). Other kinds of files are refused. */
+/* Copies directories, files, symbolic links, FIFOs and sockets with modes, owners, times and
+ * extended attributes from one directory to another, both given by descriptor (O_PATH will do).
+ * Device nodes are refused. Nothing is copied if the other has anything in it, but what an earlier
+ * copy that was killed has left is completed (filesystems without user.* attributes excepted). */
 int copy_up(int from_fd, int to_fd, struct error *err);
 
 #endif

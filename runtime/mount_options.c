@@ -103,7 +103,10 @@ static bool parse_propagation(const char *option, struct mount_options *options)
     return false;
 }
 
-static const char *const flags[] = {"bind", "rbind", "remount", "tmpcopyup", "idmap", "ridmap"};
+#define OPTION_SUBPATH "x-davit.subpath="
+
+static const char *const flags[] = {"bind",  "rbind",  "remount",        "tmpcopyup",
+                                    "idmap", "ridmap", "x-davit.copyup", OPTION_SUBPATH};
 
 static bool parse_flag(const char *option, struct mount_options *options)
 {
@@ -114,8 +117,10 @@ static bool parse_flag(const char *option, struct mount_options *options)
         options->is_recursive_bind = true;
     } else if (strcmp(option, "remount") == 0) {
         options->is_remount = true;
-    } else if (strcmp(option, "tmpcopyup") == 0) {
+    } else if (strcmp(option, "tmpcopyup") == 0 || strcmp(option, "x-davit.copyup") == 0) {
         options->has_copy_up = true;
+    } else if (strncmp(option, OPTION_SUBPATH, strlen(OPTION_SUBPATH)) == 0) {
+        options->subpath = option + strlen(OPTION_SUBPATH);
     } else if (strcmp(option, "idmap") == 0) {
         options->idmap = MOUNT_IDMAP;
     } else if (strcmp(option, "ridmap") == 0) {

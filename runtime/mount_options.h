@@ -18,7 +18,8 @@ struct mount_options {
     bool is_bind;
     bool is_recursive_bind;
     bool is_remount;
-    bool has_copy_up; /* tmpcopyup: a tmpfs starts with the content it hides */
+    bool has_copy_up; /* a tmpfs, or an empty directory that is bound, starts with what it hides */
+    const char *subpath; /* of a bind mount: the part of the source, resolved inside it; or NULL */
     enum mount_idmap idmap;
     uint64_t set; /* MOUNT_ATTR_*, mount_setattr(2) */
     uint64_t clear;

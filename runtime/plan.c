@@ -128,6 +128,30 @@ static int map_tree(const struct plan *plan, const struct mount_plan *mount, str
     return 0;
 }
 
+static int open_source(int bundle_fd, const struct mount_plan *mount, unsigned int flags,
+                       struct error *err)
+{
+    const char *source = mount->mount->source;
+    const char *subpath = mount->options.subpath;
+    cleanup_close int source_fd = -1;
+    cleanup_close int part_fd = -1;
+    int fd;
+
+    if (subpath == NULL) {
+        fd = open_tree(bundle_fd, source, flags);
+        return fd < 0 ? error_errno(err, errno, "source %s", source) : fd;
+    }
+    source_fd = openat(bundle_fd, source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (source_fd < 0)
+        return error_errno(err, errno, "source %s", source);
+    /* Who can write to the source may have put links there: they lead nowhere else. */
+    part_fd = path_open_in_root(source_fd, subpath, O_PATH, 0);
+    if (part_fd < 0)
+        return error_errno(err, -part_fd, "%s in %s", subpath, source);
+    fd = open_tree(part_fd, "", flags | AT_EMPTY_PATH);
+    return fd < 0 ? error_errno(err, errno, "%s in %s", subpath, source) : fd;
+}
+
 /* A detached copy of the source. A copy of a shared mount would stay its peer and carry the
  * container's mounts out to the host, so it is private unless asked for otherwise. */
 static int open_bind_source(const struct plan *plan, struct mount_plan *mount, struct error *err)
@@ -142,9 +166,9 @@ static int open_bind_source(const struct plan *plan, struct mount_plan *mount, s
         return error_set(err, ERROR_INVALID, EINVAL, "a bind mount needs a source");
     if (options->is_recursive_bind)
         flags |= AT_RECURSIVE;
-    mount->tree_fd = open_tree(plan->options->bundle_fd, source, flags);
+    mount->tree_fd = open_source(plan->options->bundle_fd, mount, flags, err);
     if (mount->tree_fd < 0)
-        return error_errno(err, errno, "source %s", source);
+        return mount->tree_fd;
     if (options->propagation == 0 && mount_setattr(mount->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE,
                                                    &private, sizeof(private)) < 0)
         return error_errno(err, errno, "make the mount private");

@@ -51,6 +51,16 @@ void api_image_save(struct daemon *daemon, struct request *request,
 void api_images_import(struct daemon *daemon, struct request *request);
 /* POST /images/create with an archive as its body. */
 bool api_is_import(const struct request *request);
+void api_volumes_list(struct daemon *daemon, struct request *request,
+                      const struct route_match *match);
+void api_volume_create(struct daemon *daemon, struct request *request,
+                       const struct route_match *match);
+void api_volume_inspect(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
+void api_volume_remove(struct daemon *daemon, struct request *request,
+                       const struct route_match *match);
+void api_volumes_prune(struct daemon *daemon, struct request *request,
+                       const struct route_match *match);
 void api_commit(struct daemon *daemon, struct request *request, const struct route_match *match);
 void api_image_inspect(struct daemon *daemon, struct request *request,
                        const struct route_match *match);

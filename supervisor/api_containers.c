@@ -413,7 +413,7 @@ static void remove_now(struct managed_container *container, struct request *requ
 {
     struct error err = {0};
 
-    if (container_remove(container, &err) < 0)
+    if (container_remove(container, request_query_bool(request, "v"), &err) < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 204);
@@ -557,7 +557,7 @@ static int prune_containers(struct daemon *daemon, const struct filters *filters
         strcpy(id, one->definition.id);
         result = path_tree_size(daemon->containers_fd, id, bytes, err);
         if (result == 0)
-            result = container_remove(one, err);
+            result = container_remove(one, false, err);
         if (result == 0)
             json_string(writer, id);
     }

@@ -25,6 +25,7 @@
 #include "logs.h"
 #include "runtime/runtime.h"
 #include "spawner.h"
+#include "volumes.h"
 
 /* A monitor that was lost left its container without a parent: it is killed, and this is said. */
 #define EXIT_LOST 137
@@ -305,7 +306,8 @@ static void remove_if_wanted(struct managed_container *container)
 {
     struct error err = {0};
 
-    if (container->definition.host_config.is_auto_removed && container_remove(container, &err) < 0)
+    if (container->definition.host_config.is_auto_removed &&
+        container_remove(container, true, &err) < 0)
         log_error("container %s: %s", container->definition.name, err.message);
 }
 
@@ -679,7 +681,7 @@ static int on_bury(sd_event_source *source, void *context)
     return 0;
 }
 
-int container_remove(struct managed_container *container, struct error *err)
+int container_remove(struct managed_container *container, bool removes_volumes, struct error *err)
 {
     struct daemon *daemon = container->daemon;
     const enum container_status status = container->status;
@@ -715,6 +717,8 @@ int container_remove(struct managed_container *container, struct error *err)
         quota_limit(daemon->containers_fd, container->definition.project, 0, NULL);
     forget_exit_file(container);
     unlink_container(container);
+    if (removes_volumes)
+        container_volumes_remove(daemon, &container->definition);
     container_event(container, "destroy", NULL);
     execs_forget(container);
     notify_waiters(container, ~0u, NULL);

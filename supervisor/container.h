@@ -127,8 +127,9 @@ int container_resize(struct managed_container *container, uint64_t token, int ro
 int container_send(struct managed_container *container, const struct monitor_message *header,
                    const void *text, size_t text_length, int fd, struct error *err);
 
-/* Removes a container that does not run, and everything it has. */
-int container_remove(struct managed_container *container, struct error *err);
+/* Removes a container that does not run, and everything it has; its anonymous volumes only if they
+ * are wanted to go. */
+int container_remove(struct managed_container *container, bool removes_volumes, struct error *err);
 
 /* Adds a waiter, to be freed by its notify, and the request's on_close unlinks it. */
 struct waiter *container_wait_for(struct managed_container *container, enum waiter_kind kind,

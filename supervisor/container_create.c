@@ -12,9 +12,9 @@
 #include "base/path.h"
 #include "base/signals.h"
 #include "container_internal.h"
+#include "projects.h"
 #include "runtime/runtime.h"
-
-#define PROJECT_FIRST 0x64610000
+#include "volumes.h"
 
 int container_check_name(struct daemon *daemon, const char *name, struct error *err)
 {
@@ -101,11 +101,14 @@ static int write_files(struct managed_container *container, const struct image *
         .has_open_stdin = definition->config.has_open_stdin,
         .is_stdin_once = definition->config.is_stdin_once,
     };
+    const struct definition_places places = {
+        .cgroups_path = monitor.cgroup_path,
+        .volumes = arena_printf(&arena, "%s/volumes", daemon->options.root),
+    };
     int result = definition_security(&arena, definition, &security, err);
 
     if (result == 0)
-        result = definition_make_config(&arena, definition, &security, monitor.cgroup_path, &config,
-                                        err);
+        result = definition_make_config(&arena, definition, &security, &places, &config, err);
     if (result == 0)
         result = check_limits(daemon, &config, err);
     if (result == 0)
@@ -143,11 +146,12 @@ int container_make_settings(struct managed_container *container, struct cgroup_s
     cleanup_arena struct arena arena = {0};
     struct definition_security security;
     struct oci_config config = {0};
+    const struct definition_places nowhere = {"", ""};
     int result = definition_security(&arena, &container->definition, &security, err);
 
     if (result == 0)
-        result =
-            definition_make_config(&arena, &container->definition, &security, "", &config, err);
+        result = definition_make_config(&arena, &container->definition, &security, &nowhere,
+                                        &config, err);
     assert(result < 0 || config.linux != NULL);
     return result < 0 ? result : resources_to_settings(config.linux->resources, settings, err);
 }
@@ -216,23 +220,14 @@ static int allocate_ids(struct daemon *daemon, struct definition *definition, st
                      pool->count);
 }
 
-/* A number of its own among the host's projects, from a range that nobody else is known to use. */
-static int allocate_project(struct daemon *daemon, struct definition *definition, struct error *err)
+static int set_quota(struct daemon *daemon, struct definition *definition, struct error *err)
 {
     uint64_t bytes = definition_disk_bytes(definition);
-    uint32_t project = PROJECT_FIRST;
-    bool is_taken = true;
 
     if (bytes == 0)
         return 0;
-    while (is_taken) {
-        is_taken = false;
-        for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
-            is_taken = is_taken || one->definition.project == project;
-        project += is_taken;
-    }
-    definition->project = project;
-    return quota_limit(daemon->containers_fd, project, bytes, err);
+    definition->project = project_pick(daemon);
+    return quota_limit(daemon->containers_fd, definition->project, bytes, err);
 }
 
 static int define(struct managed_container *container, const char *name, const char *body,
@@ -250,8 +245,6 @@ static int define(struct managed_container *container, const char *name, const c
     if (result < 0)
         return result;
     result = allocate_ids(daemon, definition, err);
-    if (result == 0)
-        result = allocate_project(daemon, definition, err);
     if (result < 0)
         return result;
     random_id(id);
@@ -283,8 +276,16 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
     result = define(container, name, body, body_length, &image, err);
     assert(result < 0 || image != NULL);
     if (result == 0)
+        result = container_volumes_make(daemon, &container->arena, &container->definition,
+                                        image->config.config.volumes, err);
+    if (result == 0)
+        result = set_quota(daemon, &container->definition, err);
+    if (result == 0)
         result = make_on_disk(container, image, err);
     if (result < 0) {
+        container_volumes_take_back(daemon, &container->definition);
+        if (container->definition.project != 0)
+            quota_limit(daemon->containers_fd, container->definition.project, 0, NULL);
         container_free(container);
         return result;
     }

@@ -22,6 +22,8 @@
 #include "base/socket.h"
 #include "cgroups/systemd/scope.h"
 #include "container.h"
+#include "trash.h"
+#include "volumes.h"
 
 void random_id(char id[CONTAINER_ID_SIZE])
 {
@@ -210,6 +212,10 @@ static int open_all(struct daemon *daemon, struct error *err)
         result = image_store_open(&daemon->images, daemon->root_fd, report_damage, err);
     if (result == 0)
         result = database_open(daemon->options.root, &daemon->database, err);
+    if (result == 0)
+        result = trash_open(daemon, err);
+    if (result == 0)
+        result = volumes_open(daemon, err);
     if (result == 0)
         result = start_loop(daemon, err);
     return result;

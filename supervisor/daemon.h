@@ -20,6 +20,7 @@
 
 struct exec;
 struct managed_container;
+struct volume;
 
 /* Host ids for containers with a user namespace, in ranges of ID_RANGE_SIZE. */
 struct id_pool {
@@ -47,6 +48,8 @@ struct daemon {
     int containers_fd;     /* <root>/containers */
     int run_containers_fd; /* <run>/containers */
     int seccomp_fd;        /* <root>/seccomp */
+    int volumes_fd;        /* <root>/volumes */
+    int trash_fd;          /* <root>/trash */
     struct database *database;
     struct image_store images;
     struct cgroup_hierarchy hierarchy;
@@ -55,6 +58,7 @@ struct daemon {
     struct event_bus events;
     struct managed_container *containers; /* newest first */
     size_t container_count;
+    struct volume *volumes; /* newest first */
     struct exec *execs;
     uint64_t next_token;
     char id[CONTAINER_ID_SIZE];

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/size.h"
 
 #define DISK_BYTES_MIN (1 << 20)
@@ -37,6 +38,7 @@ static const struct json_field config_fields[] = {
     FIELD(struct docker_config, working_dir, "WorkingDir", JSON_KIND_STRING, .flags = JSON_ALWAYS),
     FIELD(struct docker_config, entrypoint, "Entrypoint", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
     FIELD(struct docker_config, labels, "Labels", JSON_KIND_STRING_MAP, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, volumes, "Volumes", JSON_KIND_JSON),
     FIELD(struct docker_config, stop_signal, "StopSignal", JSON_KIND_STRING),
     FIELD(struct docker_config, stop_timeout, "StopTimeout", JSON_KIND_OPTIONAL_INT64),
     /* Not of this object, though they stand beside its members in the request. */
@@ -52,7 +54,6 @@ static const struct json_field config_fields[] = {
     UNSUPPORTED("NetworkDisabled"),
     UNSUPPORTED("OnBuild"),
     UNSUPPORTED("Shell"),
-    UNSUPPORTED("Volumes"),
 };
 const struct json_struct docker_config_type = {
     .size = sizeof(struct docker_config),
@@ -82,6 +83,9 @@ static const struct json_struct tmpfs_type = {
 static const struct json_field bind_fields[] = {
     FIELD(struct docker_bind_options, propagation, "Propagation", JSON_KIND_STRING),
     FIELD(struct docker_bind_options, is_not_recursive, "NonRecursive", JSON_KIND_BOOL),
+    FIELD(struct docker_bind_options, makes_source, "CreateMountpoint", JSON_KIND_BOOL),
+    IGNORED("ReadOnlyForceRecursive"), /* what is read-only here always is so recursively */
+    UNSUPPORTED("ReadOnlyNonRecursive"),
 };
 static const struct json_struct bind_type = {
     .size = sizeof(struct docker_bind_options),
@@ -90,7 +94,33 @@ static const struct json_struct bind_type = {
     .refuses_unknown = true,
 };
 
+static const struct json_field volume_driver_fields[] = {
+    FIELD(struct docker_volume_driver, name, "Name", JSON_KIND_STRING),
+    FIELD(struct docker_volume_driver, options, "Options", JSON_KIND_STRING_MAP),
+};
+static const struct json_struct volume_driver_type = {
+    .size = sizeof(struct docker_volume_driver),
+    .fields = volume_driver_fields,
+    .field_count = ARRAY_SIZE(volume_driver_fields),
+    .refuses_unknown = true,
+};
+
+static const struct json_field volume_fields[] = {
+    FIELD(struct docker_volume_options, has_no_copy, "NoCopy", JSON_KIND_BOOL),
+    FIELD(struct docker_volume_options, labels, "Labels", JSON_KIND_STRING_MAP),
+    FIELD(struct docker_volume_options, driver, "DriverConfig", JSON_KIND_INLINE,
+          .type = &volume_driver_type),
+    FIELD(struct docker_volume_options, subpath, "Subpath", JSON_KIND_STRING),
+};
+static const struct json_struct volume_type = {
+    .size = sizeof(struct docker_volume_options),
+    .fields = volume_fields,
+    .field_count = ARRAY_SIZE(volume_fields),
+    .refuses_unknown = true,
+};
+
 static const struct json_field mount_fields[] = {
+    FIELD(struct docker_mount, volume, "VolumeOptions", JSON_KIND_STRUCT, .type = &volume_type),
     FIELD(struct docker_mount, type, "Type", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct docker_mount, source, "Source", JSON_KIND_STRING),
     FIELD(struct docker_mount, target, "Target", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -124,6 +154,7 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, binds, "Binds", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, mounts, "Mounts", JSON_KIND_STRUCTS, .type = &mount_type),
     FIELD(struct docker_host_config, tmpfs, "Tmpfs", JSON_KIND_STRING_MAP),
+    FIELD(struct docker_host_config, volumes_from, "VolumesFrom", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, network_mode, "NetworkMode", JSON_KIND_STRING,
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, userns_mode, "UsernsMode", JSON_KIND_STRING,
@@ -205,7 +236,6 @@ static const struct json_field host_fields[] = {
     UNSUPPORTED("Sysctls"),
     UNSUPPORTED("UTSMode"),
     UNSUPPORTED("VolumeDriver"),
-    UNSUPPORTED("VolumesFrom"),
 };
 const struct json_struct docker_host_config_type = {
     .size = sizeof(struct docker_host_config),
@@ -214,7 +244,27 @@ const struct json_struct docker_host_config_type = {
     .refuses_unknown = true,
 };
 
+static const struct json_field mount_point_fields[] = {
+    FIELD(struct mount_point, type, "Type", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct mount_point, destination, "Destination", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct mount_point, source, "Source", JSON_KIND_STRING),
+    FIELD(struct mount_point, name, "Name", JSON_KIND_STRING),
+    FIELD(struct mount_point, mode, "Mode", JSON_KIND_STRING),
+    FIELD(struct mount_point, propagation, "Propagation", JSON_KIND_STRING),
+    FIELD(struct mount_point, subpath, "Subpath", JSON_KIND_STRING),
+    FIELD(struct mount_point, options, "Options", JSON_KIND_STRINGS),
+    FIELD(struct mount_point, is_readonly, "ReadOnly", JSON_KIND_BOOL),
+    FIELD(struct mount_point, is_not_recursive, "NonRecursive", JSON_KIND_BOOL),
+    FIELD(struct mount_point, makes_source, "MakesSource", JSON_KIND_BOOL),
+    FIELD(struct mount_point, has_no_copy, "NoCopy", JSON_KIND_BOOL),
+    FIELD(struct mount_point, is_anonymous, "Anonymous", JSON_KIND_BOOL),
+};
+static const struct json_struct mount_point_type =
+    JSON_STRUCT(struct mount_point, mount_point_fields);
+
 static const struct json_field definition_fields[] = {
+    FIELD(struct definition, mount_points, "MountPoints", JSON_KIND_STRUCTS,
+          .type = &mount_point_type),
     FIELD(struct definition, project, "Project", JSON_KIND_UINT32),
     FIELD(struct definition, id_range_first, "IdRangeFirst", JSON_KIND_UINT32),
     FIELD(struct definition, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -375,6 +425,9 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
     if (definition->config.image == NULL || definition->config.image[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "Image: required, but missing");
     /* `--entrypoint ""` comes as [""]. */
+    result = definition_read_mounts(arena, definition, err);
+    if (result < 0)
+        return result;
     entrypoint = json_get(body, "Entrypoint");
     definition->config.has_empty_entrypoint =
         entrypoint != NULL && entrypoint->type == JSON_ARRAY && entrypoint->count == 1 &&
@@ -403,6 +456,8 @@ void definition_apply_image(struct arena *arena, struct definition *definition,
         config->stop_signal = image->stop_signal;
     if (config->exposed_ports == NULL)
         config->exposed_ports = image->exposed_ports;
+    if (config->volumes == NULL)
+        config->volumes = image->volumes;
     env_merge(arena, &image->env, &config->env, &env);
     config->env = env;
     for (size_t i = 0; i < image->labels.count; i++) {

@@ -27,6 +27,7 @@ struct docker_config {
     bool has_empty_entrypoint; /* "" clears the image's */
     struct string_map labels;
     const struct json *exposed_ports;
+    const struct json *volumes; /* {"/path": {}}: an anonymous volume each */
     const char *stop_signal;
     struct optional_int64 stop_timeout;
 };
@@ -45,6 +46,19 @@ struct docker_tmpfs_options {
 struct docker_bind_options {
     const char *propagation;
     bool is_not_recursive;
+    bool makes_source; /* CreateMountpoint */
+};
+
+struct docker_volume_driver {
+    const char *name;
+    struct string_map options;
+};
+
+struct docker_volume_options {
+    bool has_no_copy;
+    struct string_map labels;
+    struct docker_volume_driver driver;
+    const char *subpath;
 };
 
 struct docker_mount {
@@ -54,6 +68,7 @@ struct docker_mount {
     bool is_readonly;
     struct docker_bind_options *bind;
     struct docker_tmpfs_options *tmpfs;
+    struct docker_volume_options *volume;
 };
 
 struct docker_restart_policy {
@@ -70,6 +85,7 @@ struct docker_host_config {
     struct string_list binds;
     LIST_OF(struct docker_mount) mounts;
     struct string_map tmpfs;
+    struct string_list volumes_from; /* "CONTAINER[:ro]" */
     const char *network_mode;
     const char *userns_mode;
     struct string_map storage_opt;
@@ -94,6 +110,26 @@ struct docker_host_config {
     int64_t pids_limit;
 };
 
+/* What is mounted into a container because somebody wants it there, however it was said. */
+struct mount_point {
+    const char *type; /* "bind", "volume" or "tmpfs" */
+    const char *destination;
+    const char *source; /* of a bind: on the host */
+    const char *name;   /* of a volume; "" until an anonymous one has been made */
+    const char *mode;   /* as it was written: "ro,rslave" */
+    const char *propagation;
+    const char *subpath;        /* of a volume: the part of it that is mounted */
+    struct string_list options; /* of a tmpfs */
+    bool is_readonly;
+    bool is_not_recursive;
+    bool makes_source; /* a bind whose source is made if it is missing */
+    bool has_no_copy;  /* a volume that does not start with what the image has there */
+    bool is_anonymous; /* a volume that goes with its container */
+    /* While the container is made: */
+    const struct docker_volume_options *volume; /* or NULL */
+    bool is_new;
+};
+
 struct definition {
     const char *id;
     const char *name;
@@ -103,6 +139,7 @@ struct definition {
     uint32_t project;        /* of its disk quota; 0: none */
     struct docker_config config;
     struct docker_host_config host_config;
+    LIST_OF(struct mount_point) mount_points;
 };
 
 /* HostConfig.StorageOpt's size in bytes; 0: none is set. */
@@ -140,13 +177,37 @@ struct definition_security {
 int definition_security(struct arena *arena, const struct definition *definition,
                         struct definition_security *security, struct error *err);
 
+/* Where davitd keeps what a runtime configuration names. */
+struct definition_places {
+    const char *cgroups_path;
+    const char *volumes; /* the directory of all volumes */
+};
+
 /* Makes the runtime configuration. Changes nothing. */
 int definition_make_config(struct arena *arena, const struct definition *definition,
-                           const struct definition_security *security, const char *cgroups_path,
-                           struct oci_config *config, struct error *err);
+                           const struct definition_security *security,
+                           const struct definition_places *places, struct oci_config *config,
+                           struct error *err);
 
-/* Makes the directories that HostConfig.Binds names and that are missing, as Docker does. Call it
- * when everything else is known to be right. */
+/* ---- mounts: definition_mounts.c ---- */
+
+/* Reads Binds, Mounts and Tmpfs into the mount points. Refuses what is wrong in itself. */
+int definition_read_mounts(struct arena *arena, struct definition *definition, struct error *err);
+
+/* Adds one; false if there is a mount at its destination already. */
+bool definition_add_mount(struct arena *arena, struct definition *definition,
+                          const struct mount_point *mount);
+
+/* Adds anonymous volumes for the members of {"/path": {}} (or NULL) where nothing is mounted. */
+int definition_add_volumes(struct arena *arena, struct definition *definition,
+                           const struct json *volumes, struct error *err);
+
+/* The mount points as the runtime takes them. */
+void definition_make_mounts(struct arena *arena, const struct definition *definition,
+                            const struct definition_places *places, struct bundle_options *options);
+
+/* Makes the sources of binds that are missing and to be made, as Docker does. Call it when
+ * everything else is known to be right. */
 int definition_make_bind_sources(const struct definition *definition, struct error *err);
 
 #endif

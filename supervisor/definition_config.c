@@ -38,185 +38,6 @@ int definition_security(struct arena *arena, const struct definition *definition
     return 0;
 }
 
-static struct oci_mount *append_mount(struct arena *arena, struct bundle_options *options)
-{
-    struct oci_mount *mounts =
-        arena_new(arena, options->mounts.count + 1, sizeof(struct oci_mount));
-
-    if (options->mounts.count > 0)
-        memcpy(mounts, options->mounts.items, options->mounts.count * sizeof(*mounts));
-    options->mounts.items = mounts;
-    return &mounts[options->mounts.count++];
-}
-
-static void set_options(struct arena *arena, struct oci_mount *mount, const char *const *options,
-                        size_t count)
-{
-    mount->options.items = arena_new(arena, count, sizeof(char *));
-    for (size_t i = 0; i < count; i++)
-        mount->options.items[mount->options.count++] = options[i];
-}
-
-static int check_target(const char *target, struct error *err)
-{
-    if (target[0] != '/' || strcmp(target, "/") == 0)
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "invalid mount path: \"%.128s\" must be absolute and not \"/\"", target);
-    return 0;
-}
-
-/* "SOURCE:TARGET[:OPTIONS]", options separated by commas. */
-static int add_bind(struct arena *arena, const char *bind, struct bundle_options *options,
-                    struct error *err)
-{
-    static const char *const known[] = {"ro",    "rw",     "shared",  "rshared",
-                                        "slave", "rslave", "private", "rprivate"};
-    char *source = arena_strdup(arena, bind);
-    char *target = strchr(source, ':');
-    char *modes = target != NULL ? strchr(target + 1, ':') : NULL;
-    const char *chosen[8] = {"rbind"};
-    struct oci_mount *mount;
-    size_t count = 1;
-
-    if (target == NULL)
-        return error_set(err, ERROR_INVALID, EINVAL, "invalid volume specification: '%.128s'",
-                         bind);
-    *target++ = '\0';
-    if (modes != NULL)
-        *modes++ = '\0';
-    if (source[0] != '/')
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "HostConfig.Binds: \"%.64s\" is not an absolute path, and named volumes "
-                         "are not supported by this version of davit",
-                         source);
-    if (check_target(target, err) < 0)
-        return -EINVAL;
-    for (char *mode = strsep(&modes, ","); mode != NULL; mode = strsep(&modes, ",")) {
-        bool is_known = false;
-
-        for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-            is_known = is_known || strcmp(mode, known[i]) == 0;
-        if (!is_known || count == ARRAY_SIZE(chosen))
-            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                             "HostConfig.Binds: mode \"%.32s\" is not supported by this version of "
-                             "davit",
-                             mode);
-        chosen[count++] = strcmp(mode, "ro") == 0 ? "rro" : mode;
-    }
-    mount = append_mount(arena, options);
-    *mount = (struct oci_mount){.destination = target, .type = "bind", .source = source};
-    set_options(arena, mount, chosen, count);
-    return 0;
-}
-
-static int add_mount(struct arena *arena, const struct docker_mount *from, size_t index,
-                     struct bundle_options *options, struct error *err)
-{
-    const char *chosen[8];
-    struct oci_mount *mount;
-    size_t count = 0;
-
-    if (check_target(from->target, err) < 0)
-        return error_prefix(err, "HostConfig.Mounts[%zu]", index);
-    if (strcmp(from->type, "bind") == 0) {
-        if (from->source == NULL || from->source[0] != '/')
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "HostConfig.Mounts[%zu].Source: must be an absolute path", index);
-        if (access(from->source, F_OK) < 0)
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "invalid mount config for type \"bind\": bind source path does not "
-                             "exist: %.256s",
-                             from->source);
-        chosen[count++] = from->bind != NULL && from->bind->is_not_recursive ? "bind" : "rbind";
-        if (from->is_readonly)
-            chosen[count++] = "rro";
-        if (from->bind != NULL && from->bind->propagation != NULL &&
-            from->bind->propagation[0] != '\0')
-            chosen[count++] = from->bind->propagation;
-    } else if (strcmp(from->type, "tmpfs") == 0) {
-        chosen[count++] = "nosuid";
-        chosen[count++] = "nodev";
-        chosen[count++] = "noexec";
-        if (from->is_readonly)
-            chosen[count++] = "ro";
-        if (from->tmpfs != NULL && from->tmpfs->size_bytes > 0)
-            chosen[count++] = arena_printf(arena, "size=%lld", (long long)from->tmpfs->size_bytes);
-        chosen[count++] = arena_printf(
-            arena, "mode=%o",
-            from->tmpfs != NULL && from->tmpfs->mode != 0 ? from->tmpfs->mode : 01777u);
-    } else {
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "HostConfig.Mounts[%zu].Type: \"%.32s\" is not supported by this version "
-                         "of davit",
-                         index, from->type);
-    }
-    mount = append_mount(arena, options);
-    *mount = (struct oci_mount){
-        .destination = from->target,
-        .type = from->type,
-        .source = strcmp(from->type, "bind") == 0 ? from->source : "tmpfs",
-    };
-    set_options(arena, mount, chosen, count);
-    return 0;
-}
-
-/* {"/run": "rw,noexec,size=64k"} */
-static int add_tmpfs(struct arena *arena, const struct string_pair *pair,
-                     struct bundle_options *options, struct error *err)
-{
-    char *rest = arena_strdup(arena, pair->value);
-    const char *chosen[24] = {"nosuid", "nodev", "noexec"};
-    struct oci_mount *mount;
-    size_t count = 3;
-
-    if (check_target(pair->name, err) < 0)
-        return error_prefix(err, "HostConfig.Tmpfs");
-    for (char *option = strsep(&rest, ","); option != NULL; option = strsep(&rest, ",")) {
-        if (option[0] == '\0')
-            continue;
-        if (count == ARRAY_SIZE(chosen))
-            return error_set(err, ERROR_INVALID, E2BIG, "HostConfig.Tmpfs: too many options");
-        chosen[count++] = option;
-    }
-    mount = append_mount(arena, options);
-    *mount = (struct oci_mount){.destination = pair->name, .type = "tmpfs", .source = "tmpfs"};
-    set_options(arena, mount, chosen, count);
-    return 0;
-}
-
-/* With the host's network a container needs the host's names. */
-static void add_host_names(struct arena *arena, struct bundle_options *options)
-{
-    static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts"};
-    static const char *const chosen[] = {"bind", "ro"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        struct oci_mount *mount;
-
-        if (access(files[i], R_OK) < 0)
-            continue;
-        mount = append_mount(arena, options);
-        *mount = (struct oci_mount){.destination = files[i], .type = "bind", .source = files[i]};
-        set_options(arena, mount, chosen, ARRAY_SIZE(chosen));
-    }
-}
-
-static int add_mounts(struct arena *arena, const struct docker_host_config *host,
-                      struct bundle_options *options, struct error *err)
-{
-    int result = 0;
-
-    if (options->has_host_network)
-        add_host_names(arena, options);
-    for (size_t i = 0; result == 0 && i < host->mounts.count; i++)
-        result = add_mount(arena, &host->mounts.items[i], i, options, err);
-    for (size_t i = 0; result == 0 && i < host->tmpfs.count; i++)
-        result = add_tmpfs(arena, &host->tmpfs.items[i], options, err);
-    for (size_t i = 0; result == 0 && i < host->binds.count; i++)
-        result = add_bind(arena, host->binds.items[i], options, err);
-    return result;
-}
-
 /* "nofile" is RLIMIT_NOFILE; -1 is unlimited. */
 static int add_ulimits(struct arena *arena, const struct docker_host_config *host,
                        struct bundle_options *options, struct error *err)
@@ -288,21 +109,10 @@ static void concatenate(struct arena *arena, const struct string_list *first,
         both->items[both->count++] = second->items[i];
 }
 
-/* What comes from the host has the ids inside that it has outside. */
-static void map_binds(struct arena *arena, struct bundle_options *options)
-{
-    for (size_t i = 0; i < options->mounts.count; i++) {
-        struct oci_mount *mount = &options->mounts.items[i];
-
-        if (strcmp(mount->type, "bind") == 0)
-            string_list_append(arena, &mount->options,
-                               string_list_has(&mount->options, "rbind") ? "ridmap" : "idmap");
-    }
-}
-
 int definition_make_config(struct arena *arena, const struct definition *definition,
-                           const struct definition_security *security, const char *cgroups_path,
-                           struct oci_config *config, struct error *err)
+                           const struct definition_security *security,
+                           const struct definition_places *places, struct oci_config *config,
+                           struct error *err)
 {
     const struct docker_config *docker = &definition->config;
     const struct docker_host_config *host = &definition->host_config;
@@ -319,7 +129,7 @@ int definition_make_config(struct arena *arena, const struct definition *definit
         .no_new_privileges = security->no_new_privileges,
         .cap_add = host->cap_add,
         .cap_drop = host->cap_drop,
-        .cgroups_path = cgroups_path,
+        .cgroups_path = places->cgroups_path,
         .resources = make_resources(arena, host),
     };
     int result = 0;
@@ -333,28 +143,6 @@ int definition_make_config(struct arena *arena, const struct definition *definit
                            options.working_dir);
     if (result == 0)
         result = add_ulimits(arena, host, &options, err);
-    if (result == 0)
-        result = add_mounts(arena, host, &options, err);
-    if (result == 0 && options.id_range_first != 0)
-        map_binds(arena, &options);
+    definition_make_mounts(arena, definition, places, &options);
     return result < 0 ? result : bundle_make_config(arena, &options, config, err);
-}
-
-int definition_make_bind_sources(const struct definition *definition, struct error *err)
-{
-    const struct string_list *binds = &definition->host_config.binds;
-
-    for (size_t i = 0; i < binds->count; i++) {
-        cleanup_free char *source = memory_strdup(binds->items[i]);
-        int fd;
-
-        source[strcspn(source, ":")] = '\0';
-        if (access(source, F_OK) == 0)
-            continue;
-        fd = path_make_host_directory(source, 0755, err);
-        if (fd < 0)
-            return error_prefix(err, "bind source");
-        close(fd);
-    }
-    return 0;
 }

@@ -1,4 +1,5 @@
-/* GET /system/df: what images take is known, what containers have changed an image worker counts.
+/* GET /system/df: what images take is known, what containers and volumes hold an image worker
+ * counts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -7,22 +8,26 @@
 #include "base/cleanup.h"
 #include "image_worker.h"
 #include "images/image_job.h"
+#include "volumes.h"
 
 struct measured {
-    char id[CONTAINER_ID_SIZE];
+    char *id;
+    bool is_volume;
     uint64_t bytes;
 };
 
 struct usage {
     struct image_worker worker;
-    struct measured *containers;
+    struct measured *measured;
     size_t count;
 };
 
 static void usage_free(struct usage *usage)
 {
     image_worker_release(&usage->worker);
-    free(usage->containers);
+    for (size_t i = 0; i < usage->count; i++)
+        free(usage->measured[i].id);
+    free(usage->measured);
     free(usage);
 }
 
@@ -55,11 +60,11 @@ static void write_images(struct json_writer *writer, const struct daemon *daemon
     json_array_close(writer);
 }
 
-static uint64_t find_bytes(const struct usage *usage, const char *id)
+static uint64_t find_bytes(const struct usage *usage, bool is_volume, const char *id)
 {
     for (size_t i = 0; i < usage->count; i++) {
-        if (strcmp(usage->containers[i].id, id) == 0)
-            return usage->containers[i].bytes;
+        if (usage->measured[i].is_volume == is_volume && strcmp(usage->measured[i].id, id) == 0)
+            return usage->measured[i].bytes;
     }
     return 0;
 }
@@ -71,7 +76,7 @@ static void write_containers(struct json_writer *writer, const struct usage *usa
     json_key(writer, "Containers");
     json_array_open(writer);
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        uint64_t changed = find_bytes(usage, one->definition.id);
+        uint64_t changed = find_bytes(usage, false, one->definition.id);
         struct container_sizes sizes = {changed, changed};
         struct image *image;
 
@@ -82,7 +87,18 @@ static void write_containers(struct json_writer *writer, const struct usage *usa
     json_array_close(writer);
 }
 
-/* There are no volumes and no build cache in this version: their lists are empty. */
+static void write_volumes(struct json_writer *writer, const struct usage *usage)
+{
+    const struct daemon *daemon = usage->worker.daemon;
+
+    json_key(writer, "Volumes");
+    json_array_open(writer);
+    for (const struct volume *one = daemon->volumes; one != NULL; one = one->next)
+        volume_write(writer, daemon, one, (int64_t)find_bytes(usage, true, one->name));
+    json_array_close(writer);
+}
+
+/* There is no build cache: its list is empty. */
 static void answer(struct usage *usage)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -92,9 +108,7 @@ static void answer(struct usage *usage)
                          image_store_layer_bytes(&usage->worker.daemon->images));
     write_images(writer, usage->worker.daemon);
     write_containers(writer, usage);
-    json_key(writer, "Volumes");
-    json_array_open(writer);
-    json_array_close(writer);
+    write_volumes(writer, usage);
     json_key(writer, "BuildCache");
     json_array_open(writer);
     json_array_close(writer);
@@ -102,19 +116,21 @@ static void answer(struct usage *usage)
     image_worker_respond(&usage->worker, 200, writer);
 }
 
+static void note(struct usage *usage, const struct image_report *report)
+{
+    usage->measured = memory_resize(usage->measured, usage->count + 1, sizeof(*usage->measured));
+    usage->measured[usage->count++] =
+        (struct measured){.id = memory_strdup(report->id),
+                          .is_volume = strcmp(report->status, REPORT_VOLUME) == 0,
+                          .bytes = (uint64_t)report->total};
+}
+
 static void on_status(struct image_worker *worker, const struct image_report *report)
 {
     struct usage *usage = worker->context;
 
-    if (strcmp(report->status, REPORT_CONTAINER) == 0 && report->id != NULL &&
-        strlen(report->id) < CONTAINER_ID_SIZE && report->total >= 0) {
-        struct measured *one;
-
-        usage->containers = memory_resize(usage->containers, usage->count + 1, sizeof(*one));
-        one = &usage->containers[usage->count++];
-        strcpy(one->id, report->id);
-        one->bytes = (uint64_t)report->total;
-    }
+    if (report->id != NULL && report->total >= 0)
+        note(usage, report);
     if (strcmp(report->status, REPORT_DONE) != 0)
         return;
     worker->has_result = true;

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "container.h"
+#include "volumes.h"
 
 static void write_time(struct json_writer *writer, const char *name, int64_t time_ns)
 {
@@ -58,39 +59,39 @@ static void write_networks(struct json_writer *writer, const struct managed_cont
     json_object_close(writer);
 }
 
-static void write_mount(struct json_writer *writer, const char *type, const char *source,
-                        const char *destination, bool is_writable)
+static void write_mount(struct json_writer *writer, const struct daemon *daemon,
+                        const struct mount_point *mount)
 {
+    bool is_volume = strcmp(mount->type, "volume") == 0;
+    bool is_bind = strcmp(mount->type, "bind") == 0;
+    cleanup_free char *path = is_volume ? volume_path(daemon, mount->name) : NULL;
+    const char *propagation = mount->propagation;
+
     json_object_open(writer);
-    json_member_string(writer, "Type", type);
-    json_member_string(writer, "Source", source);
-    json_member_string(writer, "Destination", destination);
-    json_member_string(writer, "Mode", "");
-    json_member_boolean(writer, "RW", is_writable);
-    json_member_string(writer, "Propagation", strcmp(type, "bind") == 0 ? "rprivate" : "");
+    json_member_string(writer, "Type", mount->type);
+    if (is_volume)
+        json_member_string(writer, "Name", mount->name);
+    json_member_string(writer, "Source", is_volume ? path : is_bind ? mount->source : "");
+    json_member_string(writer, "Destination", mount->destination);
+    if (is_volume)
+        json_member_string(writer, "Driver", "local");
+    json_member_string(writer, "Mode", mount->mode);
+    json_member_boolean(writer, "RW", !mount->is_readonly);
+    json_member_string(writer, "Propagation",
+                       propagation != NULL && propagation[0] != '\0' ? propagation
+                       : is_bind                                     ? "rprivate"
+                                                                     : "");
     json_object_close(writer);
 }
 
 static void write_mounts(struct json_writer *writer, const struct managed_container *container)
 {
-    const struct docker_host_config *host = &container->definition.host_config;
+    const struct definition *definition = &container->definition;
 
     json_key(writer, "Mounts");
     json_array_open(writer);
-    for (size_t i = 0; i < host->binds.count; i++) {
-        cleanup_free char *bind = memory_strdup(host->binds.items[i]);
-        char *rest = bind;
-        const char *source = strsep(&rest, ":");
-        const char *destination = strsep(&rest, ":");
-
-        write_mount(writer, "bind", source, destination != NULL ? destination : "",
-                    rest == NULL || strstr(rest, "ro") == NULL);
-    }
-    for (size_t i = 0; i < host->mounts.count; i++) {
-        const struct docker_mount *mount = &host->mounts.items[i];
-
-        write_mount(writer, mount->type, mount->source, mount->target, !mount->is_readonly);
-    }
+    for (size_t i = 0; i < definition->mount_points.count; i++)
+        write_mount(writer, container->daemon, &definition->mount_points.items[i]);
     json_array_close(writer);
 }
 

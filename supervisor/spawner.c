@@ -1,6 +1,7 @@
 /* The spawner: see spawner.h. */
 #include "spawner.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -14,11 +15,13 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/socket.h"
 #include "monitor.h"
 
 /* What is asked for: a worker's number, or this. */
 #define REQUEST_MONITOR (-1)
+#define REQUEST_SWEEP (-2)
 #define MONITOR_FDS 5
 
 /* Workers are programs of their own. The descriptors they are asked for with become, in this order,
@@ -125,6 +128,21 @@ static _Noreturn void run_worker(const struct worker *worker, const int *fds)
     _exit(127);
 }
 
+/* Two may be at it at the same time: each removes what it finds, from the first entry on, which a
+ * descriptor that is davitd's as well would not give. */
+static _Noreturn void sweep(int directory_fd)
+{
+    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            path_remove_tree(directory_fd, entry->d_name, NULL);
+    }
+    _exit(0);
+}
+
 /* In the child. */
 static _Noreturn void become(int request, const int *fds, size_t fd_count)
 {
@@ -132,6 +150,10 @@ static _Noreturn void become(int request, const int *fds, size_t fd_count)
     if (request == REQUEST_MONITOR && fd_count == MONITOR_FDS) {
         set_title("davit-monitor");
         monitor_run(&(struct spawn_monitor){fds[0], fds[1], fds[2], fds[3], fds[4]});
+    }
+    if (request == REQUEST_SWEEP && fd_count == 1) {
+        set_title("davit-sweeper");
+        sweep(fds[0]);
     }
     if (request >= 0 && request < WORKER_COUNT && fd_count == workers[request].fd_count)
         run_worker(&workers[request], fds);
@@ -198,6 +220,11 @@ int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
                                   monitor->seccomp_fd, monitor->control_fd};
 
     return ask(spawner_fd, REQUEST_MONITOR, fds, MONITOR_FDS, err);
+}
+
+int spawner_request_sweep(int spawner_fd, int directory_fd, struct error *err)
+{
+    return ask(spawner_fd, REQUEST_SWEEP, &directory_fd, 1, err);
 }
 
 int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,

@@ -27,6 +27,9 @@ struct spawn_monitor {
 /* Asks for a monitor. If it cannot be had its control channel closes. */
 int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor, struct error *err);
 
+/* Asks for a process that removes everything in a directory. */
+int spawner_request_sweep(int spawner_fd, int directory_fd, struct error *err);
+
 /* The image worker, by command, and the fetch worker. */
 enum spawner_worker {
     WORKER_LOAD,

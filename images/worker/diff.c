@@ -174,28 +174,37 @@ int container_export(int store_fd, int out_fd, const struct container_job *job, 
     return tar_finish(archive, tree_write(archive, root_fd, &options, err), err);
 }
 
-int containers_usage(int store_fd, int out_fd, struct error *err)
+/* What NAME/PART takes, for all names in a directory. */
+static int report_usage(int store_fd, int out_fd, const char *directory, const char *part,
+                        const char *kind, struct error *err)
 {
-    int fd = openat(store_fd, "containers", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(store_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
     int result = 0;
 
     if (dir == NULL)
-        return error_errno(err, errno, "open containers");
+        return error_errno(err, errno, "open %s", directory);
     while (result == 0 && (entry = readdir(dir)) != NULL) {
-        cleanup_free char *upper = memory_printf("%s/upper", entry->d_name);
+        cleanup_free char *path = memory_printf("%s/%s", entry->d_name, part);
         uint64_t bytes = 0;
 
         if (entry->d_name[0] == '.')
             continue;
-        result = path_tree_size(fd, upper, &bytes, err);
+        result = path_tree_size(fd, path, &bytes, err);
         if (result == 0)
             result = report_write(out_fd,
-                                  &(struct image_report){.status = REPORT_CONTAINER,
-                                                         .id = entry->d_name,
-                                                         .total = (int64_t)bytes},
+                                  &(struct image_report){
+                                      .status = kind, .id = entry->d_name, .total = (int64_t)bytes},
                                   err);
     }
     return result;
+}
+
+int store_usage(int store_fd, int out_fd, struct error *err)
+{
+    int result = report_usage(store_fd, out_fd, "containers", "upper", REPORT_CONTAINER, err);
+
+    return result < 0 ? result
+                      : report_usage(store_fd, out_fd, "volumes", "_data", REPORT_VOLUME, err);
 }

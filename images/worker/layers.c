@@ -5,13 +5,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "base/xattrs.h"
 #include "worker.h"
 
 const struct worker_limits worker_default_limits = {
@@ -21,7 +21,6 @@ const struct worker_limits worker_default_limits = {
 };
 
 #define PARALLEL_MAX 4
-#define XATTRS_MAX_BYTES 65536
 
 static _Noreturn void unpack_in_child(const struct child *child, int directory_fd, int input_fd,
                                       int implicit_fd, const struct worker_limits *limits)
@@ -154,26 +153,6 @@ static int find_below(const struct layer_unpack *unpack, const struct string_lis
     return 0;
 }
 
-static int copy_xattrs(int from_fd, int to_fd, struct error *err)
-{
-    cleanup_free char *names = memory_new(XATTRS_MAX_BYTES, 1);
-    cleanup_free char *value = memory_new(XATTRS_MAX_BYTES, 1);
-    ssize_t length = flistxattr(from_fd, names, XATTRS_MAX_BYTES);
-
-    if (length < 0 && errno != EOPNOTSUPP)
-        return error_errno(err, errno, "list the attributes of a directory");
-    for (const char *name = names; length > 0 && name < names + length; name += strlen(name) + 1) {
-        ssize_t size;
-
-        if (!layer_xattr_is_allowed(name))
-            continue;
-        size = fgetxattr(from_fd, name, value, XATTRS_MAX_BYTES);
-        if (size < 0 || fsetxattr(to_fd, name, value, (size_t)size, 0) < 0)
-            return error_errno(err, errno, "extended attribute %.64s", name);
-    }
-    return 0;
-}
-
 static int copy_attributes(int from_fd, int to_fd, struct error *err)
 {
     struct stat status;
@@ -182,7 +161,7 @@ static int copy_attributes(int from_fd, int to_fd, struct error *err)
     if (fstat(from_fd, &status) < 0 || fchown(to_fd, status.st_uid, status.st_gid) < 0 ||
         fchmod(to_fd, status.st_mode & 07777) < 0)
         return error_errno(err, errno, "set the attributes of a directory");
-    result = copy_xattrs(from_fd, to_fd, err);
+    result = xattrs_copy(from_fd, to_fd, layer_xattr_is_allowed, err);
     if (result == 0 &&
         futimens(to_fd, (const struct timespec[]){status.st_atim, status.st_mtim}) < 0)
         result = error_errno(err, errno, "set the times of a directory");

@@ -162,8 +162,9 @@ int container_export(int store_fd, int out_fd, const struct container_job *job, 
 /* Writes the packages of an image as an SPDX document. */
 int image_sbom(int store_fd, int out_fd, const struct sbom_job *job, struct error *err);
 
-/* Reports what each container takes. */
-int containers_usage(int store_fd, int out_fd, struct error *err);
+/* Reports what each container has changed, and each volume holds: REPORT_CONTAINER, REPORT_VOLUME.
+ */
+int store_usage(int store_fd, int out_fd, struct error *err);
 
 /* Writes images, which are in the store, to out_fd as one archive: an OCI layout that is a docker
  * archive as well. */

@@ -59,10 +59,17 @@ setup_bundle() {
     configure '.process.terminal = false'
 }
 
+# davit-oci leaves the parent of its cgroups for the next.
+remove_empty_parent() {
+    local mount
+    for mount in $(findmnt -n -o TARGET -t cgroup2); do rmdir "$mount/davit" 2>/dev/null || true; done
+}
+
 teardown_bundle() {
     [ -z "${helper:-}" ] || kill "$helper" 2>/dev/null || true
     "$oci" --root "$dir/state" delete --force "$id" >/dev/null 2>&1
     "$oci" --root "$dir/state" delete --force "$id-2" >/dev/null 2>&1
+    remove_empty_parent
     rm -rf "$dir"
 }
 

@@ -118,7 +118,11 @@ static void what_is_not_supported_is_refused_by_name(void **state)
         const char *message;
     } cases[] = {
         {"{}", "Image: required"},
-        {"{\"Image\":\"x\",\"Volumes\":{\"/data\":{\"x\":1}}}", "Volumes: not supported"},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"Mounts\":[{\"Type\":\"npipe\",\"Target\":\"/x\"}]}}",
+         "HostConfig.Mounts[0]: Type: \"npipe\""},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/\","
+         "\"Target\":\"/x\",\"BindOptions\":{\"Propagation\":\"sideways\"}}]}}",
+         "BindOptions.Propagation"},
         {"{\"Image\":\"x\",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"]}}", "Healthcheck"},
         {"{\"Image\":\"x\",\"Typo\":1}", "Typo: unknown option"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"Privileged\":true}}", "HostConfig.Privileged"},
@@ -144,7 +148,7 @@ static void what_is_not_supported_is_refused_by_name(void **state)
         {"{\"Image\":\"x\",\"HostConfig\":{\"NanoCpus\":1,\"CpuQuota\":1}}", "conflicts"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"Target\":\"/x\","
          "\"VolumeOptions\":{\"NoCopy\":true}}]}}",
-         "HostConfig.Mounts[0].VolumeOptions"},
+         "HostConfig.Mounts[0]: VolumeOptions"},
         {"{\"Image\":\"x\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"n\":{\"Aliases\":[\"a\"]}}}"
          "}",
          "NetworkingConfig.EndpointsConfig.n"},

@@ -1,0 +1,73 @@
+/* docker's management commands: `davit container ls` and the like. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+
+static const struct subcommand {
+    const char *group;
+    const char *name;
+    int (*run)(struct cli *cli, int argc, char **argv);
+} subcommands[] = {
+    {"container", "attach", cli_attach},
+    {"container", "commit", cli_commit},
+    {"container", "create", cli_create},
+    {"container", "diff", cli_diff},
+    {"container", "exec", cli_exec},
+    {"container", "export", cli_export},
+    {"container", "inspect", cli_inspect},
+    {"container", "kill", cli_kill},
+    {"container", "logs", cli_logs},
+    {"container", "ls", cli_ps},
+    {"container", "pause", cli_pause},
+    {"container", "prune", cli_container_prune},
+    {"container", "rename", cli_rename},
+    {"container", "restart", cli_restart},
+    {"container", "rm", cli_rm},
+    {"container", "run", cli_run},
+    {"container", "start", cli_start},
+    {"container", "stats", cli_stats},
+    {"container", "stop", cli_stop},
+    {"container", "top", cli_top},
+    {"container", "unpause", cli_unpause},
+    {"container", "update", cli_update},
+    {"container", "wait", cli_wait},
+    {"image", "history", cli_history},
+    {"image", "import", cli_import},
+    {"image", "inspect", cli_inspect},
+    {"image", "load", cli_load},
+    {"image", "ls", cli_images},
+    {"image", "prune", cli_image_prune},
+    {"image", "pull", cli_pull},
+    {"image", "push", cli_push},
+    {"image", "rm", cli_rmi},
+    {"image", "save", cli_save},
+    {"image", "tag", cli_tag},
+    {"system", "df", cli_system_df},
+    {"system", "events", cli_events},
+    {"system", "info", cli_info},
+    {"system", "prune", cli_system_prune},
+    {"volume", "create", cli_volume_create},
+    {"volume", "inspect", cli_volume_inspect},
+    {"volume", "ls", cli_volume_ls},
+    {"volume", "prune", cli_volume_prune},
+    {"volume", "rm", cli_volume_rm},
+};
+
+int cli_group(struct cli *cli, int argc, char **argv)
+{
+    cleanup_buffer struct buffer names = {0};
+
+    for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++) {
+        const struct subcommand *one = &subcommands[i];
+
+        if (strcmp(one->group, argv[0]) != 0)
+            continue;
+        if (argc > 1 && strcmp(one->name, argv[1]) == 0)
+            return one->run(cli, argc - 1, argv + 1);
+        buffer_printf(&names, "%s%s", names.length > 0 ? ", " : "", one->name);
+    }
+    return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: one of these is expected: %s", argv[0],
+                     buffer_text(&names));
+}

@@ -1,0 +1,194 @@
+/* Volumes: create, list, inspect, remove, prune. */
+#include <errno.h>
+#include <string.h>
+
+#include "api.h"
+#include "base/path.h"
+#include "volumes.h"
+
+static const struct json_field order_fields[] = {
+    JSON_FIELD(struct volume_order, name, "Name", JSON_KIND_STRING),
+    JSON_FIELD(struct volume_order, driver, "Driver", JSON_KIND_STRING),
+    JSON_FIELD(struct volume_order, labels, "Labels", JSON_KIND_STRING_MAP),
+    JSON_FIELD(struct volume_order, options, "DriverOpts", JSON_KIND_STRING_MAP),
+};
+static const struct json_struct order_type = {
+    .size = sizeof(struct volume_order),
+    .fields = order_fields,
+    .field_count = sizeof(order_fields) / sizeof(order_fields[0]),
+    .refuses_unknown = true,
+};
+
+void api_volume_create(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    struct volume_order order = {0};
+    struct volume *volume = NULL;
+    struct json_writer *writer;
+    struct error err = {0};
+    bool is_new;
+    int result = 0;
+
+    (void)match;
+    if (request->body_length > 0)
+        result = json_decode_text(&request->arena, request->body, request->body_length, &order_type,
+                                  &order, &err);
+    if (result == 0)
+        result = volume_make(daemon, &order, &volume, &is_new, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    volume_write(writer, daemon, volume, -1);
+    respond_written(request, 201, writer);
+}
+
+void api_volume_inspect(struct daemon *daemon, struct request *request,
+                        const struct route_match *match)
+{
+    struct volume *volume;
+    struct json_writer *writer;
+    struct error err = {0};
+
+    if (volume_find(daemon, match->name, &volume, &err) < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    volume_write(writer, daemon, volume, -1);
+    respond_written(request, 200, writer);
+}
+
+/* ---- list ---- */
+
+/* Docker's: a value is a part of the name. */
+static bool name_matches(const struct filters *filters, const struct volume *volume)
+{
+    const struct string_list *names = filters_get(filters, "name");
+
+    for (size_t i = 0; names != NULL && i < names->count; i++) {
+        if (strstr(volume->name, names->items[i]) != NULL)
+            return true;
+    }
+    return names == NULL;
+}
+
+static bool is_listed(const struct daemon *daemon, const struct filters *filters,
+                      const struct volume *volume)
+{
+    const struct string_list *dangling = filters_get(filters, "dangling");
+
+    if (dangling != NULL && dangling->count > 0) {
+        bool wants = strcmp(dangling->items[0], "false") != 0 && strcmp(dangling->items[0], "0") != 0;
+
+        if (wants != (volume_count_users(daemon, volume) == 0))
+            return false;
+    }
+    return name_matches(filters, volume) && filters_match(filters, "driver", "local") &&
+           filters_match_labels(filters, &volume->labels);
+}
+
+void api_volumes_list(struct daemon *daemon, struct request *request,
+                      const struct route_match *match)
+{
+    static const char *const known[] = {"dangling", "driver", "label", "name", NULL};
+    struct json_writer *writer;
+    struct filters filters;
+    struct error err = {0};
+
+    (void)match;
+    if (filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err) <
+        0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    json_key(writer, "Volumes");
+    json_array_open(writer);
+    for (const struct volume *one = daemon->volumes; one != NULL; one = one->next) {
+        if (is_listed(daemon, &filters, one))
+            volume_write(writer, daemon, one, -1);
+    }
+    json_array_close(writer);
+    json_key(writer, "Warnings");
+    json_array_open(writer);
+    json_array_close(writer);
+    json_object_close(writer);
+    respond_written(request, 200, writer);
+}
+
+/* ---- remove ---- */
+
+void api_volume_remove(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    struct volume *volume;
+    struct error err = {0};
+    int result = volume_find(daemon, match->name, &volume, &err);
+
+    if (result < 0 && request_query_bool(request, "force")) {
+        respond_empty(request, 204);
+        return;
+    }
+    if (result == 0)
+        result = volume_remove(daemon, volume, &err);
+    if (result < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
+}
+
+static int prune(struct daemon *daemon, const struct filters *filters, bool has_all,
+                 struct json_writer *writer, uint64_t *bytes, struct error *err)
+{
+    struct volume *next;
+
+    for (struct volume *one = daemon->volumes; one != NULL; one = next) {
+        int result;
+
+        next = one->next;
+        if ((!has_all && !one->is_anonymous) || volume_count_users(daemon, one) > 0 ||
+            !filters_match_labels(filters, &one->labels))
+            continue;
+        result = path_tree_size(daemon->volumes_fd, one->name, bytes, err);
+        if (result < 0)
+            return result;
+        json_string(writer, one->name);
+        result = volume_remove(daemon, one, err);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int prune_all(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                     struct json_writer *writer, uint64_t *bytes, struct error *err)
+{
+    (void)until_ns;
+    return prune(daemon, filters, true, writer, bytes, err);
+}
+
+/* Anonymous ones, and others only if the filter "all" says so. */
+static int prune_anonymous(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                           struct json_writer *writer, uint64_t *bytes, struct error *err)
+{
+    const struct string_list *all = filters_get(filters, "all");
+    bool has_all = all != NULL && all->count > 0 && strcmp(all->items[0], "false") != 0 &&
+                   strcmp(all->items[0], "0") != 0;
+
+    (void)until_ns;
+    return prune(daemon, filters, has_all, writer, bytes, err);
+}
+
+/* Before 1.42 it was always all. */
+void api_volumes_prune(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    static const char *const known[] = {"all", "label", "label!", NULL};
+    bool is_old = request->version >= 0 && request->version < 42;
+
+    (void)match;
+    api_prune(daemon, request, known, "VolumesDeleted", is_old ? prune_all : prune_anonymous);
+}
