@@ -68,16 +68,18 @@ static void copy_strings(struct arena *arena, const char *const *strings, size_t
         list->items[i] = strings[i];
 }
 
-static void add_namespaces(struct arena *arena, struct oci_linux *linux_part, bool has_host_network)
+static void add_namespaces(struct arena *arena, struct oci_linux *linux_part,
+                           unsigned int host_namespaces)
 {
     static const int types[] = {OCI_NAMESPACE_PID, OCI_NAMESPACE_MOUNT,  OCI_NAMESPACE_IPC,
                                 OCI_NAMESPACE_UTS, OCI_NAMESPACE_CGROUP, OCI_NAMESPACE_NETWORK};
-    size_t count = ARRAY_SIZE(types) - (has_host_network ? 1 : 0);
 
-    linux_part->namespaces.items = arena_new(arena, count + 1, sizeof(struct oci_namespace));
-    linux_part->namespaces.count = count;
-    for (size_t i = 0; i < count; i++)
-        linux_part->namespaces.items[i].type = types[i];
+    linux_part->namespaces.items =
+        arena_new(arena, ARRAY_SIZE(types) + 1, sizeof(struct oci_namespace));
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        if ((host_namespaces & 1u << types[i]) == 0)
+            linux_part->namespaces.items[linux_part->namespaces.count++].type = types[i];
+    }
 }
 
 /* add_namespaces() has left room for one more. */
@@ -93,12 +95,18 @@ static void add_user_namespace(struct arena *arena, struct oci_linux *linux_part
     linux_part->gid_mappings.count = 1;
 }
 
-/* Everything is denied; the devices that every container may use are the runtime's to add. */
-static void deny_devices(struct arena *arena, struct oci_resources *resources)
+/* Everything is denied but what the options allow; the devices that every container may use are the
+ * runtime's to add. */
+static void set_device_rules(struct arena *arena, const struct bundle_options *options,
+                             struct oci_resources *resources)
 {
-    resources->devices.items = arena_new(arena, 1, sizeof(struct oci_device_rule));
-    resources->devices.count = 1;
+    size_t count = options->device_rules.count;
+
+    resources->devices.items = arena_new(arena, count + 1, sizeof(struct oci_device_rule));
+    resources->devices.count = count + 1;
     resources->devices.items[0].access = "rwm";
+    for (size_t i = 0; i < count; i++)
+        resources->devices.items[i + 1] = options->device_rules.items[i];
 }
 
 static size_t path_depth(const char *path)
@@ -137,6 +145,59 @@ static bool is_replaced(const struct bundle_options *options, const char *destin
     return false;
 }
 
+static bool is_at(const struct oci_mount *mount, const char *destination)
+{
+    return strcmp(mount->destination, destination) == 0;
+}
+
+/* A privileged container may write to the kernel's filesystems. */
+static void make_writable(struct arena *arena, struct oci_mount *mount)
+{
+    struct string_list options = {0};
+
+    for (size_t i = 0; i < mount->options.count; i++) {
+        const char *option = mount->options.items[i];
+
+        string_list_append(arena, &options, strcmp(option, "ro") == 0 ? "rw" : option);
+    }
+    mount->options = options;
+}
+
+static void set_shm_size(struct arena *arena, struct oci_mount *mount, int64_t bytes)
+{
+    struct string_list options = {0};
+
+    for (size_t i = 0; i + 1 < mount->options.count; i++)
+        string_list_append(arena, &options, mount->options.items[i]);
+    string_list_append(arena, &options, arena_printf(arena, "size=%lld", (long long)bytes));
+    mount->options = options;
+}
+
+/* With the host's IPC namespace: its shared memory, not a new one. */
+static void bind_from_host(struct arena *arena, struct oci_mount *mount)
+{
+    static const char *const options[] = {"bind", "nosuid", "noexec", "nodev"};
+
+    mount->type = "bind";
+    mount->source = mount->destination;
+    mount->options = (struct string_list){0};
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+        string_list_append(arena, &mount->options, options[i]);
+}
+
+static void adapt_standard_mount(struct arena *arena, const struct bundle_options *options,
+                                 struct oci_mount *mount)
+{
+    bool has_host_ipc = (options->host_namespaces & 1u << OCI_NAMESPACE_IPC) != 0;
+
+    if (options->is_privileged)
+        make_writable(arena, mount);
+    if (has_host_ipc && is_at(mount, "/dev/shm"))
+        bind_from_host(arena, mount);
+    else if (options->shm_bytes > 0 && is_at(mount, "/dev/shm"))
+        set_shm_size(arena, mount, options->shm_bytes);
+}
+
 static void add_mounts(struct arena *arena, const struct bundle_options *options,
                        struct oci_config *config)
 {
@@ -145,8 +206,11 @@ static void add_mounts(struct arena *arena, const struct bundle_options *options
     struct oci_mount *mounts = arena_new(arena, room, sizeof(*mounts));
 
     for (size_t i = 0; i < ARRAY_SIZE(standard_mounts); i++) {
-        if (!is_replaced(options, standard_mounts[i].destination))
-            mounts[standard++] = standard_mounts[i];
+        if (is_replaced(options, standard_mounts[i].destination) ||
+            (options->has_no_shm && is_at(&standard_mounts[i], "/dev/shm")))
+            continue;
+        mounts[standard] = standard_mounts[i];
+        adapt_standard_mount(arena, options, &mounts[standard++]);
     }
     for (size_t i = 0; i < options->mounts.count; i++)
         mounts[standard + i] = options->mounts.items[i];
@@ -239,6 +303,7 @@ static int add_process(struct arena *arena, const struct bundle_options *options
                        ? options->working_dir
                        : "/";
     process->no_new_privileges = options->no_new_privileges;
+    process->oom_score_adj = options->oom_score_adj;
     process->rlimits.items = options->rlimits.items;
     process->rlimits.count = options->rlimits.count;
     add_environment(arena, options, &process->env);
@@ -250,13 +315,35 @@ static void add_annotations(struct arena *arena, const struct bundle_options *op
 {
     struct string_map *annotations = &config->annotations;
 
-    annotations->items = arena_new(arena, 2, sizeof(*annotations->items));
+    annotations->items =
+        arena_new(arena, options->annotations.count + 3, sizeof(*annotations->items));
+    for (size_t i = 0; i < options->annotations.count; i++)
+        annotations->items[annotations->count++] = options->annotations.items[i];
     if (options->has_init)
         annotations->items[annotations->count++] =
             (struct string_pair){BUNDLE_ANNOTATION_INIT, "true"};
     if (options->user != NULL && options->user[0] != '\0')
         annotations->items[annotations->count++] =
             (struct string_pair){BUNDLE_ANNOTATION_USER, options->user};
+    if (options->groups.count > 0)
+        annotations->items[annotations->count++] = (struct string_pair){
+            BUNDLE_ANNOTATION_GROUPS, string_list_join(arena, &options->groups, ",")};
+}
+
+static void add_hidden_paths(struct arena *arena, const struct bundle_options *options,
+                             struct oci_linux *linux_part)
+{
+    if (options->is_privileged)
+        return;
+    if (options->masked_paths != NULL)
+        linux_part->masked_paths = *options->masked_paths;
+    else
+        copy_strings(arena, masked_paths, ARRAY_SIZE(masked_paths), &linux_part->masked_paths);
+    if (options->readonly_paths != NULL)
+        linux_part->readonly_paths = *options->readonly_paths;
+    else
+        copy_strings(arena, readonly_paths, ARRAY_SIZE(readonly_paths),
+                     &linux_part->readonly_paths);
 }
 
 int bundle_make_config(struct arena *arena, const struct bundle_options *options,
@@ -269,21 +356,26 @@ int bundle_make_config(struct arena *arena, const struct bundle_options *options
     config->root = arena_new(arena, 1, sizeof(*config->root));
     config->root->path = "rootfs";
     config->root->is_readonly = options->is_root_readonly;
-    config->hostname = options->hostname;
+    if ((options->host_namespaces & 1u << OCI_NAMESPACE_UTS) == 0) {
+        config->hostname = options->hostname;
+        config->domainname = options->domainname;
+    }
     config->linux = linux_part;
     result = add_process(arena, options, config, err);
     if (result < 0)
         return result;
     add_mounts(arena, options, config);
-    add_namespaces(arena, linux_part, options->has_host_network);
+    add_namespaces(arena, linux_part, options->host_namespaces);
     if (options->id_range_first != 0)
         add_user_namespace(arena, linux_part, options->id_range_first);
-    copy_strings(arena, masked_paths, ARRAY_SIZE(masked_paths), &linux_part->masked_paths);
-    copy_strings(arena, readonly_paths, ARRAY_SIZE(readonly_paths), &linux_part->readonly_paths);
+    add_hidden_paths(arena, options, linux_part);
     linux_part->resources = options->resources != NULL
                                 ? options->resources
                                 : arena_new(arena, 1, sizeof(struct oci_resources));
-    deny_devices(arena, linux_part->resources);
+    set_device_rules(arena, options, linux_part->resources);
+    linux_part->devices.items = options->devices.items;
+    linux_part->devices.count = options->devices.count;
+    linux_part->sysctl = options->sysctl;
     linux_part->cgroups_path = options->cgroups_path;
     add_annotations(arena, options, config);
     return 0;
@@ -319,9 +411,9 @@ void oci_config_make_default(struct arena *arena, struct oci_config *config)
     config->hostname = "davit";
     config->linux = linux_part;
     add_mounts(arena, &no_options, config);
-    add_namespaces(arena, linux_part, false);
+    add_namespaces(arena, linux_part, 0);
     copy_strings(arena, masked_paths, ARRAY_SIZE(masked_paths), &linux_part->masked_paths);
     copy_strings(arena, readonly_paths, ARRAY_SIZE(readonly_paths), &linux_part->readonly_paths);
     linux_part->resources = arena_new(arena, 1, sizeof(struct oci_resources));
-    deny_devices(arena, linux_part->resources);
+    set_device_rules(arena, &no_options, linux_part->resources);
 }

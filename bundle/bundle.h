@@ -12,8 +12,9 @@
 #include "user.h"
 
 /* Annotations of ours in a bundle's config.json. */
-#define BUNDLE_ANNOTATION_INIT "io.davit.init" /* "true": a reaper runs as process 1 */
-#define BUNDLE_ANNOTATION_USER "io.davit.user" /* user[:group], resolved in the root at start */
+#define BUNDLE_ANNOTATION_INIT "io.davit.init"     /* "true": a reaper runs as process 1 */
+#define BUNDLE_ANNOTATION_USER "io.davit.user"     /* user[:group], resolved in the root at start */
+#define BUNDLE_ANNOTATION_GROUPS "io.davit.groups" /* supplementary groups, by comma; likewise */
 
 #define ID_RANGE_SIZE 65536
 
@@ -22,18 +23,30 @@ struct bundle_options {
     struct string_list image_env;
     struct string_list env; /* replaces what the image set under the same names */
     const char *working_dir;
-    const char *user; /* user[:group], resolved in the root at start */
+    const char *user;          /* user[:group], resolved in the root at start */
+    struct string_list groups; /* supplementary, resolved in the root at start */
     const char *hostname;
+    const char *domainname;
     bool has_terminal;
     bool is_root_readonly;
     bool no_new_privileges;
-    bool has_host_network;
+    bool is_privileged; /* nothing is masked or read-only; see also cap_add, device_rules */
+    unsigned int host_namespaces; /* 1 << OCI_NAMESPACE_...: those that the host's stand for */
+    bool has_no_shm;              /* without /dev/shm */
+    int64_t shm_bytes;            /* of /dev/shm; 0: 64 MiB */
     bool has_init;
     uint32_t id_range_first; /* of ID_RANGE_SIZE host ids that a user namespace has; 0: none */
     struct string_list cap_add;
     struct string_list cap_drop;
     LIST_OF(struct oci_mount) mounts; /* after the standard ones, by destination depth */
     LIST_OF(struct oci_rlimit) rlimits;
+    LIST_OF(struct oci_device) devices;
+    LIST_OF(struct oci_device_rule) device_rules; /* after the one that denies everything */
+    struct string_map sysctl;
+    struct string_map annotations;
+    const struct string_list *masked_paths; /* NULL: the usual ones */
+    const struct string_list *readonly_paths;
+    struct optional_int64 oom_score_adj;
     struct oci_resources *resources;
     const char *cgroups_path;
 };

@@ -159,3 +159,27 @@ int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_
     user->additional_gids[user->additional_gid_count++] = user->gid;
     return 0;
 }
+
+int user_add_groups(struct arena *arena, int root_fd, const char *groups, struct oci_user *user,
+                    struct error *err)
+{
+    cleanup_buffer struct buffer known = {0};
+    char *rest = groups != NULL ? arena_strdup(arena, groups) : NULL;
+
+    if (rest == NULL)
+        return 0;
+    if (read_accounts(root_fd, "/etc/group", &known, err) < 0)
+        return -err->errnum;
+    for (char *name = strsep(&rest, ","); name != NULL; name = strsep(&rest, ",")) {
+        uint32_t gid;
+
+        if (user->additional_gid_count >= GROUPS_MAX)
+            return error_set(err, ERROR_TOO_LARGE, E2BIG, "more than %d groups", GROUPS_MAX);
+        if (!parse_id(name, &gid) &&
+            (known.data == NULL || !find_group(arena_strdup(arena, known.data), name, &gid)))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "Unable to find group %.64s: no matching entries in group file", name);
+        user->additional_gids[user->additional_gid_count++] = gid;
+    }
+    return 0;
+}

@@ -12,4 +12,9 @@
 int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_user *user,
                  const char **home, struct error *err);
 
+/* Adds supplementary groups, names or numbers separated by commas, to a user that was resolved.
+ * NULL adds none. */
+int user_add_groups(struct arena *arena, int root_fd, const char *groups, struct oci_user *user,
+                    struct error *err);
+
 #endif

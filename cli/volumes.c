@@ -72,8 +72,7 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv)
 
     while ((option = getopt_long(argc, argv, "+f:q", table, NULL)) != -1) {
         if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
-            return cli_usage_error(cli, argv,
-                                   "[--quiet] [--filter KEY=VALUE]... [--format json]");
+            return cli_usage_error(cli, argv, "[--quiet] [--filter KEY=VALUE]... [--format json]");
         is_quiet = is_quiet || option == 'q';
         is_json = is_json || option == 'F';
         if (option == 'f')
@@ -81,8 +80,8 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv)
     }
     buffer_append_string(&path, "/volumes?");
     cli_append_filters(&path, &filters);
-    result = client_call_json(&cli->client, "GET", buffer_text(&path), NULL, &arena, &answer,
-                              &cli->err);
+    result =
+        client_call_json(&cli->client, "GET", buffer_text(&path), NULL, &arena, &answer, &cli->err);
     if (result < 0)
         return result;
     if (!is_quiet && !is_json)

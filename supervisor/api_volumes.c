@@ -80,7 +80,8 @@ static bool is_listed(const struct daemon *daemon, const struct filters *filters
     const struct string_list *dangling = filters_get(filters, "dangling");
 
     if (dangling != NULL && dangling->count > 0) {
-        bool wants = strcmp(dangling->items[0], "false") != 0 && strcmp(dangling->items[0], "0") != 0;
+        bool wants =
+            strcmp(dangling->items[0], "false") != 0 && strcmp(dangling->items[0], "0") != 0;
 
         if (wants != (volume_count_users(daemon, volume) == 0))
             return false;

@@ -21,6 +21,7 @@
 
 static const struct json_field config_fields[] = {
     FIELD(struct docker_config, hostname, "Hostname", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_config, domainname, "Domainname", JSON_KIND_STRING, .flags = JSON_ALWAYS),
     FIELD(struct docker_config, user, "User", JSON_KIND_STRING, .flags = JSON_ALWAYS),
     FIELD(struct docker_config, attaches_stdin, "AttachStdin", JSON_KIND_BOOL,
           .flags = JSON_ALWAYS),
@@ -48,7 +49,6 @@ static const struct json_field config_fields[] = {
     IGNORED("name"),
     IGNORED("platform"),
     IGNORED("ArgsEscaped"),
-    UNSUPPORTED("Domainname"),
     UNSUPPORTED("Healthcheck"),
     UNSUPPORTED("MacAddress"),
     UNSUPPORTED("NetworkDisabled"),
@@ -150,6 +150,27 @@ static const struct json_field log_fields[] = {
 };
 static const struct json_struct log_type = JSON_STRUCT(struct docker_log_config, log_fields);
 
+static const struct json_field device_fields[] = {
+    FIELD(struct docker_device, path, "PathOnHost", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct docker_device, path_inside, "PathInContainer", JSON_KIND_STRING),
+    FIELD(struct docker_device, access, "CgroupPermissions", JSON_KIND_STRING),
+};
+static const struct json_struct device_type = JSON_STRUCT(struct docker_device, device_fields);
+
+static const struct json_field weight_device_fields[] = {
+    FIELD(struct docker_weight_device, path, "Path", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct docker_weight_device, weight, "Weight", JSON_KIND_INT64, .flags = JSON_REQUIRED),
+};
+static const struct json_struct weight_device_type =
+    JSON_STRUCT(struct docker_weight_device, weight_device_fields);
+
+static const struct json_field throttle_fields[] = {
+    FIELD(struct docker_throttle_device, path, "Path", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct docker_throttle_device, rate, "Rate", JSON_KIND_UINT64, .flags = JSON_REQUIRED),
+};
+static const struct json_struct throttle_type =
+    JSON_STRUCT(struct docker_throttle_device, throttle_fields);
+
 static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, binds, "Binds", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, mounts, "Mounts", JSON_KIND_STRUCTS, .type = &mount_type),
@@ -190,51 +211,59 @@ static const struct json_field host_fields[] = {
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, pids_limit, "PidsLimit", JSON_KIND_INT64,
           .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, blkio_weight, "BlkioWeight", JSON_KIND_INT64, .maximum = 1000),
+    FIELD(struct docker_host_config, blkio_weight_devices, "BlkioWeightDevice", JSON_KIND_STRUCTS,
+          .type = &weight_device_type),
+    FIELD(struct docker_host_config, blkio_read_bps, "BlkioDeviceReadBps", JSON_KIND_STRUCTS,
+          .type = &throttle_type),
+    FIELD(struct docker_host_config, blkio_write_bps, "BlkioDeviceWriteBps", JSON_KIND_STRUCTS,
+          .type = &throttle_type),
+    FIELD(struct docker_host_config, blkio_read_iops, "BlkioDeviceReadIOps", JSON_KIND_STRUCTS,
+          .type = &throttle_type),
+    FIELD(struct docker_host_config, blkio_write_iops, "BlkioDeviceWriteIOps", JSON_KIND_STRUCTS,
+          .type = &throttle_type),
+    FIELD(struct docker_host_config, is_privileged, "Privileged", JSON_KIND_BOOL,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, devices, "Devices", JSON_KIND_STRUCTS, .type = &device_type),
+    FIELD(struct docker_host_config, device_cgroup_rules, "DeviceCgroupRules", JSON_KIND_STRINGS),
+    FIELD(struct docker_host_config, group_add, "GroupAdd", JSON_KIND_STRINGS),
+    FIELD(struct docker_host_config, sysctls, "Sysctls", JSON_KIND_STRING_MAP),
+    FIELD(struct docker_host_config, annotations, "Annotations", JSON_KIND_STRING_MAP),
+    FIELD(struct docker_host_config, shm_size, "ShmSize", JSON_KIND_INT64, .maximum = INT64_MAX),
+    FIELD(struct docker_host_config, oom_score_adj, "OomScoreAdj", JSON_KIND_INT64,
+          .minimum = -1000, .maximum = 1000),
+    FIELD(struct docker_host_config, pid_mode, "PidMode", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, ipc_mode, "IpcMode", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, uts_mode, "UTSMode", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, cgroupns_mode, "CgroupnsMode", JSON_KIND_STRING,
+          .flags = JSON_ALWAYS),
+    FIELD(struct docker_host_config, runtime, "Runtime", JSON_KIND_STRING),
+    FIELD(struct docker_host_config, masked_paths, "MaskedPaths", JSON_KIND_JSON),
+    FIELD(struct docker_host_config, readonly_paths, "ReadonlyPaths", JSON_KIND_JSON),
     FIELD(struct docker_host_config, storage_opt, "StorageOpt", JSON_KIND_STRING_MAP),
     IGNORED("ConsoleSize"), /* of Windows containers; a terminal's size comes with resize */
-    UNSUPPORTED("Annotations"),
-    UNSUPPORTED("BlkioDeviceReadBps"),
-    UNSUPPORTED("BlkioDeviceReadIOps"),
-    UNSUPPORTED("BlkioDeviceWriteBps"),
-    UNSUPPORTED("BlkioDeviceWriteIOps"),
-    UNSUPPORTED("BlkioWeight"),
-    UNSUPPORTED("BlkioWeightDevice"),
     UNSUPPORTED("Cgroup"),
     UNSUPPORTED("CgroupParent"),
-    UNSUPPORTED("CgroupnsMode"),
     UNSUPPORTED("ContainerIDFile"),
     UNSUPPORTED("CpuCount"),
     UNSUPPORTED("CpuPercent"),
     UNSUPPORTED("CpuRealtimePeriod"),
     UNSUPPORTED("CpuRealtimeRuntime"),
-    UNSUPPORTED("DeviceCgroupRules"),
     UNSUPPORTED("DeviceRequests"),
-    UNSUPPORTED("Devices"),
     UNSUPPORTED("Dns"),
     UNSUPPORTED("DnsOptions"),
     UNSUPPORTED("DnsSearch"),
     UNSUPPORTED("ExtraHosts"),
-    UNSUPPORTED("GroupAdd"),
     UNSUPPORTED("IOMaximumBandwidth"),
     UNSUPPORTED("IOMaximumIOps"),
-    UNSUPPORTED("IpcMode"),
     UNSUPPORTED("Isolation"),
     UNSUPPORTED("KernelMemory"),
     UNSUPPORTED("KernelMemoryTCP"),
     UNSUPPORTED("Links"),
-    UNSUPPORTED("MaskedPaths"),
     UNSUPPORTED("MemorySwappiness"),
     UNSUPPORTED("OomKillDisable"),
-    UNSUPPORTED("OomScoreAdj"),
-    UNSUPPORTED("PidMode"),
     UNSUPPORTED("PortBindings"),
-    UNSUPPORTED("Privileged"),
     UNSUPPORTED("PublishAllPorts"),
-    UNSUPPORTED("ReadonlyPaths"),
-    UNSUPPORTED("Runtime"),
-    UNSUPPORTED("ShmSize"),
-    UNSUPPORTED("Sysctls"),
-    UNSUPPORTED("UTSMode"),
     UNSUPPORTED("VolumeDriver"),
 };
 const struct json_struct docker_host_config_type = {
@@ -309,6 +338,50 @@ static int check_networking(const struct json *networking, struct error *err)
     return 0;
 }
 
+struct mode_check {
+    const char *name;
+    const char *mode;
+    const char *const *known; /* ends with NULL; the first is said in errors */
+};
+
+/* Modes other than these, of another container's namespace, are not supported. */
+static int check_mode(const struct mode_check *check, struct error *err)
+{
+    if (check->mode == NULL || check->mode[0] == '\0')
+        return 0;
+    for (size_t i = 0; check->known[i] != NULL; i++) {
+        if (strcmp(check->known[i], check->mode) == 0)
+            return 0;
+    }
+    return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                     "HostConfig.%s: \"%.64s\" is not supported by this version of davit; use %s",
+                     check->name, check->mode, check->known[0]);
+}
+
+static int check_modes(const struct docker_host_config *host, struct error *err)
+{
+    static const char *const host_only[] = {"host", NULL};
+    static const char *const ipc[] = {"private", "host", "none", "shareable", NULL};
+    static const char *const cgroupns[] = {"private", "host", NULL};
+    static const char *const runtimes[] = {"davit", "runc", "io.containerd.runc.v2", NULL};
+    const struct mode_check checks[] = {{"PidMode", host->pid_mode, host_only},
+                                        {"UTSMode", host->uts_mode, host_only},
+                                        {"IpcMode", host->ipc_mode, ipc},
+                                        {"CgroupnsMode", host->cgroupns_mode, cgroupns},
+                                        {"Runtime", host->runtime, runtimes}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+        if (check_mode(&checks[i], err) < 0)
+            return -err->errnum;
+    }
+    return 0;
+}
+
+static bool is_host(const char *mode)
+{
+    return mode != NULL && strcmp(mode, "host") == 0;
+}
+
 /* "auto" is Podman's word for ids of the container's own. */
 static int check_userns_mode(const struct docker_host_config *host, struct error *err)
 {
@@ -325,6 +398,11 @@ static int check_userns_mode(const struct docker_host_config *host, struct error
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.UsernsMode: a container with ids of its own cannot have the "
                          "host's network");
+    if (host->is_privileged || is_host(host->pid_mode) || is_host(host->ipc_mode) ||
+        is_host(host->uts_mode))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.UsernsMode: a container with ids of its own can be neither "
+                         "privileged nor have namespaces of the host");
     return 0;
 }
 
@@ -397,7 +475,8 @@ int definition_check_host_config(const struct docker_host_config *host, struct e
                          "HostConfig.NanoCpus: conflicts with CpuPeriod and CpuQuota");
     if (host->nano_cpus < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "HostConfig.NanoCpus: negative");
-    if (check_userns_mode(host, err) < 0 || check_storage_opt(host, err) < 0)
+    if (check_modes(host, err) < 0 || check_userns_mode(host, err) < 0 ||
+        check_storage_opt(host, err) < 0)
         return -err->errnum;
     return check_network_mode(host, err);
 }

@@ -12,6 +12,7 @@
 
 struct docker_config {
     const char *hostname;
+    const char *domainname;
     const char *user;
     bool attaches_stdin;
     bool attaches_stdout;
@@ -76,6 +77,24 @@ struct docker_restart_policy {
     int64_t maximum_retry_count;
 };
 
+struct docker_device {
+    const char *path;        /* on the host: a device, or a directory of devices */
+    const char *path_inside; /* NULL: the same */
+    const char *access;      /* of "rwm"; NULL: all */
+};
+
+struct docker_weight_device {
+    const char *path;
+    int64_t weight;
+};
+
+struct docker_throttle_device {
+    const char *path;
+    uint64_t rate;
+};
+
+typedef LIST_OF(struct docker_throttle_device) docker_throttle_list;
+
 struct docker_log_config {
     const char *type;
     const struct json *config;
@@ -108,6 +127,27 @@ struct docker_host_config {
     const char *cpuset_cpus;
     const char *cpuset_mems;
     int64_t pids_limit;
+    int64_t blkio_weight;
+    LIST_OF(struct docker_weight_device) blkio_weight_devices;
+    docker_throttle_list blkio_read_bps;
+    docker_throttle_list blkio_write_bps;
+    docker_throttle_list blkio_read_iops;
+    docker_throttle_list blkio_write_iops;
+    bool is_privileged;
+    LIST_OF(struct docker_device) devices;
+    struct string_list device_cgroup_rules;
+    struct string_list group_add;
+    struct string_map sysctls;
+    struct string_map annotations;
+    int64_t shm_size;
+    int64_t oom_score_adj;
+    const char *pid_mode;
+    const char *ipc_mode;
+    const char *uts_mode;
+    const char *cgroupns_mode;
+    const char *runtime;
+    const struct json *masked_paths; /* a list; absent or null: the usual ones */
+    const struct json *readonly_paths;
 };
 
 /* What is mounted into a container because somebody wants it there, however it was said. */
@@ -188,6 +228,14 @@ int definition_make_config(struct arena *arena, const struct definition *definit
                            const struct definition_security *security,
                            const struct definition_places *places, struct oci_config *config,
                            struct error *err);
+
+/* Adds the devices that HostConfig asks for, and their rules: definition_devices.c. */
+int definition_make_devices(struct arena *arena, const struct docker_host_config *host,
+                            struct bundle_options *options, struct error *err);
+
+/* HostConfig's limits, as the runtime takes them: definition_resources.c. Devices must be there. */
+int definition_make_resources(struct arena *arena, const struct docker_host_config *host,
+                              struct oci_resources **resources, struct error *err);
 
 /* ---- mounts: definition_mounts.c ---- */
 

@@ -16,7 +16,8 @@ int definition_security(struct arena *arena, const struct definition *definition
 {
     const struct string_list *options = &definition->host_config.security_opt;
 
-    *security = (struct definition_security){.seccomp = SECCOMP_DEFAULT};
+    *security = (struct definition_security){
+        .seccomp = definition->host_config.is_privileged ? SECCOMP_UNCONFINED : SECCOMP_DEFAULT};
     for (size_t i = 0; i < options->count; i++) {
         const char *option = options->items[i];
         size_t length = strcspn(option, "=:");
@@ -60,44 +61,6 @@ static int add_ulimits(struct arena *arena, const struct docker_host_config *hos
     return 0;
 }
 
-static struct optional_int64 if_set(int64_t value)
-{
-    return (struct optional_int64){value != 0, value};
-}
-
-static struct oci_resources *make_resources(struct arena *arena,
-                                            const struct docker_host_config *host)
-{
-    struct oci_resources *resources = arena_new(arena, 1, sizeof(*resources));
-    struct oci_memory *memory = arena_new(arena, 1, sizeof(*memory));
-    struct oci_cpu *cpu = arena_new(arena, 1, sizeof(*cpu));
-
-    memory->limit = if_set(host->memory);
-    memory->reservation = if_set(host->memory_reservation);
-    /* Docker's default: as much swap as memory. */
-    memory->swap = if_set(host->memory_swap != 0 ? host->memory_swap
-                          : host->memory > 0     ? host->memory * 2
-                                                 : 0);
-    cpu->quota = if_set(host->cpu_quota);
-    if (host->cpu_period > 0)
-        cpu->period = (struct optional_uint64){true, (uint64_t)host->cpu_period};
-    if (host->cpu_shares > 0)
-        cpu->shares = (struct optional_uint64){true, (uint64_t)host->cpu_shares};
-    if (host->nano_cpus > 0) {
-        cpu->period = (struct optional_uint64){true, 100000};
-        cpu->quota = (struct optional_int64){true, host->nano_cpus / 10000};
-    }
-    cpu->cpus = host->cpuset_cpus;
-    cpu->mems = host->cpuset_mems;
-    resources->memory = memory;
-    resources->cpu = cpu;
-    if (host->pids_limit > 0) {
-        resources->pids = arena_new(arena, 1, sizeof(*resources->pids));
-        resources->pids->limit = (struct optional_int64){true, host->pids_limit};
-    }
-    return resources;
-}
-
 static void concatenate(struct arena *arena, const struct string_list *first,
                         const struct string_list *second, struct string_list *both)
 {
@@ -107,6 +70,57 @@ static void concatenate(struct arena *arena, const struct string_list *first,
         both->items[both->count++] = first->items[i];
     for (size_t i = 0; i < second->count; i++)
         both->items[both->count++] = second->items[i];
+}
+
+/* Those whose mode is "host". */
+static unsigned int host_namespaces(const struct docker_host_config *host)
+{
+    const struct {
+        const char *mode;
+        int type;
+    } modes[] = {{host->network_mode, OCI_NAMESPACE_NETWORK},
+                 {host->pid_mode, OCI_NAMESPACE_PID},
+                 {host->ipc_mode, OCI_NAMESPACE_IPC},
+                 {host->uts_mode, OCI_NAMESPACE_UTS},
+                 {host->cgroupns_mode, OCI_NAMESPACE_CGROUP}};
+    unsigned int namespaces = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        if (modes[i].mode != NULL && strcmp(modes[i].mode, "host") == 0)
+            namespaces |= 1u << modes[i].type;
+    }
+    return namespaces;
+}
+
+/* A list of paths, whose absence means the usual ones. */
+static int read_paths(struct arena *arena, const char *name, const struct json *json,
+                      const struct string_list **paths, struct error *err)
+{
+    struct string_list *list;
+
+    if (json == NULL || json->type == JSON_NULL)
+        return 0;
+    list = arena_new(arena, 1, sizeof(*list));
+    for (size_t i = 0; json->type == JSON_ARRAY && i < json->count; i++) {
+        if (json->items[i].type == JSON_STRING && json->items[i].text[0] == '/')
+            string_list_append(arena, list, json->items[i].text);
+    }
+    if (json->type != JSON_ARRAY || list->count != json->count)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.%s: a list of absolute paths is expected", name);
+    *paths = list;
+    return 0;
+}
+
+static int set_paths(struct arena *arena, const struct docker_host_config *host,
+                     struct bundle_options *options, struct error *err)
+{
+    int result = read_paths(arena, "MaskedPaths", host->masked_paths, &options->masked_paths, err);
+
+    if (result == 0)
+        result =
+            read_paths(arena, "ReadonlyPaths", host->readonly_paths, &options->readonly_paths, err);
+    return result;
 }
 
 int definition_make_config(struct arena *arena, const struct definition *definition,
@@ -123,16 +137,34 @@ int definition_make_config(struct arena *arena, const struct definition *definit
         .hostname = docker->hostname,
         .has_terminal = docker->has_terminal,
         .is_root_readonly = host->has_readonly_rootfs,
-        .has_host_network = host->network_mode != NULL && strcmp(host->network_mode, "host") == 0,
+        .host_namespaces = host_namespaces(host),
+        .is_privileged = host->is_privileged,
+        .has_no_shm = host->ipc_mode != NULL && strcmp(host->ipc_mode, "none") == 0,
+        .shm_bytes = host->shm_size,
+        .domainname = docker->domainname,
+        .groups = host->group_add,
+        .sysctl = host->sysctls,
+        .annotations = host->annotations,
+        .oom_score_adj = {host->oom_score_adj != 0, host->oom_score_adj},
         .has_init = host->has_init.value,
         .id_range_first = definition->id_range_first,
         .no_new_privileges = security->no_new_privileges,
         .cap_add = host->cap_add,
         .cap_drop = host->cap_drop,
         .cgroups_path = places->cgroups_path,
-        .resources = make_resources(arena, host),
     };
-    int result = 0;
+    int result = definition_make_resources(arena, host, &options.resources, err);
+
+    if (result == 0)
+        result = set_paths(arena, host, &options, err);
+    if (result == 0)
+        result = definition_make_devices(arena, host, &options, err);
+    if (result < 0)
+        return result;
+    if (options.domainname != NULL && options.domainname[0] == '\0')
+        options.domainname = NULL;
+    if (host->is_privileged)
+        string_list_append(arena, &options.cap_add, "ALL");
 
     concatenate(arena, &docker->entrypoint, &docker->cmd, &options.args);
     if (options.working_dir != NULL && options.working_dir[0] != '\0' &&

@@ -281,8 +281,7 @@ int definition_add_volumes(struct arena *arena, struct definition *definition,
                            const struct json *volumes, struct error *err)
 {
     for (size_t i = 0; volumes != NULL && volumes->type == JSON_OBJECT && i < volumes->count; i++) {
-        struct mount_point mount = {
-            .type = "volume", .name = "", .mode = "", .is_anonymous = true};
+        struct mount_point mount = {.type = "volume", .name = "", .mode = "", .is_anonymous = true};
 
         if (check_target(volumes->members[i].name, err) < 0)
             return error_prefix(err, "Volumes");
@@ -342,8 +341,9 @@ static void make_bind(struct arena *arena, const struct mount_point *from,
     bool is_volume = strcmp(from->type, "volume") == 0;
 
     mount->type = "bind";
-    mount->source = is_volume ? arena_printf(arena, "%s/%s/" VOLUME_DATA, places->volumes, from->name)
-                              : from->source;
+    mount->source = is_volume
+                        ? arena_printf(arena, "%s/%s/" VOLUME_DATA, places->volumes, from->name)
+                        : from->source;
     string_list_append(arena, &mount->options, from->is_not_recursive ? "bind" : "rbind");
     if (from->is_readonly)
         string_list_append(arena, &mount->options, "rro");
@@ -362,7 +362,7 @@ static void make_bind(struct arena *arena, const struct mount_point *from,
 void definition_make_mounts(struct arena *arena, const struct definition *definition,
                             const struct definition_places *places, struct bundle_options *options)
 {
-    if (options->has_host_network)
+    if ((options->host_namespaces & 1u << OCI_NAMESPACE_NETWORK) != 0)
         add_host_names(arena, options);
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *from = &definition->mount_points.items[i];

@@ -147,6 +147,11 @@ static int resolve_user(struct monitor *monitor, int rootfs_fd, struct error *er
     const char *home;
     int result = user_resolve(&monitor->arena, rootfs_fd, spec, &process->user, &home, err);
 
+    if (result == 0)
+        result =
+            user_add_groups(&monitor->arena, rootfs_fd,
+                            string_map_get(&monitor->config.annotations, BUNDLE_ANNOTATION_GROUPS),
+                            &process->user, err);
     if (result < 0 || env_get(&process->env, "HOME") != NULL)
         return result;
     entry = arena_printf(&monitor->arena, "HOME=%s", home);

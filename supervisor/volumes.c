@@ -89,7 +89,8 @@ static int read_volume(struct daemon *daemon, const char *name, struct error *er
     if (result == 0)
         result = file_read(fd, VOLUME_FILE, VOLUME_FILE_MAX, &text, err);
     if (result == 0)
-        result = json_decode_text(&volume->arena, arena_strndup(&volume->arena, buffer_text(&text), text.length),
+        result = json_decode_text(&volume->arena,
+                                  arena_strndup(&volume->arena, buffer_text(&text), text.length),
                                   text.length, &volume_type, volume, err);
     if (result < 0)
         volume_free(volume);
@@ -327,9 +328,8 @@ int volume_remove(struct daemon *daemon, struct volume *volume, struct error *er
 
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
         if (has_volume(one, volume->name))
-            return error_set(err, ERROR_CONFLICT, EBUSY,
-                             "remove %s: volume is in use - [%s]", volume->name,
-                             one->definition.id);
+            return error_set(err, ERROR_CONFLICT, EBUSY, "remove %s: volume is in use - [%s]",
+                             volume->name, one->definition.id);
     }
     result = trash_put(daemon, daemon->volumes_fd, volume->name, err);
     if (result < 0)

@@ -30,7 +30,7 @@ struct volume {
 
 /* What a volume is made of. */
 struct volume_order {
-    const char *name; /* NULL or "": a random one, and the volume is anonymous */
+    const char *name;   /* NULL or "": a random one, and the volume is anonymous */
     const char *driver; /* NULL, "" or "local" */
     struct string_map labels;
     struct string_map options;
