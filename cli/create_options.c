@@ -62,6 +62,8 @@ enum long_option {
     OPTION_UTS,
     OPTION_CGROUPNS,
     OPTION_DOMAINNAME,
+    OPTION_LOG_DRIVER,
+    OPTION_LOG_OPT,
 };
 
 static const struct option option_table[] = {
@@ -122,6 +124,8 @@ static const struct option option_table[] = {
     {"ipc", required_argument, NULL, OPTION_IPC},
     {"uts", required_argument, NULL, OPTION_UTS},
     {"cgroupns", required_argument, NULL, OPTION_CGROUPNS},
+    {"log-driver", required_argument, NULL, OPTION_LOG_DRIVER},
+    {"log-opt", required_argument, NULL, OPTION_LOG_OPT},
     {"domainname", required_argument, NULL, OPTION_DOMAINNAME},
     {NULL, 0, NULL, 0},
 };
@@ -165,6 +169,7 @@ static int parse_list_option(struct create_options *options, struct create_value
         {OPTION_GROUP_ADD, &values->group_add},
         {OPTION_SYSCTL, &values->sysctls},
         {OPTION_ANNOTATION, &values->annotations},
+        {OPTION_LOG_OPT, &values->log_opts},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
@@ -235,6 +240,7 @@ static int parse_text_option(struct create_options *options, struct create_value
         {'u', &values->user},
         {'h', &values->hostname},
         {OPTION_DOMAINNAME, &values->domainname},
+        {OPTION_LOG_DRIVER, &values->log_driver},
         {OPTION_NETWORK, &values->network},
         {OPTION_RESTART, &values->restart},
         {OPTION_USERNS, &values->userns},

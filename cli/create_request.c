@@ -358,7 +358,8 @@ static void write_host_parts(struct json_writer *writer, const struct create_val
 }
 
 static int write_host_config(struct cli *cli, struct json_writer *writer,
-                             const struct create_options *options, const struct create_values *values)
+                             const struct create_options *options,
+                             const struct create_values *values)
 {
     int result;
 
@@ -376,6 +377,11 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     cli_write_pairs(writer, "Annotations", &values->annotations, '=');
     write_host_parts(writer, values);
     cli_write_pairs(writer, "StorageOpt", &values->storage_opts, '=');
+    json_key(writer, "LogConfig");
+    json_object_open(writer);
+    json_member_string(writer, "Type", values->log_driver);
+    cli_write_pairs(writer, "Config", &values->log_opts, '=');
+    json_object_close(writer);
     result = create_write_restart(cli, writer, values->restart);
     if (result < 0)
         return result;

@@ -26,6 +26,8 @@ struct create_values {
     struct string_list group_add;
     struct string_list sysctls;
     struct string_list annotations;
+    struct string_list log_opts;
+    const char *log_driver;
     const char *domainname;
     const char *pid;
     const char *ipc;

@@ -83,6 +83,18 @@ static int write_json(int directory_fd, const char *name, struct json_writer *wr
     return result;
 }
 
+static int make_log_options(const struct definition *definition, struct arena *arena,
+                            struct log_options *log, struct error *err)
+{
+    int result = definition_log_options(&definition->host_config.log_config, log, err);
+
+    log->container_name = definition->name;
+    log->image_name = definition->config.image;
+    if (log->tag == NULL || log->tag[0] == '\0')
+        log->tag = arena_printf(arena, "%.12s", definition->id);
+    return result;
+}
+
 /* config.json and monitor.json: all a monitor needs to run the container. */
 static int write_files(struct managed_container *container, const struct image *image,
                        int directory_fd, struct error *err)
@@ -107,6 +119,8 @@ static int write_files(struct managed_container *container, const struct image *
     };
     int result = definition_security(&arena, definition, &security, err);
 
+    if (result == 0)
+        result = make_log_options(definition, &arena, &monitor.log, err);
     if (result == 0)
         result = definition_make_config(&arena, definition, &security, &places, &config, err);
     if (result == 0)

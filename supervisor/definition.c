@@ -146,7 +146,7 @@ static const struct json_struct restart_type =
 
 static const struct json_field log_fields[] = {
     FIELD(struct docker_log_config, type, "Type", JSON_KIND_STRING, .flags = JSON_ALWAYS),
-    FIELD(struct docker_log_config, config, "Config", JSON_KIND_JSON),
+    FIELD(struct docker_log_config, config, "Config", JSON_KIND_STRING_MAP, .flags = JSON_ALWAYS),
 };
 static const struct json_struct log_type = JSON_STRUCT(struct docker_log_config, log_fields);
 
@@ -455,18 +455,12 @@ static int check_restart_policy(const struct docker_host_config *host, struct er
 
 int definition_check_host_config(const struct docker_host_config *host, struct error *err)
 {
-    const char *driver = host->log_config.type != NULL ? host->log_config.type : "";
+    struct log_options log;
 
     if (check_restart_policy(host, err) < 0)
         return -err->errnum;
-    if (driver[0] != '\0' && strcmp(driver, "json-file") != 0)
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "HostConfig.LogConfig.Type: \"%.64s\" is not supported by this version of "
-                         "davit; use json-file",
-                         driver);
-    if (host->log_config.config != NULL && !json_is_empty(host->log_config.config))
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "HostConfig.LogConfig.Config: not supported by this version of davit");
+    if (definition_log_options(&host->log_config, &log, err) < 0)
+        return -err->errnum;
     if (host->memory > 0 && host->memory < 6 << 20)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.Memory: the minimum memory limit allowed is 6MB");

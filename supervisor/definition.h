@@ -9,6 +9,7 @@
 #include "base/json_table.h"
 #include "bundle/bundle.h"
 #include "images/images.h"
+#include "log_writer.h"
 
 struct docker_config {
     const char *hostname;
@@ -97,7 +98,7 @@ typedef LIST_OF(struct docker_throttle_device) docker_throttle_list;
 
 struct docker_log_config {
     const char *type;
-    const struct json *config;
+    struct string_map config;
 };
 
 struct docker_host_config {
@@ -227,6 +228,10 @@ struct definition_places {
 int definition_make_config(struct arena *arena, const struct definition *definition,
                            const struct definition_security *security,
                            const struct definition_places *places, struct oci_config *config,
+                           struct error *err);
+
+/* Reads HostConfig.LogConfig: definition_log.c. Names and tag of the container are the caller's. */
+int definition_log_options(const struct docker_log_config *config, struct log_options *options,
                            struct error *err);
 
 /* Adds the devices that HostConfig asks for, and their rules: definition_devices.c. */

@@ -74,9 +74,9 @@ static int add_device(struct device_list *list, const char *path, const struct s
 /* What every container has of its own. */
 static bool is_standard(const char *path)
 {
-    static const char *const names[] = {"/dev/null",   "/dev/zero", "/dev/full",   "/dev/random",
+    static const char *const names[] = {"/dev/null",    "/dev/zero", "/dev/full",    "/dev/random",
                                         "/dev/urandom", "/dev/tty",  "/dev/console", "/dev/ptmx",
-                                        "/dev/pts",    "/dev/shm",  "/dev/mqueue", "/dev/fd"};
+                                        "/dev/pts",     "/dev/shm",  "/dev/mqueue",  "/dev/fd"};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (strcmp(path, names[i]) == 0)
@@ -122,8 +122,7 @@ static int add_asked_for(struct device_list *list, const struct docker_device *d
     struct stat status;
     int result;
 
-    list->access =
-        device->access != NULL && device->access[0] != '\0' ? device->access : "rwm";
+    list->access = device->access != NULL && device->access[0] != '\0' ? device->access : "rwm";
     if (device->path == NULL || device->path[0] != '/' || inside[0] != '/')
         return error_set(list->err, ERROR_INVALID, EINVAL, "paths must be absolute");
     if (strspn(list->access, "rwm") != strlen(list->access))

@@ -74,8 +74,7 @@ static int make_block_io(struct arena *arena, const struct docker_host_config *h
         host->blkio_read_iops.count == 0 && host->blkio_write_iops.count == 0)
         return 0;
     if (host->blkio_weight != 0 && host->blkio_weight < 10)
-        return error_set(err, ERROR_INVALID, ERANGE,
-                         "HostConfig.BlkioWeight: not from 10 to 1000");
+        return error_set(err, ERROR_INVALID, ERANGE, "HostConfig.BlkioWeight: not from 10 to 1000");
     if (host->blkio_weight != 0)
         block_io->weight = (struct optional_uint64){true, (uint64_t)host->blkio_weight};
     result = make_weights(arena, host, block_io, err);

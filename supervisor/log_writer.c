@@ -2,12 +2,16 @@
 #include "log_writer.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "log_files.h"
+#include "log_journal.h"
 
 /* Length of the valid UTF-8 sequence at `text`, 0 if there is none within `length` bytes. */
 static size_t utf8_length(const unsigned char *text, size_t length)
@@ -68,15 +72,78 @@ static void append_entry(struct log_writer *log, int stream, const char *time, c
     append_escaped(&log->entries, (const unsigned char *)line, length);
     buffer_printf(&log->entries, "\",\"stream\":\"%s\",\"time\":\"%s\"}\n",
                   stream == 1 ? "stdout" : "stderr", time);
+    log->entry_count++;
+}
+
+static void append_line(struct log_writer *log, int stream, const char *time, const char *line,
+                        size_t length)
+{
+    if (log->fd >= 0)
+        append_entry(log, stream, time, line, length);
+    if (log->options.driver != NULL && strcmp(log->options.driver, "journald") == 0)
+        log_journal_send(&log->options, log->id, stream, line, length);
+}
+
+static void rotate(struct log_writer *log)
+{
+    int fd;
+
+    if (log->options.max_bytes == 0 || log->size < log->options.max_bytes || log->directory_fd < 0)
+        return;
+    fd = log_files_rotate(log->directory_fd, log->id, log->options.max_files, log->fd, NULL);
+    /* A directory that cannot be changed is no reason to lose lines. */
+    if (fd < 0)
+        return;
+    if (fd != log->fd) {
+        fd_close(&log->fd);
+        log->fd = fd;
+    }
+    log->size = 0;
+}
+
+/* All of it or nothing: what a full disk took of it is taken back. */
+static int write_all(struct log_writer *log, const struct buffer *entries)
+{
+    int result = file_write_fd(log->fd, entries->data, entries->length);
+
+    if (result == 0)
+        log->size += entries->length;
+    else if (ftruncate(log->fd, (off_t)log->size) < 0)
+        log->size = 0; /* not a regular file: nobody counts */
+    return result;
+}
+
+/* What was lost is said before what comes after it, in one write with that. */
+static int write_after_loss(struct log_writer *log)
+{
+    cleanup_buffer struct buffer both = {0};
+    char now[CLOCK_RFC3339_SIZE];
+    int result;
+
+    clock_format_rfc3339(clock_now_ns(), now);
+    buffer_printf(&both,
+                  "{\"log\":\"davit: %llu lines are missing here: they could not be written\\n\","
+                  "\"stream\":\"stderr\",\"time\":\"%s\"}\n",
+                  (unsigned long long)log->lost, now);
+    buffer_append(&both, log->entries.data, log->entries.length);
+    result = write_all(log, &both);
+    if (result == 0)
+        log->lost = 0;
+    return result;
 }
 
 static int write_entries(struct log_writer *log)
 {
     int result = 0;
 
-    if (log->entries.length > 0)
-        result = file_write_fd(log->fd, log->entries.data, log->entries.length);
+    if (log->entries.length > 0) {
+        rotate(log);
+        result = log->lost > 0 ? write_after_loss(log) : write_all(log, &log->entries);
+        if (result < 0)
+            log->lost += log->entry_count;
+    }
     log->entries.length = 0;
+    log->entry_count = 0;
     return result;
 }
 
@@ -90,12 +157,31 @@ static size_t piece_length(const char *line)
     return length;
 }
 
+int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
+                    const struct log_options *options, struct error *err)
+{
+    struct stat status;
+
+    *log =
+        (struct log_writer){.fd = -1, .directory_fd = directory_fd, .id = id, .options = *options};
+    if (options->driver != NULL && strcmp(options->driver, "none") == 0)
+        return 0;
+    log->fd = log_files_open_current(directory_fd, id, err);
+    if (log->fd < 0)
+        return log->fd;
+    if (fstat(log->fd, &status) < 0)
+        return error_errno(err, errno, "log");
+    log->size = (uint64_t)status.st_size;
+    return 0;
+}
+
 int log_writer_append(struct log_writer *log, int stream, const char *bytes, size_t length)
 {
     struct buffer *pending = &log->pending[stream == 1 ? 0 : 1];
     char now[CLOCK_RFC3339_SIZE];
     const char *position;
     size_t left;
+    int result = 0;
 
     buffer_append(pending, bytes, length);
     clock_format_rfc3339(clock_now_ns(), now);
@@ -109,12 +195,15 @@ int log_writer_append(struct log_writer *log, int stream, const char *bytes, siz
             piece = piece_length(position);
         else if (newline == NULL)
             break;
-        append_entry(log, stream, now, position, piece);
+        append_line(log, stream, now, position, piece);
+        /* The file is full with this line; the next begins another. */
+        if (log->options.max_bytes > 0 && log->size + log->entries.length >= log->options.max_bytes)
+            result = write_entries(log);
         position += piece;
         left -= piece;
     }
     buffer_consume(pending, pending->length - left);
-    return write_entries(log);
+    return write_entries(log) < 0 || result < 0 ? -EIO : 0;
 }
 
 int log_writer_flush(struct log_writer *log)
@@ -126,7 +215,7 @@ int log_writer_flush(struct log_writer *log)
         struct buffer *pending = &log->pending[stream - 1];
 
         if (pending->length > 0)
-            append_entry(log, stream, now, pending->data, pending->length);
+            append_line(log, stream, now, pending->data, pending->length);
         pending->length = 0;
     }
     return write_entries(log);

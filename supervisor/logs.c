@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/path.h"
+#include "log_files.h"
 #include "streams.h"
 
 #define READ_BYTES (128 << 10)
@@ -25,7 +26,10 @@ struct log_stream {
     sd_event_source *turn;
     sd_event_source *watch;
     struct log_stream *next; /* of the container it follows */
+    int directory_fd;        /* the container's */
+    char id[CONTAINER_ID_SIZE];
     int fd;
+    int next_fd; /* of the file after it: all that will ever be in this one is there; or -1 */
     struct buffer pending;
     bool wants_stdout;
     bool wants_stderr;
@@ -57,6 +61,8 @@ static void release(struct request *request)
     sd_event_source_disable_unref(log->turn);
     sd_event_source_disable_unref(log->watch);
     fd_close(&log->fd);
+    fd_close(&log->next_fd);
+    fd_close(&log->directory_fd);
     buffer_release(&log->pending);
     free(log);
 }
@@ -141,6 +147,52 @@ static bool send_lines(struct log_stream *log)
     return goes_on;
 }
 
+static int on_change(sd_event_source *source, const struct inotify_event *event, void *context)
+{
+    struct log_stream *log = context;
+
+    (void)source;
+    (void)event;
+    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
+    return 0;
+}
+
+/* What is written to the file wakes the stream, and the rotation of it. */
+static void watch(struct log_stream *log)
+{
+    char path[PATH_FD_SIZE];
+
+    log->watch = sd_event_source_disable_unref(log->watch);
+    sd_event_add_inotify(sd_event_source_get_event(log->turn), &log->watch,
+                         path_of_fd(path, log->fd), IN_MODIFY | IN_MOVE_SELF, on_change, log);
+}
+
+/* True if there is more to read after the end of the file: a rotation has put another in its place.
+ * What the writer has added before that is read first. */
+static bool goes_on_elsewhere(struct log_stream *log)
+{
+    struct stat status;
+
+    if (log->next_fd >= 0) {
+        fd_close(&log->fd);
+        log->fd = log->next_fd;
+        log->next_fd = -1;
+        if (log->follows)
+            watch(log);
+        return true;
+    }
+    log->next_fd = log_files_open_next(log->directory_fd, log->id, log->fd);
+    if (log->next_fd >= 0)
+        return true;
+    log->next_fd = -1;
+    /* Emptied: a log of one file begins anew. */
+    if (fstat(log->fd, &status) < 0 || status.st_size >= lseek(log->fd, 0, SEEK_CUR))
+        return false;
+    lseek(log->fd, 0, SEEK_SET);
+    log->pending.length = 0;
+    return true;
+}
+
 /* One piece a turn of the loop. */
 static int on_turn(sd_event_source *source, void *context)
 {
@@ -158,6 +210,8 @@ static int on_turn(sd_event_source *source, void *context)
             stream_end(log->request);
         return 0;
     }
+    if (count == 0 && goes_on_elsewhere(log))
+        return 0;
     if (!log->follows || log->has_container_ended || count < 0) {
         stream_end(log->request);
         return 0;
@@ -174,21 +228,12 @@ static void on_drain(struct request *request)
     sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
 }
 
-static int on_change(sd_event_source *source, const struct inotify_event *event, void *context)
-{
-    struct log_stream *log = context;
-
-    (void)source;
-    (void)event;
-    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
-    return 0;
-}
-
-/* Where the last `count` lines begin. */
-static off_t find_tail(int fd, long count)
+/* Where the last *count lines begin; -1 if there are fewer, which *count is less by then. */
+static off_t find_tail(int fd, long *count)
 {
     char block[65536];
     off_t position = lseek(fd, 0, SEEK_END);
+    bool is_last = true;
 
     while (position > 0) {
         size_t size = position > (off_t)sizeof(block) ? sizeof(block) : (size_t)position;
@@ -198,46 +243,74 @@ static off_t find_tail(int fd, long count)
             return 0;
         for (size_t i = size; i > 0; i--) {
             /* The newline that ends the last line does not begin another. */
-            if (block[i - 1] == '\n' && count-- == 0)
+            if (block[i - 1] == '\n' && !is_last && --*count == 0)
                 return position + (off_t)i;
+            is_last = false;
         }
     }
-    return 0;
+    if (!is_last)
+        --*count;
+    return *count == 0 ? 0 : -1;
 }
 
-static void seek_tail(struct log_stream *log)
+/* Goes back from the newest file until there are enough lines. */
+static void find_start(struct log_stream *log, long count)
+{
+    off_t start = -1;
+
+    while (start < 0) {
+        int previous_fd;
+
+        start = count > 0 ? find_tail(log->fd, &count) : lseek(log->fd, 0, SEEK_END);
+        if (start >= 0)
+            break;
+        previous_fd = log_files_open_previous(log->directory_fd, log->id, log->fd);
+        if (previous_fd < 0) {
+            start = 0;
+            break;
+        }
+        fd_close(&log->fd);
+        log->fd = previous_fd;
+    }
+    lseek(log->fd, start, SEEK_SET);
+}
+
+/* Opens the file that the answer begins with, at its place in it. */
+static int open_log(struct log_stream *log, const struct managed_container *container,
+                    struct error *err)
 {
     const char *tail = request_query(log->request, "tail");
-    char *end;
-    long count;
+    char *end = NULL;
+    long count = tail != NULL ? strtol(tail, &end, 10) : -1;
+    bool has_tail = tail != NULL && end != tail && *end == '\0' && count >= 0;
+    const char *driver = container->definition.host_config.log_config.type;
 
-    if (tail == NULL || strcmp(tail, "all") == 0)
-        return;
-    count = strtol(tail, &end, 10);
-    if (end == tail || *end != '\0' || count < 0)
-        return;
-    lseek(log->fd, count == 0 ? lseek(log->fd, 0, SEEK_END) : find_tail(log->fd, count), SEEK_SET);
-}
-
-static int open_log(struct managed_container *container, struct error *err)
-{
-    cleanup_close int directory_fd = container_open_directory(container);
-    char name[128];
-    int fd;
-
-    if (directory_fd < 0)
-        return error_errno(err, -directory_fd, "container directory");
-    snprintf(name, sizeof(name), "%s-json.log", container->definition.id);
+    if (driver != NULL && strcmp(driver, "none") == 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "configured logging driver does not support reading");
+    snprintf(log->id, sizeof(log->id), "%s", container->definition.id);
+    log->directory_fd = container_open_directory(container);
+    if (log->directory_fd < 0)
+        return error_errno(err, -log->directory_fd, "container directory");
     /* A container that never ran has an empty log. */
-    fd = openat(directory_fd, name, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return fd < 0 ? error_errno(err, errno, "log") : fd;
+    log->fd = log_files_open_oldest(log->directory_fd, log->id, err);
+    if (log->fd < 0 || !has_tail)
+        return log->fd;
+    for (int next_fd = log->fd; next_fd >= 0;) {
+        next_fd = log_files_open_next(log->directory_fd, log->id, log->fd);
+        if (next_fd < 0)
+            break;
+        fd_close(&log->fd);
+        log->fd = next_fd;
+    }
+    find_start(log, count);
+    return 0;
 }
 
 void logs_serve(struct managed_container *container, struct request *request)
 {
     struct log_stream *log;
     struct error err = {0};
-    char path[PATH_FD_SIZE];
 
     if (!request_query_bool(request, "stdout") && !request_query_bool(request, "stderr")) {
         respond_failure(request, 400, "Bad parameters: you must choose at least one stream");
@@ -250,12 +323,14 @@ void logs_serve(struct managed_container *container, struct request *request)
     log->has_timestamps = request_query_bool(request, "timestamps");
     log->follows = request_query_bool(request, "follow") && container->status == CONTAINER_RUNNING;
     log->is_raw = container->definition.config.has_terminal;
-    log->fd = open_log(container, &err);
-    if (log->fd >= 0 && (request_query_time(request, "since", &log->since_ns) < 0 ||
-                         request_query_time(request, "until", &log->until_ns) < 0))
+    log->fd = log->next_fd = log->directory_fd = -1;
+    if (open_log(log, container, &err) >= 0 &&
+        (request_query_time(request, "since", &log->since_ns) < 0 ||
+         request_query_time(request, "until", &log->until_ns) < 0))
         error_set(&err, ERROR_INVALID, EINVAL, "since, until: not a timestamp");
     if (err.errnum != 0) {
         fd_close(&log->fd);
+        fd_close(&log->directory_fd);
         free(log);
         respond_error(request, &err);
         return;
@@ -265,16 +340,17 @@ void logs_serve(struct managed_container *container, struct request *request)
     request->on_drain = on_drain;
     stream_begin(request, log->is_raw ? "application/vnd.docker.raw-stream"
                                       : "application/vnd.docker.multiplexed-stream");
-    seek_tail(log);
+    sd_event_add_defer(container->daemon->loop, &log->turn, on_turn, log);
+    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
     if (log->follows) {
         log->container = container;
         log->next = container->log_streams;
         container->log_streams = log;
-        sd_event_add_inotify(container->daemon->loop, &log->watch, path_of_fd(path, log->fd),
-                             IN_MODIFY, on_change, log);
+        watch(log);
+    } else if (log->until_ns == 0) {
+        /* One who writes without pause does not keep the answer from its end. */
+        log->until_ns = clock_now_ns();
     }
-    sd_event_add_defer(container->daemon->loop, &log->turn, on_turn, log);
-    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
 }
 
 void logs_end(struct managed_container *container)

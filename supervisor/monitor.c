@@ -162,16 +162,6 @@ static int resolve_user(struct monitor *monitor, int rootfs_fd, struct error *er
     return 0;
 }
 
-static int open_log(struct monitor *monitor, struct error *err)
-{
-    char name[128];
-
-    snprintf(name, sizeof(name), "%.100s-json.log", monitor->settings.id);
-    monitor->log.fd = openat(monitor->fds.container_fd, name,
-                             O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return monitor->log.fd < 0 ? error_errno(err, errno, "log") : 0;
-}
-
 /* Pipes for a process without a terminal. The process's ends go to `stdio`, ours to the streams. */
 static int make_pipes(struct streams *streams, bool has_input, int stdio[3], struct error *err)
 {
@@ -275,7 +265,8 @@ static int start(struct monitor *monitor, struct error *err)
     if (result == 0)
         result = make_cgroup(monitor, err);
     if (result == 0)
-        result = open_log(monitor, err);
+        result = log_writer_open(&monitor->log, monitor->fds.container_fd, monitor->settings.id,
+                                 &monitor->settings.log, err);
     if (result == 0) {
         rootfs_fd = mount_root(monitor, err);
         result = rootfs_fd < 0 ? rootfs_fd : 0;

@@ -5,7 +5,18 @@
 
 #define FIELD JSON_FIELD
 
+static const struct json_field log_fields[] = {
+    FIELD(struct log_options, driver, "driver", JSON_KIND_STRING),
+    FIELD(struct log_options, tag, "tag", JSON_KIND_STRING),
+    FIELD(struct log_options, container_name, "containerName", JSON_KIND_STRING),
+    FIELD(struct log_options, image_name, "imageName", JSON_KIND_STRING),
+    FIELD(struct log_options, max_bytes, "maxBytes", JSON_KIND_UINT64, .maximum = INT64_MAX),
+    FIELD(struct log_options, max_files, "maxFiles", JSON_KIND_UINT32),
+};
+static const struct json_struct log_type = JSON_STRUCT(struct log_options, log_fields);
+
 static const struct json_field config_fields[] = {
+    FIELD(struct monitor_config, log, "log", JSON_KIND_INLINE, .type = &log_type),
     FIELD(struct monitor_config, id, "id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct monitor_config, cgroup_path, "cgroupPath", JSON_KIND_STRING),
     FIELD(struct monitor_config, layers, "layers", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/json_table.h"
+#include "log_writer.h"
 
 #define MONITOR_PROTOCOL_VERSION 1
 #define MONITOR_TEXT_MAX (128 << 10)
@@ -63,6 +64,7 @@ struct monitor_config {
     uint32_t project;         /* of the disk quota; 0: none */
     bool has_open_stdin;
     bool is_stdin_once;
+    struct log_options log;
 };
 
 extern const struct json_struct monitor_config_type;

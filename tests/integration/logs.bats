@@ -1,0 +1,142 @@
+#!/usr/bin/env bats
+# Logs: files that are rotated while they are written and read, drivers, full disks.
+load common
+
+setup_file() { setup_daemon_file; }
+teardown_file() { teardown_daemon_file; }
+teardown() {
+    local id
+    for id in $(davit ps --all --quiet --no-trunc); do davit rm --force "$id" >/dev/null; done
+}
+
+directory_of() { echo "$dir/root/containers/$(davit inspect "$1" | jq -r '.[0].Id')"; }
+files_of() { find "$(directory_of "$1")" -name '*-json.log*' -printf '%f\n' | sed 's/^[0-9a-f]*//' | sort | xargs; }
+# Prints $2 numbered lines, in the background if $3 says so.
+counter() { davit run "${@:3}" --name "$1" busybox sh -c "i=0; while [ \$i -lt $2 ]; do echo line \$i; i=\$((i+1)); done"; }
+
+@test "a log is rotated by size, and so many files are kept" {
+    counter small 2000 --log-opt max-size=16k --log-opt max-file=3 >/dev/null
+    [ "$(files_of small)" = "-json.log -json.log.1 -json.log.2" ]
+    for file in "$(directory_of small)"/*-json.log*; do [ "$(stat -c %s "$file")" -le 20000 ]; done
+    # What is left are the last lines, in order and without a gap.
+    davit logs small > "$dir/small"
+    [ "$(tail -n 1 "$dir/small")" = "line 1999" ]
+    first=$(head -n 1 "$dir/small" | cut -d' ' -f2)
+    [ "$first" -gt 0 ]
+    diff "$dir/small" <(seq -f 'line %g' "$first" 1999)
+}
+
+@test "one file is emptied when it is full" {
+    counter single 2000 --log-opt max-size=16k >/dev/null
+    [ "$(files_of single)" = "-json.log" ]
+    [ "$(davit logs single | tail -n 1)" = "line 1999" ]
+    [ "$(davit logs single | wc -l)" -lt 2000 ]
+}
+
+@test "nothing is lost by rotation: neither for who reads all files, nor for who follows" {
+    counter busy 20000 --detach --log-opt max-size=64k --log-opt max-file=1000 >/dev/null
+    davit logs --follow busy > "$dir/followed"
+    diff "$dir/followed" <(seq -f 'line %g' 0 19999)
+    davit logs busy > "$dir/read"
+    diff "$dir/read" "$dir/followed"
+    [ "$(find "$(directory_of busy)" -name '*-json.log.*' | wc -l)" -gt 10 ]
+}
+
+@test "the last lines, from as many files as it takes" {
+    counter tails 3000 --log-opt max-size=8k --log-opt max-file=100 >/dev/null
+    for count in 0 1 7 500 2999 3000 5000; do
+        davit logs --tail $count tails > "$dir/tail"
+        diff "$dir/tail" <(seq -f 'line %g' 0 2999 | tail -n $count)
+    done
+}
+
+@test "a log goes on across a restart of davitd and of the container" {
+    davit run --detach --name again --log-opt max-size=4k --log-opt max-file=50 busybox sh -c \
+        'rm -f /go; mkfifo /go; seq 1 300; read x < /go; seq 301 600'
+    wait_until sh -c "'$build/davit' logs again | grep -q ^300$"
+    stop_davitd
+    start_davitd
+    davit exec again sh -c 'echo > /go'  || true # it may go down with the container
+    davit wait again
+    davit start again
+    wait_until sh -c "[ \$('$build/davit' logs again | grep -c ^300$) = 2 ]"
+    diff <(davit logs again) <(seq 1 600; seq 1 300)
+}
+
+@test "a tail of a large log does not read all of it" {
+    davit create --name huge busybox true >/dev/null
+    python3 - "$(directory_of huge)" <<'END'
+import os, sys
+path = sys.argv[1]
+line = '{"log":"%0100d\\n","stream":"stdout","time":"2026-01-02T03:04:05.000000000Z"}\n'
+with open(f"{path}/{os.path.basename(path)}-json.log", "w") as log:
+    block = "".join(line % i for i in range(10000))
+    for _ in range(600): # one gigabyte
+        log.write(block)
+END
+    before=$(awk '/^rchar/ {print $2}' "/proc/$(cat "$dir/pid")/io")
+    [ "$(davit logs --tail 2 huge | wc -l)" -eq 2 ]
+    after=$(awk '/^rchar/ {print $2}' "/proc/$(cat "$dir/pid")/io")
+    [ $((after - before)) -lt 1000000 ]
+}
+
+@test "on a full disk whole lines are lost, and the log says how many" {
+    mkdir "$dir/full"
+    unshare --mount bash -s "$davitd" "$build/davit" "$dir/full" "$shared/busybox.tar" <<'END' 3>&-
+set -e
+mount -t tmpfs -o size=16m none "$3"
+export DAVIT_HOST=unix://$3/run/davit.sock
+"$1" --root "$3/root" --run "$3/run" >"$3/log" 2>&1 &
+pid=$!
+until "$2" version >/dev/null 2>&1; do sleep 0.02; done
+"$2" load --quiet --input "$4" 2>/dev/null || "$2" load --input "$4" >/dev/null
+"$2" run --detach --name full busybox sh -c 'mkfifo /1 /2 /3; echo ready; cat /1
+    i=0; while [ $i -lt 400 ]; do printf "before %d %01000d\n" $i 0; i=$((i+1)); done
+    cat /2 /3; i=0; while [ $i -lt 50 ]; do echo after $i; i=$((i+1)); done' >/dev/null
+until "$2" logs full | grep -q ready; do sleep 0.02; done
+dd if=/dev/zero of="$3/ballast" bs=4k 2>/dev/null || true
+# Who opens it to write waits for who opens it to read: after the second time the first part is over.
+"$2" exec full sh -c ': > /1'
+"$2" exec full sh -c ': > /2'
+rm "$3/ballast"
+"$2" exec full sh -c ': > /3'
+"$2" wait full >/dev/null
+"$2" logs full >"$3/../full.out" 2>"$3/../full.err"
+"$2" rm full >/dev/null
+kill $pid; wait $pid || true
+END
+    [ "$(grep -c '^after' "$dir/full.out")" -eq 50 ]
+    seen=$(grep -c '^before' "$dir/full.out" || true)
+    [ "$seen" -lt 400 ]
+    lost=$(awk '/^davit: [0-9]+ lines are missing here/ { sum += $2 } END { print sum }' "$dir/full.err")
+    [ $((seen + lost)) -eq 400 ]
+    rm -rf "$dir/full"
+}
+
+@test "driver none: lines go to who is attached, and nowhere else" {
+    [ "$(davit run --name quiet --log-driver none busybox echo seen)" = seen ]
+    [ "$(files_of quiet)" = "" ]
+    run davit logs quiet
+    [ "$status" -eq 1 ]
+    contains "$output" "does not support reading"
+    docker run --rm --log-driver none busybox echo seen
+}
+
+@test "options of logs that are wrong are refused by name" {
+    refused() { run davit create "${@:2}" busybox true; [ "$status" -ne 0 ]; contains "$output" "$1"; }
+    refused max-size --log-opt max-size=12
+    refused max-size --log-opt max-size=many
+    refused max-file --log-opt max-file=0 --log-opt max-size=1m
+    refused "needs max-size" --log-opt max-file=2
+    refused compress --log-opt compress=true
+    refused mode --log-opt mode=non-blocking
+    refused "LogConfig.Type" --log-driver syslog
+    [ -e /run/systemd/journal/socket ] || refused "journald does not run" --log-driver journald
+}
+
+@test "docker's client sets and reads them" {
+    docker run --name theirs --log-driver json-file --log-opt max-size=8k --log-opt max-file=4 busybox seq 1 1000 >/dev/null
+    [ "$(files_of theirs)" = "-json.log -json.log.1 -json.log.2 -json.log.3" ]
+    [ "$(docker logs --tail 3 theirs | xargs)" = "998 999 1000" ]
+    [ "$(docker inspect theirs --format '{{index .HostConfig.LogConfig.Config "max-size"}} {{.HostConfig.LogConfig.Type}}')" = "8k json-file" ]
+}
