@@ -138,3 +138,39 @@ int clock_parse_time(const char *text, int64_t *time_ns)
         return -EINVAL;
     return to_ns(seconds, fraction, time_ns);
 }
+
+/* The unit at `text`, in nanoseconds, and its length. */
+static int64_t parse_unit(const char *text, size_t *length)
+{
+    static const struct {
+        const char *name;
+        int64_t ns;
+    } units[] = {{"ns", 1},         {"us", 1000},       {"ms", 1000000},
+                 {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}};
+
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        *length = strlen(units[i].name);
+        if (strncmp(text, units[i].name, *length) == 0)
+            return units[i].ns;
+    }
+    return 0;
+}
+
+int clock_parse_duration(const char *text, int64_t *duration_ns)
+{
+    *duration_ns = 0;
+    do {
+        char *end;
+        double number = strtod(text, &end);
+        size_t length;
+        int64_t unit = parse_unit(end, &length);
+
+        if (end == text || strspn(text, "0123456789.") != (size_t)(end - text) || unit == 0)
+            return -EINVAL;
+        if (number * (double)unit > (double)(INT64_MAX / 2) || *duration_ns > INT64_MAX / 2)
+            return -ERANGE;
+        *duration_ns += (int64_t)(number * (double)unit);
+        text = end + length;
+    } while (*text != '\0');
+    return 0;
+}

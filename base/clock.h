@@ -24,4 +24,7 @@ int clock_parse_rfc3339(const char *text, int64_t *time_ns);
  * ("1795241673.319191688"), or RFC 3339. Returns like clock_parse_rfc3339(). */
 int clock_parse_time(const char *text, int64_t *time_ns);
 
+/* A duration as Go writes it: "1h30m", "1.5s", "250ms". Returns 0, -EINVAL or -ERANGE. */
+int clock_parse_duration(const char *text, int64_t *duration_ns);
+
 #endif

@@ -62,6 +62,13 @@ enum long_option {
     OPTION_UTS,
     OPTION_CGROUPNS,
     OPTION_DOMAINNAME,
+    OPTION_HEALTH_CMD,
+    OPTION_HEALTH_INTERVAL,
+    OPTION_HEALTH_TIMEOUT,
+    OPTION_HEALTH_START_PERIOD,
+    OPTION_HEALTH_START_INTERVAL,
+    OPTION_HEALTH_RETRIES,
+    OPTION_NO_HEALTHCHECK,
     OPTION_LOG_DRIVER,
     OPTION_LOG_OPT,
 };
@@ -124,6 +131,13 @@ static const struct option option_table[] = {
     {"ipc", required_argument, NULL, OPTION_IPC},
     {"uts", required_argument, NULL, OPTION_UTS},
     {"cgroupns", required_argument, NULL, OPTION_CGROUPNS},
+    {"health-cmd", required_argument, NULL, OPTION_HEALTH_CMD},
+    {"health-interval", required_argument, NULL, OPTION_HEALTH_INTERVAL},
+    {"health-timeout", required_argument, NULL, OPTION_HEALTH_TIMEOUT},
+    {"health-start-period", required_argument, NULL, OPTION_HEALTH_START_PERIOD},
+    {"health-start-interval", required_argument, NULL, OPTION_HEALTH_START_INTERVAL},
+    {"health-retries", required_argument, NULL, OPTION_HEALTH_RETRIES},
+    {"no-healthcheck", no_argument, NULL, OPTION_NO_HEALTHCHECK},
     {"log-driver", required_argument, NULL, OPTION_LOG_DRIVER},
     {"log-opt", required_argument, NULL, OPTION_LOG_OPT},
     {"domainname", required_argument, NULL, OPTION_DOMAINNAME},
@@ -200,6 +214,18 @@ static int parse_number_option(struct cli *cli, struct create_values *values, in
         return create_parse_integer(cli, "--cpu-quota", optarg, &values->cpu_quota);
     case OPTION_PIDS_LIMIT:
         return create_parse_integer(cli, "--pids-limit", optarg, &values->pids_limit);
+    case OPTION_HEALTH_INTERVAL:
+        return create_parse_duration(cli, "--health-interval", optarg, &values->health_interval_ns);
+    case OPTION_HEALTH_TIMEOUT:
+        return create_parse_duration(cli, "--health-timeout", optarg, &values->health_timeout_ns);
+    case OPTION_HEALTH_START_PERIOD:
+        return create_parse_duration(cli, "--health-start-period", optarg,
+                                     &values->health_start_period_ns);
+    case OPTION_HEALTH_START_INTERVAL:
+        return create_parse_duration(cli, "--health-start-interval", optarg,
+                                     &values->health_start_interval_ns);
+    case OPTION_HEALTH_RETRIES:
+        return create_parse_integer(cli, "--health-retries", optarg, &values->health_retries);
     case OPTION_SHM_SIZE:
         return create_parse_bytes(cli, "--shm-size", optarg, &values->shm_size);
     case OPTION_OOM_SCORE_ADJ:
@@ -241,6 +267,7 @@ static int parse_text_option(struct create_options *options, struct create_value
         {'h', &values->hostname},
         {OPTION_DOMAINNAME, &values->domainname},
         {OPTION_LOG_DRIVER, &values->log_driver},
+        {OPTION_HEALTH_CMD, &values->health_cmd},
         {OPTION_NETWORK, &values->network},
         {OPTION_RESTART, &values->restart},
         {OPTION_USERNS, &values->userns},
@@ -277,6 +304,7 @@ static int parse_flag_option(struct create_options *options, struct create_value
         {OPTION_READ_ONLY, &values->is_readonly},
         {OPTION_INIT, &values->has_init},
         {OPTION_PRIVILEGED, &values->is_privileged},
+        {OPTION_NO_HEALTHCHECK, &values->has_no_healthcheck},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {

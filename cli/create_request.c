@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/size.h"
 
@@ -71,6 +72,14 @@ struct mount_fields {
     struct string_list options;
     struct arena arena;
 };
+
+int create_parse_duration(struct cli *cli, const char *option, const char *text, int64_t *ns)
+{
+    if (clock_parse_duration(text, ns) < 0)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "%s: \"%.32s\" is not a time like 30s or 1m30s", option, text);
+    return 0;
+}
 
 static bool is_true(const char *value)
 {
@@ -408,6 +417,30 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     return result;
 }
 
+static void write_healthcheck(struct json_writer *writer, const struct create_values *values)
+{
+    const struct string_list none = {(const char *[]){"NONE"}, 1};
+    const struct string_list shell = {(const char *[]){"CMD-SHELL", values->health_cmd}, 2};
+
+    if (!values->has_no_healthcheck && values->health_cmd == NULL &&
+        values->health_interval_ns == 0 && values->health_timeout_ns == 0 &&
+        values->health_start_period_ns == 0 && values->health_start_interval_ns == 0 &&
+        values->health_retries == 0)
+        return;
+    json_key(writer, "Healthcheck");
+    json_object_open(writer);
+    if (values->has_no_healthcheck)
+        json_member_strings(writer, "Test", &none);
+    else if (values->health_cmd != NULL)
+        json_member_strings(writer, "Test", &shell);
+    json_member_integer(writer, "Interval", values->health_interval_ns);
+    json_member_integer(writer, "Timeout", values->health_timeout_ns);
+    json_member_integer(writer, "StartPeriod", values->health_start_period_ns);
+    json_member_integer(writer, "StartInterval", values->health_start_interval_ns);
+    json_member_integer(writer, "Retries", values->health_retries);
+    json_object_close(writer);
+}
+
 int create_write_request(struct cli *cli, struct json_writer *writer,
                          const struct create_options *options, const struct create_values *values,
                          const struct string_list *cmd)
@@ -432,6 +465,7 @@ int create_write_request(struct cli *cli, struct json_writer *writer,
                             &(struct string_list){(const char *[]){values->entrypoint}, 1});
     cli_write_pairs(writer, "Labels", &values->labels, '=');
     write_anonymous_volumes(writer, &values->volumes);
+    write_healthcheck(writer, values);
     if (values->stop_signal != NULL)
         json_member_string(writer, "StopSignal", values->stop_signal);
     if (values->has_stop_timeout)

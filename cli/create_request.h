@@ -26,6 +26,13 @@ struct create_values {
     struct string_list group_add;
     struct string_list sysctls;
     struct string_list annotations;
+    const char *health_cmd;
+    int64_t health_interval_ns;
+    int64_t health_timeout_ns;
+    int64_t health_start_period_ns;
+    int64_t health_start_interval_ns;
+    int64_t health_retries;
+    bool has_no_healthcheck;
     struct string_list log_opts;
     const char *log_driver;
     const char *domainname;
@@ -64,6 +71,8 @@ struct create_values {
 /* "512m" and "17", of the option that is named. */
 int create_parse_bytes(struct cli *cli, const char *option, const char *text, int64_t *bytes);
 int create_parse_integer(struct cli *cli, const char *option, const char *text, int64_t *value);
+/* "1m30s" */
+int create_parse_duration(struct cli *cli, const char *option, const char *text, int64_t *ns);
 
 /* The body of POST /containers/create. */
 int create_write_request(struct cli *cli, struct json_writer *writer,

@@ -32,6 +32,7 @@ static const struct command {
     {"load", cli_load, "load images from an archive or an OCI layout"},
     {"logs", cli_logs, "print a container's output"},
     {"pause", cli_pause, "hold all processes of containers"},
+    {"probe", cli_probe, "show or set the liveness and readiness probes of a container"},
     {"ps", cli_ps, "list containers"},
     {"pull", cli_pull, "fetch an image from a registry"},
     {"push", cli_push, "send an image to a registry"},

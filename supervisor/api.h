@@ -51,6 +51,10 @@ void api_image_save(struct daemon *daemon, struct request *request,
 void api_images_import(struct daemon *daemon, struct request *request);
 /* POST /images/create with an archive as its body. */
 bool api_is_import(const struct request *request);
+void api_probes_show(struct daemon *daemon, struct request *request,
+                     const struct route_match *match);
+void api_probes_set(struct daemon *daemon, struct request *request,
+                    const struct route_match *match);
 void api_volumes_list(struct daemon *daemon, struct request *request,
                       const struct route_match *match);
 void api_volume_create(struct daemon *daemon, struct request *request,

@@ -13,6 +13,7 @@
 #include "exec.h"
 #include "filters.h"
 #include "logs.h"
+#include "probes.h"
 
 /* The container of the path, or NULL after a 404. */
 static struct managed_container *find(struct daemon *daemon, struct request *request,
@@ -106,6 +107,48 @@ static bool ancestor_matches(struct daemon *daemon, const struct filters *filter
     return ancestors == NULL;
 }
 
+static bool volume_matches(const struct filters *filters, const struct managed_container *container)
+{
+    const struct string_list *volumes = filters_get(filters, "volume");
+    const struct definition *definition = &container->definition;
+
+    for (size_t i = 0; volumes != NULL && i < volumes->count; i++) {
+        for (size_t j = 0; j < definition->mount_points.count; j++) {
+            const struct mount_point *mount = &definition->mount_points.items[j];
+
+            if (strcmp(mount->destination, volumes->items[i]) == 0 ||
+                (mount->name != NULL && strcmp(mount->name, volumes->items[i]) == 0))
+                return true;
+        }
+    }
+    return volumes == NULL;
+}
+
+/* Made before or after another container. Who is not there is nobody's before or after. */
+static bool age_matches(struct daemon *daemon, const struct filters *filters, const char *key,
+                        const struct managed_container *container)
+{
+    const struct string_list *names = filters_get(filters, key);
+    struct managed_container *other;
+
+    for (size_t i = 0; names != NULL && i < names->count; i++) {
+        if (container_find(daemon, names->items[i], &other, NULL) < 0)
+            continue;
+        if (strcmp(key, "before") == 0
+                ? container->definition.created_ns < other->definition.created_ns
+                : container->definition.created_ns > other->definition.created_ns)
+            return true;
+    }
+    return names == NULL;
+}
+
+static bool health_matches(const struct filters *filters, const struct managed_container *container)
+{
+    const char *health = probes_health(container);
+
+    return filters_match(filters, "health", health != NULL ? health : "none");
+}
+
 static bool is_listed(struct daemon *daemon, const struct filters *filters, bool shows_all,
                       const struct managed_container *container)
 {
@@ -122,14 +165,18 @@ static bool is_listed(struct daemon *daemon, const struct filters *filters, bool
            filters_match(filters, "exited", exit_code) &&
            filters_match_labels(filters, &container->definition.config.labels) &&
            name_matches(filters, container) && id_matches(filters, container) &&
-           ancestor_matches(daemon, filters, container);
+           ancestor_matches(daemon, filters, container) && volume_matches(filters, container) &&
+           health_matches(filters, container) &&
+           age_matches(daemon, filters, "before", container) &&
+           age_matches(daemon, filters, "since", container);
 }
 
 void api_containers_list(struct daemon *daemon, struct request *request,
                          const struct route_match *match)
 {
-    static const char *const known[] = {"id",     "name",     "label", "status",
-                                        "exited", "ancestor", NULL};
+    static const char *const known[] = {"id",     "name",     "label",  "status",
+                                        "exited", "ancestor", "volume", "health",
+                                        "before", "since",    NULL};
     const char *limit_text = request_query(request, "limit");
     long limit = limit_text != NULL ? atol(limit_text) : 0;
     struct json_writer *writer;
@@ -218,7 +265,7 @@ static int64_t stop_timeout(const struct request *request,
 
     if (text != NULL && text[0] != '\0')
         return atoll(text);
-    return own->is_set ? own->value : 10;
+    return own->is_set ? own->value : CONTAINER_STOP_TIMEOUT_S;
 }
 
 static void on_stopped(struct waiter *waiter, struct managed_container *container,

@@ -23,6 +23,7 @@
 #include "base/socket.h"
 #include "container_internal.h"
 #include "logs.h"
+#include "probes.h"
 #include "runtime/runtime.h"
 #include "spawner.h"
 #include "volumes.h"
@@ -58,7 +59,13 @@ char *container_encode_state(const struct managed_container *container)
     json_member_boolean(writer, "paused", container->is_paused);
     json_member_boolean(writer, "heldBack", container->is_held_back);
     json_member_integer(writer, "restartCount", container->restart_count);
+    json_member_boolean(writer, "restartWanted", container->is_restart_wanted);
     json_member_string(writer, "error", container->error);
+    json_key(writer, "probes");
+    json_array_open(writer);
+    for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
+        json_encode(writer, &probe_record_type, &container->probe_records[kind]);
+    json_array_close(writer);
     json_object_close(writer);
     text = memory_strdup(json_writer_text(writer));
     json_writer_free(writer);
@@ -74,6 +81,19 @@ void container_save_state(struct managed_container *container)
     if (database_update_state(container->daemon->database, container->definition.id, state, &err) <
         0)
         log_error("container %s: %s", container->definition.name, err.message);
+}
+
+int container_save_definition(struct managed_container *container, struct error *err)
+{
+    const struct definition *definition = &container->definition;
+    struct json_writer *writer = json_writer_new(false);
+    int result;
+
+    json_encode(writer, &definition_type, definition);
+    result = database_update_definition(container->daemon->database, definition->id,
+                                        definition->name, json_writer_text(writer), err);
+    json_writer_free(writer);
+    return result;
 }
 
 int container_open_directory(const struct managed_container *container)
@@ -231,6 +251,7 @@ void container_free(struct managed_container *container)
     sd_event_source_disable_unref(container->control);
     sd_event_source_disable_unref(container->stop_timer);
     sd_event_source_disable_unref(container->restart_timer);
+    probes_release(container);
     fd_close(&container->control_fd);
     free(container->error);
     arena_release(&container->arena);
@@ -294,9 +315,12 @@ static void on_started(struct managed_container *container, const struct monitor
     container->exit_code = 0;
     container->is_oom_killed = false;
     free(take_pointer(&container->error));
+    if (is_new)
+        memset(container->probe_records, 0, sizeof(container->probe_records));
     container_save_state(container);
     if (is_new)
         container_event(container, "start", NULL);
+    probes_start(container);
     if (container->is_kill_wanted)
         container_signal(container, SIGKILL, NULL);
     notify_waiters(container, 1u << WAIT_STARTED, NULL);
@@ -397,6 +421,7 @@ void container_handle_exit(struct managed_container *container)
     bool was_stopped = container->is_stop_requested;
 
     disconnect(container);
+    probes_stop(container);
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
     container->is_stop_requested = false;
     container->is_kill_wanted = false;
@@ -422,6 +447,7 @@ void container_handle_exit(struct managed_container *container)
     if (was_stopped)
         container_event(container, "stop", NULL);
     container_schedule_restart(container);
+    container->is_restart_wanted = false;
     notify_waiters(container, 1u << WAIT_STARTED, NULL);
     container_notify_stopped(container);
     if (container->status == CONTAINER_EXITED)
@@ -475,7 +501,8 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
     case MONITOR_EXEC_STARTED:
     case MONITOR_EXEC_FAILED:
     case MONITOR_EXEC_EXITED:
-        exec_handle_message(container, message);
+        if (!probes_handle_message(container, message))
+            exec_handle_message(container, message);
         break;
     default:
         break;
@@ -609,24 +636,16 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *context
     return 0;
 }
 
-int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
-                         struct error *err)
+int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,
+                  struct error *err)
 {
     const char *own = container->definition.config.stop_signal;
     int result;
 
-    if (container->status == CONTAINER_RESTARTING) {
-        container->is_held_back = true;
-        container_cancel_restart(container);
-    }
-    if (container->status != CONTAINER_RUNNING)
-        return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is not running");
-    container_hold_back(container);
     if (signal_number == 0)
         signal_number = own != NULL && own[0] != '\0' ? signal_parse(own) : SIGTERM;
     if (timeout_s == 0)
         signal_number = SIGKILL;
-    container->is_stop_requested = true;
     result = container_signal(container, signal_number, err);
     /* Processes that are held do not see the signal. */
     if (result == 0 && container->is_paused)
@@ -638,6 +657,21 @@ int container_begin_stop(struct managed_container *container, int signal_number,
                                         CLOCK_MONOTONIC, (uint64_t)timeout_s * 1000000, 10000,
                                         on_stop_timeout, container);
     return result < 0 ? error_errno(err, -result, "stop timer") : 0;
+}
+
+int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
+                         struct error *err)
+{
+
+    if (container->status == CONTAINER_RESTARTING) {
+        container->is_held_back = true;
+        container_cancel_restart(container);
+    }
+    if (container->status != CONTAINER_RUNNING)
+        return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is not running");
+    container_hold_back(container);
+    container->is_stop_requested = true;
+    return container_end(container, signal_number, timeout_s, err);
 }
 
 /* ---- streams ---- */

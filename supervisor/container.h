@@ -18,6 +18,8 @@ enum container_status {
     CONTAINER_STATUS_COUNT,
 };
 
+#define CONTAINER_STOP_TIMEOUT_S 10 /* to SIGKILL, where neither request nor container says */
+
 struct managed_container;
 
 /* Docker's word for the state: one that runs may be paused. */
@@ -31,6 +33,14 @@ enum waiter_kind {
 };
 
 struct log_stream;
+struct probe;
+
+enum probe_kind {
+    PROBE_HEALTH, /* Docker's HEALTHCHECK */
+    PROBE_LIVENESS,
+    PROBE_READINESS,
+    PROBE_KIND_COUNT,
+};
 
 /* Something that waits for a container. `notify` is called once, after the waiter was unlinked,
  * with an error if what it waited for cannot happen any more. */
@@ -75,7 +85,10 @@ struct managed_container {
     int32_t restart_count;
     bool is_kill_wanted; /* as soon as it has started */
     struct waiter *waiters;
-    struct log_stream *log_streams; /* that follow it, see logs.c */
+    struct log_stream *log_streams;                      /* that follow it, see logs.c */
+    struct probe *probes[PROBE_KIND_COUNT];              /* NULL: not defined; see probes.c */
+    struct probe_record probe_records[PROBE_KIND_COUNT]; /* what they found */
+    bool is_restart_wanted; /* when it has ended: its liveness probe has killed it */
     struct early_attachment *attachments;
 };
 

@@ -8,6 +8,13 @@
 /* Writes the state to the database. */
 void container_save_state(struct managed_container *container);
 
+/* Writes the definition to the database. Durable when it returns. */
+int container_save_definition(struct managed_container *container, struct error *err);
+
+/* Sends the signal (0: the container's own) and, after timeout_s (-1: never), SIGKILL. */
+int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,
+                  struct error *err);
+
 /* Refuses a name that is none, or that another container has. */
 int container_check_name(struct daemon *daemon, const char *name, struct error *err);
 

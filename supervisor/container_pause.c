@@ -63,17 +63,12 @@ int container_rename(struct managed_container *container, const char *name, stru
 {
     struct definition *definition = &container->definition;
     const char *former = definition->name;
-    struct json_writer *writer;
     int result = container_check_name(container->daemon, name, err);
 
     if (result < 0)
         return result;
     definition->name = arena_strdup(&container->arena, name);
-    writer = json_writer_new(false);
-    json_encode(writer, &definition_type, definition);
-    result = database_update_definition(container->daemon->database, definition->id, name,
-                                        json_writer_text(writer), err);
-    json_writer_free(writer);
+    result = container_save_definition(container, err);
     if (result < 0) {
         definition->name = former;
         return result;

@@ -23,7 +23,9 @@ struct state_record {
     bool is_paused;
     bool is_held_back;
     int32_t restart_count;
+    bool is_restart_wanted;
     const char *error;
+    LIST_OF(struct probe_record) probes;
 };
 
 static const struct json_field state_fields[] = {
@@ -37,7 +39,10 @@ static const struct json_field state_fields[] = {
     JSON_FIELD(struct state_record, is_paused, "paused", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, is_held_back, "heldBack", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, restart_count, "restartCount", JSON_KIND_INT32),
+    JSON_FIELD(struct state_record, is_restart_wanted, "restartWanted", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
+    JSON_FIELD(struct state_record, probes, "probes", JSON_KIND_STRUCTS,
+               .type = &probe_record_type),
 };
 static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
 
@@ -97,6 +102,9 @@ static int recover_one(void *context, const char *definition, const char *state,
     container->is_oom_killed = record.is_oom_killed;
     container->is_held_back = record.is_held_back;
     container->restart_count = record.restart_count;
+    container->is_restart_wanted = record.is_restart_wanted;
+    for (size_t i = 0; i < record.probes.count && i < PROBE_KIND_COUNT; i++)
+        container->probe_records[i] = record.probes.items[i];
     if (record.error != NULL && record.error[0] != '\0')
         container->error = memory_strdup(record.error);
     container_link(daemon, container);

@@ -44,7 +44,11 @@ static bool wants_restart(const struct managed_container *container)
 {
     enum policy policy = policy_of(container);
 
-    if (policy == POLICY_NO || container->is_held_back)
+    if (container->is_held_back)
+        return false;
+    if (container->is_restart_wanted)
+        return true;
+    if (policy == POLICY_NO)
         return false;
     return policy != POLICY_ON_FAILURE || may_retry(container);
 }

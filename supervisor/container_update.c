@@ -93,17 +93,9 @@ static int apply_to_cgroup(struct managed_container *container, struct error *er
 /* For the next start, and for the next davitd. */
 static int save(struct managed_container *container, struct error *err)
 {
-    struct json_writer *writer;
     int result = container_write_bundle(container, err);
 
-    if (result < 0)
-        return result;
-    writer = json_writer_new(false);
-    json_encode(writer, &definition_type, &container->definition);
-    result = database_update_definition(container->daemon->database, container->definition.id,
-                                        container->definition.name, json_writer_text(writer), err);
-    json_writer_free(writer);
-    return result;
+    return result < 0 ? result : container_save_definition(container, err);
 }
 
 static int update(struct managed_container *container, const struct docker_host_config *changes,

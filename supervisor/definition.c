@@ -42,6 +42,8 @@ static const struct json_field config_fields[] = {
     FIELD(struct docker_config, volumes, "Volumes", JSON_KIND_JSON),
     FIELD(struct docker_config, stop_signal, "StopSignal", JSON_KIND_STRING),
     FIELD(struct docker_config, stop_timeout, "StopTimeout", JSON_KIND_OPTIONAL_INT64),
+    FIELD(struct docker_config, healthcheck, "Healthcheck", JSON_KIND_STRUCT,
+          .type = &probe_healthcheck_type),
     /* Not of this object, though they stand beside its members in the request. */
     IGNORED("HostConfig"),
     IGNORED("NetworkingConfig"),
@@ -49,7 +51,6 @@ static const struct json_field config_fields[] = {
     IGNORED("name"),
     IGNORED("platform"),
     IGNORED("ArgsEscaped"),
-    UNSUPPORTED("Healthcheck"),
     UNSUPPORTED("MacAddress"),
     UNSUPPORTED("NetworkDisabled"),
     UNSUPPORTED("OnBuild"),
@@ -294,6 +295,8 @@ static const struct json_struct mount_point_type =
 static const struct json_field definition_fields[] = {
     FIELD(struct definition, mount_points, "MountPoints", JSON_KIND_STRUCTS,
           .type = &mount_point_type),
+    FIELD(struct definition, liveness, "Liveness", JSON_KIND_STRUCT, .type = &probe_type),
+    FIELD(struct definition, readiness, "Readiness", JSON_KIND_STRUCT, .type = &probe_type),
     FIELD(struct definition, project, "Project", JSON_KIND_UINT32),
     FIELD(struct definition, id_range_first, "IdRangeFirst", JSON_KIND_UINT32),
     FIELD(struct definition, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -498,7 +501,9 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
     if (definition->config.image == NULL || definition->config.image[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "Image: required, but missing");
     /* `--entrypoint ""` comes as [""]. */
-    result = definition_read_mounts(arena, definition, err);
+    result = probe_check(definition->config.healthcheck, "Healthcheck", err);
+    if (result == 0)
+        result = definition_read_mounts(arena, definition, err);
     if (result < 0)
         return result;
     entrypoint = json_get(body, "Entrypoint");
@@ -531,6 +536,7 @@ void definition_apply_image(struct arena *arena, struct definition *definition,
         config->exposed_ports = image->exposed_ports;
     if (config->volumes == NULL)
         config->volumes = image->volumes;
+    config->healthcheck = probe_merge(arena, config->healthcheck, image->healthcheck);
     env_merge(arena, &image->env, &config->env, &env);
     config->env = env;
     for (size_t i = 0; i < image->labels.count; i++) {

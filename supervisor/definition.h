@@ -10,6 +10,7 @@
 #include "bundle/bundle.h"
 #include "images/images.h"
 #include "log_writer.h"
+#include "probe.h"
 
 struct docker_config {
     const char *hostname;
@@ -32,6 +33,7 @@ struct docker_config {
     const struct json *volumes; /* {"/path": {}}: an anonymous volume each */
     const char *stop_signal;
     struct optional_int64 stop_timeout;
+    struct probe_definition *healthcheck; /* NULL: none */
 };
 
 struct docker_ulimit {
@@ -181,6 +183,8 @@ struct definition {
     struct docker_config config;
     struct docker_host_config host_config;
     LIST_OF(struct mount_point) mount_points;
+    struct probe_definition *liveness;  /* davit's own; NULL: none */
+    struct probe_definition *readiness; /* likewise */
 };
 
 /* HostConfig.StorageOpt's size in bytes; 0: none is set. */

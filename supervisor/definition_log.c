@@ -42,7 +42,8 @@ static int read_size(const char *text, uint64_t *bytes, struct error *err)
     if (strcmp(text, "-1") == 0)
         return 0;
     if (size_parse(text, &size) < 0 || size < SIZE_MIN)
-        return error_set(err, ERROR_INVALID, EINVAL, "\"%.32s\" is not a size of 1k and more", text);
+        return error_set(err, ERROR_INVALID, EINVAL, "\"%.32s\" is not a size of 1k and more",
+                         text);
     *bytes = (uint64_t)size;
     return 0;
 }

@@ -12,17 +12,6 @@
 
 #define EXECS_PER_CONTAINER_MAX 4096
 
-struct exec_config {
-    struct string_list cmd;
-    struct string_list env;
-    const char *user;
-    const char *working_dir;
-    bool has_terminal;
-    bool attaches_stdin;
-    bool attaches_stdout;
-    bool attaches_stderr;
-};
-
 struct exec {
     struct exec *next;
     struct managed_container *container; /* NULL when that has ended */
@@ -151,10 +140,11 @@ void exec_create(struct managed_container *container, struct request *request)
 }
 
 /* The process: the container's own, with what the exec says instead. */
-static int make_process(struct exec *exec, struct json_writer *writer, struct error *err)
+static int make_process(const struct managed_container *container, const struct exec_config *from,
+                        struct json_writer *writer, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
-    cleanup_close int directory_fd = container_open_directory(exec->container);
+    cleanup_close int directory_fd = container_open_directory(container);
     struct oci_config config = {0};
     struct string_list env;
     int result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
@@ -164,40 +154,36 @@ static int make_process(struct exec *exec, struct json_writer *writer, struct er
         return result;
     if (config.process == NULL)
         return error_set(err, ERROR_CORRUPT, EINVAL, "config.json has no process");
-    config.process->args = exec->config.cmd;
-    config.process->has_terminal = exec->config.has_terminal;
+    config.process->args = from->cmd;
+    config.process->has_terminal = from->has_terminal;
     config.process->console_size = NULL;
-    env_merge(&arena, &config.process->env, &exec->config.env, &env);
+    env_merge(&arena, &config.process->env, &from->env, &env);
     config.process->env = env;
-    if (exec->config.has_terminal && env_get(&env, "TERM") == NULL)
+    if (from->has_terminal && env_get(&env, "TERM") == NULL)
         string_list_append(&arena, &config.process->env, "TERM=xterm");
-    if (exec->config.working_dir != NULL && exec->config.working_dir[0] != '\0')
-        config.process->cwd = exec->config.working_dir;
+    if (from->working_dir != NULL && from->working_dir[0] != '\0')
+        config.process->cwd = from->working_dir;
     if (config.process->cwd[0] != '/')
         return error_set(err, ERROR_INVALID, EINVAL, "Cwd must be an absolute path");
     json_encode(writer, &oci_process_type, config.process);
     return 0;
 }
 
-static const char *exec_user(const struct exec *exec)
-{
-    if (exec->config.user != NULL && exec->config.user[0] != '\0')
-        return exec->config.user;
-    return exec->container->definition.config.user;
-}
-
-static struct json_writer *make_request(struct exec *exec, bool is_attached, struct error *err)
+struct json_writer *exec_make_request(struct managed_container *container,
+                                      const struct exec_config *config, bool is_attached,
+                                      struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
+    bool has_user = config->user != NULL && config->user[0] != '\0';
     int result;
 
     json_object_open(writer);
-    json_member_boolean(writer, "stdin", is_attached && exec->config.attaches_stdin);
-    json_member_boolean(writer, "stdout", is_attached && exec->config.attaches_stdout);
-    json_member_boolean(writer, "stderr", is_attached && exec->config.attaches_stderr);
-    json_member_string(writer, "user", exec_user(exec));
+    json_member_boolean(writer, "stdin", is_attached && config->attaches_stdin);
+    json_member_boolean(writer, "stdout", is_attached && config->attaches_stdout);
+    json_member_boolean(writer, "stderr", is_attached && config->attaches_stderr);
+    json_member_string(writer, "user", has_user ? config->user : container->definition.config.user);
     json_key(writer, "process");
-    result = make_process(exec, writer, err);
+    result = make_process(container, config, writer, err);
     if (result < 0) {
         json_writer_free(writer);
         return NULL;
@@ -274,7 +260,7 @@ void exec_start(struct daemon *daemon, const char *id, struct request *request)
     }
     detach = json_get(body, "Detach");
     is_detached = detach != NULL && detach->type == JSON_BOOLEAN && detach->boolean;
-    writer = make_request(exec, !is_detached, &err);
+    writer = exec_make_request(exec->container, &exec->config, !is_detached, &err);
     if (writer == NULL) {
         respond_error(request, &err);
         return;

@@ -4,6 +4,23 @@
 
 #include "container.h"
 
+/* What is executed in a container that runs. */
+struct exec_config {
+    struct string_list cmd;
+    struct string_list env;
+    const char *user; /* NULL or "": the container's */
+    const char *working_dir;
+    bool has_terminal;
+    bool attaches_stdin;
+    bool attaches_stdout;
+    bool attaches_stderr;
+};
+
+/* The request to the monitor, a struct monitor_exec; NULL after a failure. */
+struct json_writer *exec_make_request(struct managed_container *container,
+                                      const struct exec_config *config, bool is_attached,
+                                      struct error *err);
+
 /* Answers the requests of that name. */
 void exec_create(struct managed_container *container, struct request *request);
 void exec_start(struct daemon *daemon, const char *id, struct request *request);

@@ -7,8 +7,6 @@
 
 #include "base/clock.h"
 
-#define DURATION_MAX (INT64_C(1) << 32)
-
 static bool is_known(const char *key, const char *const *known)
 {
     for (; *known != NULL; known++) {
@@ -76,36 +74,19 @@ bool filters_match(const struct filters *filters, const char *key, const char *v
     return values == NULL || string_list_has(values, value);
 }
 
-/* "10m", "1h30m": back from now, as Go writes durations. */
-static int parse_duration(const char *text, int64_t *seconds)
-{
-    *seconds = 0;
-    do {
-        char *end;
-        long long number = strtoll(text, &end, 10);
-        int64_t unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : *end == 's' ? 1 : 0;
-
-        if (end == text || number < 0 || number > DURATION_MAX || unit == 0)
-            return -EINVAL;
-        *seconds += number * unit;
-        text = end + 1;
-    } while (*text != '\0');
-    return 0;
-}
-
 int filters_get_time(const struct filters *filters, const char *key, int64_t *time_ns,
                      struct error *err)
 {
     const struct string_list *values = filters_get(filters, key);
-    int64_t seconds;
+    int64_t ago_ns;
 
     *time_ns = 0;
     if (values == NULL)
         return 0;
     if (values->count > 1)
         return error_set(err, ERROR_INVALID, EINVAL, "filter %s: more than one value", key);
-    if (parse_duration(values->items[0], &seconds) == 0)
-        *time_ns = clock_now_ns() - seconds * 1000000000;
+    if (clock_parse_duration(values->items[0], &ago_ns) == 0)
+        *time_ns = clock_now_ns() - ago_ns;
     else if (clock_parse_time(values->items[0], time_ns) < 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "filter %s: \"%.64s\" is no time and no duration", key, values->items[0]);

@@ -3,12 +3,15 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/signals.h"
+#include "probe.h"
 
 #define WORDS_MAX 256 /* of one instruction */
 
@@ -239,6 +242,88 @@ static int change_volume(struct arena *arena, const char *text, struct image_pro
     return add_members(arena, &process->volumes, &paths, err);
 }
 
+/* ---- HEALTHCHECK ---- */
+
+/* "--interval=30s" and the like, before the command. */
+static int read_health_option(const char *word, struct probe_definition *health, struct error *err)
+{
+    const struct {
+        const char *name;
+        int64_t *time_ns;
+    } times[] = {{"--interval=", &health->interval_ns},
+                 {"--timeout=", &health->timeout_ns},
+                 {"--start-period=", &health->start_period_ns},
+                 {"--start-interval=", &health->start_interval_ns}};
+    char *end;
+
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
+        size_t length = strlen(times[i].name);
+
+        if (strncmp(word, times[i].name, length) != 0)
+            continue;
+        return clock_parse_duration(word + length, times[i].time_ns) == 0
+                   ? 0
+                   : error_set(err, ERROR_INVALID, EINVAL, "\"%.64s\": not a duration", word);
+    }
+    if (strncmp(word, "--retries=", 10) == 0) {
+        health->retries = strtoll(word + 10, &end, 10);
+        if (end != word + 10 && *end == '\0')
+            return 0;
+    }
+    return error_set(err, ERROR_INVALID, EINVAL, "unknown option \"%.64s\"", word);
+}
+
+/* "[OPTION...] CMD command" or "NONE". */
+static int read_health(struct arena *arena, const char *text, struct probe_definition *health,
+                       struct error *err)
+{
+    struct string_list command;
+    const char *word = next_word(arena, &text);
+    int result = 0;
+
+    for (; result == 0 && word != NULL && strncmp(word, "--", 2) == 0;
+         word = next_word(arena, &text))
+        result = read_health_option(word, health, err);
+    if (result < 0)
+        return result;
+    if (word != NULL && strcasecmp(word, "NONE") == 0) {
+        string_list_append(arena, &health->test, "NONE");
+        return 0;
+    }
+    text = skip_spaces(text);
+    if (word == NULL || strcasecmp(word, "CMD") != 0 || text[0] == '\0')
+        return error_set(err, ERROR_INVALID, EINVAL, "CMD and a command, or NONE, is expected");
+    string_list_append(arena, &health->test, text[0] == '[' ? "CMD" : "CMD-SHELL");
+    if (text[0] != '[') {
+        string_list_append(arena, &health->test, arena_strdup(arena, text));
+        return 0;
+    }
+    result = read_command(arena, text, &command, err);
+    for (size_t i = 0; result == 0 && i < command.count; i++)
+        string_list_append(arena, &health->test, command.items[i]);
+    return result;
+}
+
+static int change_healthcheck(struct arena *arena, const char *text, struct image_process *process,
+                              struct error *err)
+{
+    struct probe_definition health = {0};
+    struct json_writer *writer;
+    int result = read_health(arena, text, &health, err);
+
+    if (result == 0)
+        result = probe_check(&health, "Healthcheck", err);
+    if (result < 0)
+        return result;
+    writer = json_writer_new(false);
+    json_encode(writer, &probe_healthcheck_type, &health);
+    text = json_writer_text(writer);
+    result =
+        json_parse(arena, text, strlen(text), &json_default_limits, &process->healthcheck, err);
+    json_writer_free(writer);
+    return result;
+}
+
 /* ---- the rest ---- */
 
 static int change_user(struct arena *arena, const char *text, struct image_process *process,
@@ -274,10 +359,15 @@ static const struct {
     int (*apply)(struct arena *arena, const char *text, struct image_process *process,
                  struct error *err);
 } instructions[] = {
-    {"CMD", change_cmd},         {"ENTRYPOINT", change_entrypoint},
-    {"ENV", change_env},         {"EXPOSE", change_expose},
-    {"LABEL", change_label},     {"STOPSIGNAL", change_stop_signal},
-    {"USER", change_user},       {"VOLUME", change_volume},
+    {"CMD", change_cmd},
+    {"ENTRYPOINT", change_entrypoint},
+    {"ENV", change_env},
+    {"EXPOSE", change_expose},
+    {"HEALTHCHECK", change_healthcheck},
+    {"LABEL", change_label},
+    {"STOPSIGNAL", change_stop_signal},
+    {"USER", change_user},
+    {"VOLUME", change_volume},
     {"WORKDIR", change_workdir},
 };
 
@@ -301,7 +391,7 @@ int image_change(struct arena *arena, const char *instruction, struct image_proc
         return result < 0 ? error_prefix(err, "change %s", instructions[i].name) : 0;
     }
     return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                     "change \"%.32s\": only CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, "
-                     "USER, VOLUME and WORKDIR are supported",
+                     "change \"%.32s\": only CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, "
+                     "STOPSIGNAL, USER, VOLUME and WORKDIR are supported",
                      name);
 }

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "container.h"
+#include "probes.h"
 #include "volumes.h"
 
 static void write_time(struct json_writer *writer, const char *name, int64_t time_ns)
@@ -33,6 +34,7 @@ static void write_state(struct json_writer *writer, const struct managed_contain
     json_member_string(writer, "Error", container->error);
     write_time(writer, "StartedAt", container->started_ns);
     write_time(writer, "FinishedAt", container->finished_ns);
+    probes_write_health(writer, container);
     json_object_close(writer);
 }
 
@@ -166,6 +168,19 @@ static void format_duration(int64_t seconds, char *text, size_t size)
         snprintf(text, size, "%lld weeks", (long long)seconds / (7 * 86400));
 }
 
+static const char *running_remark(const struct managed_container *container)
+{
+    const char *health = probes_health(container);
+
+    if (container->is_paused)
+        return " (Paused)";
+    if (health == NULL)
+        return "";
+    return strcmp(health, "starting") == 0  ? " (health: starting)"
+           : strcmp(health, "healthy") == 0 ? " (healthy)"
+                                            : " (unhealthy)";
+}
+
 static void format_status(const struct managed_container *container, char *text, size_t size)
 {
     int64_t now_ns = clock_now_ns();
@@ -174,7 +189,7 @@ static void format_status(const struct managed_container *container, char *text,
     switch (container->status) {
     case CONTAINER_RUNNING:
         format_duration((now_ns - container->started_ns) / 1000000000, duration, sizeof(duration));
-        snprintf(text, size, "Up %s%s", duration, container->is_paused ? " (Paused)" : "");
+        snprintf(text, size, "Up %s%s", duration, running_remark(container));
         break;
     case CONTAINER_EXITED:
         format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));

@@ -106,8 +106,8 @@ static unsigned int find_oldest(int directory_fd, const char *id)
 {
     unsigned int number = 0;
 
-    while (number < LOG_FILES_MAX && (exists(directory_fd, id, number + 1) ||
-                                      exists(directory_fd, id, number + 2)))
+    while (number < LOG_FILES_MAX &&
+           (exists(directory_fd, id, number + 1) || exists(directory_fd, id, number + 2)))
         number += exists(directory_fd, id, number + 1) ? 1 : 2;
     return number;
 }

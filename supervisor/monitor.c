@@ -24,6 +24,7 @@
 #include "cgroups/cgroups.h"
 #include "images/images.h"
 #include "monitor_protocol.h"
+#include "probe_connect.h"
 #include "runtime/runtime.h"
 #include "streams.h"
 
@@ -417,7 +418,46 @@ static void start_exec(struct monitor *monitor, const struct monitor_message *me
     monitor->exec_count++;
 }
 
+/* A process of the monitor's own that ends like an exec. */
+static void start_probe(struct monitor *monitor, const struct monitor_message *message, int fd)
+{
+    cleanup_arena struct arena arena = {0};
+    struct monitor_probe probe = {0};
+    struct error err = {0};
+    struct task *task = memory_new_one(struct task);
+    int result = json_decode_text(&arena, message->text, message->text_length, &monitor_probe_type,
+                                  &probe, &err);
+
+    task->token = message->token;
+    task->process = (struct container)CONTAINER_NONE;
+    streams_init(&task->streams);
+    if (result == 0 && monitor->exec_count >= EXECS_MAX)
+        result = error_set(&err, ERROR_CONFLICT, EAGAIN, "too many processes");
+    if (result == 0) {
+        task->process.pid = probe_connect(&probe, monitor->init.process.pidfd, fd, &err);
+        result = task->process.pid < 0 ? (int)task->process.pid : 0;
+    }
+    if (result == 0)
+        task->process.pidfd = pidfd_open(task->process.pid, 0);
+    if (result < 0 || task->process.pidfd < 0) {
+        tell_failure(monitor, MONITOR_EXEC_FAILED, task->token, &err);
+        free_task(task);
+        return;
+    }
+    task->next = monitor->execs;
+    monitor->execs = task;
+    monitor->exec_count++;
+}
+
 /* ---- requests of davitd ---- */
+
+static void signal_exec(struct monitor *monitor, const struct monitor_message *message)
+{
+    const struct task *task = message->token != 0 ? find_task(monitor, message->token) : NULL;
+
+    if (task != NULL && task->process.pidfd >= 0)
+        pidfd_send_signal(task->process.pidfd, message->value, NULL, 0);
+}
 
 static void resize(struct monitor *monitor, const struct monitor_message *message)
 {
@@ -446,6 +486,12 @@ static void handle_message(struct monitor *monitor, const struct monitor_message
         break;
     case MONITOR_EXEC:
         start_exec(monitor, message, take_fd(fd));
+        break;
+    case MONITOR_EXEC_SIGNAL:
+        signal_exec(monitor, message);
+        break;
+    case MONITOR_PROBE:
+        start_probe(monitor, message, *fd);
         break;
     default:
         break;

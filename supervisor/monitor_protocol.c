@@ -36,6 +36,14 @@ static const struct json_field exec_fields[] = {
 };
 const struct json_struct monitor_exec_type = JSON_STRUCT(struct monitor_exec, exec_fields);
 
+static const struct json_field probe_fields[] = {
+    FIELD(struct monitor_probe, host, "host", JSON_KIND_STRING),
+    FIELD(struct monitor_probe, port, "port", JSON_KIND_INT32, .flags = JSON_REQUIRED),
+    FIELD(struct monitor_probe, path, "path", JSON_KIND_STRING),
+    FIELD(struct monitor_probe, timeout_ms, "timeoutMs", JSON_KIND_INT32, .flags = JSON_REQUIRED),
+};
+const struct json_struct monitor_probe_type = JSON_STRUCT(struct monitor_probe, probe_fields);
+
 static const struct json_field exit_fields[] = {
     FIELD(struct monitor_exit, status, "status", JSON_KIND_INT32,
           .flags = JSON_REQUIRED | JSON_ALWAYS),

@@ -24,6 +24,9 @@ enum monitor_message_type {
     MONITOR_RESIZE = 4, /* token: 0 or an exec; value: rows, value2: columns */
     MONITOR_EXEC = 5,   /* token; text: struct monitor_exec as JSON, NUL, stdin bytes read already;
                            + connection if not detached */
+    MONITOR_EXEC_SIGNAL = 6, /* token; value: signal */
+    MONITOR_PROBE = 7, /* token; text: struct monitor_probe; + where its output goes; ends like an
+                          exec */
     /* from the monitor */
     MONITOR_STARTED = 64,      /* value: pid; time_ns; again to every new daemon */
     MONITOR_START_FAILED = 65, /* value: exit status; value2: enum error_code; text: message */
@@ -78,6 +81,16 @@ struct monitor_exec {
 };
 
 extern const struct json_struct monitor_exec_type;
+
+/* A connection to be tried in the container's network. */
+struct monitor_probe {
+    const char *host; /* an address; NULL: 127.0.0.1 */
+    int32_t port;
+    const char *path; /* to ask for over HTTP; NULL: connecting is enough */
+    int32_t timeout_ms;
+};
+
+extern const struct json_struct monitor_probe_type;
 
 /* <container>/exit.json */
 struct monitor_exit {

@@ -258,8 +258,8 @@ tree_of() { # CONTAINER LIST
     run davit import "$dir/bad.tar" bad:1
     [ "$status" -eq 1 ]
     contains "$output" archive
-    run davit import --change 'HEALTHCHECK NONE' "$dir/bad.tar" bad:1
-    contains "$output" 'change "HEALTHCHECK NONE"'
+    run davit import --change 'ONBUILD RUN x' "$dir/bad.tar" bad:1
+    contains "$output" 'change "ONBUILD RUN x"'
     run davit import "$dir/bad.tar" Bad:1
     contains "$output" "invalid reference format"
     python3 - > "$dir/out.tar" <<'PYTHON'

@@ -123,7 +123,11 @@ static void what_is_not_supported_is_refused_by_name(void **state)
         {"{\"Image\":\"x\",\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/\","
          "\"Target\":\"/x\",\"BindOptions\":{\"Propagation\":\"sideways\"}}]}}",
          "BindOptions.Propagation"},
-        {"{\"Image\":\"x\",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"]}}", "Healthcheck"},
+        {"{\"Image\":\"x\",\"Healthcheck\":{\"Test\":[\"CMD\"]}}", "Healthcheck.Test"},
+        {"{\"Image\":\"x\",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],\"Timeout\":1000}}",
+         "Timeout in Healthcheck cannot be less than 1ms"},
+        {"{\"Image\":\"x\",\"Healthcheck\":{\"Test\":[\"CMD\",\"x\"],\"Http\":{\"Port\":1}}}",
+         "Healthcheck.Http"},
         {"{\"Image\":\"x\",\"Typo\":1}", "Typo: unknown option"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"Privileged\":true,\"UsernsMode\":\"auto\"}}",
          "can be neither privileged"},
@@ -421,7 +425,6 @@ static void instructions_change_a_configuration(void **state)
 static void instructions_that_cannot_be_followed_are_refused(void **state)
 {
     static const char *const wrong[] = {"",
-                                        "HEALTHCHECK NONE",
                                         "ONBUILD RUN x",
                                         "FROM x",
                                         "CMD",
@@ -449,6 +452,24 @@ static void instructions_that_cannot_be_followed_are_refused(void **state)
     }
 }
 
+static void failures_count_after_the_start_period(void **state)
+{
+    const struct probe_definition definition = {.start_period_ns = 100, .retries = 2};
+    struct probe_record record = {0};
+
+    (void)state;
+    assert_false(probe_judge(&definition, &record, false, 50));
+    assert_int_equal(record.failing_streak, 0);
+    assert_false(probe_judge(&definition, &record, false, 100));
+    assert_true(probe_judge(&definition, &record, false, 101));
+    assert_int_equal(record.status, PROBE_UNHEALTHY);
+    assert_true(probe_judge(&definition, &record, true, 102));
+    assert_int_equal(record.failing_streak, 0);
+    /* Once it was healthy the start is over. */
+    assert_false(probe_judge(&definition, &record, false, 50));
+    assert_int_equal(record.failing_streak, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +482,7 @@ int main(void)
         cmocka_unit_test(zero_values_of_real_clients_are_accepted),
         cmocka_unit_test(the_image_fills_what_the_request_leaves_open),
         cmocka_unit_test(filters_come_in_two_shapes),
+        cmocka_unit_test(failures_count_after_the_start_period),
         cmocka_unit_test(the_database_keeps_what_was_acknowledged),
         cmocka_unit_test(output_is_framed_for_every_client),
         cmocka_unit_test(a_slow_reader_causes_backpressure),
