@@ -58,8 +58,8 @@ static int write_probe(struct cli *cli, struct json_writer *writer, const char *
     else if (strncmp(text, "http:", 5) == 0)
         result = write_port(cli, writer, "Http", text + 5);
     else if (strncmp(text, "cmd:", 4) == 0)
-        json_member_strings(
-            writer, "Test", &(struct string_list){(const char *[]){"CMD-SHELL", text + 4}, 2});
+        json_member_strings(writer, "Test",
+                            &(struct string_list){(const char *[]){"CMD-SHELL", text + 4}, 2});
     else
         result = refuse(cli, text);
     json_member_integer(writer, "Interval", options->interval_ns);
@@ -177,7 +177,6 @@ int cli_probe(struct cli *cli, int argc, char **argv)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "probe: exactly one container is expected");
     path = client_path("/davit/v1/containers/", argv[optind], "/probes");
-    return options.liveness != NULL || options.readiness != NULL
-               ? set_probes(cli, path, &options)
-               : show_probes(cli, path, is_json);
+    return options.liveness != NULL || options.readiness != NULL ? set_probes(cli, path, &options)
+                                                                 : show_probes(cli, path, is_json);
 }

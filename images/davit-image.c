@@ -94,6 +94,21 @@ static int do_sbom(int store_fd, const void *job, struct error *err)
     return image_sbom(store_fd, BODY_FD, job, err);
 }
 
+static int do_stat_path(int store_fd, const void *job, struct error *err)
+{
+    return container_stat_path(store_fd, STDOUT_FILENO, job, err);
+}
+
+static int do_copy_out(int store_fd, const void *job, struct error *err)
+{
+    return container_copy_out(store_fd, STDOUT_FILENO, BODY_FD, job, err);
+}
+
+static int do_copy_in(int store_fd, const void *job, struct error *err)
+{
+    return container_copy_in(store_fd, INPUT_FD, job, &worker_default_limits, err);
+}
+
 static int do_usage(int store_fd, const void *job, struct error *err)
 {
     (void)job;
@@ -107,11 +122,19 @@ static const struct job_command {
     int (*run)(int store_fd, const void *job, struct error *err);
     bool reports_end; /* it reports no image */
 } job_commands[] = {
-    {"load", &load_job_type, do_load, false},     {"pull", &pull_job_type, do_pull, false},
-    {"push", &push_job_type, do_push, false},     {"save", &save_job_type, do_save, true},
-    {"import", &make_job_type, do_import, false}, {"commit", &make_job_type, do_commit, false},
-    {"diff", &container_job_type, do_diff, true}, {"export", &container_job_type, do_export, true},
-    {"sbom", &sbom_job_type, do_sbom, true},      {"usage", &usage_job_type, do_usage, true},
+    {"load", &load_job_type, do_load, false},
+    {"pull", &pull_job_type, do_pull, false},
+    {"push", &push_job_type, do_push, false},
+    {"save", &save_job_type, do_save, true},
+    {"import", &make_job_type, do_import, false},
+    {"commit", &make_job_type, do_commit, false},
+    {"diff", &container_job_type, do_diff, true},
+    {"export", &container_job_type, do_export, true},
+    {"stat-path", &copy_job_type, do_stat_path, true},
+    {"copy-out", &copy_job_type, do_copy_out, true},
+    {"copy-in", &copy_job_type, do_copy_in, true},
+    {"sbom", &sbom_job_type, do_sbom, true},
+    {"usage", &usage_job_type, do_usage, true},
 };
 
 static int read_job(struct arena *arena, const struct json_struct *type, void **job,

@@ -45,3 +45,25 @@ static const struct json_field sbom_fields[] = {
 const struct json_struct sbom_job_type = JSON_STRUCT(struct sbom_job, sbom_fields);
 
 const struct json_struct usage_job_type = {.size = sizeof(struct usage_job)};
+
+static const struct json_field copy_mount_fields[] = {
+    JSON_FIELD(struct copy_mount, source, "source", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct copy_mount, destination, "destination", JSON_KIND_STRING,
+               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct copy_mount, subpath, "subpath", JSON_KIND_STRING),
+    JSON_FIELD(struct copy_mount, is_readonly, "is_readonly", JSON_KIND_BOOL),
+};
+static const struct json_struct copy_mount_type = JSON_STRUCT(struct copy_mount, copy_mount_fields);
+
+static const struct json_field copy_fields[] = {
+    JSON_FIELD(struct copy_job, container, "container", JSON_KIND_INLINE,
+               .type = &container_job_type, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct copy_job, path, "path", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct copy_job, user, "user", JSON_KIND_STRING),
+    JSON_FIELD(struct copy_job, is_running, "is_running", JSON_KIND_BOOL),
+    JSON_FIELD(struct copy_job, has_user_namespace, "has_user_namespace", JSON_KIND_BOOL),
+    JSON_FIELD(struct copy_job, is_root_readonly, "is_root_readonly", JSON_KIND_BOOL),
+    JSON_FIELD(struct copy_job, keeps_kind, "keeps_kind", JSON_KIND_BOOL),
+    JSON_FIELD(struct copy_job, mounts, "mounts", JSON_KIND_STRUCTS, .type = &copy_mount_type),
+};
+const struct json_struct copy_job_type = JSON_STRUCT(struct copy_job, copy_fields);

@@ -38,6 +38,26 @@ struct container_job {
     struct string_list layers;
 };
 
+/* What is mounted into a container that does not run. */
+struct copy_mount {
+    const char *source; /* on the host */
+    const char *destination;
+    const char *subpath; /* or NULL */
+    bool is_readonly;
+};
+
+/* A path in a container: to look at, to write as a tar, or to unpack a tar in. */
+struct copy_job {
+    struct container_job container;
+    const char *path;
+    const char *user; /* whose the unpacked files become; NULL: as the tar says */
+    bool is_running;  /* descriptor 4 is the pidfd of its first process; nothing below counts */
+    bool has_user_namespace;
+    bool is_root_readonly;
+    bool keeps_kind; /* a directory does not replace another file, nor that a directory */
+    LIST_OF(struct copy_mount) mounts;
+};
+
 /* The packages of an image. */
 struct sbom_job {
     const char *name;
@@ -57,5 +77,6 @@ extern const struct json_struct make_job_type;
 extern const struct json_struct container_job_type;
 extern const struct json_struct sbom_job_type;
 extern const struct json_struct usage_job_type;
+extern const struct json_struct copy_job_type;
 
 #endif

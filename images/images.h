@@ -220,6 +220,10 @@ int overlay_mount(const struct overlay_root *root, struct error *err);
  * (container_fd -1: none). Returns a directory's descriptor. */
 int overlay_view(int store_fd, const struct string_list *layers, int container_fd,
                  struct error *err);
+/* The same as a detached mount's descriptor; what the directory bottom_fd (-1: none) has shows
+ * where nothing else is. */
+int overlay_view_mount(int store_fd, const struct string_list *layers, int container_fd,
+                       int bottom_fd, struct error *err);
 
 /* ---- quotas: project quotas of the filesystem (quotactl(2), "PRJQUOTA") ---- */
 

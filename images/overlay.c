@@ -389,12 +389,14 @@ static int open_view_layers(int store_fd, const struct string_list *names, int c
     return fd < 0 && errno != ENOENT ? error_errno(err, errno, "open upper") : 0;
 }
 
-int overlay_view(int store_fd, const struct string_list *names, int container_fd, struct error *err)
+int overlay_view_mount(int store_fd, const struct string_list *names, int container_fd,
+                       int bottom_fd, struct error *err)
 {
     struct layer_fds layers = {.count = 0};
-    cleanup_close int mount_fd = -1;
     int result;
-    int fd = openat(store_fd, STORE_EMPTY_LAYER, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = bottom_fd >= 0 ? fcntl(bottom_fd, F_DUPFD_CLOEXEC, 0)
+                            : openat(store_fd, STORE_EMPTY_LAYER,
+                                     O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     if (fd < 0)
         return error_errno(err, errno, STORE_EMPTY_LAYER);
@@ -402,10 +404,18 @@ int overlay_view(int store_fd, const struct string_list *names, int container_fd
     layers.fds[layers.count++] = fd;
     result = open_view_layers(store_fd, names, container_fd, &layers, err);
     if (result == 0)
-        result = mount_fd = mount_overlay(&layers, -1, -1, err);
+        result = mount_overlay(&layers, -1, -1, err);
     layer_fds_release(&layers);
-    if (result < 0)
-        return result;
+    return result;
+}
+
+int overlay_view(int store_fd, const struct string_list *names, int container_fd, struct error *err)
+{
+    cleanup_close int mount_fd = overlay_view_mount(store_fd, names, container_fd, -1, err);
+    int fd;
+
+    if (mount_fd < 0)
+        return mount_fd;
     fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? error_errno(err, errno, "open the view") : fd;
 }

@@ -9,6 +9,8 @@
 #define REPORT_DONE "done"
 /* `total` bytes are what the container `id` has changed. */
 #define REPORT_CONTAINER "container"
+/* `path_stat` is of the path that was asked for. */
+#define REPORT_PATH "path"
 /* `total` bytes are in the volume `id`. */
 #define REPORT_VOLUME "volume"
 
@@ -18,13 +20,14 @@ struct image_report {
     const char *media_type;   /* of the manifest */
     const char *repo_digest;  /* what the registry calls it: the manifest or an index */
     int64_t size;
-    const char *layers; /* chain ids, for the index */
-    const char *status; /* in Docker's words, of the layer `id` or of all */
-    const char *id;     /* of an image that was pushed: the tag */
-    int64_t current;    /* bytes */
-    int64_t total;      /* of what was pushed: the size of the manifest or index */
-    const char *error;  /* a failure's message */
-    const char *code;   /* error_code_name() */
+    const char *layers;    /* chain ids, for the index */
+    const char *status;    /* in Docker's words, of the layer `id` or of all */
+    const char *id;        /* of an image that was pushed: the tag */
+    int64_t current;       /* bytes */
+    int64_t total;         /* of what was pushed: the size of the manifest or index */
+    const char *path_stat; /* of a path in a container: Docker's ContainerPathStat, as JSON */
+    const char *error;     /* a failure's message */
+    const char *code;      /* error_code_name() */
 };
 
 extern const struct json_struct image_report_type;

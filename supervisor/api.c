@@ -40,6 +40,9 @@ static const struct route {
     {"PUT", "/davit/v1/containers/", "/probes", api_probes_set},
     {"GET", "/containers/", "/changes", api_container_changes},
     {"GET", "/containers/", "/export", api_container_export},
+    {"HEAD", "/containers/", "/archive", api_container_stat_path},
+    {"GET", "/containers/", "/archive", api_container_copy_out},
+    {"PUT", "/containers/", "/archive", api_container_copy_in},
     {"POST", "/commit", NULL, api_commit},
     {"GET", "/volumes", NULL, api_volumes_list},
     {"POST", "/volumes/create", NULL, api_volume_create},
@@ -126,7 +129,13 @@ void api_handle(void *context, struct request *request)
 
 bool api_streams_body(void *context, const struct request *request)
 {
+    size_t length = strlen(request->path);
+    static const char archive[] = "/archive";
+
     (void)context;
+    if (strcmp(request->method, "PUT") == 0)
+        return strncmp(request->path, "/containers/", 12) == 0 && length > sizeof(archive) &&
+               strcmp(request->path + length - strlen(archive), archive) == 0;
     return strcmp(request->method, "POST") == 0 &&
            (strcmp(request->path, "/images/load") == 0 || api_is_import(request));
 }

@@ -55,6 +55,12 @@ void api_probes_show(struct daemon *daemon, struct request *request,
                      const struct route_match *match);
 void api_probes_set(struct daemon *daemon, struct request *request,
                     const struct route_match *match);
+void api_container_stat_path(struct daemon *daemon, struct request *request,
+                             const struct route_match *match);
+void api_container_copy_out(struct daemon *daemon, struct request *request,
+                            const struct route_match *match);
+void api_container_copy_in(struct daemon *daemon, struct request *request,
+                           const struct route_match *match);
 void api_volumes_list(struct daemon *daemon, struct request *request,
                       const struct route_match *match);
 void api_volume_create(struct daemon *daemon, struct request *request,

@@ -46,8 +46,8 @@ static int read_probes(struct managed_container *container, const struct request
 {
     /* The definitions live as long as the container. */
     const char *text = arena_strndup(&container->arena, request->body, request->body_length);
-    int result = json_decode_text(&container->arena, text, request->body_length, &request_type,
-                                  probes, err);
+    int result =
+        json_decode_text(&container->arena, text, request->body_length, &request_type, probes, err);
 
     if (result == 0)
         result = probe_check(probes->liveness, "Liveness", err);

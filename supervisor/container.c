@@ -587,6 +587,9 @@ int container_begin_start(struct managed_container *container, struct error *err
         return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is already running");
     if (container->status == CONTAINER_REMOVING)
         return error_set(err, ERROR_CONFLICT, EBUSY, "container is being removed");
+    if (container->copies_in > 0)
+        return error_set(err, ERROR_CONFLICT, EBUSY, "files are being copied into container %s",
+                         container->definition.id);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, errno, "socketpair");
     monitor_fd = pair[1];

@@ -88,6 +88,7 @@ struct managed_container {
     struct log_stream *log_streams;                      /* that follow it, see logs.c */
     struct probe *probes[PROBE_KIND_COUNT];              /* NULL: not defined; see probes.c */
     struct probe_record probe_records[PROBE_KIND_COUNT]; /* what they found */
+    unsigned int copies_in; /* under way; while it does not run none of them lets it start */
     bool is_restart_wanted; /* when it has ended: its liveness probe has killed it */
     struct early_attachment *attachments;
 };

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/cleanup.h"
 
 #define CHUNK_BYTES (256 << 10)
@@ -48,9 +49,25 @@ static void on_drain(struct request *request)
         sd_event_source_set_enabled(download->body, SD_EVENT_ON);
 }
 
+void set_path_stat(struct request *request, const struct image_report *report)
+{
+    cleanup_free char *base64 = base64_encode(report->path_stat != NULL ? report->path_stat : "{}");
+
+    request->response_header =
+        arena_printf(&request->arena, "X-Docker-Container-Path-Stat: %s", base64);
+}
+
+/* What comes after the report of a path is its content; the report goes on when that is over. */
 static void on_status(struct image_worker *worker, const struct image_report *report)
 {
+    struct download *download = worker->context;
+
     worker->has_result = strcmp(report->status, REPORT_DONE) == 0;
+    if (strcmp(report->status, REPORT_PATH) != 0 || download->body == NULL)
+        return;
+    set_path_stat(worker->request, report);
+    sd_event_source_set_enabled(download->body, SD_EVENT_ON);
+    sd_event_source_set_enabled(worker->output, SD_EVENT_OFF);
 }
 
 static void begin(struct download *download)
@@ -106,7 +123,8 @@ static int start(struct download *download, const struct download_order *order, 
     result = image_worker_start(&download->worker, order->command, order->job_type, order->job,
                                 write_fd, err);
     if (result == 0)
-        sd_event_source_set_enabled(download->worker.output, SD_EVENT_OFF);
+        sd_event_source_set_enabled(order->has_path_stat ? download->body : download->worker.output,
+                                    SD_EVENT_OFF);
     return result;
 }
 
@@ -122,6 +140,7 @@ void image_download(struct daemon *daemon, struct request *request,
                                              .request = request,
                                              .context = download,
                                              .output_fd = -1,
+                                             .process_fd = order->process_fd,
                                              .is_download = true,
                                              .on_status = on_status,
                                              .on_end = on_end};

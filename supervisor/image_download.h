@@ -12,7 +12,13 @@ struct download_order {
     const struct json_struct *job_type;
     const void *job;
     const char *content_type;
+    /* The worker first reports a path, which becomes the header X-Docker-Container-Path-Stat. */
+    bool has_path_stat;
+    int process_fd; /* see image_worker.h */
 };
+
+/* Sets the header of a request by a report that is of a path. */
+void set_path_stat(struct request *request, const struct image_report *report);
 
 /* Answers the request, now with an error or later. */
 void image_download(struct daemon *daemon, struct request *request,

@@ -17,6 +17,8 @@ struct upload {
     sd_event_source *input;
     struct buffer pending; /* of the body, when the worker does not keep up */
     bool is_body_over;
+    void (*on_end)(struct daemon *daemon, void *context);
+    void *context;
 };
 
 static void close_worker_input(struct upload *upload)
@@ -27,6 +29,8 @@ static void close_worker_input(struct upload *upload)
 
 static void upload_free(struct upload *upload)
 {
+    if (upload->on_end != NULL)
+        upload->on_end(upload->worker.daemon, upload->context);
     close_worker_input(upload);
     image_worker_release(&upload->worker);
     buffer_release(&upload->pending);
@@ -36,6 +40,11 @@ static void upload_free(struct upload *upload)
 static void on_end(struct image_worker *worker)
 {
     upload_free(worker->context);
+}
+
+static void on_status(struct image_worker *worker, const struct image_report *report)
+{
+    worker->has_result = strcmp(report->status, REPORT_DONE) == 0;
 }
 
 /* The worker sees its input end and gives up by itself. */
@@ -148,9 +157,14 @@ void image_upload(struct daemon *daemon, struct request *request, const struct u
                                            .request = request,
                                            .context = upload,
                                            .output_fd = -1,
+                                           .process_fd = order->process_fd,
+                                           .answers_empty = order->answers_empty,
+                                           .on_status = order->answers_empty ? on_status : NULL,
                                            .on_image = order->on_image,
                                            .on_end = on_end};
     upload->input_fd = -1;
+    upload->on_end = order->on_end;
+    upload->context = order->context;
     if (start(upload, order, &err) < 0) {
         upload_free(upload);
         respond_error(request, &err);

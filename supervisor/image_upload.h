@@ -10,6 +10,11 @@ struct upload_order {
     const void *job;
     void (*on_image)(struct image_worker *worker, const struct image_report *report,
                      const struct image *image, const char *full_name);
+    /* NULL, or called when all is over, with the context. */
+    void (*on_end)(struct daemon *daemon, void *context);
+    void *context;
+    int process_fd;     /* see image_worker.h */
+    bool answers_empty; /* likewise */
 };
 
 /* Answers the request, now with an error or later. Its body streams. */

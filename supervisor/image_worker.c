@@ -203,6 +203,10 @@ static void answer(struct image_worker *worker)
         stream_abort(request);
         return;
     }
+    if (worker->answers_empty) {
+        respond_empty(request, 200);
+        return;
+    }
     if (worker->err.errnum != 0)
         say_error(worker);
     stream_end(request);
@@ -305,9 +309,13 @@ int image_worker_start(struct image_worker *worker, enum spawner_worker command,
     output_fd = image_worker_begin(worker, err);
     if (output_fd < 0)
         return output_fd;
-    result = spawner_request_worker(daemon->spawner_fd, command,
-                                    (const int[]){daemon->root_fd, input_fd, output_fd, fd},
-                                    fd < 0 ? 3 : 4, err);
+    result = spawner_request_worker(
+        daemon->spawner_fd, command,
+        (const int[]){daemon->root_fd, input_fd, output_fd, fd, worker->process_fd},
+        fd < 0                    ? 3
+        : worker->process_fd <= 0 ? 4
+                                  : 5,
+        err);
     if (result == 0)
         image_worker_runs(worker);
     return result;

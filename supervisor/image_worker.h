@@ -24,12 +24,14 @@ struct image_worker {
      */
     void (*on_end)(struct image_worker *worker);
 
+    int process_fd; /* descriptor 4 of workers that have one; the owner's; 0: none */
     int output_fd;
     sd_event_source *output;
     struct buffer report;
     bool has_answered;
-    bool is_download; /* the response is no report: an error cuts it off, see image_download.h */
-    bool has_result;  /* it has reported an image, or that it has finished */
+    bool is_download;   /* the response is no report: an error cuts it off, see image_download.h */
+    bool answers_empty; /* 200 without a body, when it has finished */
+    bool has_result;    /* it has reported an image, or that it has finished */
     struct error err;
 };
 

@@ -15,12 +15,12 @@
 #define DURATION_MIN_NS INT64_C(1000000)
 
 #define FIELD JSON_FIELD
-#define COMMON_FIELDS                                                                         \
-    FIELD(struct probe_definition, test, "Test", JSON_KIND_STRINGS),                          \
-        FIELD(struct probe_definition, interval_ns, "Interval", JSON_KIND_INT64),             \
-        FIELD(struct probe_definition, timeout_ns, "Timeout", JSON_KIND_INT64),               \
-        FIELD(struct probe_definition, start_period_ns, "StartPeriod", JSON_KIND_INT64),      \
-        FIELD(struct probe_definition, start_interval_ns, "StartInterval", JSON_KIND_INT64),  \
+#define COMMON_FIELDS                                                                        \
+    FIELD(struct probe_definition, test, "Test", JSON_KIND_STRINGS),                         \
+        FIELD(struct probe_definition, interval_ns, "Interval", JSON_KIND_INT64),            \
+        FIELD(struct probe_definition, timeout_ns, "Timeout", JSON_KIND_INT64),              \
+        FIELD(struct probe_definition, start_period_ns, "StartPeriod", JSON_KIND_INT64),     \
+        FIELD(struct probe_definition, start_interval_ns, "StartInterval", JSON_KIND_INT64), \
         FIELD(struct probe_definition, retries, "Retries", JSON_KIND_INT64)
 
 static const struct json_field healthcheck_fields[] = {COMMON_FIELDS};
@@ -61,7 +61,8 @@ const struct json_struct probe_type = {
 static const struct json_field record_fields[] = {
     FIELD(struct probe_record, status, "status", JSON_KIND_INT32, .minimum = 0,
           .maximum = PROBE_STATUS_COUNT - 1),
-    FIELD(struct probe_record, failing_streak, "failingStreak", JSON_KIND_INT32, .maximum = INT32_MAX),
+    FIELD(struct probe_record, failing_streak, "failingStreak", JSON_KIND_INT32,
+          .maximum = INT32_MAX),
 };
 const struct json_struct probe_record_type = JSON_STRUCT(struct probe_record, record_fields);
 
@@ -101,9 +102,9 @@ static int check_target(const char *host, const char *path, const char *name, st
             return error_set(err, ERROR_INVALID, EINVAL,
                              "%s.Path: a space or control character must be encoded", name);
     }
-    return path[0] == '/' ? 0
-                          : error_set(err, ERROR_INVALID, EINVAL, "%s.Path: must begin with \"/\"",
-                                      name);
+    return path[0] == '/'
+               ? 0
+               : error_set(err, ERROR_INVALID, EINVAL, "%s.Path: must begin with \"/\"", name);
 }
 
 int probe_check(const struct probe_definition *definition, const char *name, struct error *err)

@@ -1,6 +1,6 @@
 /*
- * Probes of a container: Docker's HEALTHCHECK, and davit's own for liveness and readiness. What they
- * are made of and how a result is judged; probes.h runs them.
+ * Probes of a container: Docker's HEALTHCHECK, and davit's own for liveness and readiness. What
+ * they are made of and how a result is judged; probes.h runs them.
  */
 #ifndef DAVIT_SUPERVISOR_PROBE_H
 #define DAVIT_SUPERVISOR_PROBE_H

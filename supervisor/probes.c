@@ -65,9 +65,9 @@ static void arm(struct probe *probe, int64_t delay_ns)
     int result;
 
     probe->timer = sd_event_source_disable_unref(probe->timer);
-    result = sd_event_add_time_relative(probe->container->daemon->loop, &probe->timer,
-                                        CLOCK_MONOTONIC, (uint64_t)delay_ns / 1000, TIMER_SLACK_US,
-                                        on_timer, probe);
+    result =
+        sd_event_add_time_relative(probe->container->daemon->loop, &probe->timer, CLOCK_MONOTONIC,
+                                   (uint64_t)delay_ns / 1000, TIMER_SLACK_US, on_timer, probe);
     if (result < 0)
         log_error("container %s: probe: %s", probe->container->definition.name, strerror(-result));
 }
@@ -103,8 +103,8 @@ static void restart(struct managed_container *container)
     log_warning("container %s: its liveness probe fails, it is restarted",
                 container->definition.name);
     container->is_restart_wanted = true;
-    if (container_end(container, 0, timeout->is_set ? timeout->value : CONTAINER_STOP_TIMEOUT_S, &err) <
-        0)
+    if (container_end(container, 0, timeout->is_set ? timeout->value : CONTAINER_STOP_TIMEOUT_S,
+                      &err) < 0)
         log_error("container %s: %s", container->definition.name, err.message);
 }
 
@@ -145,8 +145,8 @@ static char *read_output(const struct probe *probe)
 
     for (size_t i = 0; has_frames && i + STREAM_FRAME_HEADER < length;) {
         const unsigned char *header = (const unsigned char *)bytes + i;
-        size_t size = (size_t)header[4] << 24 | (size_t)header[5] << 16 | (size_t)header[6] << 8 |
-                      header[7];
+        size_t size =
+            (size_t)header[4] << 24 | (size_t)header[5] << 16 | (size_t)header[6] << 8 | header[7];
 
         i += STREAM_FRAME_HEADER;
         if (size > length - i)
@@ -156,8 +156,8 @@ static char *read_output(const struct probe *probe)
     }
     if (!has_frames)
         buffer_append(&text, bytes, length);
-    return memory_printf("%.*s", (int)(text.length < PROBE_OUTPUT_MAX ? text.length
-                                                                      : PROBE_OUTPUT_MAX),
+    return memory_printf("%.*s",
+                         (int)(text.length < PROBE_OUTPUT_MAX ? text.length : PROBE_OUTPUT_MAX),
                          buffer_text(&text));
 }
 
@@ -180,9 +180,9 @@ static int send_test(struct probe *probe, int fd, struct error *err)
 
     if (writer == NULL)
         return -err->errnum;
-    result = container_send(probe->container,
-                            &(struct monitor_message){.type = MONITOR_EXEC, .token = probe->token},
-                            json_writer_text(writer), strlen(json_writer_text(writer)) + 1, fd, err);
+    result = container_send(
+        probe->container, &(struct monitor_message){.type = MONITOR_EXEC, .token = probe->token},
+        json_writer_text(writer), strlen(json_writer_text(writer)) + 1, fd, err);
     json_writer_free(writer);
     return result;
 }

@@ -193,6 +193,8 @@ static void write_head(struct request *request, int status, const char *content_
                   status, http_status_text(status), date);
     if (content_type != NULL)
         buffer_printf(out, "Content-Type: %s\r\n", content_type);
+    if (request->response_header != NULL)
+        buffer_printf(out, "%s\r\n", request->response_header);
     if (connection->closes_after_response)
         buffer_append_string(out, "Connection: close\r\n");
 }

@@ -40,7 +40,8 @@ struct request {
     size_t body_length;
     struct arena arena;
     struct ucred peer;
-    void *context; /* the handler's own, for the callbacks below */
+    const char *response_header; /* one more, "Name: value"; NULL: none */
+    void *context;               /* the handler's own, for the callbacks below */
     /* The client went away, or the response was completed: release `context`. */
     void (*on_close)(struct request *request);
     /* Output has drained below half of SERVER_OUTPUT_MAX. */

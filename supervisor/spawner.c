@@ -43,6 +43,12 @@ static const struct worker {
     [WORKER_EXPORT] = {"davit-image", "export", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_SBOM] = {"davit-image", "sbom", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_USAGE] = {"davit-image", "usage", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},
+    [WORKER_STAT_PATH] =
+        {"davit-image", "stat-path", 5, {-1, STDIN_FILENO, STDOUT_FILENO, 3, 4}, false},
+    [WORKER_COPY_OUT] =
+        {"davit-image", "copy-out", 5, {-1, STDIN_FILENO, STDOUT_FILENO, 3, 4}, false},
+    [WORKER_COPY_IN] =
+        {"davit-image", "copy-in", 5, {-1, STDIN_FILENO, STDOUT_FILENO, 3, 4}, false},
     [WORKER_FETCH] = {"davit-fetch", NULL, 1, {STDIN_FILENO}, true},
 };
 

@@ -42,11 +42,14 @@ enum spawner_worker {
     WORKER_EXPORT,
     WORKER_SBOM,
     WORKER_USAGE,
+    WORKER_STAT_PATH,
+    WORKER_COPY_OUT,
+    WORKER_COPY_IN,
     WORKER_FETCH,
     WORKER_COUNT,
 };
 
-#define WORKER_FDS_MAX 4
+#define WORKER_FDS_MAX 5
 
 /* Asks for a worker. The descriptors of the image worker are the store, the standard input (a job,
  * see images/registry_job.h and images/image_job.h), the standard output (its report,

@@ -35,6 +35,7 @@ struct extraction {
     struct stream *stream;
     struct archive *archive;
     const struct worker_limits *limits;
+    const struct extract_options *options; /* NULL: a layer */
     struct error *err;
     uint64_t bytes;
     uint64_t entries;
@@ -70,6 +71,21 @@ static int clean_name(struct extraction *extraction, const char *name, char *cle
         part += strspn(part, "/");
     }
     clean[length] = '\0';
+    return 0;
+}
+
+/* Where the entry goes, below the root. */
+static int place_name(struct extraction *extraction, const char *name, char path[PATH_MAX])
+{
+    const char *prefix = extraction->options != NULL ? extraction->options->prefix : "";
+    char clean[PATH_MAX];
+    int result = clean_name(extraction, name, clean);
+
+    if (result < 0)
+        return result;
+    if (snprintf(path, PATH_MAX, "%s%s%s", prefix, prefix[0] != '\0' && clean[0] != '\0' ? "/" : "",
+                 clean) >= PATH_MAX)
+        return error_set(extraction->err, ERROR_CORRUPT, ENAMETOOLONG, "a name is too long");
     return 0;
 }
 
@@ -146,7 +162,8 @@ static int open_parent(struct extraction *extraction, const char *directory)
     if (extraction->parent_fd >= 0 && strcmp(directory, extraction->parent_path) == 0)
         return 0;
     forget_parent(extraction);
-    note_missing(extraction, directory);
+    if (extraction->options == NULL)
+        note_missing(extraction, directory);
     extraction->parent_fd =
         path_make_directories(extraction->root_fd, directory, 0755, extraction->err);
     if (extraction->parent_fd < 0) {
@@ -168,6 +185,11 @@ static int make_room(struct extraction *extraction, const char *name, bool is_di
         return 0;
     if (is_directory && S_ISDIR(status.st_mode))
         return 0;
+    if (extraction->options != NULL && extraction->options->keeps_kind &&
+        is_directory != S_ISDIR(status.st_mode))
+        return error_set(extraction->err, ERROR_INVALID, EEXIST, "cannot overwrite %s",
+                         is_directory ? "non-directory with directory"
+                                      : "directory with non-directory");
     return path_remove_tree(extraction->parent_fd, name, extraction->err);
 }
 
@@ -254,8 +276,10 @@ static int set_attributes(struct extraction *extraction, struct archive_entry *e
                           const char *name)
 {
     mode_t type = archive_entry_filetype(entry);
-    uid_t uid = (uid_t)archive_entry_uid(entry);
-    gid_t gid = (gid_t)archive_entry_gid(entry);
+    const struct extract_options *options = extraction->options;
+    bool has_owner = options != NULL && options->has_owner;
+    uid_t uid = has_owner ? options->uid : (uid_t)archive_entry_uid(entry);
+    gid_t gid = has_owner ? options->gid : (gid_t)archive_entry_gid(entry);
     struct timespec times[2];
     int result;
 
@@ -307,7 +331,7 @@ static int make_hardlink(struct extraction *extraction, const char *target, cons
     const char *directory;
     const char *target_name;
     cleanup_close int target_fd = -1;
-    int result = clean_name(extraction, target, clean);
+    int result = place_name(extraction, target, clean);
 
     if (result < 0)
         return result;
@@ -425,7 +449,7 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
     const char *directory;
     const char *name;
     bool is_whiteout;
-    int result = clean_name(extraction, archive_entry_pathname(entry), path);
+    int result = place_name(extraction, archive_entry_pathname(entry), path);
 
     if (result < 0)
         return result;
@@ -433,10 +457,14 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
         return error_set(extraction->err, ERROR_TOO_LARGE, E2BIG,
                          "the layer has more than %llu entries",
                          (unsigned long long)extraction->limits->layer_entries);
+    /* The place itself stays as it is. */
+    if (extraction->options != NULL && strcmp(path, extraction->options->prefix) == 0)
+        return 0;
     if (path[0] == '\0')
         return set_root_attributes(extraction, entry);
     path_split(path, storage, &directory, &name);
-    is_whiteout = strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0;
+    is_whiteout =
+        extraction->options == NULL && strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0;
     if (is_whiteout && hides_nothing(extraction, directory))
         return 0;
     result = open_parent(extraction, directory);
@@ -492,7 +520,7 @@ static int extract_all(struct extraction *extraction)
     if (code != ARCHIVE_EOF)
         return tar_error(extraction->archive, extraction->err);
     code = set_directory_times(extraction);
-    return code < 0 ? code : note_size(extraction);
+    return code < 0 || extraction->options != NULL ? code : note_size(extraction);
 }
 
 static void release(struct extraction *extraction)
@@ -508,23 +536,31 @@ static void release(struct extraction *extraction)
     free(extraction);
 }
 
-int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
-                  int (*confine)(struct error *err), int implicit_fd, char diff_id[DIGEST_SIZE],
-                  struct error *err)
+struct extract_order {
+    int directory_fd;
+    int fd;
+    const struct worker_limits *limits;
+    const struct extract_options *options;
+    int (*confine)(struct error *err);
+    int implicit_fd;
+};
+
+static int extract(const struct extract_order *order, char digest[DIGEST_SIZE], struct error *err)
 {
     struct extraction *extraction = memory_new_one(struct extraction);
     struct error local = {0};
     int result;
 
-    extraction->root_fd = directory_fd;
+    extraction->root_fd = order->directory_fd;
     extraction->parent_fd = -1;
-    extraction->limits = limits;
+    extraction->limits = order->limits;
+    extraction->options = order->options;
     extraction->err = err != NULL ? err : &local;
-    result = stream_open(fd, true, &extraction->stream, extraction->err);
+    result = stream_open(order->fd, true, &extraction->stream, extraction->err);
     if (result == 0)
         result = stream_read_ahead(extraction->stream, extraction->err);
-    if (result == 0 && confine != NULL)
-        result = confine(extraction->err);
+    if (result == 0 && order->confine != NULL)
+        result = order->confine(extraction->err);
     if (result == 0) {
         extraction->archive = tar_open(extraction->stream, extraction->err);
         if (extraction->archive == NULL)
@@ -533,9 +569,37 @@ int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
     if (result == 0)
         result = extract_all(extraction);
     if (result == 0)
-        result = stream_finish(extraction->stream, diff_id, extraction->err);
-    if (result == 0 && implicit_fd >= 0)
-        result = list_implicit(extraction, implicit_fd);
+        result = stream_finish(extraction->stream, digest, extraction->err);
+    if (result == 0 && order->implicit_fd >= 0)
+        result = list_implicit(extraction, order->implicit_fd);
     release(extraction);
     return result;
+}
+
+int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
+                  int (*confine)(struct error *err), int implicit_fd, char diff_id[DIGEST_SIZE],
+                  struct error *err)
+{
+    const struct extract_order order = {.directory_fd = directory_fd,
+                                        .fd = fd,
+                                        .limits = limits,
+                                        .confine = confine,
+                                        .implicit_fd = implicit_fd};
+
+    return extract(&order, diff_id, err);
+}
+
+int tree_extract(int root_fd, int fd, const struct extract_options *options,
+                 const struct worker_limits *limits, int (*confine)(struct error *err),
+                 struct error *err)
+{
+    const struct extract_order order = {.directory_fd = root_fd,
+                                        .fd = fd,
+                                        .limits = limits,
+                                        .options = options,
+                                        .confine = confine,
+                                        .implicit_fd = -1};
+    char digest[DIGEST_SIZE];
+
+    return extract(&order, digest, err);
 }

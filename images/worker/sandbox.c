@@ -47,6 +47,7 @@ static const int reader_calls[] = {
     SCMP_SYS(mprotect),   SCMP_SYS(madvise),    SCMP_SYS(futex),        SCMP_SYS(getrandom),
     SCMP_SYS(exit),       SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime),
     SCMP_SYS(getpid),     SCMP_SYS(gettid),     SCMP_SYS(tgkill),       SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(fchdir),     SCMP_SYS(llistxattr), SCMP_SYS(lgetxattr),
 };
 
 static int drop_capabilities(const cap_value_t *kept, size_t count, struct error *err)
@@ -119,6 +120,17 @@ int sandbox_enter_layer(int directory_fd, struct error *err)
 int sandbox_enter_reader(int directory_fd, struct error *err)
 {
     static const cap_value_t kept[] = {CAP_DAC_READ_SEARCH};
+    int result = enter_root(directory_fd, err);
+
+    if (result == 0)
+        result = drop_capabilities(kept, ARRAY_SIZE(kept), err);
+    return result < 0 ? result : load_filter(reader_calls, ARRAY_SIZE(reader_calls), err);
+}
+
+int sandbox_enter_copier(int directory_fd, struct error *err)
+{
+    /* FOWNER: a file of anybody's is read without changing its access time. */
+    static const cap_value_t kept[] = {CAP_DAC_READ_SEARCH, CAP_FOWNER};
     int result = enter_root(directory_fd, err);
 
     if (result == 0)

@@ -362,3 +362,20 @@ int tree_write(struct archive *archive, int directory_fd, const struct tree_opti
     tdestroy(tree.linked, free_linked);
     return result;
 }
+
+int tree_write_one(struct archive *archive, int directory_fd, const char *name, const char *path,
+                   const struct tree_options *options, struct error *err)
+{
+    struct tree tree = {.archive = archive, .options = options, .err = err};
+    struct archive_entry *entry;
+    struct stat status;
+    int result;
+
+    if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_errno(err, errno, "%.256s", name);
+    entry = archive_entry_new();
+    result = fill_entry(&tree, entry, directory_fd, name, path, &status, 0);
+    archive_entry_free(entry);
+    tdestroy(tree.linked, free_linked);
+    return result;
+}

@@ -315,6 +315,32 @@ struct tree_options {
 int tree_write(struct archive *archive, int directory_fd, const struct tree_options *options,
                struct error *err);
 
+/* Writes directory_fd/name and what is below it, under the name `path`. */
+int tree_write_one(struct archive *archive, int directory_fd, const char *name, const char *path,
+                   const struct tree_options *options, struct error *err);
+
+/* A tar that becomes files of a container, and not a layer. */
+struct extract_options {
+    const char *prefix; /* where, relative to the root; "" is the root itself */
+    bool keeps_kind;    /* see struct copy_job */
+    bool has_owner;     /* all of it is given to: */
+    uint32_t uid;
+    uint32_t gid;
+};
+
+/* Unpacks what comes from fd below root_fd/prefix; links on the way stay in the root. */
+int tree_extract(int root_fd, int fd, const struct extract_options *options,
+                 const struct worker_limits *limits, int (*confine)(struct error *err),
+                 struct error *err);
+
+/* A container's path: reports what it is; and writes it to out_fd as a tar; unpacks what comes from
+ * in_fd there. */
+int container_stat_path(int store_fd, int report_fd, const struct copy_job *job, struct error *err);
+int container_copy_out(int store_fd, int report_fd, int out_fd, const struct copy_job *job,
+                       struct error *err);
+int container_copy_in(int store_fd, int in_fd, const struct copy_job *job,
+                      const struct worker_limits *limits, struct error *err);
+
 /* Writes an oci-archive of one image whose only layer is the tree in directory_fd to out_fd. The
  * bytes depend on the tree and the options alone. */
 struct assemble_options {
@@ -340,5 +366,7 @@ int sandbox_filter_layer(struct error *err);
 /* A process that reads an image's files and nothing else: directory_fd becomes "/", and no system
  * call that changes a file remains. */
 int sandbox_enter_reader(int directory_fd, struct error *err);
+/* The same for who reads files of any owner, with their attributes. */
+int sandbox_enter_copier(int directory_fd, struct error *err);
 
 #endif
