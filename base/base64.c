@@ -1,29 +1,38 @@
-/* Encoding base64: see base64.h. */
+/* Base64 by the C library: see base64.h. */
 #include "base64.h"
 
-#include <stdint.h>
+#include <netinet/in.h>
+#include <resolv.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "memory.h"
 
 char *base64_encode(const char *text)
 {
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t length = strlen(text);
-    char *encoded = memory_new((length + 2) / 3 * 4 + 1, 1);
-    char *out = encoded;
+    size_t size = (length + 2) / 3 * 4 + 1;
+    char *encoded = memory_new(size, 1);
 
-    for (size_t i = 0; i < length; i += 3) {
-        const unsigned char *bytes = (const unsigned char *)text + i;
-        size_t left = length - i;
-        uint32_t group = (uint32_t)bytes[0] << 16 | (left > 1 ? (uint32_t)bytes[1] << 8 : 0) |
-                         (left > 2 ? bytes[2] : 0);
-
-        *out++ = alphabet[group >> 18];
-        *out++ = alphabet[group >> 12 & 63];
-        *out++ = left > 1 ? alphabet[group >> 6 & 63] : '=';
-        *out++ = left > 2 ? alphabet[group & 63] : '=';
-    }
+    b64_ntop((const unsigned char *)text, length, encoded, size);
     return encoded;
+}
+
+char *base64_decode(const char *text)
+{
+    size_t length = strlen(text);
+    cleanup_free char *padded = memory_new(length + 4, 1);
+    char *plain = memory_new(length + 4, 1);
+    int count;
+
+    for (size_t i = 0; i < length; i++)
+        padded[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+    while (length % 4 != 0)
+        padded[length++] = '=';
+    count = b64_pton(padded, (unsigned char *)plain, length + 1);
+    if (count >= 0 && memchr(plain, '\0', (size_t)count) == NULL)
+        return plain;
+    free(plain);
+    return NULL;
 }

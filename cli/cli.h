@@ -20,6 +20,7 @@ struct cli {
 
 /* Each returns the program's exit status, or a negative errno with cli->err filled. */
 int cli_run(struct cli *cli, int argc, char **argv);
+int cli_cp(struct cli *cli, int argc, char **argv);
 int cli_create(struct cli *cli, int argc, char **argv);
 int cli_start(struct cli *cli, int argc, char **argv);
 int cli_stop(struct cli *cli, int argc, char **argv);

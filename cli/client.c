@@ -75,6 +75,7 @@ int client_send(const struct client *client, const struct client_request *reques
     exchange->fd = connect_to(client, err);
     if (exchange->fd < 0)
         return exchange->fd;
+    exchange->has_no_body = strcmp(request->method, "HEAD") == 0;
     exchange->parser = http_parser_new(false, on_body, exchange);
     buffer_printf(&head, "%s %s HTTP/1.1\r\nHost: davit\r\nUser-Agent: davit/" DAVIT_VERSION "\r\n",
                   request->method, request->path);
@@ -163,7 +164,7 @@ int exchange_read_body(struct exchange *exchange, struct error *err)
 {
     const struct http_message *message = http_parser_message(exchange->parser);
 
-    while (!message->is_complete) {
+    while (!exchange->has_no_body && !message->is_complete) {
         int result = read_more(exchange, err);
 
         if (result < 0)

@@ -18,6 +18,7 @@ struct client {
 /* A request that has been sent and whose response is being read. */
 struct exchange {
     int fd;
+    bool has_no_body; /* an answer to HEAD */
     struct http_parser_state *parser;
     struct buffer body;     /* what has come and was not taken by `on_body` */
     struct buffer leftover; /* bytes after the end of the response: of a hijacked stream */

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -163,14 +163,10 @@ static int ask_helper(struct arena *arena, const char *name, const char *server,
 static int decode_auth(struct arena *arena, const char *auth, struct login *login,
                        struct error *err)
 {
-    size_t size = strlen(auth) + 1;
-    char *plain = arena_new(arena, size + 1, 1);
-    int length = b64_pton(auth, (unsigned char *)plain, size);
-    char *colon;
+    cleanup_free char *decoded = base64_decode(auth);
+    char *plain = arena_strdup(arena, decoded != NULL ? decoded : "");
+    char *colon = strchr(plain, ':');
 
-    if (length >= 0)
-        plain[length] = '\0';
-    colon = length > 0 ? strchr(plain, ':') : NULL;
     if (colon == NULL)
         return error_set(err, ERROR_INVALID, EINVAL, "auth: not base64 of USER:PASSWORD");
     *colon = '\0';
@@ -200,7 +196,7 @@ static int find_login(struct arena *arena, const struct json *config, const char
 static const char *encode(struct arena *arena, const struct login *login, const char *server)
 {
     struct json_writer *writer = json_writer_new(false);
-    size_t size;
+    cleanup_free char *encoded = NULL;
     char *text;
 
     json_object_open(writer);
@@ -212,10 +208,8 @@ static const char *encode(struct arena *arena, const struct login *login, const 
     }
     json_member_string(writer, "serveraddress", server);
     json_object_close(writer);
-    size = strlen(json_writer_text(writer)) * 2 + 8;
-    text = arena_new(arena, size, 1);
-    b64_ntop((const unsigned char *)json_writer_text(writer), strlen(json_writer_text(writer)),
-             text, size);
+    encoded = base64_encode(json_writer_text(writer));
+    text = arena_strdup(arena, encoded);
     json_writer_free(writer);
     for (char *c = text; *c != '\0'; c++)
         *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;

@@ -17,6 +17,7 @@ static const struct command {
     {"attach", cli_attach, "connect to a running container's streams"},
     {"commit", cli_commit, "make an image of what a container has changed"},
     {"container", cli_group, "containers: ls, prune and the commands of this list"},
+    {"cp", cli_cp, "copy files from a container to here, or from here to a container"},
     {"create", cli_create, "make a container without starting it"},
     {"diff", cli_diff, "list what a container has changed"},
     {"events", cli_events, "print what happens, as it happens"},

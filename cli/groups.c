@@ -12,6 +12,7 @@ static const struct subcommand {
 } subcommands[] = {
     {"container", "attach", cli_attach},
     {"container", "commit", cli_commit},
+    {"container", "cp", cli_cp},
     {"container", "create", cli_create},
     {"container", "diff", cli_diff},
     {"container", "exec", cli_exec},

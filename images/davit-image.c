@@ -274,6 +274,35 @@ static int run_tree(int argc, char **argv)
     return result < 0 ? 1 : 0;
 }
 
+static int end_copy(int result, const struct error *err)
+{
+    if (result < 0)
+        fprintf(stderr, "davit: %s\n", err->message);
+    return result < 0 ? 1 : 0;
+}
+
+/* What `davit cp` sends and takes. */
+static int run_pack(int argc, char **argv)
+{
+    struct error err = {0};
+    bool follows = argc == 4 && strcmp(argv[1], "--follow") == 0;
+
+    if (argc != (follows ? 4 : 3) || argv[argc - 2][0] == '\0')
+        return 2;
+    return end_copy(copy_pack(argv[argc - 2], argv[argc - 1], follows, STDOUT_FILENO, &err), &err);
+}
+
+static int run_unpack(int argc, char **argv)
+{
+    struct error err = {0};
+    bool keeps_owners = argc == 4 && strcmp(argv[1], "--archive") == 0;
+
+    if (argc != (keeps_owners ? 4 : 3))
+        return 2;
+    return end_copy(copy_unpack(argv[argc - 2], argv[argc - 1], keeps_owners, STDIN_FILENO, &err),
+                    &err);
+}
+
 int main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
@@ -289,15 +318,23 @@ int main(int argc, char **argv)
         return run_assemble(argc - 1, argv + 1);
     if (strcmp(command, "tree") == 0)
         return run_tree(argc - 1, argv + 1);
+    if (strcmp(command, "pack") == 0)
+        return run_pack(argc - 1, argv + 1);
+    if (strcmp(command, "unpack") == 0)
+        return run_unpack(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0) {
         printf("davit-image version %s\n", DAVIT_VERSION);
         return 0;
     }
-    fprintf(stderr,
-            "usage: davit-image assemble [--cmd ARG]... [--env NAME=VALUE]... "
-            "[--workdir DIR]\n"
-            "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
-            "       davit-image tree DIRECTORY > ARCHIVE\n"
-            "       davit-image load|pull|push|save|import|commit|diff|export|sbom|usage < JOB\n");
+    fprintf(
+        stderr,
+        "usage: davit-image assemble [--cmd ARG]... [--env NAME=VALUE]... "
+        "[--workdir DIR]\n"
+        "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
+        "       davit-image tree DIRECTORY > ARCHIVE\n"
+        "       davit-image pack [--follow] PATH NAME > ARCHIVE\n"
+        "       davit-image unpack [--archive] DIRECTORY NAME < ARCHIVE\n"
+        "       davit-image load|pull|push|save|import|commit|diff|export|sbom|usage|stat-path|\n"
+        "                   copy-out|copy-in < JOB\n");
     return 2;
 }

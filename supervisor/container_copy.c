@@ -40,7 +40,8 @@ static void describe_mounts(const struct managed_container *container, struct ar
 {
     const struct definition *definition = &container->definition;
 
-    job->mounts.items = arena_new(arena, definition->mount_points.count, sizeof(*job->mounts.items));
+    job->mounts.items =
+        arena_new(arena, definition->mount_points.count, sizeof(*job->mounts.items));
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *mount = &definition->mount_points.items[i];
         bool is_volume = strcmp(mount->type, "volume") == 0;
@@ -70,8 +71,7 @@ static int prepare(struct daemon *daemon, struct request *request, const char *r
     if (result == 0 && (path == NULL || path[0] == '\0'))
         result = error_set(err, ERROR_INVALID, EINVAL, "bad parameter: path is required");
     if (result == 0)
-        result =
-            image_store_find(&daemon->images, container->definition.image_id, &image, err);
+        result = image_store_find(&daemon->images, container->definition.image_id, &image, err);
     if (result < 0)
         return result;
     copy->container = container;
@@ -204,6 +204,11 @@ void api_container_copy_in(struct daemon *daemon, struct request *request,
     if (prepare(daemon, request, match->name, &copy, &err) < 0) {
         respond_error(request, &err);
         fd_close(&copy.process_fd);
+        return;
+    }
+    if (copy.container->copies_in > 0 && !copy.job.is_running) {
+        fd_close(&copy.process_fd);
+        respond_failure(request, 409, "files are being copied into the container already");
         return;
     }
     copy.job.keeps_kind = request_query_bool(request, "noOverwriteDirNonDir");

@@ -2,8 +2,10 @@
 #include "registry_auth.h"
 
 #include <errno.h>
-#include <resolv.h>
 #include <string.h>
+
+#include "base/base64.h"
+#include "base/cleanup.h"
 
 #define AUTH_MAX 16384
 
@@ -23,23 +25,12 @@ static const struct json_field auth_fields[] = {
 };
 static const struct json_struct auth_type = JSON_STRUCT(struct auth_header, auth_fields);
 
-/* Both alphabets of RFC 4648, with or without padding. NULL if it is neither. */
+/* Copied to the arena; NULL if it is none. */
 static char *decode_base64(struct arena *arena, const char *text)
 {
-    size_t length = strlen(text);
-    char *padded = arena_new(arena, length + 4, 1);
-    char *plain = arena_new(arena, length + 4, 1);
-    int count;
+    cleanup_free char *plain = base64_decode(text);
 
-    for (size_t i = 0; i < length; i++)
-        padded[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
-    while (length % 4 != 0)
-        padded[length++] = '=';
-    count = b64_pton(padded, (unsigned char *)plain, length + 1);
-    if (count < 0)
-        return NULL;
-    plain[count] = '\0';
-    return plain;
+    return plain != NULL ? arena_strdup(arena, plain) : NULL;
 }
 
 int registry_auth_read(const char *header, struct arena *arena,

@@ -133,13 +133,14 @@ static int assemble(int store_fd, const struct copy_job *job, bool is_writable, 
         bottom_fd = make_places(job, err);
         if (bottom_fd < 0)
             return bottom_fd;
-        mount_fd = overlay_view_mount(store_fd, &job->container.layers, container_fd, bottom_fd, err);
+        mount_fd =
+            overlay_view_mount(store_fd, &job->container.layers, container_fd, bottom_fd, err);
     }
     if (mount_fd < 0)
         return mount_fd;
     /* A detached mount takes no others. */
-    if (move_mount(mount_fd, "", place_fd, "",
-                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+    if (move_mount(mount_fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+        0)
         return error_errno(err, errno, "mount the container's root");
     root_fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
@@ -165,7 +166,7 @@ static int open_root(int store_fd, const struct copy_job *job, bool is_writable,
 
 struct place {
     int directory_fd;
-    char name[NAME_MAX + 1]; /* "." for a directory itself: "/", "/x/.", "/x/.." */
+    char name[NAME_MAX + 1];  /* "." for a directory itself: "/", "/x/.", "/x/.." */
     char shown[NAME_MAX + 1]; /* what the tar calls it */
     struct stat status;
 };
@@ -211,7 +212,7 @@ static uint32_t go_mode(mode_t mode)
     static const struct {
         mode_t type;
         uint32_t bits;
-    } types[] = {{S_IFDIR, 1u << 31}, {S_IFLNK, 1u << 27}, {S_IFBLK, 1u << 26},
+    } types[] = {{S_IFDIR, 1u << 31}, {S_IFLNK, 1u << 27},  {S_IFBLK, 1u << 26},
                  {S_IFIFO, 1u << 25}, {S_IFSOCK, 1u << 24}, {S_IFCHR, 1u << 26 | 1u << 21}};
     uint32_t result = mode & 0777;
 
@@ -219,8 +220,8 @@ static uint32_t go_mode(mode_t mode)
         if ((mode & S_IFMT) == types[i].type)
             result |= types[i].bits;
     }
-    return result | ((mode & S_ISUID) != 0 ? 1u << 23 : 0) | ((mode & S_ISGID) != 0 ? 1u << 22 : 0) |
-           ((mode & S_ISVTX) != 0 ? 1u << 20 : 0);
+    return result | ((mode & S_ISUID) != 0 ? 1u << 23 : 0) |
+           ((mode & S_ISGID) != 0 ? 1u << 22 : 0) | ((mode & S_ISVTX) != 0 ? 1u << 20 : 0);
 }
 
 static int report_place(int report_fd, const struct place *place, struct error *err)
@@ -236,9 +237,8 @@ static int report_place(int report_fd, const struct place *place, struct error *
         length = readlinkat(place->directory_fd, place->name, target, sizeof(target) - 1);
         target[length > 0 ? length : 0] = '\0';
     }
-    clock_format_rfc3339((int64_t)place->status.st_mtim.tv_sec * 1000000000 +
-                             place->status.st_mtim.tv_nsec,
-                         time);
+    clock_format_rfc3339(
+        (int64_t)place->status.st_mtim.tv_sec * 1000000000 + place->status.st_mtim.tv_nsec, time);
     json_object_open(writer);
     json_member_string(writer, "name", place->shown);
     json_member_integer(writer, "size", place->status.st_size);
@@ -288,12 +288,12 @@ int container_copy_out(int store_fd, int report_fd, int out_fd, const struct cop
         result = report_place(report_fd, &place, err);
     if (result == 0) {
         archive = tar_create(out_fd, TAR_EXACT, err);
-        result = archive == NULL ? -EIO
-                                 : tar_finish(archive,
-                                              tree_write_one(archive, place.directory_fd,
-                                                             place.name, place.shown, &options,
-                                                             err),
-                                              err);
+        result = archive == NULL
+                     ? -EIO
+                     : tar_finish(archive,
+                                  tree_write_one(archive, place.directory_fd, place.name,
+                                                 place.shown, &options, err),
+                                  err);
     }
     fd_close(&place.directory_fd);
     return result;

@@ -77,14 +77,20 @@ static int clean_name(struct extraction *extraction, const char *name, char *cle
 /* Where the entry goes, below the root. */
 static int place_name(struct extraction *extraction, const char *name, char path[PATH_MAX])
 {
-    const char *prefix = extraction->options != NULL ? extraction->options->prefix : "";
+    const struct extract_options *options = extraction->options;
+    const char *prefix = options != NULL ? options->prefix : "";
     char clean[PATH_MAX];
+    const char *rest = clean;
     int result = clean_name(extraction, name, clean);
 
     if (result < 0)
         return result;
-    if (snprintf(path, PATH_MAX, "%s%s%s", prefix, prefix[0] != '\0' && clean[0] != '\0' ? "/" : "",
-                 clean) >= PATH_MAX)
+    if (options != NULL && options->replaces_top) {
+        rest += strcspn(rest, "/");
+        rest += rest[0] == '/';
+    }
+    if (snprintf(path, PATH_MAX, "%s%s%s", prefix, prefix[0] != '\0' && rest[0] != '\0' ? "/" : "",
+                 rest) >= PATH_MAX)
         return error_set(extraction->err, ERROR_CORRUPT, ENAMETOOLONG, "a name is too long");
     return 0;
 }
@@ -248,7 +254,8 @@ static int set_xattrs(struct extraction *extraction, struct archive_entry *entry
     const void *value;
     size_t size;
 
-    if (archive_entry_xattr_reset(entry) == 0)
+    if (archive_entry_xattr_reset(entry) == 0 ||
+        (extraction->options != NULL && extraction->options->has_no_xattrs))
         return 0;
     if (fchdir(extraction->parent_fd) < 0)
         return fail(extraction, "enter directory");
@@ -458,7 +465,9 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
                          "the layer has more than %llu entries",
                          (unsigned long long)extraction->limits->layer_entries);
     /* The place itself stays as it is. */
-    if (extraction->options != NULL && strcmp(path, extraction->options->prefix) == 0)
+    if (extraction->options != NULL &&
+        (path[0] == '\0' ||
+         (!extraction->options->replaces_top && strcmp(path, extraction->options->prefix) == 0)))
         return 0;
     if (path[0] == '\0')
         return set_root_attributes(extraction, entry);

@@ -323,7 +323,9 @@ int tree_write_one(struct archive *archive, int directory_fd, const char *name, 
 struct extract_options {
     const char *prefix; /* where, relative to the root; "" is the root itself */
     bool keeps_kind;    /* see struct copy_job */
-    bool has_owner;     /* all of it is given to: */
+    bool replaces_top;  /* the first part of each name gives way to the prefix */
+    bool has_no_xattrs;
+    bool has_owner; /* all of it is given to: */
     uint32_t uid;
     uint32_t gid;
 };
@@ -340,6 +342,14 @@ int container_copy_out(int store_fd, int report_fd, int out_fd, const struct cop
                        struct error *err);
 int container_copy_in(int store_fd, int in_fd, const struct copy_job *job,
                       const struct worker_limits *limits, struct error *err);
+
+/* For `davit cp`, on the client's side. A file, link or directory as a tar on out_fd, under another
+ * name; with `follows` a link is what it leads to. */
+int copy_pack(const char *path, const char *name, bool follows, int out_fd, struct error *err);
+/* A tar from in_fd becomes directory/name; NAME "" is the directory itself. Files are the caller's
+ * own unless `keeps_owners`. */
+int copy_unpack(const char *directory, const char *name, bool keeps_owners, int in_fd,
+                struct error *err);
 
 /* Writes an oci-archive of one image whose only layer is the tree in directory_fd to out_fd. The
  * bytes depend on the tree and the options alone. */

@@ -198,3 +198,87 @@ with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
     wait $client
     rm "$dir/slow"
 }
+
+davit_both_ways() {
+    davit cp "$dir/host" "$1:/tmp/"
+    davit cp "$1:/tmp/host" "$dir/out"
+    diff -r --no-dereference "$dir/host" "$dir/out"
+    [ "$(stat -c %a:%y "$dir/out/one")" = "$(stat -c %a:%y "$dir/host/one")" ]
+    # Into a directory that is there, under its own name; the content alone; a file under another name.
+    davit cp "$1:/tmp/host" "$dir/out"
+    [ -d "$dir/out/host/sub" ]
+    davit cp "$dir/host/." "$1:/tmp/host"
+    davit cp "$1:/tmp/host/." "$dir/out/host"
+    davit cp "$dir/host/one" "$1:/tmp/renamed"
+    davit cp "$1:/tmp/renamed" "$dir/out/again"
+    [ "$(cat "$dir/out/again")" = one ]
+    [ "$(davit cp "$1:/tmp/renamed" - | tar -tf -)" = renamed ]
+    tar -C "$dir/host" -c sub | davit cp - "$1:/tmp/renamed.d" 2>/dev/null && false
+    tar -C "$dir/host" -c sub | davit cp - "$1:/tmp"
+    rm -rf "$dir/out"
+}
+
+@test "davit cp, both ways, whatever the container does" {
+    in_each_state davit_both_ways
+    [ "$(davit exec runs cat /tmp/sub/two)" = two ]
+}
+
+@test "davit cp: links are copied or followed, and followed at the target" {
+    davit run --detach --name runs busybox sh -c 'mkdir /real; ln -s real /dirlink; ln -s /etc/passwd /filelink; exec sleep 1000' >/dev/null
+    wait_until davit exec runs test -e /filelink
+    mkdir "$dir/out"
+    davit cp runs:/filelink "$dir/out/"
+    [ "$(readlink "$dir/out/filelink")" = /etc/passwd ]
+    davit cp --follow-link runs:/filelink "$dir/out/followed"
+    grep -q root "$dir/out/followed"
+    [ ! -L "$dir/out/followed" ]
+    davit cp "$dir/host/link" runs:/dirlink
+    [ "$(davit exec runs readlink /real/link)" = one ]
+    davit cp --follow-link "$dir/host/link" runs:/dirlink/file
+    [ "$(davit exec runs cat /real/file)" = one ]
+}
+
+@test "davit cp: owners, and what is refused" {
+    davit run --detach --name runs --user 7:8 busybox sleep 1000 >/dev/null
+    davit exec --user 0 runs sh -c 'echo x > /tmp/x; chown 11:12 /tmp/x'
+    mkdir "$dir/out"
+    davit cp runs:/tmp/x "$dir/out/mine"
+    [ "$(stat -c %u:%g "$dir/out/mine")" = "$(id -u):$(id -g)" ]
+    davit cp --archive runs:/tmp/x "$dir/out/theirs"
+    [ "$(stat -c %u:%g "$dir/out/theirs")" = 11:12 ]
+    refused() { run davit cp "${@:2}"; [ "$status" -ne 0 ]; contains "$output" "$1"; }
+    refused "Could not find the file" runs:/none "$dir/out"
+    refused "No such file" "$dir/none" runs:/tmp
+    refused "over the file" "$dir/host" runs:/tmp/x
+    refused "over the file" runs:/tmp "$dir/out/mine"
+    refused "no such directory" runs:/tmp/x "$dir/out/none/"
+    refused "between containers" runs:/tmp/x runs:/tmp/y
+    refused "is expected" "$dir/out" "$dir/host"
+    refused "No such container" nobody:/x "$dir/out"
+}
+
+@test "a container's tar writes nothing beside the directory that it was to go to" {
+    mkdir -p "$dir/out/target"
+    ln -s "$dir/out" "$dir/out/target/up"
+    python3 -c '
+import io, sys, tarfile
+with tarfile.open(fileobj=sys.stdout.buffer, mode="w|") as tar:
+    def add(name, **more):
+        info = tarfile.TarInfo(name)
+        for key, value in more.items(): setattr(info, key, value)
+        info.size = 0 if more.get("type", tarfile.REGTYPE) != tarfile.REGTYPE else 1
+        tar.addfile(info, io.BytesIO(b"x"))
+    add("top", type=tarfile.DIRTYPE, mode=0o755)
+    add("top/link", type=tarfile.SYMTYPE, linkname=sys.argv[1])
+    add("top/link/planted")
+    add("top/up/planted")
+    add("top/hard", type=tarfile.LNKTYPE, linkname="top/link/secret")' "$dir" > "$dir/evil.tar"
+    "$build/davit-image" unpack "$dir/out/target" "" < "$dir/evil.tar" 2>/dev/null || true
+    [ ! -e "$dir/planted" ]
+    [ ! -e "$dir/out/planted" ]
+    # As somebody else than root, too, who cannot make the directory its own root.
+    chmod 711 "$dir"; mkdir -m 777 "$dir/theirs"
+    ( cd / && setpriv --reuid 65534 --regid 65534 --clear-groups "$build/davit-image" unpack "$dir/theirs" "" < "$dir/evil.tar" 2>/dev/null ) || true
+    [ ! -e "$dir/planted" ]
+    [ "$(cat "$dir/secret")" = secret ]
+}

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -379,9 +380,47 @@ static void sizes_have_units(void **state)
         assert_int_equal(size_parse(bad[i], &bytes), -EINVAL);
 }
 
+static void durations_are_those_of_go(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ns;
+    } good[] = {{"30s", 30000000000}, {"1m30s", 90000000000}, {"1.5s", 1500000000},
+                {"250ms", 250000000}, {"2h", 7200000000000},  {"3us", 3000}};
+    static const char *const bad[] = {"", "5", "s", "-1s", "1d", "1s2", "1e9s", "inf", "1 s"};
+    int64_t ns;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        assert_int_equal(clock_parse_duration(good[i].text, &ns), 0);
+        assert_int_equal(ns, good[i].ns);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_int_equal(clock_parse_duration(bad[i], &ns), -EINVAL);
+    assert_int_equal(clock_parse_duration("99999999999999h", &ns), -ERANGE);
+}
+
+static void base64_comes_back(void **state)
+{
+    static const char *const texts[] = {"", "a", "ab", "abc", "{\"x\":\"\377>?\"}"};
+    static const char *const bad[] = {"a", "!!!!", "AAAA"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        cleanup_free char *encoded = base64_encode(texts[i]);
+        cleanup_free char *decoded = base64_decode(encoded);
+
+        assert_string_equal(decoded, texts[i]);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_null(base64_decode(bad[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(durations_are_those_of_go),
+        cmocka_unit_test(base64_comes_back),
         cmocka_unit_test(prefix_keeps_code_and_errno),
         cmocka_unit_test(number_lists_become_bits),
         cmocka_unit_test(sizes_have_units),
