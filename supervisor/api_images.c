@@ -142,6 +142,9 @@ void api_image_inspect(struct daemon *daemon, struct request *request,
     json_member_string(writer, "Author", image->config.author);
     json_key(writer, "Config");
     json_encode(writer, &image_process_type, &image->config.config);
+    /* Docker's word of old for the same, which docker-compose 1 still reads. */
+    json_key(writer, "ContainerConfig");
+    json_encode(writer, &image_process_type, &image->config.config);
     json_member_string(writer, "Architecture", image->config.architecture);
     json_member_string(writer, "Os", image->config.os);
     json_member_unsigned(writer, "Size", image->size);

@@ -227,6 +227,7 @@ static const struct json_field host_fields[] = {
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, devices, "Devices", JSON_KIND_STRUCTS, .type = &device_type),
     FIELD(struct docker_host_config, device_cgroup_rules, "DeviceCgroupRules", JSON_KIND_STRINGS),
+    FIELD(struct docker_host_config, links, "Links", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, group_add, "GroupAdd", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, sysctls, "Sysctls", JSON_KIND_STRING_MAP),
     FIELD(struct docker_host_config, annotations, "Annotations", JSON_KIND_STRING_MAP),
@@ -260,7 +261,6 @@ static const struct json_field host_fields[] = {
     UNSUPPORTED("Isolation"),
     UNSUPPORTED("KernelMemory"),
     UNSUPPORTED("KernelMemoryTCP"),
-    UNSUPPORTED("Links"),
     UNSUPPORTED("MemorySwappiness"),
     UNSUPPORTED("OomKillDisable"),
     UNSUPPORTED("PortBindings"),
@@ -315,6 +315,9 @@ static int check_network_mode(const struct docker_host_config *host, struct erro
     static const char *const modes[] = {"", "default", "none", "host"};
     const char *mode = host->network_mode != NULL ? host->network_mode : "";
 
+    if (host->links.count > 0 && strcmp(mode, "none") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.Links: not supported by this version of davit");
     for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (strcmp(mode, modes[i]) == 0)
             return 0;
@@ -494,6 +497,9 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
                              &definition->host_config, err);
     if (result == 0)
         result = definition_check_host_config(&definition->host_config, err);
+    if (definition->host_config.log_config.type == NULL ||
+        definition->host_config.log_config.type[0] == '\0')
+        definition->host_config.log_config.type = "json-file";
     if (result == 0)
         result = check_networking(json_get(body, "NetworkingConfig"), err);
     if (result < 0)

@@ -139,6 +139,7 @@ struct docker_host_config {
     bool is_privileged;
     LIST_OF(struct docker_device) devices;
     struct string_list device_cgroup_rules;
+    struct string_list links; /* without effect where there is no network, and only there */
     struct string_list group_add;
     struct string_map sysctls;
     struct string_map annotations;
