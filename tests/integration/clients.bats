@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Clients made for Docker: docker-compose (Debian's 1.29) and Docker's Python SDK.
+# Clients made for Docker: docker-compose (Debian's 1.29), Docker's Python SDK, dockerode.
 load common
 
 setup_file() {
@@ -133,4 +133,9 @@ except docker.errors.NotFound:
     pass
 assert client.df()["LayersSize"] > 0
 END
+}
+
+@test "dockerode: a container's whole life" {
+    [ -d "$shared/js/node_modules/dockerode" ] || skip "this host has no npm, or npm has no registry to install dockerode from"
+    NODE_PATH=$shared/js/node_modules timeout 100 node "$BATS_TEST_DIRNAME/dockerode.js" "$dir/run/davit.sock"
 }
