@@ -2,6 +2,7 @@
 #include "events.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct subscriber {
     struct request *request;
     struct filters filters;
     sd_event_source *until;
+    uint64_t missed; /* events, since its backlog was full */
     struct arena arena;
 };
 
@@ -95,8 +97,36 @@ static bool is_wanted(const struct filters *filters, const struct event *event)
     if (filters_get(filters, "image") != NULL &&
         !filters_match(filters, "image", image != NULL ? image : event->id))
         return false;
-    return filters_get(filters, "network") == NULL && filters_get(filters, "volume") == NULL &&
-           filters_get(filters, "daemon") == NULL;
+    if (filters_get(filters, "volume") != NULL &&
+        (strcmp(event->type, "volume") != 0 || !filters_match(filters, "volume", event->id)))
+        return false;
+    return filters_get(filters, "network") == NULL && filters_get(filters, "daemon") == NULL;
+}
+
+/* One who does not read in time is not waited for. It learns how many it has missed. */
+static void deliver(struct subscriber *subscriber, const struct event *event)
+{
+    if (subscriber->missed > 0 || stream_backlog(subscriber->request) >= SERVER_OUTPUT_MAX)
+        subscriber->missed++;
+    else
+        stream_write(subscriber->request, event->json, strlen(event->json));
+}
+
+static void on_drain(struct request *request)
+{
+    struct subscriber *subscriber = request->context;
+    struct event event = {.time_ns = clock_now_ns(), .type = "daemon", .action = "missed", .id = ""};
+    char count[24];
+    struct string_pair pair = {"count", count};
+    cleanup_free char *json = NULL;
+
+    if (subscriber->missed == 0)
+        return;
+    snprintf(count, sizeof(count), "%llu", (unsigned long long)subscriber->missed);
+    subscriber->missed = 0;
+    event.attributes = (struct string_map){&pair, 1};
+    json = format(&event);
+    stream_write(request, json, strlen(json));
 }
 
 void events_publish(struct event_bus *bus, const char *type, const char *action, const char *id,
@@ -121,9 +151,8 @@ void events_publish(struct event_bus *bus, const char *type, const char *action,
     for (struct subscriber *one = bus->subscribers; one != NULL;) {
         struct subscriber *following = one->next;
 
-        if (is_wanted(&one->filters, event) &&
-            !stream_write(one->request, event->json, strlen(event->json)))
-            stream_end(one->request);
+        if (is_wanted(&one->filters, event))
+            deliver(one, event);
         one = following;
     }
 }
@@ -190,6 +219,7 @@ void events_subscribe(struct event_bus *bus, sd_event *loop, struct request *req
     bus->subscribers = subscriber;
     request->context = subscriber;
     request->on_close = unsubscribe;
+    request->on_drain = on_drain;
     stream_begin(request, "application/json");
     if (since_ns != 0)
         replay(bus, subscriber, since_ns, until_ns);

@@ -23,7 +23,8 @@ void events_publish(struct event_bus *bus, const char *type, const char *action,
                     const struct string_map *attributes);
 
 /* GET /events: answers and keeps the request until the client leaves or `until` has come. A
- * subscriber that does not read is dropped when its backlog is full. */
+ * subscriber whose backlog is full misses events; when it has read, an event of type "daemon",
+ * "missed", tells how many. */
 void events_subscribe(struct event_bus *bus, sd_event *loop, struct request *request);
 
 void events_release(struct event_bus *bus);
