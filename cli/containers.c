@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli.h"
+#include "template.h"
 
 /* Does the same to every container; all are tried, and one failure makes the command fail. */
 static int for_each_with(struct cli *cli, const char *method, const char *suffix, const char *body,
@@ -213,6 +214,7 @@ struct ps_options {
     bool is_quiet;
     bool is_json;
     bool is_untruncated;
+    const char *format; /* a template; NULL: the usual columns */
 };
 
 static const char *text_of(const struct json *object, const char *name)
@@ -263,6 +265,93 @@ static void print_container(const struct ps_options *options, const struct json 
            text_of(container, "Status"), name + 1);
 }
 
+static void write_labels(struct json_writer *writer, const struct json *labels)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    for (size_t i = 0; labels != NULL && i < labels->count; i++)
+        buffer_printf(&text, "%s%s=%s", i > 0 ? "," : "", labels->members[i].name,
+                      labels->members[i].value.text);
+    json_member_string(writer, "Labels", buffer_text(&text));
+    json_key(writer, "LabelMap");
+    if (labels != NULL)
+        json_value(writer, labels);
+    else
+        json_null(writer);
+}
+
+static void write_mounts(struct json_writer *writer, const struct json *mounts)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    for (size_t i = 0; mounts != NULL && i < mounts->count; i++) {
+        const char *name = json_get_string(&mounts->items[i], "Name");
+
+        buffer_printf(&text, "%s%s", i > 0 ? "," : "",
+                      name != NULL ? name : text_of(&mounts->items[i], "Source"));
+    }
+    json_member_string(writer, "Mounts", buffer_text(&text));
+}
+
+/* What docker's templates of a list call things. */
+static void write_fields(struct json_writer *writer, const struct ps_options *options,
+                         const struct json *container)
+{
+    const struct json *names = json_get(container, "Names");
+    const struct json *networks = json_get(json_get(container, "NetworkSettings"), "Networks");
+    cleanup_free char *command = memory_printf("\"%s\"", text_of(container, "Command"));
+    cleanup_free char *id =
+        memory_printf("%.*s", options->is_untruncated ? 64 : 12, text_of(container, "Id"));
+    int64_t created = 0;
+    char age[48];
+    char time[CLOCK_RFC3339_SIZE];
+
+    if (!options->is_untruncated && strlen(command) > 22)
+        strcpy(command + 19, "...");
+    if (json_get(container, "Created") != NULL)
+        json_to_int64(json_get(container, "Created"), &created);
+    clock_format_rfc3339(created * 1000000000, time);
+    format_age(json_get(container, "Created"), age, sizeof(age));
+    json_object_open(writer);
+    json_member_string(writer, "ID", id);
+    json_member_string(writer, "Names",
+                       names != NULL && names->count > 0 ? names->items[0].text + 1 : "");
+    json_member_string(writer, "Image", text_of(container, "Image"));
+    json_member_string(writer, "Command", command);
+    json_member_string(writer, "CreatedAt", time);
+    json_member_string(writer, "RunningFor", age);
+    json_member_string(writer, "State", text_of(container, "State"));
+    json_member_string(writer, "Status", text_of(container, "Status"));
+    json_member_string(writer, "Ports", "");
+    json_member_string(writer, "Networks",
+                       networks != NULL && networks->count > 0 ? networks->members[0].name : "");
+    write_labels(writer, json_get(container, "Labels"));
+    write_mounts(writer, json_get(container, "Mounts"));
+    json_object_close(writer);
+}
+
+static int list_by_template(struct cli *cli, struct ps_options *options, const struct json *list)
+{
+    struct listing listing;
+    int result = 0;
+
+    listing_begin(&listing, options->format);
+    for (size_t i = 0; result == 0 && list->type == JSON_ARRAY && i < list->count; i++) {
+        struct json_writer *writer = json_writer_new(false);
+        const struct json *fields;
+
+        write_fields(writer, options, &list->items[i]);
+        result =
+            json_parse(&options->arena, json_writer_text(writer), strlen(json_writer_text(writer)),
+                       &json_default_limits, &fields, &cli->err);
+        if (result == 0)
+            result = listing_add(&listing, fields, &cli->err);
+        json_writer_free(writer);
+    }
+    listing_end(&listing);
+    return result;
+}
+
 int cli_ps(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {
@@ -277,13 +366,16 @@ int cli_ps(struct cli *cli, int argc, char **argv)
     int result;
 
     while ((option = getopt_long(argc, argv, "+aqf:", table, NULL)) != -1) {
-        if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
+        if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--all] [--quiet] [--no-trunc] [--filter KEY=VALUE] "
-                                   "[--format json]");
+                                   "[--format json|TEMPLATE]");
         options.shows_all = options.shows_all || option == 'a';
         options.is_quiet = options.is_quiet || option == 'q';
-        options.is_json = options.is_json || option == 'F';
+        if (option == 'F') {
+            options.is_json = strcmp(optarg, "json") == 0;
+            options.format = options.is_json ? NULL : optarg;
+        }
         options.is_untruncated = options.is_untruncated || option == 'n';
         if (option == 'f')
             string_list_append(&options.arena, &options.filters, optarg);
@@ -292,6 +384,11 @@ int cli_ps(struct cli *cli, int argc, char **argv)
     cli_append_filters(&path, &options.filters);
     result =
         client_call_json(&cli->client, "GET", path.data, NULL, &options.arena, &list, &cli->err);
+    if (result == 0 && options.format != NULL && !options.is_quiet) {
+        result = list_by_template(cli, &options, list);
+        arena_release(&options.arena);
+        return result;
+    }
     if (result == 0 && !options.is_json && !options.is_quiet)
         printf("%-*s   %-24s %-22s %-18s %-30s %s\n", options.is_untruncated ? 64 : 12,
                "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES");
@@ -428,19 +525,36 @@ static int inspect_one(struct cli *cli, const char *name, struct json_writer *wr
     return result;
 }
 
+/* A line for each of a list. */
+static int print_by_template(struct cli *cli, const char *format, const char *text)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *list;
+    struct listing listing;
+    int result = json_parse(&arena, text, strlen(text), &json_default_limits, &list, &cli->err);
+
+    listing_begin(&listing, format);
+    for (size_t i = 0; result == 0 && i < list->count; i++)
+        result = listing_add(&listing, &list->items[i], &cli->err);
+    listing_end(&listing);
+    return result;
+}
+
 int cli_inspect(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {{"format", required_argument, NULL, 'f'},
                                           {NULL, 0, NULL, 0}};
     struct json_writer *writer;
+    const char *format = NULL;
     bool is_compact = false;
     int failures = 0;
     int option;
 
     while ((option = getopt_long(argc, argv, "+f:", table, NULL)) != -1) {
-        if (option == '?' || strcmp(optarg, "json") != 0)
-            return cli_usage_error(cli, argv, "[--format json] NAME...");
-        is_compact = true;
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--format json|TEMPLATE] NAME...");
+        is_compact = strcmp(optarg, "json") == 0;
+        format = is_compact ? NULL : optarg;
     }
     if (optind == argc)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
@@ -454,9 +568,12 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
         }
     }
     json_array_close(writer);
-    fputs(json_writer_text(writer), stdout);
-    if (is_compact)
-        fputs("\n", stdout);
+    if (format != NULL && print_by_template(cli, format, json_writer_text(writer)) < 0) {
+        json_writer_free(writer);
+        return -EINVAL;
+    }
+    if (format == NULL)
+        printf("%s%s", json_writer_text(writer), is_compact ? "\n" : "");
     json_writer_free(writer);
     return failures > 0 ? 1 : 0;
 }

@@ -182,8 +182,8 @@ static int look_up(const struct copy *copy, const char *path, struct place *plac
     if (result == 0)
         result = exchange_read_headers(&exchange, &status, &copy->cli->err);
     if (result == 0)
-        header = http_header_get(http_parser_message(exchange.parser),
-                                 "X-Docker-Container-Path-Stat");
+        header =
+            http_header_get(http_parser_message(exchange.parser), "X-Docker-Container-Path-Stat");
     if (header != NULL)
         read_place(header, place);
     exchange_close(&exchange);
@@ -258,8 +258,7 @@ static int receive_and_unpack(const struct copy *copy, const char *path, const c
     const char *const plain[] = {"davit-image", "unpack", directory, name, NULL};
     const char *const archive[] = {"davit-image", "unpack", "--archive", directory, name, NULL};
     struct helper helper;
-    int result =
-        start_helper(&helper, copy->keeps_owners ? archive : plain, true, &copy->cli->err);
+    int result = start_helper(&helper, copy->keeps_owners ? archive : plain, true, &copy->cli->err);
 
     if (result < 0)
         return result;
@@ -399,10 +398,9 @@ int cli_cp(struct cli *cli, int argc, char **argv)
     is_to = argc - optind == 2 && split(argv[optind + 1], &container, &other);
     is_from = argc - optind == 2 && split(argv[optind], &container, &copy.inside);
     if (is_from == is_to)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         is_from ? "copying between containers is not supported"
-                                 : "cp: %s is expected",
-                         usage);
+        return error_set(
+            &cli->err, ERROR_INVALID, EINVAL,
+            is_from ? "copying between containers is not supported" : "cp: %s is expected", usage);
     if (is_to)
         copy.inside = other;
     copy.container = container;

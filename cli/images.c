@@ -7,10 +7,12 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cli.h"
 #include "input.h"
 #include "layout_tar.h"
 #include "progress.h"
+#include "template.h"
 
 static void print_image(const struct json *image, const char *name)
 {
@@ -50,6 +52,66 @@ static void print_images(const struct json *list, bool is_json, bool is_quiet)
     }
 }
 
+/* What docker's templates of a list call things; an image has a line for each of its names. */
+static int add_image(struct cli *cli, struct listing *listing, const struct json *image,
+                     const char *name)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_free char *copy = memory_strdup(name != NULL ? name : "<none>:<none>");
+    const struct json *digests = json_get(image, "RepoDigests");
+    const char *digest =
+        digests != NULL && digests->count > 0 ? strchr(digests->items[0].text, '@') : NULL;
+    const char *id = json_get_string(image, "Id");
+    struct json_writer *writer = json_writer_new(false);
+    const struct json *fields;
+    int64_t created = 0;
+    uint64_t bytes = 0;
+    char size[32];
+    char time[CLOCK_RFC3339_SIZE];
+    char *tag = strrchr(copy, ':');
+    int result;
+
+    *tag++ = '\0';
+    if (json_get(image, "Size") != NULL)
+        json_to_uint64(json_get(image, "Size"), &bytes);
+    if (json_get(image, "Created") != NULL)
+        json_to_int64(json_get(image, "Created"), &created);
+    cli_format_size(bytes, size, sizeof(size));
+    clock_format_rfc3339(created * 1000000000, time);
+    json_object_open(writer);
+    json_member_string(writer, "ID", arena_printf(&arena, "%.12s", id != NULL ? id + 7 : ""));
+    json_member_string(writer, "Repository", copy);
+    json_member_string(writer, "Tag", tag);
+    json_member_string(writer, "Digest", digest != NULL ? digest + 1 : "<none>");
+    json_member_string(writer, "CreatedAt", time);
+    json_member_string(writer, "Size", size);
+    json_object_close(writer);
+    result = json_parse(&arena, json_writer_text(writer), strlen(json_writer_text(writer)),
+                        &json_default_limits, &fields, &cli->err);
+    if (result == 0)
+        result = listing_add(listing, fields, &cli->err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int list_by_template(struct cli *cli, const struct json *list, const char *format)
+{
+    struct listing listing;
+    int result = 0;
+
+    listing_begin(&listing, format);
+    for (size_t i = 0; result == 0 && i < list->count; i++) {
+        const struct json *tags = json_get(&list->items[i], "RepoTags");
+
+        for (size_t j = 0; result == 0 && tags != NULL && j < tags->count; j++)
+            result = add_image(cli, &listing, &list->items[i], tags->items[j].text);
+        if (tags == NULL || tags->count == 0)
+            result = add_image(cli, &listing, &list->items[i], NULL);
+    }
+    listing_end(&listing);
+    return result;
+}
+
 int cli_images(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {{"quiet", no_argument, NULL, 'q'},
@@ -57,21 +119,28 @@ int cli_images(struct cli *cli, int argc, char **argv)
                                           {NULL, 0, NULL, 0}};
     cleanup_arena struct arena arena = {0};
     const struct json *list;
+    const char *format = NULL;
     bool is_json = false;
     bool is_quiet = false;
     int option;
     int result;
 
     while ((option = getopt_long(argc, argv, "+q", table, NULL)) != -1) {
-        if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
-            return cli_usage_error(cli, argv, "[--quiet] [--format json]");
-        is_json = is_json || option == 'F';
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--quiet] [--format json|TEMPLATE]");
+        if (option == 'F') {
+            is_json = strcmp(optarg, "json") == 0;
+            format = is_json ? NULL : optarg;
+        }
         is_quiet = is_quiet || option == 'q';
     }
     result = client_call_json(&cli->client, "GET", "/images/json", NULL, &arena, &list, &cli->err);
-    if (result == 0 && list->type == JSON_ARRAY)
-        print_images(list, is_json, is_quiet);
-    return result;
+    if (result < 0 || list->type != JSON_ARRAY)
+        return result;
+    if (format != NULL && !is_quiet)
+        return list_by_template(cli, list, format);
+    print_images(list, is_json, is_quiet);
+    return 0;
 }
 
 static void print_step(const struct json *step)

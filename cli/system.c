@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli.h"
+#include "template.h"
 
 struct event_output {
     struct buffer line;
@@ -106,21 +107,35 @@ int cli_events(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-static bool parse_format(struct cli *cli, int argc, char **argv, bool *is_json)
+/* *format is NULL for the usual output and "json" as well; *is_json tells them apart. */
+static bool parse_format(struct cli *cli, int argc, char **argv, bool *is_json, const char **format)
 {
     static const struct option table[] = {{"format", required_argument, NULL, 'f'},
                                           {NULL, 0, NULL, 0}};
     int option;
 
     *is_json = false;
+    *format = NULL;
     while ((option = getopt_long(argc, argv, "+f:", table, NULL)) != -1) {
-        if (option == '?' || strcmp(optarg, "json") != 0) {
-            cli_usage_error(cli, argv, "[--format json]");
+        if (option == '?') {
+            cli_usage_error(cli, argv, "[--format json|TEMPLATE]");
             return false;
         }
-        *is_json = true;
+        *is_json = strcmp(optarg, "json") == 0;
+        *format = *is_json ? NULL : optarg;
     }
     return true;
+}
+
+static int print_by_template(struct cli *cli, const char *format, const struct json *json)
+{
+    struct listing listing;
+    int result;
+
+    listing_begin(&listing, format);
+    result = listing_add(&listing, json, &cli->err);
+    listing_end(&listing);
+    return result;
 }
 
 static const char *member(const struct json *object, const char *name)
@@ -138,17 +153,20 @@ int cli_version(struct cli *cli, int argc, char **argv)
 {
     cleanup_arena struct arena arena = {0};
     const struct json *json;
+    const char *format;
     bool is_json;
     int result;
 
-    if (!parse_format(cli, argc, argv, &is_json))
+    if (!parse_format(cli, argc, argv, &is_json, &format))
         return -EINVAL;
-    if (!is_json)
+    if (!is_json && format == NULL)
         printf("Client:\n Version:      %s\n Host:         %s\n\n", DAVIT_VERSION,
                cli->client.host);
     result = client_call_json(&cli->client, "GET", "/version", NULL, &arena, &json, &cli->err);
     if (result < 0)
         return result;
+    if (format != NULL)
+        return print_by_template(cli, format, json);
     if (is_json)
         cli_print_json(json);
     else
@@ -183,14 +201,17 @@ int cli_info(struct cli *cli, int argc, char **argv)
     cleanup_arena struct arena arena = {0};
     const struct json *json;
     const struct json *warnings;
+    const char *format;
     bool is_json;
     int result;
 
-    if (!parse_format(cli, argc, argv, &is_json))
+    if (!parse_format(cli, argc, argv, &is_json, &format))
         return -EINVAL;
     result = client_call_json(&cli->client, "GET", "/info", NULL, &arena, &json, &cli->err);
     if (result < 0)
         return result;
+    if (format != NULL)
+        return print_by_template(cli, format, json);
     if (is_json) {
         cli_print_json(json);
         return 0;

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "template.h"
 
 int cli_volume_create(struct cli *cli, int argc, char **argv)
 {
@@ -65,16 +66,22 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv)
     struct string_list filters = {0};
     const struct json *answer;
     const struct json *list;
+    const char *format = NULL;
     bool is_quiet = false;
     bool is_json = false;
+    struct listing listing;
     int option;
     int result;
 
     while ((option = getopt_long(argc, argv, "+f:q", table, NULL)) != -1) {
-        if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
-            return cli_usage_error(cli, argv, "[--quiet] [--filter KEY=VALUE]... [--format json]");
+        if (option == '?')
+            return cli_usage_error(cli, argv,
+                                   "[--quiet] [--filter KEY=VALUE]... [--format json|TEMPLATE]");
         is_quiet = is_quiet || option == 'q';
-        is_json = is_json || option == 'F';
+        if (option == 'F') {
+            is_json = strcmp(optarg, "json") == 0;
+            format = is_json ? NULL : optarg;
+        }
         if (option == 'f')
             string_list_append(&arena, &filters, optarg);
     }
@@ -84,9 +91,16 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv)
         client_call_json(&cli->client, "GET", buffer_text(&path), NULL, &arena, &answer, &cli->err);
     if (result < 0)
         return result;
+    list = json_get(answer, "Volumes");
+    if (format != NULL && !is_quiet) {
+        listing_begin(&listing, format);
+        for (size_t i = 0; result == 0 && list != NULL && i < list->count; i++)
+            result = listing_add(&listing, &list->items[i], &cli->err);
+        listing_end(&listing);
+        return result;
+    }
     if (!is_quiet && !is_json)
         printf("%-9s %s\n", "DRIVER", "VOLUME NAME");
-    list = json_get(answer, "Volumes");
     for (size_t i = 0; list != NULL && i < list->count; i++) {
         const char *name = json_get_string(&list->items[i], "Name");
 

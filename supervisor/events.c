@@ -115,7 +115,8 @@ static void deliver(struct subscriber *subscriber, const struct event *event)
 static void on_drain(struct request *request)
 {
     struct subscriber *subscriber = request->context;
-    struct event event = {.time_ns = clock_now_ns(), .type = "daemon", .action = "missed", .id = ""};
+    struct event event = {
+        .time_ns = clock_now_ns(), .type = "daemon", .action = "missed", .id = ""};
     char count[24];
     struct string_pair pair = {"count", count};
     cleanup_free char *json = NULL;

@@ -70,7 +70,7 @@ int copy_unpack(const char *directory, const char *name, bool keeps_owners, int 
     umask(0);
     if (geteuid() == 0)
         result = sandbox_enter_layer(directory_fd, err);
-    return result < 0 ? result
-                      : tree_extract(directory_fd, in_fd, &options, &worker_default_limits, confine,
-                                     err);
+    return result < 0
+               ? result
+               : tree_extract(directory_fd, in_fd, &options, &worker_default_limits, confine, err);
 }

@@ -1,0 +1,446 @@
+/* Templates: see template.h. */
+#include "template.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+
+#define DEPTH_MAX 16
+#define COLUMNS_MAX 32
+#define COLUMN_GAP 3
+
+struct renderer {
+    struct buffer *out;
+    struct error *err;
+    const char *format;
+};
+
+static int refuse(struct renderer *renderer, const char *action, size_t length)
+{
+    return error_set(renderer->err, ERROR_UNSUPPORTED, ENOTSUP,
+                     "--format: \"{{%.*s}}\" is not supported", (int)(length < 80 ? length : 80),
+                     action);
+}
+
+/* ---- values ---- */
+
+static const struct json *member(const struct json *object, const char *name, size_t length)
+{
+    for (size_t i = 0; object != NULL && object->type == JSON_OBJECT && i < object->count; i++) {
+        if (strlen(object->members[i].name) == length &&
+            strncmp(object->members[i].name, name, length) == 0)
+            return &object->members[i].value;
+    }
+    return NULL;
+}
+
+/* ".State.Status", "." */
+static const struct json *walk(const struct json *value, const char *path, size_t length)
+{
+    const char *end = path + length;
+
+    while (path < end && value != NULL) {
+        size_t part;
+
+        path++;
+        part = strcspn(path, ".");
+        if (part > (size_t)(end - path))
+            part = (size_t)(end - path);
+        if (part > 0)
+            value = member(value, path, part);
+        path += part;
+    }
+    return value;
+}
+
+static bool is_path(const char *text, size_t length)
+{
+    if (length == 0 || text[0] != '.')
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (!isalnum((unsigned char)text[i]) && strchr("._-", text[i]) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static bool is_true(const struct json *value)
+{
+    if (value == NULL)
+        return false;
+    switch (value->type) {
+    case JSON_BOOLEAN:
+        return value->boolean;
+    case JSON_STRING:
+        return value->text[0] != '\0';
+    case JSON_NUMBER:
+        return strcmp(value->text, "0") != 0;
+    case JSON_OBJECT:
+    case JSON_ARRAY:
+        return value->count > 0;
+    default:
+        return false;
+    }
+}
+
+static void append_json(struct buffer *out, const struct json *value)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    if (value != NULL)
+        json_value(writer, value);
+    else
+        json_null(writer);
+    buffer_append_string(out, json_writer_text(writer));
+    json_writer_free(writer);
+}
+
+static void append_value(struct buffer *out, const struct json *value)
+{
+    if (value == NULL || value->type == JSON_NULL)
+        buffer_append_string(out, "<no value>");
+    else if (value->type == JSON_STRING || value->type == JSON_NUMBER)
+        buffer_append_string(out, value->text);
+    else if (value->type == JSON_BOOLEAN)
+        buffer_append_string(out, value->boolean ? "true" : "false");
+    else
+        append_json(out, value);
+}
+
+/* ---- actions ---- */
+
+/* A word of an action: up to a space, or in quotes. */
+static const char *next_word(const char *text, const char *end, size_t *length)
+{
+    while (text < end && *text == ' ')
+        text++;
+    *length = 0;
+    if (text < end && *text == '"') {
+        const char *closing = memchr(text + 1, '"', (size_t)(end - text) - 1);
+
+        *length = closing != NULL ? (size_t)(closing - text) + 1 : (size_t)(end - text);
+        return text;
+    }
+    while (text + *length < end && text[*length] != ' ')
+        ++*length;
+    return text;
+}
+
+struct action {
+    const char *words[4];
+    size_t lengths[4];
+    size_t count; /* may be more than four: then it is none of ours */
+};
+
+static struct action read_action(const char *text, size_t length)
+{
+    struct action action = {.count = 0};
+    const char *end = text + length;
+
+    while (text < end && action.count < 4) {
+        size_t word_length;
+        const char *word = next_word(text, end, &word_length);
+
+        if (word_length == 0)
+            break;
+        action.words[action.count] = word;
+        action.lengths[action.count++] = word_length;
+        text = word + word_length;
+    }
+    return action;
+}
+
+static bool word_is(const struct action *action, size_t number, const char *text)
+{
+    return number < action->count && strlen(text) == action->lengths[number] &&
+           strncmp(action->words[number], text, action->lengths[number]) == 0;
+}
+
+static bool word_is_path(const struct action *action, size_t number)
+{
+    return number < action->count && is_path(action->words[number], action->lengths[number]);
+}
+
+static bool word_is_quoted(const struct action *action, size_t number)
+{
+    return number < action->count && action->lengths[number] >= 2 &&
+           action->words[number][0] == '"' &&
+           action->words[number][action->lengths[number] - 1] == '"';
+}
+
+static const struct json *word_value(const struct action *action, size_t number,
+                                     const struct json *value)
+{
+    return walk(value, action->words[number], action->lengths[number]);
+}
+
+/* The member that is named in quotes. */
+static const struct json *quoted_member(const struct action *action, size_t number,
+                                        const struct json *object)
+{
+    return member(object, action->words[number] + 1, action->lengths[number] - 2);
+}
+
+static void append_escaped(struct buffer *out, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+
+        if (c == '\\' && i + 1 < length && (text[i + 1] == 't' || text[i + 1] == 'n'))
+            c = text[++i] == 't' ? '\t' : '\n';
+        buffer_append(out, &c, 1);
+    }
+}
+
+static int run_action(struct renderer *renderer, const char *text, size_t length,
+                      const struct json *value)
+{
+    struct action action = read_action(text, length);
+    const struct json *found;
+
+    if (action.count == 1 && word_is_path(&action, 0)) {
+        append_value(renderer->out, word_value(&action, 0, value));
+    } else if (action.count == 1 && word_is_quoted(&action, 0)) {
+        append_escaped(renderer->out, action.words[0] + 1, action.lengths[0] - 2);
+    } else if (action.count == 2 && word_is(&action, 0, "json") && word_is_path(&action, 1)) {
+        append_json(renderer->out, word_value(&action, 1, value));
+    } else if (action.count == 2 && word_is(&action, 0, "len") && word_is_path(&action, 1)) {
+        found = word_value(&action, 1, value);
+        buffer_printf(renderer->out, "%zu",
+                      found == NULL                 ? 0
+                      : found->type == JSON_STRING ? strlen(found->text)
+                                                   : found->count);
+    } else if (action.count == 3 && word_is(&action, 0, "index") && word_is_path(&action, 1) &&
+               word_is_quoted(&action, 2)) {
+        append_value(renderer->out, quoted_member(&action, 2, word_value(&action, 1, value)));
+    } else if (action.count == 2 && word_is(&action, 0, ".Label") && word_is_quoted(&action, 1)) {
+        found = quoted_member(&action, 1, json_get(value, "LabelMap"));
+        buffer_append_string(renderer->out, found != NULL ? found->text : "");
+    } else {
+        return refuse(renderer, text, length);
+    }
+    return 0;
+}
+
+/* ---- blocks ---- */
+
+/* Where an action ends; NULL if it does not. */
+static const char *action_end(const char *action)
+{
+    return strstr(action, "}}");
+}
+
+/* The text after "{{else}}" or "{{end}}" of the block that begins at `text`. */
+static const char *find_word(const char *text, const char *wanted)
+{
+    int depth = 0;
+
+    for (text = strstr(text, "{{"); text != NULL; text = strstr(text + 2, "{{")) {
+        size_t length;
+        const char *end = action_end(text);
+        const char *word = end != NULL ? next_word(text + 2, end, &length) : NULL;
+
+        if (word == NULL)
+            return NULL;
+        if (depth == 0 && strlen(wanted) == length && strncmp(word, wanted, length) == 0)
+            return text;
+        if (strncmp(word, "range", length) == 0 || strncmp(word, "if", length) == 0)
+            depth++;
+        else if (length == 3 && strncmp(word, "end", 3) == 0 && depth-- == 0)
+            return NULL;
+    }
+    return NULL;
+}
+
+static int render(struct renderer *renderer, const char *text, const char *end,
+                  const struct json *value, int depth);
+
+struct block {
+    const char *inside;
+    const char *otherwise; /* "{{else}}", or NULL */
+    const char *end;       /* "{{end}}" */
+};
+
+static int run_block(struct renderer *renderer, const struct action *action,
+                     const struct block *block, const struct json *value, int depth)
+{
+    const struct json *found = word_value(action, 1, value);
+    const char *first_end = block->otherwise != NULL ? block->otherwise : block->end;
+    int result = 0;
+
+    if (!is_true(found))
+        return block->otherwise == NULL ? 0
+                                        : render(renderer, action_end(block->otherwise) + 2,
+                                                 block->end, value, depth + 1);
+    if (word_is(action, 0, "if"))
+        return render(renderer, block->inside, first_end, value, depth + 1);
+    for (size_t i = 0; result == 0 && i < found->count; i++)
+        result = render(renderer, block->inside, first_end,
+                        found->type == JSON_ARRAY ? &found->items[i] : &found->members[i].value,
+                        depth + 1);
+    return result;
+}
+
+/* Renders from `text` to `end`. */
+static int render(struct renderer *renderer, const char *text, const char *end,
+                  const struct json *value, int depth)
+{
+    if (depth == DEPTH_MAX)
+        return error_set(renderer->err, ERROR_INVALID, E2BIG, "--format: nested too deeply");
+    while (text < end) {
+        const char *open = strstr(text, "{{");
+        const char *close = open != NULL ? action_end(open) : NULL;
+        struct action action;
+        struct block block;
+        int result;
+
+        if (open == NULL || open >= end) {
+            append_escaped(renderer->out, text, (size_t)(end - text));
+            return 0;
+        }
+        append_escaped(renderer->out, text, (size_t)(open - text));
+        if (close == NULL)
+            return error_set(renderer->err, ERROR_INVALID, EINVAL, "--format: \"{{\" without \"}}\"");
+        text = close + 2;
+        action = read_action(open + 2, (size_t)(close - open) - 2);
+        if (action.count != 2 || !word_is_path(&action, 1) ||
+            (!word_is(&action, 0, "range") && !word_is(&action, 0, "if"))) {
+            result = run_action(renderer, open + 2, (size_t)(close - open) - 2, value);
+        } else {
+            block = (struct block){text, find_word(text, "else"), find_word(text, "end")};
+            if (block.end == NULL)
+                return error_set(renderer->err, ERROR_INVALID, EINVAL,
+                                 "--format: a block without {{end}}");
+            result = run_block(renderer, &action, &block, value, depth);
+            text = action_end(block.end) + 2;
+        }
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+int template_render(const char *format, const struct json *object, struct buffer *out,
+                    struct error *err)
+{
+    struct renderer renderer = {.out = out, .err = err, .format = format};
+
+    return render(&renderer, format, format + strlen(format), object, 0);
+}
+
+/* ---- tables ---- */
+
+bool table_begin(struct table *table, const char *format)
+{
+    *table = (struct table){0};
+    if (strncmp(format, "table ", 6) != 0)
+        return false;
+    table->format = format + 6;
+    return true;
+}
+
+/* "{{.RunningFor}}" is under "RUNNING FOR". */
+static void add_header(struct table *table)
+{
+    bool was_lower = false;
+
+    for (const char *c = table->format; *c != '\0'; c++) {
+        if (strncmp(c, "\\t", 2) == 0) {
+            buffer_append_string(&table->rows, "\t");
+            c++;
+            was_lower = false;
+        } else if (isalpha((unsigned char)*c)) {
+            if (isupper((unsigned char)*c) && was_lower)
+                buffer_append_string(&table->rows, " ");
+            was_lower = islower((unsigned char)*c) != 0;
+            buffer_printf(&table->rows, "%c", toupper((unsigned char)*c));
+        } else if (*c == ' ' || *c == '\t') {
+            buffer_append(&table->rows, c, 1);
+        }
+    }
+    buffer_append_string(&table->rows, "\n");
+    table->has_header = true;
+}
+
+int table_add(struct table *table, const struct json *object, struct error *err)
+{
+    int result;
+
+    if (!table->has_header)
+        add_header(table);
+    result = template_render(table->format, object, &table->rows, err);
+    buffer_append_string(&table->rows, "\n");
+    return result;
+}
+
+static void measure(const char *rows, size_t widths[COLUMNS_MAX])
+{
+    size_t column = 0;
+    size_t width = 0;
+
+    for (; *rows != '\0'; rows++) {
+        if (*rows == '\t' || *rows == '\n') {
+            if (column < COLUMNS_MAX && widths[column] < width)
+                widths[column] = width;
+            column = *rows == '\n' ? 0 : column + 1;
+            width = 0;
+        } else {
+            width++;
+        }
+    }
+}
+
+void table_print(struct table *table)
+{
+    size_t widths[COLUMNS_MAX] = {0};
+    size_t column = 0;
+    size_t width = 0;
+
+    if (!table->has_header)
+        add_header(table);
+    measure(buffer_text(&table->rows), widths);
+    for (const char *c = buffer_text(&table->rows); *c != '\0'; c++) {
+        if (*c == '\t' && column < COLUMNS_MAX) {
+            printf("%*s", (int)(widths[column] - width + COLUMN_GAP), "");
+            column++;
+            width = 0;
+        } else {
+            putchar(*c);
+            width++;
+        }
+        if (*c == '\n')
+            column = width = 0;
+    }
+    buffer_release(&table->rows);
+}
+
+/* ---- lists ---- */
+
+void listing_begin(struct listing *listing, const char *format)
+{
+    *listing = (struct listing){.format = format};
+    listing->is_table = table_begin(&listing->table, format);
+}
+
+int listing_add(struct listing *listing, const struct json *object, struct error *err)
+{
+    cleanup_buffer struct buffer line = {0};
+    int result;
+
+    if (listing->is_table)
+        return table_add(&listing->table, object, err);
+    result = template_render(listing->format, object, &line, err);
+    if (result == 0)
+        puts(buffer_text(&line));
+    return result;
+}
+
+void listing_end(struct listing *listing)
+{
+    if (listing->is_table)
+        table_print(&listing->table);
+}

@@ -1,0 +1,41 @@
+/*
+ * --format: what people use of Go's templates, as docker takes them: {{.Path.To}}, {{json .Path}},
+ * {{index .Path "key"}}, {{len .Path}}, {{.Label "name"}}, {{range .Path}}...{{end}},
+ * {{if .Path}}...{{else}}...{{end}}, {{"text"}}; "\t" and "\n" outside. Everything else is refused by
+ * name.
+ */
+#ifndef DAVIT_CLI_TEMPLATE_H
+#define DAVIT_CLI_TEMPLATE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/json.h"
+
+/* Appends what the template makes of the object, without a newline at its end. */
+int template_render(const char *format, const struct json *object, struct buffer *out,
+                    struct error *err);
+
+/* Rows that a "table TEMPLATE" has made, tab-separated, printed in columns under their names. */
+struct table {
+    const char *format; /* without "table " */
+    bool has_header;
+    struct buffer rows;
+};
+
+/* True if the format is one; then `table` is ready for rows. */
+bool table_begin(struct table *table, const char *format);
+int table_add(struct table *table, const struct json *object, struct error *err);
+void table_print(struct table *table);
+
+/* Where rows of a list go: a template's lines, or its table. */
+struct listing {
+    const char *format;
+    bool is_table;
+    struct table table;
+};
+
+void listing_begin(struct listing *listing, const char *format);
+int listing_add(struct listing *listing, const struct json *object, struct error *err);
+void listing_end(struct listing *listing);
+
+#endif
