@@ -257,7 +257,7 @@ static int receive_and_unpack(const struct copy *copy, const char *path, const c
 {
     const char *const plain[] = {"davit-image", "unpack", directory, name, NULL};
     const char *const archive[] = {"davit-image", "unpack", "--archive", directory, name, NULL};
-    struct helper helper;
+    struct helper helper = {.pid = -1, .fd = -1};
     int result = start_helper(&helper, copy->keeps_owners ? archive : plain, true, &copy->cli->err);
 
     if (result < 0)
@@ -331,7 +331,7 @@ static int pack_and_send(const struct copy *copy, const char *directory, const c
 {
     const char *const plain[] = {"davit-image", "pack", copy->here, name, NULL};
     const char *const followed[] = {"davit-image", "pack", "--follow", copy->here, name, NULL};
-    struct helper helper;
+    struct helper helper = {.pid = -1, .fd = -1};
     int result = start_helper(&helper, copy->follows ? followed : plain, false, &copy->cli->err);
 
     if (result < 0)
