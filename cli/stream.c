@@ -41,11 +41,36 @@ int stream_open(struct cli *cli, const char *path, const char *body, struct exch
     return result;
 }
 
+/* Frames of one stream that came together are written together. */
+struct output {
+    int fd;
+    struct buffer bytes;
+};
+
+static int flush(struct output *output)
+{
+    int result = file_write_fd(output->fd, output->bytes.data, output->bytes.length);
+
+    output->bytes.length = 0;
+    return result;
+}
+
+static int add_output(struct output *output, int fd, const char *bytes, size_t length)
+{
+    int result = output->fd != fd && output->bytes.length > 0 ? flush(output) : 0;
+
+    output->fd = fd;
+    buffer_append(&output->bytes, bytes, length);
+    return result;
+}
+
 int demultiplex(struct demultiplexer *state, const char *bytes, size_t length)
 {
-    while (length > 0) {
+    struct output output = {.fd = STDOUT_FILENO};
+    int result = 0;
+
+    while (result == 0 && length > 0) {
         size_t part;
-        int result;
 
         if (state->payload_left == 0) {
             state->header[state->header_length++] = (unsigned char)*bytes++;
@@ -58,14 +83,16 @@ int demultiplex(struct demultiplexer *state, const char *bytes, size_t length)
             continue;
         }
         part = length < state->payload_left ? length : state->payload_left;
-        result = file_write_fd(state->header[0] == 2 ? STDERR_FILENO : STDOUT_FILENO, bytes, part);
-        if (result < 0)
-            return result;
+        result =
+            add_output(&output, state->header[0] == 2 ? STDERR_FILENO : STDOUT_FILENO, bytes, part);
         bytes += part;
         length -= part;
         state->payload_left -= part;
     }
-    return 0;
+    if (result == 0 && output.bytes.length > 0)
+        result = flush(&output);
+    buffer_release(&output.bytes);
+    return result;
 }
 
 /* A container that has just been asked to start cannot be resized yet: the size is sent again with

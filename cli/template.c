@@ -211,7 +211,7 @@ static int run_action(struct renderer *renderer, const char *text, size_t length
     } else if (action.count == 2 && word_is(&action, 0, "len") && word_is_path(&action, 1)) {
         found = word_value(&action, 1, value);
         buffer_printf(renderer->out, "%zu",
-                      found == NULL                 ? 0
+                      found == NULL                ? 0
                       : found->type == JSON_STRING ? strlen(found->text)
                                                    : found->count);
     } else if (action.count == 3 && word_is(&action, 0, "index") && word_is_path(&action, 1) &&
@@ -304,7 +304,8 @@ static int render(struct renderer *renderer, const char *text, const char *end,
         }
         append_escaped(renderer->out, text, (size_t)(open - text));
         if (close == NULL)
-            return error_set(renderer->err, ERROR_INVALID, EINVAL, "--format: \"{{\" without \"}}\"");
+            return error_set(renderer->err, ERROR_INVALID, EINVAL,
+                             "--format: \"{{\" without \"}}\"");
         text = close + 2;
         action = read_action(open + 2, (size_t)(close - open) - 2);
         if (action.count != 2 || !word_is_path(&action, 1) ||

@@ -1,8 +1,8 @@
 /*
  * --format: what people use of Go's templates, as docker takes them: {{.Path.To}}, {{json .Path}},
  * {{index .Path "key"}}, {{len .Path}}, {{.Label "name"}}, {{range .Path}}...{{end}},
- * {{if .Path}}...{{else}}...{{end}}, {{"text"}}; "\t" and "\n" outside. Everything else is refused by
- * name.
+ * {{if .Path}}...{{else}}...{{end}}, {{"text"}}; "\t" and "\n" outside. Everything else is refused
+ * by name.
  */
 #ifndef DAVIT_CLI_TEMPLATE_H
 #define DAVIT_CLI_TEMPLATE_H

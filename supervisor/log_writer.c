@@ -65,23 +65,36 @@ static void append_escaped(struct buffer *out, const unsigned char *text, size_t
     buffer_append(out, text + start, length - start);
 }
 
-static void append_entry(struct log_writer *log, int stream, const char *time, const char *line,
-                         size_t length)
+/* What all entries of a batch end with. */
+struct entry_end {
+    int stream;
+    char text[80];
+    size_t length;
+};
+
+static struct entry_end make_end(int stream)
 {
-    buffer_append(&log->entries, "{\"log\":\"", 8);
-    append_escaped(&log->entries, (const unsigned char *)line, length);
-    buffer_printf(&log->entries, "\",\"stream\":\"%s\",\"time\":\"%s\"}\n",
-                  stream == 1 ? "stdout" : "stderr", time);
-    log->entry_count++;
+    struct entry_end end = {.stream = stream};
+    char now[CLOCK_RFC3339_SIZE];
+
+    clock_format_rfc3339(clock_now_ns(), now);
+    end.length =
+        (size_t)snprintf(end.text, sizeof(end.text), "\",\"stream\":\"%s\",\"time\":\"%s\"}\n",
+                         stream == 1 ? "stdout" : "stderr", now);
+    return end;
 }
 
-static void append_line(struct log_writer *log, int stream, const char *time, const char *line,
+static void append_line(struct log_writer *log, const struct entry_end *end, const char *line,
                         size_t length)
 {
-    if (log->fd >= 0)
-        append_entry(log, stream, time, line, length);
+    if (log->fd >= 0) {
+        buffer_append(&log->entries, "{\"log\":\"", 8);
+        append_escaped(&log->entries, (const unsigned char *)line, length);
+        buffer_append(&log->entries, end->text, end->length);
+        log->entry_count++;
+    }
     if (log->options.driver != NULL && strcmp(log->options.driver, "journald") == 0)
-        log_journal_send(&log->options, log->id, stream, line, length);
+        log_journal_send(&log->options, log->id, end->stream, line, length);
 }
 
 static void rotate(struct log_writer *log)
@@ -178,13 +191,12 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
 int log_writer_append(struct log_writer *log, int stream, const char *bytes, size_t length)
 {
     struct buffer *pending = &log->pending[stream == 1 ? 0 : 1];
-    char now[CLOCK_RFC3339_SIZE];
+    struct entry_end end = make_end(stream);
     const char *position;
     size_t left;
     int result = 0;
 
     buffer_append(pending, bytes, length);
-    clock_format_rfc3339(clock_now_ns(), now);
     position = pending->data;
     left = pending->length;
     while (left > 0) {
@@ -195,7 +207,7 @@ int log_writer_append(struct log_writer *log, int stream, const char *bytes, siz
             piece = piece_length(position);
         else if (newline == NULL)
             break;
-        append_line(log, stream, now, position, piece);
+        append_line(log, &end, position, piece);
         /* The file is full with this line; the next begins another. */
         if (log->options.max_bytes > 0 && log->size + log->entries.length >= log->options.max_bytes)
             result = write_entries(log);
@@ -208,14 +220,12 @@ int log_writer_append(struct log_writer *log, int stream, const char *bytes, siz
 
 int log_writer_flush(struct log_writer *log)
 {
-    char now[CLOCK_RFC3339_SIZE];
-
-    clock_format_rfc3339(clock_now_ns(), now);
     for (int stream = 1; stream <= 2; stream++) {
         struct buffer *pending = &log->pending[stream - 1];
+        struct entry_end end = make_end(stream);
 
         if (pending->length > 0)
-            append_line(log, stream, now, pending->data, pending->length);
+            append_line(log, &end, pending->data, pending->length);
         pending->length = 0;
     }
     return write_entries(log);

@@ -31,6 +31,7 @@ struct log_stream {
     int fd;
     int next_fd; /* of the file after it: all that will ever be in this one is there; or -1 */
     struct buffer pending;
+    struct buffer frames; /* of one turn */
     bool wants_stdout;
     bool wants_stderr;
     bool has_timestamps;
@@ -39,6 +40,7 @@ struct log_stream {
     bool has_container_ended;
     int64_t since_ns;
     int64_t until_ns;
+    char until[CLOCK_RFC3339_SIZE]; /* the same as a text */
 };
 
 static void unfollow(struct log_stream *log)
@@ -64,6 +66,7 @@ static void release(struct request *request)
     fd_close(&log->next_fd);
     fd_close(&log->directory_fd);
     buffer_release(&log->pending);
+    buffer_release(&log->frames);
     free(log);
 }
 
@@ -80,46 +83,168 @@ static const struct json_field entry_fields[] = {
 };
 static const struct json_struct entry_type = JSON_STRUCT(struct entry, entry_fields);
 
-static void send_frame(struct log_stream *log, int stream, const char *prefix, const char *text)
-{
-    cleanup_buffer struct buffer frame = {0};
-    size_t length = strlen(prefix) + strlen(text);
-    unsigned char header[STREAM_FRAME_HEADER];
+/* An entry as it stands in the file; `log` is still escaped. */
+struct raw_entry {
+    const char *log;
+    size_t log_length;
+    const char *time; /* not ended by NUL */
+    size_t time_length;
+    bool is_stdout;
+};
 
-    stream_frame_header(header, stream, length);
-    if (!log->is_raw)
-        buffer_append(&frame, header, sizeof(header));
-    buffer_append_string(&frame, prefix);
-    buffer_append_string(&frame, text);
-    stream_write(log->request, frame.data, frame.length);
+static bool ends_with(const char **end, const char *start, const char *text)
+{
+    size_t length = strlen(text);
+
+    if ((size_t)(*end - start) < length || memcmp(*end - length, text, length) != 0)
+        return false;
+    *end -= length;
+    return true;
 }
 
-/* Returns false when the entry lies beyond `until`: nothing later is wanted either. */
-static bool send_entry(struct log_stream *log, const char *line, size_t length)
+/* The form that our writer gives entries, read from both ends: what stands between is the line. */
+static bool read_raw(const char *line, size_t length, struct raw_entry *entry)
+{
+    static const char prefix[] = "{\"log\":\"";
+    const char *start = line + strlen(prefix);
+    const char *end = line + length;
+    const char *time_end;
+
+    if (length < strlen(prefix) || memcmp(line, prefix, strlen(prefix)) != 0 ||
+        !ends_with(&end, start, "\"}"))
+        return false;
+    time_end = end;
+    while (end > start && end[-1] != '"')
+        end--;
+    entry->time = end;
+    entry->time_length = (size_t)(time_end - end);
+    if (entry->time_length >= CLOCK_RFC3339_SIZE || !ends_with(&end, start, "\",\"time\":\""))
+        return false;
+    entry->is_stdout = ends_with(&end, start, "\",\"stream\":\"stdout");
+    if (!entry->is_stdout && !ends_with(&end, start, "\",\"stream\":\"stderr"))
+        return false;
+    entry->log = start;
+    entry->log_length = (size_t)(end - start);
+    return true;
+}
+
+/* The writer's escapes: \n, \", \\ and \u00XX. False for any other. */
+static bool append_unescaped(struct buffer *out, const char *text, size_t length)
+{
+    const char *end = text + length;
+
+    while (text < end) {
+        const char *escape = memchr(text, '\\', (size_t)(end - text));
+        size_t plain = (size_t)((escape != NULL ? escape : end) - text);
+        unsigned int code;
+        char c;
+
+        buffer_append(out, text, plain);
+        if (escape == NULL)
+            break;
+        if (end - escape < 2)
+            return false;
+        c = escape[1];
+        text = escape + 2;
+        if (c == 'n') {
+            c = '\n';
+        } else if (c == 'u') {
+            if (end - text < 4 || sscanf(text, "00%2x", &code) != 1)
+                return false;
+            c = (char)code;
+            text += 4;
+        } else if (c != '"' && c != '\\') {
+            return false;
+        }
+        buffer_append(out, &c, 1);
+    }
+    return true;
+}
+
+/* A frame's header, to be completed when its length is known. Returns where it stands. */
+static size_t open_frame(struct log_stream *log, const char *time, size_t time_length)
+{
+    size_t position = log->frames.length;
+    const unsigned char header[STREAM_FRAME_HEADER] = {0};
+
+    if (!log->is_raw)
+        buffer_append(&log->frames, header, sizeof(header));
+    if (log->has_timestamps) {
+        buffer_append(&log->frames, time, time_length);
+        buffer_append(&log->frames, " ", 1);
+    }
+    return position;
+}
+
+static void close_frame(struct log_stream *log, size_t position, bool is_stdout)
+{
+    if (!log->is_raw)
+        stream_frame_header((unsigned char *)log->frames.data + position, is_stdout ? 1 : 2,
+                            log->frames.length - position - STREAM_FRAME_HEADER);
+}
+
+enum reach {
+    REACH_WITHIN,
+    REACH_BEFORE,
+    REACH_BEYOND, /* nothing later is wanted either */
+};
+
+/* Times of one form compare like texts. */
+static enum reach find_reach(const struct log_stream *log, const char *time, size_t length)
+{
+    char copy[CLOCK_RFC3339_SIZE];
+    int64_t time_ns;
+
+    if (log->since_ns == 0 && log->until_ns == 0)
+        return REACH_WITHIN;
+    if (length == strlen(log->until) && time[length - 1] == 'Z' && log->since_ns == 0)
+        return memcmp(time, log->until, length) > 0 ? REACH_BEYOND : REACH_WITHIN;
+    snprintf(copy, sizeof(copy), "%.*s", (int)length, time);
+    if (clock_parse_rfc3339(copy, &time_ns) < 0 || time_ns < log->since_ns)
+        return REACH_BEFORE;
+    return log->until_ns != 0 && time_ns > log->until_ns ? REACH_BEYOND : REACH_WITHIN;
+}
+
+/* Entries of another hand than ours: JSON all the same. */
+static bool send_foreign(struct log_stream *log, const char *line, size_t length)
 {
     cleanup_arena struct arena arena = {0};
     struct entry entry = {0};
-    char prefix[CLOCK_RFC3339_SIZE + 2] = "";
-    int64_t time_ns = 0;
+    enum reach reach;
     bool is_stdout;
+    size_t position;
 
     /* A line that a crash of the machine cut off is skipped. */
     if (json_decode_text(&arena, line, length, &entry_type, &entry, NULL) < 0)
         return true;
     is_stdout = strcmp(entry.stream, "stdout") == 0;
-    if (is_stdout ? !log->wants_stdout : !log->wants_stderr)
-        return true;
-    if (log->since_ns != 0 || log->until_ns != 0) {
-        if (clock_parse_rfc3339(entry.time, &time_ns) < 0)
-            return true;
-        if (time_ns < log->since_ns)
-            return true;
-        if (log->until_ns != 0 && time_ns > log->until_ns)
-            return false;
+    reach = find_reach(log, entry.time, strlen(entry.time));
+    if (reach != REACH_WITHIN || (is_stdout ? !log->wants_stdout : !log->wants_stderr))
+        return reach != REACH_BEYOND;
+    position = open_frame(log, entry.time, strnlen(entry.time, CLOCK_RFC3339_SIZE));
+    buffer_append_string(&log->frames, entry.log);
+    close_frame(log, position, is_stdout);
+    return true;
+}
+
+/* Returns false when the entry lies beyond `until`. */
+static bool send_entry(struct log_stream *log, const char *line, size_t length)
+{
+    struct raw_entry entry;
+    enum reach reach;
+    size_t position;
+
+    if (!read_raw(line, length, &entry))
+        return send_foreign(log, line, length);
+    reach = find_reach(log, entry.time, entry.time_length);
+    if (reach != REACH_WITHIN || (entry.is_stdout ? !log->wants_stdout : !log->wants_stderr))
+        return reach != REACH_BEYOND;
+    position = open_frame(log, entry.time, entry.time_length);
+    if (!append_unescaped(&log->frames, entry.log, entry.log_length)) {
+        log->frames.length = position;
+        return send_foreign(log, line, length);
     }
-    if (log->has_timestamps)
-        snprintf(prefix, sizeof(prefix), "%.35s ", entry.time);
-    send_frame(log, is_stdout ? 1 : 2, prefix, entry.log);
+    close_frame(log, position, entry.is_stdout);
     return true;
 }
 
@@ -142,6 +267,8 @@ static bool send_lines(struct log_stream *log)
         left -= length;
     }
     buffer_consume(&log->pending, log->pending.length - left);
+    stream_write(log->request, log->frames.data, log->frames.length);
+    log->frames.length = 0;
     if (log->pending.length > ENTRY_MAX)
         log->pending.length = 0;
     return goes_on;
@@ -351,6 +478,7 @@ void logs_serve(struct managed_container *container, struct request *request)
         /* One who writes without pause does not keep the answer from its end. */
         log->until_ns = clock_now_ns();
     }
+    clock_format_rfc3339(log->until_ns, log->until);
 }
 
 void logs_end(struct managed_container *container)
