@@ -38,6 +38,7 @@ struct task {
     struct container process;
     struct streams streams;
     bool has_ended;
+    bool was_refused; /* it never ran, which davitd has been told */
     int status;
     struct task *next;
 };
@@ -406,13 +407,15 @@ static void start_exec(struct monitor *monitor, const struct monitor_message *me
 
         tell_failure(monitor, MONITOR_EXEC_FAILED, task->token, &err);
         streams_report(&task->streams, line);
-        free_task(task);
-        return;
+        streams_end(&task->streams);
+        task->has_ended = true;
+        task->was_refused = true;
+    } else {
+        tell(monitor,
+             &(struct monitor_message){
+                 .type = MONITOR_EXEC_STARTED, .token = task->token, .value = task->process.pid},
+             NULL);
     }
-    tell(monitor,
-         &(struct monitor_message){
-             .type = MONITOR_EXEC_STARTED, .token = task->token, .value = task->process.pid},
-         NULL);
     task->next = monitor->execs;
     monitor->execs = task;
     monitor->exec_count++;
@@ -543,11 +546,12 @@ static void reap(struct task *task)
 {
     if (!task->has_ended && container_wait(&task->process, &task->status, NULL) == 0)
         task->has_ended = true;
-    streams_drain(&task->streams);
+    if (task->has_ended && !task->streams.is_ending)
+        streams_end(&task->streams);
 }
 
 /* The status is told before the client's stream ends, so that whoever has seen the end can ask for
- * it. Output that a background child of the exec still holds open is not waited for. */
+ * it. */
 static void finish_execs(struct monitor *monitor)
 {
     struct task **link = &monitor->execs;
@@ -555,27 +559,31 @@ static void finish_execs(struct monitor *monitor)
     while (*link != NULL) {
         struct task *task = *link;
 
-        if (!task->has_ended) {
+        if (!task->has_ended || !streams_are_done(&task->streams)) {
             link = &task->next;
             continue;
         }
-        for (size_t i = 0; i < task->streams.client_count; i++) {
-            /* What is left for a slow client is sent in one go; its socket may block us no
-             * longer than its own timeout. */
-            struct stream_client *client = &task->streams.clients[i];
-            struct timeval patience = {.tv_sec = 2};
-
-            setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-            (void)!send(client->fd, buffer_text(&client->out), client->out.length, MSG_NOSIGNAL);
-        }
-        tell(monitor,
-             &(struct monitor_message){
-                 .type = MONITOR_EXEC_EXITED, .token = task->token, .value = task->status},
-             NULL);
+        if (!task->was_refused)
+            tell(monitor,
+                 &(struct monitor_message){
+                     .type = MONITOR_EXEC_EXITED, .token = task->token, .value = task->status},
+                 NULL);
         *link = task->next;
         monitor->exec_count--;
         free_task(task);
     }
+}
+
+/* Without a pid namespace of its own the container's other processes do not end with its first;
+ * probes are in none of its namespaces but one. */
+static void end_container(struct monitor *monitor)
+{
+    cgroup_kill(&monitor->cgroup, NULL);
+    for (struct task *task = monitor->execs; task != NULL; task = task->next) {
+        if (!task->has_ended)
+            pidfd_send_signal(task->process.pidfd, SIGKILL, NULL, 0);
+    }
+    reap(&monitor->init);
 }
 
 static void write_exit_file(struct monitor *monitor)
@@ -634,7 +642,8 @@ static void turn(struct monitor *monitor)
                                 .events = POLLIN};
     position += streams_prepare(&monitor->init.streams, events + position);
     for (const struct task *task = monitor->execs; task != NULL; task = task->next) {
-        events[position++] = (struct pollfd){.fd = task->process.pidfd, .events = POLLIN};
+        events[position++] =
+            (struct pollfd){.fd = task->has_ended ? -1 : task->process.pidfd, .events = POLLIN};
         position += streams_prepare(&task->streams, events + position);
     }
     if (poll(events, count, next_timeout(monitor)) < 0)
@@ -649,14 +658,14 @@ static void turn(struct monitor *monitor)
         position += used;
     }
     streams_handle(&monitor->init.streams, events + 3);
-    finish_execs(monitor);
     if (events[2].revents != 0)
-        reap(&monitor->init);
-    /* Last: it may add tasks and clients. */
+        end_container(monitor);
+    /* After the events have been used: it may add tasks and clients. */
     if (events[0].revents != 0)
         handle_control(monitor);
     if (events[1].revents != 0)
         accept_daemon(monitor);
+    finish_execs(monitor);
 }
 
 /* Keeps five descriptors of ours and nothing else that the spawner had. */
@@ -740,14 +749,12 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     if (start(monitor, &err) < 0)
         fail(monitor, &err);
     tell_started(monitor);
-    while (!monitor->init.has_ended || !streams_are_done(&monitor->init.streams))
+    while (!monitor->init.has_ended || monitor->execs != NULL ||
+           !streams_are_done(&monitor->init.streams))
         turn(monitor);
     log_writer_flush(&monitor->log);
     write_exit_file(monitor);
     remove_cgroup(monitor);
-    for (struct task *task = monitor->execs; task != NULL; task = task->next)
-        reap(task);
-    finish_execs(monitor);
     tell(monitor, &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},
          NULL);
     streams_release(&monitor->init.streams);

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +16,8 @@
 
 #define READ_BYTES 32768
 #define INPUT_MAX 65536
+#define PIPE_MAX (1 << 20) /* what a pipe can hold at the end; more was written by others, later \
+                            */
 
 void stream_frame_header(unsigned char header[STREAM_FRAME_HEADER], int stream, size_t length)
 {
@@ -80,8 +84,25 @@ static void write_input(struct streams *streams)
         close_input(streams);
 }
 
+/* Clients that read the head of the answer through a buffer and the stream past it (Docker's Python
+ * SDK, and what is built on it) lose what comes in one packet with the head. */
+static bool awaits_head(struct stream_client *client)
+{
+    int unread = 0;
+
+    if (client->head_until_us == 0)
+        return false;
+    if (ioctl(client->fd, SIOCOUTQ, &unread) == 0 && unread > 0 &&
+        clock_monotonic_us() < client->head_until_us)
+        return true;
+    client->head_until_us = 0;
+    return false;
+}
+
 static void client_flush(struct stream_client *client)
 {
+    if (awaits_head(client))
+        return;
     while (client->out.length > 0) {
         ssize_t count =
             send(client->fd, client->out.data, client->out.length, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -116,6 +137,7 @@ void streams_attach(struct streams *streams, int fd, unsigned int flags, const c
         .flags = flags,
         .is_input_open = (flags & MONITOR_STDIN) != 0,
         .progress_us = clock_monotonic_us(),
+        .head_until_us = clock_monotonic_us() + (uint64_t)STREAMS_HEAD_MS * 1000,
     };
     if ((flags & MONITOR_STDIN) != 0 && leftover_length > 0) {
         buffer_append(&streams->input, leftover, leftover_length);
@@ -137,6 +159,8 @@ static void append_frame(struct stream_client *client, int stream, const char *b
     unsigned char header[STREAM_FRAME_HEADER];
 
     stream_frame_header(header, stream, length);
+    if (client->out.length == 0)
+        client->progress_us = clock_monotonic_us();
     if ((client->flags & MONITOR_RAW) == 0)
         buffer_append(&client->out, header, sizeof(header));
     buffer_append(&client->out, bytes, length);
@@ -162,14 +186,20 @@ static void distribute(struct streams *streams, int stream, const char *bytes, s
 static bool read_output(struct streams *streams, int index)
 {
     char bytes[READ_BYTES];
-    ssize_t count = read(streams->output_fd[index], bytes, sizeof(bytes));
+    ssize_t count = 0;
 
+    if (streams->ending_length < 2 * PIPE_MAX)
+        count = read(streams->output_fd[index], bytes, sizeof(bytes));
     if (count > 0) {
+        if (streams->is_ending)
+            streams->ending_length += (size_t)count;
         distribute(streams, index + 1, bytes, (size_t)count);
         return true;
     }
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return errno == EINTR;
+    if (count < 0 && errno == EINTR)
+        return true;
+    if (count < 0 && errno == EAGAIN && !streams->is_ending)
+        return false;
     /* End of a pipe, or EIO of a terminal whose last user is gone. */
     if (streams->output_fd[index] == streams->input_fd)
         streams->input_fd = -1;
@@ -217,11 +247,18 @@ size_t streams_prepare(const struct streams *streams, struct pollfd *events)
 
         if (client->is_input_open && streams->input.length < INPUT_MAX)
             wanted |= POLLIN;
-        if (client->out.length > 0)
+        if (client->out.length > 0 && client->head_until_us == 0)
             wanted |= POLLOUT;
         events[3 + i] = (struct pollfd){.fd = client->fd, .events = wanted};
     }
     return streams_event_count(streams);
+}
+
+/* Whether others wait for this client: the process for room, or everybody for the end. */
+static bool holds_up(const struct streams *streams, const struct stream_client *client)
+{
+    return client->out.length >= STREAMS_BACKLOG_MAX ||
+           (streams->is_ending && client->out.length > 0);
 }
 
 static void drop_lost_clients(struct streams *streams)
@@ -232,7 +269,7 @@ static void drop_lost_clients(struct streams *streams)
     for (size_t i = 0; i < streams->client_count; i++) {
         struct stream_client *client = &streams->clients[i];
 
-        if (client->out.length >= STREAMS_BACKLOG_MAX &&
+        if (holds_up(streams, client) &&
             now - client->progress_us > (uint64_t)STREAMS_STALL_MS * 1000)
             client->is_gone = true;
         if (client->is_gone)
@@ -241,6 +278,14 @@ static void drop_lost_clients(struct streams *streams)
             streams->clients[kept++] = *client;
     }
     streams->client_count = kept;
+}
+
+static void drain(struct streams *streams)
+{
+    for (int i = 0; i < 2; i++) {
+        while (streams->output_fd[i] >= 0 && !is_backlogged(streams) && read_output(streams, i))
+            continue;
+    }
 }
 
 void streams_handle(struct streams *streams, const struct pollfd *events)
@@ -257,7 +302,8 @@ void streams_handle(struct streams *streams, const struct pollfd *events)
             client->is_gone = true;
         if ((events[3 + i].revents & POLLIN) != 0 && client->is_input_open)
             read_client(streams, client);
-        if ((events[3 + i].revents & POLLOUT) != 0)
+        if ((events[3 + i].revents & POLLOUT) != 0 ||
+            (client->head_until_us != 0 && client->out.length > 0))
             client_flush(client);
     }
     for (int i = 0; i < 2; i++) {
@@ -265,14 +311,14 @@ void streams_handle(struct streams *streams, const struct pollfd *events)
             read_output(streams, i);
     }
     drop_lost_clients(streams);
+    if (streams->is_ending)
+        drain(streams);
 }
 
-void streams_drain(struct streams *streams)
+void streams_end(struct streams *streams)
 {
-    for (int i = 0; i < 2; i++) {
-        while (streams->output_fd[i] >= 0 && !is_backlogged(streams) && read_output(streams, i))
-            continue;
-    }
+    streams->is_ending = true;
+    drain(streams);
 }
 
 bool streams_are_done(const struct streams *streams)
@@ -305,7 +351,9 @@ int streams_timeout(const struct streams *streams)
         const struct stream_client *client = &streams->clients[i];
         int64_t left;
 
-        if (client->out.length < STREAMS_BACKLOG_MAX)
+        if (client->head_until_us != 0 && client->out.length > 0)
+            return 1; /* the kernel tells how much is unread, but not when it changes */
+        if (!holds_up(streams, client))
             continue;
         left = STREAMS_STALL_MS - (int64_t)(now - client->progress_us) / 1000;
         if (left < 0)

@@ -20,6 +20,7 @@
 #define STREAMS_CLIENTS_MAX 256
 #define STREAMS_BACKLOG_MAX (1 << 20)
 #define STREAMS_STALL_MS 10000
+#define STREAMS_HEAD_MS 100 /* how long output waits for the peer to read the answer's head */
 
 /* Docker's multiplexed stream: {stream, 0, 0, 0, length in big endian}, then the bytes. */
 #define STREAM_FRAME_HEADER 8
@@ -31,7 +32,8 @@ struct stream_client {
     struct buffer out;
     bool is_input_open;
     bool is_gone;
-    uint64_t progress_us; /* when it last took something, or had nothing to take */
+    uint64_t head_until_us; /* CLOCK_MONOTONIC; 0: the peer has read the answer's head */
+    uint64_t progress_us;   /* when it last took something, or had nothing to take */
 };
 
 struct streams {
@@ -40,6 +42,8 @@ struct streams {
     bool is_terminal;
     bool closes_input_with_client;
     bool has_closed_input;
+    bool is_ending;         /* streams_end() was called */
+    size_t ending_length;   /* read since then */
     struct log_writer *log; /* NULL: an exec's output is not logged */
     struct buffer input;    /* taken from a client and not yet by the process */
     struct stream_client *clients;
@@ -60,8 +64,10 @@ size_t streams_prepare(const struct streams *streams, struct pollfd *events);
 /* Handles what poll(2) found, in the array that streams_prepare() filled. */
 void streams_handle(struct streams *streams, const struct pollfd *events);
 
-/* Reads what is left after the process has ended, without waiting. */
-void streams_drain(struct streams *streams);
+/* Says that the process has ended. What it left in its pipes is still read and passed on as before,
+ * by streams_handle(); output that its children still hold open is not waited for. From here on a
+ * client that takes nothing for STREAMS_STALL_MS is dropped, however little it has left to take. */
+void streams_end(struct streams *streams);
 
 /* True when output has ended and every client has it. */
 bool streams_are_done(const struct streams *streams);

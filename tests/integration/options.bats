@@ -30,6 +30,13 @@ of_host() { readlink "/proc/self/ns/$1"; }
     done
 }
 
+@test "in the host's pid namespace too, all of a container ends with its first process" {
+    id=$(davit run --detach --name left --pid host busybox sh -c 'sleep 1000 & echo $!')
+    [ "$(timeout 20 "$build/davit" wait left)" = 0 ]
+    [ "$(sed -n 's/^State:.\(.\).*/\1/p' "/proc/$(davit logs left)/status" 2>/dev/null || echo Z)" = Z ]
+    davit rm "$id"
+}
+
 @test "shared memory: its size, none, or the host's" {
     [ "$(inside --shm-size 3m 'df -k /dev/shm | tail -1 | xargs | cut -d" " -f2')" = 3072 ]
     [ "$(inside 'df -k /dev/shm | tail -1 | xargs | cut -d" " -f2')" = 65536 ]

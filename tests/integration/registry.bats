@@ -402,7 +402,7 @@ finish_after_interruption() {
     touch "$dir/layout/release"
     davit pull --quiet "$bad/good/x:1"
     # What was complete did not come again.
-    [ "$(asked_for /blobs/)" -eq 1 ]
+    [ "$(asked_for /good/x/blobs/)" -eq 1 ]
     nothing_half_made
     davit run --rm "$bad/good/x:1" cat three
 }

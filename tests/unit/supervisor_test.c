@@ -326,6 +326,59 @@ static void output_is_framed_for_every_client(void **state)
     close(client[1]);
 }
 
+/* Docker's Python SDK reads the head through a buffer and would lose what came along with it. */
+static void output_waits_until_the_head_has_been_read(void **state)
+{
+    struct streams streams;
+    char bytes[64];
+    int output[2];
+    int client[2];
+
+    (void)state;
+    streams_init(&streams);
+    assert_int_equal(pipe2(output, O_NONBLOCK), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+    streams.output_fd[0] = output[0];
+    assert_int_equal(send(client[0], "head", 4, 0), 4);
+    streams_attach(&streams, client[0], MONITOR_STDOUT | MONITOR_RAW, NULL, 0);
+    streams.clients[0].head_until_us = UINT64_MAX;
+    assert_int_equal(write(output[1], "body", 4), 4);
+    turn(&streams);
+    assert_int_equal(streams_timeout(&streams), 1);
+    assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 4);
+    assert_memory_equal(bytes, "head", 4);
+    turn(&streams);
+    assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 4);
+    assert_memory_equal(bytes, "body", 4);
+    close(output[1]);
+    streams_release(&streams);
+    close(client[1]);
+}
+
+/* Another process still has the pipe open: what the ended one left arrives, and nobody waits. */
+static void the_end_leaves_nothing_and_waits_for_nobody(void **state)
+{
+    struct streams streams;
+    char bytes[64];
+    int output[2];
+    int client[2];
+
+    (void)state;
+    streams_init(&streams);
+    assert_int_equal(pipe2(output, O_NONBLOCK), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+    streams.output_fd[0] = output[0];
+    streams_attach(&streams, client[0], MONITOR_STDOUT | MONITOR_RAW, NULL, 0);
+    assert_int_equal(write(output[1], "last", 4), 4);
+    streams_end(&streams);
+    assert_true(streams_are_done(&streams));
+    assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 4);
+    assert_memory_equal(bytes, "last", 4);
+    close(output[1]);
+    streams_release(&streams);
+    close(client[1]);
+}
+
 /* A reader that does not read stops the process from being read, instead of losing bytes or growing
  * without bound. */
 static void a_slow_reader_causes_backpressure(void **state)
@@ -485,6 +538,8 @@ int main(void)
         cmocka_unit_test(failures_count_after_the_start_period),
         cmocka_unit_test(the_database_keeps_what_was_acknowledged),
         cmocka_unit_test(output_is_framed_for_every_client),
+        cmocka_unit_test(output_waits_until_the_head_has_been_read),
+        cmocka_unit_test(the_end_leaves_nothing_and_waits_for_nobody),
         cmocka_unit_test(a_slow_reader_causes_backpressure),
         cmocka_unit_test(frames_are_cut_apart_wherever_they_break),
     };
