@@ -57,7 +57,7 @@ static int parse_output(struct cli *cli, int argc, char **argv, const char *what
                                           {NULL, 0, NULL, 0}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "+o:", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "o:", table, NULL)) != -1) {
         if (option == '?') {
             cleanup_free char *usage = memory_printf("[--output FILE] %s", what);
 
@@ -159,7 +159,7 @@ static int parse_make(struct cli *cli, struct make_options *options, int argc, c
                                           {NULL, 0, NULL, 0}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "+c:m:a:p", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "c:m:a:p", table, NULL)) != -1) {
         if (option == 'c')
             string_list_append(&options->arena, &options->changes, optarg);
         else if (option == 'm')

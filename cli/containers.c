@@ -59,7 +59,7 @@ static int stop_or_restart(struct cli *cli, const char *verb, int argc, char **a
     int option;
 
     buffer_printf(&suffix, "/%s?", verb);
-    while ((option = getopt_long(argc, argv, "+t:s:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "t:s:", options, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--time SECONDS] [--signal SIGNAL] CONTAINER...");
         buffer_printf(&suffix, "%s=", option == 't' ? "t" : "signal");
@@ -83,8 +83,7 @@ static int without_options(struct cli *cli, int argc, char **argv, const char *u
 {
     static const struct option options[] = {{NULL, 0, NULL, 0}};
 
-    return getopt_long(argc, argv, "+", options, NULL) == -1 ? 0
-                                                             : cli_usage_error(cli, argv, usage);
+    return getopt_long(argc, argv, "", options, NULL) == -1 ? 0 : cli_usage_error(cli, argv, usage);
 }
 
 int cli_pause(struct cli *cli, int argc, char **argv)
@@ -159,7 +158,7 @@ int cli_kill(struct cli *cli, int argc, char **argv)
     int option;
 
     buffer_append_string(&suffix, "/kill");
-    while ((option = getopt_long(argc, argv, "+s:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "s:", options, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--signal SIGNAL] CONTAINER...");
         suffix.length = 0;
@@ -177,7 +176,7 @@ int cli_rm(struct cli *cli, int argc, char **argv)
     int option;
 
     buffer_append_string(&suffix, "?");
-    while ((option = getopt_long(argc, argv, "+fv", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "fv", options, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--force] [--volumes] CONTAINER...");
         buffer_append_string(&suffix, option == 'f' ? "force=1&" : "v=1&");
@@ -365,7 +364,7 @@ int cli_ps(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "+aqf:", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "aqf:", table, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--all] [--quiet] [--no-trunc] [--filter KEY=VALUE] "
@@ -471,7 +470,7 @@ int cli_logs(struct cli *cli, int argc, char **argv)
     int result = 0;
 
     buffer_append_string(&query, "/logs?stdout=1&stderr=1");
-    while (result == 0 && (option = getopt_long(argc, argv, "+ftn:", table, NULL)) != -1) {
+    while (result == 0 && (option = getopt_long(argc, argv, "ftn:", table, NULL)) != -1) {
         switch (option) {
         case 'f':
             buffer_append_string(&query, "&follow=1");
@@ -550,7 +549,7 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
     int failures = 0;
     int option;
 
-    while ((option = getopt_long(argc, argv, "+f:", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "f:", table, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--format json|TEMPLATE] NAME...");
         is_compact = strcmp(optarg, "json") == 0;

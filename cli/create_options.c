@@ -364,7 +364,7 @@ int update_options_parse(struct cli *cli, int argc, char **argv, char **body)
     int option;
     int result = 0;
 
-    while (result >= 0 && (option = getopt_long(argc, argv, "+m:c:", option_table, NULL)) != -1) {
+    while (result >= 0 && (option = getopt_long(argc, argv, "m:c:", option_table, NULL)) != -1) {
         if (option == OPTION_RESTART)
             values.restart = optarg;
         else if (option == OPTION_CPUSET_CPUS)

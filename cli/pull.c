@@ -84,7 +84,7 @@ int cli_pull(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "+aq", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "aq", table, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--all-tags] [--quiet] [--platform OS/ARCHITECTURE] IMAGE");
@@ -138,7 +138,7 @@ int cli_push(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "+aq", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "aq", table, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, usage);
         is_quiet = is_quiet || option == 'q';

@@ -246,7 +246,7 @@ int cli_start(struct cli *cli, int argc, char **argv)
     int option;
     int result = 0;
 
-    while ((option = getopt_long(argc, argv, "+ai", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "ai", options, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--attach] [--interactive] CONTAINER...");
         is_attached = is_attached || option == 'a';
@@ -281,7 +281,7 @@ int cli_attach(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "+", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--no-stdin] CONTAINER");
         has_no_stdin = true;

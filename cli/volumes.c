@@ -25,7 +25,7 @@ int cli_volume_create(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "+d:l:o:", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "d:l:o:", table, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--label NAME=VALUE]... [--opt NAME=VALUE]... [VOLUME]");
@@ -73,7 +73,7 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "+f:q", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "f:q", table, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--quiet] [--filter KEY=VALUE]... [--format json|TEMPLATE]");
@@ -147,7 +147,7 @@ int cli_volume_rm(struct cli *cli, int argc, char **argv)
     int failures = 0;
     int option;
 
-    while ((option = getopt_long(argc, argv, "+f", table, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "f", table, NULL)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--force] VOLUME...");
         suffix = "?force=1";

@@ -38,6 +38,7 @@ struct log_stream {
     bool is_raw;
     bool follows;
     bool has_container_ended;
+    uint64_t left; /* bytes: who does not follow gets what is there at the start */
     int64_t since_ns;
     int64_t until_ns;
     char until[CLOCK_RFC3339_SIZE]; /* the same as a text */
@@ -330,14 +331,17 @@ static int on_turn(sd_event_source *source, void *context)
         sd_event_source_set_enabled(source, SD_EVENT_OFF);
         return 0;
     }
-    count = read(log->fd, buffer_reserve(&log->pending, READ_BYTES), READ_BYTES);
+    count = read(log->fd, buffer_reserve(&log->pending, READ_BYTES),
+                 log->left < READ_BYTES ? (size_t)log->left : READ_BYTES);
     if (count > 0) {
+        if (!log->follows)
+            log->left -= (uint64_t)count;
         log->pending.length += (size_t)count;
         if (!send_lines(log))
             stream_end(log->request);
         return 0;
     }
-    if (count == 0 && goes_on_elsewhere(log))
+    if (count == 0 && log->left > 0 && goes_on_elsewhere(log))
         return 0;
     if (!log->follows || log->has_container_ended || count < 0) {
         stream_end(log->request);
@@ -400,6 +404,26 @@ static void find_start(struct log_stream *log, long count)
         log->fd = previous_fd;
     }
     lseek(log->fd, start, SEEK_SET);
+}
+
+/* Bytes from the place in the first file to the end of the newest. */
+static uint64_t count_left(const struct log_stream *log)
+{
+    cleanup_close int fd = fcntl(log->fd, F_DUPFD_CLOEXEC, 0);
+    off_t position = lseek(log->fd, 0, SEEK_CUR);
+    uint64_t left = 0;
+
+    while (fd >= 0) {
+        struct stat status;
+        int next_fd = log_files_open_next(log->directory_fd, log->id, fd);
+
+        if (fstat(fd, &status) == 0 && status.st_size > position)
+            left += (uint64_t)(status.st_size - position);
+        position = 0;
+        fd_close(&fd);
+        fd = next_fd;
+    }
+    return left;
 }
 
 /* Opens the file that the answer begins with, at its place in it. */
@@ -469,14 +493,12 @@ void logs_serve(struct managed_container *container, struct request *request)
                                       : "application/vnd.docker.multiplexed-stream");
     sd_event_add_defer(container->daemon->loop, &log->turn, on_turn, log);
     sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
+    log->left = log->follows ? UINT64_MAX : count_left(log);
     if (log->follows) {
         log->container = container;
         log->next = container->log_streams;
         container->log_streams = log;
         watch(log);
-    } else if (log->until_ns == 0) {
-        /* One who writes without pause does not keep the answer from its end. */
-        log->until_ns = clock_now_ns();
     }
     clock_format_rfc3339(log->until_ns, log->until);
 }

@@ -136,6 +136,8 @@ teardown_file() { teardown_daemon_file; }
     [ "$(echo "$output" | grep -c out)" -eq 5 ]
     [ "$(davit logs logged 2>/dev/null | grep -c err)" -eq 0 ]
     contains "$(davit logs --tail 1 logged)" partial
+    # Options may stand behind the container, as with docker.
+    contains "$(davit logs logged --tail 1)" partial
     davit logs --timestamps logged 2>/dev/null | head -n 1 | grep -Eq '^20[0-9-]+T[0-9:]+\.[0-9]{9}Z out1'
     time=$(davit logs --timestamps logged 2>/dev/null | sed -n 's/ out3.*//p')
     [ "$(davit logs --since "$time" logged 2>/dev/null | head -n 1)" = out3 ]

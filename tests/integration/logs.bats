@@ -63,6 +63,25 @@ counter() { davit run "${@:3}" --name "$1" busybox sh -c "i=0; while [ \$i -lt $
     diff <(davit logs again) <(seq 1 600; seq 1 300)
 }
 
+@test "all that a program can print comes back, and so does what another wrote by the same rules" {
+    davit run --name bytes busybox sh -c 'printf "\"time\":\"x\"}\n\\\\\",\"stream\":\"stderr\n\t\001\033[m ü\n"' > "$dir/printed"
+    [ "$(wc -l < "$dir/printed")" -eq 3 ]
+    davit logs bytes | cmp - "$dir/printed"
+    cat >> "$(davit inspect bytes | jq -r '.[0].LogPath')" <<'END'
+{"time":"2030-01-01T00:00:00.5Z","log":"another order\n","stream":"stdout"}
+{"log":"\u00e9\/\ud83d\ude00\n","stream":"stdout","time":"2030-01-01T00:00:01Z"}
+{"log":"with more\n","stream":"stdout","attrs":{"a":"b"},"time":"2030-01-01T00:00:02Z"}
+{"log":"cut
+{"log":"last\n","stream":"stderr","time":"2030-01-01T00:00:03Z"}
+END
+    diff <(davit logs --since 2029-01-01T00:00:00Z bytes 2>&1) - <<'END'
+another order
+é/😀
+with more
+last
+END
+}
+
 @test "a tail of a large log does not read all of it" {
     davit create --name huge busybox true >/dev/null
     python3 - "$(directory_of huge)" <<'END'
