@@ -185,11 +185,13 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
 }
 
 @test "a stop that was asked for is not undone by a restart of davitd" {
-    davit run --detach --restart unless-stopped --name asked busybox sh -c 'trap "" TERM; echo started; while :; do sleep 0.1; done'
+    davit run --detach --restart unless-stopped --name asked busybox \
+        sh -c 'trap "echo signalled" TERM; echo started; while :; do sleep 0.1; done'
     wait_until has_started asked 1
     pid=$(davit inspect asked | jq '.[0].State.Pid')
     timeout 60 "$build/davit" stop --time 300 asked 3>&- >/dev/null 2>&1 &
-    wait_until grep -aq '"heldBack":true' "$dir/root/davit.db-wal"
+    # By then it has been written down.
+    wait_until grep -q signalled "$dir/root/containers/$(davit inspect asked | jq -r '.[0].Id')"/*-json.log
     kill -9 "$(cat "$dir/pid")"
     kill -9 "$pid"
     wait_until ! kill -0 "$pid"
