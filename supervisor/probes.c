@@ -18,6 +18,7 @@
 #include "streams.h"
 
 #define READ_MAX (64 << 10)
+#define CHUNK_SIZE (16 << 10)
 #define TIMER_SLACK_US 5000
 
 struct probe_result {
@@ -34,6 +35,8 @@ struct probe {
     sd_event_source *timer; /* to the next run, or to the end of this one's time */
     uint64_t token;         /* of the run under way; 0: none */
     int output_fd;          /* from it */
+    sd_event_source *output;
+    struct buffer received; /* READ_MAX at most, the rest is thrown away */
     int64_t start_ns;
     struct probe_result results[PROBE_RESULTS_KEPT]; /* oldest first */
     size_t result_count;
@@ -122,40 +125,72 @@ static void announce(const struct probe *probe)
         restart(container);
 }
 
+static void close_output(struct probe *probe)
+{
+    probe->output = sd_event_source_disable_unref(probe->output);
+    fd_close(&probe->output_fd);
+    buffer_release(&probe->received);
+}
+
 static void finish(struct probe *probe, int32_t exit_code, char *output)
 {
     struct probe_record *record = &probe->container->probe_records[probe->kind];
 
     probe->token = 0;
-    fd_close(&probe->output_fd);
+    close_output(probe);
     keep_result(probe, exit_code, output);
     arm_next(probe);
     if (probe_judge(probe->definition, record, exit_code == 0, since_start_ns(probe)))
         announce(probe);
 }
 
-/* What has come through the pipe, without the frames that a command's output has. */
-static char *read_output(const struct probe *probe)
+/* False when there is nothing more for now. */
+static bool take_output(struct probe *probe)
 {
-    cleanup_free char *bytes = memory_new(READ_MAX, 1);
+    char bytes[CHUNK_SIZE];
+    ssize_t count = recv(probe->output_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    size_t room = READ_MAX - probe->received.length;
+
+    if (count <= 0) {
+        if (count == 0 || (errno != EAGAIN && errno != EINTR))
+            probe->output = sd_event_source_disable_unref(probe->output);
+        return false;
+    }
+    buffer_append(&probe->received, bytes, (size_t)count < room ? (size_t)count : room);
+    return true;
+}
+
+static int on_output(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+    (void)source;
+    (void)fd;
+    (void)events;
+    take_output(context);
+    return 0;
+}
+
+/* What the run has said, without the frames that a command's output has. */
+static char *read_output(struct probe *probe)
+{
     cleanup_buffer struct buffer text = {0};
     bool has_frames = probe->definition->test.count > 0;
-    ssize_t count = recv(probe->output_fd, bytes, READ_MAX, MSG_DONTWAIT);
-    size_t length = count > 0 ? (size_t)count : 0;
+    const struct buffer *received = &probe->received;
 
-    for (size_t i = 0; has_frames && i + STREAM_FRAME_HEADER < length;) {
-        const unsigned char *header = (const unsigned char *)bytes + i;
+    while (take_output(probe))
+        ;
+    for (size_t i = 0; has_frames && i + STREAM_FRAME_HEADER < received->length;) {
+        const unsigned char *header = (const unsigned char *)received->data + i;
         size_t size =
             (size_t)header[4] << 24 | (size_t)header[5] << 16 | (size_t)header[6] << 8 | header[7];
 
         i += STREAM_FRAME_HEADER;
-        if (size > length - i)
-            size = length - i;
-        buffer_append(&text, bytes + i, size);
+        if (size > received->length - i)
+            size = received->length - i;
+        buffer_append(&text, received->data + i, size);
         i += size;
     }
     if (!has_frames)
-        buffer_append(&text, bytes, length);
+        buffer_append(&text, received->data, received->length);
     return memory_printf("%.*s",
                          (int)(text.length < PROBE_OUTPUT_MAX ? text.length : PROBE_OUTPUT_MAX),
                          buffer_text(&text));
@@ -218,8 +253,10 @@ static int begin(struct probe *probe, struct error *err)
         return error_errno(err, errno, "socketpair");
     probe->output_fd = pair[0];
     far_fd = pair[1];
-    /* The output has to fit while nobody reads: more than that waits for nobody and is cut. */
     shutdown(probe->output_fd, SHUT_WR);
+    if (sd_event_add_io(probe->container->daemon->loop, &probe->output, probe->output_fd, EPOLLIN,
+                        on_output, probe) < 0)
+        return error_set(err, ERROR_INTERNAL, ENOMEM, "watch a probe's output");
     probe->token = ++probe->container->daemon->next_token;
     probe->start_ns = clock_now_ns();
     return probe->definition->test.count > 0 ? send_test(probe, far_fd, err)
@@ -309,7 +346,7 @@ static void stop(struct probe *probe)
         return;
     probe->timer = sd_event_source_disable_unref(probe->timer);
     probe->token = 0;
-    fd_close(&probe->output_fd);
+    close_output(probe);
 }
 
 static void release(struct managed_container *container, int kind)

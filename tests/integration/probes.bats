@@ -52,6 +52,13 @@ is_probe() { [ "$(probe "$1" "$2")" = "$3" ]; }
     [ "$(davit top hangs | grep -c 'sleep 12345')" -le 2 ]
 }
 
+@test "a check that says more than anybody keeps ends as soon as one that says little" {
+    davit run --detach --name loud --health-cmd 'head -c 3000000 /dev/zero | tr "\\0" x' --health-interval 1h \
+        --health-start-period 1h --health-start-interval 20ms --health-timeout 5s --health-retries 1 busybox sleep 1000
+    wait_until is_health loud healthy
+    [ "$(health loud '.Log[-1].Output | length')" = 4096 ]
+}
+
 @test "a program that is not there fails the check; a container without one has no health" {
     davit create --name none busybox true
     [ "$(davit inspect none | jq '.[0].State | has("Health")')" = false ]
