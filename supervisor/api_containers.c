@@ -534,32 +534,31 @@ void api_exec_resize(struct daemon *daemon, struct request *request,
 
 /* ---- pause, rename ---- */
 
-void api_container_pause(struct daemon *daemon, struct request *request,
-                         const struct route_match *match)
+static void pause_or_unpause(struct daemon *daemon, struct request *request,
+                             const struct route_match *match,
+                             int (*change)(struct managed_container *container, struct error *err))
 {
     struct managed_container *container = find(daemon, request, match);
     struct error err = {0};
 
     if (container == NULL)
         return;
-    if (container_pause(container, &err) < 0)
+    if (change(container, &err) < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 204);
 }
 
+void api_container_pause(struct daemon *daemon, struct request *request,
+                         const struct route_match *match)
+{
+    pause_or_unpause(daemon, request, match, container_pause);
+}
+
 void api_container_unpause(struct daemon *daemon, struct request *request,
                            const struct route_match *match)
 {
-    struct managed_container *container = find(daemon, request, match);
-    struct error err = {0};
-
-    if (container == NULL)
-        return;
-    if (container_unpause(container, &err) < 0)
-        respond_error(request, &err);
-    else
-        respond_empty(request, 204);
+    pause_or_unpause(daemon, request, match, container_unpause);
 }
 
 void api_container_rename(struct daemon *daemon, struct request *request,

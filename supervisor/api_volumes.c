@@ -74,18 +74,20 @@ static bool name_matches(const struct filters *filters, const struct volume *vol
     return names == NULL;
 }
 
+/* A filter that is "true" unless it says otherwise. */
+static bool says_true(const struct string_list *values)
+{
+    return strcmp(values->items[0], "false") != 0 && strcmp(values->items[0], "0") != 0;
+}
+
 static bool is_listed(const struct daemon *daemon, const struct filters *filters,
                       const struct volume *volume)
 {
     const struct string_list *dangling = filters_get(filters, "dangling");
 
-    if (dangling != NULL && dangling->count > 0) {
-        bool wants =
-            strcmp(dangling->items[0], "false") != 0 && strcmp(dangling->items[0], "0") != 0;
-
-        if (wants != (volume_count_users(daemon, volume) == 0))
-            return false;
-    }
+    if (dangling != NULL && dangling->count > 0 &&
+        says_true(dangling) != (volume_count_users(daemon, volume) == 0))
+        return false;
     return name_matches(filters, volume) && filters_match(filters, "driver", "local") &&
            filters_match_labels(filters, &volume->labels);
 }
@@ -176,8 +178,7 @@ static int prune_anonymous(struct daemon *daemon, const struct filters *filters,
                            struct json_writer *writer, uint64_t *bytes, struct error *err)
 {
     const struct string_list *all = filters_get(filters, "all");
-    bool has_all = all != NULL && all->count > 0 && strcmp(all->items[0], "false") != 0 &&
-                   strcmp(all->items[0], "0") != 0;
+    bool has_all = all != NULL && all->count > 0 && says_true(all);
 
     (void)until_ns;
     return prune(daemon, filters, has_all, writer, bytes, err);

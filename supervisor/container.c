@@ -665,7 +665,6 @@ int container_end(struct managed_container *container, int signal_number, int64_
 int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
                          struct error *err)
 {
-
     if (container->status == CONTAINER_RESTARTING) {
         container->is_held_back = true;
         container_cancel_restart(container);

@@ -163,6 +163,9 @@ struct container_sizes {
     uint64_t root;    /* with its image */
 };
 
+/* A member in RFC 3339; 0 is written as Docker writes a time that is not known. */
+void container_write_time(struct json_writer *writer, const char *name, int64_t time_ns);
+
 /* Writes `inspect` and an entry of the list; `sizes` may be NULL. */
 void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
 void container_write_summary(struct json_writer *writer, const struct managed_container *container,

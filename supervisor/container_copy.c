@@ -81,12 +81,11 @@ static int prepare(struct daemon *daemon, struct request *request, const char *r
     copy->job.is_running = container->status == CONTAINER_RUNNING;
     copy->job.has_user_namespace = container->definition.id_range_first != 0;
     copy->job.is_root_readonly = container->definition.host_config.has_readonly_rootfs;
-    if (!copy->job.is_running)
-        describe_mounts(container, &request->arena, &copy->job);
     if (copy->job.is_running) {
         copy->process_fd = open_process(container, err);
         return copy->process_fd < 0 ? copy->process_fd : 0;
     }
+    describe_mounts(container, &request->arena, &copy->job);
     copy->process_fd = fcntl(daemon->trash_fd, F_DUPFD_CLOEXEC, 3);
     return copy->process_fd < 0 ? error_errno(err, errno, "dup") : 0;
 }

@@ -18,12 +18,7 @@
 
 int container_check_name(struct daemon *daemon, const char *name, struct error *err)
 {
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    size_t length = strlen(name);
-
-    if (length < 2 || length > 128 || strspn(name, allowed) != length ||
-        strchr("_.-", name[0]) != NULL)
+    if (!name_is_valid(name, 128))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "Invalid container name (%.64s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
                          "allowed",

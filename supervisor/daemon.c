@@ -35,6 +35,16 @@ void random_id(char id[CONTAINER_ID_SIZE])
         snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 }
 
+bool name_is_valid(const char *name, size_t max_length)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t length = strlen(name);
+
+    return length >= 2 && length <= max_length && strspn(name, allowed) == length &&
+           strchr("_.-", name[0]) == NULL;
+}
+
 static int open_subdirectory(int fd, const char *name, struct error *err)
 {
     int opened;

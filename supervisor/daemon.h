@@ -72,6 +72,10 @@ int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawn
 /* 64 random hexadecimal digits. */
 void random_id(char id[CONTAINER_ID_SIZE]);
 
+/* Whether containers and volumes may be called so: 2 to `max_length` characters of
+ * [a-zA-Z0-9_.-], the first a letter or a digit. */
+bool name_is_valid(const char *name, size_t max_length);
+
 /* The file name in <root>/seccomp of the compiled filter for a container, made if it is new. NULL
  * for an unconfined one. Allocated in the arena. */
 int seccomp_cache_get(struct daemon *daemon, struct arena *arena,

@@ -506,12 +506,12 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
         return result;
     if (definition->config.image == NULL || definition->config.image[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "Image: required, but missing");
-    /* `--entrypoint ""` comes as [""]. */
     result = probe_check(definition->config.healthcheck, "Healthcheck", err);
     if (result == 0)
         result = definition_read_mounts(arena, definition, err);
     if (result < 0)
         return result;
+    /* `--entrypoint ""` comes as [""]. */
     entrypoint = json_get(body, "Entrypoint");
     definition->config.has_empty_entrypoint =
         entrypoint != NULL && entrypoint->type == JSON_ARRAY && entrypoint->count == 1 &&

@@ -9,7 +9,7 @@
 #include "probes.h"
 #include "volumes.h"
 
-static void write_time(struct json_writer *writer, const char *name, int64_t time_ns)
+void container_write_time(struct json_writer *writer, const char *name, int64_t time_ns)
 {
     char text[CLOCK_RFC3339_SIZE];
 
@@ -32,8 +32,8 @@ static void write_state(struct json_writer *writer, const struct managed_contain
     json_member_integer(writer, "Pid", container->pid);
     json_member_integer(writer, "ExitCode", container->exit_code);
     json_member_string(writer, "Error", container->error);
-    write_time(writer, "StartedAt", container->started_ns);
-    write_time(writer, "FinishedAt", container->finished_ns);
+    container_write_time(writer, "StartedAt", container->started_ns);
+    container_write_time(writer, "FinishedAt", container->finished_ns);
     probes_write_health(writer, container);
     json_object_close(writer);
 }
@@ -116,7 +116,7 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
 
     json_object_open(writer);
     json_member_string(writer, "Id", definition->id);
-    write_time(writer, "Created", definition->created_ns);
+    container_write_time(writer, "Created", definition->created_ns);
     json_member_string(writer, "Path", word(&definition->config, 0));
     json_key(writer, "Args");
     json_array_open(writer);

@@ -41,7 +41,6 @@ struct log_stream {
     uint64_t left; /* bytes: who does not follow gets what is there at the start */
     int64_t since_ns;
     int64_t until_ns;
-    char until[CLOCK_RFC3339_SIZE]; /* the same as a text */
 };
 
 static void unfollow(struct log_stream *log)
@@ -190,7 +189,6 @@ enum reach {
     REACH_BEYOND, /* nothing later is wanted either */
 };
 
-/* Times of one form compare like texts. */
 static enum reach find_reach(const struct log_stream *log, const char *time, size_t length)
 {
     char copy[CLOCK_RFC3339_SIZE];
@@ -198,8 +196,6 @@ static enum reach find_reach(const struct log_stream *log, const char *time, siz
 
     if (log->since_ns == 0 && log->until_ns == 0)
         return REACH_WITHIN;
-    if (length == strlen(log->until) && time[length - 1] == 'Z' && log->since_ns == 0)
-        return memcmp(time, log->until, length) > 0 ? REACH_BEYOND : REACH_WITHIN;
     snprintf(copy, sizeof(copy), "%.*s", (int)length, time);
     if (clock_parse_rfc3339(copy, &time_ns) < 0 || time_ns < log->since_ns)
         return REACH_BEFORE;
@@ -500,7 +496,6 @@ void logs_serve(struct managed_container *container, struct request *request)
         container->log_streams = log;
         watch(log);
     }
-    clock_format_rfc3339(log->until_ns, log->until);
 }
 
 void logs_end(struct managed_container *container)

@@ -68,15 +68,6 @@ static void take_sample(const struct managed_container *container, struct sample
 
 /* ---- Docker's object ---- */
 
-static void write_time(struct json_writer *writer, const char *name, int64_t time_ns)
-{
-    char text[CLOCK_RFC3339_SIZE] = "0001-01-01T00:00:00Z";
-
-    if (time_ns > 0)
-        clock_format_rfc3339(time_ns, text);
-    json_member_string(writer, name, text);
-}
-
 static void write_cpu(struct json_writer *writer, const char *name, const struct sample *sample)
 {
     const struct cgroup_statistics *counters = &sample->counters;
@@ -161,8 +152,8 @@ static void write_object(struct json_writer *writer, const struct managed_contai
     json_object_open(writer);
     json_member_string(writer, "id", container->definition.id);
     json_member_string(writer, "name", name);
-    write_time(writer, "read", sample->time_ns);
-    write_time(writer, "preread", previous->time_ns);
+    container_write_time(writer, "read", sample->time_ns);
+    container_write_time(writer, "preread", previous->time_ns);
     json_key(writer, "pids_stats");
     json_object_open(writer);
     json_member_unsigned(writer, "current", sample->counters.pids);

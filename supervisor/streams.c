@@ -16,9 +16,8 @@
 
 #define READ_BYTES 32768
 #define INPUT_MAX 65536
-#define PIPE_MAX                                                                    \
-    (1 << 20) /* what a pipe can hold at the end; more was written by others, later \
-               */
+/* What a pipe can hold at the end: more than that was written by others, later. */
+#define PIPE_MAX (1 << 20)
 
 void stream_frame_header(unsigned char header[STREAM_FRAME_HEADER], int stream, size_t length)
 {

@@ -36,12 +36,7 @@ static const struct json_struct volume_type = JSON_STRUCT(struct volume, volume_
 
 int volume_check_name(const char *name, struct error *err)
 {
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    size_t length = strlen(name);
-
-    if (length >= 2 && length <= NAME_MAX_LENGTH && strspn(name, allowed) == length &&
-        strchr("_.-", name[0]) == NULL)
+    if (name_is_valid(name, NAME_MAX_LENGTH))
         return 0;
     return error_set(err, ERROR_INVALID, EINVAL,
                      "\"%.64s\" includes invalid characters for a local volume name, only "
