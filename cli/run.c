@@ -9,6 +9,14 @@
 #include "base/cleanup.h"
 #include "cli.h"
 
+static void print_warnings(const struct json *answer)
+{
+    const struct json *warnings = json_get(answer, "Warnings");
+
+    for (size_t i = 0; warnings != NULL && i < warnings->count; i++)
+        fprintf(stderr, "WARNING: %s\n", warnings->items[i].text);
+}
+
 static int create(struct cli *cli, const struct create_options *options, char **id)
 {
     cleanup_arena struct arena arena = {0};
@@ -26,6 +34,7 @@ static int create(struct cli *cli, const struct create_options *options, char **
     if (text == NULL)
         return error_set(&cli->err, ERROR_INTERNAL, EPROTO, "davitd's answer has no Id");
     *id = memory_strdup(text);
+    print_warnings(json);
     return 0;
 }
 

@@ -233,13 +233,12 @@ static int prepare_own(const struct layer_fds *layers, const struct overlay_root
 
 /* ---- with the ids of a user namespace ---- */
 
-/* A copy of the mount below the working directory that maps ids. Overlayfs takes layers only from
- * mounts that are in the caller's mount namespace (before Linux 6.15), so it is attached, where
- * nobody but us sees it. */
-static int map_working_directory(int userns_fd, struct error *err)
+/* A copy of the mount below the directory that maps ids. */
+static int map_directory(int directory_fd, int userns_fd, struct error *err)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
-    cleanup_close int fd = open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    cleanup_close int fd =
+        open_tree(directory_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 
     if (fd < 0)
         return error_errno(err, errno, "copy the mount");
@@ -247,6 +246,17 @@ static int map_working_directory(int userns_fd, struct error *err)
         return error_errno(err, errno,
                            "map the ids of the image's files (the filesystem of davitd's root "
                            "directory has to support idmapped mounts)");
+    return take_fd(&fd);
+}
+
+/* Before Linux 6.15 overlayfs takes layers only from mounts that are in the caller's mount
+ * namespace, so the copy is attached, where nobody but us sees it. */
+static int map_working_directory(int userns_fd, struct error *err)
+{
+    cleanup_close int fd = map_directory(AT_FDCWD, userns_fd, err);
+
+    if (fd < 0)
+        return fd;
     if (move_mount(fd, "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return error_errno(err, errno, "attach the mount");
     return take_fd(&fd);
@@ -277,6 +287,26 @@ static int mount_again(int layers_fd, const struct string_list *names, int conta
         result = mount_overlay(&layers, own.upper, own.work, err);
     layer_fds_release(&layers);
     close_own(&own);
+    return result;
+}
+
+/* Linux 6.15 and later: by copies that are attached nowhere. */
+static int mount_detached(const struct overlay_root *root, struct error *err)
+{
+    cleanup_close int layers_fd = map_directory(root->layers_fd, root->ids->userns_fd, err);
+    cleanup_close int container_fd =
+        layers_fd < 0 ? -1 : map_directory(root->container_fd, root->ids->userns_fd, err);
+    int securebits = prctl(PR_GET_SECUREBITS);
+    int result;
+
+    if (container_fd < 0)
+        return -err->errnum;
+    result = become_owner(root->ids, err);
+    if (result == 0)
+        result = mount_again(layers_fd, &root->layers, container_fd, err);
+    setfsgid(getegid());
+    setfsuid(geteuid());
+    prctl(PR_SET_SECUREBITS, securebits);
     return result;
 }
 
@@ -364,6 +394,8 @@ int overlay_mount(const struct overlay_root *root, struct error *err)
     if (result == 0 && root->ids == NULL)
         result = mount_overlay(&layers, own.upper, own.work, err);
     else if (result == 0)
+        result = mount_detached(root, err);
+    if (result == -EINVAL && root->ids != NULL)
         result = fork_mapped(root, err);
     layer_fds_release(&layers);
     close_own(&own);

@@ -21,20 +21,23 @@
 #define IOPRIO_WHO_PROCESS 1
 #define IOPRIO_CLASS_SHIFT 13
 
-static int apply_oom_score(const struct oci_process *process, struct error *err)
+int process_apply_oom_score(const struct oci_process *process, pid_t pid, struct error *err)
 {
     cleanup_buffer struct buffer current = {0};
+    char path[64] = "/proc/self/oom_score_adj";
     char wanted[16];
     int result;
 
     if (!process->oom_score_adj.is_set)
         return 0;
+    if (pid != 0)
+        snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
     snprintf(wanted, sizeof(wanted), "%d", (int)process->oom_score_adj.value);
     /* Lowering needs a privilege; staying the same does not. */
-    if (file_read(AT_FDCWD, "/proc/self/oom_score_adj", 64, &current, NULL) == 0 &&
+    if (file_read(AT_FDCWD, path, 64, &current, NULL) == 0 &&
         strtol(current.data, NULL, 10) == process->oom_score_adj.value)
         return 0;
-    result = file_write_value(AT_FDCWD, "/proc/self/oom_score_adj", wanted);
+    result = file_write_value(AT_FDCWD, path, wanted);
     return result < 0 ? error_errno(err, -result, "process.oomScoreAdj %s", wanted) : 0;
 }
 
@@ -213,8 +216,11 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
 {
     const struct oci_process *process = plan->process;
     const struct oci_io_priority *io = process->io_priority;
-    int result = apply_oom_score(process, err);
+    int result = 0;
 
+    /* With a user namespace this and the limits are the parent's to set, who may raise them. */
+    if (!plan->is_new_user_namespace)
+        result = process_apply_oom_score(process, 0, err);
     if (result == 0)
         result = apply_scheduler(process->scheduler, err);
     if (result == 0 && io != NULL &&
@@ -230,7 +236,6 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
             apply_label("/proc/self/attr/apparmor/exec", "exec ", process->apparmor_profile, err);
     if (result == 0)
         result = apply_label("/proc/self/attr/exec", "", process->selinux_label, err);
-    /* With a user namespace the limits are the parent's to set, who may raise them. */
     if (result == 0 && !plan->is_new_user_namespace)
         result = process_apply_rlimits(plan, 0, err);
     return result;

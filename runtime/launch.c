@@ -230,6 +230,8 @@ static int prepare_user_namespace(const struct plan *plan, const struct containe
 
     if (result == 0)
         result = process_apply_rlimits(&plan->process, container->pid, err);
+    if (result == 0)
+        result = process_apply_oom_score(plan->process.process, container->pid, err);
     if (result == 0 && sync_send(container->control_fd, SYNC_MAPPED) < 0)
         result = error_errno(err, EPIPE, "the container's first process died");
     return result;

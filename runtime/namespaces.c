@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -99,4 +100,13 @@ int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
     waitpid(pid, NULL, 0);
     fd_close(&pidfd);
     return result < 0 ? result : fd;
+}
+
+bool mount_maps_ids(int fd, int userns_fd, bool is_recursive)
+{
+    struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
+    unsigned int flags = AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0);
+    cleanup_close int tree_fd = open_tree(fd, "", flags | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+    return tree_fd >= 0 && mount_setattr(tree_fd, "", flags, &attributes, sizeof(attributes)) == 0;
 }

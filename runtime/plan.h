@@ -43,6 +43,9 @@ void process_plan_release(struct process_plan *plan);
  * CAP_SYS_RESOURCE, which not every host gives us. */
 int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct error *err);
 
+/* Likewise its oom_score_adj (attributes.c). */
+int process_apply_oom_score(const struct oci_process *process, pid_t pid, struct error *err);
+
 /* C10 and C11: becomes the user, drops privileges, loads the filter and runs the program. Returns
  * only on failure. `control_fd`, the channel to the parent, closes with the exec. */
 int process_become(const struct process_plan *plan, int control_fd, struct error *err);
@@ -56,8 +59,8 @@ int launch_take_record(struct container *container, const struct container_ident
  */
 int process_become_namespace_root(struct error *err);
 
-/* C4 (attributes.c): scheduling, memory policy, io priority, oom score, personality, labels and
- * limits, while procfs of the host is in reach. */
+/* C4 (attributes.c): scheduling, memory policy, io priority, personality, labels, and where it is
+ * in the host's user namespace oom score and limits, while procfs of the host is in reach. */
 int process_apply_attributes(const struct process_plan *plan, struct error *err);
 
 /* process.execCPUAffinity: lets the caller run on the CPUs of the list `name` only. NULL and "" are

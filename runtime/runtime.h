@@ -197,4 +197,8 @@ bool self_protect(char *const *argv);
 int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
                      const struct oci_id_mapping *gids, size_t gid_count, struct error *err);
 
+/* Whether the mount at `fd`, with all below it if `is_recursive`, can map ids as that namespace
+ * does (mount_setattr(2), MOUNT_ATTR_IDMAP). */
+bool mount_maps_ids(int fd, int userns_fd, bool is_recursive);
+
 #endif

@@ -33,7 +33,7 @@ void api_container_create(struct daemon *daemon, struct request *request,
 {
     struct managed_container *container;
     struct error err = {0};
-    char answer[160];
+    struct json_writer *writer;
 
     (void)match;
     if (container_create(daemon, request_query(request, "name"), request->body,
@@ -41,8 +41,16 @@ void api_container_create(struct daemon *daemon, struct request *request,
         respond_error(request, &err);
         return;
     }
-    snprintf(answer, sizeof(answer), "{\"Id\":\"%s\",\"Warnings\":[]}", container->definition.id);
-    respond_json(request, 201, answer);
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    json_member_string(writer, "Id", container->definition.id);
+    json_key(writer, "Warnings");
+    json_array_open(writer);
+    if (container->warning != NULL)
+        json_string(writer, container->warning);
+    json_array_close(writer);
+    json_object_close(writer);
+    respond_written(request, 201, writer);
 }
 
 void api_container_inspect(struct daemon *daemon, struct request *request,

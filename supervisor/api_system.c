@@ -99,6 +99,9 @@ static void write_limits(struct json_writer *writer, const struct daemon *daemon
                  cgroup_controller_name(bit), daemon->hierarchy.path);
         json_string(writer, text);
     }
+    if (!daemon->maps_ids)
+        json_string(writer, "WARNING: The filesystem of davitd's directory cannot map ids: "
+                            "containers have the host's");
     json_array_close(writer);
 }
 
@@ -140,6 +143,8 @@ void api_info(struct daemon *daemon, struct request *request, const struct route
     json_array_open(writer);
     json_string(writer, "name=seccomp,profile=builtin");
     json_string(writer, "name=cgroupns");
+    if (daemon->maps_ids && !daemon->options.gives_host_ids)
+        json_string(writer, "name=userns");
     json_array_close(writer);
     json_key(writer, "Swarm");
     json_object_open(writer);

@@ -73,8 +73,9 @@ struct managed_container {
     int64_t started_ns;
     int64_t finished_ns;
     bool is_oom_killed;
-    bool is_paused; /* while it runs */
-    char *error;    /* why it did not start */
+    bool is_paused;      /* while it runs */
+    char *error;         /* why it did not start */
+    const char *warning; /* for who makes it; or NULL */
     int control_fd;
     sd_event_source *control;
     sd_event_source *stop_timer;
@@ -154,6 +155,9 @@ struct waiter *container_wait_for(struct managed_container *container, enum wait
 /* Publishes an event with the container's labels, name and image; `extra` pairs may be NULL. */
 void container_event(struct managed_container *container, const char *action,
                      const struct string_map *extra);
+
+/* At start: finds out whether davitd's directory can have other ids (idmapped mounts). */
+void container_ids_open(struct daemon *daemon);
 
 /* At start: reads all containers and takes over those that run. */
 int containers_recover(struct daemon *daemon, struct error *err);

@@ -198,37 +198,6 @@ static int make_on_disk(struct managed_container *container, const struct image 
     return result;
 }
 
-static bool is_range_taken(const struct daemon *daemon, uint32_t first)
-{
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (one->definition.id_range_first == first)
-            return true;
-    }
-    return false;
-}
-
-/* The ids are the container's for as long as it exists: no two have the same. */
-static int allocate_ids(struct daemon *daemon, struct definition *definition, struct error *err)
-{
-    const char *mode = definition->host_config.userns_mode;
-    const struct id_pool *pool = &daemon->options.id_pool;
-
-    if (mode == NULL || strcmp(mode, "auto") != 0)
-        return 0;
-    for (uint32_t i = 0; i < pool->count; i++) {
-        uint32_t first = pool->first + i * ID_RANGE_SIZE;
-
-        if (!is_range_taken(daemon, first)) {
-            definition->id_range_first = first;
-            return 0;
-        }
-    }
-    return error_set(err, ERROR_CONFLICT, EAGAIN,
-                     "all %u ranges of ids are taken: remove containers, or enlarge id_pool in "
-                     "davitd.json",
-                     pool->count);
-}
-
 static int set_quota(struct daemon *daemon, struct definition *definition, struct error *err)
 {
     uint64_t bytes = definition_disk_bytes(definition);
@@ -251,9 +220,6 @@ static int define(struct managed_container *container, const char *name, const c
 
     if (result == 0)
         result = image_store_find(&daemon->images, definition->config.image, image, err);
-    if (result < 0)
-        return result;
-    result = allocate_ids(daemon, definition, err);
     if (result < 0)
         return result;
     random_id(id);
@@ -287,6 +253,8 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
     if (result == 0)
         result = container_volumes_make(daemon, &container->arena, &container->definition,
                                         image->config.config.volumes, err);
+    if (result == 0)
+        result = container_ids_assign(container, err);
     if (result == 0)
         result = set_quota(daemon, &container->definition, err);
     if (result == 0)

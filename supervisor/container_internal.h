@@ -18,6 +18,11 @@ int container_end(struct managed_container *container, int signal_number, int64_
 /* Refuses a name that is none, or that another container has. */
 int container_check_name(struct daemon *daemon, const char *name, struct error *err);
 
+/* Gives a new container, whose mounts are known, ids of its own or the host's, as it and davitd's
+ * configuration say: UsernsMode is "auto" or "host" afterwards. Sets `warning` where ids of its own
+ * could not be had. */
+int container_ids_assign(struct managed_container *container, struct error *err);
+
 /* Writes config.json and monitor.json anew. */
 int container_write_bundle(struct managed_container *container, struct error *err);
 

@@ -228,6 +228,8 @@ static int open_all(struct daemon *daemon, struct error *err)
         result = volumes_open(daemon, err);
     if (result == 0)
         result = start_loop(daemon, err);
+    if (result == 0)
+        container_ids_open(daemon);
     return result;
 }
 

@@ -36,7 +36,10 @@ struct daemon_options {
     const char *socket_group;  /* group that may use the socket; NULL: root alone */
     struct registries registries;
     struct id_pool id_pool;
-    const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
+    bool gives_host_ids; /* to containers that do not say whose they want */
+    bool
+        refuses_unmapped; /* a container whose files cannot have other ids; or it gets the host's */
+    const char *policy;   /* a file, see davit-policy.json(5); NULL: everything is accepted */
 };
 
 struct daemon {
@@ -54,6 +57,8 @@ struct daemon {
     struct image_store images;
     struct cgroup_hierarchy hierarchy;
     char cgroup_parent[CGROUP_PATH_SIZE];
+    int userns_fd; /* of no container: to try what can map ids */
+    bool maps_ids; /* the filesystem of `root` */
     struct server *server;
     struct event_bus events;
     struct managed_container *containers; /* newest first */

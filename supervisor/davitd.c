@@ -29,6 +29,8 @@
 struct settings {
     struct daemon_options daemon;
     const char *config_file;
+    const char *userns;          /* "auto" or "host" */
+    const char *userns_fallback; /* "host" or "refuse" */
     const char *log_level;
     const char *log_format;
 };
@@ -53,6 +55,8 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.registries, "registries", JSON_KIND_STRUCT_MAP,
                .type = &registry_type),
     JSON_FIELD(struct settings, daemon.id_pool, "id_pool", JSON_KIND_INLINE, .type = &id_pool_type),
+    JSON_FIELD(struct settings, userns, "userns", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, userns_fallback, "userns_fallback", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.policy, "policy", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
@@ -142,6 +146,22 @@ static int check_id_pool(const struct id_pool *pool, struct error *err)
     return 0;
 }
 
+static int choose_ids(struct settings *file, struct error *err)
+{
+    const char *mode = file->userns != NULL ? file->userns : "auto";
+    const char *fallback = file->userns_fallback != NULL ? file->userns_fallback : "host";
+
+    file->daemon.gives_host_ids = strcmp(mode, "host") == 0;
+    file->daemon.refuses_unmapped = strcmp(fallback, "refuse") == 0;
+    if (!file->daemon.gives_host_ids && strcmp(mode, "auto") != 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "userns: \"%.32s\" is neither auto nor host",
+                         mode);
+    if (!file->daemon.refuses_unmapped && strcmp(fallback, "host") != 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "userns_fallback: \"%.32s\" is neither host nor refuse", fallback);
+    return check_id_pool(&file->daemon.id_pool, err);
+}
+
 static int read_config_file(const char *path, bool must_exist, struct arena *arena,
                             struct settings *file, struct error *err)
 {
@@ -161,7 +181,7 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
     if (result == 0)
         result = registries_read(&file->daemon.registries, arena, err);
     if (result == 0)
-        result = check_id_pool(&file->daemon.id_pool, err);
+        result = choose_ids(file, err);
     /* It is read again whenever an image comes; a mistake in it had better show now. */
     if (result == 0)
         result = trust_read(file->daemon.policy, arena, &policy, err);
@@ -200,6 +220,8 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.registries = file.daemon.registries;
     settings->daemon.policy = file.daemon.policy;
     settings->daemon.id_pool = file.daemon.id_pool;
+    settings->daemon.gives_host_ids = file.daemon.gives_host_ids;
+    settings->daemon.refuses_unmapped = file.daemon.refuses_unmapped;
     if (settings->daemon.id_pool.count == 0)
         settings->daemon.id_pool = (struct id_pool){DEFAULT_ID_FIRST, DEFAULT_ID_COUNT};
     settings->log_level = choose(settings->log_level, "DAVIT_LOG_LEVEL", file.log_level, "info");

@@ -254,10 +254,9 @@ teardown_file() { teardown_daemon_file; }
 
 @test "what ends while davitd is dead is found with its exit status" {
     davit run --detach --name ends busybox sh -c 'until [ -e /tmp/go ]; do sleep 0.02; done; echo last words; exit 21'
-    touch_path=/proc/$(davit inspect ends | jq '.[0].State.Pid')/root/tmp/go
     pid=$(davit inspect ends | jq '.[0].State.Pid')
     kill -9 "$(cat "$dir/pid")"
-    touch "$touch_path"
+    nsenter --target "$pid" --user --mount touch /tmp/go
     wait_until ! kill -0 "$pid"
     start_davitd
     [ "$(davit inspect ends | jq -r '.[0].State.Status')" = exited ]

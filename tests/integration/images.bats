@@ -148,9 +148,9 @@ with_files() { # ARCHIVE
 
 # ---- from containers and directories ----
 
-# Each container that this makes has changed something of every kind.
+# Each container that this makes has changed something of every kind, also to an id that only the host has.
 change_everything() { # NAME
-    davit run --name "$1" busybox sh -c 'set -e
+    davit run --name "$1" --userns host busybox sh -c 'set -e
         rm /bin/ls; rm -r /etc; mkdir -m 700 /etc; echo anew > /etc/anew
         mkdir -p /a/b/c; echo text > /a/b/file; ln /a/b/file /a/b/hard; ln -s file /a/b/soft; mkfifo /a/pipe
         chmod 4711 /bin/busybox; chown 3000000:12 /a/b/file; touch -d @1234567890 /a/b/c

@@ -34,7 +34,7 @@ list_image() {
     $podman rmi --all --force
     # Podman gives a directory without an entry of its own the time of the unpacking.
     diff <(sed -E 's/^([^ ]+ d[^ ]+ [^ ]+) [0-9-]+/\1/' "$dir/podman.list") <(sed -E 's/^([^ ]+ d[^ ]+ [^ ]+) [0-9-]+/\1/' "$dir/davit.list")
-    davit run --rm "$id" sh -c '[ -u /usr/bin/id ] && [ "$(stat -c %u /etc/issue)" = 4194304 ] && perl -e "print 1" && getent passwd root'
+    davit run --rm --userns host "$id" sh -c '[ -u /usr/bin/id ] && [ "$(stat -c %u /etc/issue)" = 4194304 ] && perl -e "print 1" && getent passwd root'
     davit rmi --force "$id"
 }
 

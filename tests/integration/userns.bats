@@ -5,7 +5,6 @@ load common
 setup_file() { setup_daemon_file; }
 teardown_file() { teardown_daemon_file; }
 
-
 first_id() { davit exec "$1" cat /proc/self/uid_map | awk '{print $2}'; }
 
 @test "inside root, outside nobody; files have the ids that are seen inside, and nothing is chowned" {
@@ -27,6 +26,53 @@ first_id() { davit exec "$1" cat /proc/self/uid_map | awk '{print $2}'; }
     [ "$(davit run --rm --userns auto mapped:1 stat -c %u:%g /by-33)" = 33:44 ]
     davit rm --force own
     davit rmi mapped:1
+}
+
+@test "ids of their own are what containers have, unless they share more with the host" {
+    davit run --detach --name plain busybox sleep 1000
+    [ "$(first_id plain)" = 1879048192 ]
+    [ "$(davit inspect plain | jq -r '.[0].HostConfig.UsernsMode')" = auto ]
+    davit info --format json | jq -e '.SecurityOptions | index("name=userns")'
+    for options in "--userns host" --privileged "--network host" "--pid host" "--ipc host" "--uts host" "--device /dev/null"; do
+        [ "$(davit run --name shares $options busybox awk '{print $3}' /proc/self/uid_map)" = 4294967295 ]
+        [ "$(davit inspect shares | jq -r '.[0].HostConfig.UsernsMode')" = host ]
+        davit rm shares
+    done
+    [ "$(davit run --rm --oom-score-adj 321 busybox cat /proc/self/oom_score_adj)" = 321 ]
+    davit rm --force plain
+}
+
+@test "where ids cannot be mapped the container has the host's and a warning, or is refused" {
+    run davit run --rm --volume /proc:/outside busybox awk '{print $3}' /proc/self/uid_map
+    [ "$status" -eq 0 ]
+    contains "$output" "WARNING: The container has the host's user and group ids: the filesystem of /proc cannot map them"
+    contains "$output" 4294967295
+    run davit create --userns auto --volume /proc:/outside busybox
+    [ "$status" -eq 1 ]
+    contains "$output" "the filesystem of /proc cannot map ids"
+    mkdir "$dir/plain"
+    run davit run --rm --volume "$dir/plain:/p" --volume "$dir/none/yet:/n" busybox true
+    [ "$output" = "" ]
+    stop_davitd
+    echo '{"userns_fallback": "refuse"}' > "$dir/davitd.json"
+    DAVIT_CONFIG=$dir/davitd.json start_davitd
+    run davit create --volume /proc:/outside busybox
+    [ "$status" -eq 1 ]
+    contains "$output" "the filesystem of /proc cannot map ids"
+    davit run --rm --userns host --volume /proc:/outside busybox true
+    stop_davitd
+    echo '{"userns": "host"}' > "$dir/davitd.json"
+    DAVIT_CONFIG=$dir/davitd.json start_davitd
+    [ "$(davit run --rm busybox awk '{print $3}' /proc/self/uid_map)" = 4294967295 ]
+    [ "$(davit run --rm --userns auto busybox awk '{print $3}' /proc/self/uid_map)" = 65536 ]
+    stop_davitd
+    for wrong in '"userns": "keep-id"' '"userns_fallback": "auto"'; do
+        echo "{$wrong}" > "$dir/davitd.json"
+        run timeout 10 "$davitd" --config "$dir/davitd.json" --root "$dir/root" --run "$dir/run"
+        [ "$status" -eq 1 ]
+        contains "$output" "neither"
+    done
+    start_davitd
 }
 
 @test "no two containers have the same ids, and a removed one's are given again" {
