@@ -325,18 +325,16 @@ struct exec_options {
     bool is_detached;
     bool is_interactive;
     bool has_terminal;
+    bool is_privileged;
 };
 
 static int parse_exec_options(struct cli *cli, struct exec_options *options, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"detach", no_argument, NULL, 'd'},
-        {"interactive", no_argument, NULL, 'i'},
-        {"tty", no_argument, NULL, 't'},
-        {"env", required_argument, NULL, 'e'},
-        {"user", required_argument, NULL, 'u'},
-        {"workdir", required_argument, NULL, 'w'},
-        {NULL, 0, NULL, 0},
+        {"detach", no_argument, NULL, 'd'},     {"interactive", no_argument, NULL, 'i'},
+        {"tty", no_argument, NULL, 't'},        {"env", required_argument, NULL, 'e'},
+        {"user", required_argument, NULL, 'u'}, {"workdir", required_argument, NULL, 'w'},
+        {"privileged", no_argument, NULL, 'p'}, {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -360,11 +358,14 @@ static int parse_exec_options(struct cli *cli, struct exec_options *options, int
         case 'w':
             options->workdir = optarg;
             break;
+        case 'p':
+            options->is_privileged = true;
+            break;
         default:
             return cli_usage_error(
                 cli, argv,
-                "[--detach] [--interactive] [--tty] [--env NAME[=VALUE]] [--user "
-                "USER] [--workdir DIR] CONTAINER COMMAND [ARGUMENT...]");
+                "[--detach] [--interactive] [--tty] [--env NAME[=VALUE]] [--privileged] "
+                "[--user USER] [--workdir DIR] CONTAINER COMMAND [ARGUMENT...]");
         }
     }
     if (argc - optind < 2)
@@ -384,6 +385,7 @@ static char *make_exec_request(const struct exec_options *options, int argc, cha
     json_member_boolean(writer, "AttachStdin", options->is_interactive && !options->is_detached);
     json_member_boolean(writer, "AttachStdout", !options->is_detached);
     json_member_boolean(writer, "AttachStderr", !options->is_detached);
+    json_member_boolean(writer, "Privileged", options->is_privileged);
     json_member_string(writer, "User", options->user);
     json_member_string(writer, "WorkingDir", options->workdir);
     json_member_strings(writer, "Env", &options->env);

@@ -420,9 +420,10 @@ void api_container_attach(struct daemon *daemon, struct request *request,
     if (container == NULL)
         return;
     if (request_query_bool(request, "logs")) {
-        respond_failure(request, 501,
-                        "logs: not supported by this version of davit; use the logs "
-                        "endpoint");
+        if (request_query_bool(request, "stdin"))
+            respond_failure(request, 501, "attach: logs and stdin exclude each other in davit");
+        else
+            logs_attach(container, request);
         return;
     }
     if (!request_query_bool(request, "stream")) {

@@ -93,9 +93,9 @@ static bool is_host(const char *mode)
 /* What is of the host cannot be used with other ids than the host's. */
 static bool needs_host_ids(const struct docker_host_config *host)
 {
-    return host->is_privileged || host->devices.count > 0 ||
-           host->device_cgroup_rules.count > 0 || is_host(host->network_mode) ||
-           is_host(host->pid_mode) || is_host(host->ipc_mode) || is_host(host->uts_mode);
+    return host->is_privileged || host->devices.count > 0 || host->device_cgroup_rules.count > 0 ||
+           is_host(host->network_mode) || is_host(host->pid_mode) || is_host(host->ipc_mode) ||
+           is_host(host->uts_mode);
 }
 
 int container_ids_assign(struct managed_container *container, struct error *err)

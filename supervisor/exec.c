@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "bundle/capabilities.h"
 
 #define EXECS_PER_CONTAINER_MAX 4096
 
@@ -41,7 +42,7 @@ static const struct json_field config_fields[] = {
     {.name = "ConsoleSize", .kind = JSON_KIND_IGNORED}, /* comes with resize as well */
     {.name = "Container", .kind = JSON_KIND_IGNORED},   /* the path has it */
     {.name = "DetachKeys", .kind = JSON_KIND_IGNORED},  /* clients watch for them themselves */
-    {.name = "Privileged", .kind = JSON_KIND_UNSUPPORTED},
+    JSON_FIELD(struct exec_config, is_privileged, "Privileged", JSON_KIND_BOOL),
 };
 static const struct json_struct config_type = {
     .size = sizeof(struct exec_config),
@@ -139,6 +140,19 @@ void exec_create(struct managed_container *container, struct request *request)
     respond_json(request, 201, answer);
 }
 
+static int add_capabilities(struct arena *arena, struct oci_process *process, struct error *err)
+{
+    static const char *all = "ALL";
+    const struct string_list add = {&all, 1};
+    struct oci_capabilities *set = arena_new(arena, 1, sizeof(*set));
+    int result = capabilities_resolve(arena, &add, &(struct string_list){0}, &set->bounding, err);
+
+    set->effective = set->bounding;
+    set->permitted = set->bounding;
+    process->capabilities = set;
+    return result;
+}
+
 /* The process: the container's own, with what the exec says instead. */
 static int make_process(const struct managed_container *container, const struct exec_config *from,
                         struct json_writer *writer, struct error *err)
@@ -163,6 +177,10 @@ static int make_process(const struct managed_container *container, const struct 
         string_list_append(&arena, &config.process->env, "TERM=xterm");
     if (from->working_dir != NULL && from->working_dir[0] != '\0')
         config.process->cwd = from->working_dir;
+    if (from->is_privileged)
+        result = add_capabilities(&arena, config.process, err);
+    if (result < 0)
+        return result;
     if (config.process->cwd[0] != '/')
         return error_set(err, ERROR_INVALID, EINVAL, "Cwd must be an absolute path");
     json_encode(writer, &oci_process_type, config.process);
@@ -296,7 +314,7 @@ static void write_inspect(const struct exec *exec, struct json_writer *writer)
     for (size_t i = 1; i < exec->config.cmd.count; i++)
         json_string(writer, exec->config.cmd.items[i]);
     json_array_close(writer);
-    json_member_boolean(writer, "privileged", false);
+    json_member_boolean(writer, "privileged", exec->config.is_privileged);
     json_member_string(writer, "user", exec->config.user);
     json_object_close(writer);
     json_member_boolean(writer, "OpenStdin", exec->config.attaches_stdin);

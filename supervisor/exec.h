@@ -11,6 +11,7 @@ struct exec_config {
     const char *user; /* NULL or "": the container's */
     const char *working_dir;
     bool has_terminal;
+    bool is_privileged; /* has all capabilities */
     bool attaches_stdin;
     bool attaches_stdout;
     bool attaches_stderr;

@@ -454,8 +454,11 @@ static int open_log(struct log_stream *log, const struct managed_container *cont
     return 0;
 }
 
-void logs_serve(struct managed_container *container, struct request *request)
+static void serve(struct managed_container *container, struct request *request, bool is_attach)
 {
+    const char *content_type = container->definition.config.has_terminal
+                                   ? "application/vnd.docker.raw-stream"
+                                   : "application/vnd.docker.multiplexed-stream";
     struct log_stream *log;
     struct error err = {0};
 
@@ -468,7 +471,8 @@ void logs_serve(struct managed_container *container, struct request *request)
     log->wants_stdout = request_query_bool(request, "stdout");
     log->wants_stderr = request_query_bool(request, "stderr");
     log->has_timestamps = request_query_bool(request, "timestamps");
-    log->follows = request_query_bool(request, "follow") && container->status == CONTAINER_RUNNING;
+    log->follows = request_query_bool(request, is_attach ? "stream" : "follow") &&
+                   container->status == CONTAINER_RUNNING;
     log->is_raw = container->definition.config.has_terminal;
     log->fd = log->next_fd = log->directory_fd = -1;
     if (open_log(log, container, &err) >= 0 &&
@@ -485,8 +489,10 @@ void logs_serve(struct managed_container *container, struct request *request)
     request->context = log;
     request->on_close = release;
     request->on_drain = on_drain;
-    stream_begin(request, log->is_raw ? "application/vnd.docker.raw-stream"
-                                      : "application/vnd.docker.multiplexed-stream");
+    if (is_attach)
+        stream_begin_raw(request, content_type);
+    else
+        stream_begin(request, content_type);
     sd_event_add_defer(container->daemon->loop, &log->turn, on_turn, log);
     sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
     log->left = log->follows ? UINT64_MAX : count_left(log);
@@ -496,6 +502,16 @@ void logs_serve(struct managed_container *container, struct request *request)
         container->log_streams = log;
         watch(log);
     }
+}
+
+void logs_serve(struct managed_container *container, struct request *request)
+{
+    serve(container, request, false);
+}
+
+void logs_attach(struct managed_container *container, struct request *request)
+{
+    serve(container, request, true);
 }
 
 void logs_end(struct managed_container *container)

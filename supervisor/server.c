@@ -308,13 +308,38 @@ void stream_begin(struct request *request, const char *content_type)
     update_interest(connection);
 }
 
+/* What turns the connection into the container's streams, where the client asked for that. */
+static void write_upgrade(struct connection *connection, const char *content_type)
+{
+    if (connection->request.message->is_upgrade)
+        buffer_printf(&connection->out,
+                      "HTTP/1.1 101 UPGRADED\r\nContent-Type: %s\r\nConnection: Upgrade\r\n"
+                      "Upgrade: tcp\r\n\r\n",
+                      content_type);
+    else
+        buffer_printf(&connection->out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n",
+                      content_type);
+}
+
+void stream_begin_raw(struct request *request, const char *content_type)
+{
+    struct connection *connection = request->connection;
+
+    connection->closes_after_response = true;
+    write_upgrade(connection, content_type);
+    write_out(connection);
+    update_interest(connection);
+}
+
 bool stream_write(struct request *request, const void *bytes, size_t length)
 {
     struct connection *connection = request->connection;
 
     if (connection->is_lost)
         return false;
-    if (length > 0) {
+    if (length > 0 && !connection->is_chunked) {
+        buffer_append(&connection->out, bytes, length);
+    } else if (length > 0) {
         buffer_printf(&connection->out, "%zx\r\n", length);
         buffer_append(&connection->out, bytes, length);
         buffer_append(&connection->out, "\r\n", 2);
@@ -328,7 +353,8 @@ bool stream_write(struct request *request, const void *bytes, size_t length)
 
 void stream_end(struct request *request)
 {
-    buffer_append_string(&request->connection->out, "0\r\n\r\n");
+    if (request->connection->is_chunked)
+        buffer_append_string(&request->connection->out, "0\r\n\r\n");
     finish_response(request->connection);
 }
 
@@ -349,18 +375,10 @@ size_t stream_backlog(const struct request *request)
 int request_hijack(struct request *request, const char *content_type, struct buffer *leftover)
 {
     struct connection *connection = request->connection;
-    bool is_upgrade = request->message->is_upgrade;
     int fd;
 
     connection->out.length = 0;
-    if (is_upgrade)
-        buffer_printf(&connection->out,
-                      "HTTP/1.1 101 UPGRADED\r\nContent-Type: %s\r\nConnection: Upgrade\r\n"
-                      "Upgrade: tcp\r\n\r\n",
-                      content_type);
-    else
-        buffer_printf(&connection->out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\n",
-                      content_type);
+    write_upgrade(connection, content_type);
     write_out(connection);
     buffer_append(leftover, buffer_text(&connection->in), connection->in.length);
     connection->in.length = 0;

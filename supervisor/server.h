@@ -82,6 +82,8 @@ void respond_failure(struct request *request, int status, const char *message);
 
 /* A response whose body comes in pieces: the headers go out at once. */
 void stream_begin(struct request *request, const char *content_type);
+/* Likewise, of bytes as they are, which end with the connection: 101 for who asked to upgrade. */
+void stream_begin_raw(struct request *request, const char *content_type);
 /* Queues bytes. Returns false if the client's backlog is full: wait for on_drain, or give up. */
 bool stream_write(struct request *request, const void *bytes, size_t length);
 void stream_end(struct request *request);

@@ -74,6 +74,30 @@ teardown_file() { teardown_daemon_file; }
     contains "$output" "31 87"
 }
 
+@test "exec with all capabilities" {
+    davit run --detach --name limited --cap-drop ALL busybox sleep 1000
+    caps() { "$@" sh -c 'grep CapEff /proc/self/status | cut -f2'; }
+    [ "$(caps davit exec limited)" = 0000000000000000 ]
+    for client in davit docker; do
+        [ "$(caps $client exec --privileged limited)" = "$(grep CapBnd /proc/self/status | cut -f2)" ]
+    done
+    davit rm --force limited
+}
+
+@test "attach with what has been said before" {
+    davit run --detach --name said --interactive busybox sh -c 'echo before; echo other >&2; read x; echo after'
+    attach() { curl -sSN --max-time 60 --unix-socket "$dir/run/davit.sock" -X POST "http://d/containers/said/attach?$1"; }
+    wait_until [ "$(davit logs said 2>&1 | wc -l)" = 2 ]
+    [ "$(attach 'logs=1&stdout=1' | tail -c +9)" = before ]
+    attach 'logs=1&stream=1&stdout=1&stderr=1' > "$dir/attached" &
+    wait_until grep -aq other "$dir/attached"
+    echo go | davit attach said
+    wait $!
+    [ "$(tr -dc 'a-z\n' < "$dir/attached" | sort | tr '\n' ' ')" = "after before other " ]
+    contains "$(attach 'logs=1&stdin=1')" "exclude each other"
+    davit rm said
+}
+
 @test "attach connects to what runs, and passes its status" {
     davit run --detach --interactive --name att busybox sh -c 'read x; echo got $x; exit 3'
     run bash -c "echo hi | timeout 60 '$build/davit' attach att"
