@@ -136,7 +136,8 @@ void api_info(struct daemon *daemon, struct request *request, const struct route
     json_member_string(writer, "ID", daemon->id);
     write_counts(writer, daemon);
     json_member_string(writer, "Driver", "overlayfs");
-    json_member_string(writer, "LoggingDriver", "json-file");
+    json_member_string(writer, "LoggingDriver",
+                       daemon->options.log.type != NULL ? daemon->options.log.type : "json-file");
     write_limits(writer, daemon);
     write_host(writer, daemon);
     json_key(writer, "SecurityOptions");

@@ -216,7 +216,8 @@ static int define(struct managed_container *container, const char *name, const c
     /* The definition points into this copy's tree for as long as the container lives. */
     const char *text = arena_strndup(&container->arena, body, body_length);
     char id[CONTAINER_ID_SIZE];
-    int result = definition_parse(&container->arena, text, body_length, definition, err);
+    int result = definition_parse(&container->arena, text, body_length, &daemon->options.log,
+                                  definition, err);
 
     if (result == 0)
         result = image_store_find(&daemon->images, definition->config.image, image, err);

@@ -39,7 +39,8 @@ struct daemon_options {
     bool gives_host_ids; /* to containers that do not say whose they want */
     bool
         refuses_unmapped; /* a container whose files cannot have other ids; or it gets the host's */
-    const char *policy;   /* a file, see davit-policy.json(5); NULL: everything is accepted */
+    struct docker_log_config log; /* of containers that do not say how they log */
+    const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
 };
 
 struct daemon {

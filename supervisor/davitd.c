@@ -57,6 +57,8 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.id_pool, "id_pool", JSON_KIND_INLINE, .type = &id_pool_type),
     JSON_FIELD(struct settings, userns, "userns", JSON_KIND_STRING),
     JSON_FIELD(struct settings, userns_fallback, "userns_fallback", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.log.type, "log_driver", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.log.config, "log_opts", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct settings, daemon.policy, "policy", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
@@ -168,6 +170,7 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
     struct json_limits limits = json_default_limits;
     cleanup_buffer struct buffer text = {0};
     struct trust_policy policy;
+    struct log_options log;
     const struct json *json;
     int result = file_read(AT_FDCWD, path, 1 << 20, &text, err);
 
@@ -182,6 +185,8 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
         result = registries_read(&file->daemon.registries, arena, err);
     if (result == 0)
         result = choose_ids(file, err);
+    if (result == 0 && definition_log_options(&file->daemon.log, &log, err) < 0)
+        result = error_prefix(err, "log_driver, log_opts");
     /* It is read again whenever an image comes; a mistake in it had better show now. */
     if (result == 0)
         result = trust_read(file->daemon.policy, arena, &policy, err);
@@ -219,6 +224,7 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.socket_group = file.daemon.socket_group;
     settings->daemon.registries = file.daemon.registries;
     settings->daemon.policy = file.daemon.policy;
+    settings->daemon.log = file.daemon.log;
     settings->daemon.id_pool = file.daemon.id_pool;
     settings->daemon.gives_host_ids = file.daemon.gives_host_ids;
     settings->daemon.refuses_unmapped = file.daemon.refuses_unmapped;

@@ -149,7 +149,7 @@ static const struct json_field log_fields[] = {
     FIELD(struct docker_log_config, type, "Type", JSON_KIND_STRING, .flags = JSON_ALWAYS),
     FIELD(struct docker_log_config, config, "Config", JSON_KIND_STRING_MAP, .flags = JSON_ALWAYS),
 };
-static const struct json_struct log_type = JSON_STRUCT(struct docker_log_config, log_fields);
+const struct json_struct docker_log_config_type = JSON_STRUCT(struct docker_log_config, log_fields);
 
 static const struct json_field device_fields[] = {
     FIELD(struct docker_device, path, "PathOnHost", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -183,7 +183,8 @@ static const struct json_field host_fields[] = {
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, restart_policy, "RestartPolicy", JSON_KIND_INLINE,
           .type = &restart_type),
-    FIELD(struct docker_host_config, log_config, "LogConfig", JSON_KIND_INLINE, .type = &log_type),
+    FIELD(struct docker_host_config, log_config, "LogConfig", JSON_KIND_INLINE,
+          .type = &docker_log_config_type),
     FIELD(struct docker_host_config, is_auto_removed, "AutoRemove", JSON_KIND_BOOL,
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, cap_add, "CapAdd", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
@@ -482,7 +483,8 @@ int definition_check_host_config(const struct docker_host_config *host, struct e
 }
 
 int definition_parse(struct arena *arena, const char *text, size_t length,
-                     struct definition *definition, struct error *err)
+                     const struct docker_log_config *log_defaults, struct definition *definition,
+                     struct error *err)
 {
     const struct json *body;
     const struct json *host;
@@ -495,11 +497,9 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
     if (host != NULL && host->type != JSON_NULL)
         result = json_decode(arena, host, &docker_host_config_type, "HostConfig",
                              &definition->host_config, err);
+    definition_apply_log_defaults(arena, &definition->host_config.log_config, log_defaults);
     if (result == 0)
         result = definition_check_host_config(&definition->host_config, err);
-    if (definition->host_config.log_config.type == NULL ||
-        definition->host_config.log_config.type[0] == '\0')
-        definition->host_config.log_config.type = "json-file";
     if (result == 0)
         result = check_networking(json_get(body, "NetworkingConfig"), err);
     if (result < 0)

@@ -193,6 +193,7 @@ uint64_t definition_disk_bytes(const struct definition *definition);
 
 extern const struct json_struct docker_config_type;
 extern const struct json_struct docker_host_config_type;
+extern const struct json_struct docker_log_config_type;
 extern const struct json_struct definition_type;
 
 /* Refuses what is impossible or not supported, by name. */
@@ -200,7 +201,8 @@ int definition_check_host_config(const struct docker_host_config *host, struct e
 
 /* Reads the body of POST /containers/create. */
 int definition_parse(struct arena *arena, const char *text, size_t length,
-                     struct definition *definition, struct error *err);
+                     const struct docker_log_config *log_defaults, struct definition *definition,
+                     struct error *err);
 
 /* Fills in what the image says where the request says nothing. */
 void definition_apply_image(struct arena *arena, struct definition *definition,
@@ -238,6 +240,11 @@ int definition_make_config(struct arena *arena, const struct definition *definit
 /* Reads HostConfig.LogConfig: definition_log.c. Names and tag of the container are the caller's. */
 int definition_log_options(const struct docker_log_config *config, struct log_options *options,
                            struct error *err);
+
+/* What `config` leaves open becomes as the defaults say: the driver and, of the same driver,
+ * options. */
+void definition_apply_log_defaults(struct arena *arena, struct docker_log_config *config,
+                                   const struct docker_log_config *defaults);
 
 /* Adds the devices that HostConfig asks for, and their rules: definition_devices.c. */
 int definition_make_devices(struct arena *arena, const struct docker_host_config *host,

@@ -14,6 +14,7 @@
 #define JOURNAL_FILE_BYTES (20 << 20)
 #define JOURNAL_FILES 5
 #define SIZE_MIN 1024
+#define QUEUE_BYTES (1 << 20) /* as Docker's */
 
 static const char *driver_of(const struct docker_log_config *config)
 {
@@ -62,7 +63,7 @@ static int read_count(const char *text, uint32_t *count, struct error *err)
 
 /* An option that says what is done anyhow is no error. */
 static int read_option(const char *driver, const struct string_pair *option,
-                       struct log_options *options, struct error *err)
+                       struct log_options *options, bool *is_queued, struct error *err)
 {
     bool is_file = strcmp(driver, "json-file") == 0;
 
@@ -74,6 +75,14 @@ static int read_option(const char *driver, const struct string_pair *option,
         options->tag = option->value;
         return 0;
     }
+    if (strcmp(option->name, "mode") == 0 && strcmp(option->value, "non-blocking") == 0 &&
+        is_file) {
+        options->queue_bytes = options->queue_bytes > 0 ? options->queue_bytes : QUEUE_BYTES;
+        *is_queued = true;
+        return 0;
+    }
+    if (strcmp(option->name, "max-buffer-size") == 0 && is_file)
+        return read_size(option->value, &options->queue_bytes, err);
     if ((strcmp(option->name, "mode") == 0 && strcmp(option->value, "blocking") == 0) ||
         (strcmp(option->name, "compress") == 0 && strcmp(option->value, "false") == 0))
         return 0;
@@ -86,6 +95,7 @@ int definition_log_options(const struct docker_log_config *config, struct log_op
 {
     const char *driver = driver_of(config);
     bool has_count = false;
+    bool is_queued = false;
     int result = check_driver(driver, err);
 
     *options = (struct log_options){.driver = driver, .max_files = 1};
@@ -94,7 +104,7 @@ int definition_log_options(const struct docker_log_config *config, struct log_op
         options->max_files = JOURNAL_FILES;
     }
     for (size_t i = 0; result == 0 && i < config->config.count; i++) {
-        result = read_option(driver, &config->config.items[i], options, err);
+        result = read_option(driver, &config->config.items[i], options, &is_queued, err);
         has_count = has_count || strcmp(config->config.items[i].name, "max-file") == 0;
         if (result < 0)
             error_prefix(err, "HostConfig.LogConfig.Config.%.64s", config->config.items[i].name);
@@ -102,5 +112,36 @@ int definition_log_options(const struct docker_log_config *config, struct log_op
     if (result == 0 && has_count && options->max_files > 1 && options->max_bytes == 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.LogConfig.Config.max-file: needs max-size");
+    if (result == 0 && !is_queued && options->queue_bytes > 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.LogConfig.Config.max-buffer-size: needs mode=non-blocking");
     return result;
+}
+
+static bool has_option(const struct string_map *options, const char *name)
+{
+    for (size_t i = 0; i < options->count; i++) {
+        if (strcmp(options->items[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+void definition_apply_log_defaults(struct arena *arena, struct docker_log_config *config,
+                                   const struct docker_log_config *defaults)
+{
+    const struct string_map own = config->config;
+
+    if (config->type == NULL || config->type[0] == '\0')
+        config->type = driver_of(defaults);
+    if (strcmp(config->type, driver_of(defaults)) != 0 || defaults->config.count == 0)
+        return;
+    config->config.items =
+        arena_new(arena, own.count + defaults->config.count, sizeof(struct string_pair));
+    if (own.count > 0)
+        memcpy(config->config.items, own.items, own.count * sizeof(struct string_pair));
+    for (size_t i = 0; i < defaults->config.count; i++) {
+        if (!has_option(&own, defaults->config.items[i].name))
+            config->config.items[config->config.count++] = defaults->config.items[i];
+    }
 }

@@ -117,8 +117,11 @@ static void rotate(struct log_writer *log)
 /* All of it or nothing: what a full disk took of it is taken back. */
 static int write_all(struct log_writer *log, const struct buffer *entries)
 {
-    int result = file_write_fd(log->fd, entries->data, entries->length);
+    int result;
 
+    if (log->queue.fd >= 0)
+        return log_queue_push(&log->queue, entries->data, entries->length);
+    result = file_write_fd(log->fd, entries->data, entries->length);
     if (result == 0)
         log->size += entries->length;
     else if (ftruncate(log->fd, (off_t)log->size) < 0)
@@ -160,6 +163,12 @@ static int write_entries(struct log_writer *log)
     return result;
 }
 
+/* With what waits to be written: the next line begins another file. */
+static bool is_full(const struct log_writer *log)
+{
+    return log->options.max_bytes > 0 && log->size + log->entries.length >= log->options.max_bytes;
+}
+
 /* The piece of an overlong line that makes an entry; a character is not cut in two. */
 static size_t piece_length(const char *line)
 {
@@ -175,8 +184,8 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
 {
     struct stat status;
 
-    *log =
-        (struct log_writer){.fd = -1, .directory_fd = directory_fd, .id = id, .options = *options};
+    *log = (struct log_writer){
+        .fd = -1, .directory_fd = directory_fd, .id = id, .options = *options, .queue.fd = -1};
     if (options->driver != NULL && strcmp(options->driver, "none") == 0)
         return 0;
     log->fd = log_files_open_current(directory_fd, id, err);
@@ -185,7 +194,31 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
     if (fstat(log->fd, &status) < 0)
         return error_errno(err, errno, "log");
     log->size = (uint64_t)status.st_size;
+    if (options->queue_bytes > 0 &&
+        log_queue_start(&log->queue, log, options->queue_bytes, err) < 0)
+        return -err->errnum;
+    /* Behind a queue files are begun by who writes them. */
+    if (log->queue.fd >= 0)
+        log->options.max_bytes = 0;
     return 0;
+}
+
+int log_writer_append_entries(struct log_writer *log, const char *entries, size_t length)
+{
+    int result = 0;
+
+    while (length > 0) {
+        const char *newline = memchr(entries, '\n', length);
+        size_t piece = newline != NULL ? (size_t)(newline - entries) + 1 : length;
+
+        buffer_append(&log->entries, entries, piece);
+        log->entry_count++;
+        if (is_full(log))
+            result = write_entries(log);
+        entries += piece;
+        length -= piece;
+    }
+    return write_entries(log) < 0 || result < 0 ? -EIO : 0;
 }
 
 int log_writer_append(struct log_writer *log, int stream, const char *bytes, size_t length)
@@ -208,8 +241,7 @@ int log_writer_append(struct log_writer *log, int stream, const char *bytes, siz
         else if (newline == NULL)
             break;
         append_line(log, &end, position, piece);
-        /* The file is full with this line; the next begins another. */
-        if (log->options.max_bytes > 0 && log->size + log->entries.length >= log->options.max_bytes)
+        if (is_full(log))
             result = write_entries(log);
         position += piece;
         left -= piece;
@@ -218,8 +250,10 @@ int log_writer_append(struct log_writer *log, int stream, const char *bytes, siz
     return write_entries(log) < 0 || result < 0 ? -EIO : 0;
 }
 
-int log_writer_flush(struct log_writer *log)
+int log_writer_finish(struct log_writer *log)
 {
+    int result;
+
     for (int stream = 1; stream <= 2; stream++) {
         struct buffer *pending = &log->pending[stream - 1];
         struct entry_end end = make_end(stream);
@@ -228,7 +262,10 @@ int log_writer_flush(struct log_writer *log)
             append_line(log, &end, pending->data, pending->length);
         pending->length = 0;
     }
-    return write_entries(log);
+    result = write_entries(log);
+    if (log->queue.fd >= 0)
+        log_queue_finish(&log->queue);
+    return result;
 }
 
 void log_writer_release(struct log_writer *log)

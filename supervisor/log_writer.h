@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "log_queue.h"
 
 #define LOG_LINE_MAX \
     16384 /* longer lines become several entries; only the last ends in a newline */
@@ -19,8 +20,9 @@ struct log_options {
     const char *tag;    /* what the journal calls the program */
     const char *container_name;
     const char *image_name;
-    uint64_t max_bytes; /* of a file, after which another begins; 0: no limit */
-    uint32_t max_files; /* that are kept */
+    uint64_t max_bytes;   /* of a file, after which another begins; 0: no limit */
+    uint32_t max_files;   /* that are kept */
+    uint64_t queue_bytes; /* of lines that may wait for the disk; 0: the container waits for it */
 };
 
 struct log_writer {
@@ -33,6 +35,7 @@ struct log_writer {
     struct buffer pending[2]; /* what came after the last newline, of stdout and stderr */
     struct buffer entries;
     uint64_t entry_count; /* in `entries` */
+    struct log_queue queue;
 };
 
 /* Opens the log of container `id`; its strings and those of the options stay the caller's. */
@@ -44,8 +47,12 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
  * none by half, and a line says how many when there is room again. */
 int log_writer_append(struct log_writer *log, int stream, const char *bytes, size_t length);
 
-/* Writes what has no newline yet: the stream has ended. */
-int log_writer_flush(struct log_writer *log);
+/* Likewise entries that another writer has made, as they are. */
+int log_writer_append_entries(struct log_writer *log, const char *entries, size_t length);
+
+/* Writes what has no newline yet, and waits for the queue if there is one: the streams have ended.
+ */
+int log_writer_finish(struct log_writer *log);
 
 void log_writer_release(struct log_writer *log);
 

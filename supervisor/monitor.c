@@ -606,9 +606,11 @@ static void write_exit_file(struct monitor *monitor)
 
 /* ---- the loop ---- */
 
+#define FIXED_EVENTS 4 /* ahead of those of the streams */
+
 static size_t count_events(const struct monitor *monitor)
 {
-    size_t count = 3 + streams_event_count(&monitor->init.streams);
+    size_t count = FIXED_EVENTS + streams_event_count(&monitor->init.streams);
 
     for (const struct task *task = monitor->execs; task != NULL; task = task->next)
         count += 1 + streams_event_count(&task->streams);
@@ -628,18 +630,20 @@ static int next_timeout(const struct monitor *monitor)
     return timeout_ms;
 }
 
-/* Waits once and handles what came. The three fixed events are followed by the init's streams and
+/* Waits once and handles what came. The FIXED_EVENTS are followed by the init's streams and
  * then, for every exec, its process and its streams. */
 static void turn(struct monitor *monitor)
 {
     size_t count = count_events(monitor);
     cleanup_free struct pollfd *events = memory_new(count, sizeof(*events));
-    size_t position = 3;
+    const struct log_queue *queue = &monitor->log.queue;
+    size_t position = FIXED_EVENTS;
 
     events[0] = (struct pollfd){.fd = monitor->control_fd, .events = POLLIN};
     events[1] = (struct pollfd){.fd = monitor->listen_fd, .events = POLLIN};
     events[2] = (struct pollfd){.fd = monitor->init.has_ended ? -1 : monitor->init.process.pidfd,
                                 .events = POLLIN};
+    events[3] = (struct pollfd){.fd = queue->lines.length > 0 ? queue->fd : -1, .events = POLLOUT};
     position += streams_prepare(&monitor->init.streams, events + position);
     for (const struct task *task = monitor->execs; task != NULL; task = task->next) {
         events[position++] =
@@ -648,7 +652,9 @@ static void turn(struct monitor *monitor)
     }
     if (poll(events, count, next_timeout(monitor)) < 0)
         return;
-    position = 3 + streams_event_count(&monitor->init.streams);
+    if (events[3].revents != 0)
+        log_queue_flush(&monitor->log.queue);
+    position = FIXED_EVENTS + streams_event_count(&monitor->init.streams);
     for (struct task *task = monitor->execs; task != NULL; task = task->next) {
         size_t used = 1 + streams_event_count(&task->streams);
 
@@ -657,7 +663,7 @@ static void turn(struct monitor *monitor)
             reap(task);
         position += used;
     }
-    streams_handle(&monitor->init.streams, events + 3);
+    streams_handle(&monitor->init.streams, events + FIXED_EVENTS);
     if (events[2].revents != 0)
         end_container(monitor);
     /* After the events have been used: it may add tasks and clients. */
@@ -737,6 +743,7 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     monitor->hierarchy = (struct cgroup_hierarchy)CGROUP_HIERARCHY_NONE;
     monitor->cgroup.fd = -1;
     monitor->log.fd = -1;
+    monitor->log.queue.fd = -1;
     monitor->listen_fd = -1;
     monitor->init.process = (struct container)CONTAINER_NONE;
     streams_init(&monitor->init.streams);
@@ -752,7 +759,7 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     while (!monitor->init.has_ended || monitor->execs != NULL ||
            !streams_are_done(&monitor->init.streams))
         turn(monitor);
-    log_writer_flush(&monitor->log);
+    log_writer_finish(&monitor->log);
     write_exit_file(monitor);
     remove_cgroup(monitor);
     tell(monitor, &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},

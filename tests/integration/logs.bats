@@ -148,7 +148,8 @@ END
     refused max-file --log-opt max-file=0 --log-opt max-size=1m
     refused "needs max-size" --log-opt max-file=2
     refused compress --log-opt compress=true
-    refused mode --log-opt mode=non-blocking
+    refused mode --log-opt mode=perhaps
+    refused "needs mode=non-blocking" --log-opt max-buffer-size=2m
     refused "LogConfig.Type" --log-driver syslog
     [ -e /run/systemd/journal/socket ] || refused "journald does not run" --log-driver journald
 }
@@ -158,4 +159,62 @@ END
     [ "$(files_of theirs)" = "-json.log -json.log.1 -json.log.2 -json.log.3" ]
     [ "$(docker logs --tail 3 theirs | xargs)" = "998 999 1000" ]
     [ "$(docker inspect theirs --format '{{index .HostConfig.LogConfig.Config "max-size"}} {{.HostConfig.LogConfig.Type}}')" = "8k json-file" ]
+}
+
+@test "a disk that stands still holds up who does not wait for it, and no other" {
+    mkdir "$dir/frozen"
+    truncate -s 128M "$dir/disk"
+    mkfs.ext4 -q "$dir/disk"
+    timeout 100 unshare --mount bash -s "$davitd" "$build/davit" "$dir/frozen" "$shared/busybox.tar" "$dir/disk" <<'END' 3>&-
+set -e
+mount -o loop "$5" "$3"
+run=$(mktemp -d /tmp/davit-test.XXXXXX)
+export DAVIT_HOST=unix://$run/davit.sock
+"$1" --root "$3/root" --run "$run" >"$run/log" 2>&1 &
+pid=$!
+trap 'fsfreeze --unfreeze "$3" 2>/dev/null || true; kill "$pid"; wait "$pid" || true; umount "$3"; rm -r "$run"' EXIT
+until "$2" version >/dev/null 2>&1; do sleep 0.02; done
+"$2" load --input "$4" >/dev/null
+"$2" run --detach --name queued --tmpfs /t --log-opt mode=non-blocking --log-opt max-buffer-size=64k \
+    --log-opt max-size=200k --log-opt max-file=1000 busybox sh -c 'mkfifo /t/go /t/more; echo ready; cat /t/go
+    i=0; while [ $i -lt 5000 ]; do printf "line %d %0200d\n" $i 0; i=$((i+1)); done
+    : > /t/done; cat /t/more; echo last' >/dev/null
+until "$2" logs queued | grep -q ready; do sleep 0.02; done
+fsfreeze --freeze "$3"
+"$2" exec queued sh -c ': > /t/go'
+until "$2" exec queued test -e /t/done; do sleep 0.02; done
+fsfreeze --unfreeze "$3"
+"$2" exec queued sh -c ': > /t/more'
+"$2" wait queued >/dev/null
+"$2" logs queued >"$3/../out" 2>"$3/../err"
+"$2" rm queued >/dev/null
+END
+    head -n 1 "$dir/out" | grep -qx ready
+    tail -n 1 "$dir/out" | grep -qx last
+    lost=$(sed -n 's/^davit: \([0-9]*\) lines are missing.*/\1/p' "$dir/err" | awk '{s+=$1} END {print s}')
+    kept=$(grep -cE '^line [0-9]+ 0{200}$' "$dir/out")
+    [ "$lost" -gt 0 ]
+    [ $((lost + kept)) -eq 5000 ]
+    [ "$(grep -cvE '^(line [0-9]+ 0{200}|ready|last)$' "$dir/out")" -eq 0 ]
+    run davit create --log-opt max-buffer-size=1m busybox
+    contains "$output" "needs mode=non-blocking"
+}
+
+@test "how containers log that do not say so is the configuration's" {
+    stop_davitd
+    echo '{"log_driver": "json-file", "log_opts": {"max-size": "16k", "max-file": "2"}}' > "$dir/davitd.json"
+    DAVIT_CONFIG=$dir/davitd.json start_davitd
+    counter defaults 2000 >/dev/null
+    [ "$(files_of defaults)" = "-json.log -json.log.1" ]
+    davit create --name own --log-opt max-file=7 busybox
+    [ "$(davit inspect own | jq -c '.[0].HostConfig.LogConfig.Config | to_entries | map(.value) | sort')" = '["16k","7"]' ]
+    davit create --name none --log-driver none busybox
+    [ "$(davit inspect none | jq -c '.[0].HostConfig.LogConfig')" = '{"Type":"none","Config":{}}' ]
+    [ "$(davit info --format '{{.LoggingDriver}}')" = json-file ]
+    stop_davitd
+    echo '{"log_opts": {"max-size": "big"}}' > "$dir/davitd.json"
+    run timeout 10 "$davitd" --config "$dir/davitd.json" --root "$dir/root" --run "$dir/run"
+    [ "$status" -eq 1 ]
+    contains "$output" "log_opts: "
+    start_davitd
 }

@@ -60,7 +60,7 @@ static void lines_become_entries_and_partial_lines_wait(void **state)
     assert_non_null(strstr(written_log(&log), "{\"log\":\"two\\n\",\"stream\":\"stdout\""));
     assert_non_null(strstr(written_log(&log), "{\"log\":\"err\\n\",\"stream\":\"stderr\""));
     assert_int_equal(log_writer_append(&log, 1, "rest", 4), 0);
-    assert_int_equal(log_writer_flush(&log), 0);
+    assert_int_equal(log_writer_finish(&log), 0);
     assert_non_null(strstr(written_log(&log), "{\"log\":\"rest\",\"stream\":\"stdout\""));
     log_writer_release(&log);
 }
@@ -108,7 +108,8 @@ static int parse(struct arena *arena, const char *text, struct definition *defin
                  struct error *err)
 {
     memset(definition, 0, sizeof(*definition));
-    return definition_parse(arena, text, strlen(text), definition, err);
+    return definition_parse(arena, text, strlen(text), &(struct docker_log_config){0}, definition,
+                            err);
 }
 
 static void what_is_not_supported_is_refused_by_name(void **state)
