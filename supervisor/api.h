@@ -3,6 +3,7 @@
 #define DAVIT_SUPERVISOR_API_H
 
 #include "container.h"
+#include "disk_usage.h"
 #include "filters.h"
 
 /* What "*" in a route matched, decoded. */
@@ -25,12 +26,19 @@ void image_event(struct daemon *daemon, const char *action, const char *id, cons
 void image_write_summary(struct json_writer *writer, const struct image *image,
                          int64_t shared_bytes, int64_t container_count);
 
-/* Answers POST .../prune: `prune` removes what the filters leave, writes a list of it and adds up
- * the bytes. */
-void api_prune(struct daemon *daemon, struct request *request, const char *const *known_filters,
-               const char *list_name,
-               int (*prune)(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
-                            struct json_writer *writer, uint64_t *bytes, struct error *err));
+/* What can be pruned. */
+struct prune_kind {
+    const char *const *filters; /* that it knows; NULL ends them */
+    const char *list_name;
+    bool is_measured; /* `usage` is wanted */
+    /* Removes what the filters leave, writes a list of it and adds up the bytes. */
+    int (*prune)(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                 struct error *err);
+};
+
+/* Answers POST .../prune. */
+void api_prune(struct daemon *daemon, struct request *request, const struct prune_kind *kind);
 
 void api_images_prune(struct daemon *daemon, struct request *request,
                       const struct route_match *match);

@@ -597,7 +597,8 @@ static bool is_prunable(const struct managed_container *container, const struct 
 }
 
 static int prune_containers(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
-                            struct json_writer *writer, uint64_t *bytes, struct error *err)
+                            const struct disk_usage *usage, struct json_writer *writer,
+                            uint64_t *bytes, struct error *err)
 {
     struct managed_container *next;
     int result = 0;
@@ -610,11 +611,11 @@ static int prune_containers(struct daemon *daemon, const struct filters *filters
         if (!is_prunable(one, filters, until_ns))
             continue;
         strcpy(id, one->definition.id);
-        result = path_tree_size(daemon->containers_fd, id, bytes, err);
-        if (result == 0)
-            result = container_remove(one, false, err);
-        if (result == 0)
-            json_string(writer, id);
+        result = container_remove(one, false, err);
+        if (result < 0)
+            break;
+        *bytes += disk_usage_of_container(usage, id);
+        json_string(writer, id);
     }
     return result;
 }
@@ -624,6 +625,8 @@ void api_containers_prune(struct daemon *daemon, struct request *request,
 {
     static const char *const known[] = {"until", "label", "label!", NULL};
 
+    static const struct prune_kind kind = {known, "ContainersDeleted", true, prune_containers};
+
     (void)match;
-    api_prune(daemon, request, known, "ContainersDeleted", prune_containers);
+    api_prune(daemon, request, &kind);
 }

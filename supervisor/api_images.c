@@ -387,7 +387,8 @@ static bool is_prunable(const struct daemon *daemon, const struct filters *filte
 }
 
 static int prune_images(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
-                        struct json_writer *writer, uint64_t *bytes, struct error *err)
+                        const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                        struct error *err)
 {
     const struct string_list *dangling = filters_get(filters, "dangling");
     bool only_dangling = dangling == NULL || filters_match(filters, "dangling", "true") ||
@@ -396,6 +397,7 @@ static int prune_images(struct daemon *daemon, const struct filters *filters, in
     uint64_t before = image_store_layer_bytes(store);
     int result = 0;
 
+    (void)usage;
     for (size_t i = store->image_count; result == 0 && i > 0; i--) {
         struct image *image = store->images[i - 1];
 
@@ -420,7 +422,8 @@ void api_images_prune(struct daemon *daemon, struct request *request,
                       const struct route_match *match)
 {
     static const char *const known[] = {"dangling", "until", "label", "label!", NULL};
+    static const struct prune_kind kind = {known, "ImagesDeleted", false, prune_images};
 
     (void)match;
-    api_prune(daemon, request, known, "ImagesDeleted", prune_images);
+    api_prune(daemon, request, &kind);
 }

@@ -144,7 +144,8 @@ void api_volume_remove(struct daemon *daemon, struct request *request,
 }
 
 static int prune(struct daemon *daemon, const struct filters *filters, bool has_all,
-                 struct json_writer *writer, uint64_t *bytes, struct error *err)
+                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                 struct error *err)
 {
     struct volume *next;
 
@@ -155,9 +156,7 @@ static int prune(struct daemon *daemon, const struct filters *filters, bool has_
         if ((!has_all && !one->is_anonymous) || volume_count_users(daemon, one) > 0 ||
             !filters_match_labels(filters, &one->labels))
             continue;
-        result = path_tree_size(daemon->volumes_fd, one->name, bytes, err);
-        if (result < 0)
-            return result;
+        *bytes += disk_usage_of_volume(usage, one->name);
         json_string(writer, one->name);
         result = volume_remove(daemon, one, err);
         if (result < 0)
@@ -167,21 +166,23 @@ static int prune(struct daemon *daemon, const struct filters *filters, bool has_
 }
 
 static int prune_all(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
-                     struct json_writer *writer, uint64_t *bytes, struct error *err)
+                     const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                     struct error *err)
 {
     (void)until_ns;
-    return prune(daemon, filters, true, writer, bytes, err);
+    return prune(daemon, filters, true, usage, writer, bytes, err);
 }
 
 /* Anonymous ones, and others only if the filter "all" says so. */
 static int prune_anonymous(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
-                           struct json_writer *writer, uint64_t *bytes, struct error *err)
+                           const struct disk_usage *usage, struct json_writer *writer,
+                           uint64_t *bytes, struct error *err)
 {
     const struct string_list *all = filters_get(filters, "all");
     bool has_all = all != NULL && all->count > 0 && says_true(all);
 
     (void)until_ns;
-    return prune(daemon, filters, has_all, writer, bytes, err);
+    return prune(daemon, filters, has_all, usage, writer, bytes, err);
 }
 
 /* Before 1.42 it was always all. */
@@ -189,8 +190,10 @@ void api_volumes_prune(struct daemon *daemon, struct request *request,
                        const struct route_match *match)
 {
     static const char *const known[] = {"all", "label", "label!", NULL};
+    static const struct prune_kind all = {known, "VolumesDeleted", true, prune_all};
+    static const struct prune_kind anonymous = {known, "VolumesDeleted", true, prune_anonymous};
     bool is_old = request->version >= 0 && request->version < 42;
 
     (void)match;
-    api_prune(daemon, request, known, "VolumesDeleted", is_old ? prune_all : prune_anonymous);
+    api_prune(daemon, request, is_old ? &all : &anonymous);
 }

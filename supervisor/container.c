@@ -18,7 +18,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/signals.h"
 #include "base/socket.h"
 #include "container_internal.h"
@@ -26,6 +25,7 @@
 #include "probes.h"
 #include "runtime/runtime.h"
 #include "spawner.h"
+#include "trash.h"
 #include "volumes.h"
 
 /* A monitor that was lost left its container without a parent: it is killed, and this is said. */
@@ -746,7 +746,7 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
         container->status = status;
         return result;
     }
-    result = path_remove_tree(daemon->containers_fd, container->definition.id, err);
+    result = trash_put(daemon, daemon->containers_fd, container->definition.id, err);
     if (result < 0)
         log_error("container %s: %s", container->definition.name, err->message);
     if (container->definition.project != 0)

@@ -9,9 +9,9 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "base/socket.h"
 #include "container_internal.h"
+#include "trash.h"
 
 struct state_record {
     int32_t status;
@@ -127,7 +127,7 @@ static int sweep_directories(struct daemon *daemon, struct error *err)
             (container_find(daemon, entry->d_name, &container, &unused) == 0 &&
              strcmp(container->definition.id, entry->d_name) == 0))
             continue;
-        if (path_remove_tree(daemon->containers_fd, entry->d_name, err) < 0)
+        if (trash_put(daemon, daemon->containers_fd, entry->d_name, err) < 0)
             log_warning("leftover container directory: %s", err->message);
     }
     return 0;

@@ -73,7 +73,13 @@ static int open_root(struct daemon *daemon, struct error *err)
     if (daemon->containers_fd < 0)
         return daemon->containers_fd;
     daemon->seccomp_fd = open_subdirectory(fd, "seccomp", err);
-    return daemon->seccomp_fd < 0 ? daemon->seccomp_fd : 0;
+    if (daemon->seccomp_fd < 0)
+        return daemon->seccomp_fd;
+    daemon->volumes_fd = open_subdirectory(fd, "volumes", err);
+    if (daemon->volumes_fd < 0)
+        return daemon->volumes_fd;
+    daemon->trash_fd = open_subdirectory(fd, "trash", err);
+    return daemon->trash_fd < 0 ? daemon->trash_fd : 0;
 }
 
 static int open_run(struct daemon *daemon, struct error *err)
@@ -223,14 +229,14 @@ static int open_all(struct daemon *daemon, struct error *err)
     if (result == 0)
         result = database_open(daemon->options.root, &daemon->database, err);
     if (result == 0)
-        result = trash_open(daemon, err);
-    if (result == 0)
-        result = volumes_open(daemon, err);
+        result = volumes_read(daemon, err);
     if (result == 0)
         result = start_loop(daemon, err);
-    if (result == 0)
-        container_ids_open(daemon);
-    return result;
+    if (result < 0)
+        return result;
+    container_ids_open(daemon);
+    trash_sweep(daemon);
+    return 0;
 }
 
 static int serve(struct daemon *daemon, struct error *err)

@@ -58,8 +58,9 @@ struct daemon {
     struct image_store images;
     struct cgroup_hierarchy hierarchy;
     char cgroup_parent[CGROUP_PATH_SIZE];
-    int userns_fd; /* of no container: to try what can map ids */
-    bool maps_ids; /* the filesystem of `root` */
+    int userns_fd;                /* of no container: to try what can map ids */
+    bool maps_ids;                /* the filesystem of `root` */
+    sd_event_source *sweep_timer; /* of the trash */
     struct server *server;
     struct event_bus events;
     struct managed_container *containers; /* newest first */

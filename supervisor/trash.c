@@ -2,16 +2,16 @@
 #include "trash.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "spawner.h"
 
+/* Trees that come within this time go together. */
+#define SWEEP_DELAY_US 20000
+
 /* What cannot be removed now is when davitd starts the next time. */
-static void sweep(const struct daemon *daemon)
+void trash_sweep(struct daemon *daemon)
 {
     struct error err = {0};
 
@@ -19,15 +19,14 @@ static void sweep(const struct daemon *daemon)
         log_warning("trash: %s", err.message);
 }
 
-int trash_open(struct daemon *daemon, struct error *err)
+static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 {
-    if (mkdirat(daemon->root_fd, "trash", 0700) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "make trash");
-    daemon->trash_fd =
-        openat(daemon->root_fd, "trash", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (daemon->trash_fd < 0)
-        return error_errno(err, errno, "open trash");
-    sweep(daemon);
+    struct daemon *daemon = context;
+
+    (void)source;
+    (void)usec;
+    daemon->sweep_timer = sd_event_source_disable_unref(daemon->sweep_timer);
+    trash_sweep(daemon);
     return 0;
 }
 
@@ -38,8 +37,8 @@ int trash_put(struct daemon *daemon, int directory_fd, const char *name, struct 
     random_id(id);
     if (renameat(directory_fd, name, daemon->trash_fd, id) < 0)
         return error_errno(err, errno, "remove %s", name);
-    if (fsync(directory_fd) < 0)
-        return error_errno(err, errno, "sync after the removal of %s", name);
-    sweep(daemon);
+    if (daemon->sweep_timer == NULL)
+        sd_event_add_time_relative(daemon->loop, &daemon->sweep_timer, CLOCK_MONOTONIC,
+                                   SWEEP_DELAY_US, 0, on_timer, daemon);
     return 0;
 }

@@ -5,10 +5,11 @@
 
 #include "daemon.h"
 
-/* Opens <root>/trash and has removed what is in it. */
-int trash_open(struct daemon *daemon, struct error *err);
+/* At start: has removed what is in <root>/trash. */
+void trash_sweep(struct daemon *daemon);
 
-/* Moves directory_fd/name there, durably, and has it removed. */
+/* Moves directory_fd/name there and has it removed. It is gone for good, also after a power cut,
+ * when the caller has synced the directory. */
 int trash_put(struct daemon *daemon, int directory_fd, const char *name, struct error *err);
 
 #endif

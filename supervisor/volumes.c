@@ -94,19 +94,13 @@ static int read_volume(struct daemon *daemon, const char *name, struct error *er
     return result;
 }
 
-int volumes_open(struct daemon *daemon, struct error *err)
+int volumes_read(struct daemon *daemon, struct error *err)
 {
-    cleanup_dir DIR *dir = NULL;
+    int fd = openat(daemon->volumes_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
-    int fd;
 
-    if (mkdirat(daemon->root_fd, "volumes", 0700) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "make volumes");
-    daemon->volumes_fd =
-        openat(daemon->root_fd, "volumes", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    fd = openat(daemon->root_fd, "volumes", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    dir = fd >= 0 ? fdopendir(fd) : NULL;
-    if (dir == NULL || daemon->volumes_fd < 0)
+    if (dir == NULL)
         return error_errno(err, errno, "open volumes");
     while ((entry = readdir(dir)) != NULL) {
         struct error problem = {0};
@@ -327,6 +321,8 @@ int volume_remove(struct daemon *daemon, struct volume *volume, struct error *er
                              volume->name, one->definition.id);
     }
     result = trash_put(daemon, daemon->volumes_fd, volume->name, err);
+    if (result == 0 && fsync(daemon->volumes_fd) < 0)
+        result = error_errno(err, errno, "sync after the removal of %s", volume->name);
     if (result < 0)
         return result;
     if (volume->project != 0)

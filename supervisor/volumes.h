@@ -41,7 +41,7 @@ int volume_check_name(const char *name, struct error *err);
 
 /* Reads those on disk and removes what is half made. One that cannot be read is reported and left
  * alone. */
-int volumes_open(struct daemon *daemon, struct error *err);
+int volumes_read(struct daemon *daemon, struct error *err);
 
 /* ERROR_NOT_FOUND "get NAME: no such volume". */
 int volume_find(struct daemon *daemon, const char *name, struct volume **volume, struct error *err);

@@ -324,4 +324,5 @@ teardown_file() { teardown_daemon_file; }
     [ -z "$(ls -A "$dir/root/containers" "$dir/run/containers" | grep -E '^[0-9a-f]{64}')" ]
     ! grep -q "$dir" /proc/self/mountinfo
     ! ps -eo args | grep -v grep | grep -q "sleep 98765"
+    wait_until sh -c "[ -z \"\$(ls -A '$dir/root/trash')\" ]"
 }
