@@ -34,6 +34,7 @@ static _Noreturn void write_lines(struct log_writer *log, int pipe_fd)
     struct buffer lines = {0};
 
     settle(log, &pipe_fd);
+    log->options.queue_bytes = 0;
     for (;;) {
         ssize_t count = read(pipe_fd, buffer_reserve(&lines, READ_BYTES), READ_BYTES);
         const char *end;

@@ -15,7 +15,7 @@
 struct log_writer;
 
 struct log_queue {
-    int fd; /* to the writer; -1: there is none */
+    int fd; /* to the writer */
     pid_t pid;
     struct buffer lines; /* that the writer has not taken */
     size_t max_bytes;

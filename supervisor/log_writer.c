@@ -119,7 +119,7 @@ static int write_all(struct log_writer *log, const struct buffer *entries)
 {
     int result;
 
-    if (log->queue.fd >= 0)
+    if (log->options.queue_bytes > 0)
         return log_queue_push(&log->queue, entries->data, entries->length);
     result = file_write_fd(log->fd, entries->data, entries->length);
     if (result == 0)
@@ -184,8 +184,8 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
 {
     struct stat status;
 
-    *log = (struct log_writer){
-        .fd = -1, .directory_fd = directory_fd, .id = id, .options = *options, .queue.fd = -1};
+    *log =
+        (struct log_writer){.fd = -1, .directory_fd = directory_fd, .id = id, .options = *options};
     if (options->driver != NULL && strcmp(options->driver, "none") == 0)
         return 0;
     log->fd = log_files_open_current(directory_fd, id, err);
@@ -198,7 +198,7 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
         log_queue_start(&log->queue, log, options->queue_bytes, err) < 0)
         return -err->errnum;
     /* Behind a queue files are begun by who writes them. */
-    if (log->queue.fd >= 0)
+    if (options->queue_bytes > 0)
         log->options.max_bytes = 0;
     return 0;
 }
@@ -263,7 +263,7 @@ int log_writer_finish(struct log_writer *log)
         pending->length = 0;
     }
     result = write_entries(log);
-    if (log->queue.fd >= 0)
+    if (log->options.queue_bytes > 0)
         log_queue_finish(&log->queue);
     return result;
 }

@@ -743,7 +743,6 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     monitor->hierarchy = (struct cgroup_hierarchy)CGROUP_HIERARCHY_NONE;
     monitor->cgroup.fd = -1;
     monitor->log.fd = -1;
-    monitor->log.queue.fd = -1;
     monitor->listen_fd = -1;
     monitor->init.process = (struct container)CONTAINER_NONE;
     streams_init(&monitor->init.streams);

@@ -187,6 +187,7 @@ fsfreeze --unfreeze "$3"
 "$2" exec queued sh -c ': > /t/more'
 "$2" wait queued >/dev/null
 "$2" logs queued >"$3/../out" 2>"$3/../err"
+ls "$3"/root/containers/*/*-json.log* | wc -l >"$3/../files"
 "$2" rm queued >/dev/null
 END
     head -n 1 "$dir/out" | grep -qx ready
@@ -194,6 +195,7 @@ END
     lost=$(sed -n 's/^davit: \([0-9]*\) lines are missing.*/\1/p' "$dir/err" | awk '{s+=$1} END {print s}')
     kept=$(grep -cE '^line [0-9]+ 0{200}$' "$dir/out")
     [ "$lost" -gt 0 ]
+    [ "$(cat "$dir/files")" -gt 1 ]
     [ $((lost + kept)) -eq 5000 ]
     [ "$(grep -cvE '^(line [0-9]+ 0{200}|ready|last)$' "$dir/out")" -eq 0 ]
     run davit create --log-opt max-buffer-size=1m busybox
