@@ -176,7 +176,7 @@ trap 'fsfreeze --unfreeze "$3" 2>/dev/null || true; kill "$pid"; wait "$pid" || 
 until "$2" version >/dev/null 2>&1; do sleep 0.02; done
 "$2" load --input "$4" >/dev/null
 "$2" run --detach --name queued --tmpfs /t --log-opt mode=non-blocking --log-opt max-buffer-size=64k \
-    --log-opt max-size=200k --log-opt max-file=1000 busybox sh -c 'mkfifo /t/go /t/more; echo ready; cat /t/go
+    --log-opt max-size=20k --log-opt max-file=1000 busybox sh -c 'mkfifo /t/go /t/more; echo ready; cat /t/go
     i=0; while [ $i -lt 5000 ]; do printf "line %d %0200d\n" $i 0; i=$((i+1)); done
     : > /t/done; cat /t/more; echo last' >/dev/null
 until "$2" logs queued | grep -q ready; do sleep 0.02; done
