@@ -599,6 +599,8 @@ int container_begin_start(struct managed_container *container, struct error *err
     if (result == 0)
         result = hand_over_attachments(container, err);
     if (result == 0)
+        result = container_joins_send(container, err);
+    if (result == 0)
         result = container_send(container, &(struct monitor_message){.type = MONITOR_START}, NULL,
                                 0, -1, err);
     if (result < 0) {

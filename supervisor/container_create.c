@@ -255,6 +255,8 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
         result = container_volumes_make(daemon, &container->arena, &container->definition,
                                         image->config.config.volumes, err);
     if (result == 0)
+        result = container_joins_resolve(container, err);
+    if (result == 0)
         result = container_ids_assign(container, err);
     if (result == 0)
         result = set_quota(daemon, &container->definition, err);

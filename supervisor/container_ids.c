@@ -108,7 +108,7 @@ int container_ids_assign(struct managed_container *container, struct error *err)
 
     if (!is_chosen && (daemon->options.gives_host_ids || needs_host_ids(host)))
         host->userns_mode = "host";
-    if (is_host(host->userns_mode))
+    if (is_host(host->userns_mode) || container_joins_another(container))
         return 0;
     unmapped = find_unmapped(daemon, &container->definition);
     if (unmapped != NULL && (is_asked_for || daemon->options.refuses_unmapped))

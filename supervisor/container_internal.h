@@ -23,6 +23,17 @@ int container_check_name(struct daemon *daemon, const char *name, struct error *
  * could not be had. */
 int container_ids_assign(struct managed_container *container, struct error *err);
 
+/* ---- namespaces of another container: container_joins.c ---- */
+
+/* Finds the containers whose namespaces a new one is to join: their ids stand in its modes
+ * afterwards, and their user ids are its own. */
+int container_joins_resolve(struct managed_container *container, struct error *err);
+
+bool container_joins_another(const struct managed_container *container);
+
+/* Gives the namespaces to the container's monitor, before it starts. */
+int container_joins_send(struct managed_container *container, struct error *err);
+
 /* Writes config.json and monitor.json anew. */
 int container_write_bundle(struct managed_container *container, struct error *err);
 

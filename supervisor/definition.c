@@ -323,9 +323,11 @@ static int check_network_mode(const struct docker_host_config *host, struct erro
         if (strcmp(mode, modes[i]) == 0)
             return 0;
     }
+    if (strncmp(mode, "container:", strlen("container:")) == 0)
+        return 0;
     return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                      "HostConfig.NetworkMode: \"%.64s\" is not supported by this version of davit; "
-                     "use none (the default) or host",
+                     "use none (the default), host or container:NAME",
                      mode);
 }
 
@@ -348,16 +350,19 @@ static int check_networking(const struct json *networking, struct error *err)
 struct mode_check {
     const char *name;
     const char *mode;
-    const char *const *known; /* ends with NULL; the first is said in errors */
+    const char *const *known; /* ends with NULL; "name:" is a prefix; the first is said in errors */
 };
 
-/* Modes other than these, of another container's namespace, are not supported. */
 static int check_mode(const struct mode_check *check, struct error *err)
 {
     if (check->mode == NULL || check->mode[0] == '\0')
         return 0;
     for (size_t i = 0; check->known[i] != NULL; i++) {
-        if (strcmp(check->known[i], check->mode) == 0)
+        size_t length = strlen(check->known[i]);
+        bool is_prefix = check->known[i][length - 1] == ':';
+
+        if (is_prefix ? strncmp(check->known[i], check->mode, length) == 0
+                      : strcmp(check->known[i], check->mode) == 0)
             return 0;
     }
     return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
@@ -368,10 +373,11 @@ static int check_mode(const struct mode_check *check, struct error *err)
 static int check_modes(const struct docker_host_config *host, struct error *err)
 {
     static const char *const host_only[] = {"host", NULL};
+    static const char *const pid[] = {"host", "container:", NULL};
     static const char *const ipc[] = {"private", "host", "none", "shareable", NULL};
     static const char *const cgroupns[] = {"private", "host", NULL};
     static const char *const runtimes[] = {"davit", "runc", "io.containerd.runc.v2", NULL};
-    const struct mode_check checks[] = {{"PidMode", host->pid_mode, host_only},
+    const struct mode_check checks[] = {{"PidMode", host->pid_mode, pid},
                                         {"UTSMode", host->uts_mode, host_only},
                                         {"IpcMode", host->ipc_mode, ipc},
                                         {"CgroupnsMode", host->cgroupns_mode, cgroupns},

@@ -472,6 +472,18 @@ static void resize(struct monitor *monitor, const struct monitor_message *messag
         ioctl(task->streams.input_fd, TIOCSWINSZ, &size);
 }
 
+/* The descriptor is the monitor's as long as that lives. */
+static void join(struct monitor *monitor, int32_t type, int fd)
+{
+    for (size_t i = 0; monitor->config.linux != NULL && i < monitor->config.linux->namespaces.count;
+         i++) {
+        struct oci_namespace *namespace = &monitor->config.linux->namespaces.items[i];
+
+        if (namespace->type == type)
+        namespace->path = arena_printf(&monitor->arena, "/proc/self/fd/%d", fd);
+    }
+}
+
 static void handle_message(struct monitor *monitor, const struct monitor_message *message, int *fd)
 {
     switch (message->type) {
@@ -495,6 +507,9 @@ static void handle_message(struct monitor *monitor, const struct monitor_message
         break;
     case MONITOR_PROBE:
         start_probe(monitor, message, *fd);
+        break;
+    case MONITOR_JOIN:
+        join(monitor, message->value, take_fd(fd));
         break;
     default:
         break;

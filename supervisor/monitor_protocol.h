@@ -27,6 +27,8 @@ enum monitor_message_type {
     MONITOR_EXEC_SIGNAL = 6, /* token; value: signal */
     MONITOR_PROBE = 7, /* token; text: struct monitor_probe; + where its output goes; ends like an
                           exec */
+    MONITOR_JOIN = 8,  /* value: enum oci_namespace_type; + the namespace, in place of a new one;
+                          before MONITOR_START */
     /* from the monitor */
     MONITOR_STARTED = 64,      /* value: pid; time_ns; again to every new daemon */
     MONITOR_START_FAILED = 65, /* value: exit status; value2: enum error_code; text: message */

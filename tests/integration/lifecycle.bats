@@ -254,3 +254,30 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
         "Privileged: cannot be updated by this version of davit" ]
     davit rm --force changes
 }
+
+@test "another container's processes and network" {
+    same() { [ "$(davit exec "$1" readlink "/proc/self/ns/$3")" = "$(davit exec "$2" readlink "/proc/self/ns/$3")" ]; }
+    for ids in auto host; do
+        davit run --detach --name target --userns $ids busybox sh -c 'nc -l -p 7777 -e /bin/echo reached; sleep 1000'
+        davit run --detach --name joins --pid container:target --network container:target busybox sleep 1000
+        same target joins pid
+        same target joins net
+        same target joins user
+        ! same target joins mnt
+        ! same target joins ipc
+        contains "$(davit exec joins ps)" "sleep 1000"
+        [ "$(davit exec joins kill 1 && echo allowed)" = allowed ]
+        wait_until davit exec joins sh -c 'nc 127.0.0.1 7777 | grep -q reached'
+        [ "$(davit inspect joins | jq -r '.[0].HostConfig.NetworkMode')" = "container:$(davit inspect target | jq -r '.[0].Id')" ]
+        davit stop --time 0 target
+        wait_until is joins exited
+        run davit start joins
+        contains "$output" "cannot join the pid namespace of a non running container: target"
+        davit rm target
+        run davit start joins
+        contains "$output" "No such container"
+        davit rm joins
+    done
+    run davit create --network container:nobody busybox
+    contains "$output" "No such container: nobody"
+}

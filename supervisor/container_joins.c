@@ -1,0 +1,137 @@
+/* Namespaces of another container: PidMode and NetworkMode "container:NAME". See
+ * container_internal.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "container_internal.h"
+
+#define PREFIX "container:"
+
+struct join {
+    int type; /* enum oci_namespace_type */
+    const char **mode;
+};
+
+enum { JOIN_COUNT = 2 };
+
+static void list_joins(struct docker_host_config *host, struct join joins[JOIN_COUNT])
+{
+    joins[0] = (struct join){OCI_NAMESPACE_PID, &host->pid_mode};
+    joins[1] = (struct join){OCI_NAMESPACE_NETWORK, &host->network_mode};
+}
+
+/* The NAME of a mode, or NULL. */
+static const char *name_of(const char *mode)
+{
+    return mode != NULL && strncmp(mode, PREFIX, strlen(PREFIX)) == 0 ? mode + strlen(PREFIX)
+                                                                      : NULL;
+}
+
+/* Who joins has the ids of whom it joins: others would have no rights in those namespaces. */
+static int share_ids(struct managed_container *container, const struct managed_container *other,
+                     bool is_first, struct error *err)
+{
+    struct definition *definition = &container->definition;
+    const char *mode = definition->host_config.userns_mode;
+
+    if (mode != NULL && strcmp(mode, "host") == 0 && is_first)
+        return 0;
+    if ((mode != NULL && strcmp(mode, "auto") == 0 && is_first) ||
+        (!is_first && definition->id_range_first != other->definition.id_range_first))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.UsernsMode: a container that joins another's namespaces has "
+                         "that one's ids");
+    definition->id_range_first = other->definition.id_range_first;
+    return 0;
+}
+
+int container_joins_resolve(struct managed_container *container, struct error *err)
+{
+    struct docker_host_config *host = &container->definition.host_config;
+    const char *asked = host->userns_mode;
+    struct join joins[JOIN_COUNT];
+    bool is_first = true;
+
+    list_joins(host, joins);
+    for (int i = 0; i < JOIN_COUNT; i++) {
+        const char *name = name_of(*joins[i].mode);
+        struct managed_container *other;
+
+        if (name == NULL)
+            continue;
+        if (container_find(container->daemon, name, &other, err) < 0 ||
+            share_ids(container, other, is_first, err) < 0)
+            return -err->errnum;
+        *joins[i].mode = arena_printf(&container->arena, PREFIX "%s", other->definition.id);
+        is_first = false;
+    }
+    if (!is_first && (asked == NULL || asked[0] == '\0'))
+        host->userns_mode = container->definition.id_range_first != 0 ? "auto" : "host";
+    return 0;
+}
+
+bool container_joins_another(const struct managed_container *container)
+{
+    const struct docker_host_config *host = &container->definition.host_config;
+
+    return name_of(host->pid_mode) != NULL || name_of(host->network_mode) != NULL;
+}
+
+/* Whether the process is one of the container's: of nobody else is a cgroup with its id. */
+static bool is_in_cgroup(pid_t pid, const struct managed_container *container)
+{
+    cleanup_buffer struct buffer text = {0};
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+    return file_read(AT_FDCWD, path, 1 << 16, &text, NULL) == 0 &&
+           strstr(buffer_text(&text), container->definition.id) != NULL;
+}
+
+static int send_namespace(struct managed_container *container, const struct managed_container *other,
+                          int type, const char *file, struct error *err)
+{
+    const struct monitor_message message = {.type = MONITOR_JOIN, .value = type};
+    cleanup_close int pidfd = other->pid > 0 ? pidfd_open(other->pid, 0) : -1;
+    cleanup_close int fd = -1;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)other->pid, file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* It has been that container's process all the time if it still is afterwards. */
+    if (other->status != CONTAINER_RUNNING || fd < 0 || !is_in_cgroup(other->pid, other) ||
+        pidfd < 0 || pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
+        return error_set(err, ERROR_CONFLICT, ESRCH,
+                         "cannot join the %s namespace of a non running container: %s", file,
+                         other->definition.name);
+    return container_send(container, &message, NULL, 0, fd, err);
+}
+
+int container_joins_send(struct managed_container *container, struct error *err)
+{
+    static const char *const files[] = {"pid", "net"};
+    struct join joins[JOIN_COUNT];
+    struct managed_container *other = NULL;
+    int result = 0;
+
+    list_joins(&container->definition.host_config, joins);
+    for (int i = 0; result == 0 && i < JOIN_COUNT; i++) {
+        const char *name = name_of(*joins[i].mode);
+
+        if (name == NULL)
+            continue;
+        result = container_find(container->daemon, name, &other, err);
+        if (result == 0)
+            result = send_namespace(container, other, joins[i].type, files[i], err);
+    }
+    if (result == 0 && other != NULL && container->definition.id_range_first != 0)
+        result = send_namespace(container, other, OCI_NAMESPACE_USER, "user", err);
+    return result;
+}
