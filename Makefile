@@ -7,6 +7,8 @@ LIBEXECDIR  ?= $(PREFIX)/libexec/davit
 MANDIR      ?= $(PREFIX)/share/man
 DATADIR     ?= $(PREFIX)/share/davit
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
 DESTDIR     ?=
 
@@ -189,6 +191,9 @@ install: all
 	install -D -m 0644 dist/seccomp.json $(DESTDIR)$(DATADIR)/seccomp.json
 	install -D -m 0644 dist/completion/davit-oci.bash \
 	    $(DESTDIR)$(COMPLETIONDIR)/davit-oci
+	install -D -m 0644 dist/completion/davit.bash $(DESTDIR)$(COMPLETIONDIR)/davit
+	install -D -m 0644 dist/completion/davit.zsh $(DESTDIR)$(ZSHDIR)/_davit
+	install -D -m 0644 dist/completion/davit.fish $(DESTDIR)$(FISHDIR)/davit.fish
 	install -D -m 0644 dist/davitd.json $(DESTDIR)$(DATADIR)/davitd.json
 	for unit in davit.service davit.socket; do \
 	    mkdir -p $(DESTDIR)$(UNITDIR) && \

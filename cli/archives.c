@@ -57,7 +57,7 @@ static int parse_output(struct cli *cli, int argc, char **argv, const char *what
                                           {NULL, 0, NULL, 0}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "o:", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "o:", table)) != -1) {
         if (option == '?') {
             cleanup_free char *usage = memory_printf("[--output FILE] %s", what);
 
@@ -118,12 +118,14 @@ int cli_diff(struct cli *cli, int argc, char **argv)
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path = NULL;
     const struct json *list;
-    int result;
+    int result = cli_no_options(cli, argc, argv, "CONTAINER");
 
-    if (argc != 2 || argv[1][0] == '-')
+    if (result < 0)
+        return result;
+    if (argc - optind != 1)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "diff: exactly one container is expected");
-    path = client_path("/containers/", argv[1], "/changes");
+    path = client_path("/containers/", argv[optind], "/changes");
     result = client_call_json(&cli->client, "GET", path, NULL, &arena, &list, &cli->err);
     if (result < 0 || list->type != JSON_ARRAY)
         return result;
@@ -159,7 +161,7 @@ static int parse_make(struct cli *cli, struct make_options *options, int argc, c
                                           {NULL, 0, NULL, 0}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "c:m:a:p", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "c:m:a:p", table)) != -1) {
         if (option == 'c')
             string_list_append(&options->arena, &options->changes, optarg);
         else if (option == 'm')

@@ -13,10 +13,34 @@
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND 127
 
+struct option;
+
 struct cli {
     struct client client;
     struct error err;
+    const char *group;         /* of a command that stands in one: "volume" */
+    const struct option *help; /* --help was given: the command's options */
+    bool is_completing;        /* the command is to print its options' names only */
 };
+
+struct command {
+    const char *name;
+    int (*run)(struct cli *cli, int argc, char **argv);
+    const char *summary;
+};
+
+/* NULL: there is none of that name. */
+const struct command *cli_find_command(const char *name);
+void cli_print_commands(void);
+void cli_print_subcommands(const char *group);
+
+/* The words of a command line behind argv[0], the last of which is to be completed. */
+int cli_complete(struct cli *cli, int argc, char **argv);
+
+/* getopt_long(3), as every command calls it first. After "?" cli_usage_error() is to be returned.
+ */
+int cli_next_option(struct cli *cli, int argc, char **argv, const char *letters,
+                    const struct option *table);
 
 /* Each returns the program's exit status, or a negative errno with cli->err filled. */
 int cli_run(struct cli *cli, int argc, char **argv);
@@ -82,7 +106,10 @@ void cli_format_size(uint64_t bytes, char *text, size_t size);
 void cli_write_pairs(struct json_writer *writer, const char *name, const struct string_list *list,
                      char separator);
 
-/* getopt's complaint as an error. */
+/* For a command that has none but --help. */
+int cli_no_options(struct cli *cli, int argc, char **argv, const char *usage);
+
+/* getopt's complaint as an error; what --help asks for is printed. */
 int cli_usage_error(struct cli *cli, char **argv, const char *usage);
 
 /* Prints the value as one line. */

@@ -59,7 +59,7 @@ static int stop_or_restart(struct cli *cli, const char *verb, int argc, char **a
     int option;
 
     buffer_printf(&suffix, "/%s?", verb);
-    while ((option = getopt_long(argc, argv, "t:s:", options, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "t:s:", options)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--time SECONDS] [--signal SIGNAL] CONTAINER...");
         buffer_printf(&suffix, "%s=", option == 't' ? "t" : "signal");
@@ -79,23 +79,16 @@ int cli_restart(struct cli *cli, int argc, char **argv)
     return stop_or_restart(cli, "restart", argc, argv);
 }
 
-static int without_options(struct cli *cli, int argc, char **argv, const char *usage)
-{
-    static const struct option options[] = {{NULL, 0, NULL, 0}};
-
-    return getopt_long(argc, argv, "", options, NULL) == -1 ? 0 : cli_usage_error(cli, argv, usage);
-}
-
 int cli_pause(struct cli *cli, int argc, char **argv)
 {
-    int result = without_options(cli, argc, argv, "CONTAINER...");
+    int result = cli_no_options(cli, argc, argv, "CONTAINER...");
 
     return result < 0 ? result : for_each(cli, "POST", "/pause", argc, argv);
 }
 
 int cli_unpause(struct cli *cli, int argc, char **argv)
 {
-    int result = without_options(cli, argc, argv, "CONTAINER...");
+    int result = cli_no_options(cli, argc, argv, "CONTAINER...");
 
     return result < 0 ? result : for_each(cli, "POST", "/unpause", argc, argv);
 }
@@ -105,7 +98,7 @@ int cli_rename(struct cli *cli, int argc, char **argv)
     cleanup_buffer struct buffer path = {0};
     cleanup_free char *start = NULL;
     int status;
-    int result = without_options(cli, argc, argv, "CONTAINER NAME");
+    int result = cli_no_options(cli, argc, argv, "CONTAINER NAME");
 
     if (result < 0)
         return result;
@@ -124,7 +117,7 @@ int cli_top(struct cli *cli, int argc, char **argv)
     cleanup_free char *path = NULL;
     const struct json *answer;
     const struct json *rows;
-    int result = without_options(cli, argc, argv, "CONTAINER");
+    int result = cli_no_options(cli, argc, argv, "CONTAINER");
 
     if (result < 0)
         return result;
@@ -158,7 +151,7 @@ int cli_kill(struct cli *cli, int argc, char **argv)
     int option;
 
     buffer_append_string(&suffix, "/kill");
-    while ((option = getopt_long(argc, argv, "s:", options, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "s:", options)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--signal SIGNAL] CONTAINER...");
         suffix.length = 0;
@@ -176,7 +169,7 @@ int cli_rm(struct cli *cli, int argc, char **argv)
     int option;
 
     buffer_append_string(&suffix, "?");
-    while ((option = getopt_long(argc, argv, "fv", options, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "fv", options)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--force] [--volumes] CONTAINER...");
         buffer_append_string(&suffix, option == 'f' ? "force=1&" : "v=1&");
@@ -186,22 +179,24 @@ int cli_rm(struct cli *cli, int argc, char **argv)
 
 int cli_wait(struct cli *cli, int argc, char **argv)
 {
-    if (argc < 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "wait: at least one container is expected");
-    for (int i = 1; i < argc; i++) {
+    int result = cli_no_options(cli, argc, argv, "CONTAINER...");
+
+    if (result == 0 && optind == argc)
+        result =
+            error_set(&cli->err, ERROR_INVALID, EINVAL, "wait: at least one container is expected");
+    for (int i = optind; result == 0 && i < argc; i++) {
         cleanup_arena struct arena arena = {0};
         cleanup_free char *path = client_path("/containers/", argv[i], "/wait");
         const struct json *json;
         const struct json *code;
-        int result = client_call_json(&cli->client, "POST", path, NULL, &arena, &json, &cli->err);
 
+        result = client_call_json(&cli->client, "POST", path, NULL, &arena, &json, &cli->err);
         if (result < 0)
-            return result;
+            break;
         code = json_get(json, "StatusCode");
         printf("%s\n", code != NULL && code->type == JSON_NUMBER ? code->text : "");
     }
-    return 0;
+    return result;
 }
 
 /* ---- ps ---- */
@@ -364,7 +359,7 @@ int cli_ps(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "aqf:", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "aqf:", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--all] [--quiet] [--no-trunc] [--filter KEY=VALUE] "
@@ -470,7 +465,7 @@ int cli_logs(struct cli *cli, int argc, char **argv)
     int result = 0;
 
     buffer_append_string(&query, "/logs?stdout=1&stderr=1");
-    while (result == 0 && (option = getopt_long(argc, argv, "ftn:", table, NULL)) != -1) {
+    while (result == 0 && (option = cli_next_option(cli, argc, argv, "ftn:", table)) != -1) {
         switch (option) {
         case 'f':
             buffer_append_string(&query, "&follow=1");
@@ -549,7 +544,7 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
     int failures = 0;
     int option;
 
-    while ((option = getopt_long(argc, argv, "f:", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "f:", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--format json|TEMPLATE] NAME...");
         is_compact = strcmp(optarg, "json") == 0;

@@ -389,7 +389,7 @@ int cli_cp(struct cli *cli, int argc, char **argv)
     int option;
 
     /* docker's --quiet turns off a progress that this client does not show. */
-    while ((option = getopt_long(argc, argv, "aLq", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "aLq", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, usage);
         copy.keeps_owners = copy.keeps_owners || option == 'a';

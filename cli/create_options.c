@@ -325,9 +325,9 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
     int option;
     int result;
 
-    while ((option = getopt_long(
-                argc, argv, is_run ? "+dite:w:u:l:h:m:c:v:" : "+ite:w:u:l:h:m:c:v:", option_table,
-                NULL)) != -1) {
+    while ((option = cli_next_option(
+                cli, argc, argv,
+                is_run ? "+dite:w:u:l:h:m:c:v:" : "+ite:w:u:l:h:m:c:v:", option_table)) != -1) {
         if (option == '?' || (option == 'd' && !is_run))
             return cli_usage_error(cli, argv, "[OPTION...] IMAGE [COMMAND [ARGUMENT...]]");
         if (parse_list_option(options, &values, option) ||
@@ -364,7 +364,7 @@ int update_options_parse(struct cli *cli, int argc, char **argv, char **body)
     int option;
     int result = 0;
 
-    while (result >= 0 && (option = getopt_long(argc, argv, "m:c:", option_table, NULL)) != -1) {
+    while (result >= 0 && (option = cli_next_option(cli, argc, argv, "m:c:", option_table)) != -1) {
         if (option == OPTION_RESTART)
             values.restart = optarg;
         else if (option == OPTION_CPUSET_CPUS)

@@ -9,11 +9,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 
-static const struct command {
-    const char *name;
-    int (*run)(struct cli *cli, int argc, char **argv);
-    const char *summary;
-} commands[] = {
+static const struct command commands[] = {
     {"attach", cli_attach, "connect to a running container's streams"},
     {"commit", cli_commit, "make an image of what a container has changed"},
     {"container", cli_group, "containers: ls, prune and the commands of this list"},
@@ -72,14 +68,6 @@ static void print_usage(FILE *out)
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
         fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
     fputs("\ndavit(1) describes them and their options.\n", out);
-}
-
-int cli_usage_error(struct cli *cli, char **argv, const char *usage)
-{
-    return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                     "unknown option or missing value: \"%.64s\"\nusage: davit %s %s",
-                     optind > 0 && argv[optind - 1] != NULL ? argv[optind - 1] : "", argv[0],
-                     usage);
 }
 
 void cli_format_size(uint64_t bytes, char *text, size_t size)
@@ -169,13 +157,19 @@ void cli_write_pairs(struct json_writer *writer, const char *name, const struct 
     json_object_close(writer);
 }
 
-static const struct command *find_command(const char *name)
+const struct command *cli_find_command(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     }
     return NULL;
+}
+
+void cli_print_commands(void)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        puts(commands[i].name);
 }
 
 /* The commands whose own failures must be told apart from their container's exit status. */
@@ -188,17 +182,19 @@ static int failure_status(const char *command)
 
 static int run_command(struct cli *cli, int argc, char **argv)
 {
-    const struct command *command = find_command(argv[0]);
+    const struct command *command = cli_find_command(argv[0]);
     int result;
 
+    if (strcmp(argv[0], "__complete") == 0)
+        return cli_complete(cli, argc, argv);
     if (command == NULL) {
         fprintf(stderr, "davit: unknown command \"%s\"; davit --help lists them\n", argv[0]);
         return 1;
     }
     optind = 0; /* makes getopt start anew */
     result = command->run(cli, argc, argv);
-    if (result >= 0)
-        return result;
+    if (result >= 0 || cli->help != NULL)
+        return result >= 0 ? result : 0;
     fprintf(stderr, "davit: %s\n", cli->err.message);
     return failure_status(argv[0]);
 }

@@ -1,5 +1,6 @@
 /* docker's management commands: `davit container ls` and the like. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -56,6 +57,14 @@ static const struct subcommand {
     {"volume", "rm", cli_volume_rm},
 };
 
+void cli_print_subcommands(const char *group)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++) {
+        if (strcmp(subcommands[i].group, group) == 0)
+            puts(subcommands[i].name);
+    }
+}
+
 int cli_group(struct cli *cli, int argc, char **argv)
 {
     cleanup_buffer struct buffer names = {0};
@@ -65,9 +74,15 @@ int cli_group(struct cli *cli, int argc, char **argv)
 
         if (strcmp(one->group, argv[0]) != 0)
             continue;
-        if (argc > 1 && strcmp(one->name, argv[1]) == 0)
+        if (argc > 1 && strcmp(one->name, argv[1]) == 0) {
+            cli->group = argv[0];
             return one->run(cli, argc - 1, argv + 1);
+        }
         buffer_printf(&names, "%s%s", names.length > 0 ? ", " : "", one->name);
+    }
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        printf("usage: davit %s COMMAND\n\ncommands: %s\n", argv[0], buffer_text(&names));
+        return 0;
     }
     return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: one of these is expected: %s", argv[0],
                      buffer_text(&names));

@@ -125,7 +125,7 @@ int cli_images(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "q", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "q", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--quiet] [--format json|TEMPLATE]");
         if (option == 'F') {
@@ -181,7 +181,7 @@ int cli_history(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
         if (option == '?' || strcmp(optarg, "json") != 0)
             return cli_usage_error(cli, argv, "[--format json] IMAGE");
         is_json = true;
@@ -219,7 +219,7 @@ int cli_load(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "i:q", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "i:q", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--input FILE|DIRECTORY]");
         if (option == 'i')
@@ -243,7 +243,7 @@ int cli_rmi(struct cli *cli, int argc, char **argv)
     int failures = 0;
     int option;
 
-    while ((option = getopt_long(argc, argv, "f", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "f", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--force] IMAGE...");
         suffix = "?force=1";

@@ -160,7 +160,7 @@ int cli_probe(struct cli *cli, int argc, char **argv)
     int option;
     int result = 0;
 
-    while (result == 0 && (option = getopt_long(argc, argv, "+", table, NULL)) != -1) {
+    while (result == 0 && (option = cli_next_option(cli, argc, argv, "+", table)) != -1) {
         if (option == 'F' && strcmp(optarg, "json") == 0)
             is_json = true;
         else

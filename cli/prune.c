@@ -98,7 +98,7 @@ int cli_system_df(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
         if (option == '?' || strcmp(optarg, "json") != 0)
             return cli_usage_error(cli, argv, "[--format json]");
         is_json = true;
@@ -131,7 +131,7 @@ static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **ar
     int option;
 
     /* docker's --force leaves a question out that this client does not ask. */
-    while ((option = getopt_long(argc, argv, has_all ? "a" : "", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, has_all ? "a" : "", table)) != -1) {
         if (option == 'f')
             string_list_append(&prune->arena, &prune->filters, optarg);
         else if (option == 'a' && has_all)

@@ -84,7 +84,7 @@ int cli_pull(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "aq", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "aq", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--all-tags] [--quiet] [--platform OS/ARCHITECTURE] IMAGE");
@@ -138,7 +138,7 @@ int cli_push(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "aq", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "aq", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, usage);
         is_quiet = is_quiet || option == 'q';
@@ -164,12 +164,15 @@ int cli_tag(struct cli *cli, int argc, char **argv)
     cleanup_buffer struct buffer path = {0};
     cleanup_free char *start = NULL;
     int status;
+    int result = cli_no_options(cli, argc, argv, "IMAGE NAME[:TAG]");
 
-    if (argc != 3)
+    if (result < 0)
+        return result;
+    if (argc - optind != 2)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "tag: an image and its new name are expected");
-    start = client_path("/images/", argv[1], "/tag?repo=");
+    start = client_path("/images/", argv[optind], "/tag?repo=");
     buffer_append_string(&path, start);
-    http_encode(&path, argv[2]);
+    http_encode(&path, argv[optind + 1]);
     return client_call(&cli->client, "POST", buffer_text(&path), NULL, &status, NULL, &cli->err);
 }

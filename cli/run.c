@@ -255,7 +255,7 @@ int cli_start(struct cli *cli, int argc, char **argv)
     int option;
     int result = 0;
 
-    while ((option = getopt_long(argc, argv, "ai", options, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "ai", options)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--attach] [--interactive] CONTAINER...");
         is_attached = is_attached || option == 'a';
@@ -290,7 +290,7 @@ int cli_attach(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "", options)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--no-stdin] CONTAINER");
         has_no_stdin = true;
@@ -338,7 +338,7 @@ static int parse_exec_options(struct cli *cli, struct exec_options *options, int
     };
     int option;
 
-    while ((option = getopt_long(argc, argv, "+dite:u:w:", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "+dite:u:w:", table)) != -1) {
         switch (option) {
         case 'd':
             options->is_detached = true;

@@ -401,7 +401,7 @@ int cli_scan(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
         if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
             return cli_usage_error(cli, argv, "--db DIRECTORY [--format json] IMAGE");
         is_json = is_json || option == 'F';

@@ -131,7 +131,7 @@ int cli_stats(struct cli *cli, int argc, char **argv)
     int result = 0;
     int option;
 
-    while (result == 0 && (option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+    while (result == 0 && (option = cli_next_option(cli, argc, argv, "", table)) != -1) {
         if (option == '?')
             result = cli_usage_error(cli, argv, "[--no-stream] [CONTAINER...]");
         is_stream = is_stream && option != 'n';

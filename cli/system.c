@@ -86,7 +86,7 @@ int cli_events(struct cli *cli, int argc, char **argv)
     int result;
 
     buffer_append_string(&query, "/events?");
-    while ((option = getopt_long(argc, argv, "f:", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "f:", table)) != -1) {
         if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
             return cli_usage_error(cli, argv,
                                    "[--since TIME] [--until TIME] [--filter KEY=VALUE] [--format "
@@ -116,7 +116,7 @@ static bool parse_format(struct cli *cli, int argc, char **argv, bool *is_json, 
 
     *is_json = false;
     *format = NULL;
-    while ((option = getopt_long(argc, argv, "f:", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "f:", table)) != -1) {
         if (option == '?') {
             cli_usage_error(cli, argv, "[--format json|TEMPLATE]");
             return false;

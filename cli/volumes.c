@@ -25,7 +25,7 @@ int cli_volume_create(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "d:l:o:", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "d:l:o:", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--label NAME=VALUE]... [--opt NAME=VALUE]... [VOLUME]");
@@ -73,7 +73,7 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv)
     int option;
     int result;
 
-    while ((option = getopt_long(argc, argv, "f:q", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "f:q", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv,
                                    "[--quiet] [--filter KEY=VALUE]... [--format json|TEMPLATE]");
@@ -116,13 +116,16 @@ int cli_volume_inspect(struct cli *cli, int argc, char **argv)
 {
     struct json_writer *writer;
     int failures = 0;
+    int result = cli_no_options(cli, argc, argv, "VOLUME...");
 
-    if (argc < 2)
+    if (result < 0)
+        return result;
+    if (optind == argc)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "volume inspect: at least one volume is expected");
     writer = json_writer_new(true);
     json_array_open(writer);
-    for (int i = 1; i < argc; i++) {
+    for (int i = optind; i < argc; i++) {
         cleanup_arena struct arena arena = {0};
         cleanup_free char *path = client_path("/volumes/", argv[i], "");
         const struct json *volume;
@@ -147,7 +150,7 @@ int cli_volume_rm(struct cli *cli, int argc, char **argv)
     int failures = 0;
     int option;
 
-    while ((option = getopt_long(argc, argv, "f", table, NULL)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv, "f", table)) != -1) {
         if (option == '?')
             return cli_usage_error(cli, argv, "[--force] VOLUME...");
         suffix = "?force=1";

@@ -95,8 +95,9 @@ static bool is_in_cgroup(pid_t pid, const struct managed_container *container)
            strstr(buffer_text(&text), container->definition.id) != NULL;
 }
 
-static int send_namespace(struct managed_container *container, const struct managed_container *other,
-                          int type, const char *file, struct error *err)
+static int send_namespace(struct managed_container *container,
+                          const struct managed_container *other, int type, const char *file,
+                          struct error *err)
 {
     const struct monitor_message message = {.type = MONITOR_JOIN, .value = type};
     cleanup_close int pidfd = other->pid > 0 ? pidfd_open(other->pid, 0) : -1;
