@@ -19,6 +19,7 @@ static const char *const code_names[ERROR_CODE_COUNT] = {
     [ERROR_CORRUPT] = "corrupt",
     [ERROR_COMMAND_NOT_FOUND] = "command_not_found",
     [ERROR_NOT_EXECUTABLE] = "not_executable",
+    [ERROR_BUSY] = "busy",
 };
 
 const char *error_code_name(enum error_code code)

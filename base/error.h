@@ -23,6 +23,7 @@ enum error_code {
     ERROR_CORRUPT,           /* bytes do not match their digest or their format */
     ERROR_COMMAND_NOT_FOUND, /* the program to run does not exist: exit status 127 */
     ERROR_NOT_EXECUTABLE,    /* the program to run cannot be executed: exit status 126 */
+    ERROR_BUSY,              /* not now; the same may work later */
     ERROR_CODE_COUNT,
 };
 

@@ -18,13 +18,13 @@ static const struct {
     const char *command;
     enum kind kind;
 } arguments[] = {
-    {"attach", CONTAINERS}, {"commit", CONTAINERS},  {"cp", CONTAINERS},      {"create", IMAGES},
-    {"diff", CONTAINERS},   {"exec", CONTAINERS},    {"export", CONTAINERS},  {"history", IMAGES},
-    {"inspect", ALL},       {"kill", CONTAINERS},    {"logs", CONTAINERS},    {"pause", CONTAINERS},
-    {"probe", CONTAINERS},  {"pull", IMAGES},        {"push", IMAGES},        {"rename", CONTAINERS},
-    {"restart", CONTAINERS}, {"rm", CONTAINERS},     {"rmi", IMAGES},         {"run", IMAGES},
-    {"save", IMAGES},       {"sbom", IMAGES},        {"scan", IMAGES},        {"start", CONTAINERS},
-    {"stats", CONTAINERS},  {"stop", CONTAINERS},    {"tag", IMAGES},         {"top", CONTAINERS},
+    {"attach", CONTAINERS},  {"commit", CONTAINERS}, {"cp", CONTAINERS},     {"create", IMAGES},
+    {"diff", CONTAINERS},    {"exec", CONTAINERS},   {"export", CONTAINERS}, {"history", IMAGES},
+    {"inspect", ALL},        {"kill", CONTAINERS},   {"logs", CONTAINERS},   {"pause", CONTAINERS},
+    {"probe", CONTAINERS},   {"pull", IMAGES},       {"push", IMAGES},       {"rename", CONTAINERS},
+    {"restart", CONTAINERS}, {"rm", CONTAINERS},     {"rmi", IMAGES},        {"run", IMAGES},
+    {"save", IMAGES},        {"sbom", IMAGES},       {"scan", IMAGES},       {"start", CONTAINERS},
+    {"stats", CONTAINERS},   {"stop", CONTAINERS},   {"tag", IMAGES},        {"top", CONTAINERS},
     {"unpause", CONTAINERS}, {"update", CONTAINERS}, {"wait", CONTAINERS},
 };
 

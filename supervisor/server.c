@@ -4,11 +4,13 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +21,7 @@
 #include "base/log.h"
 
 #define READ_BYTES 65536
+#define TRIM_CONNECTIONS 256
 #define BODY_READ_BYTES (256 << 10) /* of a body that streams */
 
 struct server {
@@ -28,8 +31,13 @@ struct server {
     request_handler handler;
     request_streams_body streams_body;
     void *context;
-    struct connection *connections;
+    struct connection *connections; /* the one that was active last is the first */
+    struct connection *last;
     size_t connection_count;
+    size_t connections_max;
+    size_t peak;       /* connections since memory was given back */
+    size_t body_bytes; /* of requests that are not complete */
+    int spare_fd;      /* closed to be able to refuse a connection */
 };
 
 struct connection {
@@ -38,7 +46,7 @@ struct connection {
     struct connection *next;
     int fd;
     sd_event_source *io;
-    sd_event_source *timer; /* while a request's head is on its way */
+    sd_event_source *timer; /* while a request is on its way */
     struct http_parser_state *parser;
     struct buffer in;
     struct buffer out;
@@ -71,6 +79,7 @@ static void request_release(struct connection *connection)
     connection->has_request = false;
     arena_release(&request->arena);
     memset(request, 0, sizeof(*request));
+    connection->server->body_bytes -= connection->body.length;
     buffer_release(&connection->body);
 }
 
@@ -285,6 +294,8 @@ static int status_of_error(const struct error *err)
         return 413;
     case ERROR_UNSUPPORTED:
         return 501;
+    case ERROR_BUSY:
+        return 503;
     case ERROR_NOT_MODIFIED:
         return 304;
     default:
@@ -411,17 +422,48 @@ void request_resume_body(struct request *request)
 
 /* ---- connections ---- */
 
-static void connection_free(struct connection *connection)
+static void link_first(struct connection *connection)
 {
     struct server *server = connection->server;
 
-    request_release(connection);
+    connection->previous = NULL;
+    connection->next = server->connections;
+    if (server->connections != NULL)
+        server->connections->previous = connection;
+    else
+        server->last = connection;
+    server->connections = connection;
+}
+
+static void unlink_connection(struct connection *connection)
+{
+    struct server *server = connection->server;
+
     if (connection->previous != NULL)
         connection->previous->next = connection->next;
     else
         server->connections = connection->next;
     if (connection->next != NULL)
         connection->next->previous = connection->previous;
+    else
+        server->last = connection->previous;
+}
+
+/* What thousands of connections took is not kept for the next thousands. */
+static void give_memory_back(struct server *server)
+{
+    if (server->peak < TRIM_CONNECTIONS || server->connection_count > server->peak / 4)
+        return;
+    malloc_trim(0);
+    server->peak = server->connection_count;
+}
+
+static void connection_free(struct connection *connection)
+{
+    struct server *server = connection->server;
+
+    request_release(connection);
+    unlink_connection(connection);
     server->connection_count--;
     sd_event_source_disable_unref(connection->io);
     sd_event_source_disable_unref(connection->timer);
@@ -431,6 +473,7 @@ static void connection_free(struct connection *connection)
     buffer_release(&connection->body);
     fd_close(&connection->fd);
     free(connection);
+    give_memory_back(server);
 }
 
 static int on_request_timeout(sd_event_source *source, uint64_t usec, void *context)
@@ -515,6 +558,9 @@ static int on_body(void *context, const char *bytes, size_t length)
     }
     if (connection->body.length + length > SERVER_BODY_MAX)
         return -EFBIG;
+    if (connection->server->body_bytes + length > SERVER_BODIES_MAX)
+        return -ENOBUFS;
+    connection->server->body_bytes += length;
     buffer_append(&connection->body, bytes, length);
     return 0;
 }
@@ -578,6 +624,9 @@ static void parse(struct connection *connection)
             if (connection->body.length > 0 && err.errnum == EFBIG)
                 error_set(&err, ERROR_TOO_LARGE, EFBIG,
                           "the request's body is larger than %d bytes", SERVER_BODY_MAX);
+            if (err.errnum == ENOBUFS)
+                error_set(&err, ERROR_BUSY, ENOBUFS,
+                          "too many requests are on their way; try again");
             refuse(connection, &err);
             return;
         }
@@ -674,6 +723,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
 
     (void)source;
     (void)fd;
+    unlink_connection(connection);
+    link_first(connection);
     if ((events & EPOLLIN) != 0)
         read_in(connection);
     /* A client that hangs up while it waits is not waiting any more. */
@@ -693,38 +744,82 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
     return 0;
 }
 
+/* Closes the connection that has been idle longest; false if all are at work. */
+static bool evict(struct server *server)
+{
+    struct connection *victim = server->last;
+
+    while (victim != NULL && (victim->has_request || victim->is_parsing))
+        victim = victim->previous;
+    if (victim == NULL)
+        return false;
+    connection_free(victim);
+    return true;
+}
+
+static void turn_away(int fd)
+{
+    static const char answer[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+        "Content-Length: 34\r\nConnection: close\r\n\r\n{\"message\":\"too many connections\"}";
+
+    (void)!send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
+}
+
+/* Without a descriptor for it a connection would stay in the queue and wake us for ever. */
+static int accept_connection(struct server *server)
+{
+    int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return fd;
+    if (evict(server))
+        return accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    fd_close(&server->spare_fd);
+    fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        turn_away(fd);
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return -1;
+}
+
 static int on_connect(sd_event_source *source, int listen_fd, uint32_t events, void *context)
 {
     struct server *server = context;
-    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept_connection(server);
     struct connection *connection;
 
     (void)source;
+    (void)listen_fd;
     (void)events;
     if (fd < 0)
         return 0;
-    if (server->connection_count >= SERVER_CONNECTIONS_MAX) {
-        static const char answer[] =
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-            "Content-Length: 34\r\nConnection: close\r\n\r\n{\"message\":\"too many connections\"}";
-
-        (void)!send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        close(fd);
+    if (server->connection_count >= server->connections_max && !evict(server)) {
+        turn_away(fd);
         return 0;
     }
     connection = memory_new_one(struct connection);
     connection->server = server;
     connection->fd = fd;
     connection->parser = http_parser_new(true, on_body, connection);
-    connection->next = server->connections;
-    if (server->connections != NULL)
-        server->connections->previous = connection;
-    server->connections = connection;
+    link_first(connection);
     server->connection_count++;
+    if (server->connection_count > server->peak)
+        server->peak = server->connection_count;
     if (sd_event_add_io(server->loop, &connection->io, fd, EPOLLIN | EPOLLRDHUP, on_io,
                         connection) < 0)
         connection_free(connection);
     return 0;
+}
+
+static size_t connections_max(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur / 2 > SERVER_CONNECTIONS_MAX)
+        return SERVER_CONNECTIONS_MAX;
+    return (size_t)limit.rlim_cur / 2;
 }
 
 int server_start(sd_event *loop, int listen_fd, request_handler handler,
@@ -739,6 +834,8 @@ int server_start(sd_event *loop, int listen_fd, request_handler handler,
     server->handler = handler;
     server->streams_body = streams_body;
     server->context = context;
+    server->connections_max = connections_max();
+    server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     result = sd_event_add_io(loop, &server->listener, listen_fd, EPOLLIN, on_connect, server);
     if (result < 0) {
         free(server);
@@ -760,5 +857,6 @@ void server_stop(struct server *server)
     }
     sd_event_source_disable_unref(server->listener);
     fd_close(&server->listen_fd);
+    fd_close(&server->spare_fd);
     free(server);
 }

@@ -14,10 +14,13 @@
 #include "base/http.h"
 #include "base/json.h"
 
-#define SERVER_CONNECTIONS_MAX 4096
-#define SERVER_BODY_MAX (4 << 20)   /* of requests whose body is a document */
-#define SERVER_OUTPUT_MAX (4 << 20) /* of a stream to a client that does not read */
-#define SERVER_REQUEST_TIMEOUT_S 30 /* from a request's first byte to its last header */
+/* At most, and half the descriptors that davitd may have; a new one takes the place of the one that
+ * has been idle longest, or waits for the rest of its request longest. */
+#define SERVER_CONNECTIONS_MAX 16384
+#define SERVER_BODY_MAX (4 << 20)    /* of requests whose body is a document */
+#define SERVER_BODIES_MAX (64 << 20) /* of all of them together */
+#define SERVER_OUTPUT_MAX (1 << 20)  /* of a stream to a client that does not read */
+#define SERVER_REQUEST_TIMEOUT_S 30  /* from a request's first byte to its last */
 
 struct server;
 struct connection;

@@ -74,7 +74,7 @@ teardown_file() { teardown_daemon_file; }
 
 @test "options the client offers and davit does not support are refused by name" {
     for options in "--publish 80:80" \
-        "--network bridge" "--pid container:x" "--log-driver syslog" "--gpus all" \
+        "--network bridge" "--ipc container:x" "--log-driver syslog" "--gpus all" \
         "--dns 1.1.1.1" "--security-opt apparmor=x"; do
         # shellcheck disable=SC2086
         run docker create $options busybox true

@@ -1,0 +1,69 @@
+#!/usr/bin/env bats
+# Clients that take all they can get: others are served, and memory stays within its bounds.
+load common
+
+setup_file() { setup_daemon_file; }
+teardown_file() { teardown_daemon_file; }
+
+pss_kib() { awk '/^Pss:/ {print $2}' "/proc/$(cat "$dir/pid")/smaps_rollup"; }
+
+# Starts clients (see bounds.py), in $clients, and waits until they hold what they can get.
+hold() {
+    coproc CLIENTS { exec python3 "$BATS_TEST_DIRNAME/bounds.py" "$1" "$dir/run/davit.sock" "$2"; }
+    clients=$CLIENTS_PID
+    read -r line <&"${CLIENTS[0]}"
+    [ "$line" = held ]
+}
+let_go() {
+    eval "exec ${CLIENTS[1]}>&-"
+    wait "$clients"
+}
+
+serves() {
+    davit version >/dev/null
+    [ "$(davit run --rm busybox echo served)" = served ]
+    docker ps >/dev/null
+}
+
+@test "ten thousand connections that say nothing, or half of something" {
+    limit=$(ulimit -Hn)
+    hold idle $((limit > 11000 ? 10000 : limit - 1000))
+    serves
+    [ "$(pss_kib)" -lt 131072 ]
+    let_go
+    serves
+    wait_until eval '[ "$(pss_kib)" -lt 16384 ]'
+}
+
+@test "with few descriptors the idle ones make room" {
+    stop_davitd
+    (ulimit -n 128; start_davitd)
+    hold idle 500
+    serves
+    let_go
+    stop_davitd
+    start_davitd
+}
+
+@test "large requests that do not come to their end" {
+    hold bodies 60
+    head -c 3000000 /dev/zero | tr '\000' ' ' > "$dir/body"
+    run curl -sS --unix-socket "$dir/run/davit.sock" --data-binary "@$dir/body" http://d/containers/create
+    contains "$output" "too many requests are on their way"
+    davit version
+    [ "$(davit ps --quiet | wc -l)" = 0 ]
+    [ "$(pss_kib)" -lt 131072 ]
+    let_go
+    serves
+}
+
+@test "readers that do not read" {
+    davit run --detach --name talks busybox sh -c 'yes 0123456789012345678901234567890123456789 | head -n 500000; echo end; sleep 1000'
+    wait_until eval '[ "$(davit logs --tail 1 talks)" = end ]'
+    hold readers 60
+    [ "$(davit logs talks | wc -l)" = 500001 ]
+    serves
+    [ "$(pss_kib)" -lt 131072 ]
+    let_go
+    davit rm --force talks
+}
