@@ -1,11 +1,12 @@
 /*
  * C4: what a process is to the kernel besides its identity: scheduling, memory placement, io
- * priority, oom score, personality, labels. Set while procfs of the host is in reach.
+ * priority, oom score, personality, labels, signals. Set while procfs of the host is in reach.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/personality.h>
@@ -212,12 +213,25 @@ int attributes_set_affinity(const char *name, const char *cpus, struct error *er
     return 0;
 }
 
+/* What is ignored or blocked stays so across clone(2) and execve(2): our own SIGPIPE, and whatever
+ * the shell or the service manager that started us has ignored. */
+static void reset_signals(void)
+{
+    sigset_t none;
+
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int process_apply_attributes(const struct process_plan *plan, struct error *err)
 {
     const struct oci_process *process = plan->process;
     const struct oci_io_priority *io = process->io_priority;
     int result = 0;
 
+    reset_signals();
     /* With a user namespace this and the limits are the parent's to set, who may raise them. */
     if (!plan->is_new_user_namespace)
         result = process_apply_oom_score(process, 0, err);

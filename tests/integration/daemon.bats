@@ -326,3 +326,12 @@ teardown_file() { teardown_daemon_file; }
     ! ps -eo args | grep -v grep | grep -q "sleep 98765"
     wait_until sh -c "[ -z \"\$(ls -A '$dir/root/trash')\" ]"
 }
+
+@test "no signal is ignored in a container, whatever davitd's caller and its monitor do" {
+    stop_davitd
+    (trap '' HUP PIPE; start_davitd)
+    davit run --detach --name signals busybox sh -c 'grep SigIgn /proc/self/status; sleep 1000'
+    wait_until eval '[ "$(davit logs signals | cut -f2)" = 0000000000000000 ]'
+    [ "$(davit exec signals grep SigIgn /proc/self/status | cut -f2)" = 0000000000000000 ]
+    davit rm --force signals
+}

@@ -19,6 +19,19 @@ teardown_file() { rmdir "$(findmnt -n -t cgroup2 -o TARGET | head -n 1)/davit" 2
     [ ! -e "$dir/state/$id" ]
 }
 
+@test "no signal is ignored or blocked, whatever the caller does with it" {
+    program grep -E 'Sig(Blk|Ign)' /proc/self/status
+    run python3 - "$oci" "$dir" "$id" <<'END'
+import os, signal, sys
+for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGINT, signal.SIGRTMIN + 3):
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGRTMAX])
+os.execv(sys.argv[1], [sys.argv[1], "--root", sys.argv[2] + "/state", "run", "--bundle", sys.argv[2] + "/bundle", sys.argv[3]])
+END
+    [ "$output" = "SigBlk:	0000000000000000
+SigIgn:	0000000000000000" ]
+}
+
 @test "create, start, state, kill and delete live a container's life" {
     program sleep 1000
     runtime create --bundle "$dir/bundle" --pid-file "$dir/pid" "$id" >/dev/null 2>&1

@@ -132,7 +132,7 @@ static void what_is_not_supported_is_refused_by_name(void **state)
         {"{\"Image\":\"x\",\"Typo\":1}", "Typo: unknown option"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"Privileged\":true,\"UsernsMode\":\"auto\"}}",
          "can be neither privileged"},
-        {"{\"Image\":\"x\",\"HostConfig\":{\"PidMode\":\"container:x\"}}", "HostConfig.PidMode"},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"PidMode\":\"private\"}}", "HostConfig.PidMode"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"Runtime\":\"runsc\"}}", "HostConfig.Runtime"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"PortBindings\":{\"80/tcp\":[{\"HostPort\":\"1\"}]}}}",
          "HostConfig.PortBindings"},
