@@ -331,7 +331,8 @@ teardown_file() { teardown_daemon_file; }
     stop_davitd
     (trap '' HUP PIPE; start_davitd)
     davit run --detach --name signals busybox sh -c 'grep SigIgn /proc/self/status; sleep 1000'
-    wait_until eval '[ "$(davit logs signals | cut -f2)" = 0000000000000000 ]'
+    wait_until eval '[ -n "$(davit logs signals)" ]'
+    contains "$(davit logs signals)" "SigIgn:	0000000000000000"
     [ "$(davit exec signals grep SigIgn /proc/self/status | cut -f2)" = 0000000000000000 ]
     davit rm --force signals
 }
