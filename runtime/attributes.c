@@ -217,12 +217,13 @@ int attributes_set_affinity(const char *name, const char *cpus, struct error *er
  * the shell or the service manager that started us has ignored. */
 static void reset_signals(void)
 {
-    sigset_t none;
+    const unsigned long default_action[4] = {0}; /* the kernel's struct sigaction, not glibc's */
+    const uint64_t none = 0;
 
+    /* glibc keeps 32 and 33 to itself, and posix_spawn(3) leaves them ignored. */
     for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+        syscall(SYS_rt_sigaction, number, default_action, NULL, sizeof(none));
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 }
 
 int process_apply_attributes(const struct process_plan *plan, struct error *err)

@@ -26,7 +26,9 @@ import os, signal, sys
 for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGINT, signal.SIGRTMIN + 3):
     signal.signal(number, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGRTMAX])
-os.execv(sys.argv[1], [sys.argv[1], "--root", sys.argv[2] + "/state", "run", "--bundle", sys.argv[2] + "/bundle", sys.argv[3]])
+# glibc's posix_spawn has two signals of its own ignored as well.
+os.waitpid(os.posix_spawn(sys.argv[1], [sys.argv[1], "--root", sys.argv[2] + "/state", "run", "--bundle", sys.argv[2] + "/bundle", sys.argv[3]],
+                          os.environ), 0)
 END
     [ "$output" = "SigBlk:	0000000000000000
 SigIgn:	0000000000000000" ]
