@@ -80,7 +80,7 @@ davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 
 .PHONY: all deps demo test test-unit test-integration test-conformance test-vm test-fuzz check check-format \
-        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images format install uninstall clean help
+        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise format install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -90,6 +90,7 @@ help:
 	@echo "make check      formatting, static analysis, include directions, manual pages"
 	@echo "make bench      speed beside crun, runc and the bare kernel"
 	@echo "make bench-images  unpacking and pulling beside tar, umoci, skopeo and Podman"
+	@echo "make bench-supervise  memory, lists, statistics and logs beside docker and Podman"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 	@echo "make SANITIZE=address,undefined BUILD=build/asan   a sanitizer build"
 
@@ -175,6 +176,10 @@ check-man:
 bench: $(PROGRAMS) $(BUILD)/bench/floor
 	@tools/install-packages build bench
 	@tests/bench/run $(BUILD)
+
+bench-supervise: $(PROGRAMS)
+	@tools/install-packages build bench bench-supervise
+	@tests/bench/supervise $(BUILD)
 
 bench-images: $(PROGRAMS)
 	@tools/install-packages build bench bench-images
