@@ -2,10 +2,16 @@
 #include "clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "cleanup.h"
+#include "file.h"
 
 #define SECONDS_PER_DAY 86400LL
 #define NS_PER_SECOND 1000000000
@@ -52,6 +58,33 @@ static struct date date_of_day(int64_t day)
         .month = (uint8_t)month,
         .day = (uint8_t)(day_of_year - (153 * month_from_march + 2) / 5 + 1),
     };
+}
+
+uint64_t clock_process_start(pid_t pid)
+{
+    cleanup_buffer struct buffer text = {0};
+    char path[64];
+    char *position;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (file_read(AT_FDCWD, path, 4096, &text, NULL) < 0)
+        return 0;
+    /* The second field is the program's name in parentheses, which may contain anything. */
+    position = strrchr(text.data, ')');
+    for (int field = 2; position != NULL && field < 22; field++)
+        position = strchr(position + 1, ' ');
+    return position != NULL ? strtoull(position, NULL, 10) : 0;
+}
+
+uint64_t clock_process_age_us(pid_t pid)
+{
+    uint64_t start_us = clock_process_start(pid) * 1000000 / (uint64_t)sysconf(_SC_CLK_TCK);
+    struct timespec now;
+    uint64_t now_us;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return start_us > 0 && now_us > start_us ? now_us - start_us : 0;
 }
 
 void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE])

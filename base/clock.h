@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CLOCK_RFC3339_SIZE 36
 
@@ -12,6 +13,12 @@ int64_t clock_now_ns(void);
 
 /* Microseconds of CLOCK_MONOTONIC, the unit sd-event takes. */
 uint64_t clock_monotonic_us(void);
+
+/* When a process began, in ticks after the boot: field 22 of proc_pid_stat(5), 0 if it is gone. */
+uint64_t clock_process_start(pid_t pid);
+
+/* How long ago that was, in microseconds, whatever the wall clock has done since. */
+uint64_t clock_process_age_us(pid_t pid);
 
 /* "2026-11-21T06:14:33.921203724Z"; 0 gives Docker's zero time "0001-01-01T00:00:00Z". */
 void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE]);

@@ -542,10 +542,6 @@ const char *string_list_join(struct arena *arena, const struct string_list *list
 
 void string_list_append(struct arena *arena, struct string_list *list, const char *string)
 {
-    const char **items = arena_new(arena, list->count + 1, sizeof(*items));
-
-    for (size_t i = 0; i < list->count; i++)
-        items[i] = list->items[i];
-    items[list->count++] = string;
-    list->items = items;
+    list->items = arena_grow(arena, list->items, list->count, sizeof(*list->items));
+    list->items[list->count++] = string;
 }

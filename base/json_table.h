@@ -124,6 +124,13 @@ struct json_struct {
         .field_count = sizeof(field_table) / sizeof((field_table)[0]) \
     }
 
+/* The same for an object that may have no other members. */
+#define JSON_CLOSED_STRUCT(structure, field_table)                                             \
+    {                                                                                          \
+        .size = sizeof(structure), .fields = (field_table),                                    \
+        .field_count = sizeof(field_table) / sizeof((field_table)[0]), .refuses_unknown = true \
+    }
+
 /* Decodes `value` into `object`, zeroed by the caller. `path` is what errors call the document's
  * root; "" for nothing. */
 int json_decode(struct arena *arena, const struct json *value, const struct json_struct *type,

@@ -101,6 +101,15 @@ char *arena_strndup(struct arena *arena, const char *bytes, size_t length)
     return copy;
 }
 
+void *arena_grow(struct arena *arena, const void *items, size_t count, size_t size)
+{
+    void *copy = arena_new(arena, count + 1, size);
+
+    if (count > 0)
+        memcpy(copy, items, count * size);
+    return copy;
+}
+
 char *arena_strdup(struct arena *arena, const char *string)
 {
     return arena_strndup(arena, string, strlen(string));

@@ -29,6 +29,8 @@ struct arena {
 
 /* Zeroed, aligned for any type, alive until arena_release(). */
 void *arena_new(struct arena *arena, size_t count, size_t size);
+/* A copy of an array of `count` elements with room for one more. */
+void *arena_grow(struct arena *arena, const void *items, size_t count, size_t size);
 char *arena_strdup(struct arena *arena, const char *string);
 char *arena_strndup(struct arena *arena, const char *bytes, size_t length);
 char *arena_printf(struct arena *arena, const char *format, ...)

@@ -27,22 +27,13 @@ static const char *const defaults[] = {NULL, "accept", "reject", NULL};
         JSON_FIELD(struct trust_rule, identity, "identity", JSON_KIND_STRING)
 
 static const struct json_field file_rule_fields[] = {RULE_FIELDS};
-static const struct json_struct file_rule_type = {
-    .size = sizeof(struct trust_rule),
-    .fields = file_rule_fields,
-    .field_count = sizeof(file_rule_fields) / sizeof(file_rule_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct file_rule_type =
+    JSON_CLOSED_STRUCT(struct trust_rule, file_rule_fields);
 static const struct json_field file_fields[] = {
     JSON_FIELD(struct trust_policy, otherwise, "default", JSON_KIND_ENUM, .names = defaults),
     JSON_FIELD(struct trust_policy, rules, "rules", JSON_KIND_STRUCTS, .type = &file_rule_type),
 };
-static const struct json_struct file_type = {
-    .size = sizeof(struct trust_policy),
-    .fields = file_fields,
-    .field_count = sizeof(file_fields) / sizeof(file_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct file_type = JSON_CLOSED_STRUCT(struct trust_policy, file_fields);
 
 static const struct json_field rule_fields[] = {
     RULE_FIELDS,

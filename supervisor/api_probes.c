@@ -14,12 +14,8 @@ static const struct json_field request_fields[] = {
     JSON_FIELD(struct probe_request, liveness, "Liveness", JSON_KIND_STRUCT, .type = &probe_type),
     JSON_FIELD(struct probe_request, readiness, "Readiness", JSON_KIND_STRUCT, .type = &probe_type),
 };
-static const struct json_struct request_type = {
-    .size = sizeof(struct probe_request),
-    .fields = request_fields,
-    .field_count = sizeof(request_fields) / sizeof(request_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct request_type =
+    JSON_CLOSED_STRUCT(struct probe_request, request_fields);
 
 static void answer(struct request *request, const struct managed_container *container)
 {

@@ -12,12 +12,7 @@ static const struct json_field order_fields[] = {
     JSON_FIELD(struct volume_order, labels, "Labels", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct volume_order, options, "DriverOpts", JSON_KIND_STRING_MAP),
 };
-static const struct json_struct order_type = {
-    .size = sizeof(struct volume_order),
-    .fields = order_fields,
-    .field_count = sizeof(order_fields) / sizeof(order_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct order_type = JSON_CLOSED_STRUCT(struct volume_order, order_fields);
 
 void api_volume_create(struct daemon *daemon, struct request *request,
                        const struct route_match *match)

@@ -30,6 +30,7 @@
 
 /* A monitor that was lost left its container without a parent: it is killed, and this is said. */
 #define EXIT_LOST 137
+#define SAVE_AGAIN_US 2000000
 /* Container messages before anything else that is ready: who sees a stream end and asks for the
  * exit status must find it. */
 #define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
@@ -72,15 +73,53 @@ char *container_encode_state(const struct managed_container *container)
     return text;
 }
 
-void container_save_state(struct managed_container *container)
+static void save_state(struct managed_container *container, bool is_durable);
+
+/* A full disk may have room again. */
+static int on_save_timer(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct daemon *daemon = context;
+
+    (void)source;
+    (void)usec;
+    daemon->save_timer = sd_event_source_disable_unref(daemon->save_timer);
+    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (one->has_unsaved_state && one->status != CONTAINER_REMOVING)
+            save_state(one, true);
+    }
+    return 0;
+}
+
+static void save_later(struct daemon *daemon)
+{
+    if (daemon->save_timer == NULL)
+        sd_event_add_time_relative(daemon->loop, &daemon->save_timer, CLOCK_MONOTONIC,
+                                   SAVE_AGAIN_US, 0, on_save_timer, daemon);
+}
+
+static void save_state(struct managed_container *container, bool is_durable)
 {
     cleanup_free char *state = container_encode_state(container);
     struct error err = {0};
 
     /* The monitor and its exit file still know; the next daemon will find out from them. */
-    if (database_update_state(container->daemon->database, container->definition.id, state, &err) <
-        0)
-        log_error("container %s: %s", container->definition.name, err.message);
+    container->has_unsaved_state =
+        database_update_state(container->daemon->database, container->definition.id, state,
+                              is_durable, &err) < 0;
+    if (!container->has_unsaved_state)
+        return;
+    log_error("container %s: %s", container->definition.name, err.message);
+    save_later(container->daemon);
+}
+
+void container_save_state(struct managed_container *container)
+{
+    save_state(container, false);
+}
+
+void container_save_state_durably(struct managed_container *container)
+{
+    save_state(container, true);
 }
 
 int container_save_definition(struct managed_container *container, struct error *err)
@@ -311,13 +350,17 @@ static void on_started(struct managed_container *container, const struct monitor
     container->status = CONTAINER_RUNNING;
     container->pid = message->value;
     container->started_ns = message->time_ns;
+    /* The wall clock may have jumped since another davitd started it. */
+    container->started_us =
+        clock_monotonic_us() - (is_new ? 0 : clock_process_age_us(container->pid));
     container->finished_ns = 0;
     container->exit_code = 0;
     container->is_oom_killed = false;
     free(take_pointer(&container->error));
     if (is_new)
         memset(container->probe_records, 0, sizeof(container->probe_records));
-    container_save_state(container);
+    /* What has to be started with the machine must not be forgotten with it. */
+    save_state(container, is_new && container_has_policy(container));
     if (is_new)
         container_event(container, "start", NULL);
     probes_start(container);
@@ -365,16 +408,12 @@ void container_notify_stopped(struct managed_container *container)
 }
 
 /* The exit file is the truth; without one the monitor was lost. */
-bool container_read_exit_file(struct managed_container *container)
+static bool take_exit_record(struct managed_container *container, const char *text, size_t length)
 {
     cleanup_arena struct arena arena = {0};
-    cleanup_buffer struct buffer text = {0};
-    cleanup_close int directory_fd = container_open_directory(container);
     struct monitor_exit record = {0};
 
-    if (directory_fd < 0 || file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) < 0 ||
-        json_decode_text(&arena, buffer_text(&text), text.length, &monitor_exit_type, &record,
-                         NULL) < 0)
+    if (json_decode_text(&arena, text, length, &monitor_exit_type, &record, NULL) < 0)
         return false;
     container->exit_code = record.status;
     container->is_oom_killed = record.is_oom_killed;
@@ -382,6 +421,16 @@ bool container_read_exit_file(struct managed_container *container)
     if (record.started_ns != 0)
         container->started_ns = record.started_ns;
     return true;
+}
+
+bool container_read_exit_file(struct managed_container *container)
+{
+    cleanup_buffer struct buffer text = {0};
+    cleanup_close int directory_fd = container_open_directory(container);
+
+    return directory_fd >= 0 &&
+           file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) == 0 &&
+           take_exit_record(container, buffer_text(&text), text.length);
 }
 
 static void forget_exit_file(struct managed_container *container)
@@ -416,7 +465,8 @@ void container_kill_leftovers(struct managed_container *container)
     cgroup_remove(&container->daemon->hierarchy, cgroup, 2000, NULL);
 }
 
-void container_handle_exit(struct managed_container *container)
+void container_handle_exit(struct managed_container *container,
+                           const struct monitor_message *message)
 {
     bool was_stopped = container->is_stop_requested;
 
@@ -425,7 +475,8 @@ void container_handle_exit(struct managed_container *container)
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
     container->is_stop_requested = false;
     container->is_kill_wanted = false;
-    if (!container_read_exit_file(container)) {
+    if (!container_read_exit_file(container) &&
+        (message == NULL || !take_exit_record(container, message->text, message->text_length))) {
         container_kill_leftovers(container);
         container->exit_code = EXIT_LOST;
         container->finished_ns = clock_now_ns();
@@ -437,7 +488,8 @@ void container_handle_exit(struct managed_container *container)
     container->status = CONTAINER_EXITED;
     container->is_paused = false;
     container->pid = 0;
-    container_save_state(container);
+    /* Of one that is removed now nobody asks how it ended. */
+    save_state(container, !container->definition.host_config.is_auto_removed);
     forget_exit_file(container);
     execs_forget(container);
     logs_end(container);
@@ -461,7 +513,7 @@ static void on_monitor_gone(struct managed_container *container)
     cleanup_free struct monitor_message *message = memory_new(1, sizeof(*message) + sizeof(text));
 
     if (container->status == CONTAINER_RUNNING) {
-        container_handle_exit(container);
+        container_handle_exit(container, NULL);
         return;
     }
     message->value = 128;
@@ -496,7 +548,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
         on_start_failed(container, message);
         break;
     case MONITOR_EXITED:
-        container_handle_exit(container);
+        container_handle_exit(container, message);
         break;
     case MONITOR_EXEC_STARTED:
     case MONITOR_EXEC_FAILED:
@@ -743,7 +795,8 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
     container->status = CONTAINER_REMOVING;
     /* The name first: a directory without a name is swept at the next start, a name without a
      * directory would be a container that cannot run. */
-    result = database_delete_container(daemon->database, container->definition.id, err);
+    result = database_delete_container(daemon->database, container->definition.id,
+                                       !container->definition.host_config.is_auto_removed, err);
     if (result < 0) {
         container->status = status;
         return result;

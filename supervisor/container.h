@@ -71,11 +71,13 @@ struct managed_container {
     int32_t pid;
     int32_t exit_code;
     int64_t started_ns;
+    uint64_t started_us; /* monotonic */
     int64_t finished_ns;
     bool is_oom_killed;
-    bool is_paused;      /* while it runs */
-    char *error;         /* why it did not start */
-    const char *warning; /* for who makes it; or NULL */
+    bool is_paused;         /* while it runs */
+    bool has_unsaved_state; /* the database could not take it */
+    char *error;            /* why it did not start */
+    const char *warning;    /* for who makes it; or NULL */
     int control_fd;
     sd_event_source *control;
     sd_event_source *stop_timer;

@@ -5,8 +5,9 @@
 
 #include "container.h"
 
-/* Writes the state to the database. */
+/* Writes the state to the database. Durably: also for when the machine goes down. */
 void container_save_state(struct managed_container *container);
+void container_save_state_durably(struct managed_container *container);
 
 /* Writes the definition to the database. Durable when it returns. */
 int container_save_definition(struct managed_container *container, struct error *err);
@@ -57,13 +58,17 @@ int container_watch_monitor(struct managed_container *container, int fd, struct 
 /* Takes the exit status over from the monitor's file; false if there is none. */
 bool container_read_exit_file(struct managed_container *container);
 
-/* RUNNING to EXITED: by the exit file, or as lost if there is none. */
-void container_handle_exit(struct managed_container *container);
+/* RUNNING to EXITED: by the exit file, else by the monitor's message (or NULL), else as lost. */
+void container_handle_exit(struct managed_container *container,
+                           const struct monitor_message *message);
 
 /* ---- restart policies: container_restart.c ---- */
 
 /* After an exit or a failed start: begins to wait for the next start, if the policy wants one. */
 bool container_schedule_restart(struct managed_container *container);
+
+/* Whether it is ever to be started by davitd itself. */
+bool container_has_policy(const struct managed_container *container);
 
 /* At davitd's start: what of the containers that do not run has to. */
 void containers_start_at_boot(struct daemon *daemon);

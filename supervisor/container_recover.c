@@ -53,6 +53,17 @@ static int connect_monitor(struct managed_container *container)
     return run_fd < 0 ? run_fd : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
 }
 
+/* What was to go with its end, and did not get to it. */
+static void remove_if_over(struct managed_container *container)
+{
+    struct error err = {0};
+
+    if (container->status == CONTAINER_EXITED &&
+        container->definition.host_config.is_auto_removed &&
+        container_remove(container, true, &err) < 0)
+        log_error("container %s: %s", container->definition.name, err.message);
+}
+
 /* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
  * writes its exit file before its socket goes away, so the file is looked for last as well. */
 static void take_over(struct managed_container *container, const struct state_record *record)
@@ -70,11 +81,13 @@ static void take_over(struct managed_container *container, const struct state_re
         container_freeze(container, container->is_paused, NULL);
         return;
     }
-    if (container->status == CONTAINER_RUNNING || container_read_exit_file(container))
-        container_handle_exit(container);
-    else
-        /* Its monitor may have died between starting it and telling us. */
-        container_kill_leftovers(container);
+    if (container->status == CONTAINER_RUNNING || container_read_exit_file(container)) {
+        container_handle_exit(container, NULL);
+        return;
+    }
+    /* Its monitor may have died between starting it and telling us. */
+    container_kill_leftovers(container);
+    remove_if_over(container);
 }
 
 static int recover_one(void *context, const char *definition, const char *state, struct error *err)

@@ -5,13 +5,14 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "container_internal.h"
 
 #define FIRST_DELAY_MS 100
 #define LAST_DELAY_MS 60000
 /* Who has run for that long starts over with the first delay. */
-#define LASTING_NS (INT64_C(10) * 1000000000)
+#define LASTING_US 10000000
 #define BOOT_DELAY_MS 1
 
 enum policy {
@@ -31,6 +32,11 @@ static enum policy policy_of(const struct managed_container *container)
             return (enum policy)i;
     }
     return POLICY_NO;
+}
+
+bool container_has_policy(const struct managed_container *container)
+{
+    return policy_of(container) != POLICY_NO;
 }
 
 static bool may_retry(const struct managed_container *container)
@@ -90,11 +96,11 @@ static bool arm(struct managed_container *container, int64_t delay_ms)
 
 bool container_schedule_restart(struct managed_container *container)
 {
-    int64_t lasted_ns = container->finished_ns - container->started_ns;
+    uint64_t lasted_us = clock_monotonic_us() - container->started_us;
 
     if (!wants_restart(container))
         return false;
-    if (container->restart_delay_ms == 0 || (container->started_ns > 0 && lasted_ns >= LASTING_NS))
+    if (container->restart_delay_ms == 0 || (container->started_us > 0 && lasted_us >= LASTING_US))
         container->restart_delay_ms = FIRST_DELAY_MS;
     else if (container->restart_delay_ms < LAST_DELAY_MS)
         container->restart_delay_ms *= 2;
@@ -115,7 +121,10 @@ void container_cancel_restart(struct managed_container *container)
 void container_hold_back(struct managed_container *container)
 {
     container->is_held_back = true;
-    container_save_state(container);
+    if (container_has_policy(container))
+        container_save_state_durably(container);
+    else
+        container_save_state(container);
 }
 
 void container_forget_restarts(struct managed_container *container)

@@ -61,6 +61,7 @@ struct daemon {
     int userns_fd;                /* of no container: to try what can map ids */
     bool maps_ids;                /* the filesystem of `root` */
     sd_event_source *sweep_timer; /* of the trash */
+    sd_event_source *save_timer;  /* to save states that could not be saved */
     struct server *server;
     struct event_bus events;
     struct managed_container *containers; /* newest first */

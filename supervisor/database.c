@@ -170,11 +170,14 @@ int database_insert_container(struct database *database, const char *id, const c
 }
 
 int database_update_state(struct database *database, const char *id, const char *state,
-                          struct error *err)
+                          bool is_durable, struct error *err)
 {
+    static const char what[] = "store a container's state";
+
     bind(database->update, 1, id);
     bind(database->update, 2, state);
-    return step(database, database->update, "store a container's state", err);
+    return is_durable ? step_durably(database, database->update, what, err)
+                      : step(database, database->update, what, err);
 }
 
 int database_update_definition(struct database *database, const char *id, const char *name,
@@ -186,10 +189,14 @@ int database_update_definition(struct database *database, const char *id, const 
     return step_durably(database, database->define, "store a container's definition", err);
 }
 
-int database_delete_container(struct database *database, const char *id, struct error *err)
+int database_delete_container(struct database *database, const char *id, bool is_durable,
+                              struct error *err)
 {
+    static const char what[] = "remove a container";
+
     bind(database->delete, 1, id);
-    return step(database, database->delete, "remove a container", err);
+    return is_durable ? step_durably(database, database->delete, what, err)
+                      : step(database, database->delete, what, err);
 }
 
 int database_each_container(struct database *database,

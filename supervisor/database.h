@@ -2,6 +2,7 @@
 #ifndef DAVIT_SUPERVISOR_DATABASE_H
 #define DAVIT_SUPERVISOR_DATABASE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -13,17 +14,18 @@ struct database;
 int database_open(const char *root_path, struct database **database, struct error *err);
 void database_close(struct database *database);
 
-/* A container's definition and state are JSON texts. Inserting is synced to disk before it returns;
- * updates of the state survive a crash of davitd, not of the machine (which ends containers too).
- */
+/* A container's definition and state are JSON texts. What is durable is synced to disk before it
+ * returns; the rest survives a crash of davitd, and of the machine once something durable follows.
+ * Inserting is durable. */
 int database_insert_container(struct database *database, const char *id, const char *name,
                               const char *definition, const char *state, struct error *err);
 int database_update_state(struct database *database, const char *id, const char *state,
-                          struct error *err);
-/* Another name, and the definition that has it. Durable when it returns. */
+                          bool is_durable, struct error *err);
+/* Another name, and the definition that has it. Durable. */
 int database_update_definition(struct database *database, const char *id, const char *name,
                                const char *definition, struct error *err);
-int database_delete_container(struct database *database, const char *id, struct error *err);
+int database_delete_container(struct database *database, const char *id, bool is_durable,
+                              struct error *err);
 
 /* Calls `visit` for every container, oldest first. A negative result of it stops and is returned.
  */

@@ -39,12 +39,7 @@ static const struct json_field id_pool_fields[] = {
     JSON_FIELD(struct id_pool, first, "first", JSON_KIND_UINT32, .flags = JSON_REQUIRED),
     JSON_FIELD(struct id_pool, count, "count", JSON_KIND_UINT32, .flags = JSON_REQUIRED),
 };
-static const struct json_struct id_pool_type = {
-    .size = sizeof(struct id_pool),
-    .fields = id_pool_fields,
-    .field_count = sizeof(id_pool_fields) / sizeof(id_pool_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct id_pool_type = JSON_CLOSED_STRUCT(struct id_pool, id_pool_fields);
 
 static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.root, "root", JSON_KIND_STRING),
@@ -63,12 +58,7 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
 };
-static const struct json_struct settings_type = {
-    .size = sizeof(struct settings),
-    .fields = setting_fields,
-    .field_count = sizeof(setting_fields) / sizeof(setting_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct settings_type = JSON_CLOSED_STRUCT(struct settings, setting_fields);
 
 static const struct option options[] = {
     {"root", required_argument, NULL, 'r'},

@@ -56,12 +56,8 @@ static const struct json_field config_fields[] = {
     UNSUPPORTED("OnBuild"),
     UNSUPPORTED("Shell"),
 };
-const struct json_struct docker_config_type = {
-    .size = sizeof(struct docker_config),
-    .fields = config_fields,
-    .field_count = sizeof(config_fields) / sizeof(config_fields[0]),
-    .refuses_unknown = true,
-};
+const struct json_struct docker_config_type =
+    JSON_CLOSED_STRUCT(struct docker_config, config_fields);
 
 static const struct json_field ulimit_fields[] = {
     FIELD(struct docker_ulimit, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -74,12 +70,8 @@ static const struct json_field tmpfs_fields[] = {
     FIELD(struct docker_tmpfs_options, size_bytes, "SizeBytes", JSON_KIND_INT64),
     FIELD(struct docker_tmpfs_options, mode, "Mode", JSON_KIND_UINT32, .maximum = 07777),
 };
-static const struct json_struct tmpfs_type = {
-    .size = sizeof(struct docker_tmpfs_options),
-    .fields = tmpfs_fields,
-    .field_count = sizeof(tmpfs_fields) / sizeof(tmpfs_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct tmpfs_type =
+    JSON_CLOSED_STRUCT(struct docker_tmpfs_options, tmpfs_fields);
 
 static const struct json_field bind_fields[] = {
     FIELD(struct docker_bind_options, propagation, "Propagation", JSON_KIND_STRING),
@@ -88,23 +80,15 @@ static const struct json_field bind_fields[] = {
     IGNORED("ReadOnlyForceRecursive"), /* what is read-only here always is so recursively */
     UNSUPPORTED("ReadOnlyNonRecursive"),
 };
-static const struct json_struct bind_type = {
-    .size = sizeof(struct docker_bind_options),
-    .fields = bind_fields,
-    .field_count = sizeof(bind_fields) / sizeof(bind_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct bind_type =
+    JSON_CLOSED_STRUCT(struct docker_bind_options, bind_fields);
 
 static const struct json_field volume_driver_fields[] = {
     FIELD(struct docker_volume_driver, name, "Name", JSON_KIND_STRING),
     FIELD(struct docker_volume_driver, options, "Options", JSON_KIND_STRING_MAP),
 };
-static const struct json_struct volume_driver_type = {
-    .size = sizeof(struct docker_volume_driver),
-    .fields = volume_driver_fields,
-    .field_count = ARRAY_SIZE(volume_driver_fields),
-    .refuses_unknown = true,
-};
+static const struct json_struct volume_driver_type =
+    JSON_CLOSED_STRUCT(struct docker_volume_driver, volume_driver_fields);
 
 static const struct json_field volume_fields[] = {
     FIELD(struct docker_volume_options, has_no_copy, "NoCopy", JSON_KIND_BOOL),
@@ -113,12 +97,8 @@ static const struct json_field volume_fields[] = {
           .type = &volume_driver_type),
     FIELD(struct docker_volume_options, subpath, "Subpath", JSON_KIND_STRING),
 };
-static const struct json_struct volume_type = {
-    .size = sizeof(struct docker_volume_options),
-    .fields = volume_fields,
-    .field_count = ARRAY_SIZE(volume_fields),
-    .refuses_unknown = true,
-};
+static const struct json_struct volume_type =
+    JSON_CLOSED_STRUCT(struct docker_volume_options, volume_fields);
 
 static const struct json_field mount_fields[] = {
     FIELD(struct docker_mount, volume, "VolumeOptions", JSON_KIND_STRUCT, .type = &volume_type),
@@ -130,12 +110,7 @@ static const struct json_field mount_fields[] = {
     FIELD(struct docker_mount, tmpfs, "TmpfsOptions", JSON_KIND_STRUCT, .type = &tmpfs_type),
     IGNORED("Consistency"), /* defined to be a hint for Docker Desktop */
 };
-static const struct json_struct mount_type = {
-    .size = sizeof(struct docker_mount),
-    .fields = mount_fields,
-    .field_count = sizeof(mount_fields) / sizeof(mount_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct mount_type = JSON_CLOSED_STRUCT(struct docker_mount, mount_fields);
 
 static const struct json_field restart_fields[] = {
     FIELD(struct docker_restart_policy, name, "Name", JSON_KIND_STRING, .flags = JSON_ALWAYS),
@@ -268,12 +243,8 @@ static const struct json_field host_fields[] = {
     UNSUPPORTED("PublishAllPorts"),
     UNSUPPORTED("VolumeDriver"),
 };
-const struct json_struct docker_host_config_type = {
-    .size = sizeof(struct docker_host_config),
-    .fields = host_fields,
-    .field_count = sizeof(host_fields) / sizeof(host_fields[0]),
-    .refuses_unknown = true,
-};
+const struct json_struct docker_host_config_type =
+    JSON_CLOSED_STRUCT(struct docker_host_config, host_fields);
 
 static const struct json_field mount_point_fields[] = {
     FIELD(struct mount_point, type, "Type", JSON_KIND_STRING, .flags = JSON_REQUIRED),
@@ -553,14 +524,11 @@ void definition_apply_image(struct arena *arena, struct definition *definition,
     config->env = env;
     for (size_t i = 0; i < image->labels.count; i++) {
         const struct string_pair *label = &image->labels.items[i];
-        struct string_pair *labels;
 
         if (string_map_get(&config->labels, label->name) != NULL)
             continue;
-        labels = arena_new(arena, config->labels.count + 1, sizeof(*labels));
-        if (config->labels.count > 0)
-            memcpy(labels, config->labels.items, config->labels.count * sizeof(*labels));
-        labels[config->labels.count++] = *label;
-        config->labels.items = labels;
+        config->labels.items =
+            arena_grow(arena, config->labels.items, config->labels.count, sizeof(*label));
+        config->labels.items[config->labels.count++] = *label;
     }
 }

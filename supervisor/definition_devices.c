@@ -25,14 +25,11 @@ struct device_list {
 
 static void add_rule(struct device_list *list, const struct oci_device_rule *rule)
 {
-    struct oci_device_rule *rules =
-        arena_new(list->arena, list->options->device_rules.count + 1, sizeof(*rules));
+    struct bundle_options *options = list->options;
 
-    if (list->options->device_rules.count > 0)
-        memcpy(rules, list->options->device_rules.items,
-               list->options->device_rules.count * sizeof(*rules));
-    rules[list->options->device_rules.count++] = *rule;
-    list->options->device_rules.items = rules;
+    options->device_rules.items = arena_grow(list->arena, options->device_rules.items,
+                                             options->device_rules.count, sizeof(*rule));
+    options->device_rules.items[options->device_rules.count++] = *rule;
 }
 
 static int add_device(struct device_list *list, const char *path, const struct stat *status)

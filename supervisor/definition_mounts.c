@@ -40,17 +40,11 @@ static bool is_taken(const struct definition *definition, const char *destinatio
 bool definition_add_mount(struct arena *arena, struct definition *definition,
                           const struct mount_point *mount)
 {
-    size_t count = definition->mount_points.count;
-    struct mount_point *items;
-
     if (is_taken(definition, mount->destination))
         return false;
-    items = arena_new(arena, count + 1, sizeof(*items));
-    if (count > 0)
-        memcpy(items, definition->mount_points.items, count * sizeof(*items));
-    items[count] = *mount;
-    definition->mount_points.items = items;
-    definition->mount_points.count = count + 1;
+    definition->mount_points.items = arena_grow(arena, definition->mount_points.items,
+                                                definition->mount_points.count, sizeof(*mount));
+    definition->mount_points.items[definition->mount_points.count++] = *mount;
     return true;
 }
 
@@ -296,13 +290,9 @@ int definition_add_volumes(struct arena *arena, struct definition *definition,
 static void append_mount(struct arena *arena, struct bundle_options *options,
                          const struct oci_mount *mount)
 {
-    struct oci_mount *mounts =
-        arena_new(arena, options->mounts.count + 1, sizeof(struct oci_mount));
-
-    if (options->mounts.count > 0)
-        memcpy(mounts, options->mounts.items, options->mounts.count * sizeof(*mounts));
-    mounts[options->mounts.count++] = *mount;
-    options->mounts.items = mounts;
+    options->mounts.items =
+        arena_grow(arena, options->mounts.items, options->mounts.count, sizeof(*mount));
+    options->mounts.items[options->mounts.count++] = *mount;
 }
 
 /* With the host's network a container needs the host's names. */

@@ -44,12 +44,7 @@ static const struct json_field config_fields[] = {
     {.name = "DetachKeys", .kind = JSON_KIND_IGNORED},  /* clients watch for them themselves */
     JSON_FIELD(struct exec_config, is_privileged, "Privileged", JSON_KIND_BOOL),
 };
-static const struct json_struct config_type = {
-    .size = sizeof(struct exec_config),
-    .fields = config_fields,
-    .field_count = sizeof(config_fields) / sizeof(config_fields[0]),
-    .refuses_unknown = true,
-};
+static const struct json_struct config_type = JSON_CLOSED_STRUCT(struct exec_config, config_fields);
 
 static struct exec *find(struct daemon *daemon, const char *id)
 {

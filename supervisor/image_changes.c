@@ -143,7 +143,6 @@ static void set_label(struct arena *arena, struct image_process *process, const 
                       const char *value)
 {
     struct string_map *labels = &process->labels;
-    struct string_pair *items;
 
     for (size_t i = 0; i < labels->count; i++) {
         if (strcmp(labels->items[i].name, name) == 0) {
@@ -151,11 +150,8 @@ static void set_label(struct arena *arena, struct image_process *process, const 
             return;
         }
     }
-    items = arena_new(arena, labels->count + 1, sizeof(*items));
-    if (labels->count > 0)
-        memcpy(items, labels->items, labels->count * sizeof(*items));
-    items[labels->count] = (struct string_pair){name, value};
-    *labels = (struct string_map){items, labels->count + 1};
+    labels->items = arena_grow(arena, labels->items, labels->count, sizeof(*labels->items));
+    labels->items[labels->count++] = (struct string_pair){name, value};
 }
 
 static int change_label(struct arena *arena, const char *text, struct image_process *process,

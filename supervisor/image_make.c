@@ -53,19 +53,16 @@ static int apply_changes(struct request *request, struct image_process *process,
 static void add_step(struct arena *arena, struct image_config *config, const char *created_by,
                      const char *comment)
 {
-    size_t count = config->history.count;
-    struct image_history *steps = arena_new(arena, count + 1, sizeof(*steps));
+    size_t count = config->history.count++;
     char *created = arena_new(arena, CLOCK_RFC3339_SIZE, 1);
 
     clock_format_rfc3339(clock_now_ns(), created);
     config->created = created;
     config->comment = comment;
-    if (count > 0)
-        memcpy(steps, config->history.items, count * sizeof(*steps));
-    steps[count] = (struct image_history){
+    config->history.items =
+        arena_grow(arena, config->history.items, count, sizeof(struct image_history));
+    config->history.items[count] = (struct image_history){
         .created = created, .created_by = created_by, .author = config->author, .comment = comment};
-    config->history.items = steps;
-    config->history.count = count + 1;
 }
 
 /* ---- import ---- */

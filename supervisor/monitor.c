@@ -601,7 +601,8 @@ static void end_container(struct monitor *monitor)
     reap(&monitor->init);
 }
 
-static void write_exit_file(struct monitor *monitor)
+/* The caller frees it. */
+static struct json_writer *make_exit_record(const struct monitor *monitor)
 {
     const struct monitor_exit record = {
         .status = monitor->init.status,
@@ -610,13 +611,23 @@ static void write_exit_file(struct monitor *monitor)
         .finished_ns = clock_now_ns(),
     };
     struct json_writer *writer = json_writer_new(false);
-    const char *text;
 
     json_encode(writer, &monitor_exit_type, &record);
-    text = json_writer_text(writer);
+    return writer;
+}
+
+/* In a file for a davitd that is not there, in the message for one whose disk is full. */
+static void tell_exit(struct monitor *monitor)
+{
+    struct json_writer *record = make_exit_record(monitor);
+    const char *text = json_writer_text(record);
+
     file_replace(monitor->fds.container_fd, MONITOR_EXIT_FILE, text, strlen(text), 0600, false,
                  NULL);
-    json_writer_free(writer);
+    remove_cgroup(monitor);
+    tell(monitor, &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},
+         text);
+    json_writer_free(record);
 }
 
 /* ---- the loop ---- */
@@ -774,10 +785,7 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
            !streams_are_done(&monitor->init.streams))
         turn(monitor);
     log_writer_finish(&monitor->log);
-    write_exit_file(monitor);
-    remove_cgroup(monitor);
-    tell(monitor, &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},
-         NULL);
+    tell_exit(monitor);
     streams_release(&monitor->init.streams);
     _exit(0);
 }

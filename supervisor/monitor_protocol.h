@@ -32,7 +32,7 @@ enum monitor_message_type {
     /* from the monitor */
     MONITOR_STARTED = 64,      /* value: pid; time_ns; again to every new daemon */
     MONITOR_START_FAILED = 65, /* value: exit status; value2: enum error_code; text: message */
-    MONITOR_EXITED = 66,       /* the exit file is written */
+    MONITOR_EXITED = 66,       /* text: what the exit file says, which is written if it could be */
     MONITOR_EXEC_STARTED = 67, /* token; value: pid */
     MONITOR_EXEC_FAILED = 68,  /* token; value: exit status; value2: enum error_code; text */
     MONITOR_EXEC_EXITED = 69,  /* token; value: exit status */

@@ -24,12 +24,8 @@
         FIELD(struct probe_definition, retries, "Retries", JSON_KIND_INT64)
 
 static const struct json_field healthcheck_fields[] = {COMMON_FIELDS};
-const struct json_struct probe_healthcheck_type = {
-    .size = sizeof(struct probe_definition),
-    .fields = healthcheck_fields,
-    .field_count = ARRAY_SIZE(healthcheck_fields),
-    .refuses_unknown = true,
-};
+const struct json_struct probe_healthcheck_type =
+    JSON_CLOSED_STRUCT(struct probe_definition, healthcheck_fields);
 
 static const struct json_field tcp_fields[] = {
     FIELD(struct probe_tcp, port, "Port", JSON_KIND_INT32, .flags = JSON_REQUIRED, .minimum = 1,
@@ -51,12 +47,7 @@ static const struct json_field probe_fields[] = {
     FIELD(struct probe_definition, tcp, "Tcp", JSON_KIND_STRUCT, .type = &tcp_type),
     FIELD(struct probe_definition, http, "Http", JSON_KIND_STRUCT, .type = &http_type),
 };
-const struct json_struct probe_type = {
-    .size = sizeof(struct probe_definition),
-    .fields = probe_fields,
-    .field_count = ARRAY_SIZE(probe_fields),
-    .refuses_unknown = true,
-};
+const struct json_struct probe_type = JSON_CLOSED_STRUCT(struct probe_definition, probe_fields);
 
 static const struct json_field record_fields[] = {
     FIELD(struct probe_record, status, "status", JSON_KIND_INT32, .minimum = 0,

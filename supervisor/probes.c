@@ -56,7 +56,7 @@ static const struct probe_definition *definition_of(const struct managed_contain
 
 static int64_t since_start_ns(const struct probe *probe)
 {
-    return clock_now_ns() - probe->container->started_ns;
+    return (int64_t)(clock_monotonic_us() - probe->container->started_us) * 1000;
 }
 
 /* ---- scheduling ---- */

@@ -16,12 +16,7 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct registry, ca_file, "ca_file", JSON_KIND_STRING),
     JSON_FIELD(struct registry, is_insecure, "insecure", JSON_KIND_BOOL),
 };
-const struct json_struct registry_type = {
-    .size = sizeof(struct registry),
-    .fields = fields,
-    .field_count = sizeof(fields) / sizeof(fields[0]),
-    .refuses_unknown = true,
-};
+const struct json_struct registry_type = JSON_CLOSED_STRUCT(struct registry, fields);
 
 static bool is_url(const char *text)
 {

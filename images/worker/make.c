@@ -85,7 +85,6 @@ static int take_layer(struct make *make, struct blob_writer *blob, int fd)
 static int add_layer(struct make *make, struct layer_unpack *unpack, const char *digest,
                      int64_t size, const char *media_type)
 {
-    struct image_descriptor *layers;
     size_t count = make->manifest.layers.count;
     int result = layer_unpack_wait(unpack, make->err);
 
@@ -93,12 +92,10 @@ static int add_layer(struct make *make, struct layer_unpack *unpack, const char 
         return result;
     string_list_append(&make->arena, &make->config.rootfs.diff_ids,
                        arena_strdup(&make->arena, unpack->diff_id));
-    layers = arena_new(&make->arena, count + 1, sizeof(*layers));
-    if (count > 0)
-        memcpy(layers, make->manifest.layers.items, count * sizeof(*layers));
-    layers[count] = (struct image_descriptor){
+    make->manifest.layers.items = arena_grow(&make->arena, make->manifest.layers.items, count,
+                                             sizeof(struct image_descriptor));
+    make->manifest.layers.items[count] = (struct image_descriptor){
         .media_type = media_type, .digest = arena_strdup(&make->arena, digest), .size = size};
-    make->manifest.layers.items = layers;
     make->manifest.layers.count = count + 1;
     make->chain_ids.count = 0;
     result = layers_list_chain_ids(&make->arena, &make->manifest, &make->config, &make->chain_ids,

@@ -129,7 +129,7 @@ int state_note_process(struct state *state, pid_t pid, struct error *err)
     clock_format_rfc3339(clock_now_ns(), now);
     state->created = arena_strdup(&state->arena, now);
     state->pid = pid;
-    state->pid_start_time = process_start_time(pid);
+    state->pid_start_time = clock_process_start(pid);
     return state_save(state, err);
 }
 
@@ -211,22 +211,6 @@ void state_release(struct state *state)
     arena_release(&state->arena);
 }
 
-uint64_t process_start_time(pid_t pid)
-{
-    cleanup_buffer struct buffer text = {0};
-    char path[64];
-    char *position;
-
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    if (file_read(AT_FDCWD, path, 4096, &text, NULL) < 0)
-        return 0;
-    /* The second field is the program's name in parentheses, which may contain anything. */
-    position = strrchr(text.data, ')');
-    for (int field = 2; position != NULL && field < 22; field++)
-        position = strchr(position + 1, ' ');
-    return position != NULL ? strtoull(position, NULL, 10) : 0;
-}
-
 static bool is_zombie(pid_t pid)
 {
     cleanup_buffer struct buffer text = {0};
@@ -247,7 +231,7 @@ int state_open_process(const struct state *state)
     if (fd < 0)
         return -errno;
     /* Only now, with the process held, does the comparison say something lasting. */
-    if (process_start_time(state->pid) != state->pid_start_time) {
+    if (clock_process_start(state->pid) != state->pid_start_time) {
         fd_close(&fd);
         return -ESRCH;
     }

@@ -88,7 +88,4 @@ int state_open_process(const struct state *state);
 /* Removes <root>/<id>. */
 int state_remove(const char *root, const char *id, struct error *err);
 
-/* Field 22 of proc_pid_stat(5), 0 if the process is gone. */
-uint64_t process_start_time(pid_t pid);
-
 #endif

@@ -141,3 +141,58 @@ pull_it() { davit pull --quiet "$image:1"; }
         sweep $call kill "$image:1" pull_it
     done
 }
+
+@test "on a full disk what cannot be kept is refused, and what ends is not forgotten" {
+    mkdir "$dir/full"
+    timeout 100 unshare --mount bash -s "$davitd" "$build/davit" "$dir" "$shared/busybox.tar" <<'END' 3>&-
+set -e
+d=$3/full
+davit() { "$davit" "$@"; }
+davitd=$1 davit=$2 archive=$4
+mount -t tmpfs -o size=24m none "$d"
+export DAVIT_HOST=unix://$3/full.sock
+serve() {
+    "$davitd" --root "$d/root" --run "$3/full.run" --socket "$3/full.sock" >>"$3/full.log" 2>&1 &
+    pid=$!
+    until davit version >/dev/null 2>&1; do sleep 0.02; done
+}
+refused() { ! "$@" >"$out" 2>&1 && grep -Eq "No space left|disk is full" "$out" || { echo "not refused: $*"; cat "$out"; exit 1; }; }
+out=$3/full.out
+serve "$@"
+davit load --input "$archive" >/dev/null
+davit run --detach --name runs busybox sleep 1000 >/dev/null
+davit create --name ends busybox sh -c 'exit 3' >/dev/null
+davit create --name before busybox >/dev/null
+dd if=/dev/zero of="$d/ballast" bs=4k 2>/dev/null || true
+refused davit create --name nothing busybox
+refused davit volume create nothing
+refused davit commit before nothing:1
+refused davit rename before nothing
+refused davit load --input "$archive"
+[ "$(davit exec runs echo works)" = works ]
+davit start ends >/dev/null
+[ "$(davit wait ends)" = 3 ]
+davit stop --time 0 runs >/dev/null
+[ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "before ends runs" ]
+rm "$d/ballast"
+kept() {
+    python3 - "$d/root/davit.db" <<'PYTHON'
+import json, sqlite3, sys
+rows = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True).execute("SELECT name, state FROM containers").fetchall()
+codes = {name: json.loads(state).get("exitCode") for name, state in rows}
+sys.exit(codes["ends"] != 3 or codes["runs"] != 137)
+PYTHON
+}
+until kept; do sleep 0.1; done
+kill -9 "$pid"
+serve "$@"
+[ "$(davit inspect --format '{{.State.ExitCode}} {{.State.Error}}' ends)" = "3 " ]
+[ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "before ends runs" ]
+davit create --name after busybox >/dev/null
+davit volume create after >/dev/null
+davit start --attach ends || [ $? = 3 ]
+davit rm before ends runs after >/dev/null
+kill "$pid"
+wait "$pid" || true
+END
+}

@@ -279,12 +279,12 @@ static void the_database_keeps_what_was_acknowledged(void **state)
     assert_int_equal(database_open(template, &database, &err), 0);
     assert_int_equal(database_insert_container(database, "a", "n", "{\"d\":1}", "{}", &err), 0);
     assert_true(database_insert_container(database, "b", "n", "{}", "{}", &err) < 0);
-    assert_int_equal(database_update_state(database, "a", "{\"s\":2}", &err), 0);
+    assert_int_equal(database_update_state(database, "a", "{\"s\":2}", true, &err), 0);
     database_close(database);
     assert_int_equal(database_open(template, &database, &err), 0);
     assert_int_equal(database_each_container(database, count_container, &found, &err), 0);
     assert_int_equal(found, 1);
-    assert_int_equal(database_delete_container(database, "a", &err), 0);
+    assert_int_equal(database_delete_container(database, "a", true, &err), 0);
     assert_int_equal(database_each_container(database, count_container, &found, &err), 0);
     assert_int_equal(found, 1);
     database_close(database);
