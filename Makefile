@@ -42,7 +42,7 @@ endif
 
 # ---- what is built from what ------------------------------------------------------------------
 # A folder is a library; a program is its main file and the libraries that its line names.
-FOLDERS := base cgroups cgroups/systemd bundle runtime runtime/oci images images/worker images/fetch supervisor cli
+FOLDERS := base cgroups cgroups/systemd bundle runtime runtime/oci images images/worker images/fetch network supervisor cli
 mains := runtime/oci/davit-oci.c runtime/oci/self_start.c cgroups/systemd/davit-scope.c images/davit-image.c images/fetch/davit-fetch.c supervisor/davitd.c cli/davit.c
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 library = $(BUILD)/obj/$(subst /,-,$(1)).a
@@ -50,7 +50,7 @@ library = $(BUILD)/obj/$(subst /,-,$(1)).a
 PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image davit-fetch davit-scope)
 
 davit-oci_uses := runtime/oci/davit-oci.c runtime/oci/self_start.c runtime/oci runtime bundle cgroups/systemd cgroups base
-davitd_uses := supervisor/davitd.c supervisor images runtime bundle cgroups/systemd cgroups base
+davitd_uses := supervisor/davitd.c supervisor images network runtime bundle cgroups/systemd cgroups base
 davit_uses := cli/davit.c cli base
 # davit-oci is static and cannot have libsystemd: this speaks to systemd for it.
 davit-scope_uses := cgroups/systemd/davit-scope.c cgroups/systemd cgroups base
@@ -75,7 +75,7 @@ davit-oci_libs := -lseccomp -lcap -lyajl
 endif
 davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto -lsqlite3 -pthread
 davit-fetch_libs := -lcurl -lyajl -lseccomp -lcap
-davitd_libs := -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -lresolv
+davitd_libs := -lmnl -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -lresolv
 davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 

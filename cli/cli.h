@@ -80,6 +80,7 @@ int cli_save(struct cli *cli, int argc, char **argv);
 int cli_rmi(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_version(struct cli *cli, int argc, char **argv);
+int cli_port(struct cli *cli, int argc, char **argv);
 int cli_info(struct cli *cli, int argc, char **argv);
 
 /* container, image, system: by the next word. */
@@ -90,6 +91,11 @@ int cli_container_prune(struct cli *cli, int argc, char **argv);
 int cli_image_prune(struct cli *cli, int argc, char **argv);
 int cli_system_df(struct cli *cli, int argc, char **argv);
 int cli_system_prune(struct cli *cli, int argc, char **argv);
+int cli_network_create(struct cli *cli, int argc, char **argv);
+int cli_network_inspect(struct cli *cli, int argc, char **argv);
+int cli_network_ls(struct cli *cli, int argc, char **argv);
+int cli_network_prune(struct cli *cli, int argc, char **argv);
+int cli_network_rm(struct cli *cli, int argc, char **argv);
 int cli_volume_create(struct cli *cli, int argc, char **argv);
 int cli_volume_inspect(struct cli *cli, int argc, char **argv);
 int cli_volume_ls(struct cli *cli, int argc, char **argv);

@@ -11,6 +11,7 @@ enum kind {
     CONTAINERS,
     IMAGES,
     VOLUMES,
+    NETWORKS,
     ALL,
 };
 
@@ -18,14 +19,14 @@ static const struct {
     const char *command;
     enum kind kind;
 } arguments[] = {
-    {"attach", CONTAINERS},  {"commit", CONTAINERS}, {"cp", CONTAINERS},     {"create", IMAGES},
-    {"diff", CONTAINERS},    {"exec", CONTAINERS},   {"export", CONTAINERS}, {"history", IMAGES},
-    {"inspect", ALL},        {"kill", CONTAINERS},   {"logs", CONTAINERS},   {"pause", CONTAINERS},
-    {"probe", CONTAINERS},   {"pull", IMAGES},       {"push", IMAGES},       {"rename", CONTAINERS},
-    {"restart", CONTAINERS}, {"rm", CONTAINERS},     {"rmi", IMAGES},        {"run", IMAGES},
-    {"save", IMAGES},        {"sbom", IMAGES},       {"scan", IMAGES},       {"start", CONTAINERS},
-    {"stats", CONTAINERS},   {"stop", CONTAINERS},   {"tag", IMAGES},        {"top", CONTAINERS},
-    {"unpause", CONTAINERS}, {"update", CONTAINERS}, {"wait", CONTAINERS},
+    {"attach", CONTAINERS}, {"commit", CONTAINERS},  {"cp", CONTAINERS},     {"create", IMAGES},
+    {"diff", CONTAINERS},   {"exec", CONTAINERS},    {"export", CONTAINERS}, {"history", IMAGES},
+    {"inspect", ALL},       {"kill", CONTAINERS},    {"logs", CONTAINERS},   {"pause", CONTAINERS},
+    {"port", CONTAINERS},   {"probe", CONTAINERS},   {"pull", IMAGES},       {"push", IMAGES},
+    {"rename", CONTAINERS}, {"restart", CONTAINERS}, {"rm", CONTAINERS},     {"rmi", IMAGES},
+    {"run", IMAGES},        {"save", IMAGES},        {"sbom", IMAGES},       {"scan", IMAGES},
+    {"start", CONTAINERS},  {"stats", CONTAINERS},   {"stop", CONTAINERS},   {"tag", IMAGES},
+    {"top", CONTAINERS},    {"unpause", CONTAINERS}, {"update", CONTAINERS}, {"wait", CONTAINERS},
 };
 
 static const struct {
@@ -51,6 +52,8 @@ static enum kind kind_of(const char *group, const char *command)
         return IMAGES;
     if (group != NULL && strcmp(group, "volume") == 0)
         return VOLUMES;
+    if (group != NULL && strcmp(group, "network") == 0)
+        return NETWORKS;
     if (group != NULL && strcmp(group, "container") == 0 && strcmp(command, "inspect") == 0)
         return CONTAINERS;
     for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
@@ -82,9 +85,9 @@ static void print_container(const struct json *container)
         puts(names->items[0].text + 1);
 }
 
-static void print_volume(const struct json *volume)
+static void print_name(const struct json *item)
 {
-    const char *name = json_get_string(volume, "Name");
+    const char *name = json_get_string(item, "Name");
 
     if (name != NULL)
         puts(name);
@@ -111,8 +114,10 @@ static void complete_argument(struct cli *cli, enum kind kind)
         print_names(cli, "/containers/json?all=1", NULL, print_container);
     if (kind == IMAGES || kind == ALL)
         print_names(cli, "/images/json", NULL, print_tags);
+    if (kind == NETWORKS)
+        print_names(cli, "/networks", NULL, print_name);
     if (kind == VOLUMES)
-        print_names(cli, "/volumes", "Volumes", print_volume);
+        print_names(cli, "/volumes", "Volumes", print_name);
 }
 
 static bool complete_value(const char *option)

@@ -235,12 +235,30 @@ static void format_age(const struct json *created, char *text, size_t size)
         snprintf(text, size, "%lld days ago", (long long)seconds / 86400);
 }
 
+/* "0.0.0.0:8080->80/tcp, ..." */
+static char *format_ports(const struct json *ports)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    for (size_t i = 0; ports != NULL && ports->type == JSON_ARRAY && i < ports->count; i++) {
+        const struct json *port = &ports->items[i];
+        const struct json *outside = json_get(port, "PublicPort");
+        const struct json *inside = json_get(port, "PrivatePort");
+
+        if (outside != NULL && inside != NULL)
+            buffer_printf(&text, "%s%s:%s->%s/%s", i > 0 ? ", " : "", text_of(port, "IP"),
+                          outside->text, inside->text, text_of(port, "Type"));
+    }
+    return memory_strdup(buffer_text(&text));
+}
+
 static void print_container(const struct ps_options *options, const struct json *container)
 {
     const struct json *names = json_get(container, "Names");
     const char *name = names != NULL && names->count > 0 ? names->items[0].text : "/";
     const char *id = text_of(container, "Id");
     cleanup_free char *command = memory_printf("\"%s\"", text_of(container, "Command"));
+    cleanup_free char *ports = format_ports(json_get(container, "Ports"));
     char age[48];
 
     if (options->is_json) {
@@ -254,9 +272,9 @@ static void print_container(const struct ps_options *options, const struct json 
     format_age(json_get(container, "Created"), age, sizeof(age));
     if (!options->is_untruncated && strlen(command) > 22)
         strcpy(command + 19, "...");
-    printf("%-*.*s   %-24s %-22s %-18s %-30s %s\n", options->is_untruncated ? 64 : 12,
+    printf("%-*.*s   %-24s %-22s %-18s %-30s %-22s %s\n", options->is_untruncated ? 64 : 12,
            options->is_untruncated ? 64 : 12, id, text_of(container, "Image"), command, age,
-           text_of(container, "Status"), name + 1);
+           text_of(container, "Status"), ports, name + 1);
 }
 
 static void write_labels(struct json_writer *writer, const struct json *labels)
@@ -296,6 +314,7 @@ static void write_fields(struct json_writer *writer, const struct ps_options *op
     cleanup_free char *command = memory_printf("\"%s\"", text_of(container, "Command"));
     cleanup_free char *id =
         memory_printf("%.*s", options->is_untruncated ? 64 : 12, text_of(container, "Id"));
+    cleanup_free char *ports = format_ports(json_get(container, "Ports"));
     int64_t created = 0;
     char age[48];
     char time[CLOCK_RFC3339_SIZE];
@@ -316,7 +335,7 @@ static void write_fields(struct json_writer *writer, const struct ps_options *op
     json_member_string(writer, "RunningFor", age);
     json_member_string(writer, "State", text_of(container, "State"));
     json_member_string(writer, "Status", text_of(container, "Status"));
-    json_member_string(writer, "Ports", "");
+    json_member_string(writer, "Ports", ports);
     json_member_string(writer, "Networks",
                        networks != NULL && networks->count > 0 ? networks->members[0].name : "");
     write_labels(writer, json_get(container, "Labels"));
@@ -384,8 +403,8 @@ int cli_ps(struct cli *cli, int argc, char **argv)
         return result;
     }
     if (result == 0 && !options.is_json && !options.is_quiet)
-        printf("%-*s   %-24s %-22s %-18s %-30s %s\n", options.is_untruncated ? 64 : 12,
-               "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES");
+        printf("%-*s   %-24s %-22s %-18s %-30s %-22s %s\n", options.is_untruncated ? 64 : 12,
+               "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES");
     for (size_t i = 0; result == 0 && list->type == JSON_ARRAY && i < list->count; i++)
         print_container(&options, &list->items[i]);
     arena_release(&options.arena);

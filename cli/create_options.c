@@ -33,6 +33,8 @@ enum long_option {
     OPTION_CAP_DROP,
     OPTION_SECURITY_OPT,
     OPTION_NETWORK,
+    OPTION_NETWORK_ALIAS,
+    OPTION_IP,
     OPTION_RESTART,
     OPTION_USERNS,
     OPTION_STORAGE_OPT,
@@ -104,6 +106,10 @@ static const struct option option_table[] = {
     {"security-opt", required_argument, NULL, OPTION_SECURITY_OPT},
     {"network", required_argument, NULL, OPTION_NETWORK},
     {"net", required_argument, NULL, OPTION_NETWORK},
+    {"network-alias", required_argument, NULL, OPTION_NETWORK_ALIAS},
+    {"ip", required_argument, NULL, OPTION_IP},
+    {"publish", required_argument, NULL, 'p'},
+    {"publish-all", no_argument, NULL, 'P'},
     {"restart", required_argument, NULL, OPTION_RESTART},
     {"storage-opt", required_argument, NULL, OPTION_STORAGE_OPT},
     {"userns", required_argument, NULL, OPTION_USERNS},
@@ -165,6 +171,8 @@ static int parse_list_option(struct create_options *options, struct create_value
     } lists[] = {
         {'l', &values->labels},
         {'v', &values->volumes},
+        {'p', &values->publish},
+        {OPTION_NETWORK_ALIAS, &values->network_aliases},
         {OPTION_VOLUMES_FROM, &values->volumes_from},
         {OPTION_MOUNT, &values->mounts},
         {OPTION_TMPFS, &values->tmpfs},
@@ -269,6 +277,7 @@ static int parse_text_option(struct create_options *options, struct create_value
         {OPTION_LOG_DRIVER, &values->log_driver},
         {OPTION_HEALTH_CMD, &values->health_cmd},
         {OPTION_NETWORK, &values->network},
+        {OPTION_IP, &values->address},
         {OPTION_RESTART, &values->restart},
         {OPTION_USERNS, &values->userns},
         {OPTION_PID, &values->pid},
@@ -303,6 +312,7 @@ static int parse_flag_option(struct create_options *options, struct create_value
         {OPTION_RM, &options->is_auto_removed},
         {OPTION_READ_ONLY, &values->is_readonly},
         {OPTION_INIT, &values->has_init},
+        {'P', &values->publishes_all},
         {OPTION_PRIVILEGED, &values->is_privileged},
         {OPTION_NO_HEALTHCHECK, &values->has_no_healthcheck},
     };
@@ -325,9 +335,9 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
     int option;
     int result;
 
-    while ((option = cli_next_option(
-                cli, argc, argv,
-                is_run ? "+dite:w:u:l:h:m:c:v:" : "+ite:w:u:l:h:m:c:v:", option_table)) != -1) {
+    while ((option = cli_next_option(cli, argc, argv,
+                                     is_run ? "+dite:w:u:l:h:m:c:v:p:P" : "+ite:w:u:l:h:m:c:v:p:P",
+                                     option_table)) != -1) {
         if (option == '?' || (option == 'd' && !is_run))
             return cli_usage_error(cli, argv, "[OPTION...] IMAGE [COMMAND [ARGUMENT...]]");
         if (parse_list_option(options, &values, option) ||

@@ -413,6 +413,8 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     if (result == 0)
         result = write_ulimits(cli, writer, &values->ulimits);
     if (result == 0)
+        result = create_write_ports(cli, writer, values);
+    if (result == 0)
         json_object_close(writer);
     return result;
 }
@@ -470,6 +472,7 @@ int create_write_request(struct cli *cli, struct json_writer *writer,
         json_member_string(writer, "StopSignal", values->stop_signal);
     if (values->has_stop_timeout)
         json_member_integer(writer, "StopTimeout", values->stop_timeout);
+    create_write_endpoint(writer, values);
     if (write_host_config(cli, writer, options, values) < 0)
         return -EINVAL;
     json_object_close(writer);

@@ -48,6 +48,10 @@ struct create_values {
     const char *user;
     const char *hostname;
     const char *network;
+    const char *address; /* on it */
+    struct string_list network_aliases;
+    struct string_list publish;
+    bool publishes_all;
     const char *userns;
     const char *restart;
     const char *cpuset_cpus;
@@ -78,6 +82,11 @@ int create_parse_duration(struct cli *cli, const char *option, const char *text,
 int create_write_request(struct cli *cli, struct json_writer *writer,
                          const struct create_options *options, const struct create_values *values,
                          const struct string_list *cmd);
+
+/* PortBindings and PublishAllPorts; NetworkingConfig: create_ports.c. */
+int create_write_ports(struct cli *cli, struct json_writer *writer,
+                       const struct create_values *values);
+void create_write_endpoint(struct json_writer *writer, const struct create_values *values);
 
 /* Members of HostConfig that update has as well. */
 void create_write_limits(struct json_writer *writer, const struct create_values *values);

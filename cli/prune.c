@@ -204,6 +204,11 @@ static int prune_volumes(struct cli *cli, struct prune *prune)
     return call_prune(cli, prune, "/volumes/prune?", &filters, "Volume");
 }
 
+static int prune_networks(struct cli *cli, struct prune *prune)
+{
+    return call_prune(cli, prune, "/networks/prune?", &prune->filters, "Network");
+}
+
 static int finish(struct prune *prune, int result)
 {
     char text[32];
@@ -239,7 +244,18 @@ int cli_volume_prune(struct cli *cli, int argc, char **argv)
     return finish(&prune, result < 0 ? result : prune_volumes(cli, &prune));
 }
 
-/* Containers first: an image may have been kept by one. */
+int cli_network_prune(struct cli *cli, int argc, char **argv)
+{
+    struct prune prune = {0};
+    int result = parse_prune(cli, &prune, argc, argv, false);
+
+    if (result == 0)
+        result = prune_networks(cli, &prune);
+    arena_release(&prune.arena);
+    return result;
+}
+
+/* Containers first: images and networks may have been kept by one. */
 int cli_system_prune(struct cli *cli, int argc, char **argv)
 {
     struct prune prune = {0};
@@ -247,5 +263,7 @@ int cli_system_prune(struct cli *cli, int argc, char **argv)
 
     if (result == 0)
         result = prune_containers(cli, &prune);
+    if (result == 0)
+        result = prune_networks(cli, &prune);
     return finish(&prune, result < 0 ? result : prune_images(cli, &prune));
 }

@@ -263,6 +263,19 @@ static int enter_resctrl(const struct plan *plan, pid_t pid, struct error *err)
     return mount_fd < 0 ? mount_fd : resctrl_apply(mount_fd, rdt, plan->options->id, pid, err);
 }
 
+/* A namespace that the clone has made inside of the user namespace. */
+static int give_network(const struct container_options *options, pid_t pid, struct error *err)
+{
+    cleanup_close int fd = -1;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, errno, "open %s", path);
+    return options->on_network(options->context, fd, err);
+}
+
 /* P3 */
 static int prepare_surroundings(const struct plan *plan, const struct container *container,
                                 struct error *err)
@@ -275,9 +288,11 @@ static int prepare_surroundings(const struct plan *plan, const struct container 
         result = prepare_user_namespace(plan, container, err);
     /* First what the child waits for soonest. */
     if (result == 0 && plan->has_network_apart)
-        result = network_make(container->control_fd, plan->config, err);
+        result = network_make(container->control_fd, options, err);
     else if (result == 0 && plan->config->linux->net_devices.count > 0)
         result = move_net_devices(plan, container->pid, err);
+    if (result == 0 && options->on_network != NULL && !plan->has_network_apart)
+        result = give_network(options, container->pid, err);
     if (result == 0 && options->on_cloned != NULL)
         result = options->on_cloned(options->context, container->pid, err);
     if (result == 0)

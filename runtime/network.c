@@ -52,8 +52,9 @@ static int make_namespace(int own_fd, struct error *err)
     return socket_fd < 0 ? error_errno(err, errno, "make a network namespace") : socket_fd;
 }
 
-int network_make(int control_fd, const struct oci_config *config, struct error *err)
+int network_make(int control_fd, const struct container_options *options, struct error *err)
 {
+    const struct oci_config *config = options->config;
     cleanup_close int own_fd = open_namespace_of(control_fd, err);
     cleanup_close int socket_fd = own_fd < 0 ? own_fd : make_namespace(own_fd, err);
     cleanup_close int new_fd = socket_fd < 0 ? socket_fd : open_namespace_of(socket_fd, err);
@@ -68,7 +69,10 @@ int network_make(int control_fd, const struct oci_config *config, struct error *
     /* The child waits for this; the loopback, which a socket raises from anywhere, it only needs
      * when its program runs. */
     sync_send_fd(control_fd, SYNC_NETWORK, new_fd);
-    return raise_loopback(socket_fd, err);
+    result = raise_loopback(socket_fd, err);
+    if (result == 0 && options->on_network != NULL)
+        result = options->on_network(options->context, new_fd, err);
+    return result;
 }
 
 int network_enter(struct network_entry *entry, struct error *err)

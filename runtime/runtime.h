@@ -101,6 +101,9 @@ struct container_options {
     /* Called as soon as the process exists and before it can do anything that lasts: if the caller
      * dies before it has returned, so does the process. NULL: nothing to note down. */
     int (*on_cloned)(void *context, pid_t pid, struct error *err);
+    /* Called when the network namespace that the container gets exists, and before its program
+     * does. NULL: the namespace stays as it is. */
+    int (*on_network)(void *context, int netns_fd, struct error *err);
     void *context;
     const struct seccomp_program *seccomp; /* NULL: compile linux.seccomp */
 };

@@ -40,6 +40,16 @@ struct prune_kind {
 /* Answers POST .../prune. */
 void api_prune(struct daemon *daemon, struct request *request, const struct prune_kind *kind);
 
+void api_network_create(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
+void api_network_inspect(struct daemon *daemon, struct request *request,
+                         const struct route_match *match);
+void api_networks_list(struct daemon *daemon, struct request *request,
+                       const struct route_match *match);
+void api_network_remove(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
+void api_networks_prune(struct daemon *daemon, struct request *request,
+                        const struct route_match *match);
 void api_images_prune(struct daemon *daemon, struct request *request,
                       const struct route_match *match);
 void api_containers_prune(struct daemon *daemon, struct request *request,

@@ -62,6 +62,7 @@ char *container_encode_state(const struct managed_container *container)
     json_member_integer(writer, "restartCount", container->restart_count);
     json_member_boolean(writer, "restartWanted", container->is_restart_wanted);
     json_member_string(writer, "error", container->error);
+    container_network_encode(writer, container);
     json_key(writer, "probes");
     json_array_open(writer);
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
@@ -386,6 +387,7 @@ static void on_start_failed(struct managed_container *container,
     monitor_message_error(message, &err);
     error_prefix(&err, "failed to start container");
     disconnect(container);
+    container_network_release(container);
     container->status = CONTAINER_CREATED;
     container->exit_code = message->value;
     free(container->error);
@@ -488,6 +490,7 @@ void container_handle_exit(struct managed_container *container,
     container->status = CONTAINER_EXITED;
     container->is_paused = false;
     container->pid = 0;
+    container_network_release(container);
     /* Of one that is removed now nobody asks how it ended. */
     save_state(container, !container->definition.host_config.is_auto_removed);
     forget_exit_file(container);
@@ -529,7 +532,10 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
     struct managed_container *container = context;
     cleanup_free struct monitor_message *message =
         memory_new(1, sizeof(*message) + MONITOR_TEXT_MAX);
-    ssize_t count = recv(fd, message, sizeof(*message) + MONITOR_TEXT_MAX, MSG_DONTWAIT);
+    cleanup_close int passed_fd = -1;
+    size_t fd_count = 1;
+    ssize_t count =
+        socket_receive(fd, message, sizeof(*message) + MONITOR_TEXT_MAX, &passed_fd, &fd_count);
 
     (void)source;
     (void)events;
@@ -546,6 +552,9 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
         break;
     case MONITOR_START_FAILED:
         on_start_failed(container, message);
+        break;
+    case MONITOR_NETWORK:
+        container_network_attach(container, passed_fd);
         break;
     case MONITOR_EXITED:
         container_handle_exit(container, message);

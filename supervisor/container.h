@@ -7,6 +7,7 @@
 
 #include "daemon.h"
 #include "monitor_protocol.h"
+#include "network/address.h"
 
 enum container_status {
     CONTAINER_CREATED,  /* never ran, or did not start */
@@ -74,10 +75,12 @@ struct managed_container {
     uint64_t started_us; /* monotonic */
     int64_t finished_ns;
     bool is_oom_killed;
-    bool is_paused;         /* while it runs */
-    bool has_unsaved_state; /* the database could not take it */
-    char *error;            /* why it did not start */
-    const char *warning;    /* for who makes it; or NULL */
+    bool is_paused;               /* while it runs */
+    struct address address;       /* on its network, while it runs */
+    struct published_ports ports; /* of the host, while it runs */
+    bool has_unsaved_state;       /* the database could not take it */
+    char *error;                  /* why it did not start */
+    const char *warning;          /* for who makes it; or NULL */
     int control_fd;
     sd_event_source *control;
     sd_event_source *stop_timer;

@@ -107,6 +107,7 @@ static int write_files(struct managed_container *container, const struct image *
         .project = definition->project,
         .has_open_stdin = definition->config.has_open_stdin,
         .is_stdin_once = definition->config.is_stdin_once,
+        .has_network = definition->network_id != NULL,
     };
     const struct definition_places places = {
         .cgroups_path = monitor.cgroup_path,
@@ -192,6 +193,8 @@ static int make_on_disk(struct managed_container *container, const struct image 
     result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
                               : write_files(container, image, directory_fd, err);
     if (result == 0)
+        result = container_network_write_files(container, err);
+    if (result == 0)
         result = store(container, err);
     if (result < 0)
         path_remove_tree(daemon->containers_fd, container->definition.id, NULL);
@@ -233,6 +236,11 @@ static int define(struct managed_container *container, const char *name, const c
     if (definition->config.hostname == NULL || definition->config.hostname[0] == '\0')
         definition->config.hostname = arena_strndup(&container->arena, id, 12);
     definition_apply_image(&container->arena, definition, &(*image)->config.config);
+    result = definition_read_ports(&container->arena, definition, err);
+    if (result == 0)
+        result = container_network_resolve(container, err);
+    if (result < 0)
+        return result;
     if (definition->config.stop_signal != NULL && definition->config.stop_signal[0] != '\0' &&
         signal_parse(definition->config.stop_signal) < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "StopSignal: unknown signal \"%.32s\"",

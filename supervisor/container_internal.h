@@ -35,6 +35,33 @@ bool container_joins_another(const struct managed_container *container);
 /* Gives the namespaces to the container's monitor, before it starts. */
 int container_joins_send(struct managed_container *container, struct error *err);
 
+/* ---- its part of a network: container_network.c ---- */
+
+/* Finds the network of a new container, and checks what it wants of it. */
+int container_network_resolve(struct managed_container *container, struct error *err);
+
+/* hosts, resolv.conf and hostname, which are bound into a container that has a network. */
+int container_network_write_files(struct managed_container *container, struct error *err);
+
+/* Its monitor has made its network namespace: gives it address, device and ports, and answers. */
+void container_network_attach(struct managed_container *container, int netns_fd);
+
+/* Writes and takes over what a running container has, as members of its state. */
+void container_network_encode(struct json_writer *writer,
+                              const struct managed_container *container);
+void container_network_restore(struct managed_container *container, const char *address,
+                               const struct published_port *ports, size_t port_count);
+
+/* Docker's members: NetworkSettings' Ports and Networks, Networks alone, and the list's Ports. */
+void container_network_write(struct json_writer *writer, const struct managed_container *container);
+void container_network_write_list(struct json_writer *writer,
+                                  const struct managed_container *container);
+void container_network_write_ports(struct json_writer *writer,
+                                   const struct managed_container *container);
+
+/* It has ended: what it had is free again. */
+void container_network_release(struct managed_container *container);
+
 /* Writes config.json and monitor.json anew. */
 int container_write_bundle(struct managed_container *container, struct error *err);
 

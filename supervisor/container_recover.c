@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/socket.h"
 #include "container_internal.h"
+#include "networks.h"
 #include "trash.h"
 
 struct state_record {
@@ -25,6 +26,8 @@ struct state_record {
     int32_t restart_count;
     bool is_restart_wanted;
     const char *error;
+    const char *address;
+    struct published_ports ports;
     LIST_OF(struct probe_record) probes;
 };
 
@@ -41,6 +44,9 @@ static const struct json_field state_fields[] = {
     JSON_FIELD(struct state_record, restart_count, "restartCount", JSON_KIND_INT32),
     JSON_FIELD(struct state_record, is_restart_wanted, "restartWanted", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
+    JSON_FIELD(struct state_record, address, "address", JSON_KIND_STRING),
+    JSON_FIELD(struct state_record, ports, "ports", JSON_KIND_STRUCTS,
+               .type = &published_port_type),
     JSON_FIELD(struct state_record, probes, "probes", JSON_KIND_STRUCTS,
                .type = &probe_record_type),
 };
@@ -114,6 +120,7 @@ static int recover_one(void *context, const char *definition, const char *state,
     container->finished_ns = record.finished_ns;
     container->is_oom_killed = record.is_oom_killed;
     container->is_held_back = record.is_held_back;
+    container_network_restore(container, record.address, record.ports.items, record.ports.count);
     container->restart_count = record.restart_count;
     container->is_restart_wanted = record.is_restart_wanted;
     for (size_t i = 0; i < record.probes.count && i < PROBE_KIND_COUNT; i++)
@@ -146,9 +153,22 @@ static int sweep_directories(struct daemon *daemon, struct error *err)
     return 0;
 }
 
+/* Whatever has happened to the rules since. */
+static void repair_firewall(struct daemon *daemon)
+{
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (one->address.family != 0) {
+            firewall_change(daemon);
+            return;
+        }
+    }
+}
+
 int containers_recover(struct daemon *daemon, struct error *err)
 {
     int result = database_each_container(daemon->database, recover_one, daemon, err);
+
+    repair_firewall(daemon);
 
     if (result == 0)
         containers_start_at_boot(daemon);

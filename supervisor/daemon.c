@@ -22,6 +22,7 @@
 #include "base/socket.h"
 #include "cgroups/systemd/scope.h"
 #include "container.h"
+#include "networks.h"
 #include "trash.h"
 #include "volumes.h"
 
@@ -78,6 +79,9 @@ static int open_root(struct daemon *daemon, struct error *err)
     daemon->volumes_fd = open_subdirectory(fd, "volumes", err);
     if (daemon->volumes_fd < 0)
         return daemon->volumes_fd;
+    daemon->networks_fd = open_subdirectory(fd, "networks", err);
+    if (daemon->networks_fd < 0)
+        return daemon->networks_fd;
     daemon->trash_fd = open_subdirectory(fd, "trash", err);
     return daemon->trash_fd < 0 ? daemon->trash_fd : 0;
 }
@@ -230,6 +234,8 @@ static int open_all(struct daemon *daemon, struct error *err)
         result = database_open(daemon->options.root, &daemon->database, err);
     if (result == 0)
         result = volumes_read(daemon, err);
+    if (result == 0)
+        result = networks_read(daemon, err);
     if (result == 0)
         result = start_loop(daemon, err);
     if (result < 0)

@@ -19,7 +19,10 @@
 #define CONTAINER_ID_SIZE 65
 
 struct exec;
+struct firewall_run;
+struct firewall_waiter;
 struct managed_container;
+struct network;
 struct volume;
 
 /* Host ids for containers with a user namespace, in ranges of ID_RANGE_SIZE. */
@@ -36,7 +39,8 @@ struct daemon_options {
     const char *socket_group;  /* group that may use the socket; NULL: root alone */
     struct registries registries;
     struct id_pool id_pool;
-    bool gives_host_ids; /* to containers that do not say whose they want */
+    const char *default_network; /* of containers that do not name one */
+    bool gives_host_ids;         /* to containers that do not say whose they want */
     bool
         refuses_unmapped; /* a container whose files cannot have other ids; or it gets the host's */
     struct docker_log_config log; /* of containers that do not say how they log */
@@ -54,6 +58,7 @@ struct daemon {
     int seccomp_fd;        /* <root>/seccomp */
     int volumes_fd;        /* <root>/volumes */
     int trash_fd;          /* <root>/trash */
+    int networks_fd;       /* <root>/networks */
     struct database *database;
     struct image_store images;
     struct cgroup_hierarchy hierarchy;
@@ -67,6 +72,11 @@ struct daemon {
     struct managed_container *containers; /* newest first */
     size_t container_count;
     struct volume *volumes; /* newest first */
+    struct network *networks;
+    bool firewall_is_dirty;                   /* what davitd knows is not what the kernel has */
+    struct firewall_run *firewall_run;        /* under way; NULL: none */
+    struct firewall_waiter *firewall_waiters; /* for the next run */
+    sd_event_source *firewall_turn;           /* that begins it */
     struct exec *execs;
     uint64_t next_token;
     char id[CONTAINER_ID_SIZE];

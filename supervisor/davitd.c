@@ -54,6 +54,7 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, userns_fallback, "userns_fallback", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.log.type, "log_driver", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.log.config, "log_opts", JSON_KIND_STRING_MAP),
+    JSON_FIELD(struct settings, daemon.default_network, "default_network", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.policy, "policy", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
@@ -214,6 +215,8 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.socket_group = file.daemon.socket_group;
     settings->daemon.registries = file.daemon.registries;
     settings->daemon.policy = file.daemon.policy;
+    settings->daemon.default_network =
+        file.daemon.default_network != NULL ? file.daemon.default_network : "none";
     settings->daemon.log = file.daemon.log;
     settings->daemon.id_pool = file.daemon.id_pool;
     settings->daemon.gives_host_ids = file.daemon.gives_host_ids;

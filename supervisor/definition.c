@@ -152,6 +152,9 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, mounts, "Mounts", JSON_KIND_STRUCTS, .type = &mount_type),
     FIELD(struct docker_host_config, tmpfs, "Tmpfs", JSON_KIND_STRING_MAP),
     FIELD(struct docker_host_config, volumes_from, "VolumesFrom", JSON_KIND_STRINGS),
+    FIELD(struct docker_host_config, port_bindings, "PortBindings", JSON_KIND_JSON),
+    FIELD(struct docker_host_config, publishes_all, "PublishAllPorts", JSON_KIND_BOOL,
+          .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, network_mode, "NetworkMode", JSON_KIND_STRING,
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, userns_mode, "UsernsMode", JSON_KIND_STRING,
@@ -239,8 +242,6 @@ static const struct json_field host_fields[] = {
     UNSUPPORTED("KernelMemoryTCP"),
     UNSUPPORTED("MemorySwappiness"),
     UNSUPPORTED("OomKillDisable"),
-    UNSUPPORTED("PortBindings"),
-    UNSUPPORTED("PublishAllPorts"),
     UNSUPPORTED("VolumeDriver"),
 };
 const struct json_struct docker_host_config_type =
@@ -264,7 +265,21 @@ static const struct json_field mount_point_fields[] = {
 static const struct json_struct mount_point_type =
     JSON_STRUCT(struct mount_point, mount_point_fields);
 
+static const struct json_field published_port_fields[] = {
+    FIELD(struct published_port, protocol, "Protocol", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct published_port, host, "Host", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct published_port, container_port, "ContainerPort", JSON_KIND_UINT32),
+    FIELD(struct published_port, host_port, "HostPort", JSON_KIND_UINT32),
+    FIELD(struct published_port, last_host_port, "LastHostPort", JSON_KIND_UINT32),
+};
+const struct json_struct published_port_type =
+    JSON_STRUCT(struct published_port, published_port_fields);
+
 static const struct json_field definition_fields[] = {
+    FIELD(struct definition, network_id, "NetworkId", JSON_KIND_STRING),
+    FIELD(struct definition, network_address, "NetworkAddress", JSON_KIND_STRING),
+    FIELD(struct definition, network_aliases, "NetworkAliases", JSON_KIND_STRINGS),
+    FIELD(struct definition, ports, "Ports", JSON_KIND_STRUCTS, .type = &published_port_type),
     FIELD(struct definition, mount_points, "MountPoints", JSON_KIND_STRUCTS,
           .type = &mount_point_type),
     FIELD(struct definition, liveness, "Liveness", JSON_KIND_STRUCT, .type = &probe_type),
@@ -281,42 +296,6 @@ static const struct json_field definition_fields[] = {
           .type = &docker_host_config_type, .flags = JSON_REQUIRED),
 };
 const struct json_struct definition_type = JSON_STRUCT(struct definition, definition_fields);
-
-static int check_network_mode(const struct docker_host_config *host, struct error *err)
-{
-    static const char *const modes[] = {"", "default", "none", "host"};
-    const char *mode = host->network_mode != NULL ? host->network_mode : "";
-
-    if (host->links.count > 0 && strcmp(mode, "none") != 0)
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "HostConfig.Links: not supported by this version of davit");
-    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (strcmp(mode, modes[i]) == 0)
-            return 0;
-    }
-    if (strncmp(mode, "container:", strlen("container:")) == 0)
-        return 0;
-    return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                     "HostConfig.NetworkMode: \"%.64s\" is not supported by this version of davit; "
-                     "use none (the default), host or container:NAME",
-                     mode);
-}
-
-/* A client that names no network sends {"default": {}}; settings for one would be lost. */
-static int check_networking(const struct json *networking, struct error *err)
-{
-    const struct json *endpoints = json_get(networking, "EndpointsConfig");
-
-    for (size_t i = 0; endpoints != NULL && endpoints->type == JSON_OBJECT && i < endpoints->count;
-         i++) {
-        if (!json_is_empty(&endpoints->members[i].value))
-            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                             "NetworkingConfig.EndpointsConfig.%.64s: not supported by this "
-                             "version of davit",
-                             endpoints->members[i].name);
-    }
-    return 0;
-}
 
 struct mode_check {
     const char *name;
@@ -456,7 +435,11 @@ int definition_check_host_config(const struct docker_host_config *host, struct e
     if (check_modes(host, err) < 0 || check_userns_mode(host, err) < 0 ||
         check_storage_opt(host, err) < 0)
         return -err->errnum;
-    return check_network_mode(host, err);
+    if (host->links.count > 0 &&
+        (host->network_mode == NULL || strcmp(host->network_mode, "none") != 0))
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.Links: not supported by this version of davit");
+    return 0;
 }
 
 int definition_parse(struct arena *arena, const char *text, size_t length,
@@ -478,7 +461,8 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
     if (result == 0)
         result = definition_check_host_config(&definition->host_config, err);
     if (result == 0)
-        result = check_networking(json_get(body, "NetworkingConfig"), err);
+        result =
+            definition_read_endpoints(arena, json_get(body, "NetworkingConfig"), definition, err);
     if (result < 0)
         return result;
     if (definition->config.image == NULL || definition->config.image[0] == '\0')

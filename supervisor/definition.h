@@ -109,6 +109,8 @@ struct docker_host_config {
     struct string_map tmpfs;
     struct string_list volumes_from; /* "CONTAINER[:ro]" */
     const char *network_mode;
+    const struct json *port_bindings;
+    bool publishes_all;
     const char *userns_mode;
     struct string_map storage_opt;
     struct docker_restart_policy restart_policy;
@@ -174,6 +176,20 @@ struct mount_point {
     bool is_new;
 };
 
+/* A port of the host whose connections go to the container. */
+struct published_port {
+    const char *protocol; /* "tcp", "udp" or "sctp" */
+    const char *host;     /* an address of the host; "": all */
+    uint32_t container_port;
+    uint32_t host_port;      /* 0: any that is free */
+    uint32_t last_host_port; /* of those that may be taken */
+};
+
+struct published_ports {
+    struct published_port *items;
+    size_t count;
+};
+
 struct definition {
     const char *id;
     const char *name;
@@ -184,6 +200,10 @@ struct definition {
     struct docker_config config;
     struct docker_host_config host_config;
     LIST_OF(struct mount_point) mount_points;
+    const char *network_id;      /* of the network that it is attached to; NULL: none */
+    const char *network_address; /* that it has to have; NULL or "": any */
+    struct string_list network_aliases;
+    struct published_ports ports;       /* as they were asked for */
     struct probe_definition *liveness;  /* davit's own; NULL: none */
     struct probe_definition *readiness; /* likewise */
 };
@@ -253,6 +273,17 @@ int definition_make_devices(struct arena *arena, const struct docker_host_config
 /* HostConfig's limits, as the runtime takes them: definition_resources.c. Devices must be there. */
 int definition_make_resources(struct arena *arena, const struct docker_host_config *host,
                               struct oci_resources **resources, struct error *err);
+
+/* ---- networks: definition_network.c ---- */
+
+/* Reads the request's NetworkingConfig: of the network that is NetworkMode. */
+int definition_read_endpoints(struct arena *arena, const struct json *networking,
+                              struct definition *definition, struct error *err);
+
+/* Reads PortBindings and PublishAllPorts, when the image's ports are known. */
+int definition_read_ports(struct arena *arena, struct definition *definition, struct error *err);
+
+extern const struct json_struct published_port_type;
 
 /* ---- mounts: definition_mounts.c ---- */
 

@@ -311,6 +311,36 @@ static void add_host_names(struct arena *arena, struct bundle_options *options)
     }
 }
 
+static bool has_mount_at(const struct definition *definition, const char *path)
+{
+    for (size_t i = 0; i < definition->mount_points.count; i++) {
+        if (strcmp(definition->mount_points.items[i].destination, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Those that davitd writes: relative sources are the container's own directory. */
+static void add_own_names(struct arena *arena, const struct definition *definition,
+                          struct bundle_options *options)
+{
+    static const char *const files[][2] = {{"/etc/hosts", "hosts"},
+                                           {"/etc/resolv.conf", "resolv.conf"},
+                                           {"/etc/hostname", "hostname"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        struct oci_mount mount = {
+            .destination = files[i][0], .type = "bind", .source = files[i][1]};
+
+        if (has_mount_at(definition, files[i][0]))
+            continue;
+        string_list_append(arena, &mount.options, "bind");
+        if (options->id_range_first != 0)
+            string_list_append(arena, &mount.options, "idmap");
+        append_mount(arena, options, &mount);
+    }
+}
+
 static void make_tmpfs(struct arena *arena, const struct mount_point *from, struct oci_mount *mount)
 {
     static const char *const always[] = {"nosuid", "nodev", "noexec"};
@@ -354,6 +384,8 @@ void definition_make_mounts(struct arena *arena, const struct definition *defini
 {
     if ((options->host_namespaces & 1u << OCI_NAMESPACE_NETWORK) != 0)
         add_host_names(arena, options);
+    if (definition->network_id != NULL)
+        add_own_names(arena, definition, options);
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *from = &definition->mount_points.items[i];
         struct oci_mount mount = {.destination = from->destination};

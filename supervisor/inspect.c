@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "container.h"
+#include "container_internal.h"
 #include "probes.h"
 #include "volumes.h"
 
@@ -43,22 +44,6 @@ static const char *network_mode(const struct managed_container *container)
     const char *mode = container->definition.host_config.network_mode;
 
     return mode == NULL || mode[0] == '\0' || strcmp(mode, "default") == 0 ? "none" : mode;
-}
-
-static void write_networks(struct json_writer *writer, const struct managed_container *container)
-{
-    json_key(writer, "Networks");
-    json_object_open(writer);
-    json_key(writer, network_mode(container));
-    json_object_open(writer);
-    json_member_string(writer, "NetworkID", "");
-    json_member_string(writer, "EndpointID", "");
-    json_member_string(writer, "Gateway", "");
-    json_member_string(writer, "IPAddress", "");
-    json_member_integer(writer, "IPPrefixLen", 0);
-    json_member_string(writer, "MacAddress", "");
-    json_object_close(writer);
-    json_object_close(writer);
 }
 
 static void write_mount(struct json_writer *writer, const struct daemon *daemon,
@@ -137,10 +122,7 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     json_encode(writer, &docker_config_type, &definition->config);
     json_key(writer, "NetworkSettings");
     json_object_open(writer);
-    json_key(writer, "Ports");
-    json_object_open(writer);
-    json_object_close(writer);
-    write_networks(writer, container);
+    container_network_write(writer, container);
     json_object_close(writer);
     json_object_close(writer);
 }
@@ -229,9 +211,7 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "ImageID", definition->image_id);
     json_member_string(writer, "Command", buffer_text(&command));
     json_member_integer(writer, "Created", definition->created_ns / 1000000000);
-    json_key(writer, "Ports");
-    json_array_open(writer);
-    json_array_close(writer);
+    container_network_write_ports(writer, container);
     json_key(writer, "Labels");
     json_object_open(writer);
     for (size_t i = 0; i < definition->config.labels.count; i++)
@@ -246,7 +226,7 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_object_close(writer);
     json_key(writer, "NetworkSettings");
     json_object_open(writer);
-    write_networks(writer, container);
+    container_network_write_list(writer, container);
     json_object_close(writer);
     write_mounts(writer, container);
     if (sizes != NULL) {

@@ -63,8 +63,9 @@ struct monitor {
 
 /* ---- talking to davitd ---- */
 
-/* davitd may be gone at any moment; that is its problem, not the container's. */
-static void tell(struct monitor *monitor, const struct monitor_message *header, const char *text)
+/* davitd may be gone at any moment; that is its problem, not the container's. `fd` -1: none. */
+static void tell_with_fd(struct monitor *monitor, const struct monitor_message *header,
+                         const char *text, int fd)
 {
     cleanup_buffer struct buffer message = {0};
     struct monitor_message copy = *header;
@@ -76,8 +77,13 @@ static void tell(struct monitor *monitor, const struct monitor_message *header, 
     buffer_append(&message, &copy, sizeof(copy));
     if (text != NULL)
         buffer_append_string(&message, text);
-    if (socket_send(monitor->control_fd, message.data, message.length, NULL, 0) < 0)
+    if (socket_send(monitor->control_fd, message.data, message.length, &fd, fd >= 0 ? 1 : 0) < 0)
         fd_close(&monitor->control_fd);
+}
+
+static void tell(struct monitor *monitor, const struct monitor_message *header, const char *text)
+{
+    tell_with_fd(monitor, header, text, -1);
 }
 
 static void tell_failure(struct monitor *monitor, uint32_t type, uint64_t token,
@@ -204,6 +210,32 @@ static void use_terminal(struct streams *streams, int console_fd)
     streams->output_fd[0] = console_fd;
 }
 
+static uint32_t receive_message(struct monitor *monitor, int *fd);
+static void handle_message(struct monitor *monitor, const struct monitor_message *message, int *fd);
+
+/* davitd gives the container its place in a network. */
+static int await_network(void *context, int netns_fd, struct error *err)
+{
+    struct monitor *monitor = context;
+    const struct monitor_message *message =
+        (const struct monitor_message *)(void *)monitor->message;
+
+    tell_with_fd(monitor, &(struct monitor_message){.type = MONITOR_NETWORK}, NULL, netns_fd);
+    while (monitor->control_fd >= 0) {
+        cleanup_close int fd = -1;
+        uint32_t type = receive_message(monitor, &fd);
+
+        if (type == MONITOR_NETWORK_READY) {
+            if (message->value < 0)
+                monitor_message_error(message, err);
+            return message->value;
+        }
+        if (type != 0)
+            handle_message(monitor, message, &fd);
+    }
+    return error_set(err, ERROR_INTERNAL, EPIPE, "davitd went away while it attached the network");
+}
+
 static int launch(struct monitor *monitor, int rootfs_fd, struct error *err)
 {
     struct task *task = &monitor->init;
@@ -219,6 +251,8 @@ static int launch(struct monitor *monitor, int rootfs_fd, struct error *err)
         .console_socket_fd = -1,
         .start_socket_fd = -1,
         .seccomp = monitor->seccomp.instructions != NULL ? &monitor->seccomp : NULL,
+        .on_network = monitor->settings.has_network ? await_network : NULL,
+        .context = monitor,
     };
     struct container_options with_stdio = options;
     int result = 0;

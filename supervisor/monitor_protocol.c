@@ -25,6 +25,7 @@ static const struct json_field config_fields[] = {
     FIELD(struct monitor_config, project, "project", JSON_KIND_UINT32),
     FIELD(struct monitor_config, has_open_stdin, "openStdin", JSON_KIND_BOOL),
     FIELD(struct monitor_config, is_stdin_once, "stdinOnce", JSON_KIND_BOOL),
+    FIELD(struct monitor_config, has_network, "hasNetwork", JSON_KIND_BOOL),
 };
 const struct json_struct monitor_config_type = JSON_STRUCT(struct monitor_config, config_fields);
 

@@ -29,6 +29,7 @@ enum monitor_message_type {
                           exec */
     MONITOR_JOIN = 8,  /* value: enum oci_namespace_type; + the namespace, in place of a new one;
                           before MONITOR_START */
+    MONITOR_NETWORK_READY = 9, /* value: 0 or a negative errno; value2: enum error_code; text */
     /* from the monitor */
     MONITOR_STARTED = 64,      /* value: pid; time_ns; again to every new daemon */
     MONITOR_START_FAILED = 65, /* value: exit status; value2: enum error_code; text: message */
@@ -36,6 +37,8 @@ enum monitor_message_type {
     MONITOR_EXEC_STARTED = 67, /* token; value: pid */
     MONITOR_EXEC_FAILED = 68,  /* token; value: exit status; value2: enum error_code; text */
     MONITOR_EXEC_EXITED = 69,  /* token; value: exit status */
+    MONITOR_NETWORK = 70, /* + network namespace of a container that has hasNetwork; answered by
+                             MONITOR_NETWORK_READY */
 };
 
 enum monitor_stream_flags {
@@ -69,6 +72,7 @@ struct monitor_config {
     uint32_t project;         /* of the disk quota; 0: none */
     bool has_open_stdin;
     bool is_stdin_once;
+    bool has_network; /* that davitd attaches it to */
     struct log_options log;
 };
 

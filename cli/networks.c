@@ -1,0 +1,254 @@
+/* network create, ls, inspect, rm; port. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+#include "template.h"
+
+struct network_options {
+    struct arena arena;
+    struct string_list labels;
+    struct string_list options;
+    const char *driver;
+    const char *subnet;
+    const char *range;
+    const char *gateway;
+    bool is_internal;
+};
+
+static int parse_create(struct cli *cli, struct network_options *options, int argc, char **argv)
+{
+    static const struct option table[] = {{"driver", required_argument, NULL, 'd'},
+                                          {"gateway", required_argument, NULL, 'g'},
+                                          {"internal", no_argument, NULL, 'i'},
+                                          {"ip-range", required_argument, NULL, 'r'},
+                                          {"label", required_argument, NULL, 'l'},
+                                          {"opt", required_argument, NULL, 'o'},
+                                          {"subnet", required_argument, NULL, 's'},
+                                          {NULL, 0, NULL, 0}};
+    int option;
+
+    while ((option = cli_next_option(cli, argc, argv, "d:o:", table)) != -1) {
+        switch (option) {
+        case 'd':
+            options->driver = optarg;
+            break;
+        case 'g':
+            options->gateway = optarg;
+            break;
+        case 'i':
+            options->is_internal = true;
+            break;
+        case 'r':
+            options->range = optarg;
+            break;
+        case 'l':
+            string_list_append(&options->arena, &options->labels, optarg);
+            break;
+        case 'o':
+            string_list_append(&options->arena, &options->options, optarg);
+            break;
+        case 's':
+            options->subnet = optarg;
+            break;
+        default:
+            return cli_usage_error(cli, argv,
+                                   "[--subnet SUBNET] [--gateway ADDRESS] [--ip-range SUBNET] "
+                                   "[--internal] [--label NAME=VALUE]... [--opt NAME=VALUE]... NAME");
+        }
+    }
+    return argc - optind == 1 ? 0
+                              : error_set(&cli->err, ERROR_INVALID, EINVAL,
+                                          "network create: exactly one name is expected");
+}
+
+static struct json_writer *make_request(const struct network_options *options, const char *name)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    json_object_open(writer);
+    json_member_string(writer, "Name", name);
+    json_member_string(writer, "Driver", options->driver);
+    json_member_boolean(writer, "Internal", options->is_internal);
+    cli_write_pairs(writer, "Labels", &options->labels, '=');
+    cli_write_pairs(writer, "Options", &options->options, '=');
+    json_key(writer, "IPAM");
+    json_object_open(writer);
+    json_key(writer, "Config");
+    json_array_open(writer);
+    if (options->subnet != NULL || options->gateway != NULL || options->range != NULL) {
+        json_object_open(writer);
+        json_member_string(writer, "Subnet", options->subnet);
+        json_member_string(writer, "Gateway", options->gateway);
+        json_member_string(writer, "IPRange", options->range);
+        json_object_close(writer);
+    }
+    json_array_close(writer);
+    json_object_close(writer);
+    json_object_close(writer);
+    return writer;
+}
+
+int cli_network_create(struct cli *cli, int argc, char **argv)
+{
+    struct network_options options = {0};
+    const struct json *answer;
+    int result = parse_create(cli, &options, argc, argv);
+
+    if (result == 0) {
+        struct json_writer *writer = make_request(&options, argv[optind]);
+
+        result = client_call_json(&cli->client, "POST", "/networks/create",
+                                  json_writer_text(writer), &options.arena, &answer, &cli->err);
+        json_writer_free(writer);
+    }
+    if (result == 0)
+        puts(json_get_string(answer, "Id"));
+    arena_release(&options.arena);
+    return result;
+}
+
+static void print_network(const struct json *network, bool is_quiet)
+{
+    const char *id = json_get_string(network, "Id");
+    const char *name = json_get_string(network, "Name");
+    const char *driver = json_get_string(network, "Driver");
+
+    if (id == NULL || name == NULL || driver == NULL)
+        return;
+    if (is_quiet)
+        printf("%.12s\n", id);
+    else
+        printf("%-12.12s   %-24s %-8s %s\n", id, name, driver, "local");
+}
+
+int cli_network_ls(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"filter", required_argument, NULL, 'f'},
+                                          {"format", required_argument, NULL, 'F'},
+                                          {"quiet", no_argument, NULL, 'q'},
+                                          {NULL, 0, NULL, 0}};
+    cleanup_arena struct arena arena = {0};
+    cleanup_buffer struct buffer path = {0};
+    struct string_list filters = {0};
+    const struct json *list;
+    const char *format = NULL;
+    bool is_quiet = false;
+    struct listing listing;
+    int option;
+    int result;
+
+    while ((option = cli_next_option(cli, argc, argv, "f:q", table)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv,
+                                   "[--quiet] [--filter KEY=VALUE]... [--format json|TEMPLATE]");
+        is_quiet = is_quiet || option == 'q';
+        if (option == 'F')
+            format = optarg;
+        if (option == 'f')
+            string_list_append(&arena, &filters, optarg);
+    }
+    buffer_append_string(&path, "/networks?");
+    cli_append_filters(&path, &filters);
+    result =
+        client_call_json(&cli->client, "GET", buffer_text(&path), NULL, &arena, &list, &cli->err);
+    if (result < 0 || list->type != JSON_ARRAY)
+        return result;
+    if (format != NULL && strcmp(format, "json") != 0 && !is_quiet) {
+        listing_begin(&listing, format);
+        for (size_t i = 0; result == 0 && i < list->count; i++)
+            result = listing_add(&listing, &list->items[i], &cli->err);
+        listing_end(&listing);
+        return result;
+    }
+    if (!is_quiet && format == NULL)
+        printf("%-12s   %-24s %-8s %s\n", "NETWORK ID", "NAME", "DRIVER", "SCOPE");
+    for (size_t i = 0; i < list->count; i++) {
+        if (format != NULL && !is_quiet)
+            cli_print_json(&list->items[i]);
+        else
+            print_network(&list->items[i], is_quiet);
+    }
+    return 0;
+}
+
+int cli_network_inspect(struct cli *cli, int argc, char **argv)
+{
+    struct json_writer *writer;
+    int result = cli_no_options(cli, argc, argv, "NETWORK...");
+
+    if (result < 0)
+        return result;
+    if (optind == argc)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "network inspect: at least one network is expected");
+    writer = json_writer_new(true);
+    json_array_open(writer);
+    for (int i = optind; result == 0 && i < argc; i++) {
+        cleanup_arena struct arena arena = {0};
+        cleanup_free char *path = client_path("/networks/", argv[i], "");
+        const struct json *network;
+
+        result = client_call_json(&cli->client, "GET", path, NULL, &arena, &network, &cli->err);
+        if (result == 0)
+            json_value(writer, network);
+    }
+    json_array_close(writer);
+    if (result == 0)
+        puts(json_writer_text(writer));
+    json_writer_free(writer);
+    return result;
+}
+
+int cli_network_rm(struct cli *cli, int argc, char **argv)
+{
+    int result = cli_no_options(cli, argc, argv, "NETWORK...");
+
+    if (result == 0 && optind == argc)
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
+                           "network rm: at least one network is expected");
+    for (int i = optind; result == 0 && i < argc; i++) {
+        cleanup_free char *path = client_path("/networks/", argv[i], "");
+        int status;
+
+        result = client_call(&cli->client, "DELETE", path, NULL, &status, NULL, &cli->err);
+        if (result == 0)
+            puts(argv[i]);
+    }
+    return result;
+}
+
+int cli_port(struct cli *cli, int argc, char **argv)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_free char *path = NULL;
+    const struct json *container;
+    const struct json *ports;
+    int result = cli_no_options(cli, argc, argv, "CONTAINER");
+
+    if (result < 0)
+        return result;
+    if (argc - optind != 1)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "port: exactly one container is expected");
+    path = client_path("/containers/", argv[optind], "/json");
+    result = client_call_json(&cli->client, "GET", path, NULL, &arena, &container, &cli->err);
+    if (result < 0)
+        return result;
+    ports = json_get(json_get(container, "NetworkSettings"), "Ports");
+    for (size_t i = 0; ports != NULL && ports->type == JSON_OBJECT && i < ports->count; i++) {
+        const struct json *bindings = &ports->members[i].value;
+
+        for (size_t j = 0; bindings->type == JSON_ARRAY && j < bindings->count; j++) {
+            const char *host = json_get_string(&bindings->items[j], "HostIp");
+            const char *port = json_get_string(&bindings->items[j], "HostPort");
+
+            printf("%s -> %s:%s\n", ports->members[i].name, host != NULL ? host : "",
+                   port != NULL ? port : "");
+        }
+    }
+    return 0;
+}

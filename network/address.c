@@ -1,0 +1,121 @@
+/* Addresses and subnets: see address.h. */
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t address_length(const struct address *address)
+{
+    return address->family == AF_INET6 ? 16 : 4;
+}
+
+int address_parse(const char *text, struct address *address)
+{
+    *address = (struct address){.family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET};
+    return inet_pton(address->family, text, address->bytes) == 1 ? 0 : -EINVAL;
+}
+
+int subnet_parse(const char *text, struct subnet *subnet)
+{
+    char copy[ADDRESS_TEXT_SIZE];
+    char *slash;
+    char *end;
+    unsigned long prefix;
+
+    if (strlen(text) >= sizeof(copy))
+        return -EINVAL;
+    strcpy(copy, text);
+    slash = strchr(copy, '/');
+    if (slash == NULL || slash[1] < '0' || slash[1] > '9')
+        return -EINVAL;
+    *slash = '\0';
+    if (address_parse(copy, &subnet->address) < 0)
+        return -EINVAL;
+    prefix = strtoul(slash + 1, &end, 10);
+    if (*end != '\0' || prefix > 8 * address_length(&subnet->address))
+        return -EINVAL;
+    subnet->prefix = (unsigned int)prefix;
+    return 0;
+}
+
+void address_format(const struct address *address, char text[ADDRESS_TEXT_SIZE])
+{
+    text[0] = '\0';
+    if (address->family != 0)
+        inet_ntop(address->family, address->bytes, text, ADDRESS_TEXT_SIZE);
+}
+
+void subnet_format(const struct subnet *subnet, char text[ADDRESS_TEXT_SIZE])
+{
+    address_format(&subnet->address, text);
+    if (text[0] != '\0')
+        snprintf(text + strlen(text), ADDRESS_TEXT_SIZE - strlen(text), "/%u", subnet->prefix);
+}
+
+bool address_equals(const struct address *one, const struct address *other)
+{
+    return one->family == other->family &&
+           memcmp(one->bytes, other->bytes, address_length(one)) == 0;
+}
+
+static bool has_same_bits(const struct address *one, const struct address *other,
+                          unsigned int count)
+{
+    unsigned int whole = count / 8;
+    uint8_t mask = (uint8_t)(0xff00 >> count % 8);
+
+    return one->family == other->family && memcmp(one->bytes, other->bytes, whole) == 0 &&
+           (mask == 0 || ((one->bytes[whole] ^ other->bytes[whole]) & mask) == 0);
+}
+
+struct subnet subnet_network(const struct subnet *subnet)
+{
+    struct subnet network = *subnet;
+
+    for (unsigned int bit = subnet->prefix; bit < 8 * address_length(&subnet->address); bit++)
+        network.address.bytes[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
+    return network;
+}
+
+bool subnet_contains(const struct subnet *subnet, const struct address *address)
+{
+    return has_same_bits(&subnet->address, address, subnet->prefix);
+}
+
+bool subnet_overlaps(const struct subnet *one, const struct subnet *other)
+{
+    return has_same_bits(&one->address, &other->address,
+                         one->prefix < other->prefix ? one->prefix : other->prefix);
+}
+
+uint32_t subnet_size(const struct subnet *subnet)
+{
+    size_t bits = 8 * address_length(&subnet->address) - subnet->prefix;
+
+    return bits >= 32 ? UINT32_MAX : (uint32_t)1 << bits;
+}
+
+struct address subnet_at(const struct subnet *subnet, uint32_t offset)
+{
+    struct address address = subnet_network(subnet).address;
+    uint64_t carry = offset;
+
+    for (size_t i = address_length(&address); i > 0 && carry > 0; i--) {
+        carry += address.bytes[i - 1];
+        address.bytes[i - 1] = (uint8_t)carry;
+        carry >>= 8;
+    }
+    return address;
+}
+
+bool subnet_reserves(const struct subnet *subnet, const struct address *address)
+{
+    struct address first = subnet_network(subnet).address;
+    struct address last = subnet_at(subnet, subnet_size(subnet) - 1);
+
+    return address_equals(&first, address) ||
+           (address->family == AF_INET && subnet->prefix < 31 && address_equals(&last, address));
+}

@@ -1,0 +1,126 @@
+/* The nftables script: see firewall.h. */
+#include "firewall.h"
+
+static void write_elements(struct buffer *script, const struct firewall *firewall, bool is_chosen)
+{
+    bool has_any = false;
+
+    for (size_t i = 0; i < firewall->port_count; i++) {
+        const struct firewall_port *port = &firewall->ports[i];
+        char host[ADDRESS_TEXT_SIZE];
+        char container[ADDRESS_TEXT_SIZE];
+
+        if ((port->host.family != 0) != is_chosen)
+            continue;
+        address_format(&port->host, host);
+        address_format(&port->container, container);
+        buffer_append_string(script, has_any ? ",\n" : "    elements = {\n");
+        buffer_printf(script, "      %s%s%s . %u : %s . %u", host, is_chosen ? " . " : "",
+                      port->protocol, port->host_port, container, port->container_port);
+        has_any = true;
+    }
+    if (has_any)
+        buffer_append_string(script, "\n    }\n");
+}
+
+static void write_ports(struct buffer *script, const struct firewall *firewall)
+{
+    buffer_append_string(script,
+                         "  map ports {\n"
+                         "    type inet_proto . inet_service : ipv4_addr . inet_service\n");
+    write_elements(script, firewall, false);
+    buffer_append_string(
+        script, "  }\n"
+                "  map ports_at {\n"
+                "    type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service\n");
+    write_elements(script, firewall, true);
+    buffer_append_string(
+        script, "  }\n"
+                "  chain ports {\n"
+                "    dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
+                "    dnat ip to meta l4proto . th dport map @ports\n"
+                "  }\n"
+                "  chain prerouting {\n"
+                "    type nat hook prerouting priority dstnat; policy accept;\n"
+                "    meta l4proto { tcp, udp, sctp } fib daddr type local jump ports\n"
+                "  }\n"
+                "  chain output {\n"
+                "    type nat hook output priority -100; policy accept;\n"
+                "    meta l4proto { tcp, udp, sctp } fib daddr type local jump ports\n"
+                "  }\n");
+}
+
+/* Routing loopback addresses to a bridge is allowed for ports of the host; nobody may come the
+ * other way. */
+static void write_guard(struct buffer *script)
+{
+    buffer_append_string(script, "  chain guard {\n"
+                                 "    type filter hook prerouting priority raw; policy accept;\n"
+                                 "    iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+                                 "  }\n");
+}
+
+static void write_bridges(struct buffer *script, const struct firewall *firewall)
+{
+    buffer_append_string(script, "  set bridges {\n    type ifname\n    elements = { ");
+    for (size_t i = 0; i < firewall->network_count; i++)
+        buffer_printf(script, "%s\"%s\"", i > 0 ? ", " : "", firewall->networks[i].bridge);
+    buffer_append_string(script, " }\n  }\n");
+}
+
+/* Who answers through a port of the host has to answer to the host: also one that asked itself. */
+static void write_sources(struct buffer *script, const struct firewall *firewall)
+{
+    buffer_append_string(script, "  chain postrouting {\n"
+                                 "    type nat hook postrouting priority srcnat; policy accept;\n"
+                                 "    oifname @bridges ip saddr 127.0.0.0/8 masquerade\n");
+    for (size_t i = 0; i < firewall->network_count; i++) {
+        const struct firewall_network *network = &firewall->networks[i];
+        char subnet[ADDRESS_TEXT_SIZE];
+
+        subnet_format(&network->subnet, subnet);
+        buffer_printf(script, "    oifname \"%s\" ip saddr %s ct status dnat masquerade\n",
+                      network->bridge, subnet);
+        if (!network->is_internal)
+            buffer_printf(script, "    ip saddr %s oifname != \"%s\" masquerade\n", subnet,
+                          network->bridge);
+    }
+    buffer_append_string(script, "  }\n");
+}
+
+/* Containers of one network reach each other, all reach the outside; from there and from other
+ * networks only what was asked for and ports of the host come in. */
+static void write_forward(struct buffer *script, const struct firewall *firewall)
+{
+    buffer_append_string(script, "  chain forward {\n"
+                                 "    type filter hook forward priority filter; policy accept;\n");
+    for (size_t i = 0; i < firewall->network_count; i++) {
+        const struct firewall_network *network = &firewall->networks[i];
+
+        buffer_printf(script, "    iifname \"%s\" oifname \"%s\" %s\n", network->bridge,
+                      network->bridge, network->is_isolated ? "drop" : "accept");
+        if (network->is_internal)
+            buffer_printf(script, "    iifname \"%s\" drop\n    oifname \"%s\" drop\n",
+                          network->bridge, network->bridge);
+    }
+    buffer_append_string(script, "    oifname @bridges ct state established,related accept\n"
+                                 "    oifname @bridges ct status dnat accept\n"
+                                 "    oifname @bridges drop\n"
+                                 "  }\n");
+}
+
+void firewall_write(struct buffer *script, const struct firewall *firewall)
+{
+    /* Deleting what is not there would fail. */
+    buffer_append_string(script, "table inet " FIREWALL_TABLE "\n"
+                                 "delete table inet " FIREWALL_TABLE "\n");
+    if (firewall->network_count == 0)
+        return;
+    buffer_append_string(script, "table inet " FIREWALL_TABLE " {\n");
+    write_bridges(script, firewall);
+    write_ports(script, firewall);
+    write_guard(script);
+    write_sources(script, firewall);
+    write_forward(script, firewall);
+    buffer_append_string(script, "}\n");
+}

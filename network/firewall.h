@@ -1,0 +1,40 @@
+/*
+ * The rules that networks need: one nftables table of ours, "inet davit", which is written anew as a
+ * whole and so is right whatever was there before. Other tables stay as they are.
+ */
+#ifndef DAVIT_NETWORK_FIREWALL_H
+#define DAVIT_NETWORK_FIREWALL_H
+
+#include "address.h"
+#include "base/buffer.h"
+
+#define FIREWALL_TABLE "davit"
+
+struct firewall_network {
+    const char *bridge;
+    struct subnet subnet;
+    bool is_internal; /* nothing leaves it, nothing comes in */
+    bool is_isolated; /* its containers do not reach each other */
+};
+
+/* A port of the host whose connections go to a container. */
+struct firewall_port {
+    const char *protocol; /* "tcp", "udp" or "sctp" */
+    struct address host;  /* family 0: any */
+    uint16_t host_port;
+    struct address container;
+    uint16_t container_port;
+};
+
+struct firewall {
+    const struct firewall_network *networks;
+    size_t network_count;
+    const struct firewall_port *ports;
+    size_t port_count;
+};
+
+/* Writes a script for `nft -f -` (nft(8)): one transaction, that replaces the table, or removes it
+ * when there are no networks. */
+void firewall_write(struct buffer *script, const struct firewall *firewall);
+
+#endif

@@ -1,0 +1,140 @@
+/* Devices, addresses and routes: see links.h. */
+#include "links.h"
+
+#include <linux/if_link.h>
+#include <linux/veth.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+static struct nlmsghdr *add_link(struct netlink_batch *batch, const char *name,
+                                 const struct ifinfomsg *info)
+{
+    return netlink_add(batch, name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, info, sizeof(*info));
+}
+
+void link_add_bridge(struct netlink_batch *batch, const char *name, unsigned int mtu)
+{
+    const struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct nlmsghdr *header = add_link(batch, "make the bridge", &info);
+    struct nlattr *link;
+
+    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    if (mtu > 0)
+        mnl_attr_put_u32(header, IFLA_MTU, mtu);
+    link = mnl_attr_nest_start(header, IFLA_LINKINFO);
+    mnl_attr_put_strz(header, IFLA_INFO_KIND, "bridge");
+    mnl_attr_nest_end(header, link);
+}
+
+static void put_peer(struct nlmsghdr *header, const struct veth *veth)
+{
+    const struct ifinfomsg info = {.ifi_family = AF_UNSPEC};
+    struct nlattr *peer = mnl_attr_nest_start(header, VETH_INFO_PEER);
+
+    memcpy(mnl_nlmsg_put_extra_header(header, sizeof(info)), &info, sizeof(info));
+    mnl_attr_put_strz(header, IFLA_IFNAME, veth->peer_name);
+    mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)veth->peer_netns_fd);
+    mnl_attr_put(header, IFLA_ADDRESS, 6, veth->peer_mac);
+    if (veth->mtu > 0)
+        mnl_attr_put_u32(header, IFLA_MTU, veth->mtu);
+    mnl_attr_nest_end(header, peer);
+}
+
+void link_add_veth(struct netlink_batch *batch, const struct veth *veth)
+{
+    const struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct nlmsghdr *header = add_link(batch, "make the container's network device", &info);
+    struct nlattr *link;
+    struct nlattr *data;
+
+    mnl_attr_put_strz(header, IFLA_IFNAME, veth->name);
+    if (veth->mtu > 0)
+        mnl_attr_put_u32(header, IFLA_MTU, veth->mtu);
+    if (veth->master > 0)
+        mnl_attr_put_u32(header, IFLA_MASTER, veth->master);
+    link = mnl_attr_nest_start(header, IFLA_LINKINFO);
+    mnl_attr_put_strz(header, IFLA_INFO_KIND, "veth");
+    data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+    put_peer(header, veth);
+    mnl_attr_nest_end(header, data);
+    mnl_attr_nest_end(header, link);
+}
+
+void link_set_hairpin(struct netlink_batch *batch, unsigned int index)
+{
+    const struct ifinfomsg info = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
+    struct nlmsghdr *header =
+        netlink_add(batch, "set up the port of the bridge", RTM_SETLINK, 0, &info, sizeof(info));
+    struct nlattr *port = mnl_attr_nest_start(header, IFLA_PROTINFO);
+
+    mnl_attr_put_u8(header, IFLA_BRPORT_MODE, 1);
+    mnl_attr_nest_end(header, port);
+}
+
+void link_set_up(struct netlink_batch *batch, unsigned int index)
+{
+    const struct ifinfomsg info = {
+        .ifi_index = (int)index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+
+    netlink_add(batch, "bring the network device up", RTM_NEWLINK, 0, &info, sizeof(info));
+}
+
+void link_delete(struct netlink_batch *batch, const char *name)
+{
+    const struct ifinfomsg info = {0};
+    struct nlmsghdr *header =
+        netlink_add(batch, "remove the network device", RTM_DELLINK, 0, &info, sizeof(info));
+
+    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+}
+
+unsigned int link_index(const struct netlink *netlink, const char *name)
+{
+    struct ifreq request = {0};
+
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    return ioctl(mnl_socket_get_fd(netlink->socket), SIOCGIFINDEX, &request) < 0
+               ? 0
+               : (unsigned int)request.ifr_ifindex;
+}
+
+void link_add_address(struct netlink_batch *batch, unsigned int index, const struct subnet *address)
+{
+    const struct ifaddrmsg info = {
+        .ifa_family = (uint8_t)address->address.family,
+        .ifa_prefixlen = (uint8_t)address->prefix,
+        /* Nobody else gives addresses on our networks: no time is lost looking for duplicates. */
+        .ifa_flags = address->address.family == AF_INET6 ? IFA_F_NODAD : 0,
+        .ifa_index = index,
+    };
+    struct nlmsghdr *header = netlink_add(batch, "give the network device its address", RTM_NEWADDR,
+                                          NLM_F_CREATE | NLM_F_EXCL, &info, sizeof(info));
+    size_t length = address_length(&address->address);
+
+    mnl_attr_put(header, IFA_LOCAL, length, address->address.bytes);
+    mnl_attr_put(header, IFA_ADDRESS, length, address->address.bytes);
+    if (address->address.family == AF_INET && address->prefix < 31) {
+        struct address broadcast = subnet_at(address, subnet_size(address) - 1);
+
+        mnl_attr_put(header, IFA_BROADCAST, length, broadcast.bytes);
+    }
+}
+
+void link_add_default_route(struct netlink_batch *batch, unsigned int index,
+                            const struct address *gateway)
+{
+    const struct rtmsg route = {
+        .rtm_family = (unsigned char)gateway->family,
+        .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_STATIC,
+        .rtm_scope = RT_SCOPE_UNIVERSE,
+        .rtm_type = RTN_UNICAST,
+    };
+    struct nlmsghdr *header = netlink_add(batch, "add the default route", RTM_NEWROUTE,
+                                          NLM_F_CREATE | NLM_F_EXCL, &route, sizeof(route));
+
+    mnl_attr_put_u32(header, RTA_OIF, index);
+    mnl_attr_put(header, RTA_GATEWAY, address_length(gateway), gateway->bytes);
+}

@@ -1,0 +1,162 @@
+/* Exchanges with rtnetlink: see netlink.h. */
+#include "netlink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+int netlink_open(struct netlink *netlink, struct error *err)
+{
+    int one = 1;
+
+    netlink->sequence = 0;
+    netlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (netlink->socket == NULL || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+        error_errno(err, errno, "netlink");
+        netlink_close(netlink);
+        return -err->errnum;
+    }
+    /* Without them errors are numbers only. */
+    mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &one, sizeof(one));
+    mnl_socket_setsockopt(netlink->socket, NETLINK_CAP_ACK, &one, sizeof(one));
+    return 0;
+}
+
+int netlink_open_in(struct netlink *netlink, int netns_fd, struct error *err)
+{
+    cleanup_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int result;
+
+    netlink->socket = NULL;
+    if (own_fd < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
+        return error_errno(err, errno, "enter a network namespace");
+    result = netlink_open(netlink, err);
+    if (setns(own_fd, CLONE_NEWNET) < 0)
+        abort();
+    return result;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+    if (netlink->socket != NULL)
+        mnl_socket_close(netlink->socket);
+    netlink->socket = NULL;
+}
+
+static struct nlmsghdr *last_request(struct netlink_batch *batch)
+{
+    return (struct nlmsghdr *)(void *)(batch->bytes + batch->length);
+}
+
+/* The length of the request under way is in its header, to which attributes are added. */
+static void end_request(struct netlink_batch *batch)
+{
+    if (batch->count > 0)
+        batch->length += NLMSG_ALIGN(last_request(batch)->nlmsg_len);
+}
+
+struct nlmsghdr *netlink_add(struct netlink_batch *batch, const char *name, uint16_t type,
+                             uint16_t flags, const void *extra, size_t extra_size)
+{
+    enum { LONGEST_REQUEST = 1024 };
+    struct nlmsghdr *header;
+
+    end_request(batch);
+    if (batch->count == NETLINK_BATCH_REQUESTS ||
+        batch->length + LONGEST_REQUEST > sizeof(batch->bytes))
+        abort();
+    batch->names[batch->count++] = name;
+    header = mnl_nlmsg_put_header(batch->bytes + batch->length);
+    header->nlmsg_type = type;
+    header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
+    memcpy(mnl_nlmsg_put_extra_header(header, extra_size), extra, extra_size);
+    return header;
+}
+
+static const char *reason_of(const struct nlmsghdr *header)
+{
+    const struct nlmsgerr *answer = mnl_nlmsg_get_payload(header);
+    size_t skipped = sizeof(*answer);
+    const struct nlattr *attribute;
+
+    if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0)
+        return NULL;
+    if ((header->nlmsg_flags & NLM_F_CAPPED) == 0)
+        skipped += answer->msg.nlmsg_len - sizeof(struct nlmsghdr);
+    mnl_attr_for_each(attribute, header, skipped) {
+        if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG)
+            return mnl_attr_get_str(attribute);
+    }
+    return NULL;
+}
+
+static void note_error(const struct nlmsghdr *header, const char *name, struct error *err)
+{
+    const struct nlmsgerr *answer = mnl_nlmsg_get_payload(header);
+    const char *reason = reason_of(header);
+
+    if (reason != NULL)
+        error_errno(err, -answer->error, "%s: %.200s", name, reason);
+    else
+        error_errno(err, -answer->error, "%s", name);
+}
+
+/* Takes the answers of one datagram; returns how many there were. */
+static size_t take_answers(const struct netlink_batch *batch, uint32_t first, const char *bytes,
+                           ssize_t length, struct error *err)
+{
+    const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)bytes;
+    int left = (int)length;
+    size_t count = 0;
+
+    for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+        const struct nlmsgerr *answer = mnl_nlmsg_get_payload(header);
+        uint32_t number = header->nlmsg_seq - first;
+
+        if (header->nlmsg_type != NLMSG_ERROR || number >= batch->count)
+            continue;
+        count++;
+        if (answer->error != 0 && err->errnum == 0)
+            note_error(header, batch->names[number], err);
+    }
+    return count;
+}
+
+int netlink_run(struct netlink *netlink, struct netlink_batch *batch, struct error *err)
+{
+    char answers[NETLINK_BATCH_BYTES];
+    uint32_t first = netlink->sequence + 1;
+    struct error failure = {0};
+    char *position = batch->bytes;
+
+    if (batch->count == 0)
+        return 0;
+    end_request(batch);
+    for (size_t i = 0; i < batch->count; i++) {
+        struct nlmsghdr *header = (struct nlmsghdr *)(void *)position;
+
+        header->nlmsg_seq = ++netlink->sequence;
+        position += NLMSG_ALIGN(header->nlmsg_len);
+    }
+    if (mnl_socket_sendto(netlink->socket, batch->bytes, batch->length) < 0)
+        return error_errno(err, errno, "%s", batch->names[0]);
+    for (size_t answered = 0; answered < batch->count;) {
+        ssize_t length = mnl_socket_recvfrom(netlink->socket, answers, sizeof(answers));
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length <= 0)
+            return error_errno(err, errno, "%s: the kernel's answer", batch->names[answered]);
+        answered += take_answers(batch, first, answers, length, &failure);
+    }
+    batch->length = batch->count = 0;
+    if (failure.errnum != 0 && err != NULL)
+        *err = failure;
+    return -failure.errnum;
+}

@@ -1,0 +1,50 @@
+/*
+ * Requests to the kernel's routing subsystem (rtnetlink(7)), by libmnl. Several travel in one
+ * message exchange: the kernel takes them one after the other and answers each. Its reasons come as
+ * text (extended acknowledgements) and end in our errors.
+ */
+#ifndef DAVIT_NETWORK_NETLINK_H
+#define DAVIT_NETWORK_NETLINK_H
+
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+#define NETLINK_BATCH_BYTES 16384
+#define NETLINK_BATCH_REQUESTS 32
+
+struct netlink {
+    struct mnl_socket *socket;
+    uint32_t sequence;
+};
+
+/* A connection to the network namespace that the calling thread is in. */
+int netlink_open(struct netlink *netlink, struct error *err);
+
+/* The same for another namespace. The thread is in its own again afterwards; where that cannot be
+ * had it aborts, rather than go on in a container's network. */
+int netlink_open_in(struct netlink *netlink, int netns_fd, struct error *err);
+
+void netlink_close(struct netlink *netlink);
+
+/* Requests that are being written. */
+struct netlink_batch {
+    _Alignas(8) char bytes[NETLINK_BATCH_BYTES];
+    size_t length;
+    size_t count;
+    const char *names[NETLINK_BATCH_REQUESTS]; /* what errors call them; the caller's */
+};
+
+/* Begins a request of rtnetlink type `type`; attributes are added with mnl_attr_put*() to what is
+ * returned. `extra` is the family's header, of `extra_size` bytes. Ends the one before. Aborts when
+ * the batch is full: its size is the program's, not its input's. */
+struct nlmsghdr *netlink_add(struct netlink_batch *batch, const char *name, uint16_t type,
+                             uint16_t flags, const void *extra, size_t extra_size);
+
+/* Sends all and waits for all answers. The first that failed is the error, with its name; the
+ * others have been tried all the same. */
+int netlink_run(struct netlink *netlink, struct netlink_batch *batch, struct error *err);
+
+#endif

@@ -1,0 +1,256 @@
+/* Networks: create, list, inspect, remove, prune. */
+#include <errno.h>
+#include <string.h>
+
+#include "api.h"
+#include "base/cleanup.h"
+#include "networks.h"
+
+static const struct json_field pool_fields[] = {
+    JSON_FIELD(struct network_pool, subnet, "Subnet", JSON_KIND_STRING),
+    JSON_FIELD(struct network_pool, range, "IPRange", JSON_KIND_STRING),
+    JSON_FIELD(struct network_pool, gateway, "Gateway", JSON_KIND_STRING),
+    {.name = "AuxiliaryAddresses", .kind = JSON_KIND_UNSUPPORTED},
+    {.name = "AuxAddress", .kind = JSON_KIND_UNSUPPORTED},
+};
+static const struct json_struct pool_type = JSON_CLOSED_STRUCT(struct network_pool, pool_fields);
+
+static const struct json_field ipam_fields[] = {
+    JSON_FIELD(struct network_ipam, driver, "Driver", JSON_KIND_STRING),
+    JSON_FIELD(struct network_ipam, pools, "Config", JSON_KIND_STRUCTS, .type = &pool_type),
+    {.name = "Options", .kind = JSON_KIND_UNSUPPORTED},
+};
+static const struct json_struct ipam_type = JSON_CLOSED_STRUCT(struct network_ipam, ipam_fields);
+
+static const struct json_field order_fields[] = {
+    JSON_FIELD(struct network_order, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct network_order, driver, "Driver", JSON_KIND_STRING),
+    JSON_FIELD(struct network_order, is_internal, "Internal", JSON_KIND_BOOL),
+    JSON_FIELD(struct network_order, has_ipv6, "EnableIPv6", JSON_KIND_BOOL),
+    JSON_FIELD(struct network_order, ipam, "IPAM", JSON_KIND_INLINE, .type = &ipam_type),
+    JSON_FIELD(struct network_order, options, "Options", JSON_KIND_STRING_MAP),
+    JSON_FIELD(struct network_order, labels, "Labels", JSON_KIND_STRING_MAP),
+    /* Names are always checked, and without a swarm every network can be attached to. */
+    {.name = "CheckDuplicate", .kind = JSON_KIND_IGNORED},
+    {.name = "Attachable", .kind = JSON_KIND_IGNORED},
+    {.name = "EnableIPv4", .kind = JSON_KIND_IGNORED},
+    {.name = "Scope", .kind = JSON_KIND_IGNORED},
+    {.name = "Ingress", .kind = JSON_KIND_UNSUPPORTED},
+    {.name = "ConfigOnly", .kind = JSON_KIND_UNSUPPORTED},
+    {.name = "ConfigFrom", .kind = JSON_KIND_UNSUPPORTED},
+};
+static const struct json_struct order_type =
+    JSON_CLOSED_STRUCT(struct network_order, order_fields);
+
+static void network_event(struct daemon *daemon, const char *action, const struct network *network)
+{
+    struct string_pair pairs[] = {{"name", network->name}, {"type", "bridge"}};
+
+    events_publish(&daemon->events, "network", action, network->id,
+                   &(struct string_map){pairs, ARRAY_SIZE(pairs)});
+}
+
+void api_network_create(struct daemon *daemon, struct request *request,
+                        const struct route_match *match)
+{
+    struct network_order order = {0};
+    struct network *network = NULL;
+    struct json_writer *writer;
+    struct error err = {0};
+    int result = json_decode_text(&request->arena, request->body, request->body_length, &order_type,
+                                  &order, &err);
+
+    (void)match;
+    if (result == 0)
+        result = network_create(daemon, &order, &network, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    network_event(daemon, "create", network);
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    json_member_string(writer, "Id", network->id);
+    json_member_string(writer, "Warning", "");
+    json_object_close(writer);
+    respond_written(request, 201, writer);
+}
+
+/* ---- list and inspect ---- */
+
+/* What stands for modes that are no networks of davitd's, as clients know them from Docker. */
+static const char *const built_in[] = {"host", "none"};
+
+static void write_built_in(struct json_writer *writer, const char *name)
+{
+    json_object_open(writer);
+    json_member_string(writer, "Name", name);
+    json_member_string(writer, "Id", name);
+    json_member_string(writer, "Scope", "local");
+    json_member_string(writer, "Driver", strcmp(name, "none") == 0 ? "null" : name);
+    json_key(writer, "IPAM");
+    json_object_open(writer);
+    json_member_string(writer, "Driver", "default");
+    json_key(writer, "Config");
+    json_array_open(writer);
+    json_array_close(writer);
+    json_object_close(writer);
+    json_key(writer, "Containers");
+    json_object_open(writer);
+    json_object_close(writer);
+    json_key(writer, "Options");
+    json_object_open(writer);
+    json_object_close(writer);
+    json_key(writer, "Labels");
+    json_object_open(writer);
+    json_object_close(writer);
+    json_object_close(writer);
+}
+
+void api_network_inspect(struct daemon *daemon, struct request *request,
+                         const struct route_match *match)
+{
+    struct network *network;
+    struct json_writer *writer = json_writer_new(false);
+    struct error err = {0};
+
+    for (size_t i = 0; i < ARRAY_SIZE(built_in); i++) {
+        if (strcmp(built_in[i], match->name) == 0) {
+            write_built_in(writer, built_in[i]);
+            respond_written(request, 200, writer);
+            return;
+        }
+    }
+    if (network_find(daemon, match->name, &network, &err) < 0) {
+        json_writer_free(writer);
+        respond_error(request, &err);
+        return;
+    }
+    network_write(writer, daemon, network);
+    respond_written(request, 200, writer);
+}
+
+/* A part of what it is called. */
+static bool is_named(const struct filters *filters, const char *filter, const char *text)
+{
+    const struct string_list *values = filters_get(filters, filter);
+
+    for (size_t i = 0; values != NULL && i < values->count; i++) {
+        if (strstr(text, values->items[i]) != NULL)
+            return true;
+    }
+    return values == NULL;
+}
+
+static bool says_true(const struct string_list *values)
+{
+    return values->count > 0 && strcmp(values->items[0], "false") != 0 &&
+           strcmp(values->items[0], "0") != 0;
+}
+
+static bool is_listed(const struct daemon *daemon, const struct filters *filters,
+                      const struct network *network)
+{
+    const struct string_list *dangling = filters_get(filters, "dangling");
+    bool is_built_in = strcmp(network->name, NETWORK_DEFAULT) == 0;
+
+    return is_named(filters, "name", network->name) && is_named(filters, "id", network->id) &&
+           filters_match(filters, "driver", "bridge") && filters_match(filters, "scope", "local") &&
+           filters_match(filters, "type", is_built_in ? "builtin" : "custom") &&
+           filters_match_labels(filters, &network->labels) &&
+           (dangling == NULL ||
+            says_true(dangling) == (!is_built_in && !network_is_used(daemon, network)));
+}
+
+void api_networks_list(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    static const char *const known[] = {"name",     "id",    "driver", "scope", "type",
+                                        "dangling", "label", NULL};
+    struct json_writer *writer;
+    struct filters filters;
+    struct error err = {0};
+
+    (void)match;
+    if (filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err) <
+        0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    json_array_open(writer);
+    for (const struct network *one = daemon->networks; one != NULL; one = one->next) {
+        if (is_listed(daemon, &filters, one))
+            network_write(writer, daemon, one);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(built_in); i++) {
+        if (is_named(&filters, "name", built_in[i]) && is_named(&filters, "id", built_in[i]) &&
+            filters_match(&filters, "driver", i == 0 ? "host" : "null") &&
+            filters_match(&filters, "scope", "local") &&
+            filters_match(&filters, "type", "builtin") &&
+            filters_get(&filters, "dangling") == NULL &&
+            filters_match_labels(&filters, &(struct string_map){0}))
+            write_built_in(writer, built_in[i]);
+    }
+    json_array_close(writer);
+    respond_written(request, 200, writer);
+}
+
+/* ---- remove ---- */
+
+static int remove_network(struct daemon *daemon, struct network *network, struct error *err)
+{
+    cleanup_free char *id = memory_strdup(network->id);
+    cleanup_free char *name = memory_strdup(network->name);
+    int result = network_remove(daemon, network, err);
+
+    if (result == 0)
+        network_event(daemon, "destroy", &(struct network){.id = id, .name = name});
+    return result;
+}
+
+void api_network_remove(struct daemon *daemon, struct request *request,
+                        const struct route_match *match)
+{
+    struct network *network;
+    struct error err = {0};
+    int result = network_find(daemon, match->name, &network, &err);
+
+    if (result == 0)
+        result = remove_network(daemon, network, &err);
+    if (result < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
+}
+
+static int prune(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                 struct error *err)
+{
+    struct network *next;
+
+    (void)usage;
+    (void)bytes;
+    for (struct network *one = daemon->networks; one != NULL; one = next) {
+        next = one->next;
+        if (strcmp(one->name, NETWORK_DEFAULT) == 0 || network_is_used(daemon, one) ||
+            (until_ns != 0 && one->created_ns >= until_ns) ||
+            !filters_match_labels(filters, &one->labels))
+            continue;
+        json_string(writer, one->name);
+        if (remove_network(daemon, one, err) < 0)
+            return -err->errnum;
+    }
+    return 0;
+}
+
+void api_networks_prune(struct daemon *daemon, struct request *request,
+                        const struct route_match *match)
+{
+    static const char *const known[] = {"until", "label", "label!", NULL};
+    static const struct prune_kind kind = {known, "NetworksDeleted", false, prune};
+
+    (void)match;
+    api_prune(daemon, request, &kind);
+}

@@ -1,0 +1,202 @@
+/* Networks and ports of a definition: see definition.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "definition.h"
+#include "network/address.h"
+
+#define PORT_MAX 65535
+
+/* ---- NetworkingConfig ---- */
+
+struct endpoint_ipam {
+    const char *ipv4_address;
+};
+
+struct endpoint_settings {
+    struct endpoint_ipam ipam;
+    struct string_list aliases;
+};
+
+static const struct json_field ipam_fields[] = {
+    JSON_FIELD(struct endpoint_ipam, ipv4_address, "IPv4Address", JSON_KIND_STRING),
+    {.name = "IPv6Address", .kind = JSON_KIND_UNSUPPORTED},
+    {.name = "LinkLocalIPs", .kind = JSON_KIND_UNSUPPORTED},
+};
+static const struct json_struct ipam_type = JSON_CLOSED_STRUCT(struct endpoint_ipam, ipam_fields);
+
+static const struct json_field endpoint_fields[] = {
+    JSON_FIELD(struct endpoint_settings, ipam, "IPAMConfig", JSON_KIND_INLINE, .type = &ipam_type),
+    JSON_FIELD(struct endpoint_settings, aliases, "Aliases", JSON_KIND_STRINGS),
+    {.name = "Links", .kind = JSON_KIND_UNSUPPORTED},
+    {.name = "MacAddress", .kind = JSON_KIND_UNSUPPORTED},
+    {.name = "DriverOpts", .kind = JSON_KIND_UNSUPPORTED},
+    /* What an inspect has said, sent back by clients that make a container anew. */
+    {.name = "NetworkID", .kind = JSON_KIND_IGNORED},
+    {.name = "EndpointID", .kind = JSON_KIND_IGNORED},
+    {.name = "Gateway", .kind = JSON_KIND_IGNORED},
+    {.name = "IPAddress", .kind = JSON_KIND_IGNORED},
+    {.name = "IPPrefixLen", .kind = JSON_KIND_IGNORED},
+    {.name = "IPv6Gateway", .kind = JSON_KIND_IGNORED},
+    {.name = "GlobalIPv6Address", .kind = JSON_KIND_IGNORED},
+    {.name = "GlobalIPv6PrefixLen", .kind = JSON_KIND_IGNORED},
+    {.name = "DNSNames", .kind = JSON_KIND_IGNORED},
+};
+static const struct json_struct endpoint_type =
+    JSON_CLOSED_STRUCT(struct endpoint_settings, endpoint_fields);
+
+int definition_read_endpoints(struct arena *arena, const struct json *networking,
+                              struct definition *definition, struct error *err)
+{
+    const struct json *endpoints = json_get(networking, "EndpointsConfig");
+    const char *mode = definition->host_config.network_mode;
+
+    if (endpoints == NULL || endpoints->type != JSON_OBJECT)
+        return 0;
+    for (size_t i = 0; i < endpoints->count; i++) {
+        const struct json_member *endpoint = &endpoints->members[i];
+        struct endpoint_settings settings = {0};
+        cleanup_free char *path =
+            memory_printf("NetworkingConfig.EndpointsConfig.%.64s", endpoint->name);
+
+        if (json_is_empty(&endpoint->value) && (mode == NULL || strcmp(mode, endpoint->name) != 0) &&
+            strcmp(endpoint->name, "default") == 0)
+            continue;
+        if (mode == NULL || strcmp(mode, endpoint->name) != 0)
+            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                             "%s: a container has one network in this version of davit, that of "
+                             "HostConfig.NetworkMode",
+                             path);
+        if (endpoint->value.type == JSON_NULL)
+            continue;
+        if (json_decode(arena, &endpoint->value, &endpoint_type, path, &settings, err) < 0)
+            return -err->errnum;
+        definition->network_address = settings.ipam.ipv4_address;
+        definition->network_aliases = settings.aliases;
+    }
+    return 0;
+}
+
+/* ---- ports ---- */
+
+static const char *find_protocol(const char *text)
+{
+    static const char *const protocols[] = {"tcp", "udp", "sctp"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+        if (strcmp(protocols[i], text) == 0)
+            return protocols[i];
+    }
+    return NULL;
+}
+
+/* "80/tcp", "80": the container's side. */
+static int read_container_port(const char *text, struct published_port *port, struct error *err)
+{
+    char *end;
+    unsigned long number = strtoul(text, &end, 10);
+
+    port->protocol = *end == '/' ? find_protocol(end + 1) : *end == '\0' ? "tcp" : NULL;
+    if (end == text || number == 0 || number > PORT_MAX || port->protocol == NULL)
+        return error_set(err, ERROR_INVALID, EINVAL, "Invalid port specification: \"%.64s\"", text);
+    port->container_port = (uint32_t)number;
+    return 0;
+}
+
+/* "8080", "8000-8010", "" or "0": the host's side; one of several, or any. */
+static int read_host_port(const char *text, struct published_port *port, struct error *err)
+{
+    char *end;
+    unsigned long first = strtoul(text, &end, 10);
+    unsigned long last = first;
+
+    if (*end == '-')
+        last = strtoul(end + 1, &end, 10);
+    if (*end != '\0' || first > PORT_MAX || last > PORT_MAX || last < first)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.PortBindings: invalid HostPort \"%.32s\"", text);
+    port->host_port = (uint32_t)first;
+    port->last_host_port = (uint32_t)last;
+    return 0;
+}
+
+static void append_port(struct arena *arena, struct definition *definition,
+                        const struct published_port *port)
+{
+    struct published_ports *ports = &definition->ports;
+
+    ports->items = arena_grow(arena, ports->items, ports->count, sizeof(*port));
+    ports->items[ports->count++] = *port;
+}
+
+static int read_binding(struct arena *arena, const struct json *binding,
+                        const struct published_port *container, struct definition *definition,
+                        struct error *err)
+{
+    const char *host = json_get_string(binding, "HostIp");
+    const char *number = json_get_string(binding, "HostPort");
+    struct published_port port = *container;
+    struct address address;
+
+    port.host = host != NULL && strcmp(host, "0.0.0.0") != 0 ? host : "";
+    if (port.host[0] != '\0' &&
+        (address_parse(port.host, &address) < 0 || address_length(&address) != 4))
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.PortBindings: HostIp \"%.64s\" is not an address of IPv4, "
+                         "which alone this version of davit publishes",
+                         port.host);
+    if (read_host_port(number != NULL ? number : "", &port, err) < 0)
+        return -err->errnum;
+    append_port(arena, definition, &port);
+    return 0;
+}
+
+static bool is_listed(const struct definition *definition, const struct published_port *port)
+{
+    for (size_t i = 0; i < definition->ports.count; i++) {
+        if (definition->ports.items[i].container_port == port->container_port &&
+            strcmp(definition->ports.items[i].protocol, port->protocol) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Those that are exposed and not bound get any port. */
+static int read_exposed(struct arena *arena, struct definition *definition, struct error *err)
+{
+    const struct json *exposed = definition->config.exposed_ports;
+
+    for (size_t i = 0; exposed != NULL && exposed->type == JSON_OBJECT && i < exposed->count; i++) {
+        struct published_port port = {.host = ""};
+
+        if (read_container_port(exposed->members[i].name, &port, err) < 0)
+            return -err->errnum;
+        if (!is_listed(definition, &port))
+            append_port(arena, definition, &port);
+    }
+    return 0;
+}
+
+int definition_read_ports(struct arena *arena, struct definition *definition, struct error *err)
+{
+    const struct json *bindings = definition->host_config.port_bindings;
+
+    if (bindings != NULL && bindings->type != JSON_OBJECT && bindings->type != JSON_NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.PortBindings: an object is expected");
+    for (size_t i = 0; bindings != NULL && i < bindings->count; i++) {
+        const struct json *list = &bindings->members[i].value;
+        struct published_port port = {.host = ""};
+
+        if (read_container_port(bindings->members[i].name, &port, err) < 0)
+            return -err->errnum;
+        for (size_t j = 0; list->type == JSON_ARRAY && j < list->count; j++) {
+            if (read_binding(arena, &list->items[j], &port, definition, err) < 0)
+                return -err->errnum;
+        }
+    }
+    return definition->host_config.publishes_all ? read_exposed(arena, definition, err) : 0;
+}

@@ -1,0 +1,225 @@
+/* The kernel's rules follow what davitd knows: by nft(8), beside davitd's other work. See
+ * networks.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "container.h"
+#include "network/firewall.h"
+#include "networks.h"
+
+#define OUTPUT_MAX 4096
+
+/* What is under way. */
+struct firewall_run {
+    struct daemon *daemon;
+    pid_t pid;
+    int pidfd;
+    int output_fd; /* a memfd: what nft has to say */
+    sd_event_source *source;
+    struct firewall_waiter *waiters;
+};
+
+/* ---- what is to be ---- */
+
+static void list_ports(struct arena *arena, const struct daemon *daemon, struct firewall *firewall)
+{
+    struct firewall_port *ports;
+    size_t count = 0;
+
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
+        count += one->ports.count;
+    ports = arena_new(arena, count, sizeof(*ports));
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        for (size_t i = 0; i < one->ports.count; i++) {
+            const struct published_port *from = &one->ports.items[i];
+
+            ports[firewall->port_count] =
+                (struct firewall_port){.protocol = from->protocol,
+                                       .host_port = (uint16_t)from->host_port,
+                                       .container = one->address,
+                                       .container_port = (uint16_t)from->container_port};
+            if (from->host[0] != '\0')
+                address_parse(from->host, &ports[firewall->port_count].host);
+            firewall->port_count++;
+        }
+    }
+    firewall->ports = ports;
+}
+
+static void write_script(const struct daemon *daemon, struct buffer *script)
+{
+    cleanup_arena struct arena arena = {0};
+    struct firewall firewall = {0};
+    struct firewall_network *networks;
+    size_t count = 0;
+
+    for (const struct network *one = daemon->networks; one != NULL; one = one->next)
+        count++;
+    networks = arena_new(&arena, count, sizeof(*networks));
+    for (const struct network *one = daemon->networks; one != NULL; one = one->next) {
+        if (network_is_used(daemon, one))
+            networks[firewall.network_count++] = (struct firewall_network){
+                one->bridge, one->subnet, one->is_internal, one->is_isolated};
+    }
+    firewall.networks = networks;
+    list_ports(&arena, daemon, &firewall);
+    firewall_write(script, &firewall);
+}
+
+/* ---- making it so ---- */
+
+static void start_run(struct daemon *daemon);
+
+static void tell(struct firewall_waiter *waiters, const struct error *err)
+{
+    while (waiters != NULL) {
+        struct firewall_waiter *waiter = waiters;
+
+        waiters = waiter->next;
+        waiter->done(waiter, err);
+    }
+}
+
+/* How it went; the process has ended. */
+static int outcome(const struct firewall_run *run, struct error *err)
+{
+    char text[OUTPUT_MAX] = "";
+    int status = -1;
+    ssize_t length;
+
+    if (waitpid(run->pid, &status, 0) == run->pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    length = pread(run->output_fd, text, sizeof(text) - 1, 0);
+    text[length > 0 ? length : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return error_set(err, ERROR_INTERNAL, EIO, "nft (is nftables installed?): %.300s", text);
+}
+
+static void end_run(struct firewall_run *run, const struct error *err)
+{
+    struct daemon *daemon = run->daemon;
+    struct firewall_waiter *waiters = run->waiters;
+
+    daemon->firewall_run = NULL;
+    sd_event_source_disable_unref(run->source);
+    fd_close(&run->pidfd);
+    fd_close(&run->output_fd);
+    free(run);
+    if (err->errnum != 0)
+        log_error("firewall: %s", err->message);
+    tell(waiters, err);
+    if (daemon->firewall_is_dirty && daemon->firewall_run == NULL)
+        start_run(daemon);
+}
+
+static int on_exit_of_nft(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+    struct firewall_run *run = context;
+    struct error err = {0};
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    outcome(run, &err);
+    end_run(run, &err);
+    return 0;
+}
+
+static int spawn_nft(struct firewall_run *run, int script_fd, struct error *err)
+{
+    static const char *const arguments[] = {"nft", "-f", "-", NULL};
+    static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+    posix_spawn_file_actions_t actions;
+    int result;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, script_fd, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, run->output_fd, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, run->output_fd, STDERR_FILENO);
+    result = posix_spawnp(&run->pid, "nft", &actions, NULL, (char *const *)(uintptr_t)arguments,
+                          (char *const *)(uintptr_t)environment);
+    posix_spawn_file_actions_destroy(&actions);
+    if (result != 0)
+        return error_errno(err, result, "run nft (is nftables installed?)");
+    run->pidfd = pidfd_open(run->pid, 0);
+    return run->pidfd < 0 ? error_errno(err, errno, "pidfd of nft") : 0;
+}
+
+static int begin(struct firewall_run *run, struct error *err)
+{
+    cleanup_buffer struct buffer script = {0};
+    cleanup_close int script_fd = memfd_create("davit-nft", MFD_CLOEXEC);
+    int result;
+
+    run->output_fd = memfd_create("davit-nft-output", MFD_CLOEXEC);
+    if (script_fd < 0 || run->output_fd < 0)
+        return error_errno(err, errno, "memfd");
+    write_script(run->daemon, &script);
+    result = file_write_fd(script_fd, script.data, script.length);
+    if (result < 0 || lseek(script_fd, 0, SEEK_SET) < 0)
+        return error_errno(err, EIO, "script for nft");
+    result = spawn_nft(run, script_fd, err);
+    if (result == 0 && sd_event_add_io(run->daemon->loop, &run->source, run->pidfd, EPOLLIN,
+                                       on_exit_of_nft, run) < 0)
+        result = error_set(err, ERROR_INTERNAL, ENOMEM, "watch nft");
+    return result;
+}
+
+static void start_run(struct daemon *daemon)
+{
+    struct firewall_run *run = memory_new_one(struct firewall_run);
+    struct error err = {0};
+
+    run->daemon = daemon;
+    run->pidfd = run->output_fd = -1;
+    run->waiters = daemon->firewall_waiters;
+    daemon->firewall_waiters = NULL;
+    daemon->firewall_is_dirty = false;
+    daemon->firewall_run = run;
+    if (begin(run, &err) < 0)
+        end_run(run, &err);
+}
+
+static int on_turn(sd_event_source *source, void *context)
+{
+    struct daemon *daemon = context;
+
+    (void)source;
+    daemon->firewall_turn = sd_event_source_disable_unref(daemon->firewall_turn);
+    if (daemon->firewall_run == NULL)
+        start_run(daemon);
+    return 0;
+}
+
+void firewall_change(struct daemon *daemon)
+{
+    daemon->firewall_is_dirty = true;
+    if (daemon->firewall_turn == NULL && daemon->firewall_run == NULL)
+        sd_event_add_defer(daemon->loop, &daemon->firewall_turn, on_turn, daemon);
+}
+
+void firewall_await(struct daemon *daemon, struct firewall_waiter *waiter)
+{
+    static const struct error none = {0};
+
+    if (daemon->firewall_is_dirty) {
+        waiter->next = daemon->firewall_waiters;
+        daemon->firewall_waiters = waiter;
+    } else if (daemon->firewall_run != NULL) {
+        waiter->next = daemon->firewall_run->waiters;
+        daemon->firewall_run->waiters = waiter;
+    } else {
+        waiter->done(waiter, &none);
+    }
+}

@@ -1,0 +1,189 @@
+#!/usr/bin/env bats
+# Networks: bridges, addresses, published ports, isolation. davitd runs in a network namespace that stands for the
+# host, beside another that stands for a neighbour; the machine's own network is left alone.
+load common
+
+setup_file() {
+    dir=$(mktemp -d /tmp/davit-test.XXXXXX)
+    export dir DAVIT_HOST="unix://$dir/run/davit.sock"
+    export host="davit-host-$$" neighbour="davit-neighbour-$$"
+    ip netns add "$host"
+    ip netns add "$neighbour"
+    ip -n "$host" link set lo up
+    ip -n "$neighbour" link set lo up
+    ip -n "$host" link add uplink type veth peer name eth0 netns "$neighbour"
+    ip -n "$host" addr add 192.0.2.1/24 dev uplink
+    ip -n "$host" link set uplink up
+    ip -n "$neighbour" addr add 192.0.2.2/24 dev eth0
+    ip -n "$neighbour" link set eth0 up
+    start_davitd
+    davit load --input "$shared/busybox.tar"
+}
+teardown_file() {
+    teardown_daemon_file
+    ip netns del "$host"
+    ip netns del "$neighbour"
+}
+teardown() {
+    local id
+    for id in $(davit ps --all --quiet --no-trunc); do davit rm --force "$id" >/dev/null; done
+    davit network prune >/dev/null
+}
+
+start_davitd() {
+    nsenter --net="/run/netns/$host" "$davitd" --root "$dir/root" --run "$dir/run" 3>&- >>"$dir/log" 2>&1 &
+    echo $! > "$dir/pid"
+    wait_until davit version
+}
+
+at_host() { timeout 60 nsenter --net="/run/netns/$host" "$@"; }
+at_neighbour() { timeout 60 nsenter --net="/run/netns/$neighbour" "$@"; }
+rules() { at_host nft list table inet davit 2>/dev/null; }
+address_of() { davit inspect "$1" | jq -r '.[0].NetworkSettings.Networks[].IPAddress'; }
+# Answers NAME to every HTTP request on port 80.
+web() {
+    davit run --detach --name "$1" "${@:2}" busybox sh -c "mkdir /w; echo $1 > /w/index.html; exec httpd -f -p 80 -h /w"
+    wait_until davit exec "$1" wget -qO- http://127.0.0.1/
+}
+get() { curl -sS --max-time 20 "http://$1/"; }
+inside() { davit run --rm "${@:2}" busybox wget -qO- "http://$1/"; }
+# With an init: the first process of a container is not ended by SIGTERM.
+cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://$1/" 2>/dev/null; }
+
+@test "containers of a network reach each other by address, and the outside by the host's" {
+    davit network create --subnet 10.77.0.0/24 --gateway 10.77.0.9 --ip-range 10.77.0.128/25 first
+    web one --network first
+    [ "$(address_of one)" = 10.77.0.128 ]
+    [ "$(inside 10.77.0.128 --network first)" = one ]
+    [ "$(davit run --rm --network first --ip 10.77.0.5 busybox ip -4 -o addr show eth0 | grep -c 10.77.0.5/24)" = 1 ]
+    (cd "$dir" && mkdir -p served && echo neighbour > served/index.html)
+    at_neighbour python3 -m http.server --directory "$dir/served" 8000 > "$dir/seen" 2>&1 3>&- &
+    server=$!
+    wait_until at_neighbour curl -s 127.0.0.1:8000
+    [ "$(inside 192.0.2.2:8000 --network first)" = neighbour ]
+    kill $server
+    grep -q "^192.0.2.1 " "$dir/seen"
+    ! grep -q "^10.77" "$dir/seen"
+    [ "$(davit exec one cat /etc/hostname)" = "$(davit exec one hostname)" ]
+    davit exec one grep -q "^10.77.0.128	$(davit exec one hostname)" /etc/hosts
+}
+
+@test "published ports: from the neighbour, the host, its loopback, other containers and the container itself" {
+    web pub --network bridge --publish 8080:80 --publish 127.0.0.1:8081:80
+    [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = pub ]
+    for from in 127.0.0.1:8080 127.0.0.1:8081 192.0.2.1:8080; do [ "$(at_host curl -sS --max-time 20 "http://$from/")" = pub ]; done
+    ! at_neighbour curl -sS --max-time 1 http://192.0.2.1:8081/
+    [ "$(inside 192.0.2.1:8080 --network bridge)" = pub ]
+    [ "$(davit exec pub wget -qO- http://192.0.2.1:8080/)" = pub ]
+    davit network create other
+    [ "$(inside 192.0.2.1:8080 --network other)" = pub ]
+    [ "$(davit port pub | sort | tr '\n' ' ')" = "80/tcp -> 0.0.0.0:8080 80/tcp -> 127.0.0.1:8081 " ]
+    contains "$(davit ps)" "0.0.0.0:8080->80/tcp"
+    davit stop --time 0 pub
+    ! at_neighbour curl -sS --max-time 1 http://192.0.2.1:8080/
+    davit start pub
+    [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = pub ]
+}
+
+@test "ports that are taken are refused, any free one is found, udp works" {
+    web pub --network bridge -p 8080:80 -p 80
+    port=$(davit port pub | sed -n 's/.*:\([0-9]*\)$/\1/p' | grep -v 8080)
+    [ "$(at_host curl -sS --max-time 20 "http://127.0.0.1:$port/")" = pub ]
+    run davit run --network bridge -p 8080:80 busybox true
+    [ "$status" -eq 125 ]
+    contains "$output" "Bind for 0.0.0.0:8080 failed: port is already allocated"
+    at_host python3 -m http.server 8090 >/dev/null 2>&1 3>&- &
+    server=$!
+    wait_until at_host curl -s 127.0.0.1:8090
+    run davit run --network bridge -p 8090:80 busybox true
+    contains "$output" "port is already allocated"
+    kill $server
+    web range --network bridge -p 8080-8082:80
+    contains "$(davit port range)" "0.0.0.0:8081"
+    davit run --detach --name udp --network bridge -p 5353:53/udp busybox sleep 1000
+    nsenter --net="/proc/$(davit inspect udp | jq '.[0].State.Pid')/ns/net" socat UDP4-LISTEN:53,fork EXEC:'echo pong' 3>&- &
+    server=$!
+    wait_until eval '[ "$(echo ping | at_neighbour socat -T 1 - UDP4:192.0.2.1:5353)" = pong ]'
+    kill $server
+    run davit create -p 80:80 busybox
+    contains "$output" "has no ports to publish"
+}
+
+@test "networks are apart from each other, and nobody comes in from outside" {
+    davit network create left
+    davit network create right
+    davit network create --internal closed
+    davit network create --opt com.docker.network.bridge.enable_icc=false lonely
+    for name in left right closed lonely; do web "at-$name" --network "$name"; done
+    [ "$(inside "$(address_of at-left)" --network left)" = at-left ]
+    cannot "$(address_of at-right)" --network left
+    cannot "$(address_of at-lonely)" --network lonely
+    [ "$(inside "$(address_of at-closed)" --network closed)" = at-closed ]
+    ! davit exec at-closed ip route | grep -q default
+    at_neighbour ip route replace "$(address_of at-left)" via 192.0.2.1
+    ! at_neighbour curl -sS --max-time 1 "http://$(address_of at-left)/"
+    # Its own loopback services are the host's alone.
+    at_host python3 -m http.server --bind 127.0.0.1 8091 >/dev/null 2>&1 3>&- &
+    server=$!
+    wait_until at_host curl -s 127.0.0.1:8091
+    run davit run --rm --init --network left --privileged --userns host busybox sh -c 'ip route add 127.0.0.2 via $(ip route | sed -n "s/default via \([^ ]*\).*/\1/p") 2>/dev/null; timeout 1 wget -qO- http://127.0.0.2:8091/'
+    [ "$status" -ne 0 ]
+    kill $server
+}
+
+@test "what davitd knew it knows again: addresses, ports and rules, whatever happened to them" {
+    davit network create --label kept=yes kept
+    web pub --network kept -p 8080:80
+    address=$(address_of pub)
+    kill -9 "$(cat "$dir/pid")"
+    at_host nft delete table inet davit
+    start_davitd
+    [ "$(address_of pub)" = "$address" ]
+    wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
+    davit run --detach --name second --network kept busybox sleep 1000
+    [ "$(address_of second)" != "$address" ]
+    [ "$(davit network ls --quiet --filter label=kept=yes | wc -l)" = 1 ]
+    run davit network rm kept
+    contains "$output" "has active endpoints"
+    davit rm --force pub second
+    davit network rm kept
+    wait_until eval '! rules'
+    [ "$(at_host ip -br link | grep -cE '^(dv-|veth)')" = 0 ]
+}
+
+@test "mistakes are refused before anything is made" {
+    refused() { run davit network create "${@:2}"; [ "$status" -eq 1 ]; contains "$output" "$1"; }
+    davit network create --subnet 10.50.0.0/16 taken
+    refused "already exists" taken
+    refused "Pool overlaps" --subnet 10.50.7.0/24 overlaps
+    refused "not a subnet" --subnet 10.60.0.0/31 small
+    refused "not an address of subnet" --subnet 10.61.0.0/24 --gateway 10.62.0.1 outside
+    refused "not a part of subnet" --subnet 10.61.0.0/24 --ip-range 10.62.0.0/25 range
+    refused "is not supported" --driver overlay driver
+    refused "predefined" host
+    refused "not supported" --opt unknown=1 option
+    run davit network rm bridge
+    contains "$output" "pre-defined"
+    run davit create --network nowhere busybox
+    contains "$output" "network nowhere not found"
+    run davit create --network taken --ip 10.51.0.1 busybox
+    contains "$output" "not an address for containers"
+    run davit run --rm --network taken --ip 10.50.0.1 busybox true
+    contains "$output" "not an address for containers"
+    davit run --detach --network taken --ip 10.50.0.7 busybox sleep 1000
+    run davit run --rm --network taken --ip 10.50.0.7 busybox true
+    contains "$output" "Address 10.50.0.7 is already in use"
+    for wrong in 0:80 80:99999 80:80/icmp x:80; do run davit create --network taken -p $wrong busybox; [ "$status" -ne 0 ]; done
+}
+
+@test "docker's client makes networks, attaches and publishes" {
+    docker network create --label a=b theirs
+    docker run --detach --name web --network theirs -p 8080:80 busybox sh -c 'echo theirs > /index.html; httpd -f -p 80 -h /'
+    wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
+    [ "$(docker port web)" = "80/tcp -> 0.0.0.0:8080" ]
+    [ "$(docker network inspect theirs --format '{{range .Containers}}{{.Name}}{{end}}')" = web ]
+    contains "$(docker network ls --filter label=a=b)" theirs
+    contains "$(docker ps)" "0.0.0.0:8080->80/tcp"
+    docker rm --force web
+    docker network rm theirs
+}
