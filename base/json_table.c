@@ -512,6 +512,15 @@ void json_encode(struct json_writer *writer, const struct json_struct *type, con
     json_object_close(writer);
 }
 
+void string_map_copy(struct arena *arena, const struct string_map *from, struct string_map *to)
+{
+    to->items = arena_new(arena, from->count, sizeof(*to->items));
+    to->count = from->count;
+    for (size_t i = 0; i < from->count; i++)
+        to->items[i] = (struct string_pair){arena_strdup(arena, from->items[i].name),
+                                            arena_strdup(arena, from->items[i].value)};
+}
+
 const char *string_map_get(const struct string_map *map, const char *name)
 {
     for (size_t i = map->count; i > 0; i--) {

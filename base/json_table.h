@@ -47,6 +47,9 @@ struct string_map {
     size_t count;
 };
 
+/* All of it, strings too. */
+void string_map_copy(struct arena *arena, const struct string_map *from, struct string_map *to);
+
 /* The value of that name, or NULL. */
 const char *string_map_get(const struct string_map *map, const char *name);
 bool string_list_has(const struct string_list *list, const char *string);

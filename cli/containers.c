@@ -543,14 +543,9 @@ static int print_by_template(struct cli *cli, const char *format, const char *te
 {
     cleanup_arena struct arena arena = {0};
     const struct json *list;
-    struct listing listing;
     int result = json_parse(&arena, text, strlen(text), &json_default_limits, &list, &cli->err);
 
-    listing_begin(&listing, format);
-    for (size_t i = 0; result == 0 && i < list->count; i++)
-        result = listing_add(&listing, &list->items[i], &cli->err);
-    listing_end(&listing);
-    return result;
+    return result < 0 ? result : listing_print(format, list->items, list->count, &cli->err);
 }
 
 int cli_inspect(struct cli *cli, int argc, char **argv)

@@ -1,4 +1,5 @@
-/* --publish [[ADDRESS:]PORT:]PORT[/PROTOCOL], with ranges on both sides, as Docker's API takes it. */
+/* --publish [[ADDRESS:]PORT:]PORT[/PROTOCOL], with ranges on both sides, as Docker's API takes it.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +40,7 @@ static bool parse_range(const char *text, struct range *range)
 static void add(struct bindings *bindings, const char *protocol, unsigned long container,
                 const char *host, const char *port)
 {
-    bindings->items =
-        memory_resize(bindings->items, bindings->count + 1, sizeof(*bindings->items));
+    bindings->items = memory_resize(bindings->items, bindings->count + 1, sizeof(*bindings->items));
     bindings->items[bindings->count++] =
         (struct binding){.container = memory_printf("%lu/%s", container, protocol),
                          .host = memory_strdup(host),
@@ -146,8 +146,7 @@ int create_write_ports(struct cli *cli, struct json_writer *writer,
 
 void create_write_endpoint(struct json_writer *writer, const struct create_values *values)
 {
-    if (values->network == NULL ||
-        (values->address == NULL && values->network_aliases.count == 0))
+    if (values->network == NULL || (values->address == NULL && values->network_aliases.count == 0))
         return;
     json_key(writer, "NetworkingConfig");
     json_object_open(writer);

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
-#include "template.h"
+#include "list.h"
 
 struct network_options {
     struct arena arena;
@@ -21,14 +21,11 @@ struct network_options {
 
 static int parse_create(struct cli *cli, struct network_options *options, int argc, char **argv)
 {
-    static const struct option table[] = {{"driver", required_argument, NULL, 'd'},
-                                          {"gateway", required_argument, NULL, 'g'},
-                                          {"internal", no_argument, NULL, 'i'},
-                                          {"ip-range", required_argument, NULL, 'r'},
-                                          {"label", required_argument, NULL, 'l'},
-                                          {"opt", required_argument, NULL, 'o'},
-                                          {"subnet", required_argument, NULL, 's'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {
+        {"driver", required_argument, NULL, 'd'}, {"gateway", required_argument, NULL, 'g'},
+        {"internal", no_argument, NULL, 'i'},     {"ip-range", required_argument, NULL, 'r'},
+        {"label", required_argument, NULL, 'l'},  {"opt", required_argument, NULL, 'o'},
+        {"subnet", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = cli_next_option(cli, argc, argv, "d:o:", table)) != -1) {
@@ -55,9 +52,10 @@ static int parse_create(struct cli *cli, struct network_options *options, int ar
             options->subnet = optarg;
             break;
         default:
-            return cli_usage_error(cli, argv,
-                                   "[--subnet SUBNET] [--gateway ADDRESS] [--ip-range SUBNET] "
-                                   "[--internal] [--label NAME=VALUE]... [--opt NAME=VALUE]... NAME");
+            return cli_usage_error(
+                cli, argv,
+                "[--subnet SUBNET] [--gateway ADDRESS] [--ip-range SUBNET] "
+                "[--internal] [--label NAME=VALUE]... [--opt NAME=VALUE]... NAME");
         }
     }
     return argc - optind == 1 ? 0
@@ -111,68 +109,35 @@ int cli_network_create(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-static void print_network(const struct json *network, bool is_quiet)
+static void print_head(void)
 {
-    const char *id = json_get_string(network, "Id");
-    const char *name = json_get_string(network, "Name");
-    const char *driver = json_get_string(network, "Driver");
+    printf("%-12s   %-24s %-8s %s\n", "NETWORK ID", "NAME", "DRIVER", "SCOPE");
+}
 
-    if (id == NULL || name == NULL || driver == NULL)
-        return;
-    if (is_quiet)
-        printf("%.12s\n", id);
-    else
-        printf("%-12.12s   %-24s %-8s %s\n", id, name, driver, "local");
+static const char *text_of(const struct json *network, const char *member)
+{
+    const char *text = json_get_string(network, member);
+
+    return text != NULL ? text : "";
+}
+
+static void print_network(const struct json *network)
+{
+    printf("%-12.12s   %-24s %-8s %s\n", text_of(network, "Id"), text_of(network, "Name"),
+           text_of(network, "Driver"), text_of(network, "Scope"));
+}
+
+static void print_id(const struct json *network)
+{
+    printf("%.12s\n", text_of(network, "Id"));
 }
 
 int cli_network_ls(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"filter", required_argument, NULL, 'f'},
-                                          {"format", required_argument, NULL, 'F'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {NULL, 0, NULL, 0}};
-    cleanup_arena struct arena arena = {0};
-    cleanup_buffer struct buffer path = {0};
-    struct string_list filters = {0};
-    const struct json *list;
-    const char *format = NULL;
-    bool is_quiet = false;
-    struct listing listing;
-    int option;
-    int result;
+    static const struct list_command command = {"/networks", NULL, print_head, print_network,
+                                                print_id};
 
-    while ((option = cli_next_option(cli, argc, argv, "f:q", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv,
-                                   "[--quiet] [--filter KEY=VALUE]... [--format json|TEMPLATE]");
-        is_quiet = is_quiet || option == 'q';
-        if (option == 'F')
-            format = optarg;
-        if (option == 'f')
-            string_list_append(&arena, &filters, optarg);
-    }
-    buffer_append_string(&path, "/networks?");
-    cli_append_filters(&path, &filters);
-    result =
-        client_call_json(&cli->client, "GET", buffer_text(&path), NULL, &arena, &list, &cli->err);
-    if (result < 0 || list->type != JSON_ARRAY)
-        return result;
-    if (format != NULL && strcmp(format, "json") != 0 && !is_quiet) {
-        listing_begin(&listing, format);
-        for (size_t i = 0; result == 0 && i < list->count; i++)
-            result = listing_add(&listing, &list->items[i], &cli->err);
-        listing_end(&listing);
-        return result;
-    }
-    if (!is_quiet && format == NULL)
-        printf("%-12s   %-24s %-8s %s\n", "NETWORK ID", "NAME", "DRIVER", "SCOPE");
-    for (size_t i = 0; i < list->count; i++) {
-        if (format != NULL && !is_quiet)
-            cli_print_json(&list->items[i]);
-        else
-            print_network(&list->items[i], is_quiet);
-    }
-    return 0;
+    return list_run(cli, &command, argc, argv);
 }
 
 int cli_network_inspect(struct cli *cli, int argc, char **argv)

@@ -127,17 +127,6 @@ static bool parse_format(struct cli *cli, int argc, char **argv, bool *is_json, 
     return true;
 }
 
-static int print_by_template(struct cli *cli, const char *format, const struct json *json)
-{
-    struct listing listing;
-    int result;
-
-    listing_begin(&listing, format);
-    result = listing_add(&listing, json, &cli->err);
-    listing_end(&listing);
-    return result;
-}
-
 static const char *member(const struct json *object, const char *name)
 {
     const struct json *value = json_get(object, name);
@@ -166,7 +155,7 @@ int cli_version(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     if (format != NULL)
-        return print_by_template(cli, format, json);
+        return listing_print(format, json, 1, &cli->err);
     if (is_json)
         cli_print_json(json);
     else
@@ -211,7 +200,7 @@ int cli_info(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     if (format != NULL)
-        return print_by_template(cli, format, json);
+        return listing_print(format, json, 1, &cli->err);
     if (is_json) {
         cli_print_json(json);
         return 0;

@@ -445,3 +445,15 @@ void listing_end(struct listing *listing)
     if (listing->is_table)
         table_print(&listing->table);
 }
+
+int listing_print(const char *format, const struct json *items, size_t count, struct error *err)
+{
+    struct listing listing;
+    int result = 0;
+
+    listing_begin(&listing, format);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = listing_add(&listing, &items[i], err);
+    listing_end(&listing);
+    return result;
+}

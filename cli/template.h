@@ -38,4 +38,7 @@ void listing_begin(struct listing *listing, const char *format);
 int listing_add(struct listing *listing, const struct json *object, struct error *err);
 void listing_end(struct listing *listing);
 
+/* The same for objects that are there already. */
+int listing_print(const char *format, const struct json *items, size_t count, struct error *err);
+
 #endif

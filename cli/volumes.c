@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
-#include "template.h"
+#include "list.h"
 
 int cli_volume_create(struct cli *cli, int argc, char **argv)
 {
@@ -55,61 +55,30 @@ int cli_volume_create(struct cli *cli, int argc, char **argv)
     return result;
 }
 
+static void print_head(void)
+{
+    printf("%-9s %s\n", "DRIVER", "VOLUME NAME");
+}
+
+static void print_name(const struct json *volume)
+{
+    const char *name = json_get_string(volume, "Name");
+
+    puts(name != NULL ? name : "");
+}
+
+static void print_volume(const struct json *volume)
+{
+    printf("%-9s ", "local");
+    print_name(volume);
+}
+
 int cli_volume_ls(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"filter", required_argument, NULL, 'f'},
-                                          {"format", required_argument, NULL, 'F'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {NULL, 0, NULL, 0}};
-    cleanup_arena struct arena arena = {0};
-    cleanup_buffer struct buffer path = {0};
-    struct string_list filters = {0};
-    const struct json *answer;
-    const struct json *list;
-    const char *format = NULL;
-    bool is_quiet = false;
-    bool is_json = false;
-    struct listing listing;
-    int option;
-    int result;
+    static const struct list_command command = {"/volumes", "Volumes", print_head, print_volume,
+                                                print_name};
 
-    while ((option = cli_next_option(cli, argc, argv, "f:q", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv,
-                                   "[--quiet] [--filter KEY=VALUE]... [--format json|TEMPLATE]");
-        is_quiet = is_quiet || option == 'q';
-        if (option == 'F') {
-            is_json = strcmp(optarg, "json") == 0;
-            format = is_json ? NULL : optarg;
-        }
-        if (option == 'f')
-            string_list_append(&arena, &filters, optarg);
-    }
-    buffer_append_string(&path, "/volumes?");
-    cli_append_filters(&path, &filters);
-    result =
-        client_call_json(&cli->client, "GET", buffer_text(&path), NULL, &arena, &answer, &cli->err);
-    if (result < 0)
-        return result;
-    list = json_get(answer, "Volumes");
-    if (format != NULL && !is_quiet) {
-        listing_begin(&listing, format);
-        for (size_t i = 0; result == 0 && list != NULL && i < list->count; i++)
-            result = listing_add(&listing, &list->items[i], &cli->err);
-        listing_end(&listing);
-        return result;
-    }
-    if (!is_quiet && !is_json)
-        printf("%-9s %s\n", "DRIVER", "VOLUME NAME");
-    for (size_t i = 0; list != NULL && i < list->count; i++) {
-        const char *name = json_get_string(&list->items[i], "Name");
-
-        if (is_json)
-            cli_print_json(&list->items[i]);
-        else
-            printf(is_quiet ? "%.0s%s\n" : "%-9s %s\n", "local", name != NULL ? name : "");
-    }
-    return 0;
+    return list_run(cli, &command, argc, argv);
 }
 
 int cli_volume_inspect(struct cli *cli, int argc, char **argv)

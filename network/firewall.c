@@ -25,29 +25,28 @@ static void write_elements(struct buffer *script, const struct firewall *firewal
 
 static void write_ports(struct buffer *script, const struct firewall *firewall)
 {
-    buffer_append_string(script,
-                         "  map ports {\n"
-                         "    type inet_proto . inet_service : ipv4_addr . inet_service\n");
+    buffer_append_string(script, "  map ports {\n"
+                                 "    type inet_proto . inet_service : ipv4_addr . inet_service\n");
     write_elements(script, firewall, false);
     buffer_append_string(
         script, "  }\n"
                 "  map ports_at {\n"
                 "    type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service\n");
     write_elements(script, firewall, true);
-    buffer_append_string(
-        script, "  }\n"
-                "  chain ports {\n"
-                "    dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
-                "    dnat ip to meta l4proto . th dport map @ports\n"
-                "  }\n"
-                "  chain prerouting {\n"
-                "    type nat hook prerouting priority dstnat; policy accept;\n"
-                "    meta l4proto { tcp, udp, sctp } fib daddr type local jump ports\n"
-                "  }\n"
-                "  chain output {\n"
-                "    type nat hook output priority -100; policy accept;\n"
-                "    meta l4proto { tcp, udp, sctp } fib daddr type local jump ports\n"
-                "  }\n");
+    buffer_append_string(script,
+                         "  }\n"
+                         "  chain ports {\n"
+                         "    dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
+                         "    dnat ip to meta l4proto . th dport map @ports\n"
+                         "  }\n"
+                         "  chain prerouting {\n"
+                         "    type nat hook prerouting priority dstnat; policy accept;\n"
+                         "    meta l4proto { tcp, udp, sctp } fib daddr type local jump ports\n"
+                         "  }\n"
+                         "  chain output {\n"
+                         "    type nat hook output priority -100; policy accept;\n"
+                         "    meta l4proto { tcp, udp, sctp } fib daddr type local jump ports\n"
+                         "  }\n");
 }
 
 /* Routing loopback addresses to a bridge is allowed for ports of the host; nobody may come the

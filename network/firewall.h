@@ -1,6 +1,6 @@
 /*
- * The rules that networks need: one nftables table of ours, "inet davit", which is written anew as a
- * whole and so is right whatever was there before. Other tables stay as they are.
+ * The rules that networks need: one nftables table of ours, "inet davit", which is written anew as
+ * a whole and so is right whatever was there before. Other tables stay as they are.
  */
 #ifndef DAVIT_NETWORK_FIREWALL_H
 #define DAVIT_NETWORK_FIREWALL_H

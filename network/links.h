@@ -22,8 +22,8 @@ struct veth {
 /* A pair, of which this end is up. */
 void link_add_veth(struct netlink_batch *batch, const struct veth *veth);
 
-/* A device of a bridge gets back what it has sent to itself: a container that asks for a port of the
- * host that is its own. */
+/* A device of a bridge gets back what it has sent to itself: a container that asks for a port of
+ * the host that is its own. */
 void link_set_hairpin(struct netlink_batch *batch, unsigned int index);
 
 void link_set_up(struct netlink_batch *batch, unsigned int index);

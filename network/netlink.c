@@ -89,7 +89,8 @@ static const char *reason_of(const struct nlmsghdr *header)
         return NULL;
     if ((header->nlmsg_flags & NLM_F_CAPPED) == 0)
         skipped += answer->msg.nlmsg_len - sizeof(struct nlmsghdr);
-    mnl_attr_for_each(attribute, header, skipped) {
+    mnl_attr_for_each(attribute, header, skipped)
+    {
         if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG)
             return mnl_attr_get_str(attribute);
     }

@@ -1,4 +1,5 @@
 /* Networks: create, list, inspect, remove, prune. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -39,8 +40,7 @@ static const struct json_field order_fields[] = {
     {.name = "ConfigOnly", .kind = JSON_KIND_UNSUPPORTED},
     {.name = "ConfigFrom", .kind = JSON_KIND_UNSUPPORTED},
 };
-static const struct json_struct order_type =
-    JSON_CLOSED_STRUCT(struct network_order, order_fields);
+static const struct json_struct order_type = JSON_CLOSED_STRUCT(struct network_order, order_fields);
 
 static void network_event(struct daemon *daemon, const char *action, const struct network *network)
 {
@@ -67,6 +67,7 @@ void api_network_create(struct daemon *daemon, struct request *request,
         respond_error(request, &err);
         return;
     }
+    assert(network != NULL);
     network_event(daemon, "create", network);
     writer = json_writer_new(false);
     json_object_open(writer);
@@ -130,43 +131,26 @@ void api_network_inspect(struct daemon *daemon, struct request *request,
     respond_written(request, 200, writer);
 }
 
-/* A part of what it is called. */
-static bool is_named(const struct filters *filters, const char *filter, const char *text)
-{
-    const struct string_list *values = filters_get(filters, filter);
-
-    for (size_t i = 0; values != NULL && i < values->count; i++) {
-        if (strstr(text, values->items[i]) != NULL)
-            return true;
-    }
-    return values == NULL;
-}
-
-static bool says_true(const struct string_list *values)
-{
-    return values->count > 0 && strcmp(values->items[0], "false") != 0 &&
-           strcmp(values->items[0], "0") != 0;
-}
-
 static bool is_listed(const struct daemon *daemon, const struct filters *filters,
                       const struct network *network)
 {
-    const struct string_list *dangling = filters_get(filters, "dangling");
     bool is_built_in = strcmp(network->name, NETWORK_DEFAULT) == 0;
 
-    return is_named(filters, "name", network->name) && is_named(filters, "id", network->id) &&
+    return filters_match_part(filters, "name", network->name) &&
+           filters_match_part(filters, "id", network->id) &&
            filters_match(filters, "driver", "bridge") && filters_match(filters, "scope", "local") &&
            filters_match(filters, "type", is_built_in ? "builtin" : "custom") &&
            filters_match_labels(filters, &network->labels) &&
-           (dangling == NULL ||
-            says_true(dangling) == (!is_built_in && !network_is_used(daemon, network)));
+           (filters_get(filters, "dangling") == NULL ||
+            filters_is_on(filters, "dangling") ==
+                (!is_built_in && !network_is_used(daemon, network)));
 }
 
 void api_networks_list(struct daemon *daemon, struct request *request,
                        const struct route_match *match)
 {
-    static const char *const known[] = {"name",     "id",    "driver", "scope", "type",
-                                        "dangling", "label", NULL};
+    static const char *const known[] = {"name", "id",       "driver", "scope",
+                                        "type", "dangling", "label",  NULL};
     struct json_writer *writer;
     struct filters filters;
     struct error err = {0};
@@ -184,7 +168,8 @@ void api_networks_list(struct daemon *daemon, struct request *request,
             network_write(writer, daemon, one);
     }
     for (size_t i = 0; i < ARRAY_SIZE(built_in); i++) {
-        if (is_named(&filters, "name", built_in[i]) && is_named(&filters, "id", built_in[i]) &&
+        if (filters_match_part(&filters, "name", built_in[i]) &&
+            filters_match_part(&filters, "id", built_in[i]) &&
             filters_match(&filters, "driver", i == 0 ? "host" : "null") &&
             filters_match(&filters, "scope", "local") &&
             filters_match(&filters, "type", "builtin") &&

@@ -57,33 +57,14 @@ void api_volume_inspect(struct daemon *daemon, struct request *request,
 
 /* ---- list ---- */
 
-/* Docker's: a value is a part of the name. */
-static bool name_matches(const struct filters *filters, const struct volume *volume)
-{
-    const struct string_list *names = filters_get(filters, "name");
-
-    for (size_t i = 0; names != NULL && i < names->count; i++) {
-        if (strstr(volume->name, names->items[i]) != NULL)
-            return true;
-    }
-    return names == NULL;
-}
-
-/* A filter that is "true" unless it says otherwise. */
-static bool says_true(const struct string_list *values)
-{
-    return strcmp(values->items[0], "false") != 0 && strcmp(values->items[0], "0") != 0;
-}
-
 static bool is_listed(const struct daemon *daemon, const struct filters *filters,
                       const struct volume *volume)
 {
-    const struct string_list *dangling = filters_get(filters, "dangling");
-
-    if (dangling != NULL && dangling->count > 0 &&
-        says_true(dangling) != (volume_count_users(daemon, volume) == 0))
+    if (filters_get(filters, "dangling") != NULL &&
+        filters_is_on(filters, "dangling") != (volume_count_users(daemon, volume) == 0))
         return false;
-    return name_matches(filters, volume) && filters_match(filters, "driver", "local") &&
+    return filters_match_part(filters, "name", volume->name) &&
+           filters_match(filters, "driver", "local") &&
            filters_match_labels(filters, &volume->labels);
 }
 
@@ -173,11 +154,8 @@ static int prune_anonymous(struct daemon *daemon, const struct filters *filters,
                            const struct disk_usage *usage, struct json_writer *writer,
                            uint64_t *bytes, struct error *err)
 {
-    const struct string_list *all = filters_get(filters, "all");
-    bool has_all = all != NULL && all->count > 0 && says_true(all);
-
     (void)until_ns;
-    return prune(daemon, filters, has_all, usage, writer, bytes, err);
+    return prune(daemon, filters, filters_is_on(filters, "all"), usage, writer, bytes, err);
 }
 
 /* Before 1.42 it was always all. */

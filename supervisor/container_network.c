@@ -126,8 +126,8 @@ static int lease(struct managed_container *container, const struct network *netw
             return 0;
     }
     container->address = (struct address){0};
-    return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL, "no available IPv4 addresses on network %s",
-                     network->name);
+    return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL,
+                     "no available IPv4 addresses on network %s", network->name);
 }
 
 /* ---- ports ---- */
@@ -136,9 +136,8 @@ static int lease(struct managed_container *container, const struct network *netw
 static bool is_bindable(const char *protocol, const struct address *host, unsigned int port)
 {
     bool is_udp = strcmp(protocol, "udp") == 0;
-    cleanup_close int fd =
-        socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
-               strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0);
+    cleanup_close int fd = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
+                                  strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0);
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1;
 
@@ -217,7 +216,8 @@ static int write_file(const struct managed_container *container, const char *nam
     cleanup_close int fd = -1;
 
     if (directory_fd >= 0)
-        fd = openat(directory_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+        fd =
+            openat(directory_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0 || fchmod(fd, 0644) < 0 || file_write_fd(fd, text, strlen(text)) < 0)
         return error_errno(err, errno, "write the container's %s", name);
     return 0;

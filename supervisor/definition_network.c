@@ -1,4 +1,5 @@
 /* Networks and ports of a definition: see definition.h. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,8 @@ int definition_read_endpoints(struct arena *arena, const struct json *networking
         cleanup_free char *path =
             memory_printf("NetworkingConfig.EndpointsConfig.%.64s", endpoint->name);
 
-        if (json_is_empty(&endpoint->value) && (mode == NULL || strcmp(mode, endpoint->name) != 0) &&
+        if (json_is_empty(&endpoint->value) &&
+            (mode == NULL || strcmp(mode, endpoint->name) != 0) &&
             strcmp(endpoint->name, "default") == 0)
             continue;
         if (mode == NULL || strcmp(mode, endpoint->name) != 0)
@@ -174,6 +176,7 @@ static int read_exposed(struct arena *arena, struct definition *definition, stru
 
         if (read_container_port(exposed->members[i].name, &port, err) < 0)
             return -err->errnum;
+        assert(port.protocol != NULL);
         if (!is_listed(definition, &port))
             append_port(arena, definition, &port);
     }

@@ -74,6 +74,25 @@ bool filters_match(const struct filters *filters, const char *key, const char *v
     return values == NULL || string_list_has(values, value);
 }
 
+bool filters_match_part(const struct filters *filters, const char *key, const char *text)
+{
+    const struct string_list *values = filters_get(filters, key);
+
+    for (size_t i = 0; values != NULL && i < values->count; i++) {
+        if (strstr(text, values->items[i]) != NULL)
+            return true;
+    }
+    return values == NULL;
+}
+
+bool filters_is_on(const struct filters *filters, const char *key)
+{
+    const struct string_list *values = filters_get(filters, key);
+
+    return values != NULL && values->count > 0 && strcmp(values->items[0], "false") != 0 &&
+           strcmp(values->items[0], "0") != 0;
+}
+
 int filters_get_time(const struct filters *filters, const char *key, int64_t *time_ns,
                      struct error *err)
 {

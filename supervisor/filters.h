@@ -26,6 +26,12 @@ const struct string_list *filters_get(const struct filters *filters, const char 
 /* True if there is no such filter or one of its values equals `value`. */
 bool filters_match(const struct filters *filters, const char *key, const char *value);
 
+/* True if there is no such filter or `text` has one of its values in it. */
+bool filters_match_part(const struct filters *filters, const char *key, const char *text);
+
+/* A filter that is on unless its value is "false" or "0"; off where there is none. */
+bool filters_is_on(const struct filters *filters, const char *key);
+
 /* A filter's one value as a time: clock_parse_time(), or a duration back from now such as "1h30m".
  * Absent is 0. */
 int filters_get_time(const struct filters *filters, const char *key, int64_t *time_ns,

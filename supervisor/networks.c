@@ -317,15 +317,6 @@ static int take_subnet(const struct daemon *daemon, struct network *network,
     return 0;
 }
 
-static void copy_map(struct arena *arena, const struct string_map *from, struct string_map *to)
-{
-    to->items = arena_new(arena, from->count, sizeof(*to->items));
-    to->count = from->count;
-    for (size_t i = 0; i < from->count; i++)
-        to->items[i] = (struct string_pair){arena_strdup(arena, from->items[i].name),
-                                            arena_strdup(arena, from->items[i].value)};
-}
-
 static int fill(const struct daemon *daemon, struct network *network,
                 const struct network_order *order, struct error *err)
 {
@@ -338,8 +329,8 @@ static int fill(const struct daemon *daemon, struct network *network,
     network->name = arena_strdup(&network->arena, order->name);
     network->created_ns = clock_now_ns();
     network->is_internal = order->is_internal;
-    copy_map(&network->arena, &order->labels, &network->labels);
-    copy_map(&network->arena, &order->options, &network->options);
+    string_map_copy(&network->arena, &order->labels, &network->labels);
+    string_map_copy(&network->arena, &order->options, &network->options);
     result = take_options(network, &order->options, err);
     if (result == 0)
         result = take_subnet(daemon, network,
@@ -357,7 +348,7 @@ static int fill(const struct daemon *daemon, struct network *network,
 }
 
 int network_create(struct daemon *daemon, const struct network_order *order, struct network **made,
-                 struct error *err)
+                   struct error *err)
 {
     struct network *network;
     int result = check_order(order, err);
@@ -447,8 +438,9 @@ int network_remove(struct daemon *daemon, struct network *network, struct error 
         return error_set(err, ERROR_DENIED, EPERM,
                          "%s is a pre-defined network and cannot be removed", network->name);
     if (network_is_used(daemon, network))
-        return error_set(err, ERROR_DENIED, EBUSY, "error while removing network: network %s id %s "
-                                                   "has active endpoints",
+        return error_set(err, ERROR_DENIED, EBUSY,
+                         "error while removing network: network %s id %s "
+                         "has active endpoints",
                          network->name, network->id);
     if (unlinkat(daemon->networks_fd, file, 0) < 0 || fsync(daemon->networks_fd) < 0)
         return error_errno(err, errno, "remove network %s", network->name);

@@ -66,8 +66,8 @@ int network_find(struct daemon *daemon, const char *name, struct network **netwo
                  struct error *err);
 
 /* Durable when it returns. */
-int network_create(struct daemon *daemon, const struct network_order *order, struct network **network,
-                 struct error *err);
+int network_create(struct daemon *daemon, const struct network_order *order,
+                   struct network **network, struct error *err);
 
 /* Refuses the default one and those that containers are attached to. */
 int network_remove(struct daemon *daemon, struct network *network, struct error *err);

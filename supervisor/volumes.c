@@ -248,15 +248,6 @@ static int make_on_disk(const struct daemon *daemon, struct volume *volume, int6
     return result;
 }
 
-static void copy_map(struct arena *arena, const struct string_map *from, struct string_map *to)
-{
-    to->items = arena_new(arena, from->count, sizeof(*to->items));
-    to->count = from->count;
-    for (size_t i = 0; i < from->count; i++)
-        to->items[i] = (struct string_pair){arena_strdup(arena, from->items[i].name),
-                                            arena_strdup(arena, from->items[i].value)};
-}
-
 static void publish_event(struct daemon *daemon, const char *action, const struct volume *volume)
 {
     struct string_pair driver = {"driver", "local"};
@@ -286,8 +277,8 @@ int volume_make(struct daemon *daemon, const struct volume_order *order, struct 
     volume = volume_new(is_anonymous ? id : order->name);
     volume->created_ns = clock_now_ns();
     volume->is_anonymous = is_anonymous;
-    copy_map(&volume->arena, &order->labels, &volume->labels);
-    copy_map(&volume->arena, &order->options, &volume->options);
+    string_map_copy(&volume->arena, &order->labels, &volume->labels);
+    string_map_copy(&volume->arena, &order->options, &volume->options);
     result = make_on_disk(daemon, volume, size, err);
     if (result < 0) {
         volume_free(volume);

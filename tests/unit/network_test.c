@@ -30,9 +30,17 @@ static struct address address(const char *text)
 
 static void texts_become_subnets_and_back(void **state)
 {
-    static const char *const wrong[] = {"",           "10.0.0.0",     "10.0.0.0/",   "10.0.0.0/33",
-                                        "10.0.0/8",   "10.0.0.0/8x",  "10.0.0.0/-1", "fd00::/129",
-                                        "10.0.0.256/8", "/8",         "10.0.0.0/+8"};
+    static const char *const wrong[] = {"",
+                                        "10.0.0.0",
+                                        "10.0.0.0/",
+                                        "10.0.0.0/33",
+                                        "10.0.0/8",
+                                        "10.0.0.0/8x",
+                                        "10.0.0.0/-1",
+                                        "fd00::/129",
+                                        "10.0.0.256/8",
+                                        "/8",
+                                        "10.0.0.0/+8"};
     char text[ADDRESS_TEXT_SIZE];
     struct subnet parsed = subnet("10.1.2.3/20");
 
@@ -106,10 +114,12 @@ static void the_table_is_replaced_as_a_whole(void **state)
 
     (void)state;
     firewall_write(&script, &(struct firewall){networks, 2, ports, 2});
-    assert_int_equal(strncmp(buffer_text(&script), "table inet davit\ndelete table inet davit\n", 41), 0);
+    assert_int_equal(
+        strncmp(buffer_text(&script), "table inet davit\ndelete table inet davit\n", 41), 0);
     assert_non_null(strstr(buffer_text(&script), "tcp . 8080 : 172.17.0.2 . 80\n"));
     assert_non_null(strstr(buffer_text(&script), "127.0.0.1 . udp . 53 : 172.17.0.2 . 5353\n"));
-    assert_non_null(strstr(buffer_text(&script), "ip saddr 172.17.0.0/16 oifname != \"davit0\" masquerade"));
+    assert_non_null(
+        strstr(buffer_text(&script), "ip saddr 172.17.0.0/16 oifname != \"davit0\" masquerade"));
     assert_null(strstr(buffer_text(&script), "ip saddr 10.5.0.0/24 oifname != "));
     assert_non_null(strstr(buffer_text(&script), "iifname \"dv-1\" oifname \"dv-1\" drop"));
     firewall_write(&empty, &(struct firewall){0});
