@@ -83,7 +83,7 @@ static const char *reason_of(const struct nlmsghdr *header)
 {
     const struct nlmsgerr *answer = mnl_nlmsg_get_payload(header);
     size_t skipped = sizeof(*answer);
-    const struct nlattr *attribute;
+    struct nlattr *attribute;
 
     if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0)
         return NULL;

@@ -47,6 +47,8 @@ static const struct route {
     {"GET", "/networks", NULL, api_networks_list},
     {"POST", "/networks/create", NULL, api_network_create},
     {"POST", "/networks/prune", NULL, api_networks_prune},
+    {"POST", "/networks/", "/connect", api_network_connect},
+    {"POST", "/networks/", "/disconnect", api_network_disconnect},
     {"GET", "/networks/", "", api_network_inspect},
     {"DELETE", "/networks/", "", api_network_remove},
     {"GET", "/volumes", NULL, api_volumes_list},

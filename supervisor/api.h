@@ -48,6 +48,10 @@ void api_networks_list(struct daemon *daemon, struct request *request,
                        const struct route_match *match);
 void api_network_remove(struct daemon *daemon, struct request *request,
                         const struct route_match *match);
+void api_network_connect(struct daemon *daemon, struct request *request,
+                         const struct route_match *match);
+void api_network_disconnect(struct daemon *daemon, struct request *request,
+                            const struct route_match *match);
 void api_networks_prune(struct daemon *daemon, struct request *request,
                         const struct route_match *match);
 void api_images_prune(struct daemon *daemon, struct request *request,

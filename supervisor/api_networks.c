@@ -5,6 +5,7 @@
 
 #include "api.h"
 #include "base/cleanup.h"
+#include "container_internal.h"
 #include "networks.h"
 
 static const struct json_field pool_fields[] = {
@@ -179,6 +180,93 @@ void api_networks_list(struct daemon *daemon, struct request *request,
     }
     json_array_close(writer);
     respond_written(request, 200, writer);
+}
+
+/* ---- connect and disconnect ---- */
+
+struct membership {
+    const char *container;
+    bool is_forced;
+    struct endpoint_settings endpoint;
+};
+
+static const struct json_field membership_fields[] = {
+    JSON_FIELD(struct membership, container, "Container", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct membership, is_forced, "Force", JSON_KIND_BOOL),
+    JSON_FIELD(struct membership, endpoint, "EndpointConfig", JSON_KIND_INLINE,
+               .type = &endpoint_type),
+};
+static const struct json_struct membership_type =
+    JSON_CLOSED_STRUCT(struct membership, membership_fields);
+
+static int find_both(struct daemon *daemon, struct request *request,
+                     const struct route_match *match, struct membership *membership,
+                     struct network **network, struct managed_container **container,
+                     struct error *err)
+{
+    int result = json_decode_text(&request->arena, request->body, request->body_length,
+                                  &membership_type, membership, err);
+
+    if (result == 0)
+        result = network_find(daemon, match->name, network, err);
+    return result < 0 ? result : container_find(daemon, membership->container, container, err);
+}
+
+static bool is_attached(const struct managed_container *container, const struct network *network)
+{
+    return container->definition.network_id != NULL &&
+           strcmp(container->definition.network_id, network->id) == 0;
+}
+
+static int connect_to(struct managed_container *container, const struct network *network,
+                      const struct endpoint_settings *endpoint, struct error *err)
+{
+    if (container->definition.network_id != NULL && !is_attached(container, network))
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "container %s belongs to network %s: it can have one in this version of "
+                         "davit",
+                         container->definition.name,
+                         container->definition.host_config.network_mode);
+    return container_network_change(container, network, endpoint->ipam.ipv4_address,
+                                    &endpoint->aliases, err);
+}
+
+void api_network_connect(struct daemon *daemon, struct request *request,
+                         const struct route_match *match)
+{
+    struct membership membership = {0};
+    struct managed_container *container;
+    struct network *network;
+    struct error err = {0};
+    int result = find_both(daemon, request, match, &membership, &network, &container, &err);
+
+    if (result == 0)
+        result = connect_to(container, network, &membership.endpoint, &err);
+    if (result < 0)
+        respond_error(request, &err);
+    else
+        respond_text(request, 200, "");
+}
+
+void api_network_disconnect(struct daemon *daemon, struct request *request,
+                            const struct route_match *match)
+{
+    struct membership membership = {0};
+    struct managed_container *container;
+    struct network *network;
+    struct error err = {0};
+    int result = find_both(daemon, request, match, &membership, &network, &container, &err);
+
+    if (result == 0 && !is_attached(container, network))
+        result =
+            error_set(&err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
+                      container->definition.name, network->name);
+    if (result == 0)
+        result = container_network_change(container, NULL, NULL, &(struct string_list){0}, &err);
+    if (result < 0)
+        respond_error(request, &err);
+    else
+        respond_text(request, 200, "");
 }
 
 /* ---- remove ---- */

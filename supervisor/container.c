@@ -22,6 +22,7 @@
 #include "base/socket.h"
 #include "container_internal.h"
 #include "logs.h"
+#include "networks.h"
 #include "probes.h"
 #include "runtime/runtime.h"
 #include "spawner.h"
@@ -817,6 +818,9 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
         quota_limit(daemon->containers_fd, container->definition.project, 0, NULL);
     forget_exit_file(container);
     unlink_container(container);
+    /* It may have been its network's last. */
+    if (container->definition.network_id != NULL)
+        firewall_change(daemon);
     if (removes_volumes)
         container_volumes_remove(daemon, &container->definition);
     container_event(container, "destroy", NULL);

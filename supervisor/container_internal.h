@@ -40,6 +40,11 @@ int container_joins_send(struct managed_container *container, struct error *err)
 /* Finds the network of a new container, and checks what it wants of it. */
 int container_network_resolve(struct managed_container *container, struct error *err);
 
+/* Another network for a container that does not run, or none (NULL); `address` may be NULL. */
+int container_network_change(struct managed_container *container, const struct network *network,
+                             const char *address, const struct string_list *aliases,
+                             struct error *err);
+
 /* hosts, resolv.conf and hostname, which are bound into a container that has a network. */
 int container_network_write_files(struct managed_container *container, struct error *err);
 

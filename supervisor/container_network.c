@@ -83,6 +83,43 @@ int container_network_resolve(struct managed_container *container, struct error 
     return check_address(container, network, err);
 }
 
+static const char *copy_text(struct arena *arena, const char *text)
+{
+    return text != NULL ? arena_strdup(arena, text) : NULL;
+}
+
+int container_network_change(struct managed_container *container, const struct network *network,
+                             const char *address, const struct string_list *aliases,
+                             struct error *err)
+{
+    struct definition *definition = &container->definition;
+    const struct definition before = *definition;
+    int result;
+
+    if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "a container's network cannot be changed while it runs in this version "
+                         "of davit");
+    definition->network_id = network != NULL ? arena_strdup(&container->arena, network->id) : NULL;
+    definition->host_config.network_mode =
+        network != NULL ? arena_strdup(&container->arena, network->name) : "none";
+    definition->network_address = copy_text(&container->arena, address);
+    definition->network_aliases = (struct string_list){0};
+    for (size_t i = 0; i < aliases->count; i++)
+        string_list_append(&container->arena, &definition->network_aliases,
+                           arena_strdup(&container->arena, aliases->items[i]));
+    result = network != NULL ? check_address(container, network, err) : 0;
+    if (result == 0)
+        result = container_network_write_files(container, err);
+    if (result == 0)
+        result = container_write_bundle(container, err);
+    if (result == 0)
+        result = container_save_definition(container, err);
+    if (result < 0)
+        *definition = before;
+    return result;
+}
+
 /* ---- addresses ---- */
 
 static bool is_taken(const struct managed_container *container, const struct network *network,
@@ -461,6 +498,22 @@ static void write_endpoint(struct json_writer *writer, const struct managed_cont
     json_member_string(writer, "MacAddress", mac);
 }
 
+/* By its short id a container is always known, and clients look for that. */
+static void write_aliases(struct json_writer *writer, const struct managed_container *container)
+{
+    const struct string_list *aliases = &container->definition.network_aliases;
+    char id[13];
+
+    snprintf(id, sizeof(id), "%.12s", container->definition.id);
+    json_key(writer, "Aliases");
+    json_array_open(writer);
+    for (size_t i = 0; i < aliases->count; i++)
+        json_string(writer, aliases->items[i]);
+    if (!string_list_has(aliases, id))
+        json_string(writer, id);
+    json_array_close(writer);
+}
+
 void container_network_write_list(struct json_writer *writer,
                                   const struct managed_container *container)
 {
@@ -471,7 +524,7 @@ void container_network_write_list(struct json_writer *writer,
     json_key(writer, mode != NULL && mode[0] != '\0' ? mode : "none");
     json_object_open(writer);
     if (container->definition.network_id != NULL)
-        json_member_strings(writer, "Aliases", &container->definition.network_aliases);
+        write_aliases(writer, container);
     write_endpoint(writer, container);
     json_object_close(writer);
     json_object_close(writer);

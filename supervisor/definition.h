@@ -280,6 +280,18 @@ int definition_make_resources(struct arena *arena, const struct docker_host_conf
 int definition_read_endpoints(struct arena *arena, const struct json *networking,
                               struct definition *definition, struct error *err);
 
+/* What a container wants of one network. */
+struct endpoint_ipam {
+    const char *ipv4_address;
+};
+
+struct endpoint_settings {
+    struct endpoint_ipam ipam;
+    struct string_list aliases;
+};
+
+extern const struct json_struct endpoint_type;
+
 /* Reads PortBindings and PublishAllPorts, when the image's ports are known. */
 int definition_read_ports(struct arena *arena, struct definition *definition, struct error *err);
 

@@ -13,15 +13,6 @@
 
 /* ---- NetworkingConfig ---- */
 
-struct endpoint_ipam {
-    const char *ipv4_address;
-};
-
-struct endpoint_settings {
-    struct endpoint_ipam ipam;
-    struct string_list aliases;
-};
-
 static const struct json_field ipam_fields[] = {
     JSON_FIELD(struct endpoint_ipam, ipv4_address, "IPv4Address", JSON_KIND_STRING),
     {.name = "IPv6Address", .kind = JSON_KIND_UNSUPPORTED},
@@ -46,7 +37,7 @@ static const struct json_field endpoint_fields[] = {
     {.name = "GlobalIPv6PrefixLen", .kind = JSON_KIND_IGNORED},
     {.name = "DNSNames", .kind = JSON_KIND_IGNORED},
 };
-static const struct json_struct endpoint_type =
+const struct json_struct endpoint_type =
     JSON_CLOSED_STRUCT(struct endpoint_settings, endpoint_fields);
 
 int definition_read_endpoints(struct arena *arena, const struct json *networking,

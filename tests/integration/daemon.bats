@@ -24,9 +24,9 @@ teardown_file() { teardown_daemon_file; }
     run davit run --rm --pull never nosuchimage true
     [ "$status" -eq 125 ]
     contains "$output" "No such image: nosuchimage"
-    run davit run --rm --network bridge busybox true
+    run davit run --rm --network nowhere busybox true
     [ "$status" -eq 125 ]
-    contains "$output" NetworkMode
+    contains "$output" "network nowhere not found"
 }
 
 @test "a failed start keeps its status and reason in inspect" {
