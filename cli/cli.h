@@ -91,6 +91,8 @@ int cli_container_prune(struct cli *cli, int argc, char **argv);
 int cli_image_prune(struct cli *cli, int argc, char **argv);
 int cli_system_df(struct cli *cli, int argc, char **argv);
 int cli_system_prune(struct cli *cli, int argc, char **argv);
+int cli_network_connect(struct cli *cli, int argc, char **argv);
+int cli_network_disconnect(struct cli *cli, int argc, char **argv);
 int cli_network_create(struct cli *cli, int argc, char **argv);
 int cli_network_inspect(struct cli *cli, int argc, char **argv);
 int cli_network_ls(struct cli *cli, int argc, char **argv);

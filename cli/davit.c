@@ -28,7 +28,7 @@ static const struct command commands[] = {
     {"kill", cli_kill, "send a signal to containers"},
     {"load", cli_load, "load images from an archive or an OCI layout"},
     {"logs", cli_logs, "print a container's output"},
-    {"network", cli_group, "networks: create, inspect, ls, prune, rm"},
+    {"network", cli_group, "networks: connect, create, disconnect, inspect, ls, prune, rm"},
     {"pause", cli_pause, "hold all processes of containers"},
     {"port", cli_port, "list the ports of the host that lead to a container"},
     {"probe", cli_probe, "show or set the liveness and readiness probes of a container"},

@@ -1,4 +1,4 @@
-/* network create, ls, inspect, rm; port. */
+/* network create, ls, inspect, rm, connect, disconnect; port. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -184,6 +184,72 @@ int cli_network_rm(struct cli *cli, int argc, char **argv)
             puts(argv[i]);
     }
     return result;
+}
+
+static int call_membership(struct cli *cli, const char *network, const char *verb,
+                           struct json_writer *writer)
+{
+    cleanup_free char *path = client_path("/networks/", network, verb);
+    int status;
+    int result =
+        client_call(&cli->client, "POST", path, json_writer_text(writer), &status, NULL, &cli->err);
+
+    json_writer_free(writer);
+    return result;
+}
+
+int cli_network_connect(struct cli *cli, int argc, char **argv)
+{
+    static const struct option table[] = {{"alias", required_argument, NULL, 'a'},
+                                          {"ip", required_argument, NULL, 'i'},
+                                          {NULL, 0, NULL, 0}};
+    cleanup_arena struct arena arena = {0};
+    struct string_list aliases = {0};
+    const char *address = NULL;
+    struct json_writer *writer;
+    int option;
+
+    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
+        if (option == '?')
+            return cli_usage_error(cli, argv, "[--ip ADDRESS] [--alias NAME]... NETWORK CONTAINER");
+        if (option == 'a')
+            string_list_append(&arena, &aliases, optarg);
+        else
+            address = optarg;
+    }
+    if (argc - optind != 2)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "network connect: a network and a container are expected");
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    json_member_string(writer, "Container", argv[optind + 1]);
+    json_key(writer, "EndpointConfig");
+    json_object_open(writer);
+    json_member_strings(writer, "Aliases", &aliases);
+    json_key(writer, "IPAMConfig");
+    json_object_open(writer);
+    json_member_string(writer, "IPv4Address", address);
+    json_object_close(writer);
+    json_object_close(writer);
+    json_object_close(writer);
+    return call_membership(cli, argv[optind], "/connect", writer);
+}
+
+int cli_network_disconnect(struct cli *cli, int argc, char **argv)
+{
+    struct json_writer *writer;
+    int result = cli_no_options(cli, argc, argv, "NETWORK CONTAINER");
+
+    if (result < 0)
+        return result;
+    if (argc - optind != 2)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "network disconnect: a network and a container are expected");
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    json_member_string(writer, "Container", argv[optind + 1]);
+    json_object_close(writer);
+    return call_membership(cli, argv[optind], "/disconnect", writer);
 }
 
 int cli_port(struct cli *cli, int argc, char **argv)

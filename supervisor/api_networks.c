@@ -187,7 +187,7 @@ void api_networks_list(struct daemon *daemon, struct request *request,
 struct membership {
     const char *container;
     bool is_forced;
-    struct endpoint_settings endpoint;
+    struct endpoint endpoint;
 };
 
 static const struct json_field membership_fields[] = {
@@ -212,36 +212,17 @@ static int find_both(struct daemon *daemon, struct request *request,
     return result < 0 ? result : container_find(daemon, membership->container, container, err);
 }
 
-static bool is_attached(const struct managed_container *container, const struct network *network)
-{
-    return container->definition.network_id != NULL &&
-           strcmp(container->definition.network_id, network->id) == 0;
-}
-
-static int connect_to(struct managed_container *container, const struct network *network,
-                      const struct endpoint_settings *endpoint, struct error *err)
-{
-    if (container->definition.network_id != NULL && !is_attached(container, network))
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "container %s belongs to network %s: it can have one in this version of "
-                         "davit",
-                         container->definition.name,
-                         container->definition.host_config.network_mode);
-    return container_network_change(container, network, endpoint->ipam.ipv4_address,
-                                    &endpoint->aliases, err);
-}
-
 void api_network_connect(struct daemon *daemon, struct request *request,
                          const struct route_match *match)
 {
     struct membership membership = {0};
-    struct managed_container *container;
-    struct network *network;
+    struct managed_container *container = NULL;
+    struct network *network = NULL;
     struct error err = {0};
     int result = find_both(daemon, request, match, &membership, &network, &container, &err);
 
     if (result == 0)
-        result = connect_to(container, network, &membership.endpoint, &err);
+        result = container_network_connect(container, network, &membership.endpoint, &err);
     if (result < 0)
         respond_error(request, &err);
     else
@@ -252,17 +233,13 @@ void api_network_disconnect(struct daemon *daemon, struct request *request,
                             const struct route_match *match)
 {
     struct membership membership = {0};
-    struct managed_container *container;
-    struct network *network;
+    struct managed_container *container = NULL;
+    struct network *network = NULL;
     struct error err = {0};
     int result = find_both(daemon, request, match, &membership, &network, &container, &err);
 
-    if (result == 0 && !is_attached(container, network))
-        result =
-            error_set(&err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
-                      container->definition.name, network->name);
     if (result == 0)
-        result = container_network_change(container, NULL, NULL, &(struct string_list){0}, &err);
+        result = container_network_disconnect(container, network, &err);
     if (result < 0)
         respond_error(request, &err);
     else

@@ -819,7 +819,7 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
     forget_exit_file(container);
     unlink_container(container);
     /* It may have been its network's last. */
-    if (container->definition.network_id != NULL)
+    if (container->definition.endpoints.count > 0)
         firewall_change(daemon);
     if (removes_volumes)
         container_volumes_remove(daemon, &container->definition);

@@ -63,6 +63,12 @@ struct early_attachment {
     struct buffer leftover;
 };
 
+/* What a running container has of one of its networks. */
+struct network_lease {
+    struct address address; /* family 0: nothing */
+    uint32_t device;        /* 1: eth1 */
+};
+
 struct managed_container {
     struct daemon *daemon;
     struct managed_container *next;
@@ -75,12 +81,12 @@ struct managed_container {
     uint64_t started_us; /* monotonic */
     int64_t finished_ns;
     bool is_oom_killed;
-    bool is_paused;               /* while it runs */
-    struct address address;       /* on its network, while it runs */
-    struct published_ports ports; /* of the host, while it runs */
-    bool has_unsaved_state;       /* the database could not take it */
-    char *error;                  /* why it did not start */
-    const char *warning;          /* for who makes it; or NULL */
+    bool is_paused;                             /* while it runs */
+    struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
+    struct published_ports ports;               /* of the host, while it runs */
+    bool has_unsaved_state;                     /* the database could not take it */
+    char *error;                                /* why it did not start */
+    const char *warning;                        /* for who makes it; or NULL */
     int control_fd;
     sd_event_source *control;
     sd_event_source *stop_timer;

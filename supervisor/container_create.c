@@ -107,7 +107,7 @@ static int write_files(struct managed_container *container, const struct image *
         .project = definition->project,
         .has_open_stdin = definition->config.has_open_stdin,
         .is_stdin_once = definition->config.is_stdin_once,
-        .has_network = definition->network_id != NULL,
+        .has_network = definition->endpoints.count > 0,
     };
     const struct definition_places places = {
         .cgroups_path = monitor.cgroup_path,

@@ -32,40 +32,75 @@ int container_joins_resolve(struct managed_container *container, struct error *e
 
 bool container_joins_another(const struct managed_container *container);
 
+/* The namespace of that name in /proc/PID/ns of a container that runs: a descriptor. */
+int container_open_namespace(const struct managed_container *container, const char *file,
+                             struct error *err);
+
 /* Gives the namespaces to the container's monitor, before it starts. */
 int container_joins_send(struct managed_container *container, struct error *err);
 
-/* ---- its part of a network: container_network.c ---- */
+/* ---- its part in networks: container_network.c ---- */
 
-/* Finds the network of a new container, and checks what it wants of it. */
+struct network;
+
+/* Finds the networks of a new container, and checks what it wants of them. */
 int container_network_resolve(struct managed_container *container, struct error *err);
 
-/* Another network for a container that does not run, or none (NULL); `address` may be NULL. */
-int container_network_change(struct managed_container *container, const struct network *network,
-                             const char *address, const struct string_list *aliases,
-                             struct error *err);
+/* The index of its endpoint on the network; their number if it has none. */
+size_t container_find_endpoint(const struct managed_container *container,
+                               const struct network *network);
 
-/* hosts, resolv.conf and hostname, which are bound into a container that has a network. */
-int container_network_write_files(struct managed_container *container, struct error *err);
-
-/* Its monitor has made its network namespace: gives it address, device and ports, and answers. */
+/* Its monitor has made its network namespace: gives it addresses, devices and ports, and answers.
+ */
 void container_network_attach(struct managed_container *container, int netns_fd);
+
+/* One network more or less, whether it runs or not. `wanted` stays the caller's. */
+int container_network_connect(struct managed_container *container, const struct network *network,
+                              const struct endpoint *wanted, struct error *err);
+int container_network_disconnect(struct managed_container *container, const struct network *network,
+                                 struct error *err);
+
+/* It has ended: what it had is free again. */
+void container_network_release(struct managed_container *container);
+
+/* Where its published ports lead: on the first of its networks that has a way out. */
+const struct address *container_network_address(const struct managed_container *container);
+
+struct lease_record {
+    const char *address;
+    uint32_t device;
+};
 
 /* Writes and takes over what a running container has, as members of its state. */
 void container_network_encode(struct json_writer *writer,
                               const struct managed_container *container);
-void container_network_restore(struct managed_container *container, const char *address,
-                               const struct published_port *ports, size_t port_count);
+void container_network_restore(struct managed_container *container,
+                               const struct lease_record *leases, size_t lease_count,
+                               const struct published_ports *ports);
 
-/* Docker's members: NetworkSettings' Ports and Networks, Networks alone, and the list's Ports. */
+/* Docker's members: NetworkSettings' Ports and Networks, and Networks alone. */
 void container_network_write(struct json_writer *writer, const struct managed_container *container);
 void container_network_write_list(struct json_writer *writer,
                                   const struct managed_container *container);
-void container_network_write_ports(struct json_writer *writer,
-                                   const struct managed_container *container);
 
-/* It has ended: what it had is free again. */
-void container_network_release(struct managed_container *container);
+/* ---- hosts, resolv.conf and hostname: container_network_files.c ---- */
+
+/* Bound into a container that has a network; nothing is written for others. */
+int container_network_write_files(struct managed_container *container, struct error *err);
+
+/* In place, with the addresses that it has now. */
+int container_network_write_hosts(const struct managed_container *container, struct error *err);
+
+/* ---- ports of the host: container_ports.c ---- */
+
+/* Takes those that its definition asks for, for as long as it runs. */
+int container_ports_publish(struct managed_container *container, struct error *err);
+void container_ports_release(struct managed_container *container);
+
+/* Docker's members: NetworkSettings' Ports, and the list's. */
+void container_ports_write(struct json_writer *writer, const struct managed_container *container);
+void container_ports_write_list(struct json_writer *writer,
+                                const struct managed_container *container);
 
 /* Writes config.json and monitor.json anew. */
 int container_write_bundle(struct managed_container *container, struct error *err);

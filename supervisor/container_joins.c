@@ -95,24 +95,33 @@ static bool is_in_cgroup(pid_t pid, const struct managed_container *container)
            strstr(buffer_text(&text), container->definition.id) != NULL;
 }
 
+int container_open_namespace(const struct managed_container *container, const char *file,
+                             struct error *err)
+{
+    cleanup_close int pidfd = container->pid > 0 ? pidfd_open(container->pid, 0) : -1;
+    cleanup_close int fd = -1;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)container->pid, file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* It has been that container's process all the time if it still is afterwards. */
+    if (container->status != CONTAINER_RUNNING || fd < 0 ||
+        !is_in_cgroup(container->pid, container) || pidfd < 0 ||
+        pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
+        return error_set(err, ERROR_CONFLICT, ESRCH,
+                         "cannot join the %s namespace of a non running container: %s", file,
+                         container->definition.name);
+    return take_fd(&fd);
+}
+
 static int send_namespace(struct managed_container *container,
                           const struct managed_container *other, int type, const char *file,
                           struct error *err)
 {
     const struct monitor_message message = {.type = MONITOR_JOIN, .value = type};
-    cleanup_close int pidfd = other->pid > 0 ? pidfd_open(other->pid, 0) : -1;
-    cleanup_close int fd = -1;
-    char path[64];
+    cleanup_close int fd = container_open_namespace(other, file, err);
 
-    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)other->pid, file);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    /* It has been that container's process all the time if it still is afterwards. */
-    if (other->status != CONTAINER_RUNNING || fd < 0 || !is_in_cgroup(other->pid, other) ||
-        pidfd < 0 || pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
-        return error_set(err, ERROR_CONFLICT, ESRCH,
-                         "cannot join the %s namespace of a non running container: %s", file,
-                         other->definition.name);
-    return container_send(container, &message, NULL, 0, fd, err);
+    return fd < 0 ? fd : container_send(container, &message, NULL, 0, fd, err);
 }
 
 int container_joins_send(struct managed_container *container, struct error *err)

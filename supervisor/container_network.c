@@ -1,126 +1,153 @@
-/* A container's own part of a network: its address, device and published ports. See
+/* A container's part in networks: which it belongs to, its addresses and devices. See
  * container_internal.h. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
-#include "base/log.h"
 #include "container_internal.h"
 #include "network/links.h"
 #include "networks.h"
 
-#define DEVICE_INSIDE "eth0"
-/* Where ports that nobody names are taken from: what clients of this host do not get (ip(7)). */
-#define PORT_FIRST 49153
-#define PORT_LAST 60999
-#define PORT_MAX 65535
+/* ---- which it belongs to ---- */
 
 static bool is_mode(const char *mode, const char *word)
 {
     return mode != NULL && strcmp(mode, word) == 0;
 }
 
-/* ---- when it is made ---- */
-
-static struct network *network_of(const struct managed_container *container)
+static struct network *network_of(const struct managed_container *container, size_t index)
 {
     struct network *network = NULL;
 
-    if (container->definition.network_id != NULL)
-        network_find(container->daemon, container->definition.network_id, &network, NULL);
+    network_find(container->daemon, container->definition.endpoints.items[index].network_id,
+                 &network, NULL);
     return network;
 }
 
-static int check_address(const struct managed_container *container, const struct network *network,
+size_t container_find_endpoint(const struct managed_container *container,
+                               const struct network *network)
+{
+    size_t i = 0;
+
+    while (i < container->definition.endpoints.count &&
+           strcmp(container->definition.endpoints.items[i].network_id, network->id) != 0)
+        i++;
+    return i;
+}
+
+static bool has_text(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+static int check_address(const struct endpoint *endpoint, const struct network *network,
                          struct error *err)
 {
-    const char *text = container->definition.network_address;
     struct address address;
 
-    if (text == NULL || text[0] == '\0')
+    if (!has_text(endpoint->ipam.ipv4_address))
         return 0;
-    if (address_parse(text, &address) < 0 || !subnet_contains(&network->subnet, &address) ||
+    if (address_parse(endpoint->ipam.ipv4_address, &address) < 0 ||
+        !subnet_contains(&network->subnet, &address) ||
         subnet_reserves(&network->subnet, &address) || address_equals(&network->gateway, &address))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "IPAMConfig.IPv4Address: \"%.64s\" is not an address for containers of "
                          "network %s (%s)",
-                         text, network->name, network->subnet_text);
+                         endpoint->ipam.ipv4_address, network->name, network->subnet_text);
     return 0;
+}
+
+/* Modes without a network of ours: clients may name them as one, with nothing to say about it. */
+static int resolve_without(struct managed_container *container, const char *mode, struct error *err)
+{
+    struct definition *definition = &container->definition;
+
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        if (!is_mode(mode, definition->endpoints.items[i].network_name) ||
+            has_text(definition->endpoints.items[i].ipam.ipv4_address))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "NetworkingConfig: a container whose network is %s can have no other, "
+                             "and no address",
+                             mode);
+    }
+    definition->endpoints.count = 0;
+    if (definition->ports.count > 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.PortBindings: network %s has no ports to publish; name "
+                         "another, such as bridge",
+                         mode);
+    definition->host_config.network_mode = mode;
+    return 0;
+}
+
+/* The mode's network is the first. */
+static void put_first(struct arena *arena, struct definition *definition, const char *name)
+{
+    struct endpoint first = {.network_name = name};
+    size_t at = 0;
+
+    while (at < definition->endpoints.count &&
+           strcmp(definition->endpoints.items[at].network_name, name) != 0)
+        at++;
+    if (at == definition->endpoints.count) {
+        definition->endpoints.items = arena_grow(arena, definition->endpoints.items,
+                                                 definition->endpoints.count, sizeof(first));
+        definition->endpoints.count++;
+    } else {
+        first = definition->endpoints.items[at];
+    }
+    memmove(definition->endpoints.items + 1, definition->endpoints.items, at * sizeof(first));
+    definition->endpoints.items[0] = first;
 }
 
 int container_network_resolve(struct managed_container *container, struct error *err)
 {
     struct definition *definition = &container->definition;
     const char *mode = definition->host_config.network_mode;
-    struct network *network;
 
     if (mode == NULL || mode[0] == '\0' || is_mode(mode, "default"))
         mode = container->daemon->options.default_network;
-    if (is_mode(mode, "none") || is_mode(mode, "host") || strncmp(mode, "container:", 10) == 0) {
-        definition->host_config.network_mode = mode;
-        if (definition->ports.count > 0)
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "HostConfig.PortBindings: network %s has no ports to publish; name "
-                             "another, such as bridge",
-                             mode);
-        if (definition->network_address != NULL && definition->network_address[0] != '\0')
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "IPAMConfig: network %s has no addresses to give", mode);
-        return 0;
+    if (is_mode(mode, "none") || is_mode(mode, "host") || strncmp(mode, "container:", 10) == 0)
+        return resolve_without(container, mode, err);
+    put_first(&container->arena, definition, mode);
+    if (definition->endpoints.count > ENDPOINTS_MAX)
+        return error_set(err, ERROR_INVALID, E2BIG, "NetworkingConfig: more than %d networks",
+                         ENDPOINTS_MAX);
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        struct endpoint *endpoint = &definition->endpoints.items[i];
+        struct network *network;
+
+        if (network_find(container->daemon, endpoint->network_name, &network, err) < 0 ||
+            check_address(endpoint, network, err) < 0)
+            return -err->errnum;
+        endpoint->network_id = arena_strdup(&container->arena, network->id);
+        endpoint->network_name = arena_strdup(&container->arena, network->name);
     }
-    if (network_find(container->daemon, mode, &network, err) < 0)
-        return -err->errnum;
-    definition->host_config.network_mode = arena_strdup(&container->arena, network->name);
-    definition->network_id = arena_strdup(&container->arena, network->id);
-    return check_address(container, network, err);
-}
-
-static const char *copy_text(struct arena *arena, const char *text)
-{
-    return text != NULL ? arena_strdup(arena, text) : NULL;
-}
-
-int container_network_change(struct managed_container *container, const struct network *network,
-                             const char *address, const struct string_list *aliases,
-                             struct error *err)
-{
-    struct definition *definition = &container->definition;
-    const struct definition before = *definition;
-    int result;
-
-    if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "a container's network cannot be changed while it runs in this version "
-                         "of davit");
-    definition->network_id = network != NULL ? arena_strdup(&container->arena, network->id) : NULL;
-    definition->host_config.network_mode =
-        network != NULL ? arena_strdup(&container->arena, network->name) : "none";
-    definition->network_address = copy_text(&container->arena, address);
-    definition->network_aliases = (struct string_list){0};
-    for (size_t i = 0; i < aliases->count; i++)
-        string_list_append(&container->arena, &definition->network_aliases,
-                           arena_strdup(&container->arena, aliases->items[i]));
-    result = network != NULL ? check_address(container, network, err) : 0;
-    if (result == 0)
-        result = container_network_write_files(container, err);
-    if (result == 0)
-        result = container_write_bundle(container, err);
-    if (result == 0)
-        result = container_save_definition(container, err);
-    if (result < 0)
-        *definition = before;
-    return result;
+    definition->host_config.network_mode = definition->endpoints.items[0].network_name;
+    return 0;
 }
 
 /* ---- addresses ---- */
+
+static bool has_address(const struct managed_container *container, const struct network *network,
+                        const struct address *address)
+{
+    size_t index = container_find_endpoint(container, network);
+    struct address fixed;
+    const char *text;
+
+    if (index == container->definition.endpoints.count)
+        return false;
+    if (address_equals(&container->leases[index].address, address))
+        return true;
+    /* What a container has been promised nobody else gets, also while it does not run. */
+    text = container->definition.endpoints.items[index].ipam.ipv4_address;
+    return has_text(text) && address_parse(text, &fixed) == 0 && address_equals(&fixed, address);
+}
 
 static bool is_taken(const struct managed_container *container, const struct network *network,
                      const struct address *address)
@@ -129,185 +156,36 @@ static bool is_taken(const struct managed_container *container, const struct net
         return true;
     for (const struct managed_container *one = container->daemon->containers; one != NULL;
          one = one->next) {
-        struct address fixed;
-
-        if (one == container || one->definition.network_id == NULL ||
-            strcmp(one->definition.network_id, network->id) != 0)
-            continue;
-        if (address_equals(&one->address, address))
-            return true;
-        /* What a container has been promised nobody else gets, also while it does not run. */
-        if (one->definition.network_address != NULL && one->definition.network_address[0] != '\0' &&
-            address_parse(one->definition.network_address, &fixed) == 0 &&
-            address_equals(&fixed, address))
+        if (one != container && has_address(one, network, address))
             return true;
     }
     return false;
 }
 
-static int lease(struct managed_container *container, const struct network *network,
+static int lease(struct managed_container *container, size_t index, const struct network *network,
                  struct error *err)
 {
-    const char *fixed = container->definition.network_address;
+    const char *fixed = container->definition.endpoints.items[index].ipam.ipv4_address;
+    struct address *address = &container->leases[index].address;
 
-    if (fixed != NULL && fixed[0] != '\0') {
-        address_parse(fixed, &container->address);
-        if (!is_taken(container, network, &container->address))
+    if (has_text(fixed)) {
+        address_parse(fixed, address);
+        if (!is_taken(container, network, address))
             return 0;
-        container->address = (struct address){0};
+        *address = (struct address){0};
         return error_set(err, ERROR_CONFLICT, EADDRINUSE, "Address %s is already in use", fixed);
     }
     for (uint32_t i = 0; i < subnet_size(&network->range); i++) {
-        container->address = subnet_at(&network->range, i);
-        if (!is_taken(container, network, &container->address))
+        *address = subnet_at(&network->range, i);
+        if (!is_taken(container, network, address))
             return 0;
     }
-    container->address = (struct address){0};
+    *address = (struct address){0};
     return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL,
                      "no available IPv4 addresses on network %s", network->name);
 }
 
-/* ---- ports ---- */
-
-/* Whether the host's own programs leave it free. */
-static bool is_bindable(const char *protocol, const struct address *host, unsigned int port)
-{
-    bool is_udp = strcmp(protocol, "udp") == 0;
-    cleanup_close int fd = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
-                                  strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int one = 1;
-
-    if (fd < 0)
-        return true;
-    /* Connections that are just over are no reason. */
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    memcpy(&name.sin_addr, host->bytes, sizeof(name.sin_addr));
-    return bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
-}
-
-static bool is_published(const struct daemon *daemon, const char *protocol,
-                         const struct address *host, unsigned int port)
-{
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        for (size_t i = 0; i < one->ports.count; i++) {
-            const struct published_port *other = &one->ports.items[i];
-            struct address other_host = {0};
-
-            if (other->host_port != port || strcmp(other->protocol, protocol) != 0)
-                continue;
-            if (other->host[0] != '\0')
-                address_parse(other->host, &other_host);
-            if (host->family == 0 || other_host.family == 0 || address_equals(host, &other_host))
-                return true;
-        }
-    }
-    return false;
-}
-
-/* The first free port of the wanted ones, or 0. */
-static unsigned int pick_port(const struct daemon *daemon, const struct published_port *wanted,
-                              const struct address *host)
-{
-    unsigned int first = wanted->host_port != 0 ? wanted->host_port : PORT_FIRST;
-    unsigned int last = wanted->host_port != 0 ? wanted->last_host_port : PORT_LAST;
-
-    for (unsigned int port = first; port <= last; port++) {
-        if (!is_published(daemon, wanted->protocol, host, port) &&
-            is_bindable(wanted->protocol, host, port))
-            return port;
-    }
-    return 0;
-}
-
-static int publish(struct managed_container *container, struct error *err)
-{
-    const struct published_ports *wanted = &container->definition.ports;
-
-    container->ports.items = memory_new(wanted->count, sizeof(struct published_port));
-    for (size_t i = 0; i < wanted->count; i++) {
-        const struct published_port *from = &wanted->items[i];
-        struct address host = {0};
-        unsigned int port;
-
-        if (from->host[0] != '\0')
-            address_parse(from->host, &host);
-        port = pick_port(container->daemon, from, &host);
-        if (port == 0)
-            return error_set(err, ERROR_CONFLICT, EADDRINUSE,
-                             "Bind for %s:%u failed: port is already allocated",
-                             from->host[0] != '\0' ? from->host : "0.0.0.0", from->host_port);
-        container->ports.items[container->ports.count] = *from;
-        container->ports.items[container->ports.count++].host_port = port;
-    }
-    return 0;
-}
-
-/* ---- files that tell of it ---- */
-
-/* In place: they are bound into the container. */
-static int write_file(const struct managed_container *container, const char *name, const char *text,
-                      struct error *err)
-{
-    cleanup_close int directory_fd = container_open_directory(container);
-    cleanup_close int fd = -1;
-
-    if (directory_fd >= 0)
-        fd =
-            openat(directory_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0 || fchmod(fd, 0644) < 0 || file_write_fd(fd, text, strlen(text)) < 0)
-        return error_errno(err, errno, "write the container's %s", name);
-    return 0;
-}
-
-static int write_hosts(const struct managed_container *container, struct error *err)
-{
-    const struct docker_config *config = &container->definition.config;
-    cleanup_buffer struct buffer text = {0};
-    char address[ADDRESS_TEXT_SIZE];
-
-    buffer_append_string(&text, "127.0.0.1\tlocalhost\n"
-                                "::1\tlocalhost ip6-localhost ip6-loopback\n");
-    address_format(&container->address, address);
-    if (address[0] != '\0')
-        buffer_printf(&text, "%s\t%s%s%s %s\n", address, config->hostname,
-                      config->domainname != NULL && config->domainname[0] != '\0' ? "." : "",
-                      config->domainname != NULL ? config->domainname : "", config->hostname);
-    return write_file(container, "hosts", buffer_text(&text), err);
-}
-
-/* The host's, without servers on its loopback, which is not the container's. */
-static int write_resolv_conf(const struct managed_container *container, struct error *err)
-{
-    cleanup_buffer struct buffer host = {0};
-    cleanup_buffer struct buffer text = {0};
-    const char *line;
-
-    file_read(AT_FDCWD, "/etc/resolv.conf", 1 << 16, &host, NULL);
-    for (line = buffer_text(&host); *line != '\0'; line += strspn(line, "\n")) {
-        int length = (int)strcspn(line, "\n");
-
-        if (strncmp(line, "nameserver 127.", 15) != 0 && strncmp(line, "nameserver ::1", 14) != 0)
-            buffer_printf(&text, "%.*s\n", length, line);
-        line += length;
-    }
-    return write_file(container, "resolv.conf", buffer_text(&text), err);
-}
-
-int container_network_write_files(struct managed_container *container, struct error *err)
-{
-    cleanup_free char *hostname = memory_printf("%s\n", container->definition.config.hostname);
-    int result = 0;
-
-    if (container->definition.network_id == NULL)
-        return 0;
-    result = write_hosts(container, err);
-    if (result == 0)
-        result = write_resolv_conf(container, err);
-    return result < 0 ? result : write_file(container, "hostname", hostname, err);
-}
-
-/* ---- when it starts ---- */
+/* ---- devices ---- */
 
 /* As Docker's: of the address, so that neighbours need not learn a new one. */
 static void make_mac(const struct address *address, uint8_t mac[6])
@@ -317,50 +195,87 @@ static void make_mac(const struct address *address, uint8_t mac[6])
     memcpy(mac + 2, address->bytes, 4);
 }
 
-static int configure_inside(const struct managed_container *container,
+static void device_name(const struct network_lease *lease, char name[IFNAMSIZ])
+{
+    snprintf(name, IFNAMSIZ, "eth%u", lease->device);
+}
+
+/* The lowest number that no other of its devices has. */
+static void pick_device(struct managed_container *container, size_t index)
+{
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        if (i != index && container->leases[i].address.family != 0 &&
+            container->leases[i].device == number) {
+            number++;
+            i = (size_t)-1;
+        }
+    }
+    container->leases[index].device = number;
+}
+
+/* One default route: that of its first network that leads out. */
+static bool leads_out(const struct managed_container *container, size_t index)
+{
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        const struct network *network = network_of(container, i);
+
+        if (network != NULL && !network->is_internal &&
+            (i == index || container->leases[i].address.family != 0))
+            return i == index;
+    }
+    return false;
+}
+
+static int configure_inside(const struct managed_container *container, size_t index,
                             const struct network *network, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    const struct subnet address = {container->address, network->subnet.prefix};
+    const struct subnet address = {container->leases[index].address, network->subnet.prefix};
+    char name[IFNAMSIZ];
     struct netlink netlink;
-    unsigned int index;
+    unsigned int device;
     int result = netlink_open_in(&netlink, netns_fd, err);
 
     if (result < 0)
         return result;
-    index = link_index(&netlink, DEVICE_INSIDE);
-    link_add_address(batch, index, &address);
-    link_set_up(batch, index);
-    if (!network->is_internal)
-        link_add_default_route(batch, index, &network->gateway);
+    device_name(&container->leases[index], name);
+    device = link_index(&netlink, name);
+    link_add_address(batch, device, &address);
+    link_set_up(batch, device);
+    if (leads_out(container, index))
+        link_add_default_route(batch, device, &network->gateway);
     result = netlink_run(&netlink, batch, err);
     netlink_close(&netlink);
     return result;
 }
 
-static int make_device(const struct managed_container *container, const struct network *network,
-                       int netns_fd, struct error *err)
+static int make_device(const struct managed_container *container, size_t index,
+                       const struct network *network, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
     struct netlink netlink;
     uint8_t mac[6];
     char id[CONTAINER_ID_SIZE];
     char name[IFNAMSIZ];
+    char peer_name[IFNAMSIZ];
     int result = netlink_open(&netlink, err);
 
     if (result < 0)
         return result;
     random_id(id);
     snprintf(name, sizeof(name), "veth%.8s", id);
-    make_mac(&container->address, mac);
+    device_name(&container->leases[index], peer_name);
+    make_mac(&container->leases[index].address, mac);
     link_add_veth(batch, &(struct veth){.name = name,
                                         .master = link_index(&netlink, network->bridge),
-                                        .peer_name = DEVICE_INSIDE,
+                                        .peer_name = peer_name,
                                         .peer_netns_fd = netns_fd,
                                         .peer_mac = mac,
                                         .mtu = network->mtu});
     result = netlink_run(&netlink, batch, err);
-    if (result == 0 && container->ports.count > 0) {
+    if (result == 0 && container->definition.ports.count > 0) {
         link_set_hairpin(batch, link_index(&netlink, name));
         result = netlink_run(&netlink, batch, err);
     }
@@ -368,26 +283,40 @@ static int make_device(const struct managed_container *container, const struct n
     return result;
 }
 
-static int attach(struct managed_container *container, int netns_fd, struct error *err)
+static int attach_one(struct managed_container *container, size_t index, int netns_fd,
+                      struct error *err)
 {
-    struct network *network = network_of(container);
+    struct network *network = network_of(container, index);
     int result;
 
     if (network == NULL)
         return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %s not found",
-                         container->definition.host_config.network_mode);
+                         container->definition.endpoints.items[index].network_name);
     result = network_prepare(container->daemon, network, err);
     if (result == 0)
-        result = lease(container, network, err);
+        result = lease(container, index, network, err);
+    if (result < 0)
+        return result;
+    pick_device(container, index);
+    result = make_device(container, index, network, netns_fd, err);
     if (result == 0)
-        result = publish(container, err);
-    if (result == 0)
-        result = make_device(container, network, netns_fd, err);
-    if (result == 0)
-        result = configure_inside(container, network, netns_fd, err);
-    if (result == 0)
-        result = write_hosts(container, err);
+        result = configure_inside(container, index, network, netns_fd, err);
+    if (result < 0)
+        container->leases[index] = (struct network_lease){0};
     return result;
+}
+
+/* ---- when it starts ---- */
+
+static int attach(struct managed_container *container, int netns_fd, struct error *err)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < container->definition.endpoints.count; i++)
+        result = attach_one(container, i, netns_fd, err);
+    if (result == 0)
+        result = container_ports_publish(container, err);
+    return result < 0 ? result : container_network_write_hosts(container, err);
 }
 
 /* Its rules have to be there before its program is. */
@@ -436,16 +365,156 @@ void container_network_attach(struct managed_container *container, int netns_fd)
     firewall_await(container->daemon, &attachment->waiter);
 }
 
+/* The devices go with the namespace. */
+void container_network_release(struct managed_container *container)
+{
+    memset(container->leases, 0, sizeof(container->leases));
+    container_ports_release(container);
+}
+
+const struct address *container_network_address(const struct managed_container *container)
+{
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        const struct network *network = network_of(container, i);
+
+        if (container->leases[i].address.family != 0 && network != NULL && !network->is_internal)
+            return &container->leases[i].address;
+    }
+    return &container->leases[0].address;
+}
+
+/* ---- while it runs ---- */
+
+/* Written down, with what it means for the next start. */
+static int save(struct managed_container *container, struct error *err)
+{
+    int result = container_network_write_files(container, err);
+
+    if (result == 0)
+        result = container_write_bundle(container, err);
+    return result < 0 ? result : container_save_definition(container, err);
+}
+
+static int attach_live(struct managed_container *container, size_t index, struct error *err)
+{
+    cleanup_close int netns_fd = container_open_namespace(container, "net", err);
+    int result = netns_fd < 0 ? netns_fd : attach_one(container, index, netns_fd, err);
+
+    if (result == 0) {
+        container_save_state(container);
+        firewall_change(container->daemon);
+    }
+    return result;
+}
+
+static bool is_on_a_network(const struct managed_container *container)
+{
+    return container->definition.endpoints.count > 0 ||
+           is_mode(container->definition.host_config.network_mode, "none");
+}
+
+int container_network_connect(struct managed_container *container, const struct network *network,
+                              const struct endpoint *wanted, struct error *err)
+{
+    struct definition *definition = &container->definition;
+    size_t index = container_find_endpoint(container, network);
+    bool is_new = index == definition->endpoints.count;
+    bool is_running = container->status == CONTAINER_RUNNING;
+    struct endpoint endpoint = {.network_id = arena_strdup(&container->arena, network->id),
+                                .network_name = arena_strdup(&container->arena, network->name)};
+    int result = check_address(wanted, network, err);
+
+    if (result < 0)
+        return result;
+    if (!is_on_a_network(container))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "container %s shares a network namespace: it cannot be connected",
+                         definition->name);
+    if ((!is_new && is_running) || container->status == CONTAINER_STARTING)
+        return error_set(err, ERROR_DENIED, EEXIST,
+                         "endpoint with name %s already exists in network %s", definition->name,
+                         network->name);
+    if (is_new && index == ENDPOINTS_MAX)
+        return error_set(err, ERROR_INVALID, E2BIG, "container %s has %d networks already",
+                         definition->name, ENDPOINTS_MAX);
+    if (has_text(wanted->ipam.ipv4_address))
+        endpoint.ipam.ipv4_address = arena_strdup(&container->arena, wanted->ipam.ipv4_address);
+    for (size_t i = 0; i < wanted->aliases.count; i++)
+        string_list_append(&container->arena, &endpoint.aliases,
+                           arena_strdup(&container->arena, wanted->aliases.items[i]));
+    if (is_new)
+        definition->endpoints.items = arena_grow(&container->arena, definition->endpoints.items,
+                                                 definition->endpoints.count++, sizeof(endpoint));
+    definition->endpoints.items[index] = endpoint;
+    definition->host_config.network_mode = definition->endpoints.items[0].network_name;
+    if (is_running)
+        result = attach_live(container, index, err);
+    if (result < 0)
+        definition->endpoints.count -= is_new;
+    return result < 0 ? result : save(container, err);
+}
+
+static int detach_live(struct managed_container *container, size_t index, struct error *err)
+{
+    cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
+    cleanup_close int netns_fd = container_open_namespace(container, "net", err);
+    struct netlink netlink;
+    char name[IFNAMSIZ];
+    int result = netns_fd < 0 ? netns_fd : netlink_open_in(&netlink, netns_fd, err);
+
+    if (result < 0)
+        return result;
+    device_name(&container->leases[index], name);
+    link_delete(batch, name);
+    result = netlink_run(&netlink, batch, err);
+    netlink_close(&netlink);
+    return result;
+}
+
+int container_network_disconnect(struct managed_container *container, const struct network *network,
+                                 struct error *err)
+{
+    struct definition *definition = &container->definition;
+    size_t index = container_find_endpoint(container, network);
+    size_t behind = definition->endpoints.count - index - 1;
+    int result = 0;
+
+    if (index == definition->endpoints.count)
+        return error_set(err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
+                         definition->name, network->name);
+    if (container->leases[index].address.family != 0)
+        result = detach_live(container, index, err);
+    if (result < 0)
+        return result;
+    memmove(definition->endpoints.items + index, definition->endpoints.items + index + 1,
+            behind * sizeof(struct endpoint));
+    memmove(container->leases + index, container->leases + index + 1,
+            behind * sizeof(struct network_lease));
+    definition->endpoints.count--;
+    container->leases[definition->endpoints.count] = (struct network_lease){0};
+    definition->host_config.network_mode =
+        definition->endpoints.count > 0 ? definition->endpoints.items[0].network_name : "none";
+    firewall_change(container->daemon);
+    container_save_state(container);
+    return save(container, err);
+}
+
 /* ---- across davitd's life ---- */
 
 void container_network_encode(struct json_writer *writer, const struct managed_container *container)
 {
-    char address[ADDRESS_TEXT_SIZE];
+    json_key(writer, "leases");
+    json_array_open(writer);
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        char address[ADDRESS_TEXT_SIZE];
 
-    if (container->address.family == 0)
-        return;
-    address_format(&container->address, address);
-    json_member_string(writer, "address", address);
+        address_format(&container->leases[i].address, address);
+        json_object_open(writer);
+        json_member_string(writer, "address", address);
+        json_member_unsigned(writer, "device", container->leases[i].device);
+        json_object_close(writer);
+    }
+    json_array_close(writer);
     json_key(writer, "ports");
     json_array_open(writer);
     for (size_t i = 0; i < container->ports.count; i++)
@@ -453,44 +522,40 @@ void container_network_encode(struct json_writer *writer, const struct managed_c
     json_array_close(writer);
 }
 
-void container_network_restore(struct managed_container *container, const char *address,
-                               const struct published_port *ports, size_t port_count)
+void container_network_restore(struct managed_container *container,
+                               const struct lease_record *leases, size_t lease_count,
+                               const struct published_ports *ports)
 {
-    if (address == NULL || address_parse(address, &container->address) < 0)
-        return;
-    container->ports.items = memory_new(port_count, sizeof(*ports));
-    container->ports.count = port_count;
-    for (size_t i = 0; i < port_count; i++)
-        container->ports.items[i] = ports[i];
-}
-
-/* The devices go with the namespace. */
-void container_network_release(struct managed_container *container)
-{
-    container->address = (struct address){0};
-    if (container->ports.count > 0)
-        firewall_change(container->daemon);
-    free(container->ports.items);
-    container->ports = (struct published_ports){0};
+    for (size_t i = 0; i < lease_count && i < container->definition.endpoints.count; i++) {
+        if (address_parse(leases[i].address, &container->leases[i].address) < 0)
+            container->leases[i].address = (struct address){0};
+        container->leases[i].device = leases[i].device;
+    }
+    container->ports.items = memory_new(ports->count, sizeof(*ports->items));
+    container->ports.count = ports->count;
+    for (size_t i = 0; i < ports->count; i++)
+        container->ports.items[i] = ports->items[i];
 }
 
 /* ---- what is said of it ---- */
 
-static void write_endpoint(struct json_writer *writer, const struct managed_container *container)
+static void write_lease(struct json_writer *writer, const struct managed_container *container,
+                        size_t index)
 {
-    const struct network *network = network_of(container);
-    bool runs = container->address.family != 0 && network != NULL;
+    bool belongs = index < container->definition.endpoints.count;
+    const struct network *network = belongs ? network_of(container, index) : NULL;
+    const struct address *leased = &container->leases[index].address;
+    bool runs = belongs && leased->family != 0 && network != NULL;
     char address[ADDRESS_TEXT_SIZE];
     char mac[32] = "";
     uint8_t bytes[6];
 
-    address_format(&container->address, address);
+    address_format(leased, address);
     if (runs) {
-        make_mac(&container->address, bytes);
+        make_mac(leased, bytes);
         snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
                  bytes[3], bytes[4], bytes[5]);
     }
-    json_member_string(writer, "NetworkID", network != NULL ? network->id : "");
     json_member_string(writer, "EndpointID", runs ? container->definition.id : "");
     json_member_string(writer, "Gateway", runs ? network->gateway_text : "");
     json_member_string(writer, "IPAddress", address);
@@ -499,17 +564,17 @@ static void write_endpoint(struct json_writer *writer, const struct managed_cont
 }
 
 /* By its short id a container is always known, and clients look for that. */
-static void write_aliases(struct json_writer *writer, const struct managed_container *container)
+static void write_aliases(struct json_writer *writer, const struct managed_container *container,
+                          const struct endpoint *endpoint)
 {
-    const struct string_list *aliases = &container->definition.network_aliases;
     char id[13];
 
     snprintf(id, sizeof(id), "%.12s", container->definition.id);
     json_key(writer, "Aliases");
     json_array_open(writer);
-    for (size_t i = 0; i < aliases->count; i++)
-        json_string(writer, aliases->items[i]);
-    if (!string_list_has(aliases, id))
+    for (size_t i = 0; i < endpoint->aliases.count; i++)
+        json_string(writer, endpoint->aliases.items[i]);
+    if (!string_list_has(&endpoint->aliases, id))
         json_string(writer, id);
     json_array_close(writer);
 }
@@ -521,81 +586,30 @@ void container_network_write_list(struct json_writer *writer,
 
     json_key(writer, "Networks");
     json_object_open(writer);
-    json_key(writer, mode != NULL && mode[0] != '\0' ? mode : "none");
-    json_object_open(writer);
-    if (container->definition.network_id != NULL)
-        write_aliases(writer, container);
-    write_endpoint(writer, container);
-    json_object_close(writer);
-    json_object_close(writer);
-}
-
-static bool is_written(const struct published_ports *ports, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (ports->items[i].container_port == ports->items[index].container_port &&
-            strcmp(ports->items[i].protocol, ports->items[index].protocol) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void write_bindings(struct json_writer *writer, const struct published_ports *ports,
-                           const struct published_port *port)
-{
-    json_array_open(writer);
-    for (size_t i = 0; i < ports->count; i++) {
-        const struct published_port *one = &ports->items[i];
-        char number[16];
-
-        if (one->container_port != port->container_port ||
-            strcmp(one->protocol, port->protocol) != 0)
-            continue;
-        snprintf(number, sizeof(number), "%u", one->host_port);
+    if (container->definition.endpoints.count == 0) {
+        json_key(writer, has_text(mode) ? mode : "none");
         json_object_open(writer);
-        json_member_string(writer, "HostIp", one->host[0] != '\0' ? one->host : "0.0.0.0");
-        json_member_string(writer, "HostPort", number);
+        json_member_string(writer, "NetworkID", "");
+        write_lease(writer, container, 0);
         json_object_close(writer);
     }
-    json_array_close(writer);
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        const struct endpoint *endpoint = &container->definition.endpoints.items[i];
+
+        json_key(writer, endpoint->network_name);
+        json_object_open(writer);
+        write_aliases(writer, container, endpoint);
+        json_member_string(writer, "NetworkID", endpoint->network_id);
+        write_lease(writer, container, i);
+        json_object_close(writer);
+    }
+    json_object_close(writer);
 }
 
 void container_network_write(struct json_writer *writer, const struct managed_container *container)
 {
-    const struct published_ports *ports = &container->ports;
-
-    json_key(writer, "Ports");
-    json_object_open(writer);
-    for (size_t i = 0; i < ports->count; i++) {
-        char name[32];
-
-        if (is_written(ports, i))
-            continue;
-        snprintf(name, sizeof(name), "%u/%s", ports->items[i].container_port,
-                 ports->items[i].protocol);
-        json_key(writer, name);
-        write_bindings(writer, ports, &ports->items[i]);
-    }
-    json_object_close(writer);
-    /* Of the default network once more, where clients have always looked for it. */
-    write_endpoint(writer, container);
+    container_ports_write(writer, container);
+    /* Of the first network once more, where clients have always looked for it. */
+    write_lease(writer, container, 0);
     container_network_write_list(writer, container);
-}
-
-void container_network_write_ports(struct json_writer *writer,
-                                   const struct managed_container *container)
-{
-    json_key(writer, "Ports");
-    json_array_open(writer);
-    for (size_t i = 0; i < container->ports.count; i++) {
-        const struct published_port *port = &container->ports.items[i];
-
-        json_object_open(writer);
-        json_member_string(writer, "IP", port->host[0] != '\0' ? port->host : "0.0.0.0");
-        json_member_unsigned(writer, "PrivatePort", port->container_port);
-        json_member_unsigned(writer, "PublicPort", port->host_port);
-        json_member_string(writer, "Type", port->protocol);
-        json_object_close(writer);
-    }
-    json_array_close(writer);
 }

@@ -26,10 +26,16 @@ struct state_record {
     int32_t restart_count;
     bool is_restart_wanted;
     const char *error;
-    const char *address;
+    LIST_OF(struct lease_record) leases;
     struct published_ports ports;
     LIST_OF(struct probe_record) probes;
 };
+
+static const struct json_field lease_fields[] = {
+    JSON_FIELD(struct lease_record, address, "address", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct lease_record, device, "device", JSON_KIND_UINT32),
+};
+static const struct json_struct lease_type = JSON_STRUCT(struct lease_record, lease_fields);
 
 static const struct json_field state_fields[] = {
     JSON_FIELD(struct state_record, status, "status", JSON_KIND_INT32, .minimum = 0,
@@ -44,7 +50,7 @@ static const struct json_field state_fields[] = {
     JSON_FIELD(struct state_record, restart_count, "restartCount", JSON_KIND_INT32),
     JSON_FIELD(struct state_record, is_restart_wanted, "restartWanted", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
-    JSON_FIELD(struct state_record, address, "address", JSON_KIND_STRING),
+    JSON_FIELD(struct state_record, leases, "leases", JSON_KIND_STRUCTS, .type = &lease_type),
     JSON_FIELD(struct state_record, ports, "ports", JSON_KIND_STRUCTS,
                .type = &published_port_type),
     JSON_FIELD(struct state_record, probes, "probes", JSON_KIND_STRUCTS,
@@ -120,7 +126,7 @@ static int recover_one(void *context, const char *definition, const char *state,
     container->finished_ns = record.finished_ns;
     container->is_oom_killed = record.is_oom_killed;
     container->is_held_back = record.is_held_back;
-    container_network_restore(container, record.address, record.ports.items, record.ports.count);
+    container_network_restore(container, record.leases.items, record.leases.count, &record.ports);
     container->restart_count = record.restart_count;
     container->is_restart_wanted = record.is_restart_wanted;
     for (size_t i = 0; i < record.probes.count && i < PROBE_KIND_COUNT; i++)
@@ -157,7 +163,7 @@ static int sweep_directories(struct daemon *daemon, struct error *err)
 static void repair_firewall(struct daemon *daemon)
 {
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (one->address.family != 0) {
+        if (one->leases[0].address.family != 0) {
             firewall_change(daemon);
             return;
         }

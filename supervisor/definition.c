@@ -275,10 +275,18 @@ static const struct json_field published_port_fields[] = {
 const struct json_struct published_port_type =
     JSON_STRUCT(struct published_port, published_port_fields);
 
+static const struct json_field stored_endpoint_fields[] = {
+    FIELD(struct endpoint, network_name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct endpoint, network_id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct endpoint, ipam.ipv4_address, "Address", JSON_KIND_STRING),
+    FIELD(struct endpoint, aliases, "Aliases", JSON_KIND_STRINGS),
+};
+static const struct json_struct stored_endpoint_type =
+    JSON_STRUCT(struct endpoint, stored_endpoint_fields);
+
 static const struct json_field definition_fields[] = {
-    FIELD(struct definition, network_id, "NetworkId", JSON_KIND_STRING),
-    FIELD(struct definition, network_address, "NetworkAddress", JSON_KIND_STRING),
-    FIELD(struct definition, network_aliases, "NetworkAliases", JSON_KIND_STRINGS),
+    FIELD(struct definition, endpoints, "Endpoints", JSON_KIND_STRUCTS,
+          .type = &stored_endpoint_type),
     FIELD(struct definition, ports, "Ports", JSON_KIND_STRUCTS, .type = &published_port_type),
     FIELD(struct definition, mount_points, "MountPoints", JSON_KIND_STRUCTS,
           .type = &mount_point_type),

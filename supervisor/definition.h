@@ -190,6 +190,20 @@ struct published_ports {
     size_t count;
 };
 
+#define ENDPOINTS_MAX 8
+
+struct endpoint_ipam {
+    const char *ipv4_address; /* that it has to have; NULL or "": any */
+};
+
+/* What a container has to do with one network. */
+struct endpoint {
+    const char *network_name;
+    const char *network_id;
+    struct endpoint_ipam ipam;
+    struct string_list aliases;
+};
+
 struct definition {
     const char *id;
     const char *name;
@@ -200,9 +214,7 @@ struct definition {
     struct docker_config config;
     struct docker_host_config host_config;
     LIST_OF(struct mount_point) mount_points;
-    const char *network_id;      /* of the network that it is attached to; NULL: none */
-    const char *network_address; /* that it has to have; NULL or "": any */
-    struct string_list network_aliases;
+    LIST_OF(struct endpoint) endpoints; /* the first is NetworkMode's */
     struct published_ports ports;       /* as they were asked for */
     struct probe_definition *liveness;  /* davit's own; NULL: none */
     struct probe_definition *readiness; /* likewise */
@@ -276,21 +288,11 @@ int definition_make_resources(struct arena *arena, const struct docker_host_conf
 
 /* ---- networks: definition_network.c ---- */
 
-/* Reads the request's NetworkingConfig: of the network that is NetworkMode. */
+/* Reads the request's NetworkingConfig: what it wants of which network, by name. */
 int definition_read_endpoints(struct arena *arena, const struct json *networking,
                               struct definition *definition, struct error *err);
 
-/* What a container wants of one network. */
-struct endpoint_ipam {
-    const char *ipv4_address;
-};
-
-struct endpoint_settings {
-    struct endpoint_ipam ipam;
-    struct string_list aliases;
-};
-
-extern const struct json_struct endpoint_type;
+extern const struct json_struct endpoint_type; /* struct endpoint, as requests have it */
 
 /* Reads PortBindings and PublishAllPorts, when the image's ports are known. */
 int definition_read_ports(struct arena *arena, struct definition *definition, struct error *err);

@@ -384,7 +384,7 @@ void definition_make_mounts(struct arena *arena, const struct definition *defini
 {
     if ((options->host_namespaces & 1u << OCI_NAMESPACE_NETWORK) != 0)
         add_host_names(arena, options);
-    if (definition->network_id != NULL)
+    if (definition->endpoints.count > 0)
         add_own_names(arena, definition, options);
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *from = &definition->mount_points.items[i];

@@ -21,8 +21,8 @@ static const struct json_field ipam_fields[] = {
 static const struct json_struct ipam_type = JSON_CLOSED_STRUCT(struct endpoint_ipam, ipam_fields);
 
 static const struct json_field endpoint_fields[] = {
-    JSON_FIELD(struct endpoint_settings, ipam, "IPAMConfig", JSON_KIND_INLINE, .type = &ipam_type),
-    JSON_FIELD(struct endpoint_settings, aliases, "Aliases", JSON_KIND_STRINGS),
+    JSON_FIELD(struct endpoint, ipam, "IPAMConfig", JSON_KIND_INLINE, .type = &ipam_type),
+    JSON_FIELD(struct endpoint, aliases, "Aliases", JSON_KIND_STRINGS),
     {.name = "Links", .kind = JSON_KIND_UNSUPPORTED},
     {.name = "MacAddress", .kind = JSON_KIND_UNSUPPORTED},
     {.name = "DriverOpts", .kind = JSON_KIND_UNSUPPORTED},
@@ -37,38 +37,30 @@ static const struct json_field endpoint_fields[] = {
     {.name = "GlobalIPv6PrefixLen", .kind = JSON_KIND_IGNORED},
     {.name = "DNSNames", .kind = JSON_KIND_IGNORED},
 };
-const struct json_struct endpoint_type =
-    JSON_CLOSED_STRUCT(struct endpoint_settings, endpoint_fields);
+const struct json_struct endpoint_type = JSON_CLOSED_STRUCT(struct endpoint, endpoint_fields);
 
 int definition_read_endpoints(struct arena *arena, const struct json *networking,
                               struct definition *definition, struct error *err)
 {
     const struct json *endpoints = json_get(networking, "EndpointsConfig");
-    const char *mode = definition->host_config.network_mode;
 
     if (endpoints == NULL || endpoints->type != JSON_OBJECT)
         return 0;
     for (size_t i = 0; i < endpoints->count; i++) {
-        const struct json_member *endpoint = &endpoints->members[i];
-        struct endpoint_settings settings = {0};
+        const struct json_member *member = &endpoints->members[i];
+        struct endpoint endpoint = {.network_name = member->name};
         cleanup_free char *path =
-            memory_printf("NetworkingConfig.EndpointsConfig.%.64s", endpoint->name);
+            memory_printf("NetworkingConfig.EndpointsConfig.%.64s", member->name);
 
-        if (json_is_empty(&endpoint->value) &&
-            (mode == NULL || strcmp(mode, endpoint->name) != 0) &&
-            strcmp(endpoint->name, "default") == 0)
+        /* A client that names no network sends {"default": {}}. */
+        if (strcmp(member->name, "default") == 0 && json_is_empty(&member->value))
             continue;
-        if (mode == NULL || strcmp(mode, endpoint->name) != 0)
-            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                             "%s: a container has one network in this version of davit, that of "
-                             "HostConfig.NetworkMode",
-                             path);
-        if (endpoint->value.type == JSON_NULL)
-            continue;
-        if (json_decode(arena, &endpoint->value, &endpoint_type, path, &settings, err) < 0)
+        if (member->value.type != JSON_NULL &&
+            json_decode(arena, &member->value, &endpoint_type, path, &endpoint, err) < 0)
             return -err->errnum;
-        definition->network_address = settings.ipam.ipv4_address;
-        definition->network_aliases = settings.aliases;
+        definition->endpoints.items = arena_grow(arena, definition->endpoints.items,
+                                                 definition->endpoints.count, sizeof(endpoint));
+        definition->endpoints.items[definition->endpoints.count++] = endpoint;
     }
     return 0;
 }

@@ -211,7 +211,7 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "ImageID", definition->image_id);
     json_member_string(writer, "Command", buffer_text(&command));
     json_member_integer(writer, "Created", definition->created_ns / 1000000000);
-    container_network_write_ports(writer, container);
+    container_ports_write_list(writer, container);
     json_key(writer, "Labels");
     json_object_open(writer);
     for (size_t i = 0; i < definition->config.labels.count; i++)

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "container.h"
+#include "container_internal.h"
 #include "network/firewall.h"
 #include "networks.h"
 
@@ -47,7 +47,7 @@ static void list_ports(struct arena *arena, const struct daemon *daemon, struct 
             ports[firewall->port_count] =
                 (struct firewall_port){.protocol = from->protocol,
                                        .host_port = (uint16_t)from->host_port,
-                                       .container = one->address,
+                                       .container = *container_network_address(one),
                                        .container_port = (uint16_t)from->container_port};
             if (from->host[0] != '\0')
                 address_parse(from->host, &ports[firewall->port_count].host);

@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "container.h"
+#include "container_internal.h"
 #include "network/links.h"
 
 #define FILE_MAX (1 << 20)
@@ -83,8 +83,7 @@ int network_find(struct daemon *daemon, const char *name, struct network **netwo
 bool network_is_used(const struct daemon *daemon, const struct network *network)
 {
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (one->definition.network_id != NULL &&
-            strcmp(one->definition.network_id, network->id) == 0)
+        if (container_find_endpoint(one, network) < one->definition.endpoints.count)
             return true;
     }
     return false;
@@ -485,12 +484,13 @@ static void write_containers(struct json_writer *writer, const struct daemon *da
     json_key(writer, "Containers");
     json_object_open(writer);
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        struct subnet address = {one->address, network->subnet.prefix};
+        size_t index = container_find_endpoint(one, network);
+        struct subnet address = {.prefix = network->subnet.prefix};
         char text[ADDRESS_TEXT_SIZE];
 
-        if (one->address.family == 0 || one->definition.network_id == NULL ||
-            strcmp(one->definition.network_id, network->id) != 0)
+        if (index == one->definition.endpoints.count || one->leases[index].address.family == 0)
             continue;
+        address.address = one->leases[index].address;
         subnet_format(&address, text);
         json_key(writer, one->definition.id);
         json_object_open(writer);

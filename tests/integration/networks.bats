@@ -148,7 +148,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     davit rm --force pub second
     davit network rm kept
     wait_until eval '! rules'
-    [ "$(at_host ip -br link | grep -cE '^(dv-|veth)')" = 0 ]
+    wait_until eval '! at_host ip -br link | grep -qE "^(dv-|veth)"'
 }
 
 @test "mistakes are refused before anything is made" {
@@ -186,4 +186,82 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     contains "$(docker ps)" "0.0.0.0:8080->80/tcp"
     docker rm --force web
     docker network rm theirs
+}
+
+@test "several networks, connected and left while a container runs and while it does not" {
+    docker network create --subnet 10.81.0.0/24 one
+    docker network create --subnet 10.82.0.0/24 two
+    docker network create --internal --subnet 10.83.0.0/24 inner
+    web both --network one -p 8080:80
+    docker network connect --ip 10.82.0.7 --alias second two both
+    docker network connect inner both
+    [ "$(davit inspect both | jq -c '.[0].NetworkSettings.Networks | map_values(.IPAddress)')" = '{"one":"10.81.0.2","two":"10.82.0.7","inner":"10.83.0.2"}' ]
+    [ "$(davit inspect both | jq -r '.[0].NetworkSettings.Networks.two.Aliases[0]')" = second ]
+    for network in one two inner; do [ "$(inside "$(davit inspect both | jq -r ".[0].NetworkSettings.Networks.$network.IPAddress")" --network $network)" = both ]; done
+    [ "$(davit exec both ip route | grep -c default)" = 1 ]
+    run docker network connect two both
+    contains "$output" "already exists in network two"
+    kill -9 "$(cat "$dir/pid")"
+    start_davitd
+    davit network disconnect two both
+    [ "$(davit exec both ip link | grep -c ': eth')" = 2 ]
+    cannot 10.82.0.7 --network two
+    davit network connect --alias third two both
+    davit exec both ip link | grep -q ': eth1@'
+    davit restart --time 0 both
+    wait_until davit exec both wget -qO- http://127.0.0.1/
+    [ "$(davit inspect both | jq -c '.[0].NetworkSettings.Networks | keys')" = '["inner","one","two"]' ]
+    [ "$(davit exec both ip link | grep -c ': eth')" = 3 ]
+    wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
+    davit run --detach --name alone busybox sleep 1000
+    docker network connect one alone
+    [ "$(davit exec alone wget -qO- "http://10.81.0.2/")" = both ]
+    davit run --detach --name shares --network container:alone busybox sleep 1000
+    run docker network connect one shares
+    contains "$output" "shares a network namespace"
+    run docker network disconnect two alone
+    contains "$output" "is not connected"
+}
+
+@test "docker-compose: networks of a project, published ports" {
+    mkdir -p "$dir/project"
+    cat > "$dir/project/docker-compose.yml" <<'END'
+version: "2.4"
+services:
+  web:
+    image: busybox
+    command: sh -c 'mkdir /w; echo composed > /w/index.html; exec httpd -f -p 80 -h /w'
+    ports: ["8080:80"]
+    networks:
+      front: {aliases: [www]}
+      back: {ipv4_address: 10.98.0.5}
+  client:
+    image: busybox
+    command: sleep 1000
+    depends_on: [web]
+    networks: [back]
+networks:
+  front: {}
+  back:
+    internal: true
+    ipam: {config: [{subnet: 10.98.0.0/24}]}
+END
+    compose() { (cd "$dir/project" && DOCKER_HOST=$DAVIT_HOST timeout 60 docker-compose "$@" 3>&-); }
+    compose up --detach
+    wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
+    [ "$(compose exec -T client wget -qO- http://10.98.0.5/)" = composed ]
+    contains "$(compose up --detach 2>&1)" "up-to-date"
+    compose down --timeout 0
+    [ "$(davit network ls --quiet --filter type=custom | wc -l)" = 0 ]
+}
+
+@test "testcontainers: ports, files, commands and networks of a test's containers" {
+    [ -d "$shared/js/node_modules/testcontainers" ] || skip "this host has no npm, or npm has no registry to install testcontainers from"
+    stop_davitd
+    echo '{"default_network": "bridge"}' > "$dir/davitd.json"
+    DAVIT_CONFIG=$dir/davitd.json start_davitd
+    DOCKER_HOST=$DAVIT_HOST TESTCONTAINERS_RYUK_DISABLED=true NODE_PATH=$shared/js/node_modules \
+        at_host node "$BATS_TEST_DIRNAME/testcontainers.js"
+    stop_davitd
+    start_davitd
 }

@@ -154,9 +154,9 @@ static void what_is_not_supported_is_refused_by_name(void **state)
         {"{\"Image\":\"x\",\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"Target\":\"/x\","
          "\"VolumeOptions\":{\"NoCopy\":true}}]}}",
          "HostConfig.Mounts[0]: VolumeOptions"},
-        {"{\"Image\":\"x\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"n\":{\"Aliases\":[\"a\"]}}}"
-         "}",
-         "NetworkingConfig.EndpointsConfig.n"},
+        {"{\"Image\":\"x\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"n\":{\"MacAddress\":\"2\"}}"
+         "}}",
+         "NetworkingConfig.EndpointsConfig.n.MacAddress"},
     };
 
     (void)state;

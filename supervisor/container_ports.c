@@ -1,0 +1,167 @@
+/* Ports of the host that lead to a container. See container_internal.h. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "container_internal.h"
+#include "networks.h"
+
+/* Where ports that nobody names are taken from: above what the host's own clients mostly get (ip(7)). */
+#define PORT_FIRST 49153
+#define PORT_LAST 60999
+
+/* Whether the host's own programs leave it free. */
+static bool is_bindable(const char *protocol, const struct address *host, unsigned int port)
+{
+    bool is_udp = strcmp(protocol, "udp") == 0;
+    cleanup_close int fd = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
+                                  strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0);
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int one = 1;
+
+    if (fd < 0)
+        return true;
+    /* Connections that are just over are no reason. */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    memcpy(&name.sin_addr, host->bytes, sizeof(name.sin_addr));
+    return bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
+}
+
+static bool is_published(const struct daemon *daemon, const char *protocol,
+                         const struct address *host, unsigned int port)
+{
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        for (size_t i = 0; i < one->ports.count; i++) {
+            const struct published_port *other = &one->ports.items[i];
+            struct address other_host = {0};
+
+            if (other->host_port != port || strcmp(other->protocol, protocol) != 0)
+                continue;
+            if (other->host[0] != '\0')
+                address_parse(other->host, &other_host);
+            if (host->family == 0 || other_host.family == 0 || address_equals(host, &other_host))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The first free port of the wanted ones, or 0. */
+static unsigned int pick_port(const struct daemon *daemon, const struct published_port *wanted,
+                              const struct address *host)
+{
+    unsigned int first = wanted->host_port != 0 ? wanted->host_port : PORT_FIRST;
+    unsigned int last = wanted->host_port != 0 ? wanted->last_host_port : PORT_LAST;
+
+    for (unsigned int port = first; port <= last; port++) {
+        if (!is_published(daemon, wanted->protocol, host, port) &&
+            is_bindable(wanted->protocol, host, port))
+            return port;
+    }
+    return 0;
+}
+
+int container_ports_publish(struct managed_container *container, struct error *err)
+{
+    const struct published_ports *wanted = &container->definition.ports;
+
+    container->ports.items = memory_new(wanted->count, sizeof(struct published_port));
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct published_port *from = &wanted->items[i];
+        struct address host = {0};
+        unsigned int port;
+
+        if (from->host[0] != '\0')
+            address_parse(from->host, &host);
+        port = pick_port(container->daemon, from, &host);
+        if (port == 0)
+            return error_set(err, ERROR_CONFLICT, EADDRINUSE,
+                             "Bind for %s:%u failed: port is already allocated",
+                             from->host[0] != '\0' ? from->host : "0.0.0.0", from->host_port);
+        container->ports.items[container->ports.count] = *from;
+        container->ports.items[container->ports.count++].host_port = port;
+    }
+    return 0;
+}
+
+void container_ports_release(struct managed_container *container)
+{
+    if (container->ports.count > 0)
+        firewall_change(container->daemon);
+    free(container->ports.items);
+    container->ports = (struct published_ports){0};
+}
+
+/* ---- what is said of them ---- */
+
+static bool is_written(const struct published_ports *ports, size_t index)
+{
+    for (size_t i = 0; i < index; i++) {
+        if (ports->items[i].container_port == ports->items[index].container_port &&
+            strcmp(ports->items[i].protocol, ports->items[index].protocol) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void write_bindings(struct json_writer *writer, const struct published_ports *ports,
+                           const struct published_port *port)
+{
+    json_array_open(writer);
+    for (size_t i = 0; i < ports->count; i++) {
+        const struct published_port *one = &ports->items[i];
+        char number[16];
+
+        if (one->container_port != port->container_port ||
+            strcmp(one->protocol, port->protocol) != 0)
+            continue;
+        snprintf(number, sizeof(number), "%u", one->host_port);
+        json_object_open(writer);
+        json_member_string(writer, "HostIp", one->host[0] != '\0' ? one->host : "0.0.0.0");
+        json_member_string(writer, "HostPort", number);
+        json_object_close(writer);
+    }
+    json_array_close(writer);
+}
+
+void container_ports_write(struct json_writer *writer, const struct managed_container *container)
+{
+    const struct published_ports *ports = &container->ports;
+
+    json_key(writer, "Ports");
+    json_object_open(writer);
+    for (size_t i = 0; i < ports->count; i++) {
+        char name[32];
+
+        if (is_written(ports, i))
+            continue;
+        snprintf(name, sizeof(name), "%u/%s", ports->items[i].container_port,
+                 ports->items[i].protocol);
+        json_key(writer, name);
+        write_bindings(writer, ports, &ports->items[i]);
+    }
+    json_object_close(writer);
+}
+
+void container_ports_write_list(struct json_writer *writer,
+                                   const struct managed_container *container)
+{
+    json_key(writer, "Ports");
+    json_array_open(writer);
+    for (size_t i = 0; i < container->ports.count; i++) {
+        const struct published_port *port = &container->ports.items[i];
+
+        json_object_open(writer);
+        json_member_string(writer, "IP", port->host[0] != '\0' ? port->host : "0.0.0.0");
+        json_member_unsigned(writer, "PrivatePort", port->container_port);
+        json_member_unsigned(writer, "PublicPort", port->host_port);
+        json_member_string(writer, "Type", port->protocol);
+        json_object_close(writer);
+    }
+    json_array_close(writer);
+}
