@@ -110,7 +110,7 @@ void link_add_address(struct netlink_batch *batch, unsigned int index, const str
         .ifa_index = index,
     };
     struct nlmsghdr *header = netlink_add(batch, "give the network device its address", RTM_NEWADDR,
-                                          NLM_F_CREATE | NLM_F_EXCL, &info, sizeof(info));
+                                          NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof(info));
     size_t length = address_length(&address->address);
 
     mnl_attr_put(header, IFA_LOCAL, length, address->address.bytes);

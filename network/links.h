@@ -34,7 +34,7 @@ void link_delete(struct netlink_batch *batch, const char *name);
 /* The index of a device in the connection's namespace; 0: there is none of that name. */
 unsigned int link_index(const struct netlink *netlink, const char *name);
 
-/* An address with its subnet's route. */
+/* An address with its subnet's route; no error if it has it already. */
 void link_add_address(struct netlink_batch *batch, unsigned int index,
                       const struct subnet *address);
 

@@ -11,7 +11,8 @@
 #include "container_internal.h"
 #include "networks.h"
 
-/* Where ports that nobody names are taken from: above what the host's own clients mostly get (ip(7)). */
+/* Where ports that nobody names are taken from: above what the host's own clients mostly get
+ * (ip(7)). */
 #define PORT_FIRST 49153
 #define PORT_LAST 60999
 
@@ -149,7 +150,7 @@ void container_ports_write(struct json_writer *writer, const struct managed_cont
 }
 
 void container_ports_write_list(struct json_writer *writer,
-                                   const struct managed_container *container)
+                                const struct managed_container *container)
 {
     json_key(writer, "Ports");
     json_array_open(writer);

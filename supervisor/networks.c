@@ -389,26 +389,33 @@ static int make_bridge(struct netlink *netlink, const struct network *network, s
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
     const struct subnet address = {network->gateway, network->subnet.prefix};
-    int result;
+    unsigned int index = link_index(netlink, network->bridge);
+    int result = 0;
 
-    link_add_bridge(batch, network->bridge, network->mtu);
-    result = netlink_run(netlink, batch, err);
-    if (result == 0)
-        link_add_address(batch, link_index(netlink, network->bridge), &address);
-    return result < 0 ? result : netlink_run(netlink, batch, err);
+    if (index == 0) {
+        link_add_bridge(batch, network->bridge, network->mtu);
+        result = netlink_run(netlink, batch, err);
+        index = link_index(netlink, network->bridge);
+    }
+    if (result < 0)
+        return result;
+    link_set_up(batch, index);
+    link_add_address(batch, index, &address);
+    return netlink_run(netlink, batch, err);
 }
 
-int network_prepare(struct daemon *daemon, const struct network *network, struct error *err)
+int network_prepare(struct daemon *daemon, struct network *network, struct error *err)
 {
     struct netlink netlink;
     int result = netlink_open(&netlink, err);
 
     if (result < 0)
         return result;
-    if (link_index(&netlink, network->bridge) == 0) {
+    if (!network->is_prepared || link_index(&netlink, network->bridge) == 0) {
         result = make_bridge(&netlink, network, err);
         if (result == 0)
             result = set_sysctls(network, err);
+        network->is_prepared = result == 0;
         firewall_change(daemon);
     }
     netlink_close(&netlink);

@@ -34,6 +34,7 @@ struct network {
     struct subnet range;
     struct address gateway;
     char bridge[IFNAMSIZ];
+    bool is_prepared; /* by this davitd: its bridge is as it has to be */
 };
 
 /* POST /networks/create. */
@@ -75,8 +76,8 @@ int network_remove(struct daemon *daemon, struct network *network, struct error 
 /* Whether a container, running or not, belongs to it. */
 bool network_is_used(const struct daemon *daemon, const struct network *network);
 
-/* Makes the bridge if there is none. */
-int network_prepare(struct daemon *daemon, const struct network *network, struct error *err);
+/* Makes the bridge if there is none, and what another davitd has left half made whole. */
+int network_prepare(struct daemon *daemon, struct network *network, struct error *err);
 
 /* Docker's object. */
 void network_write(struct json_writer *writer, const struct daemon *daemon,

@@ -29,7 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         json_writer_free(writer);
     }
     oci_process_parse(&arena, text, size, &process, &err);
-    definition_parse(&arena, text, size, &(struct docker_log_config){0}, &definition, &err);
+    if (definition_parse(&arena, text, size, &(struct docker_log_config){0}, &definition, &err) ==
+        0)
+        definition_read_ports(&arena, &definition, &err);
     seccomp_profile_resolve(&arena, text, size, &none, &seccomp, &err);
     arena_release(&arena);
     return 0;

@@ -151,6 +151,16 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     wait_until eval '! at_host ip -br link | grep -qE "^(dv-|veth)"'
 }
 
+@test "a bridge that was left half made is made whole" {
+    id=$(davit network create half)
+    at_host ip link add "dv-${id:0:12}" type bridge
+    web whole --network half -p 8080:80
+    [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = whole ]
+    at_host ip link del "dv-${id:0:12}"
+    davit restart --time 0 whole
+    wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
+}
+
 @test "mistakes are refused before anything is made" {
     refused() { run davit network create "${@:2}"; [ "$status" -eq 1 ]; contains "$output" "$1"; }
     davit network create --subnet 10.50.0.0/16 taken
