@@ -74,6 +74,7 @@ struct daemon {
     struct volume *volumes; /* newest first */
     struct network *networks;
     bool firewall_is_dirty;                   /* what davitd knows is not what the kernel has */
+    char *firewall_script;                    /* that the kernel has; NULL: unknown */
     struct firewall_run *firewall_run;        /* under way; NULL: none */
     struct firewall_waiter *firewall_waiters; /* for the next run */
     sd_event_source *firewall_turn;           /* that begins it */

@@ -27,6 +27,7 @@ struct firewall_run {
     int pidfd;
     int output_fd; /* a memfd: what nft has to say */
     sd_event_source *source;
+    char *script;
     struct firewall_waiter *waiters;
 };
 
@@ -68,7 +69,8 @@ static void write_script(const struct daemon *daemon, struct buffer *script)
         count++;
     networks = arena_new(&arena, count, sizeof(*networks));
     for (const struct network *one = daemon->networks; one != NULL; one = one->next) {
-        if (network_is_used(daemon, one))
+        /* Those whose bridge is there stay: the next container need not wait for its rules. */
+        if (one->is_prepared || network_is_used(daemon, one))
             networks[firewall.network_count++] = (struct firewall_network){
                 one->bridge, one->subnet, one->is_internal, one->is_isolated};
     }
@@ -115,9 +117,13 @@ static void end_run(struct firewall_run *run, const struct error *err)
     sd_event_source_disable_unref(run->source);
     fd_close(&run->pidfd);
     fd_close(&run->output_fd);
-    free(run);
-    if (err->errnum != 0)
+    free(daemon->firewall_script);
+    daemon->firewall_script = err->errnum == 0 ? run->script : NULL;
+    if (err->errnum != 0) {
         log_error("firewall: %s", err->message);
+        free(run->script);
+    }
+    free(run);
     tell(waiters, err);
     if (daemon->firewall_is_dirty && daemon->firewall_run == NULL)
         start_run(daemon);
@@ -158,15 +164,13 @@ static int spawn_nft(struct firewall_run *run, int script_fd, struct error *err)
 
 static int begin(struct firewall_run *run, struct error *err)
 {
-    cleanup_buffer struct buffer script = {0};
     cleanup_close int script_fd = memfd_create("davit-nft", MFD_CLOEXEC);
     int result;
 
     run->output_fd = memfd_create("davit-nft-output", MFD_CLOEXEC);
     if (script_fd < 0 || run->output_fd < 0)
         return error_errno(err, errno, "memfd");
-    write_script(run->daemon, &script);
-    result = file_write_fd(script_fd, script.data, script.length);
+    result = file_write_fd(script_fd, run->script, strlen(run->script));
     if (result < 0 || lseek(script_fd, 0, SEEK_SET) < 0)
         return error_errno(err, EIO, "script for nft");
     result = spawn_nft(run, script_fd, err);
@@ -179,15 +183,20 @@ static int begin(struct firewall_run *run, struct error *err)
 static void start_run(struct daemon *daemon)
 {
     struct firewall_run *run = memory_new_one(struct firewall_run);
+    cleanup_buffer struct buffer script = {0};
     struct error err = {0};
 
+    write_script(daemon, &script);
+    run->script = memory_strdup(buffer_text(&script));
     run->daemon = daemon;
     run->pidfd = run->output_fd = -1;
     run->waiters = daemon->firewall_waiters;
     daemon->firewall_waiters = NULL;
     daemon->firewall_is_dirty = false;
     daemon->firewall_run = run;
-    if (begin(run, &err) < 0)
+    /* Most containers come and go without a change. */
+    if ((daemon->firewall_script != NULL && strcmp(daemon->firewall_script, run->script) == 0) ||
+        begin(run, &err) < 0)
         end_run(run, &err);
 }
 
