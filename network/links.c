@@ -14,13 +14,22 @@ static struct nlmsghdr *add_link(struct netlink_batch *batch, const char *name,
     return netlink_add(batch, name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, info, sizeof(*info));
 }
 
-void link_add_bridge(struct netlink_batch *batch, const char *name, unsigned int mtu)
+void link_make_mac(const struct address *address, uint8_t mac[6])
+{
+    mac[0] = 0x02;
+    mac[1] = 0x42;
+    memcpy(mac + 2, address->bytes, 4);
+}
+
+void link_add_bridge(struct netlink_batch *batch, const char *name, const uint8_t mac[6],
+                     unsigned int mtu)
 {
     const struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
     struct nlmsghdr *header = add_link(batch, "make the bridge", &info);
     struct nlattr *link;
 
     mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    mnl_attr_put(header, IFLA_ADDRESS, 6, mac);
     if (mtu > 0)
         mnl_attr_put_u32(header, IFLA_MTU, mtu);
     link = mnl_attr_nest_start(header, IFLA_LINKINFO);
@@ -62,15 +71,16 @@ void link_add_veth(struct netlink_batch *batch, const struct veth *veth)
     mnl_attr_nest_end(header, link);
 }
 
-void link_set_hairpin(struct netlink_batch *batch, unsigned int index)
+void link_set_port(struct netlink_batch *batch, unsigned int index, const struct bridge_port *port)
 {
     const struct ifinfomsg info = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
     struct nlmsghdr *header =
         netlink_add(batch, "set up the port of the bridge", RTM_SETLINK, 0, &info, sizeof(info));
-    struct nlattr *port = mnl_attr_nest_start(header, IFLA_PROTINFO);
+    struct nlattr *settings = mnl_attr_nest_start(header, IFLA_PROTINFO);
 
-    mnl_attr_put_u8(header, IFLA_BRPORT_MODE, 1);
-    mnl_attr_nest_end(header, port);
+    mnl_attr_put_u8(header, IFLA_BRPORT_MODE, port->gets_own_back);
+    mnl_attr_put_u8(header, IFLA_BRPORT_ISOLATED, port->is_isolated);
+    mnl_attr_nest_end(header, settings);
 }
 
 void link_set_up(struct netlink_batch *batch, unsigned int index)

@@ -7,8 +7,13 @@
 #include "address.h"
 #include "netlink.h"
 
-/* A bridge that is up; mtu 0: the kernel's choice. */
-void link_add_bridge(struct netlink_batch *batch, const char *name, unsigned int mtu);
+/* A bridge that is up; mtu 0: the kernel's choice. Without an address of its own it would have its
+ * ports', another whenever one comes. */
+void link_add_bridge(struct netlink_batch *batch, const char *name, const uint8_t mac[6],
+                     unsigned int mtu);
+
+/* Docker's for a device with this address of IPv4, so that neighbours need not learn a new one. */
+void link_make_mac(const struct address *address, uint8_t mac[6]);
 
 struct veth {
     const char *name;      /* this end's */
@@ -22,9 +27,14 @@ struct veth {
 /* A pair, of which this end is up. */
 void link_add_veth(struct netlink_batch *batch, const struct veth *veth);
 
-/* A device of a bridge gets back what it has sent to itself: a container that asks for a port of
- * the host that is its own. */
-void link_set_hairpin(struct netlink_batch *batch, unsigned int index);
+struct bridge_port {
+    bool gets_own_back; /* what it has sent to itself: a container asks for its own port of the host
+                         */
+    bool is_isolated;   /* sees the bridge itself, and no other port of which that is true */
+};
+
+/* How the bridge treats a device that has joined it. */
+void link_set_port(struct netlink_batch *batch, unsigned int index, const struct bridge_port *port);
 
 void link_set_up(struct netlink_batch *batch, unsigned int index);
 

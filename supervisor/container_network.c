@@ -187,14 +187,6 @@ static int lease(struct managed_container *container, size_t index, const struct
 
 /* ---- devices ---- */
 
-/* As Docker's: of the address, so that neighbours need not learn a new one. */
-static void make_mac(const struct address *address, uint8_t mac[6])
-{
-    mac[0] = 0x02;
-    mac[1] = 0x42;
-    memcpy(mac + 2, address->bytes, 4);
-}
-
 static void device_name(const struct network_lease *lease, char name[IFNAMSIZ])
 {
     snprintf(name, IFNAMSIZ, "eth%u", lease->device);
@@ -255,6 +247,7 @@ static int make_device(const struct managed_container *container, size_t index,
                        const struct network *network, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
+    const struct bridge_port port = {container->definition.ports.count > 0, network->is_isolated};
     struct netlink netlink;
     uint8_t mac[6];
     char id[CONTAINER_ID_SIZE];
@@ -267,7 +260,7 @@ static int make_device(const struct managed_container *container, size_t index,
     random_id(id);
     snprintf(name, sizeof(name), "veth%.8s", id);
     device_name(&container->leases[index], peer_name);
-    make_mac(&container->leases[index].address, mac);
+    link_make_mac(&container->leases[index].address, mac);
     link_add_veth(batch, &(struct veth){.name = name,
                                         .master = link_index(&netlink, network->bridge),
                                         .peer_name = peer_name,
@@ -275,8 +268,8 @@ static int make_device(const struct managed_container *container, size_t index,
                                         .peer_mac = mac,
                                         .mtu = network->mtu});
     result = netlink_run(&netlink, batch, err);
-    if (result == 0 && container->definition.ports.count > 0) {
-        link_set_hairpin(batch, link_index(&netlink, name));
+    if (result == 0 && (port.gets_own_back || port.is_isolated)) {
+        link_set_port(batch, link_index(&netlink, name), &port);
         result = netlink_run(&netlink, batch, err);
     }
     netlink_close(&netlink);
@@ -333,6 +326,9 @@ static void answer(struct managed_container *container, const struct error *err)
 
     if (err->errnum != 0)
         container_network_release(container);
+    else
+        /* A davitd that does not live to see it start finds out what it has. */
+        container_save_state(container);
     container_send(container, &message, err->message, strlen(err->message), -1, NULL);
 }
 
@@ -552,7 +548,7 @@ static void write_lease(struct json_writer *writer, const struct managed_contain
 
     address_format(leased, address);
     if (runs) {
-        make_mac(leased, bytes);
+        link_make_mac(leased, bytes);
         snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
                  bytes[3], bytes[4], bytes[5]);
     }

@@ -99,6 +99,7 @@ static void take_over(struct managed_container *container, const struct state_re
     }
     /* Its monitor may have died between starting it and telling us. */
     container_kill_leftovers(container);
+    container_network_release(container);
     remove_if_over(container);
 }
 

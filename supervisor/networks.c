@@ -390,10 +390,12 @@ static int make_bridge(struct netlink *netlink, const struct network *network, s
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
     const struct subnet address = {network->gateway, network->subnet.prefix};
     unsigned int index = link_index(netlink, network->bridge);
+    uint8_t mac[6];
     int result = 0;
 
     if (index == 0) {
-        link_add_bridge(batch, network->bridge, network->mtu);
+        link_make_mac(&network->gateway, mac);
+        link_add_bridge(batch, network->bridge, mac, network->mtu);
         result = netlink_run(netlink, batch, err);
         index = link_index(netlink, network->bridge);
     }
