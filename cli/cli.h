@@ -15,12 +15,20 @@
 
 struct option;
 
+#define DETACH_KEYS_MAX 8
+
+struct detach_keys {
+    char keys[DETACH_KEYS_MAX];
+    size_t count; /* 0: ctrl-p ctrl-q */
+};
+
 struct cli {
     struct client client;
     struct error err;
-    const char *group;         /* of a command that stands in one: "volume" */
-    const struct option *help; /* --help was given: the command's options */
-    bool is_completing;        /* the command is to print its options' names only */
+    struct detach_keys detach_keys; /* what has to be typed to leave a terminal's container alone */
+    const char *group;              /* of a command that stands in one: "volume" */
+    const struct option *help;      /* --help was given: the command's options */
+    bool is_completing;             /* the command is to print its options' names only */
 };
 
 struct command {
@@ -184,6 +192,9 @@ struct demultiplexer {
     size_t payload_left;
 };
 int demultiplex(struct demultiplexer *state, const char *bytes, size_t length);
+
+/* Reads what --detach-keys says: "ctrl-x,y". */
+int stream_set_detach_keys(struct cli *cli, const char *text);
 
 /* Fails if standard input should be a terminal and is not. */
 int stream_check_terminal(struct cli *cli, bool has_terminal, bool is_interactive);

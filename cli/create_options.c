@@ -33,6 +33,7 @@ enum long_option {
     OPTION_CAP_DROP,
     OPTION_SECURITY_OPT,
     OPTION_NETWORK,
+    OPTION_DETACH_KEYS,
     OPTION_NETWORK_ALIAS,
     OPTION_IP,
     OPTION_RESTART,
@@ -77,6 +78,7 @@ enum long_option {
 
 static const struct option option_table[] = {
     {"name", required_argument, NULL, OPTION_NAME},
+    {"detach-keys", required_argument, NULL, OPTION_DETACH_KEYS},
     {"detach", no_argument, NULL, 'd'},
     {"interactive", no_argument, NULL, 'i'},
     {"tty", no_argument, NULL, 't'},
@@ -338,7 +340,7 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
     while ((option = cli_next_option(cli, argc, argv,
                                      is_run ? "+dite:w:u:l:h:m:c:v:p:P" : "+ite:w:u:l:h:m:c:v:p:P",
                                      option_table)) != -1) {
-        if (option == '?' || (option == 'd' && !is_run))
+        if (option == '?' || ((option == 'd' || option == OPTION_DETACH_KEYS) && !is_run))
             return cli_usage_error(cli, argv, "[OPTION...] IMAGE [COMMAND [ARGUMENT...]]");
         if (parse_list_option(options, &values, option) ||
             parse_text_option(options, &values, option) ||
@@ -348,8 +350,12 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
             cli_add_env(&options->arena, &values.env, optarg);
             continue;
         }
-        result = option == OPTION_PULL ? parse_pull(cli, optarg, &options->pulls)
-                                       : parse_number_option(cli, &values, option);
+        if (option == OPTION_PULL)
+            result = parse_pull(cli, optarg, &options->pulls);
+        else if (option == OPTION_DETACH_KEYS)
+            result = stream_set_detach_keys(cli, optarg);
+        else
+            result = parse_number_option(cli, &values, option);
         if (result < 0)
             return result;
     }

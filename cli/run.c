@@ -248,6 +248,7 @@ int cli_start(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"attach", no_argument, NULL, 'a'},
                                             {"interactive", no_argument, NULL, 'i'},
+                                            {"detach-keys", required_argument, NULL, 'K'},
                                             {NULL, 0, NULL, 0}};
     struct stream_facts facts;
     bool is_attached = false;
@@ -257,7 +258,10 @@ int cli_start(struct cli *cli, int argc, char **argv)
 
     while ((option = cli_next_option(cli, argc, argv, "ai", options)) != -1) {
         if (option == '?')
-            return cli_usage_error(cli, argv, "[--attach] [--interactive] CONTAINER...");
+            return cli_usage_error(cli, argv,
+                                   "[--attach] [--interactive] [--detach-keys KEYS] CONTAINER...");
+        if (option == 'K' && stream_set_detach_keys(cli, optarg) < 0)
+            return -cli->err.errnum;
         is_attached = is_attached || option == 'a';
         is_interactive = is_interactive || option == 'i';
     }
@@ -282,6 +286,7 @@ int cli_start(struct cli *cli, int argc, char **argv)
 int cli_attach(struct cli *cli, int argc, char **argv)
 {
     static const struct option options[] = {{"no-stdin", no_argument, NULL, 'n'},
+                                            {"detach-keys", required_argument, NULL, 'K'},
                                             {NULL, 0, NULL, 0}};
     struct exchange attach = {.fd = -1};
     struct exchange wait = {.fd = -1};
@@ -292,8 +297,10 @@ int cli_attach(struct cli *cli, int argc, char **argv)
 
     while ((option = cli_next_option(cli, argc, argv, "", options)) != -1) {
         if (option == '?')
-            return cli_usage_error(cli, argv, "[--no-stdin] CONTAINER");
-        has_no_stdin = true;
+            return cli_usage_error(cli, argv, "[--no-stdin] [--detach-keys KEYS] CONTAINER");
+        if (option == 'K' && stream_set_detach_keys(cli, optarg) < 0)
+            return -cli->err.errnum;
+        has_no_stdin = has_no_stdin || option == 'n';
     }
     if (argc - optind != 1)
         return error_set(&cli->err, ERROR_INVALID, EINVAL, "attach: one container is expected");
@@ -331,10 +338,15 @@ struct exec_options {
 static int parse_exec_options(struct cli *cli, struct exec_options *options, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"detach", no_argument, NULL, 'd'},     {"interactive", no_argument, NULL, 'i'},
-        {"tty", no_argument, NULL, 't'},        {"env", required_argument, NULL, 'e'},
-        {"user", required_argument, NULL, 'u'}, {"workdir", required_argument, NULL, 'w'},
-        {"privileged", no_argument, NULL, 'p'}, {NULL, 0, NULL, 0},
+        {"detach", no_argument, NULL, 'd'},
+        {"interactive", no_argument, NULL, 'i'},
+        {"tty", no_argument, NULL, 't'},
+        {"env", required_argument, NULL, 'e'},
+        {"user", required_argument, NULL, 'u'},
+        {"workdir", required_argument, NULL, 'w'},
+        {"privileged", no_argument, NULL, 'p'},
+        {"detach-keys", required_argument, NULL, 'K'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -361,11 +373,15 @@ static int parse_exec_options(struct cli *cli, struct exec_options *options, int
         case 'p':
             options->is_privileged = true;
             break;
+        case 'K':
+            if (stream_set_detach_keys(cli, optarg) < 0)
+                return -cli->err.errnum;
+            break;
         default:
-            return cli_usage_error(
-                cli, argv,
-                "[--detach] [--interactive] [--tty] [--env NAME[=VALUE]] [--privileged] "
-                "[--user USER] [--workdir DIR] CONTAINER COMMAND [ARGUMENT...]");
+            return cli_usage_error(cli, argv,
+                                   "[--detach] [--interactive] [--tty] [--env NAME[=VALUE]] "
+                                   "[--privileged] [--detach-keys KEYS] "
+                                   "[--user USER] [--workdir DIR] CONTAINER COMMAND [ARGUMENT...]");
         }
     }
     if (argc - optind < 2)

@@ -16,8 +16,45 @@
 #include "cli.h"
 
 #define RELAY_BYTES 32768
-#define DETACH_FIRST 0x10  /* ctrl-p */
-#define DETACH_SECOND 0x11 /* ctrl-q */
+/* ctrl-p ctrl-q */
+static const struct detach_keys default_detach_keys = {{0x10, 0x11}, 2};
+
+/* A character, or ctrl- and one that the control key turns into another (ASCII's columns). */
+static bool parse_key(const char *text, size_t length, char *key)
+{
+    char last = length > 0 ? text[length - 1] : '\0';
+
+    if (length == 1 && last > ' ' && last < 127) {
+        *key = last;
+        return true;
+    }
+    if (length != 6 || strncmp(text, "ctrl-", 5) != 0 ||
+        !((last >= 'a' && last <= 'z') || (last >= '@' && last <= '_')))
+        return false;
+    *key = (char)(last & 0x1f);
+    return true;
+}
+
+int stream_set_detach_keys(struct cli *cli, const char *text)
+{
+    struct detach_keys *keys = &cli->detach_keys;
+    const char *position = text;
+
+    keys->count = 0;
+    for (;;) {
+        size_t length = strcspn(position, ",");
+
+        if (keys->count == DETACH_KEYS_MAX ||
+            !parse_key(position, length, &keys->keys[keys->count++]))
+            return error_set(
+                &cli->err, ERROR_INVALID, EINVAL,
+                "--detach-keys: \"%.64s\" is not a list of up to %d keys like ctrl-x,y", text,
+                DETACH_KEYS_MAX);
+        position += length;
+        if (*position++ == '\0')
+            return 0;
+    }
+}
 
 int stream_check_terminal(struct cli *cli, bool has_terminal, bool is_interactive)
 {
@@ -141,13 +178,15 @@ static int open_signals(const struct stream_session *session)
     return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* Looks for ctrl-p ctrl-q in what was typed. */
-static bool has_detach_keys(const char *bytes, size_t length, bool *saw_first)
+/* Looks for the keys in what was typed; *seen of them have come already. */
+static bool has_detach_keys(const struct detach_keys *keys, const char *bytes, size_t length,
+                            size_t *seen)
 {
     for (size_t i = 0; i < length; i++) {
-        if (*saw_first && bytes[i] == DETACH_SECOND)
+        if (bytes[i] != keys->keys[*seen])
+            *seen = 0;
+        if (bytes[i] == keys->keys[*seen] && ++*seen == keys->count)
             return true;
-        *saw_first = bytes[i] == DETACH_FIRST;
     }
     return false;
 }
@@ -155,7 +194,7 @@ static bool has_detach_keys(const char *bytes, size_t length, bool *saw_first)
 struct relay {
     struct stream_session *session;
     struct demultiplexer demultiplexer;
-    bool saw_detach_key;
+    size_t detach_keys_seen;
     bool has_sent_size;
 };
 
@@ -191,6 +230,7 @@ enum input_result {
 
 static enum input_result read_input(struct relay *relay)
 {
+    const struct detach_keys *keys = &relay->session->cli->detach_keys;
     char bytes[RELAY_BYTES];
     ssize_t count = read(STDIN_FILENO, bytes, sizeof(bytes));
 
@@ -201,7 +241,8 @@ static enum input_result read_input(struct relay *relay)
         return INPUT_ENDED;
     }
     if (relay->session->has_terminal &&
-        has_detach_keys(bytes, (size_t)count, &relay->saw_detach_key))
+        has_detach_keys(keys->count > 0 ? keys : &default_detach_keys, bytes, (size_t)count,
+                        &relay->detach_keys_seen))
         return INPUT_DETACHED;
     return file_write_fd(relay->session->fd, bytes, (size_t)count) < 0 ? INPUT_ENDED
                                                                        : INPUT_GOES_ON;

@@ -336,3 +336,38 @@ teardown_file() { teardown_daemon_file; }
     [ "$(davit exec signals grep SigIgn /proc/self/status | cut -f2)" = 0000000000000000 ]
     davit rm --force signals
 }
+
+@test "a terminal is left by the keys for that, and its container goes on" {
+    leave() { # KEYS-AS-PYTHON ARGUMENT...
+        timeout 30 python3 - "$1" "$build/davit" "${@:2}" 3>&- <<'END'
+import os, pty, sys
+keys = eval(sys.argv[1])
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+seen, wrote = b"", False
+while True:
+    try:
+        data = os.read(fd, 4096)
+    except OSError:
+        break
+    if not data:
+        break
+    seen += data
+    if b"ready" in seen and not wrote:
+        os.write(fd, keys)
+        wrote = True
+print(seen.decode(), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+END
+    }
+    contains "$(leave 'b"\x10\x11"' run --interactive --tty --name left busybox sh -c 'echo ready; exec sh')" "read escape sequence"
+    [ "$(davit inspect --format '{{.State.Running}}' left)" = true ]
+    contains "$(leave 'b"\x10\x18yx"' exec --interactive --tty --detach-keys ctrl-x,y,x left sh -c 'echo ready; exec sh')" "read escape sequence"
+    davit stop --time 0 left
+    contains "$(leave 'b"aab"' start --attach --interactive --detach-keys a,b left)" "read escape sequence"
+    [ "$(davit inspect --format '{{.State.Running}}' left)" = true ]
+    run davit attach --detach-keys ctrl-1 left
+    [ "$status" -eq 1 ]
+    contains "$output" "is not a list of up to 8 keys"
+    davit rm --force left
+}
