@@ -1,4 +1,5 @@
 /* Files into and out of containers: HEAD, GET and PUT /containers/ID/archive, by image workers. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -74,6 +75,7 @@ static int prepare(struct daemon *daemon, struct request *request, const char *r
         result = image_store_find(&daemon->images, container->definition.image_id, &image, err);
     if (result < 0)
         return result;
+    assert(image != NULL && path != NULL);
     copy->container = container;
     copy->job.container.id = container->definition.id;
     copy->job.container.layers = image->layers;

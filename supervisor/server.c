@@ -1,6 +1,7 @@
 /* The HTTP server: see server.h. */
 #include "server.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -439,14 +440,14 @@ static void unlink_connection(struct connection *connection)
 {
     struct server *server = connection->server;
 
-    if (connection->previous != NULL)
-        connection->previous->next = connection->next;
-    else
+    if (server->connections == connection)
         server->connections = connection->next;
-    if (connection->next != NULL)
-        connection->next->previous = connection->previous;
     else
+        connection->previous->next = connection->next;
+    if (server->last == connection)
         server->last = connection->previous;
+    else
+        connection->next->previous = connection->previous;
 }
 
 /* What thousands of connections took is not kept for the next thousands. */
@@ -462,9 +463,9 @@ static void connection_free(struct connection *connection)
 {
     struct server *server = connection->server;
 
-    request_release(connection);
     unlink_connection(connection);
     server->connection_count--;
+    request_release(connection);
     sd_event_source_disable_unref(connection->io);
     sd_event_source_disable_unref(connection->timer);
     http_parser_free(connection->parser);
@@ -753,6 +754,7 @@ static bool evict(struct server *server)
         victim = victim->previous;
     if (victim == NULL)
         return false;
+    assert(victim->server == server);
     connection_free(victim);
     return true;
 }
@@ -767,32 +769,31 @@ static void turn_away(int fd)
     close(fd);
 }
 
-/* Without a descriptor for it a connection would stay in the queue and wake us for ever. */
-static int accept_connection(struct server *server)
+/* Without a descriptor for it a connection would stay in the queue and wake us for ever. Where an
+ * idle one has made room it is accepted the next time round. */
+static void make_room(struct server *server)
 {
-    int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd;
 
-    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
-        return fd;
     if (evict(server))
-        return accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        return;
     fd_close(&server->spare_fd);
     fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
         turn_away(fd);
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    return -1;
 }
 
 static int on_connect(sd_event_source *source, int listen_fd, uint32_t events, void *context)
 {
     struct server *server = context;
-    int fd = accept_connection(server);
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct connection *connection;
 
     (void)source;
-    (void)listen_fd;
     (void)events;
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        make_room(server);
     if (fd < 0)
         return 0;
     if (server->connection_count >= server->connections_max && !evict(server)) {

@@ -267,7 +267,7 @@ static int look_up(int store_fd, const struct copy_job *job, struct place *place
 
 int container_stat_path(int store_fd, int report_fd, const struct copy_job *job, struct error *err)
 {
-    struct place place;
+    struct place place = {.directory_fd = -1};
     int result = look_up(store_fd, job, &place, err);
 
     if (result == 0)
@@ -281,7 +281,7 @@ int container_copy_out(int store_fd, int report_fd, int out_fd, const struct cop
 {
     const struct tree_options options = {0};
     struct archive *archive;
-    struct place place;
+    struct place place = {.directory_fd = -1};
     int result = look_up(store_fd, job, &place, err);
 
     if (result == 0)

@@ -79,7 +79,7 @@ static int place_name(struct extraction *extraction, const char *name, char path
 {
     const struct extract_options *options = extraction->options;
     const char *prefix = options != NULL ? options->prefix : "";
-    char clean[PATH_MAX];
+    char clean[PATH_MAX] = "";
     const char *rest = clean;
     int result = clean_name(extraction, name, clean);
 
