@@ -43,6 +43,9 @@ int container_joins_send(struct managed_container *container, struct error *err)
 
 struct network;
 
+/* NetworkMode: "none", "host", "container:ID", or its first network's name. */
+const char *container_network_mode(const struct managed_container *container);
+
 /* Finds the networks of a new container, and checks what it wants of them. */
 int container_network_resolve(struct managed_container *container, struct error *err);
 

@@ -19,6 +19,14 @@ static bool is_mode(const char *mode, const char *word)
     return mode != NULL && strcmp(mode, word) == 0;
 }
 
+const char *container_network_mode(const struct managed_container *container)
+{
+    const char *mode = container->definition.host_config.network_mode;
+
+    /* Containers of an earlier davit have the request's own words. */
+    return mode == NULL || mode[0] == '\0' || strcmp(mode, "default") == 0 ? "none" : mode;
+}
+
 static struct network *network_of(const struct managed_container *container, size_t index)
 {
     struct network *network = NULL;
@@ -403,10 +411,11 @@ static int attach_live(struct managed_container *container, size_t index, struct
     return result;
 }
 
-static bool is_on_a_network(const struct managed_container *container)
+/* Not with the host's namespace, or another container's. */
+static bool has_own_namespace(const struct managed_container *container)
 {
     return container->definition.endpoints.count > 0 ||
-           is_mode(container->definition.host_config.network_mode, "none");
+           strcmp(container_network_mode(container), "none") == 0;
 }
 
 int container_network_connect(struct managed_container *container, const struct network *network,
@@ -422,7 +431,7 @@ int container_network_connect(struct managed_container *container, const struct 
 
     if (result < 0)
         return result;
-    if (!is_on_a_network(container))
+    if (!has_own_namespace(container))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "container %s shares a network namespace: it cannot be connected",
                          definition->name);
@@ -442,12 +451,14 @@ int container_network_connect(struct managed_container *container, const struct 
         definition->endpoints.items = arena_grow(&container->arena, definition->endpoints.items,
                                                  definition->endpoints.count++, sizeof(endpoint));
     definition->endpoints.items[index] = endpoint;
-    definition->host_config.network_mode = definition->endpoints.items[0].network_name;
     if (is_running)
         result = attach_live(container, index, err);
-    if (result < 0)
+    if (result < 0) {
         definition->endpoints.count -= is_new;
-    return result < 0 ? result : save(container, err);
+        return result;
+    }
+    definition->host_config.network_mode = definition->endpoints.items[0].network_name;
+    return save(container, err);
 }
 
 static int detach_live(struct managed_container *container, size_t index, struct error *err)
@@ -578,12 +589,10 @@ static void write_aliases(struct json_writer *writer, const struct managed_conta
 void container_network_write_list(struct json_writer *writer,
                                   const struct managed_container *container)
 {
-    const char *mode = container->definition.host_config.network_mode;
-
     json_key(writer, "Networks");
     json_object_open(writer);
     if (container->definition.endpoints.count == 0) {
-        json_key(writer, has_text(mode) ? mode : "none");
+        json_key(writer, container_network_mode(container));
         json_object_open(writer);
         json_member_string(writer, "NetworkID", "");
         write_lease(writer, container, 0);

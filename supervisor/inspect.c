@@ -39,13 +39,6 @@ static void write_state(struct json_writer *writer, const struct managed_contain
     json_object_close(writer);
 }
 
-static const char *network_mode(const struct managed_container *container)
-{
-    const char *mode = container->definition.host_config.network_mode;
-
-    return mode == NULL || mode[0] == '\0' || strcmp(mode, "default") == 0 ? "none" : mode;
-}
-
 static void write_mount(struct json_writer *writer, const struct daemon *daemon,
                         const struct mount_point *mount)
 {
@@ -222,7 +215,7 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "Status", status);
     json_key(writer, "HostConfig");
     json_object_open(writer);
-    json_member_string(writer, "NetworkMode", network_mode(container));
+    json_member_string(writer, "NetworkMode", container_network_mode(container));
     json_object_close(writer);
     json_key(writer, "NetworkSettings");
     json_object_open(writer);

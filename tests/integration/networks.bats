@@ -227,6 +227,9 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     [ "$(davit exec both ip link | grep -c ': eth')" = 3 ]
     wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
     davit run --detach --name alone busybox sleep 1000
+    run docker network connect --ip 10.81.0.2 one alone
+    contains "$output" "Address 10.81.0.2 is already in use"
+    [ "$(davit inspect alone | jq -c '.[0] | [.HostConfig.NetworkMode, (.NetworkSettings.Networks | keys)]')" = '["none",["none"]]' ]
     docker network connect one alone
     [ "$(davit exec alone wget -qO- "http://10.81.0.2/")" = both ]
     davit run --detach --name shares --network container:alone busybox sleep 1000
