@@ -77,6 +77,17 @@ static const struct route {
     {"POST", "/exec/", "/resize", api_exec_resize},
 };
 
+bool api_read_filters(struct request *request, const char *const *known, struct filters *filters)
+{
+    struct error err = {0};
+
+    if (filters_parse(&request->arena, request_query(request, "filters"), known, filters, &err) ==
+        0)
+        return true;
+    respond_error(request, &err);
+    return false;
+}
+
 /* Image names contain slashes, so a name is everything between prefix and suffix; ids do not. */
 static bool route_matches(const struct route *route, struct request *request,
                           struct route_match *match)

@@ -26,6 +26,9 @@ void image_event(struct daemon *daemon, const char *action, const char *id, cons
 void image_write_summary(struct json_writer *writer, const struct image *image,
                          int64_t shared_bytes, int64_t container_count);
 
+/* Reads the query's filters; false: they were wrong, which has been answered. */
+bool api_read_filters(struct request *request, const char *const *known, struct filters *filters);
+
 /* What can be pruned. */
 struct prune_kind {
     const char *const *filters; /* that it knows; NULL ends them */

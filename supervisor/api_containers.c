@@ -189,15 +189,11 @@ void api_containers_list(struct daemon *daemon, struct request *request,
     long limit = limit_text != NULL ? atol(limit_text) : 0;
     struct json_writer *writer;
     struct filters filters;
-    struct error err = {0};
     long shown = 0;
 
     (void)match;
-    if (filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err) <
-        0) {
-        respond_error(request, &err);
+    if (!api_read_filters(request, known, &filters))
         return;
-    }
     writer = json_writer_new(false);
     json_array_open(writer);
     for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {

@@ -92,14 +92,10 @@ void api_images_list(struct daemon *daemon, struct request *request,
     static const char *const known[] = {"reference", "label", "dangling", NULL};
     struct json_writer *writer;
     struct filters filters;
-    struct error err = {0};
 
     (void)match;
-    if (filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err) <
-        0) {
-        respond_error(request, &err);
+    if (!api_read_filters(request, known, &filters))
         return;
-    }
     writer = json_writer_new(false);
     json_array_open(writer);
     for (size_t i = daemon->images.image_count; i > 0; i--) {

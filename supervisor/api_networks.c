@@ -154,14 +154,10 @@ void api_networks_list(struct daemon *daemon, struct request *request,
                                         "type", "dangling", "label",  NULL};
     struct json_writer *writer;
     struct filters filters;
-    struct error err = {0};
 
     (void)match;
-    if (filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err) <
-        0) {
-        respond_error(request, &err);
+    if (!api_read_filters(request, known, &filters))
         return;
-    }
     writer = json_writer_new(false);
     json_array_open(writer);
     for (const struct network *one = daemon->networks; one != NULL; one = one->next) {
@@ -186,64 +182,53 @@ void api_networks_list(struct daemon *daemon, struct request *request,
 
 struct membership {
     const char *container;
-    bool is_forced;
-    struct endpoint endpoint;
+    struct endpoint endpoint; /* for connect */
 };
 
 static const struct json_field membership_fields[] = {
     JSON_FIELD(struct membership, container, "Container", JSON_KIND_STRING, .flags = JSON_REQUIRED),
-    JSON_FIELD(struct membership, is_forced, "Force", JSON_KIND_BOOL),
     JSON_FIELD(struct membership, endpoint, "EndpointConfig", JSON_KIND_INLINE,
                .type = &endpoint_type),
+    /* There is nothing that would have to be forced. */
+    {.name = "Force", .kind = JSON_KIND_IGNORED},
 };
 static const struct json_struct membership_type =
     JSON_CLOSED_STRUCT(struct membership, membership_fields);
 
-static int find_both(struct daemon *daemon, struct request *request,
-                     const struct route_match *match, struct membership *membership,
-                     struct network **network, struct managed_container **container,
-                     struct error *err)
+static void change_membership(struct daemon *daemon, struct request *request,
+                              const struct route_match *match, bool connects)
 {
+    struct membership membership = {0};
+    struct managed_container *container = NULL;
+    struct network *network = NULL;
+    struct error err = {0};
     int result = json_decode_text(&request->arena, request->body, request->body_length,
-                                  &membership_type, membership, err);
+                                  &membership_type, &membership, &err);
 
     if (result == 0)
-        result = network_find(daemon, match->name, network, err);
-    return result < 0 ? result : container_find(daemon, membership->container, container, err);
+        result = network_find(daemon, match->name, &network, &err);
+    if (result == 0)
+        result = container_find(daemon, membership.container, &container, &err);
+    if (result == 0)
+        result = connects
+                     ? container_network_connect(container, network, &membership.endpoint, &err)
+                     : container_network_disconnect(container, network, &err);
+    if (result < 0)
+        respond_error(request, &err);
+    else
+        respond_text(request, 200, "");
 }
 
 void api_network_connect(struct daemon *daemon, struct request *request,
                          const struct route_match *match)
 {
-    struct membership membership = {0};
-    struct managed_container *container = NULL;
-    struct network *network = NULL;
-    struct error err = {0};
-    int result = find_both(daemon, request, match, &membership, &network, &container, &err);
-
-    if (result == 0)
-        result = container_network_connect(container, network, &membership.endpoint, &err);
-    if (result < 0)
-        respond_error(request, &err);
-    else
-        respond_text(request, 200, "");
+    change_membership(daemon, request, match, true);
 }
 
 void api_network_disconnect(struct daemon *daemon, struct request *request,
                             const struct route_match *match)
 {
-    struct membership membership = {0};
-    struct managed_container *container = NULL;
-    struct network *network = NULL;
-    struct error err = {0};
-    int result = find_both(daemon, request, match, &membership, &network, &container, &err);
-
-    if (result == 0)
-        result = container_network_disconnect(container, network, &err);
-    if (result < 0)
-        respond_error(request, &err);
-    else
-        respond_text(request, 200, "");
+    change_membership(daemon, request, match, false);
 }
 
 /* ---- remove ---- */

@@ -74,14 +74,10 @@ void api_volumes_list(struct daemon *daemon, struct request *request,
     static const char *const known[] = {"dangling", "driver", "label", "name", NULL};
     struct json_writer *writer;
     struct filters filters;
-    struct error err = {0};
 
     (void)match;
-    if (filters_parse(&request->arena, request_query(request, "filters"), known, &filters, &err) <
-        0) {
-        respond_error(request, &err);
+    if (!api_read_filters(request, known, &filters))
         return;
-    }
     writer = json_writer_new(false);
     json_object_open(writer);
     json_key(writer, "Volumes");

@@ -85,17 +85,12 @@ static int allocate(struct daemon *daemon, struct definition *definition, struct
 
 /* ---- the choice ---- */
 
-static bool is_host(const char *mode)
-{
-    return mode != NULL && strcmp(mode, "host") == 0;
-}
-
 /* What is of the host cannot be used with other ids than the host's. */
 static bool needs_host_ids(const struct docker_host_config *host)
 {
     return host->is_privileged || host->devices.count > 0 || host->device_cgroup_rules.count > 0 ||
-           is_host(host->network_mode) || is_host(host->pid_mode) || is_host(host->ipc_mode) ||
-           is_host(host->uts_mode);
+           mode_is_host(host->network_mode) || mode_is_host(host->pid_mode) ||
+           mode_is_host(host->ipc_mode) || mode_is_host(host->uts_mode);
 }
 
 int container_ids_assign(struct managed_container *container, struct error *err)
@@ -108,7 +103,7 @@ int container_ids_assign(struct managed_container *container, struct error *err)
 
     if (!is_chosen && (daemon->options.gives_host_ids || needs_host_ids(host)))
         host->userns_mode = "host";
-    if (is_host(host->userns_mode) || container_joins_another(container))
+    if (mode_is_host(host->userns_mode) || container_joins_another(container))
         return 0;
     unmapped = find_unmapped(daemon, &container->definition);
     if (unmapped != NULL && (is_asked_for || daemon->options.refuses_unmapped))

@@ -12,8 +12,6 @@
 #include "base/file.h"
 #include "container_internal.h"
 
-#define PREFIX "container:"
-
 struct join {
     int type; /* enum oci_namespace_type */
     const char **mode;
@@ -27,13 +25,6 @@ static void list_joins(struct docker_host_config *host, struct join joins[JOIN_C
     joins[1] = (struct join){OCI_NAMESPACE_NETWORK, &host->network_mode};
 }
 
-/* The NAME of a mode, or NULL. */
-static const char *name_of(const char *mode)
-{
-    return mode != NULL && strncmp(mode, PREFIX, strlen(PREFIX)) == 0 ? mode + strlen(PREFIX)
-                                                                      : NULL;
-}
-
 /* Who joins has the ids of whom it joins: others would have no rights in those namespaces. */
 static int share_ids(struct managed_container *container, const struct managed_container *other,
                      bool is_first, struct error *err)
@@ -41,7 +32,7 @@ static int share_ids(struct managed_container *container, const struct managed_c
     struct definition *definition = &container->definition;
     const char *mode = definition->host_config.userns_mode;
 
-    if (mode != NULL && strcmp(mode, "host") == 0 && is_first)
+    if (mode_is_host(mode) && is_first)
         return 0;
     if ((mode != NULL && strcmp(mode, "auto") == 0 && is_first) ||
         (!is_first && definition->id_range_first != other->definition.id_range_first))
@@ -61,7 +52,7 @@ int container_joins_resolve(struct managed_container *container, struct error *e
 
     list_joins(host, joins);
     for (int i = 0; i < JOIN_COUNT; i++) {
-        const char *name = name_of(*joins[i].mode);
+        const char *name = mode_container(*joins[i].mode);
         struct managed_container *other;
 
         if (name == NULL)
@@ -69,7 +60,7 @@ int container_joins_resolve(struct managed_container *container, struct error *e
         if (container_find(container->daemon, name, &other, err) < 0 ||
             share_ids(container, other, is_first, err) < 0)
             return -err->errnum;
-        *joins[i].mode = arena_printf(&container->arena, PREFIX "%s", other->definition.id);
+        *joins[i].mode = arena_printf(&container->arena, "container:%s", other->definition.id);
         is_first = false;
     }
     if (!is_first && (asked == NULL || asked[0] == '\0'))
@@ -81,7 +72,7 @@ bool container_joins_another(const struct managed_container *container)
 {
     const struct docker_host_config *host = &container->definition.host_config;
 
-    return name_of(host->pid_mode) != NULL || name_of(host->network_mode) != NULL;
+    return mode_container(host->pid_mode) != NULL || mode_container(host->network_mode) != NULL;
 }
 
 /* Whether the process is one of the container's: of nobody else is a cgroup with its id. */
@@ -133,7 +124,7 @@ int container_joins_send(struct managed_container *container, struct error *err)
 
     list_joins(&container->definition.host_config, joins);
     for (int i = 0; result == 0 && i < JOIN_COUNT; i++) {
-        const char *name = name_of(*joins[i].mode);
+        const char *name = mode_container(*joins[i].mode);
 
         if (name == NULL)
             continue;

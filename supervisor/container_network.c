@@ -119,7 +119,7 @@ int container_network_resolve(struct managed_container *container, struct error 
 
     if (mode == NULL || mode[0] == '\0' || is_mode(mode, "default"))
         mode = container->daemon->options.default_network;
-    if (is_mode(mode, "none") || is_mode(mode, "host") || strncmp(mode, "container:", 10) == 0)
+    if (is_mode(mode, "none") || mode_is_host(mode) || mode_container(mode) != NULL)
         return resolve_without(container, mode, err);
     put_first(&container->arena, definition, mode);
     if (definition->endpoints.count > ENDPOINTS_MAX)
@@ -252,36 +252,53 @@ static int configure_inside(const struct managed_container *container, size_t in
 }
 
 static int make_device(const struct managed_container *container, size_t index,
-                       const struct network *network, int netns_fd, struct error *err)
+                       struct netlink *netlink, const struct network *network, int netns_fd,
+                       struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
     const struct bridge_port port = {container->definition.ports.count > 0, network->is_isolated};
-    struct netlink netlink;
     uint8_t mac[6];
     char id[CONTAINER_ID_SIZE];
     char name[IFNAMSIZ];
     char peer_name[IFNAMSIZ];
-    int result = netlink_open(&netlink, err);
+    int result;
 
-    if (result < 0)
-        return result;
     random_id(id);
     snprintf(name, sizeof(name), "veth%.8s", id);
     device_name(&container->leases[index], peer_name);
     link_make_mac(&container->leases[index].address, mac);
     link_add_veth(batch, &(struct veth){.name = name,
-                                        .master = link_index(&netlink, network->bridge),
+                                        .master = link_index(netlink, network->bridge),
                                         .peer_name = peer_name,
                                         .peer_netns_fd = netns_fd,
                                         .peer_mac = mac,
                                         .mtu = network->mtu});
-    result = netlink_run(&netlink, batch, err);
+    result = netlink_run(netlink, batch, err);
     if (result == 0 && (port.gets_own_back || port.is_isolated)) {
-        link_set_port(batch, link_index(&netlink, name), &port);
-        result = netlink_run(&netlink, batch, err);
+        link_set_port(batch, link_index(netlink, name), &port);
+        result = netlink_run(netlink, batch, err);
+    }
+    return result;
+}
+
+/* By one connection to the host's network and one to the container's. */
+static int attach_to(struct managed_container *container, size_t index, struct network *network,
+                     int netns_fd, struct error *err)
+{
+    struct netlink netlink;
+    int result = netlink_open(&netlink, err);
+
+    if (result < 0)
+        return result;
+    result = network_prepare(container->daemon, &netlink, network, err);
+    if (result == 0)
+        result = lease(container, index, network, err);
+    if (result == 0) {
+        pick_device(container, index);
+        result = make_device(container, index, &netlink, network, netns_fd, err);
     }
     netlink_close(&netlink);
-    return result;
+    return result < 0 ? result : configure_inside(container, index, network, netns_fd, err);
 }
 
 static int attach_one(struct managed_container *container, size_t index, int netns_fd,
@@ -293,15 +310,7 @@ static int attach_one(struct managed_container *container, size_t index, int net
     if (network == NULL)
         return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %s not found",
                          container->definition.endpoints.items[index].network_name);
-    result = network_prepare(container->daemon, network, err);
-    if (result == 0)
-        result = lease(container, index, network, err);
-    if (result < 0)
-        return result;
-    pick_device(container, index);
-    result = make_device(container, index, network, netns_fd, err);
-    if (result == 0)
-        result = configure_inside(container, index, network, netns_fd, err);
+    result = attach_to(container, index, network, netns_fd, err);
     if (result < 0)
         container->leases[index] = (struct network_lease){0};
     return result;

@@ -305,6 +305,19 @@ static const struct json_field definition_fields[] = {
 };
 const struct json_struct definition_type = JSON_STRUCT(struct definition, definition_fields);
 
+bool mode_is_host(const char *mode)
+{
+    return mode != NULL && strcmp(mode, "host") == 0;
+}
+
+const char *mode_container(const char *mode)
+{
+    static const char prefix[] = "container:";
+    size_t length = strlen(prefix);
+
+    return mode != NULL && strncmp(mode, prefix, length) == 0 ? mode + length : NULL;
+}
+
 struct mode_check {
     const char *name;
     const char *mode;
@@ -348,29 +361,23 @@ static int check_modes(const struct docker_host_config *host, struct error *err)
     return 0;
 }
 
-static bool is_host(const char *mode)
-{
-    return mode != NULL && strcmp(mode, "host") == 0;
-}
-
 /* "auto" is Podman's word for ids of the container's own. */
 static int check_userns_mode(const struct docker_host_config *host, struct error *err)
 {
     const char *mode = host->userns_mode != NULL ? host->userns_mode : "";
-    const char *network = host->network_mode != NULL ? host->network_mode : "";
 
-    if (mode[0] == '\0' || strcmp(mode, "host") == 0)
+    if (mode[0] == '\0' || mode_is_host(mode))
         return 0;
     if (strcmp(mode, "auto") != 0)
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "HostConfig.UsernsMode: \"%.64s\" is not supported; use auto or host",
                          mode);
-    if (strcmp(network, "host") == 0)
+    if (mode_is_host(host->network_mode))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.UsernsMode: a container with ids of its own cannot have the "
                          "host's network");
-    if (host->is_privileged || is_host(host->pid_mode) || is_host(host->ipc_mode) ||
-        is_host(host->uts_mode))
+    if (host->is_privileged || mode_is_host(host->pid_mode) || mode_is_host(host->ipc_mode) ||
+        mode_is_host(host->uts_mode))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.UsernsMode: a container with ids of its own can be neither "
                          "privileged nor have namespaces of the host");

@@ -228,6 +228,12 @@ extern const struct json_struct docker_host_config_type;
 extern const struct json_struct docker_log_config_type;
 extern const struct json_struct definition_type;
 
+/* Whether a mode (NetworkMode, PidMode, ...; or NULL) is "host". */
+bool mode_is_host(const char *mode);
+
+/* The NAME of a mode "container:NAME"; NULL: it is another. */
+const char *mode_container(const char *mode);
+
 /* Refuses what is impossible or not supported, by name. */
 int definition_check_host_config(const struct docker_host_config *host, struct error *err);
 

@@ -86,7 +86,7 @@ static unsigned int host_namespaces(const struct docker_host_config *host)
     unsigned int namespaces = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-        if (modes[i].mode != NULL && strcmp(modes[i].mode, "host") == 0)
+        if (mode_is_host(modes[i].mode))
             namespaces |= 1u << modes[i].type;
     }
     return namespaces;

@@ -311,15 +311,6 @@ static void add_host_names(struct arena *arena, struct bundle_options *options)
     }
 }
 
-static bool has_mount_at(const struct definition *definition, const char *path)
-{
-    for (size_t i = 0; i < definition->mount_points.count; i++) {
-        if (strcmp(definition->mount_points.items[i].destination, path) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Those that davitd writes: relative sources are the container's own directory. */
 static void add_own_names(struct arena *arena, const struct definition *definition,
                           struct bundle_options *options)
@@ -332,7 +323,7 @@ static void add_own_names(struct arena *arena, const struct definition *definiti
         struct oci_mount mount = {
             .destination = files[i][0], .type = "bind", .source = files[i][1]};
 
-        if (has_mount_at(definition, files[i][0]))
+        if (is_taken(definition, files[i][0]))
             continue;
         string_list_append(arena, &mount.options, "bind");
         if (options->id_range_first != 0)

@@ -205,12 +205,7 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "Command", buffer_text(&command));
     json_member_integer(writer, "Created", definition->created_ns / 1000000000);
     container_ports_write_list(writer, container);
-    json_key(writer, "Labels");
-    json_object_open(writer);
-    for (size_t i = 0; i < definition->config.labels.count; i++)
-        json_member_string(writer, definition->config.labels.items[i].name,
-                           definition->config.labels.items[i].value);
-    json_object_close(writer);
+    json_member_map(writer, "Labels", &definition->config.labels);
     json_member_string(writer, "State", container_state_name(container));
     json_member_string(writer, "Status", status);
     json_key(writer, "HostConfig");

@@ -511,10 +511,10 @@ static void join(struct monitor *monitor, int32_t type, int fd)
 {
     for (size_t i = 0; monitor->config.linux != NULL && i < monitor->config.linux->namespaces.count;
          i++) {
-        struct oci_namespace *namespace = &monitor->config.linux->namespaces.items[i];
+        struct oci_namespace *one = &monitor->config.linux->namespaces.items[i];
 
-        if (namespace->type == type)
-        namespace->path = arena_printf(&monitor->arena, "/proc/self/fd/%d", fd);
+        if (one->type == type)
+            one->path = arena_printf(&monitor->arena, "/proc/self/fd/%d", fd);
     }
 }
 

@@ -294,7 +294,6 @@ static int take_subnet(const struct daemon *daemon, struct network *network,
     int result;
 
     if (pool != NULL && pool->subnet != NULL && pool->subnet[0] != '\0') {
-        network->subnet_text = arena_strdup(&network->arena, pool->subnet);
         if (subnet_parse(pool->subnet, &subnet) < 0)
             return error_set(err, ERROR_INVALID, EINVAL, "IPAM.Config.Subnet: \"%.64s\"",
                              pool->subnet);
@@ -406,21 +405,18 @@ static int make_bridge(struct netlink *netlink, const struct network *network, s
     return netlink_run(netlink, batch, err);
 }
 
-int network_prepare(struct daemon *daemon, struct network *network, struct error *err)
+int network_prepare(struct daemon *daemon, struct netlink *netlink, struct network *network,
+                    struct error *err)
 {
-    struct netlink netlink;
-    int result = netlink_open(&netlink, err);
+    int result;
 
-    if (result < 0)
-        return result;
-    if (!network->is_prepared || link_index(&netlink, network->bridge) == 0) {
-        result = make_bridge(&netlink, network, err);
-        if (result == 0)
-            result = set_sysctls(network, err);
-        network->is_prepared = result == 0;
-        firewall_change(daemon);
-    }
-    netlink_close(&netlink);
+    if (network->is_prepared && link_index(netlink, network->bridge) != 0)
+        return 0;
+    result = make_bridge(netlink, network, err);
+    if (result == 0)
+        result = set_sysctls(network, err);
+    network->is_prepared = result == 0;
+    firewall_change(daemon);
     return result < 0 ? error_prefix(err, "network %s", network->name) : 0;
 }
 
@@ -511,15 +507,6 @@ static void write_containers(struct json_writer *writer, const struct daemon *da
     json_object_close(writer);
 }
 
-static void write_map(struct json_writer *writer, const char *name, const struct string_map *map)
-{
-    json_key(writer, name);
-    json_object_open(writer);
-    for (size_t i = 0; i < map->count; i++)
-        json_member_string(writer, map->items[i].name, map->items[i].value);
-    json_object_close(writer);
-}
-
 void network_write(struct json_writer *writer, const struct daemon *daemon,
                    const struct network *network)
 {
@@ -535,7 +522,7 @@ void network_write(struct json_writer *writer, const struct daemon *daemon,
     json_member_boolean(writer, "Attachable", false);
     json_member_boolean(writer, "Ingress", false);
     write_containers(writer, daemon, network);
-    write_map(writer, "Options", &network->options);
-    write_map(writer, "Labels", &network->labels);
+    json_member_map(writer, "Options", &network->options);
+    json_member_map(writer, "Labels", &network->labels);
     json_object_close(writer);
 }

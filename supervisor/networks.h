@@ -12,6 +12,7 @@
 #include "network/address.h"
 
 struct managed_container;
+struct netlink;
 
 #define NETWORK_DEFAULT "bridge" /* which is always there */
 
@@ -77,7 +78,8 @@ int network_remove(struct daemon *daemon, struct network *network, struct error 
 bool network_is_used(const struct daemon *daemon, const struct network *network);
 
 /* Makes the bridge if there is none, and what another davitd has left half made whole. */
-int network_prepare(struct daemon *daemon, struct network *network, struct error *err);
+int network_prepare(struct daemon *daemon, struct netlink *netlink, struct network *network,
+                    struct error *err);
 
 /* Docker's object. */
 void network_write(struct json_writer *writer, const struct daemon *daemon,

@@ -326,15 +326,6 @@ int volume_remove(struct daemon *daemon, struct volume *volume, struct error *er
 
 /* ---- what the API says ---- */
 
-static void write_map(struct json_writer *writer, const char *name, const struct string_map *map)
-{
-    json_key(writer, name);
-    json_object_open(writer);
-    for (size_t i = 0; i < map->count; i++)
-        json_member_string(writer, map->items[i].name, map->items[i].value);
-    json_object_close(writer);
-}
-
 void volume_write(struct json_writer *writer, const struct daemon *daemon,
                   const struct volume *volume, int64_t bytes)
 {
@@ -348,8 +339,8 @@ void volume_write(struct json_writer *writer, const struct daemon *daemon,
     json_member_string(writer, "Mountpoint", path);
     json_member_string(writer, "CreatedAt", created);
     json_member_string(writer, "Scope", "local");
-    write_map(writer, "Labels", &volume->labels);
-    write_map(writer, "Options", &volume->options);
+    json_member_map(writer, "Labels", &volume->labels);
+    json_member_map(writer, "Options", &volume->options);
     if (bytes >= 0) {
         json_key(writer, "UsageData");
         json_object_open(writer);
