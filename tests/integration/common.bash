@@ -38,10 +38,15 @@ setup_daemon_file() {
     davit load --input "$shared/busybox.tar"
 }
 
-teardown_daemon_file() {
+# With --volumes their anonymous volumes as well.
+remove_containers() {
     local id
+    for id in $(davit ps --all --quiet --no-trunc); do davit rm --force "$@" "$id" >/dev/null; done
+}
+
+teardown_daemon_file() {
     davit version >/dev/null 2>&1 || start_davitd
-    for id in $(davit ps --all --quiet --no-trunc); do davit rm --force "$id"; done
+    remove_containers
     stop_davitd
     rm -rf "$dir"
 }

@@ -27,8 +27,7 @@ teardown_file() {
     ip netns del "$neighbour"
 }
 teardown() {
-    local id
-    for id in $(davit ps --all --quiet --no-trunc); do davit rm --force "$id" >/dev/null; done
+    remove_containers
     davit network prune >/dev/null
 }
 

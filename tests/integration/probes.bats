@@ -5,8 +5,7 @@ load common
 setup_file() { setup_daemon_file; }
 teardown_file() { teardown_daemon_file; }
 teardown() {
-    local id
-    for id in $(davit ps --all --quiet --no-trunc); do davit rm --force "$id" >/dev/null; done
+    remove_containers
 }
 
 health() { davit inspect "$1" | jq -r ".[0].State.Health${2:-.Status}"; }

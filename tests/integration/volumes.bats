@@ -19,8 +19,7 @@ setup_file() {
 teardown_file() { teardown_daemon_file; }
 
 teardown() {
-    local id
-    for id in $(davit ps --all --quiet --no-trunc); do davit rm --force --volumes "$id"; done
+    remove_containers --volumes
     davit volume prune --all >/dev/null
 }
 

@@ -300,6 +300,21 @@ static void turn(struct streams *streams)
     streams_handle(streams, events);
 }
 
+/* What a process writes comes out of `output`, what its client gets out of client[1]. */
+static void open_streams(struct streams *streams, int output[2], int client[2])
+{
+    streams_init(streams);
+    assert_int_equal(pipe2(output, O_NONBLOCK), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+}
+
+static void close_streams(struct streams *streams, int output[2], int client[2])
+{
+    fd_close(&output[1]);
+    streams_release(streams);
+    fd_close(&client[1]);
+}
+
 static void output_is_framed_for_every_client(void **state)
 {
     struct streams streams;
@@ -308,20 +323,17 @@ static void output_is_framed_for_every_client(void **state)
     int client[2];
 
     (void)state;
-    streams_init(&streams);
-    assert_int_equal(pipe2(output, O_NONBLOCK), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+    open_streams(&streams, output, client);
     streams.output_fd[1] = output[0];
     streams_attach(&streams, client[0], MONITOR_STDOUT | MONITOR_STDERR, NULL, 0);
     assert_int_equal(write(output[1], "oops", 4), 4);
     turn(&streams);
     assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 12);
     assert_memory_equal(bytes, "\2\0\0\0\0\0\0\4oops", 12);
-    close(output[1]);
+    fd_close(&output[1]);
     turn(&streams);
     assert_true(streams_are_done(&streams));
-    streams_release(&streams);
-    close(client[1]);
+    close_streams(&streams, output, client);
 }
 
 /* Docker's Python SDK reads the head through a buffer and would lose what came along with it. */
@@ -333,9 +345,7 @@ static void output_waits_until_the_head_has_been_read(void **state)
     int client[2];
 
     (void)state;
-    streams_init(&streams);
-    assert_int_equal(pipe2(output, O_NONBLOCK), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+    open_streams(&streams, output, client);
     streams.output_fd[0] = output[0];
     assert_int_equal(send(client[0], "head", 4, 0), 4);
     streams_attach(&streams, client[0], MONITOR_STDOUT | MONITOR_RAW, NULL, 0);
@@ -348,9 +358,7 @@ static void output_waits_until_the_head_has_been_read(void **state)
     turn(&streams);
     assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 4);
     assert_memory_equal(bytes, "body", 4);
-    close(output[1]);
-    streams_release(&streams);
-    close(client[1]);
+    close_streams(&streams, output, client);
 }
 
 /* Another process still has the pipe open: what the ended one left arrives, and nobody waits. */
@@ -362,9 +370,7 @@ static void the_end_leaves_nothing_and_waits_for_nobody(void **state)
     int client[2];
 
     (void)state;
-    streams_init(&streams);
-    assert_int_equal(pipe2(output, O_NONBLOCK), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+    open_streams(&streams, output, client);
     streams.output_fd[0] = output[0];
     streams_attach(&streams, client[0], MONITOR_STDOUT | MONITOR_RAW, NULL, 0);
     assert_int_equal(write(output[1], "last", 4), 4);
@@ -372,9 +378,7 @@ static void the_end_leaves_nothing_and_waits_for_nobody(void **state)
     assert_true(streams_are_done(&streams));
     assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 4);
     assert_memory_equal(bytes, "last", 4);
-    close(output[1]);
-    streams_release(&streams);
-    close(client[1]);
+    close_streams(&streams, output, client);
 }
 
 /* A reader that does not read stops the process from being read, instead of losing bytes or growing
@@ -390,9 +394,7 @@ static void a_slow_reader_causes_backpressure(void **state)
     ssize_t length;
 
     (void)state;
-    streams_init(&streams);
-    assert_int_equal(pipe2(output, O_NONBLOCK), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+    open_streams(&streams, output, client);
     streams.output_fd[0] = output[0];
     streams_attach(&streams, client[0], MONITOR_STDOUT | MONITOR_RAW, NULL, 0);
     for (int i = 0; i < 2000; i++) {
@@ -402,15 +404,14 @@ static void a_slow_reader_causes_backpressure(void **state)
     }
     assert_true(streams.clients[0].out.length < STREAMS_BACKLOG_MAX + 65536);
     assert_true(sent < 4 << 20);
-    close(output[1]);
+    fd_close(&output[1]);
     for (int i = 0; i < 4000 && received < sent; i++) {
         while ((length = recv(client[1], block, sizeof(block), MSG_DONTWAIT)) > 0)
             received += (size_t)length;
         turn(&streams);
     }
     assert_int_equal(received, sent);
-    streams_release(&streams);
-    close(client[1]);
+    close_streams(&streams, output, client);
 }
 
 static void frames_are_cut_apart_wherever_they_break(void **state)
