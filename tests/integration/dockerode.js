@@ -32,7 +32,6 @@ async function runs() {
     const output = new PassThrough();
     const text = collect(output);
     const [result, container] = await docker.run('busybox', ['sh', '-c', 'echo out; exit 4'], output);
-    output.end();
     assert.strictEqual(result.StatusCode, 4);
     assert.match((await text).toString(), /out/);
     await container.remove();
