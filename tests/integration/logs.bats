@@ -117,7 +117,7 @@ dd if=/dev/zero of="$3/ballast" bs=4k 2>/dev/null || true
 "$2" exec full sh -c ': > /1'
 "$2" exec full sh -c ': > /2'
 rm "$3/ballast"
-"$2" exec full sh -c ': > /3'
+"$2" exec full sh -c ': > /3' || [ $? -eq 137 ]
 "$2" wait full >/dev/null
 "$2" logs full >"$3/../full.out" 2>"$3/../full.err"
 "$2" rm full >/dev/null
@@ -183,7 +183,8 @@ fsfreeze --freeze "$3"
 "$2" exec queued sh -c ': > /t/go'
 until "$2" exec queued test -e /t/done; do sleep 0.02; done
 fsfreeze --unfreeze "$3"
-"$2" exec queued sh -c ': > /t/more'
+# Killed with the container, if that is sooner at its end.
+"$2" exec queued sh -c ': > /t/more' || [ $? -eq 137 ]
 "$2" wait queued >/dev/null
 "$2" logs queued >"$3/../out" 2>"$3/../err"
 ls "$3"/root/containers/*/*-json.log* | wc -l >"$3/../files"
