@@ -201,4 +201,15 @@ struct cgroup_device_rule {
 int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device_rule *rules,
                          size_t count, struct error *err);
 
+/* What processes of the cgroup and below send to `from` of an address of IPv4 goes to its port `to`
+ * instead, and what comes back from there seems to come from `from`: so that who listens at `to`
+ * takes no port from them. In place of the redirection before. */
+struct cgroup_redirection {
+    uint8_t address[4];
+    uint16_t from;
+    uint16_t to;
+};
+int cgroup_redirect(const struct cgroup *cgroup, const struct cgroup_redirection *redirection,
+                    struct error *err);
+
 #endif

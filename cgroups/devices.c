@@ -5,11 +5,9 @@
 #include <errno.h>
 #include <linux/bpf.h>
 #include <stddef.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "internal.h"
 
 #define RULES_MAX 512
 #define INSTRUCTIONS_PER_RULE 16
@@ -230,42 +228,14 @@ static void compile(struct program *program, const struct cgroup_device_rule *ru
     emit_rules_of_type(program, 'b', rules, count);
 }
 
-static int bpf(enum bpf_cmd command, union bpf_attr *attributes)
-{
-    long result = syscall(SYS_bpf, command, attributes, sizeof(*attributes));
-
-    return result < 0 ? -errno : (int)result;
-}
-
 static int load(const struct program *program)
 {
-    union bpf_attr attributes;
-
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-    attributes.insns = (uintptr_t)program->instructions;
-    attributes.insn_cnt = (uint32_t)program->count;
-    attributes.license = (uintptr_t) "Apache-2.0";
-    memcpy(attributes.prog_name, "davit_devices", sizeof("davit_devices"));
-    return bpf(BPF_PROG_LOAD, &attributes);
-}
-
-/* The program attached now, -1 if there is none. */
-static int attached_program(int cgroup_fd)
-{
-    union bpf_attr attributes;
-    uint32_t ids[8] = {0};
-
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.query.target_fd = (uint32_t)cgroup_fd;
-    attributes.query.attach_type = BPF_CGROUP_DEVICE;
-    attributes.query.prog_ids = (uintptr_t)ids;
-    attributes.query.prog_cnt = ARRAY_SIZE(ids);
-    if (bpf(BPF_PROG_QUERY, &attributes) < 0 || attributes.query.prog_cnt == 0)
-        return -1;
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.prog_id = ids[0];
-    return bpf(BPF_PROG_GET_FD_BY_ID, &attributes);
+    return cgroup_program_load(&(struct cgroup_program){
+        .name = "davit_devices",
+        .type = BPF_PROG_TYPE_CGROUP_DEVICE,
+        .instructions = program->instructions,
+        .count = program->count,
+    });
 }
 
 int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device_rule *rules,
@@ -273,9 +243,7 @@ int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device
 {
     cleanup_free struct bpf_insn *instructions = NULL;
     struct program program = {0};
-    union bpf_attr attributes;
     cleanup_close int program_fd = -1;
-    cleanup_close int old_fd = -1;
     int result;
 
     if (count > RULES_MAX)
@@ -287,18 +255,7 @@ int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device
     program_fd = load(&program);
     if (program_fd < 0)
         return error_errno(err, -program_fd, "load the device program of cgroup %s", cgroup->path);
-    memset(&attributes, 0, sizeof(attributes));
-    attributes.target_fd = (uint32_t)cgroup->fd;
-    attributes.attach_bpf_fd = (uint32_t)program_fd;
-    attributes.attach_type = BPF_CGROUP_DEVICE;
-    attributes.attach_flags = BPF_F_ALLOW_MULTI;
-    old_fd = attached_program(cgroup->fd);
-    if (old_fd >= 0) {
-        /* Replacing leaves no moment in which both or neither would hold. */
-        attributes.attach_flags |= BPF_F_REPLACE;
-        attributes.replace_bpf_fd = (uint32_t)old_fd;
-    }
-    result = bpf(BPF_PROG_ATTACH, &attributes);
+    result = cgroup_program_attach(cgroup->fd, BPF_CGROUP_DEVICE, program_fd);
     if (result < 0)
         return error_errno(err, -result, "attach the device program to cgroup %s", cgroup->path);
     return 0;

@@ -380,6 +380,10 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     json_member_strings(writer, "CapAdd", &values->cap_add);
     json_member_strings(writer, "CapDrop", &values->cap_drop);
     json_member_strings(writer, "GroupAdd", &values->group_add);
+    json_member_strings(writer, "Dns", &values->dns);
+    json_member_strings(writer, "DnsSearch", &values->dns_search);
+    json_member_strings(writer, "DnsOptions", &values->dns_options);
+    json_member_strings(writer, "ExtraHosts", &values->add_hosts);
     json_member_integer(writer, "ShmSize", values->shm_size);
     json_member_integer(writer, "OomScoreAdj", values->oom_score_adj);
     cli_write_pairs(writer, "Sysctls", &values->sysctls, '=');

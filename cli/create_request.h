@@ -24,6 +24,10 @@ struct create_values {
     struct string_list device_write_iops;
     struct string_list blkio_weight_devices;
     struct string_list group_add;
+    struct string_list dns;
+    struct string_list dns_search;
+    struct string_list dns_options;
+    struct string_list add_hosts;
     struct string_list sysctls;
     struct string_list annotations;
     const char *health_cmd;

@@ -273,7 +273,7 @@ static int give_network(const struct container_options *options, pid_t pid, stru
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return error_errno(err, errno, "open %s", path);
-    return options->on_network(options->context, fd, err);
+    return options->on_network(options->context, pid, fd, err);
 }
 
 /* P3 */
@@ -288,7 +288,7 @@ static int prepare_surroundings(const struct plan *plan, const struct container 
         result = prepare_user_namespace(plan, container, err);
     /* First what the child waits for soonest. */
     if (result == 0 && plan->has_network_apart)
-        result = network_make(container->control_fd, options, err);
+        result = network_make(container->control_fd, container->pid, options, err);
     else if (result == 0 && plan->config->linux->net_devices.count > 0)
         result = move_net_devices(plan, container->pid, err);
     if (result == 0 && options->on_network != NULL && !plan->has_network_apart)

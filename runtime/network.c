@@ -52,7 +52,8 @@ static int make_namespace(int own_fd, struct error *err)
     return socket_fd < 0 ? error_errno(err, errno, "make a network namespace") : socket_fd;
 }
 
-int network_make(int control_fd, const struct container_options *options, struct error *err)
+int network_make(int control_fd, pid_t pid, const struct container_options *options,
+                 struct error *err)
 {
     const struct oci_config *config = options->config;
     cleanup_close int own_fd = open_namespace_of(control_fd, err);
@@ -71,7 +72,7 @@ int network_make(int control_fd, const struct container_options *options, struct
     sync_send_fd(control_fd, SYNC_NETWORK, new_fd);
     result = raise_loopback(socket_fd, err);
     if (result == 0 && options->on_network != NULL)
-        result = options->on_network(options->context, new_fd, err);
+        result = options->on_network(options->context, pid, new_fd, err);
     return result;
 }
 

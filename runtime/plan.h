@@ -114,7 +114,8 @@ void plan_release(struct plan *plan);
 /* P3 (network.c): a new network namespace with its loopback up and linux.netDevices, made by the
  * caller, who stays where it is, and sent to the child. Making one takes the kernel about as long
  * as the child's mounts. */
-int network_make(int control_fd, const struct container_options *options, struct error *err);
+int network_make(int control_fd, pid_t pid, const struct container_options *options,
+                 struct error *err);
 
 /* The child's side of it: waits for the namespace and enters it, the first time it is called. */
 struct network_entry {

@@ -103,7 +103,7 @@ struct container_options {
     int (*on_cloned)(void *context, pid_t pid, struct error *err);
     /* Called when the network namespace that the container gets exists, and before its program
      * does. NULL: the namespace stays as it is. */
-    int (*on_network)(void *context, int netns_fd, struct error *err);
+    int (*on_network)(void *context, pid_t pid, int netns_fd, struct error *err);
     void *context;
     const struct seccomp_program *seccomp; /* NULL: compile linux.seccomp */
 };

@@ -24,6 +24,7 @@
 #include "logs.h"
 #include "networks.h"
 #include "probes.h"
+#include "resolver.h"
 #include "runtime/runtime.h"
 #include "spawner.h"
 #include "trash.h"
@@ -365,6 +366,9 @@ static void on_started(struct managed_container *container, const struct monitor
     save_state(container, is_new && container_has_policy(container));
     if (is_new)
         container_event(container, "start", NULL);
+    /* One that an earlier davitd has started may be new to the resolver. */
+    if (!is_new)
+        resolver_update(container);
     probes_start(container);
     if (container->is_kill_wanted)
         container_signal(container, SIGKILL, NULL);
@@ -555,7 +559,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
         on_start_failed(container, message);
         break;
     case MONITOR_NETWORK:
-        container_network_attach(container, passed_fd);
+        container_network_attach(container, passed_fd, message->value);
         break;
     case MONITOR_EXITED:
         container_handle_exit(container, message);

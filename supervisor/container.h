@@ -84,6 +84,7 @@ struct managed_container {
     bool is_paused;                             /* while it runs */
     struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
     struct published_ports ports;               /* of the host, while it runs */
+    char resolver_instance[CONTAINER_ID_SIZE];  /* that has its sockets; "": none */
     bool has_unsaved_state;                     /* the database could not take it */
     char *error;                                /* why it did not start */
     const char *warning;                        /* for who makes it; or NULL */

@@ -53,9 +53,9 @@ int container_network_resolve(struct managed_container *container, struct error 
 size_t container_find_endpoint(const struct managed_container *container,
                                const struct network *network);
 
-/* Its monitor has made its network namespace: gives it addresses, devices and ports, and answers.
- */
-void container_network_attach(struct managed_container *container, int netns_fd);
+/* Its monitor has made its network namespace, and its first process: gives it addresses, devices,
+ * names and ports, and answers. */
+void container_network_attach(struct managed_container *container, int netns_fd, pid_t pid);
 
 /* One network more or less, whether it runs or not. `wanted` stays the caller's. */
 int container_network_connect(struct managed_container *container, const struct network *network,
@@ -69,6 +69,9 @@ void container_network_release(struct managed_container *container);
 /* Where its published ports lead: on the first of its networks that has a way out. */
 const struct address *container_network_address(const struct managed_container *container);
 
+/* Whether any network that it is on leads anywhere. */
+bool container_network_leads_out(const struct managed_container *container);
+
 struct lease_record {
     const char *address;
     uint32_t device;
@@ -79,7 +82,7 @@ void container_network_encode(struct json_writer *writer,
                               const struct managed_container *container);
 void container_network_restore(struct managed_container *container,
                                const struct lease_record *leases, size_t lease_count,
-                               const struct published_ports *ports);
+                               const char *resolver_instance, const struct published_ports *ports);
 
 /* Docker's members: NetworkSettings' Ports and Networks, and Networks alone. */
 void container_network_write(struct json_writer *writer, const struct managed_container *container);

@@ -11,6 +11,7 @@
 #include "container_internal.h"
 #include "network/links.h"
 #include "networks.h"
+#include "resolver.h"
 
 /* ---- which it belongs to ---- */
 
@@ -69,6 +70,29 @@ static int check_address(const struct endpoint *endpoint, const struct network *
     return 0;
 }
 
+/* Whose hosts, resolv.conf and hostname it has. */
+static int resolve_names(struct managed_container *container, const char *mode, struct error *err)
+{
+    struct definition *definition = &container->definition;
+    bool has_names = definition_has_names(&definition->host_config);
+    const char *joined = mode_container(mode);
+    struct managed_container *other;
+
+    if (joined != NULL && container_find(container->daemon, joined, &other, err) < 0)
+        return -err->errnum;
+    if (has_names && !mode_is_host(mode))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig: Dns, DnsSearch, DnsOptions and ExtraHosts are for containers "
+                         "with a network of their own or the host's, not for %s",
+                         mode);
+    if (has_names)
+        definition->names_directory = ".";
+    else if (joined != NULL && other->definition.names_directory != NULL)
+        definition->names_directory =
+            arena_printf(&container->arena, "../%s", other->definition.id);
+    return 0;
+}
+
 /* Modes without a network of ours: clients may name them as one, with nothing to say about it. */
 static int resolve_without(struct managed_container *container, const char *mode, struct error *err)
 {
@@ -89,7 +113,7 @@ static int resolve_without(struct managed_container *container, const char *mode
                          "another, such as bridge",
                          mode);
     definition->host_config.network_mode = mode;
-    return 0;
+    return resolve_names(container, mode, err);
 }
 
 /* The mode's network is the first. */
@@ -117,6 +141,8 @@ int container_network_resolve(struct managed_container *container, struct error 
     struct definition *definition = &container->definition;
     const char *mode = definition->host_config.network_mode;
 
+    if (definition_check_names(&definition->host_config, err) < 0)
+        return -err->errnum;
     if (mode == NULL || mode[0] == '\0' || is_mode(mode, "default"))
         mode = container->daemon->options.default_network;
     if (is_mode(mode, "none") || mode_is_host(mode) || mode_container(mode) != NULL)
@@ -136,6 +162,7 @@ int container_network_resolve(struct managed_container *container, struct error 
         endpoint->network_name = arena_strdup(&container->arena, network->name);
     }
     definition->host_config.network_mode = definition->endpoints.items[0].network_name;
+    definition->names_directory = ".";
     return 0;
 }
 
@@ -318,12 +345,14 @@ static int attach_one(struct managed_container *container, size_t index, int net
 
 /* ---- when it starts ---- */
 
-static int attach(struct managed_container *container, int netns_fd, struct error *err)
+static int attach(struct managed_container *container, int netns_fd, pid_t pid, struct error *err)
 {
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < container->definition.endpoints.count; i++)
         result = attach_one(container, i, netns_fd, err);
+    if (result == 0)
+        result = resolver_begin(container, netns_fd, pid, err);
     if (result == 0)
         result = container_ports_publish(container, err);
     return result < 0 ? result : container_network_write_hosts(container, err);
@@ -360,12 +389,12 @@ static void on_rules_set(struct firewall_waiter *waiter, const struct error *err
     free(attachment);
 }
 
-void container_network_attach(struct managed_container *container, int netns_fd)
+void container_network_attach(struct managed_container *container, int netns_fd, pid_t pid)
 {
     struct attachment *attachment;
     struct error err = {0};
 
-    if (attach(container, netns_fd, &err) < 0) {
+    if (attach(container, netns_fd, pid, &err) < 0) {
         answer(container, &err);
         return;
     }
@@ -382,6 +411,7 @@ void container_network_attach(struct managed_container *container, int netns_fd)
 void container_network_release(struct managed_container *container)
 {
     memset(container->leases, 0, sizeof(container->leases));
+    resolver_end(container);
     container_ports_release(container);
 }
 
@@ -394,6 +424,17 @@ const struct address *container_network_address(const struct managed_container *
             return &container->leases[i].address;
     }
     return &container->leases[0].address;
+}
+
+bool container_network_leads_out(const struct managed_container *container)
+{
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        const struct network *network = network_of(container, i);
+
+        if (container->leases[i].address.family != 0 && network != NULL && !network->is_internal)
+            return true;
+    }
+    return false;
 }
 
 /* ---- while it runs ---- */
@@ -414,6 +455,7 @@ static int attach_live(struct managed_container *container, size_t index, struct
     int result = netns_fd < 0 ? netns_fd : attach_one(container, index, netns_fd, err);
 
     if (result == 0) {
+        resolver_update(container);
         container_save_state(container);
         firewall_change(container->daemon);
     }
@@ -511,6 +553,7 @@ int container_network_disconnect(struct managed_container *container, const stru
     definition->host_config.network_mode =
         definition->endpoints.count > 0 ? definition->endpoints.items[0].network_name : "none";
     firewall_change(container->daemon);
+    resolver_update(container);
     container_save_state(container);
     return save(container, err);
 }
@@ -531,6 +574,7 @@ void container_network_encode(struct json_writer *writer, const struct managed_c
         json_object_close(writer);
     }
     json_array_close(writer);
+    json_member_string(writer, "resolver", container->resolver_instance);
     json_key(writer, "ports");
     json_array_open(writer);
     for (size_t i = 0; i < container->ports.count; i++)
@@ -540,8 +584,11 @@ void container_network_encode(struct json_writer *writer, const struct managed_c
 
 void container_network_restore(struct managed_container *container,
                                const struct lease_record *leases, size_t lease_count,
-                               const struct published_ports *ports)
+                               const char *resolver_instance, const struct published_ports *ports)
 {
+    if (resolver_instance != NULL)
+        snprintf(container->resolver_instance, sizeof(container->resolver_instance), "%s",
+                 resolver_instance);
     for (size_t i = 0; i < lease_count && i < container->definition.endpoints.count; i++) {
         if (address_parse(leases[i].address, &container->leases[i].address) < 0)
             container->leases[i].address = (struct address){0};

@@ -10,6 +10,11 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "container_internal.h"
+#include "network/resolver_channel.h"
+#include "networks.h"
+#include "resolver.h"
+
+#define FILE_MAX (1 << 20)
 
 /* In place: they are bound into the container. */
 static int write_file(const struct managed_container *container, const char *name, const char *text,
@@ -26,14 +31,49 @@ static int write_file(const struct managed_container *container, const char *nam
     return 0;
 }
 
+/* The host's address on its first network, which is its gateway; with the host's network: itself.
+ */
+static const char *host_gateway(const struct managed_container *container, char *text)
+{
+    const struct endpoint *first = &container->definition.endpoints.items[0];
+    struct network *network;
+
+    if (container->definition.endpoints.count == 0 ||
+        network_find(container->daemon, first->network_id, &network, NULL) < 0)
+        return "127.0.0.1";
+    address_format(&network->gateway, text);
+    return text;
+}
+
+static void write_extra_hosts(const struct managed_container *container, struct buffer *text)
+{
+    const struct string_list *extra = &container->definition.host_config.extra_hosts;
+
+    for (size_t i = 0; i < extra->count; i++) {
+        char gateway[ADDRESS_TEXT_SIZE];
+        const char *address;
+        char name[256];
+
+        if (!definition_split_extra_host(extra->items[i], name, &address))
+            continue;
+        if (strcmp(address, "host-gateway") == 0)
+            address = host_gateway(container, gateway);
+        buffer_printf(text, "%s\t%s\n", address, name);
+    }
+}
+
 int container_network_write_hosts(const struct managed_container *container, struct error *err)
 {
     const struct docker_config *config = &container->definition.config;
     bool has_domain = config->domainname != NULL && config->domainname[0] != '\0';
     cleanup_buffer struct buffer text = {0};
 
-    buffer_append_string(&text, "127.0.0.1\tlocalhost\n"
-                                "::1\tlocalhost ip6-localhost ip6-loopback\n");
+    if (mode_is_host(container_network_mode(container)))
+        file_read(AT_FDCWD, "/etc/hosts", FILE_MAX, &text, NULL);
+    else
+        buffer_append_string(&text, "127.0.0.1\tlocalhost\n"
+                                    "::1\tlocalhost ip6-localhost ip6-loopback\n");
+    write_extra_hosts(container, &text);
     for (size_t i = 0; i < container->definition.endpoints.count; i++) {
         char address[ADDRESS_TEXT_SIZE];
 
@@ -46,30 +86,54 @@ int container_network_write_hosts(const struct managed_container *container, str
     return write_file(container, "hosts", buffer_text(&text), err);
 }
 
-/* The host's, without servers on its loopback, which is not the container's. */
+static bool begins_with(const struct string_list *list, const char *beginning)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strncmp(list->items[i], beginning, strlen(beginning)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* As Docker's: names of containers are short, and asked for as they are. "." stands for no search
+ * list at all. */
 static int write_resolv_conf(const struct managed_container *container, struct error *err)
 {
-    cleanup_buffer struct buffer host = {0};
+    static const char *const resolver[] = {RESOLVER_ADDRESS};
+    const struct docker_host_config *config = &container->definition.host_config;
+    bool has_resolver = container->definition.endpoints.count > 0;
+    cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer text = {0};
-    const char *line;
+    struct resolver_host host = {0};
 
-    file_read(AT_FDCWD, "/etc/resolv.conf", 1 << 16, &host, NULL);
-    for (line = buffer_text(&host); *line != '\0'; line += strspn(line, "\n")) {
-        int length = (int)strcspn(line, "\n");
-
-        if (strncmp(line, "nameserver 127.", 15) != 0 && strncmp(line, "nameserver ::1", 14) != 0)
-            buffer_printf(&text, "%.*s\n", length, line);
-        line += length;
-    }
+    resolver_read_host(&arena, &host);
+    if (config->dns.count > 0)
+        host.servers = config->dns;
+    if (has_resolver)
+        host.servers = (struct string_list){(const char **)(uintptr_t)resolver, 1};
+    if (config->dns_search.count > 0)
+        host.search = config->dns_search;
+    if (config->dns_options.count > 0)
+        host.options = config->dns_options;
+    if (has_resolver && !begins_with(&host.options, "ndots:"))
+        string_list_append(&arena, &host.options, "ndots:0");
+    for (size_t i = 0; i < host.servers.count; i++)
+        buffer_printf(&text, "nameserver %s\n", host.servers.items[i]);
+    if (host.search.count > 0 && strcmp(host.search.items[0], ".") != 0)
+        buffer_printf(&text, "search %s\n", string_list_join(&arena, &host.search, " "));
+    if (host.options.count > 0)
+        buffer_printf(&text, "options %s\n", string_list_join(&arena, &host.options, " "));
     return write_file(container, "resolv.conf", buffer_text(&text), err);
 }
 
 int container_network_write_files(struct managed_container *container, struct error *err)
 {
     cleanup_free char *hostname = memory_printf("%s\n", container->definition.config.hostname);
+    const char *directory = container->definition.names_directory;
     int result = 0;
 
-    if (container->definition.endpoints.count == 0)
+    if (container->definition.endpoints.count == 0 &&
+        (directory == NULL || strcmp(directory, ".") != 0))
         return 0;
     result = container_network_write_hosts(container, err);
     if (result == 0)

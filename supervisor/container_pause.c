@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "container_internal.h"
+#include "resolver.h"
 
 #define FREEZE_TIMEOUT_MS 200
 
@@ -73,6 +74,7 @@ int container_rename(struct managed_container *container, const char *name, stru
         definition->name = former;
         return result;
     }
+    resolver_update(container);
     container_event(container, "rename",
                     &(struct string_map){&(struct string_pair){"oldName", former}, 1});
     return 0;

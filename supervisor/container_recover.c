@@ -27,6 +27,7 @@ struct state_record {
     bool is_restart_wanted;
     const char *error;
     LIST_OF(struct lease_record) leases;
+    const char *resolver; /* instance that has its sockets */
     struct published_ports ports;
     LIST_OF(struct probe_record) probes;
 };
@@ -51,6 +52,7 @@ static const struct json_field state_fields[] = {
     JSON_FIELD(struct state_record, is_restart_wanted, "restartWanted", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
     JSON_FIELD(struct state_record, leases, "leases", JSON_KIND_STRUCTS, .type = &lease_type),
+    JSON_FIELD(struct state_record, resolver, "resolver", JSON_KIND_STRING),
     JSON_FIELD(struct state_record, ports, "ports", JSON_KIND_STRUCTS,
                .type = &published_port_type),
     JSON_FIELD(struct state_record, probes, "probes", JSON_KIND_STRUCTS,
@@ -127,7 +129,8 @@ static int recover_one(void *context, const char *definition, const char *state,
     container->finished_ns = record.finished_ns;
     container->is_oom_killed = record.is_oom_killed;
     container->is_held_back = record.is_held_back;
-    container_network_restore(container, record.leases.items, record.leases.count, &record.ports);
+    container_network_restore(container, record.leases.items, record.leases.count, record.resolver,
+                              &record.ports);
     container->restart_count = record.restart_count;
     container->is_restart_wanted = record.is_restart_wanted;
     for (size_t i = 0; i < record.probes.count && i < PROBE_KIND_COUNT; i++)

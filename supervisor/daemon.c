@@ -23,6 +23,7 @@
 #include "cgroups/systemd/scope.h"
 #include "container.h"
 #include "networks.h"
+#include "resolver.h"
 #include "trash.h"
 #include "volumes.h"
 
@@ -252,6 +253,7 @@ static int serve(struct daemon *daemon, struct error *err)
 
     if (result < 0)
         return result;
+    resolver_open(daemon);
     fd = open_socket(daemon, err);
     if (fd < 0)
         return fd;
@@ -284,6 +286,7 @@ int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawn
     daemon->spawner_fd = spawner_fd;
     daemon->spawner_pid = spawner_pid;
     daemon->root_fd = -1;
+    daemon->resolver_fd = -1;
     daemon->hierarchy.fd = -1;
     daemon->images.layers_fd = -1;
     signal(SIGPIPE, SIG_IGN);
@@ -294,6 +297,7 @@ int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawn
         result = serve(daemon, err);
     /* State is on disk after every change; what memory holds goes with the process. */
     server_stop(daemon->server);
+    resolver_close(daemon);
     database_close(daemon->database);
     remove_empty_cgroup(daemon);
     return result;

@@ -78,6 +78,11 @@ struct daemon {
     struct firewall_run *firewall_run;        /* under way; NULL: none */
     struct firewall_waiter *firewall_waiters; /* for the next run */
     sd_event_source *firewall_turn;           /* that begins it */
+    int resolver_fd;                          /* channel to the resolver of names; -1: none */
+    sd_event_source *resolver;                /* listens to it */
+    sd_event_source *resolver_timer;          /* to start another */
+    char resolver_instance[CONTAINER_ID_SIZE];
+    bool has_redirection; /* of containers' questions to it */
     struct exec *execs;
     uint64_t next_token;
     char id[CONTAINER_ID_SIZE];

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "daemon.h"
 #include "images/trust.h"
+#include "networks.h"
 #include "runtime/runtime.h"
 #include "spawner.h"
 
@@ -216,7 +217,7 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.registries = file.daemon.registries;
     settings->daemon.policy = file.daemon.policy;
     settings->daemon.default_network =
-        file.daemon.default_network != NULL ? file.daemon.default_network : "none";
+        choose(NULL, "DAVIT_DEFAULT_NETWORK", file.daemon.default_network, NETWORK_DEFAULT);
     settings->daemon.log = file.daemon.log;
     settings->daemon.id_pool = file.daemon.id_pool;
     settings->daemon.gives_host_ids = file.daemon.gives_host_ids;

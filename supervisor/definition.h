@@ -142,6 +142,10 @@ struct docker_host_config {
     LIST_OF(struct docker_device) devices;
     struct string_list device_cgroup_rules;
     struct string_list links; /* without effect where there is no network, and only there */
+    struct string_list dns;   /* servers asked for names that are nobody's on its networks */
+    struct string_list dns_search;
+    struct string_list dns_options;
+    struct string_list extra_hosts; /* "NAME:ADDRESS"; "host-gateway": the host's */
     struct string_list group_add;
     struct string_map sysctls;
     struct string_map annotations;
@@ -216,6 +220,8 @@ struct definition {
     LIST_OF(struct mount_point) mount_points;
     LIST_OF(struct endpoint) endpoints; /* the first is NetworkMode's */
     struct published_ports ports;       /* as they were asked for */
+    const char *names_directory; /* of hosts, resolv.conf and hostname: "." or "../ID"; NULL: it has
+                                    the image's, or the host's */
     struct probe_definition *liveness;  /* davit's own; NULL: none */
     struct probe_definition *readiness; /* likewise */
 };
@@ -302,6 +308,15 @@ extern const struct json_struct endpoint_type; /* struct endpoint, as requests h
 
 /* Reads PortBindings and PublishAllPorts, when the image's ports are known. */
 int definition_read_ports(struct arena *arena, struct definition *definition, struct error *err);
+
+/* Checks what is to stand in resolv.conf(5) and hosts(5). */
+int definition_check_names(const struct docker_host_config *host, struct error *err);
+
+/* Whether anything is. */
+bool definition_has_names(const struct docker_host_config *host);
+
+/* "NAME:ADDRESS" or "NAME=ADDRESS", cut in two; false if it is neither. */
+bool definition_split_extra_host(const char *text, char name[256], const char **address);
 
 extern const struct json_struct published_port_type;
 

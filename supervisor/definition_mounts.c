@@ -311,7 +311,8 @@ static void add_host_names(struct arena *arena, struct bundle_options *options)
     }
 }
 
-/* Those that davitd writes: relative sources are the container's own directory. */
+/* Those that davitd writes, into the container's own directory or that of the one whose network it
+ * has: relative sources begin at its own. */
 static void add_own_names(struct arena *arena, const struct definition *definition,
                           struct bundle_options *options)
 {
@@ -319,9 +320,13 @@ static void add_own_names(struct arena *arena, const struct definition *definiti
                                            {"/etc/resolv.conf", "resolv.conf"},
                                            {"/etc/hostname", "hostname"}};
 
+    /* Containers of an earlier davit do not say. */
+    const char *directory = definition->names_directory != NULL ? definition->names_directory : ".";
+
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        struct oci_mount mount = {
-            .destination = files[i][0], .type = "bind", .source = files[i][1]};
+        struct oci_mount mount = {.destination = files[i][0],
+                                  .type = "bind",
+                                  .source = arena_printf(arena, "%s/%s", directory, files[i][1])};
 
         if (is_taken(definition, files[i][0]))
             continue;
@@ -373,10 +378,10 @@ static void make_bind(struct arena *arena, const struct mount_point *from,
 void definition_make_mounts(struct arena *arena, const struct definition *definition,
                             const struct definition_places *places, struct bundle_options *options)
 {
-    if ((options->host_namespaces & 1u << OCI_NAMESPACE_NETWORK) != 0)
-        add_host_names(arena, options);
-    if (definition->endpoints.count > 0)
+    if (definition->names_directory != NULL || definition->endpoints.count > 0)
         add_own_names(arena, definition, options);
+    else if ((options->host_namespaces & 1u << OCI_NAMESPACE_NETWORK) != 0)
+        add_host_names(arena, options);
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *from = &definition->mount_points.items[i];
         struct oci_mount mount = {.destination = from->destination};

@@ -186,3 +186,71 @@ int definition_read_ports(struct arena *arena, struct definition *definition, st
     }
     return definition->host_config.publishes_all ? read_exposed(arena, definition, err) : 0;
 }
+
+/* ---- names ---- */
+
+bool definition_has_names(const struct docker_host_config *host)
+{
+    return host->dns.count + host->dns_search.count + host->dns_options.count +
+               host->extra_hosts.count >
+           0;
+}
+
+bool definition_split_extra_host(const char *text, char name[256], const char **address)
+{
+    size_t length = strcspn(text, ":=");
+
+    if (length == 0 || length > 255 || text[length] == '\0')
+        return false;
+    memcpy(name, text, length);
+    name[length] = '\0';
+    *address = text + length + 1;
+    return true;
+}
+
+/* Each is to be a word of a line. */
+static int check_words(const struct string_list *list, const char *name, struct error *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const char *word = list->items[i];
+
+        if (word[0] == '\0' || strlen(word) > 255 || strpbrk(word, " \t\r\n#;") != NULL)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "HostConfig.%s: \"%.64s\" is not a word of up to 255 characters", name,
+                             word);
+    }
+    return 0;
+}
+
+static int check_extra_host(const char *text, struct error *err)
+{
+    struct address unused;
+    const char *address;
+    char name[256];
+
+    if (definition_split_extra_host(text, name, &address) && strpbrk(text, " \t\r\n#") == NULL &&
+        (strcmp(address, "host-gateway") == 0 || address_parse(address, &unused) == 0))
+        return 0;
+    return error_set(err, ERROR_INVALID, EINVAL,
+                     "HostConfig.ExtraHosts: invalid extra-host \"%.64s\"; NAME:ADDRESS or "
+                     "NAME:host-gateway is expected",
+                     text);
+}
+
+int definition_check_names(const struct docker_host_config *host, struct error *err)
+{
+    struct address unused;
+
+    for (size_t i = 0; i < host->dns.count; i++) {
+        if (address_parse(host->dns.items[i], &unused) < 0)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "HostConfig.Dns: invalid IP address: %.64s", host->dns.items[i]);
+    }
+    for (size_t i = 0; i < host->extra_hosts.count; i++) {
+        if (check_extra_host(host->extra_hosts.items[i], err) < 0)
+            return -err->errnum;
+    }
+    if (check_words(&host->dns_search, "DnsSearch", err) < 0)
+        return -err->errnum;
+    return check_words(&host->dns_options, "DnsOptions", err);
+}

@@ -214,13 +214,14 @@ static uint32_t receive_message(struct monitor *monitor, int *fd);
 static void handle_message(struct monitor *monitor, const struct monitor_message *message, int *fd);
 
 /* davitd gives the container its place in a network. */
-static int await_network(void *context, int netns_fd, struct error *err)
+static int await_network(void *context, pid_t pid, int netns_fd, struct error *err)
 {
     struct monitor *monitor = context;
     const struct monitor_message *message =
         (const struct monitor_message *)(void *)monitor->message;
 
-    tell_with_fd(monitor, &(struct monitor_message){.type = MONITOR_NETWORK}, NULL, netns_fd);
+    tell_with_fd(monitor, &(struct monitor_message){.type = MONITOR_NETWORK, .value = pid}, NULL,
+                 netns_fd);
     while (monitor->control_fd >= 0) {
         cleanup_close int fd = -1;
         uint32_t type = receive_message(monitor, &fd);

@@ -37,8 +37,8 @@ enum monitor_message_type {
     MONITOR_EXEC_STARTED = 67, /* token; value: pid */
     MONITOR_EXEC_FAILED = 68,  /* token; value: exit status; value2: enum error_code; text */
     MONITOR_EXEC_EXITED = 69,  /* token; value: exit status */
-    MONITOR_NETWORK = 70, /* + network namespace of a container that has hasNetwork; answered by
-                             MONITOR_NETWORK_READY */
+    MONITOR_NETWORK = 70, /* value: pid; + network namespace of a container that has hasNetwork;
+                             answered by MONITOR_NETWORK_READY */
 };
 
 enum monitor_stream_flags {

@@ -50,6 +50,7 @@ static const struct worker {
     [WORKER_COPY_IN] =
         {"davit-image", "copy-in", 5, {-1, STDIN_FILENO, STDOUT_FILENO, 3, 4}, false},
     [WORKER_FETCH] = {"davit-fetch", NULL, 1, {STDIN_FILENO}, true},
+    [WORKER_RESOLVER] = {"davit-resolver", NULL, 1, {STDIN_FILENO}, false},
 };
 
 /* The process's argument area, which ps shows: davitd's arguments are not those of its children. */

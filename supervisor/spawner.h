@@ -30,7 +30,7 @@ int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
 /* Asks for a process that removes everything in a directory. */
 int spawner_request_sweep(int spawner_fd, int directory_fd, struct error *err);
 
-/* The image worker, by command, and the fetch worker. */
+/* The image worker, by command, the fetch worker and the resolver. */
 enum spawner_worker {
     WORKER_LOAD,
     WORKER_PULL,
@@ -46,6 +46,7 @@ enum spawner_worker {
     WORKER_COPY_OUT,
     WORKER_COPY_IN,
     WORKER_FETCH,
+    WORKER_RESOLVER,
     WORKER_COUNT,
 };
 
@@ -54,7 +55,8 @@ enum spawner_worker {
 /* Asks for a worker. The descriptors of the image worker are the store, the standard input (a job,
  * see images/registry_job.h and images/image_job.h), the standard output (its report,
  * images/report.h) and what the command needs besides; of WORKER_FETCH its end of the channel
- * (images/fetch_channel.h). A worker that cannot be had closes them. */
+ * (images/fetch_channel.h); of WORKER_RESOLVER where it listens. A worker that cannot be had closes
+ * them. */
 int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,
                            struct error *err);
 

@@ -1,7 +1,7 @@
 # Unit tests and fuzz targets, built with sanitizers beside the ordinary build.
 
 ASAN_BUILD := build/asan
-ALL_LIBRARIES := images/worker images/fetch supervisor cli images network runtime/oci runtime bundle cgroups/systemd cgroups base
+ALL_LIBRARIES := images/worker images/fetch network/resolver supervisor cli images network runtime/oci runtime bundle cgroups/systemd cgroups base
 ALL_LIBS := $(davitd_libs) -larchive -lisal -lzstd -lcrypto -lcurl -lcmocka -pthread
 
 unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))

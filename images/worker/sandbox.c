@@ -6,13 +6,12 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/confine.h"
 #include "worker.h"
 
 /* Writing any kind of file with any owner, and trusted.* attributes, which is what SYS_ADMIN is
@@ -50,51 +49,23 @@ static const int reader_calls[] = {
     SCMP_SYS(fchdir),     SCMP_SYS(llistxattr), SCMP_SYS(lgetxattr),
 };
 
-static int drop_capabilities(const cap_value_t *kept, size_t count, struct error *err)
-{
-    cap_t capabilities = cap_init();
-    int result = 0;
-
-    cap_set_flag(capabilities, CAP_PERMITTED, (int)count, kept, CAP_SET);
-    cap_set_flag(capabilities, CAP_EFFECTIVE, (int)count, kept, CAP_SET);
-    for (cap_value_t value = 0; CAP_IS_SUPPORTED(value); value++)
-        cap_drop_bound(value);
-    if (cap_set_proc(capabilities) < 0)
-        result = error_errno(err, errno, "drop capabilities");
-    cap_free(capabilities);
-    return result;
-}
-
 int sandbox_enter_worker(struct error *err)
 {
-    const struct rlimit no_core = {0, 0};
+    static const struct confine_limit no_core = {RLIMIT_CORE, 0};
 
     if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0)
         return error_errno(err, errno, "unshare");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_errno(err, errno, "make mounts private");
-    setrlimit(RLIMIT_CORE, &no_core);
     umask(0);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-        return error_errno(err, errno, "prctl");
-    return 0;
+    if (confine_set_limits(&no_core, 1, err) < 0)
+        return -err->errnum;
+    return confine_seal(err);
 }
 
 static int load_filter(const int *calls, size_t count, struct error *err)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    int result;
-
-    if (filter == NULL)
-        return error_set(err, ERROR_INTERNAL, ENOMEM, "seccomp_init");
-    /* For the thread that reads ahead as well. */
-    result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-    if (result == 0)
-        result = seccomp_load(filter);
-    seccomp_release(filter);
-    return result < 0 ? error_errno(err, -result, "confine the process") : 0;
+    return confine_filter(calls, count, SCMP_ACT_KILL_PROCESS, NULL, err);
 }
 
 static int enter_root(int directory_fd, struct error *err)
@@ -113,8 +84,9 @@ int sandbox_enter_layer(int directory_fd, struct error *err)
 {
     int result = enter_root(directory_fd, err);
 
-    return result < 0 ? result
-                      : drop_capabilities(kept_capabilities, ARRAY_SIZE(kept_capabilities), err);
+    return result < 0
+               ? result
+               : confine_drop_capabilities(kept_capabilities, ARRAY_SIZE(kept_capabilities), err);
 }
 
 int sandbox_enter_reader(int directory_fd, struct error *err)
@@ -123,7 +95,7 @@ int sandbox_enter_reader(int directory_fd, struct error *err)
     int result = enter_root(directory_fd, err);
 
     if (result == 0)
-        result = drop_capabilities(kept, ARRAY_SIZE(kept), err);
+        result = confine_drop_capabilities(kept, ARRAY_SIZE(kept), err);
     return result < 0 ? result : load_filter(reader_calls, ARRAY_SIZE(reader_calls), err);
 }
 
@@ -134,6 +106,6 @@ int sandbox_enter_copier(int directory_fd, struct error *err)
     int result = enter_root(directory_fd, err);
 
     if (result == 0)
-        result = drop_capabilities(kept, ARRAY_SIZE(kept), err);
+        result = confine_drop_capabilities(kept, ARRAY_SIZE(kept), err);
     return result < 0 ? result : load_filter(reader_calls, ARRAY_SIZE(reader_calls), err);
 }

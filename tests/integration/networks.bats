@@ -1,51 +1,9 @@
 #!/usr/bin/env bats
-# Networks: bridges, addresses, published ports, isolation. davitd runs in a network namespace that stands for the
-# host, beside another that stands for a neighbour; the machine's own network is left alone.
+# Networks: bridges, addresses, published ports, isolation.
 load common
+load hosts
 
-setup_file() {
-    dir=$(mktemp -d /tmp/davit-test.XXXXXX)
-    export dir DAVIT_HOST="unix://$dir/run/davit.sock"
-    export host="davit-host-$$" neighbour="davit-neighbour-$$"
-    ip netns add "$host"
-    ip netns add "$neighbour"
-    ip -n "$host" link set lo up
-    ip -n "$neighbour" link set lo up
-    ip -n "$host" link add uplink type veth peer name eth0 netns "$neighbour"
-    ip -n "$host" addr add 192.0.2.1/24 dev uplink
-    ip -n "$host" link set uplink up
-    ip -n "$neighbour" addr add 192.0.2.2/24 dev eth0
-    ip -n "$neighbour" link set eth0 up
-    # As on hosts without br_netfilter: what a bridge passes on itself no firewall sees.
-    at_host sh -c '[ ! -e /proc/sys/net/bridge ] || echo 0 > /proc/sys/net/bridge/bridge-nf-call-iptables'
-    start_davitd
-    davit load --input "$shared/busybox.tar"
-}
-teardown_file() {
-    teardown_daemon_file
-    ip netns del "$host"
-    ip netns del "$neighbour"
-}
-teardown() {
-    remove_containers
-    davit network prune >/dev/null
-}
-
-start_davitd() {
-    nsenter --net="/run/netns/$host" "$davitd" --root "$dir/root" --run "$dir/run" 3>&- >>"$dir/log" 2>&1 &
-    echo $! > "$dir/pid"
-    wait_until davit version
-}
-
-at_host() { timeout 60 nsenter --net="/run/netns/$host" "$@"; }
-at_neighbour() { timeout 60 nsenter --net="/run/netns/$neighbour" "$@"; }
 rules() { at_host nft list table inet davit 2>/dev/null; }
-address_of() { davit inspect "$1" | jq -r '.[0].NetworkSettings.Networks[].IPAddress'; }
-# Answers NAME to every HTTP request on port 80.
-web() {
-    davit run --detach --name "$1" "${@:2}" busybox sh -c "mkdir /w; echo $1 > /w/index.html; exec httpd -f -p 80 -h /w"
-    wait_until davit exec "$1" wget -qO- http://127.0.0.1/
-}
 get() { curl -sS --max-time 20 "http://$1/"; }
 inside() { davit run --rm "${@:2}" busybox wget -qO- "http://$1/"; }
 # With an init: the first process of a container is not ended by SIGTERM.
@@ -106,7 +64,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     server=$!
     wait_until eval '[ "$(echo ping | at_neighbour socat -T 1 - UDP4:192.0.2.1:5353)" = pong ]'
     kill $server
-    run davit create -p 80:80 busybox
+    run davit create --network none -p 80:80 busybox
     contains "$output" "has no ports to publish"
 }
 
@@ -225,7 +183,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     [ "$(davit inspect both | jq -c '.[0].NetworkSettings.Networks | keys')" = '["inner","one","two"]' ]
     [ "$(davit exec both ip link | grep -c ': eth')" = 3 ]
     wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
-    davit run --detach --name alone busybox sleep 1000
+    davit run --detach --name alone --network none busybox sleep 1000
     run docker network connect --ip 10.81.0.2 one alone
     contains "$output" "Address 10.81.0.2 is already in use"
     [ "$(davit inspect alone | jq -c '.[0] | [.HostConfig.NetworkMode, (.NetworkSettings.Networks | keys)]')" = '["none",["none"]]' ]
@@ -265,6 +223,7 @@ END
     compose up --detach
     wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
     [ "$(compose exec -T client wget -qO- http://10.98.0.5/)" = composed ]
+    [ "$(compose exec -T client wget -qO- http://web/)" = composed ]
     contains "$(compose up --detach 2>&1)" "up-to-date"
     compose down --timeout 0
     [ "$(davit network ls --quiet --filter type=custom | wc -l)" = 0 ]
@@ -272,11 +231,6 @@ END
 
 @test "testcontainers: ports, files, commands and networks of a test's containers" {
     [ -d "$shared/js/node_modules/testcontainers" ] || skip "this host has no npm, or npm has no registry to install testcontainers from"
-    stop_davitd
-    echo '{"default_network": "bridge"}' > "$dir/davitd.json"
-    DAVIT_CONFIG=$dir/davitd.json start_davitd
     DOCKER_HOST=$DAVIT_HOST TESTCONTAINERS_RYUK_DISABLED=true NODE_PATH=$shared/js/node_modules \
         at_host node "$BATS_TEST_DIRNAME/testcontainers.js"
-    stop_davitd
-    start_davitd
 }

@@ -28,6 +28,7 @@ async function main() {
     const network = await new Network().start();
     const other = await new GenericContainer('busybox').withNetwork(network).withNetworkAliases('one').withCommand(['sleep', '1000']).start();
     assert.match(other.getIpAddress(network.getName()), /^172\./);
+    assert.match((await other.exec(['nslookup', 'one'])).output, /Name:\s+one/);
     await other.stop();
     await network.stop();
 }

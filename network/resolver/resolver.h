@@ -1,0 +1,138 @@
+/*
+ * The resolver's parts: one thread, one loop, which never waits for any single socket.
+ *
+ *   served.c      the containers, and their sockets
+ *   names.c       what the containers on a network are called
+ *   query.c       a question, until it is answered: at once, or by a server's answer
+ *   connection.c  a container's connection by TCP
+ *   control.c     davitd
+ *   loop.c        what is watched, and what is freed when nobody can look at it any more
+ *
+ * A container may do to its sockets what it likes: what it can have is bounded, what is over it is
+ * dropped (UDP) or closed (TCP), and the others are served in turn.
+ */
+#ifndef DAVIT_NETWORK_RESOLVER_RESOLVER_H
+#define DAVIT_NETWORK_RESOLVER_RESOLVER_H
+
+#include <netinet/in.h>
+
+#include "base/buffer.h"
+#include "network/dns.h"
+#include "network/resolver_channel.h"
+
+#define QUERIES_MAX 128          /* under way, of one container */
+#define CONNECTIONS_MAX 16       /* of one container */
+#define QUERIES_TOTAL_MAX 4096   /* under way; each has a socket */
+#define QUERY_SIZE_MAX 4096      /* a question is short */
+#define ATTEMPT_TIMEOUT_MS 2000  /* until the next server is asked */
+#define QUERY_TIMEOUT_MS 8000    /* until there is no answer */
+#define CONNECTION_IDLE_MS 20000 /* by TCP, without a question */
+#define DATAGRAMS_PER_TURN 16    /* of one container, before others have theirs */
+
+/* ---- loop.c ---- */
+
+/* A descriptor and what is done when it is ready. Embedded in what it belongs to. */
+struct watch {
+    int fd; /* -1: none */
+    void (*on_ready)(struct watch *watch, uint32_t events);
+};
+
+struct resolver {
+    int epoll_fd;
+    struct watch listener; /* where davitd connects */
+    struct watch control;  /* the davitd that has */
+    char instance[65];     /* "": not said yet */
+    struct served *served;
+    size_t query_count;
+    uint32_t turns; /* of several addresses each comes first in turn */
+    void **dead;    /* freed when the events at hand are handled */
+    size_t dead_count;
+    bool has_ended;
+};
+
+/* Takes the descriptor, also if it fails. */
+int watch_begin(struct resolver *resolver, struct watch *watch, int fd, uint32_t events);
+void watch_change(struct resolver *resolver, struct watch *watch, uint32_t events);
+/* Closes the descriptor. */
+void watch_end(struct watch *watch);
+
+/* Frees the memory later: events that have happened may point into it. */
+void resolver_bury(struct resolver *resolver, void *memory);
+
+/* Until RESOLVER_QUIT. */
+void resolver_run(struct resolver *resolver);
+
+uint64_t resolver_now_ms(void);
+
+/* ---- served.c ---- */
+
+struct connection;
+struct query;
+
+struct served {
+    struct watch udp;
+    struct watch tcp;
+    struct watch process;
+    struct served *next;
+    struct resolver *resolver;
+    struct arena arena;
+    struct resolver_container container;
+    struct query *queries;
+    struct connection *connections;
+    size_t query_count;
+    size_t connection_count;
+    bool is_current; /* set since the last RESOLVER_BEGIN */
+};
+
+/* Takes the arena, in which the container lies, and the descriptors, -1 for none. */
+void served_set(struct resolver *resolver, const struct resolver_container *container,
+                struct arena arena, const int fds[RESOLVER_DESCRIPTORS]);
+void served_remove(struct resolver *resolver, const char *id);
+void served_forget(struct resolver *resolver);        /* RESOLVER_BEGIN */
+void served_remove_others(struct resolver *resolver); /* RESOLVER_ALL */
+
+/* ---- names.c ---- */
+
+/* The addresses of that name on the container's networks, each once; false if nobody has it. */
+bool names_find(const struct served *asking, const char *name, int family, struct address *found,
+                size_t *count);
+
+/* The name of who has the address on one of the container's networks: "NAME.NETWORK". */
+bool names_find_reverse(const struct served *asking, const struct address *address,
+                        char name[DNS_NAME_SIZE]);
+
+/* ---- query.c ---- */
+
+/* Who wants the answer. */
+struct asker {
+    struct served *served;
+    struct connection *connection; /* NULL: by UDP */
+    struct sockaddr_in address;    /* of UDP */
+};
+
+/* Answers, now or later, unless it is nothing that deserves an answer; false then. */
+bool query_begin(const struct asker *asker, const uint8_t *message, size_t length);
+
+/* Drops those of a container, or of one connection of it. */
+void queries_drop(struct served *served, const struct connection *connection);
+
+/* Those whose time has come. Returns when the next has, at the latest `next_ms`. */
+uint64_t queries_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
+
+/* ---- connection.c ---- */
+
+void connection_accept(struct served *served);
+void connection_answer(struct connection *connection, const uint8_t *message, size_t length);
+void connections_drop(struct served *served);
+uint64_t connections_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
+
+/* ---- control.c ---- */
+
+void control_listen(struct resolver *resolver, int fd);
+
+/* ---- sandbox.c ---- */
+
+/* Nobody, who may use sockets. */
+int sandbox_enter_resolver(struct error *err);
+
+#endif

@@ -1,0 +1,144 @@
+/* The containers: see resolver.h. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "resolver.h"
+
+static struct served *find(struct resolver *resolver, const char *id)
+{
+    for (struct served *one = resolver->served; one != NULL; one = one->next) {
+        if (strcmp(one->container.id, id) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static void remove_served(struct served *served)
+{
+    struct resolver *resolver = served->resolver;
+
+    for (struct served **link = &resolver->served; *link != NULL; link = &(*link)->next) {
+        if (*link == served) {
+            *link = served->next;
+            break;
+        }
+    }
+    queries_drop(served, NULL);
+    connections_drop(served);
+    watch_end(&served->udp);
+    watch_end(&served->tcp);
+    watch_end(&served->process);
+    arena_release(&served->arena);
+    resolver_bury(resolver, served);
+}
+
+/* ---- what happens to its descriptors ---- */
+
+#define SERVED_OF(watch, member) \
+    ((struct served *)(void *)((char *)(watch)-offsetof(struct served, member)))
+
+static void on_datagram(struct watch *watch, uint32_t events)
+{
+    static uint8_t message[DNS_MESSAGE_MAX];
+    struct served *served = SERVED_OF(watch, udp);
+
+    (void)events;
+    for (int i = 0; i < DATAGRAMS_PER_TURN; i++) {
+        struct asker asker = {.served = served};
+        socklen_t size = sizeof(asker.address);
+        ssize_t length = recvfrom(watch->fd, message, sizeof(message), MSG_DONTWAIT,
+                                  (struct sockaddr *)&asker.address, &size);
+
+        if (length < 0)
+            return;
+        if (length <= QUERY_SIZE_MAX)
+            query_begin(&asker, message, (size_t)length);
+    }
+}
+
+static void on_connection(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    connection_accept(SERVED_OF(watch, tcp));
+}
+
+/* Sockets keep a network namespace alive, and its devices with it. */
+static void on_end(struct watch *watch, uint32_t events)
+{
+    (void)events;
+    remove_served(SERVED_OF(watch, process));
+}
+
+/* ---- what davitd says of it ---- */
+
+static struct served *add(struct resolver *resolver)
+{
+    struct served *served = memory_new_one(struct served);
+
+    served->resolver = resolver;
+    served->udp = (struct watch){-1, on_datagram};
+    served->tcp = (struct watch){-1, on_connection};
+    served->process = (struct watch){-1, on_end};
+    served->next = resolver->served;
+    resolver->served = served;
+    return served;
+}
+
+/* In place of those of an earlier start. */
+static void take_descriptors(struct served *served, const int fds[RESOLVER_DESCRIPTORS])
+{
+    struct watch *const watches[] = {&served->udp, &served->tcp, &served->process};
+
+    if (fds[RESOLVER_UDP] < 0)
+        return;
+    queries_drop(served, NULL);
+    connections_drop(served);
+    for (size_t i = 0; i < RESOLVER_DESCRIPTORS; i++) {
+        watch_end(watches[i]);
+        if (fds[i] >= 0)
+            watch_begin(served->resolver, watches[i], fds[i], EPOLLIN);
+    }
+}
+
+void served_set(struct resolver *resolver, const struct resolver_container *container,
+                struct arena arena, const int fds[RESOLVER_DESCRIPTORS])
+{
+    struct served *served = find(resolver, container->id);
+
+    if (served == NULL)
+        served = add(resolver);
+    else
+        arena_release(&served->arena);
+    served->arena = arena;
+    served->container = *container;
+    served->is_current = true;
+    take_descriptors(served, fds);
+}
+
+void served_remove(struct resolver *resolver, const char *id)
+{
+    struct served *served = id != NULL ? find(resolver, id) : NULL;
+
+    if (served != NULL)
+        remove_served(served);
+}
+
+void served_forget(struct resolver *resolver)
+{
+    for (struct served *one = resolver->served; one != NULL; one = one->next)
+        one->is_current = false;
+}
+
+void served_remove_others(struct resolver *resolver)
+{
+    struct served *next;
+
+    for (struct served *one = resolver->served; one != NULL; one = next) {
+        next = one->next;
+        if (!one->is_current)
+            remove_served(one);
+    }
+}

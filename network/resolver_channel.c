@@ -1,0 +1,42 @@
+/* The messages' tables: see resolver_channel.h. */
+#include "resolver_channel.h"
+
+static const char *const kinds[] = {NULL, "begin", "set", "remove", "all", "quit", NULL};
+
+static const struct json_field endpoint_fields[] = {
+    JSON_FIELD(struct resolver_endpoint, network, "network", JSON_KIND_STRING,
+               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct resolver_endpoint, network_name, "networkName", JSON_KIND_STRING,
+               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct resolver_endpoint, ipv4, "ipv4", JSON_KIND_STRING),
+    JSON_FIELD(struct resolver_endpoint, ipv6, "ipv6", JSON_KIND_STRING),
+    JSON_FIELD(struct resolver_endpoint, names, "names", JSON_KIND_STRINGS),
+};
+static const struct json_struct endpoint_type =
+    JSON_STRUCT(struct resolver_endpoint, endpoint_fields);
+
+static const struct json_field container_fields[] = {
+    JSON_FIELD(struct resolver_container, id, "id", JSON_KIND_STRING),
+    JSON_FIELD(struct resolver_container, endpoints, "endpoints", JSON_KIND_STRUCTS,
+               .type = &endpoint_type),
+    JSON_FIELD(struct resolver_container, servers, "servers", JSON_KIND_STRINGS),
+};
+static const struct json_struct container_type =
+    JSON_STRUCT(struct resolver_container, container_fields);
+
+static const struct json_field order_fields[] = {
+    JSON_FIELD(struct resolver_order, kind, "kind", JSON_KIND_ENUM, .flags = JSON_REQUIRED,
+               .names = kinds),
+    JSON_FIELD(struct resolver_order, instance, "instance", JSON_KIND_STRING),
+    JSON_FIELD(struct resolver_order, container, "container", JSON_KIND_INLINE,
+               .type = &container_type),
+};
+const struct json_struct resolver_order_type = JSON_STRUCT(struct resolver_order, order_fields);
+
+static const struct json_field report_fields[] = {
+    JSON_FIELD(struct resolver_report, version, "version", JSON_KIND_STRING,
+               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct resolver_report, instance, "instance", JSON_KIND_STRING,
+               .flags = JSON_REQUIRED),
+};
+const struct json_struct resolver_report_type = JSON_STRUCT(struct resolver_report, report_fields);

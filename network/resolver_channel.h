@@ -1,0 +1,69 @@
+/*
+ * Between davitd and the resolver (davit-resolver), which answers containers' questions for names.
+ * The resolver listens in davitd's run directory and outlives it: a new davitd connects to the one
+ * that is there. SOCK_SEQPACKET; every message is one JSON object.
+ *
+ * davitd sends a RESOLVER_BEGIN, is answered by a resolver_report, and then says what containers
+ * there are. A container comes with three descriptors when it has started: its UDP and its TCP
+ * socket, which are bound in its network namespace, and a pidfd of its first process, whose end is
+ * the end of the sockets. Without descriptors what is known of it changes.
+ */
+#ifndef DAVIT_NETWORK_RESOLVER_CHANNEL_H
+#define DAVIT_NETWORK_RESOLVER_CHANNEL_H
+
+#include "base/json_table.h"
+
+#define RESOLVER_SOCKET "resolver.sock"
+#define RESOLVER_MESSAGE_MAX 65536
+
+/* Where containers find it, as in Docker. The sockets have a port that programs do not use
+ * themselves; cgroup_redirect() leads there. */
+#define RESOLVER_ADDRESS "127.0.0.11"
+#define RESOLVER_PORT 65353
+
+enum resolver_order_kind {
+    RESOLVER_UNKNOWN,
+    RESOLVER_BEGIN,
+    RESOLVER_SET,    /* a container, in place of what was said of it before */
+    RESOLVER_REMOVE, /* it has ended */
+    RESOLVER_ALL,    /* those that were not set since RESOLVER_BEGIN have gone */
+    RESOLVER_QUIT,
+};
+
+enum resolver_descriptor {
+    RESOLVER_UDP,
+    RESOLVER_TCP,
+    RESOLVER_PROCESS,
+    RESOLVER_DESCRIPTORS,
+};
+
+/* A container's part in a network. */
+struct resolver_endpoint {
+    const char *network;      /* id */
+    const char *network_name; /* "NAME.NETWORK" is found as well */
+    const char *ipv4;
+    const char *ipv6;
+    struct string_list names; /* that others on the network know it by; the first is for PTR */
+};
+
+struct resolver_container {
+    const char *id;
+    LIST_OF(struct resolver_endpoint) endpoints;
+    struct string_list servers; /* asked for all other names; none: there are no others */
+};
+
+struct resolver_order {
+    int kind;
+    const char *instance; /* RESOLVER_BEGIN: what a resolver without a name is to be called */
+    struct resolver_container container;
+};
+
+struct resolver_report {
+    const char *version;  /* DAVIT_VERSION */
+    const char *instance; /* the same as before: it has the sockets that it was sent */
+};
+
+extern const struct json_struct resolver_order_type;
+extern const struct json_struct resolver_report_type;
+
+#endif

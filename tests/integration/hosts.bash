@@ -1,0 +1,47 @@
+# davitd in a network namespace that stands for the host, beside another that stands for a neighbour at 192.0.2.2; the
+# machine's own network is left alone. Loaded after common.
+
+unset DAVIT_DEFAULT_NETWORK
+
+setup_file() {
+    dir=$(mktemp -d /tmp/davit-test.XXXXXX)
+    export dir DAVIT_HOST="unix://$dir/run/davit.sock"
+    export host="davit-host-$$" neighbour="davit-neighbour-$$"
+    ip netns add "$host"
+    ip netns add "$neighbour"
+    ip -n "$host" link set lo up
+    ip -n "$neighbour" link set lo up
+    ip -n "$host" link add uplink type veth peer name eth0 netns "$neighbour"
+    ip -n "$host" addr add 192.0.2.1/24 dev uplink
+    ip -n "$host" link set uplink up
+    ip -n "$neighbour" addr add 192.0.2.2/24 dev eth0
+    ip -n "$neighbour" link set eth0 up
+    # As on hosts without br_netfilter: what a bridge passes on itself no firewall sees.
+    at_host sh -c '[ ! -e /proc/sys/net/bridge ] || echo 0 > /proc/sys/net/bridge/bridge-nf-call-iptables'
+    start_davitd
+    davit load --input "$shared/busybox.tar"
+}
+teardown_file() {
+    teardown_daemon_file
+    ip netns del "$host"
+    ip netns del "$neighbour"
+}
+teardown() {
+    remove_containers
+    davit network prune >/dev/null
+}
+
+start_davitd() {
+    nsenter --net="/run/netns/$host" "$davitd" --root "$dir/root" --run "$dir/run" 3>&- >>"$dir/log" 2>&1 &
+    echo $! > "$dir/pid"
+    wait_until davit version
+}
+
+at_host() { timeout 60 nsenter --net="/run/netns/$host" "$@"; }
+at_neighbour() { timeout 60 nsenter --net="/run/netns/$neighbour" "$@"; }
+address_of() { davit inspect "$1" | jq -r '.[0].NetworkSettings.Networks[].IPAddress'; }
+# Answers NAME to every HTTP request on port 80.
+web() {
+    davit run --detach --name "$1" "${@:2}" busybox sh -c "mkdir /w; echo $1 > /w/index.html; exec httpd -f -p 80 -h /w"
+    wait_until davit exec "$1" wget -qO- http://127.0.0.1/
+}

@@ -1,0 +1,188 @@
+#!/usr/bin/env bats
+# Names: of containers on their networks, of everybody else by servers, whoever dies and whatever is asked.
+load common
+load hosts
+
+teardown() {
+    [ ! -e "$dir/dnsmasq" ] || { kill "$(cat "$dir/dnsmasq")"; rm "$dir/dnsmasq"; }
+    remove_containers
+    davit network prune >/dev/null
+}
+
+idle() { davit run --detach --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
+pid_of() { davit inspect "$1" | jq '.[0].State.Pid'; }
+# As a program in the container asks, at port 53.
+look_up() { davit exec "$1" nslookup "${@:2}" 2>&1; }
+found() { look_up "$1" "$2" | sed -n '/^Name:/,$s/^Address: //p' | sort | xargs; }
+# By another client, which does not pass the redirection of port 53.
+ask() { timeout 60 nsenter --net="/proc/$(pid_of "$1")/ns/net" dig +time=9 +tries=1 @127.0.0.11 -p 65353 "${@:2}"; }
+status_of() { ask "$@" | sed -n 's/.*status: \([A-Z]*\),.*/\1/p'; }
+# That of this test's host: others run at the same time.
+resolver() {
+    local one
+    for one in $(pgrep -x davit-resolver); do
+        [ "$(readlink "/proc/$one/ns/net")" != "$(stat -L -c 'net:[%i]' "/run/netns/$host")" ] || echo "$one"
+    done
+}
+finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
+upstream() { # OPTIONS: a server at the neighbour
+    at_neighbour dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= \
+        --listen-address=192.0.2.2 --bind-interfaces --log-queries --log-facility="$dir/asked" "$@" 3>&- &
+    echo $! > "$dir/dnsmasq"
+    wait_until at_neighbour dig +time=1 +tries=1 @192.0.2.2 version.bind
+}
+
+@test "containers find each other by name, alias, host name and id, and the way back" {
+    davit network create --subnet 10.77.0.0/24 first
+    idle web --network first --network-alias service --hostname box
+    idle other --network first --network-alias service
+    id=$(davit inspect web | jq -r '.[0].Id[:12]')
+    for name in web WEB box "$id" web.first; do [ "$(found other "$name")" = 10.77.0.2 ]; done
+    [ "$(found web service)" = "10.77.0.2 10.77.0.3" ]
+    [ "$(for i in 1 2; do ask web +short service | head -n 1; done | sort -u | wc -l)" = 2 ]
+    contains "$(look_up web 10.77.0.3)" "other.first"
+    davit exec other ping -c 1 web
+    # A name that is there has no other records, and nobody else is asked for them.
+    [ "$(status_of web AAAA other)" = NOERROR ]
+    [ "$(status_of web MX other)" = NOERROR ]
+    [ "$(ask web +tcp +short other)" = 10.77.0.3 ]
+    davit rename other another
+    finds web another
+    ! found web other | grep -q .
+    davit stop --time 0 another
+    [ "$(found web service)" = 10.77.0.2 ]
+    davit start another
+    [ "$(found web service)" = "10.77.0.2 10.77.0.3" ]
+}
+
+@test "names of other networks are not known, those of a new one at once" {
+    davit network create --subnet 10.77.0.0/24 one
+    davit network create --subnet 10.78.0.0/24 two
+    idle here --network one
+    idle there --network two
+    ! found here there | grep -q .
+    [ "$(status_of here -x 10.78.0.2)" = SERVFAIL ] || [ "$(status_of here -x 10.78.0.2)" = NXDOMAIN ]
+    davit network connect --alias late two here
+    [ "$(found here there)" = 10.78.0.2 ]
+    [ "$(found there late)" = 10.78.0.3 ]
+    davit network disconnect two here
+    ! found here there | grep -q .
+    ! found there late | grep -q .
+    # Who has another's network has its names.
+    [ "$(davit run --rm --network container:here busybox nslookup here | grep -c 10.77.0.2)" = 1 ]
+}
+
+@test "other names are asked for at the container's servers, one after the other" {
+    upstream --address=/known.example/203.0.113.7 --txt-record="long.example,$(printf 'x%.0s' $(seq 255))" \
+        $(for i in 1 2 3 4 5 6; do echo "--txt-record=long.example,$(printf "$i%.0s" $(seq 255))"; done)
+    davit network create --subnet 10.77.0.0/24 one
+    idle asks --network one --dns 192.0.2.2
+    [ "$(found asks known.example)" = 203.0.113.7 ]
+    [ "$(status_of asks nothing.example)" = REFUSED ]
+    [ "$(ask asks +notcp +ignore +noedns TXT long.example | grep -c 'flags:.* tc ')" = 1 ]
+    [ "$(ask asks +short TXT long.example | wc -l)" = 7 ]
+    # The first is not there, the second says that it is.
+    idle patient --network one --dns 192.0.2.99 --dns 192.0.2.2
+    [ "$(ask patient +short known.example)" = 203.0.113.7 ]
+    [ "$(ask patient +tcp +short known.example)" = 203.0.113.7 ]
+    idle lost --network one --dns 192.0.2.99
+    [ "$(status_of lost known.example)" = SERVFAIL ]
+}
+
+@test "who cannot get out asks nobody outside" {
+    upstream --address=/known.example/203.0.113.7
+    davit network create --internal closed
+    idle inner --network closed --dns 192.0.2.2
+    [ "$(status_of inner known.example)" = NXDOMAIN ]
+    ! grep -q known.example "$dir/asked"
+    davit network create open
+    davit network connect open inner
+    [ "$(found inner known.example)" = 203.0.113.7 ]
+}
+
+@test "a container may serve names or anything else at port 53 itself" {
+    davit network create one
+    idle other --network one
+    davit run --detach --name serves --network one busybox sh -c 'echo mine > /index.html; exec httpd -f -p 0.0.0.0:53 -h /'
+    wait_until davit exec other wget -qO- http://serves:53/
+    finds serves other
+}
+
+@test "names outlive davitd, and the resolver itself" {
+    davit network create one
+    idle web --network one
+    idle other --network one
+    [ "$(resolver | wc -l)" = 1 ]
+    first=$(resolver)
+    pid=$(pid_of other)
+    kill -9 "$(cat "$dir/pid")"
+    nsenter --net="/proc/$pid/ns/net" dig +short +time=5 @127.0.0.11 -p 65353 web | grep -q .
+    start_davitd
+    [ "$(resolver)" = "$first" ]
+    finds other web
+    idle third --network one
+    finds web third
+    kill -9 "$first"
+    wait_until finds other third
+    wait_until finds third web
+    [ "$(resolver)" != "$first" ]
+    # What it holds of a container it lets go with that, also while there is no davitd.
+    pid=$(pid_of third)
+    kill -9 "$(cat "$dir/pid")"
+    kill -9 "$pid"
+    wait_until eval '[ "$(at_host ip -br link | grep -c ^veth)" = 2 ]'
+    start_davitd
+    remove_containers
+    stop_davitd
+    wait_until eval '[ -z "$(resolver)" ]'
+    [ ! -e "$dir/run/resolver.sock" ]
+    start_davitd
+}
+
+@test "one that floods it keeps nobody else from being answered" {
+    davit network create one
+    idle quiet --network one --dns 192.0.2.99
+    idle loud --network one --dns 192.0.2.99
+    timeout 60 nsenter --net="/proc/$(pid_of loud)/ns/net" python3 - > "$dir/flood" 3>&- <<'END' &
+import os, socket, time
+udp = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(50)]
+tcp = []
+for _ in range(40):
+    one = socket.create_connection(("127.0.0.11", 65353))
+    one.sendall(b"\x00\xffhalf a question")
+    tcp.append(one)
+def query(number):
+    return number.to_bytes(2, "big") + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04" + os.urandom(4) + b"\x00\x00\x01\x00\x01"
+deadline = time.monotonic() + 30
+print("ready", flush=True)
+while time.monotonic() < deadline:
+    for i, one in enumerate(udp):
+        one.sendto(query(i) if i % 2 else os.urandom(i * 7), ("127.0.0.11", 65353))
+END
+    loud=$!
+    wait_until grep -q ready "$dir/flood"
+    for _ in 1 2 3 4 5; do [ "$(ask quiet +short loud)" = "$(address_of loud)" ]; done
+    [ "$(ask quiet +tcp +short loud)" = "$(address_of loud)" ]
+    kill $loud
+    [ "$(resolver | wc -l)" = 1 ]
+    finds loud quiet
+}
+
+@test "resolv.conf and hosts say what they are told to" {
+    run davit run --rm --network bridge --dns 192.0.2.2 --dns-search a.example --dns-search b.example \
+        --dns-option timeout:1 --add-host one:192.0.2.7 --add-host host:host-gateway busybox cat /etc/resolv.conf /etc/hosts
+    contains "$output" "nameserver 127.0.0.11"
+    contains "$output" "search a.example b.example"
+    contains "$output" "options timeout:1 ndots:0"
+    contains "$output" "192.0.2.7	one"
+    contains "$output" "172.17.0.1	host"
+    contains "$(davit run --rm --network host --dns 192.0.2.2 --add-host up:192.0.2.8 busybox cat /etc/resolv.conf /etc/hosts)" "nameserver 192.0.2.2"
+    contains "$(docker run --rm --network bridge --add-host up:192.0.2.8 --dns 192.0.2.3 busybox cat /etc/hosts)" "192.0.2.8	up"
+    [ "$(davit create --name kept --network bridge --dns 192.0.2.2 busybox >/dev/null; davit inspect kept | jq -c '.[0].HostConfig.Dns')" = '["192.0.2.2"]' ]
+    refused() { run davit create "${@:2}" busybox; [ "$status" -ne 0 ]; contains "$output" "$1"; }
+    refused "invalid IP address" --network bridge --dns 1.2.3
+    refused "invalid extra-host" --network bridge --add-host name
+    refused "invalid extra-host" --network bridge --add-host name:1.2.3.4.5
+    refused "DnsSearch" --network bridge --dns-search "two words"
+    refused "not for none" --network none --dns 192.0.2.2
+}
