@@ -65,13 +65,12 @@ static void compile(struct program *program, const uint8_t address[4], bool is_m
                     uint16_t from, uint16_t to)
 {
     /* 1 lets the call go on. */
-    emit(program, (struct bpf_insn){
-                      .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1});
+    emit(program,
+         (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1});
     emit_address(program, address, is_mapped);
     emit_check(program, offsetof(struct bpf_sock_addr, user_port), htons(from));
-    emit(program, (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K,
-                                    .dst_reg = BPF_REG_2,
-                                    .imm = htons(to)});
+    emit(program, (struct bpf_insn){
+                      .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = htons(to)});
     emit(program, (struct bpf_insn){.code = BPF_STX | BPF_W | BPF_MEM,
                                     .dst_reg = BPF_REG_1,
                                     .src_reg = BPF_REG_2,

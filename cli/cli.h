@@ -118,6 +118,9 @@ void cli_print_text(const char *text);
 /* "1.5MB" */
 void cli_format_size(uint64_t bytes, char *text, size_t size);
 
+/* "0.0.0.0:80", "[::]:80"; free() it. */
+char *cli_format_socket(const char *address, const char *port);
+
 /* Writes "name=value" pairs as an object; `separator` is what stands between. */
 void cli_write_pairs(struct json_writer *writer, const char *name, const struct string_list *list,
                      char separator);

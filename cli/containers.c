@@ -245,9 +245,12 @@ static char *format_ports(const struct json *ports)
         const struct json *outside = json_get(port, "PublicPort");
         const struct json *inside = json_get(port, "PrivatePort");
 
-        if (outside != NULL && inside != NULL)
-            buffer_printf(&text, "%s%s:%s->%s/%s", i > 0 ? ", " : "", text_of(port, "IP"),
-                          outside->text, inside->text, text_of(port, "Type"));
+        if (outside != NULL && inside != NULL) {
+            cleanup_free char *host = cli_format_socket(text_of(port, "IP"), outside->text);
+
+            buffer_printf(&text, "%s%s->%s/%s", i > 0 ? ", " : "", host, inside->text,
+                          text_of(port, "Type"));
+        }
     }
     return memory_strdup(buffer_text(&text));
 }

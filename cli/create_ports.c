@@ -57,6 +57,17 @@ static char *cut_last(char *text, char separator)
     return position;
 }
 
+/* "[::1]" is how addresses of IPv6 are told from ports. */
+static const char *without_brackets(char *address)
+{
+    size_t length = strlen(address);
+
+    if (length < 2 || address[0] != '[' || address[length - 1] != ']')
+        return address;
+    address[length - 1] = '\0';
+    return address + 1;
+}
+
 static int parse_publish(struct cli *cli, const char *text, struct bindings *bindings)
 {
     cleanup_free char *copy = memory_strdup(text);
@@ -72,7 +83,7 @@ static int parse_publish(struct cli *cli, const char *text, struct bindings *bin
     else if (ports == NULL)
         ports = copy;
     else
-        host = copy;
+        host = without_brackets(copy);
     if (!parse_range(container, &inside) ||
         (ports != NULL && ports[0] != '\0' && !parse_range(ports, &outside)) ||
         (outside.first > 0 && outside.last - outside.first != inside.last - inside.first &&
@@ -146,7 +157,8 @@ int create_write_ports(struct cli *cli, struct json_writer *writer,
 
 void create_write_endpoint(struct json_writer *writer, const struct create_values *values)
 {
-    if (values->network == NULL || (values->address == NULL && values->network_aliases.count == 0))
+    if (values->network == NULL ||
+        (values->address == NULL && values->address6 == NULL && values->network_aliases.count == 0))
         return;
     json_key(writer, "NetworkingConfig");
     json_object_open(writer);
@@ -158,6 +170,7 @@ void create_write_endpoint(struct json_writer *writer, const struct create_value
     json_key(writer, "IPAMConfig");
     json_object_open(writer);
     json_member_string(writer, "IPv4Address", values->address);
+    json_member_string(writer, "IPv6Address", values->address6);
     json_object_close(writer);
     json_object_close(writer);
     json_object_close(writer);

@@ -53,6 +53,7 @@ struct create_values {
     const char *hostname;
     const char *network;
     const char *address; /* on it */
+    const char *address6;
     struct string_list network_aliases;
     struct string_list publish;
     bool publishes_all;

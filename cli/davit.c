@@ -72,6 +72,13 @@ static void print_usage(FILE *out)
     fputs("\ndavit(1) describes them and their options.\n", out);
 }
 
+char *cli_format_socket(const char *address, const char *port)
+{
+    bool is_ipv6 = strchr(address, ':') != NULL;
+
+    return memory_printf("%s%s%s:%s", is_ipv6 ? "[" : "", address, is_ipv6 ? "]" : "", port);
+}
+
 void cli_format_size(uint64_t bytes, char *text, size_t size)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};

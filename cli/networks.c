@@ -13,19 +13,68 @@ struct network_options {
     struct string_list labels;
     struct string_list options;
     const char *driver;
-    const char *subnet;
-    const char *range;
-    const char *gateway;
+    struct string_list subnets;
+    struct string_list ranges;
+    struct string_list gateways;
     bool is_internal;
+    bool has_ipv6;
 };
+
+/* The first of that family; NULL if there is none. */
+static const char *first_of(const struct string_list *list, bool is_ipv6)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if ((strchr(list->items[i], ':') != NULL) == is_ipv6)
+            return list->items[i];
+    }
+    return NULL;
+}
+
+static void write_pool(struct json_writer *writer, const struct network_options *options,
+                       bool is_ipv6)
+{
+    const char *subnet = first_of(&options->subnets, is_ipv6);
+    const char *gateway = first_of(&options->gateways, is_ipv6);
+    const char *range = first_of(&options->ranges, is_ipv6);
+
+    if (subnet == NULL && gateway == NULL && range == NULL)
+        return;
+    json_object_open(writer);
+    json_member_string(writer, "Subnet", subnet);
+    json_member_string(writer, "Gateway", gateway);
+    json_member_string(writer, "IPRange", range);
+    json_object_close(writer);
+}
+
+/* One subnet of each family is possible, and davitd would not see a second. */
+static int check_pools(struct cli *cli, const struct network_options *options)
+{
+    const struct string_list *const lists[] = {&options->subnets, &options->gateways,
+                                               &options->ranges};
+
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        for (size_t j = 0; j < lists[i]->count; j++) {
+            const char *text = lists[i]->items[j];
+
+            if (first_of(lists[i], strchr(text, ':') != NULL) != text)
+                return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                                 "network create: %s: one of each family is possible", text);
+        }
+    }
+    return 0;
+}
 
 static int parse_create(struct cli *cli, struct network_options *options, int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"driver", required_argument, NULL, 'd'}, {"gateway", required_argument, NULL, 'g'},
-        {"internal", no_argument, NULL, 'i'},     {"ip-range", required_argument, NULL, 'r'},
-        {"label", required_argument, NULL, 'l'},  {"opt", required_argument, NULL, 'o'},
-        {"subnet", required_argument, NULL, 's'}, {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"driver", required_argument, NULL, 'd'},
+                                          {"gateway", required_argument, NULL, 'g'},
+                                          {"internal", no_argument, NULL, 'i'},
+                                          {"ip-range", required_argument, NULL, 'r'},
+                                          {"label", required_argument, NULL, 'l'},
+                                          {"opt", required_argument, NULL, 'o'},
+                                          {"subnet", required_argument, NULL, 's'},
+                                          {"ipv6", no_argument, NULL, '6'},
+                                          {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = cli_next_option(cli, argc, argv, "d:o:", table)) != -1) {
@@ -34,13 +83,13 @@ static int parse_create(struct cli *cli, struct network_options *options, int ar
             options->driver = optarg;
             break;
         case 'g':
-            options->gateway = optarg;
+            string_list_append(&options->arena, &options->gateways, optarg);
             break;
         case 'i':
             options->is_internal = true;
             break;
         case 'r':
-            options->range = optarg;
+            string_list_append(&options->arena, &options->ranges, optarg);
             break;
         case 'l':
             string_list_append(&options->arena, &options->labels, optarg);
@@ -49,18 +98,22 @@ static int parse_create(struct cli *cli, struct network_options *options, int ar
             string_list_append(&options->arena, &options->options, optarg);
             break;
         case 's':
-            options->subnet = optarg;
+            string_list_append(&options->arena, &options->subnets, optarg);
+            break;
+        case '6':
+            options->has_ipv6 = true;
             break;
         default:
-            return cli_usage_error(
-                cli, argv,
-                "[--subnet SUBNET] [--gateway ADDRESS] [--ip-range SUBNET] "
-                "[--internal] [--label NAME=VALUE]... [--opt NAME=VALUE]... NAME");
+            return cli_usage_error(cli, argv,
+                                   "[--driver bridge|macvlan|ipvlan] [--ipv6] [--subnet SUBNET]... "
+                                   "[--gateway ADDRESS]... [--ip-range SUBNET]... [--internal] "
+                                   "[--label NAME=VALUE]... [--opt NAME=VALUE]... NAME");
         }
     }
-    return argc - optind == 1 ? 0
-                              : error_set(&cli->err, ERROR_INVALID, EINVAL,
-                                          "network create: exactly one name is expected");
+    if (argc - optind != 1)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "network create: exactly one name is expected");
+    return check_pools(cli, options);
 }
 
 static struct json_writer *make_request(const struct network_options *options, const char *name)
@@ -71,19 +124,15 @@ static struct json_writer *make_request(const struct network_options *options, c
     json_member_string(writer, "Name", name);
     json_member_string(writer, "Driver", options->driver);
     json_member_boolean(writer, "Internal", options->is_internal);
+    json_member_boolean(writer, "EnableIPv6", options->has_ipv6);
     cli_write_pairs(writer, "Labels", &options->labels, '=');
     cli_write_pairs(writer, "Options", &options->options, '=');
     json_key(writer, "IPAM");
     json_object_open(writer);
     json_key(writer, "Config");
     json_array_open(writer);
-    if (options->subnet != NULL || options->gateway != NULL || options->range != NULL) {
-        json_object_open(writer);
-        json_member_string(writer, "Subnet", options->subnet);
-        json_member_string(writer, "Gateway", options->gateway);
-        json_member_string(writer, "IPRange", options->range);
-        json_object_close(writer);
-    }
+    write_pool(writer, options, false);
+    write_pool(writer, options, true);
     json_array_close(writer);
     json_object_close(writer);
     json_object_close(writer);
@@ -202,18 +251,23 @@ int cli_network_connect(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {{"alias", required_argument, NULL, 'a'},
                                           {"ip", required_argument, NULL, 'i'},
+                                          {"ip6", required_argument, NULL, '6'},
                                           {NULL, 0, NULL, 0}};
     cleanup_arena struct arena arena = {0};
     struct string_list aliases = {0};
     const char *address = NULL;
+    const char *address6 = NULL;
     struct json_writer *writer;
     int option;
 
     while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
         if (option == '?')
-            return cli_usage_error(cli, argv, "[--ip ADDRESS] [--alias NAME]... NETWORK CONTAINER");
+            return cli_usage_error(
+                cli, argv, "[--ip ADDRESS] [--ip6 ADDRESS] [--alias NAME]... NETWORK CONTAINER");
         if (option == 'a')
             string_list_append(&arena, &aliases, optarg);
+        else if (option == '6')
+            address6 = optarg;
         else
             address = optarg;
     }
@@ -229,6 +283,7 @@ int cli_network_connect(struct cli *cli, int argc, char **argv)
     json_key(writer, "IPAMConfig");
     json_object_open(writer);
     json_member_string(writer, "IPv4Address", address);
+    json_member_string(writer, "IPv6Address", address6);
     json_object_close(writer);
     json_object_close(writer);
     json_object_close(writer);
@@ -252,34 +307,54 @@ int cli_network_disconnect(struct cli *cli, int argc, char **argv)
     return call_membership(cli, argv[optind], "/disconnect", writer);
 }
 
+/* "80/tcp -> 0.0.0.0:8080", or what stands right of the arrow. */
+static void print_bindings(const struct json_member *port, bool has_name)
+{
+    const struct json *bindings = &port->value;
+
+    for (size_t i = 0; bindings->type == JSON_ARRAY && i < bindings->count; i++) {
+        cleanup_free char *host = cli_format_socket(text_of(&bindings->items[i], "HostIp"),
+                                                    text_of(&bindings->items[i], "HostPort"));
+
+        printf("%s%s%s\n", has_name ? port->name : "", has_name ? " -> " : "", host);
+    }
+}
+
+static int print_port(struct cli *cli, const struct json *ports, const char *wanted)
+{
+    cleanup_free char *name =
+        memory_printf("%s%s", wanted, strchr(wanted, '/') != NULL ? "" : "/tcp");
+
+    for (size_t i = 0; ports != NULL && ports->type == JSON_OBJECT && i < ports->count; i++) {
+        if (strcmp(ports->members[i].name, name) == 0) {
+            print_bindings(&ports->members[i], false);
+            return 0;
+        }
+    }
+    return error_set(&cli->err, ERROR_NOT_FOUND, ENOENT, "No public port '%s' published", name);
+}
+
 int cli_port(struct cli *cli, int argc, char **argv)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path = NULL;
     const struct json *container;
     const struct json *ports;
-    int result = cli_no_options(cli, argc, argv, "CONTAINER");
+    int result = cli_no_options(cli, argc, argv, "CONTAINER [PORT[/PROTOCOL]]");
 
     if (result < 0)
         return result;
-    if (argc - optind != 1)
+    if (argc - optind != 1 && argc - optind != 2)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "port: exactly one container is expected");
+                         "port: a container and perhaps one port are expected");
     path = client_path("/containers/", argv[optind], "/json");
     result = client_call_json(&cli->client, "GET", path, NULL, &arena, &container, &cli->err);
     if (result < 0)
         return result;
     ports = json_get(json_get(container, "NetworkSettings"), "Ports");
-    for (size_t i = 0; ports != NULL && ports->type == JSON_OBJECT && i < ports->count; i++) {
-        const struct json *bindings = &ports->members[i].value;
-
-        for (size_t j = 0; bindings->type == JSON_ARRAY && j < bindings->count; j++) {
-            const char *host = json_get_string(&bindings->items[j], "HostIp");
-            const char *port = json_get_string(&bindings->items[j], "HostPort");
-
-            printf("%s -> %s:%s\n", ports->members[i].name, host != NULL ? host : "",
-                   port != NULL ? port : "");
-        }
-    }
+    if (argc - optind == 2)
+        return print_port(cli, ports, argv[optind + 1]);
+    for (size_t i = 0; ports != NULL && ports->type == JSON_OBJECT && i < ports->count; i++)
+        print_bindings(&ports->members[i], true);
     return 0;
 }

@@ -46,6 +46,16 @@ static uint64_t sum_io(const struct json *stats, const char *operation)
     return sum;
 }
 
+static uint64_t sum_networks(const struct json *stats, const char *member)
+{
+    const struct json *networks = json_get(stats, "networks");
+    uint64_t sum = 0;
+
+    for (size_t i = 0; networks != NULL && i < networks->count; i++)
+        sum += NUMBER(&networks->members[i].value, member);
+    return sum;
+}
+
 static void print_row(struct usage *usage, const struct json *stats)
 {
     uint64_t total = NUMBER(stats, "cpu_stats", "cpu_usage", "total_usage");
@@ -61,6 +71,8 @@ static void print_row(struct usage *usage, const struct json *stats)
     char limit[32];
     char read[32];
     char written[32];
+    char received[32];
+    char sent[32];
 
     usage->total = total;
     usage->system = system;
@@ -68,8 +80,11 @@ static void print_row(struct usage *usage, const struct json *stats)
     cli_format_size(NUMBER(stats, "memory_stats", "limit"), limit, sizeof(limit));
     cli_format_size(sum_io(stats, "read"), read, sizeof(read));
     cli_format_size(sum_io(stats, "write"), written, sizeof(written));
-    printf("%-24s %7.2f%%  %9s / %-9s  %9s / %-9s  %llu\n", usage->name, percent, used, limit, read,
-           written, (unsigned long long)NUMBER(stats, "pids_stats", "current"));
+    cli_format_size(sum_networks(stats, "rx_bytes"), received, sizeof(received));
+    cli_format_size(sum_networks(stats, "tx_bytes"), sent, sizeof(sent));
+    printf("%-24s %7.2f%%  %9s / %-9s  %9s / %-9s  %9s / %-9s  %llu\n", usage->name, percent, used,
+           limit, received, sent, read, written,
+           (unsigned long long)NUMBER(stats, "pids_stats", "current"));
 }
 
 static int print_round(struct cli *cli, struct usage *usages, size_t count, bool is_shown)
@@ -77,8 +92,8 @@ static int print_round(struct cli *cli, struct usage *usages, size_t count, bool
     if (is_shown && isatty(STDOUT_FILENO))
         fputs("\033[H\033[2J", stdout);
     if (is_shown)
-        printf("%-24s %8s  %21s  %21s  %s\n", "NAME", "CPU", "MEMORY / LIMIT", "READ / WRITTEN",
-               "PIDS");
+        printf("%-24s %8s  %21s  %21s  %21s  %s\n", "NAME", "CPU", "MEMORY / LIMIT",
+               "RECEIVED / SENT", "READ / WRITTEN", "PIDS");
     for (size_t i = 0; i < count; i++) {
         cleanup_arena struct arena arena = {0};
         cleanup_free char *path =

@@ -61,6 +61,13 @@ bool address_equals(const struct address *one, const struct address *other)
            memcmp(one->bytes, other->bytes, address_length(one)) == 0;
 }
 
+bool address_is_any(const struct address *address)
+{
+    static const uint8_t zeros[sizeof(address->bytes)];
+
+    return address->family != 0 && memcmp(address->bytes, zeros, address_length(address)) == 0;
+}
+
 static bool has_same_bits(const struct address *one, const struct address *other,
                           unsigned int count)
 {

@@ -31,6 +31,9 @@ void subnet_format(const struct subnet *subnet, char text[ADDRESS_TEXT_SIZE]);
 size_t address_length(const struct address *address);
 bool address_equals(const struct address *one, const struct address *other);
 
+/* 0.0.0.0 or ::. */
+bool address_is_any(const struct address *address);
+
 /* The first address: host bits are zero. */
 struct subnet subnet_network(const struct subnet *subnet);
 

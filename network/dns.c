@@ -203,8 +203,7 @@ int dns_read_question(const uint8_t *message, size_t length, struct dns_question
 
     if (read_head(&reader, question) < 0)
         return -EINVAL;
-    return read_edns(&reader,
-                     (size_t)get16(message + 6) + get16(message + 8) + get16(message + 10),
+    return read_edns(&reader, (size_t)get16(message + 6) + get16(message + 8) + get16(message + 10),
                      question);
 }
 

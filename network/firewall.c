@@ -1,7 +1,21 @@
 /* The nftables script: see firewall.h. */
 #include "firewall.h"
 
-static void write_elements(struct buffer *script, const struct firewall *firewall, bool is_chosen)
+#include <sys/socket.h>
+
+/* What differs between the families. */
+struct family {
+    int family;
+    const char *protocol; /* in rules */
+    const char *type;     /* of addresses */
+    const char *suffix;   /* of names */
+};
+
+static const struct family families[] = {{AF_INET, "ip", "ipv4_addr", ""},
+                                         {AF_INET6, "ip6", "ipv6_addr", "6"}};
+
+static void write_elements(struct buffer *script, const struct firewall *firewall, int family,
+                           bool is_chosen)
 {
     bool has_any = false;
 
@@ -10,7 +24,7 @@ static void write_elements(struct buffer *script, const struct firewall *firewal
         char host[ADDRESS_TEXT_SIZE];
         char container[ADDRESS_TEXT_SIZE];
 
-        if ((port->host.family != 0) != is_chosen)
+        if (port->container.family != family || (port->host.family != 0) != is_chosen)
             continue;
         address_format(&port->host, host);
         address_format(&port->container, container);
@@ -23,21 +37,38 @@ static void write_elements(struct buffer *script, const struct firewall *firewal
         buffer_append_string(script, "\n    }\n");
 }
 
+static void write_maps(struct buffer *script, const struct firewall *firewall,
+                       const struct family *family)
+{
+    buffer_printf(script,
+                  "  map ports%s {\n"
+                  "    type inet_proto . inet_service : %s . inet_service\n",
+                  family->suffix, family->type);
+    write_elements(script, firewall, family->family, false);
+    buffer_printf(script,
+                  "  }\n"
+                  "  map ports%s_at {\n"
+                  "    type %s . inet_proto . inet_service : %s . inet_service\n",
+                  family->suffix, family->type, family->type);
+    write_elements(script, firewall, family->family, true);
+    buffer_append_string(script, "  }\n");
+}
+
 static void write_ports(struct buffer *script, const struct firewall *firewall)
 {
-    buffer_append_string(script, "  map ports {\n"
-                                 "    type inet_proto . inet_service : ipv4_addr . inet_service\n");
-    write_elements(script, firewall, false);
-    buffer_append_string(
-        script, "  }\n"
-                "  map ports_at {\n"
-                "    type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service\n");
-    write_elements(script, firewall, true);
+    for (size_t i = 0; i < 2; i++)
+        write_maps(script, firewall, &families[i]);
+    buffer_append_string(script, "  chain ports {\n");
+    for (size_t i = 0; i < 2; i++) {
+        const char *protocol = families[i].protocol;
+        const char *suffix = families[i].suffix;
+
+        buffer_printf(script,
+                      "    dnat %s to %s daddr . meta l4proto . th dport map @ports%s_at\n"
+                      "    dnat %s to meta l4proto . th dport map @ports%s\n",
+                      protocol, protocol, suffix, protocol, suffix);
+    }
     buffer_append_string(script,
-                         "  }\n"
-                         "  chain ports {\n"
-                         "    dnat ip to ip daddr . meta l4proto . th dport map @ports_at\n"
-                         "    dnat ip to meta l4proto . th dport map @ports\n"
                          "  }\n"
                          "  chain prerouting {\n"
                          "    type nat hook prerouting priority dstnat; policy accept;\n"
@@ -67,6 +98,21 @@ static void write_bridges(struct buffer *script, const struct firewall *firewall
     buffer_append_string(script, " }\n  }\n");
 }
 
+static void write_source(struct buffer *script, const struct firewall_network *network,
+                         const struct subnet *subnet, const char *protocol)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    subnet_format(subnet, text);
+    if (text[0] == '\0')
+        return;
+    buffer_printf(script, "    oifname \"%s\" %s saddr %s ct status dnat masquerade\n",
+                  network->bridge, protocol, text);
+    if (!network->is_internal && !network->keeps_sources)
+        buffer_printf(script, "    %s saddr %s oifname != \"%s\" masquerade\n", protocol, text,
+                      network->bridge);
+}
+
 /* Who answers through a port of the host has to answer to the host: also one that asked itself. */
 static void write_sources(struct buffer *script, const struct firewall *firewall)
 {
@@ -75,14 +121,9 @@ static void write_sources(struct buffer *script, const struct firewall *firewall
                                  "    oifname @bridges ip saddr 127.0.0.0/8 masquerade\n");
     for (size_t i = 0; i < firewall->network_count; i++) {
         const struct firewall_network *network = &firewall->networks[i];
-        char subnet[ADDRESS_TEXT_SIZE];
 
-        subnet_format(&network->subnet, subnet);
-        buffer_printf(script, "    oifname \"%s\" ip saddr %s ct status dnat masquerade\n",
-                      network->bridge, subnet);
-        if (!network->is_internal)
-            buffer_printf(script, "    ip saddr %s oifname != \"%s\" masquerade\n", subnet,
-                          network->bridge);
+        write_source(script, network, &network->subnet, "ip");
+        write_source(script, network, &network->subnet6, "ip6");
     }
     buffer_append_string(script, "  }\n");
 }

@@ -13,14 +13,16 @@
 struct firewall_network {
     const char *bridge;
     struct subnet subnet;
-    bool is_internal; /* nothing leaves it, nothing comes in */
-    bool is_isolated; /* its containers do not reach each other */
+    struct subnet subnet6; /* family 0: none */
+    bool is_internal;      /* nothing leaves it, nothing comes in */
+    bool is_isolated;      /* its containers do not reach each other */
+    bool keeps_sources;    /* what leaves it is not masqueraded */
 };
 
 /* A port of the host whose connections go to a container. */
 struct firewall_port {
     const char *protocol; /* "tcp", "udp" or "sctp" */
-    struct address host;  /* family 0: any */
+    struct address host;  /* of the container's family; family 0: any */
     uint16_t host_port;
     struct address container;
     uint16_t container_port;

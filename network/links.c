@@ -1,6 +1,7 @@
 /* Devices, addresses and routes: see links.h. */
 #include "links.h"
 
+#include <errno.h>
 #include <linux/if_link.h>
 #include <linux/veth.h>
 #include <stdio.h>
@@ -71,6 +72,84 @@ void link_add_veth(struct netlink_batch *batch, const struct veth *veth)
     mnl_attr_nest_end(header, link);
 }
 
+void link_add_dummy(struct netlink_batch *batch, const char *name)
+{
+    const struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct nlmsghdr *header = add_link(batch, "make the network's device", &info);
+    struct nlattr *link;
+
+    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    link = mnl_attr_nest_start(header, IFLA_LINKINFO);
+    mnl_attr_put_strz(header, IFLA_INFO_KIND, "dummy");
+    mnl_attr_nest_end(header, link);
+}
+
+void link_add_vlan(struct netlink_batch *batch, const char *name, unsigned int parent,
+                   unsigned int id)
+{
+    const struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct nlmsghdr *header = add_link(batch, "make the VLAN's device", &info);
+    struct nlattr *link;
+    struct nlattr *data;
+
+    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    mnl_attr_put_u32(header, IFLA_LINK, parent);
+    link = mnl_attr_nest_start(header, IFLA_LINKINFO);
+    mnl_attr_put_strz(header, IFLA_INFO_KIND, "vlan");
+    data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+    mnl_attr_put_u16(header, IFLA_VLAN_ID, (uint16_t)id);
+    mnl_attr_nest_end(header, data);
+    mnl_attr_nest_end(header, link);
+}
+
+static void put_mode(struct nlmsghdr *header, const struct upper_link *upper)
+{
+    static const struct {
+        const char *kind;
+        const char *mode;
+        uint32_t value;
+    } modes[] = {
+        {"macvlan", "private", MACVLAN_MODE_PRIVATE},
+        {"macvlan", "vepa", MACVLAN_MODE_VEPA},
+        {"macvlan", "bridge", MACVLAN_MODE_BRIDGE},
+        {"macvlan", "passthru", MACVLAN_MODE_PASSTHRU},
+        {"ipvlan", "l2", IPVLAN_MODE_L2},
+        {"ipvlan", "l3", IPVLAN_MODE_L3},
+        {"ipvlan", "l3s", IPVLAN_MODE_L3S},
+    };
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(modes[i].kind, upper->kind) != 0 || strcmp(modes[i].mode, upper->mode) != 0)
+            continue;
+        if (strcmp(upper->kind, "macvlan") == 0)
+            mnl_attr_put_u32(header, IFLA_MACVLAN_MODE, modes[i].value);
+        else
+            mnl_attr_put_u16(header, IFLA_IPVLAN_MODE, (uint16_t)modes[i].value);
+    }
+}
+
+void link_add_upper(struct netlink_batch *batch, const struct upper_link *upper)
+{
+    const struct ifinfomsg info = {0};
+    struct nlmsghdr *header = add_link(batch, "make the container's network device", &info);
+    struct nlattr *link;
+    struct nlattr *data;
+
+    mnl_attr_put_strz(header, IFLA_IFNAME, upper->name);
+    mnl_attr_put_u32(header, IFLA_NET_NS_FD, (uint32_t)upper->netns_fd);
+    mnl_attr_put_u32(header, IFLA_LINK, upper->parent);
+    if (upper->mac != NULL)
+        mnl_attr_put(header, IFLA_ADDRESS, 6, upper->mac);
+    if (upper->mtu > 0)
+        mnl_attr_put_u32(header, IFLA_MTU, upper->mtu);
+    link = mnl_attr_nest_start(header, IFLA_LINKINFO);
+    mnl_attr_put_strz(header, IFLA_INFO_KIND, upper->kind);
+    data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
+    put_mode(header, upper);
+    mnl_attr_nest_end(header, data);
+    mnl_attr_nest_end(header, link);
+}
+
 void link_set_port(struct netlink_batch *batch, unsigned int index, const struct bridge_port *port)
 {
     const struct ifinfomsg info = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
@@ -135,16 +214,61 @@ void link_add_address(struct netlink_batch *batch, unsigned int index, const str
 void link_add_default_route(struct netlink_batch *batch, unsigned int index,
                             const struct address *gateway)
 {
+    bool is_direct = address_is_any(gateway);
     const struct rtmsg route = {
         .rtm_family = (unsigned char)gateway->family,
         .rtm_table = RT_TABLE_MAIN,
         .rtm_protocol = RTPROT_STATIC,
-        .rtm_scope = RT_SCOPE_UNIVERSE,
+        .rtm_scope = is_direct ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
         .rtm_type = RTN_UNICAST,
     };
     struct nlmsghdr *header = netlink_add(batch, "add the default route", RTM_NEWROUTE,
                                           NLM_F_CREATE | NLM_F_EXCL, &route, sizeof(route));
 
     mnl_attr_put_u32(header, RTA_OIF, index);
-    mnl_attr_put(header, RTA_GATEWAY, address_length(gateway), gateway->bytes);
+    if (!is_direct)
+        mnl_attr_put(header, RTA_GATEWAY, address_length(gateway), gateway->bytes);
+}
+
+/* ---- counters ---- */
+
+static void take_counters(const struct nlmsghdr *header, struct link_counters *counters)
+{
+    struct nlattr *attribute;
+
+    mnl_attr_for_each(attribute, header, sizeof(struct ifinfomsg))
+    {
+        struct rtnl_link_stats64 from;
+
+        if (mnl_attr_get_type(attribute) != IFLA_STATS64 ||
+            mnl_attr_get_payload_len(attribute) < offsetof(struct rtnl_link_stats64, multicast))
+            continue;
+        memcpy(&from, mnl_attr_get_payload(attribute),
+               offsetof(struct rtnl_link_stats64, multicast));
+        *counters =
+            (struct link_counters){from.rx_bytes, from.rx_packets, from.rx_errors, from.rx_dropped,
+                                   from.tx_bytes, from.tx_packets, from.tx_errors, from.tx_dropped};
+    }
+}
+
+int link_read_counters(struct netlink *netlink, const char *name, struct link_counters *counters,
+                       struct error *err)
+{
+    _Alignas(8) char bytes[16384];
+    struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
+    ssize_t length;
+
+    header->nlmsg_type = RTM_GETLINK;
+    header->nlmsg_flags = NLM_F_REQUEST;
+    header->nlmsg_seq = ++netlink->sequence;
+    mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
+    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)
+        return error_errno(err, errno, "counters of %s", name);
+    length = mnl_socket_recvfrom(netlink->socket, bytes, sizeof(bytes));
+    if (length < (ssize_t)sizeof(*header) || header->nlmsg_type != RTM_NEWLINK)
+        return error_set(err, ERROR_NOT_FOUND, ENODEV, "counters of %s", name);
+    *counters = (struct link_counters){0};
+    take_counters(header, counters);
+    return 0;
 }

@@ -33,6 +33,25 @@ struct bridge_port {
     bool is_isolated;   /* sees the bridge itself, and no other port of which that is true */
 };
 
+/* A device that leads nowhere but to those that lie upon it. */
+void link_add_dummy(struct netlink_batch *batch, const char *name);
+
+void link_add_vlan(struct netlink_batch *batch, const char *name, unsigned int parent,
+                   unsigned int id);
+
+/* A device upon another: of kind "macvlan" with a mode of its (bridge, private, vepa, passthru), or
+ * "ipvlan" (l2, l3, l3s). */
+struct upper_link {
+    const char *kind;
+    const char *mode;
+    unsigned int parent;
+    const char *name; /* in the other namespace */
+    int netns_fd;
+    const uint8_t *mac; /* 6 bytes; NULL: the parent's */
+    unsigned int mtu;   /* 0: the parent's */
+};
+void link_add_upper(struct netlink_batch *batch, const struct upper_link *upper);
+
 /* How the bridge treats a device that has joined it. */
 void link_set_port(struct netlink_batch *batch, unsigned int index, const struct bridge_port *port);
 
@@ -48,7 +67,22 @@ unsigned int link_index(const struct netlink *netlink, const char *name);
 void link_add_address(struct netlink_batch *batch, unsigned int index,
                       const struct subnet *address);
 
+/* gateway->family with zero bytes: everybody is reached directly. */
 void link_add_default_route(struct netlink_batch *batch, unsigned int index,
                             const struct address *gateway);
+
+/* What has gone through a device, as the namespace sees it that it is in. */
+struct link_counters {
+    uint64_t received_bytes;
+    uint64_t received_packets;
+    uint64_t received_errors;
+    uint64_t received_dropped;
+    uint64_t sent_bytes;
+    uint64_t sent_packets;
+    uint64_t sent_errors;
+    uint64_t sent_dropped;
+};
+int link_read_counters(struct netlink *netlink, const char *name, struct link_counters *counters,
+                       struct error *err);
 
 #endif

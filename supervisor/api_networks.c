@@ -9,13 +9,14 @@
 #include "networks.h"
 
 static const struct json_field pool_fields[] = {
-    JSON_FIELD(struct network_pool, subnet, "Subnet", JSON_KIND_STRING),
-    JSON_FIELD(struct network_pool, range, "IPRange", JSON_KIND_STRING),
-    JSON_FIELD(struct network_pool, gateway, "Gateway", JSON_KIND_STRING),
+    JSON_FIELD(struct network_pool_order, subnet, "Subnet", JSON_KIND_STRING),
+    JSON_FIELD(struct network_pool_order, range, "IPRange", JSON_KIND_STRING),
+    JSON_FIELD(struct network_pool_order, gateway, "Gateway", JSON_KIND_STRING),
     {.name = "AuxiliaryAddresses", .kind = JSON_KIND_UNSUPPORTED},
     {.name = "AuxAddress", .kind = JSON_KIND_UNSUPPORTED},
 };
-static const struct json_struct pool_type = JSON_CLOSED_STRUCT(struct network_pool, pool_fields);
+static const struct json_struct pool_type =
+    JSON_CLOSED_STRUCT(struct network_pool_order, pool_fields);
 
 static const struct json_field ipam_fields[] = {
     JSON_FIELD(struct network_ipam, driver, "Driver", JSON_KIND_STRING),

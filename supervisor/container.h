@@ -5,6 +5,8 @@
 #ifndef DAVIT_SUPERVISOR_CONTAINER_H
 #define DAVIT_SUPERVISOR_CONTAINER_H
 
+#include <net/if.h>
+
 #include "daemon.h"
 #include "monitor_protocol.h"
 #include "network/address.h"
@@ -65,8 +67,10 @@ struct early_attachment {
 
 /* What a running container has of one of its networks. */
 struct network_lease {
-    struct address address; /* family 0: nothing */
-    uint32_t device;        /* 1: eth1 */
+    struct address address;     /* family 0: nothing */
+    struct address address6;    /* family 0: none */
+    uint32_t device;            /* 1: eth1 */
+    char host_device[IFNAMSIZ]; /* the other end; "": there is none */
 };
 
 struct managed_container {

@@ -89,8 +89,9 @@ static int allocate(struct daemon *daemon, struct definition *definition, struct
 static bool needs_host_ids(const struct docker_host_config *host)
 {
     return host->is_privileged || host->devices.count > 0 || host->device_cgroup_rules.count > 0 ||
-           mode_is_host(host->network_mode) || mode_is_host(host->pid_mode) ||
-           mode_is_host(host->ipc_mode) || mode_is_host(host->uts_mode);
+           mode_is_host(host->network_mode) || mode_path(host->network_mode) != NULL ||
+           mode_is_host(host->pid_mode) || mode_is_host(host->ipc_mode) ||
+           mode_is_host(host->uts_mode);
 }
 
 int container_ids_assign(struct managed_container *container, struct error *err)

@@ -4,6 +4,7 @@
 #define DAVIT_SUPERVISOR_CONTAINER_INTERNAL_H
 
 #include "container.h"
+#include "network/links.h"
 
 /* Writes the state to the database. Durably: also for when the machine goes down. */
 void container_save_state(struct managed_container *container);
@@ -66,15 +67,19 @@ int container_network_disconnect(struct managed_container *container, const stru
 /* It has ended: what it had is free again. */
 void container_network_release(struct managed_container *container);
 
-/* Where its published ports lead: on the first of its networks that has a way out. */
-const struct address *container_network_address(const struct managed_container *container);
+/* Where its published ports lead: its address of the family on the first of its bridges that has a
+ * way out. NULL: it has none. */
+const struct address *container_network_address(const struct managed_container *container,
+                                                int family);
 
 /* Whether any network that it is on leads anywhere. */
 bool container_network_leads_out(const struct managed_container *container);
 
 struct lease_record {
     const char *address;
+    const char *address6;
     uint32_t device;
+    const char *host_device;
 };
 
 /* Writes and takes over what a running container has, as members of its state. */
@@ -88,6 +93,23 @@ void container_network_restore(struct managed_container *container,
 void container_network_write(struct json_writer *writer, const struct managed_container *container);
 void container_network_write_list(struct json_writer *writer,
                                   const struct managed_container *container);
+
+/* ---- addresses and devices: container_devices.c ---- */
+
+/* Leases addresses on the network that its endpoint `index` is on, and makes its device. After a
+ * failure the lease is the caller's to end; the device goes with the namespace. */
+int container_device_add(struct managed_container *container, size_t index, struct network *network,
+                         int netns_fd, struct error *err);
+int container_device_remove(struct managed_container *container, size_t index, struct error *err);
+
+struct device_counters {
+    char name[IFNAMSIZ]; /* as the container knows it */
+    struct link_counters counters;
+};
+
+/* What has gone through its devices. Returns how many there are. */
+size_t container_device_counters(const struct managed_container *container,
+                                 struct device_counters counters[ENDPOINTS_MAX]);
 
 /* ---- hosts, resolv.conf and hostname: container_network_files.c ---- */
 

@@ -1,10 +1,13 @@
-/* Namespaces of another container: PidMode and NetworkMode "container:NAME". See
- * container_internal.h. */
+/* Namespaces that are there: of another container, PidMode and NetworkMode "container:NAME", and by
+ * path, NetworkMode "ns:PATH". See container_internal.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 
@@ -115,12 +118,27 @@ static int send_namespace(struct managed_container *container,
     return fd < 0 ? fd : container_send(container, &message, NULL, 0, fd, err);
 }
 
+/* Who may say so may be root on the host: the path is one of the host's, whatever it leads to. */
+static int send_path(struct managed_container *container, const char *path, struct error *err)
+{
+    const struct monitor_message message = {.type = MONITOR_JOIN, .value = OCI_NAMESPACE_NETWORK};
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return error_errno(err, errno, "HostConfig.NetworkMode: open %s", path);
+    if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.NetworkMode: %s is no network namespace", path);
+    return container_send(container, &message, NULL, 0, fd, err);
+}
+
 int container_joins_send(struct managed_container *container, struct error *err)
 {
     static const char *const files[] = {"pid", "net"};
+    const char *path = mode_path(container->definition.host_config.network_mode);
     struct join joins[JOIN_COUNT];
     struct managed_container *other = NULL;
-    int result = 0;
+    int result = path != NULL ? send_path(container, path, err) : 0;
 
     list_joins(&container->definition.host_config, joins);
     for (int i = 0; result == 0 && i < JOIN_COUNT; i++) {

@@ -1,11 +1,10 @@
 /* A container's part in networks: which it belongs to, its addresses and devices. See
  * container_internal.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "container_internal.h"
@@ -53,21 +52,32 @@ static bool has_text(const char *text)
     return text != NULL && text[0] != '\0';
 }
 
-static int check_address(const struct endpoint *endpoint, const struct network *network,
+static int check_address(const char *text, const struct network *network, int family,
                          struct error *err)
 {
+    const struct network_addresses *addresses = network_addresses(network, family);
     struct address address;
 
-    if (!has_text(endpoint->ipam.ipv4_address))
+    if (!has_text(text))
         return 0;
-    if (address_parse(endpoint->ipam.ipv4_address, &address) < 0 ||
-        !subnet_contains(&network->subnet, &address) ||
-        subnet_reserves(&network->subnet, &address) || address_equals(&network->gateway, &address))
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "IPAMConfig.IPv4Address: \"%.64s\" is not an address for containers of "
-                         "network %s (%s)",
-                         endpoint->ipam.ipv4_address, network->name, network->subnet_text);
+    if (addresses->subnet_text == NULL || address_parse(text, &address) < 0 ||
+        !subnet_contains(&addresses->subnet, &address) ||
+        subnet_reserves(&addresses->subnet, &address) ||
+        address_equals(&addresses->gateway, &address))
+        return error_set(
+            err, ERROR_INVALID, EINVAL,
+            "IPAMConfig: \"%.64s\" is not an address for containers of network %s (%s)", text,
+            network->name,
+            addresses->subnet_text != NULL ? addresses->subnet_text : "which has none of IPv6");
     return 0;
+}
+
+static int check_addresses(const struct endpoint *endpoint, const struct network *network,
+                           struct error *err)
+{
+    int result = check_address(endpoint->ipam.ipv4_address, network, AF_INET, err);
+
+    return result < 0 ? result : check_address(endpoint->ipam.ipv6_address, network, AF_INET6, err);
 }
 
 /* Whose hosts, resolv.conf and hostname it has. */
@@ -100,7 +110,8 @@ static int resolve_without(struct managed_container *container, const char *mode
 
     for (size_t i = 0; i < definition->endpoints.count; i++) {
         if (!is_mode(mode, definition->endpoints.items[i].network_name) ||
-            has_text(definition->endpoints.items[i].ipam.ipv4_address))
+            has_text(definition->endpoints.items[i].ipam.ipv4_address) ||
+            has_text(definition->endpoints.items[i].ipam.ipv6_address))
             return error_set(err, ERROR_INVALID, EINVAL,
                              "NetworkingConfig: a container whose network is %s can have no other, "
                              "and no address",
@@ -145,7 +156,11 @@ int container_network_resolve(struct managed_container *container, struct error 
         return -err->errnum;
     if (mode == NULL || mode[0] == '\0' || is_mode(mode, "default"))
         mode = container->daemon->options.default_network;
-    if (is_mode(mode, "none") || mode_is_host(mode) || mode_container(mode) != NULL)
+    if (mode_path(mode) != NULL && mode_path(mode)[0] != '/')
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.NetworkMode: \"%.64s\": an absolute path is expected", mode);
+    if (is_mode(mode, "none") || mode_is_host(mode) || mode_container(mode) != NULL ||
+        mode_path(mode) != NULL)
         return resolve_without(container, mode, err);
     put_first(&container->arena, definition, mode);
     if (definition->endpoints.count > ENDPOINTS_MAX)
@@ -156,7 +171,7 @@ int container_network_resolve(struct managed_container *container, struct error 
         struct network *network;
 
         if (network_find(container->daemon, endpoint->network_name, &network, err) < 0 ||
-            check_address(endpoint, network, err) < 0)
+            check_addresses(endpoint, network, err) < 0)
             return -err->errnum;
         endpoint->network_id = arena_strdup(&container->arena, network->id);
         endpoint->network_name = arena_strdup(&container->arena, network->name);
@@ -166,167 +181,7 @@ int container_network_resolve(struct managed_container *container, struct error 
     return 0;
 }
 
-/* ---- addresses ---- */
-
-static bool has_address(const struct managed_container *container, const struct network *network,
-                        const struct address *address)
-{
-    size_t index = container_find_endpoint(container, network);
-    struct address fixed;
-    const char *text;
-
-    if (index == container->definition.endpoints.count)
-        return false;
-    if (address_equals(&container->leases[index].address, address))
-        return true;
-    /* What a container has been promised nobody else gets, also while it does not run. */
-    text = container->definition.endpoints.items[index].ipam.ipv4_address;
-    return has_text(text) && address_parse(text, &fixed) == 0 && address_equals(&fixed, address);
-}
-
-static bool is_taken(const struct managed_container *container, const struct network *network,
-                     const struct address *address)
-{
-    if (address_equals(&network->gateway, address) || subnet_reserves(&network->subnet, address))
-        return true;
-    for (const struct managed_container *one = container->daemon->containers; one != NULL;
-         one = one->next) {
-        if (one != container && has_address(one, network, address))
-            return true;
-    }
-    return false;
-}
-
-static int lease(struct managed_container *container, size_t index, const struct network *network,
-                 struct error *err)
-{
-    const char *fixed = container->definition.endpoints.items[index].ipam.ipv4_address;
-    struct address *address = &container->leases[index].address;
-
-    if (has_text(fixed)) {
-        address_parse(fixed, address);
-        if (!is_taken(container, network, address))
-            return 0;
-        *address = (struct address){0};
-        return error_set(err, ERROR_CONFLICT, EADDRINUSE, "Address %s is already in use", fixed);
-    }
-    for (uint32_t i = 0; i < subnet_size(&network->range); i++) {
-        *address = subnet_at(&network->range, i);
-        if (!is_taken(container, network, address))
-            return 0;
-    }
-    *address = (struct address){0};
-    return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL,
-                     "no available IPv4 addresses on network %s", network->name);
-}
-
-/* ---- devices ---- */
-
-static void device_name(const struct network_lease *lease, char name[IFNAMSIZ])
-{
-    snprintf(name, IFNAMSIZ, "eth%u", lease->device);
-}
-
-/* The lowest number that no other of its devices has. */
-static void pick_device(struct managed_container *container, size_t index)
-{
-    uint32_t number = 0;
-
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        if (i != index && container->leases[i].address.family != 0 &&
-            container->leases[i].device == number) {
-            number++;
-            i = (size_t)-1;
-        }
-    }
-    container->leases[index].device = number;
-}
-
-/* One default route: that of its first network that leads out. */
-static bool leads_out(const struct managed_container *container, size_t index)
-{
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        const struct network *network = network_of(container, i);
-
-        if (network != NULL && !network->is_internal &&
-            (i == index || container->leases[i].address.family != 0))
-            return i == index;
-    }
-    return false;
-}
-
-static int configure_inside(const struct managed_container *container, size_t index,
-                            const struct network *network, int netns_fd, struct error *err)
-{
-    cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    const struct subnet address = {container->leases[index].address, network->subnet.prefix};
-    char name[IFNAMSIZ];
-    struct netlink netlink;
-    unsigned int device;
-    int result = netlink_open_in(&netlink, netns_fd, err);
-
-    if (result < 0)
-        return result;
-    device_name(&container->leases[index], name);
-    device = link_index(&netlink, name);
-    link_add_address(batch, device, &address);
-    link_set_up(batch, device);
-    if (leads_out(container, index))
-        link_add_default_route(batch, device, &network->gateway);
-    result = netlink_run(&netlink, batch, err);
-    netlink_close(&netlink);
-    return result;
-}
-
-static int make_device(const struct managed_container *container, size_t index,
-                       struct netlink *netlink, const struct network *network, int netns_fd,
-                       struct error *err)
-{
-    cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    const struct bridge_port port = {container->definition.ports.count > 0, network->is_isolated};
-    uint8_t mac[6];
-    char id[CONTAINER_ID_SIZE];
-    char name[IFNAMSIZ];
-    char peer_name[IFNAMSIZ];
-    int result;
-
-    random_id(id);
-    snprintf(name, sizeof(name), "veth%.8s", id);
-    device_name(&container->leases[index], peer_name);
-    link_make_mac(&container->leases[index].address, mac);
-    link_add_veth(batch, &(struct veth){.name = name,
-                                        .master = link_index(netlink, network->bridge),
-                                        .peer_name = peer_name,
-                                        .peer_netns_fd = netns_fd,
-                                        .peer_mac = mac,
-                                        .mtu = network->mtu});
-    result = netlink_run(netlink, batch, err);
-    if (result == 0 && (port.gets_own_back || port.is_isolated)) {
-        link_set_port(batch, link_index(netlink, name), &port);
-        result = netlink_run(netlink, batch, err);
-    }
-    return result;
-}
-
-/* By one connection to the host's network and one to the container's. */
-static int attach_to(struct managed_container *container, size_t index, struct network *network,
-                     int netns_fd, struct error *err)
-{
-    struct netlink netlink;
-    int result = netlink_open(&netlink, err);
-
-    if (result < 0)
-        return result;
-    result = network_prepare(container->daemon, &netlink, network, err);
-    if (result == 0)
-        result = lease(container, index, network, err);
-    if (result == 0) {
-        pick_device(container, index);
-        result = make_device(container, index, &netlink, network, netns_fd, err);
-    }
-    netlink_close(&netlink);
-    return result < 0 ? result : configure_inside(container, index, network, netns_fd, err);
-}
+/* ---- attaching ---- */
 
 static int attach_one(struct managed_container *container, size_t index, int netns_fd,
                       struct error *err)
@@ -337,7 +192,7 @@ static int attach_one(struct managed_container *container, size_t index, int net
     if (network == NULL)
         return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %s not found",
                          container->definition.endpoints.items[index].network_name);
-    result = attach_to(container, index, network, netns_fd, err);
+    result = container_device_add(container, index, network, netns_fd, err);
     if (result < 0)
         container->leases[index] = (struct network_lease){0};
     return result;
@@ -415,15 +270,24 @@ void container_network_release(struct managed_container *container)
     container_ports_release(container);
 }
 
-const struct address *container_network_address(const struct managed_container *container)
+const struct address *container_network_address(const struct managed_container *container,
+                                                int family)
 {
+    const struct address *found = NULL;
+
     for (size_t i = 0; i < container->definition.endpoints.count; i++) {
         const struct network *network = network_of(container, i);
+        const struct network_lease *lease = &container->leases[i];
+        const struct address *address = family == AF_INET6 ? &lease->address6 : &lease->address;
 
-        if (container->leases[i].address.family != 0 && network != NULL && !network->is_internal)
-            return &container->leases[i].address;
+        if (network == NULL || network->driver != NETWORK_DRIVER_BRIDGE || address->family == 0)
+            continue;
+        if (!network->is_internal)
+            return address;
+        if (found == NULL)
+            found = address;
     }
-    return &container->leases[0].address;
+    return found;
 }
 
 bool container_network_leads_out(const struct managed_container *container)
@@ -431,7 +295,8 @@ bool container_network_leads_out(const struct managed_container *container)
     for (size_t i = 0; i < container->definition.endpoints.count; i++) {
         const struct network *network = network_of(container, i);
 
-        if (container->leases[i].address.family != 0 && network != NULL && !network->is_internal)
+        if (container->leases[i].address.family != 0 && network != NULL &&
+            (network_leads_out(network, AF_INET) || network_leads_out(network, AF_INET6)))
             return true;
     }
     return false;
@@ -478,7 +343,7 @@ int container_network_connect(struct managed_container *container, const struct 
     bool is_running = container->status == CONTAINER_RUNNING;
     struct endpoint endpoint = {.network_id = arena_strdup(&container->arena, network->id),
                                 .network_name = arena_strdup(&container->arena, network->name)};
-    int result = check_address(wanted, network, err);
+    int result = check_addresses(wanted, network, err);
 
     if (result < 0)
         return result;
@@ -495,6 +360,8 @@ int container_network_connect(struct managed_container *container, const struct 
                          definition->name, ENDPOINTS_MAX);
     if (has_text(wanted->ipam.ipv4_address))
         endpoint.ipam.ipv4_address = arena_strdup(&container->arena, wanted->ipam.ipv4_address);
+    if (has_text(wanted->ipam.ipv6_address))
+        endpoint.ipam.ipv6_address = arena_strdup(&container->arena, wanted->ipam.ipv6_address);
     for (size_t i = 0; i < wanted->aliases.count; i++)
         string_list_append(&container->arena, &endpoint.aliases,
                            arena_strdup(&container->arena, wanted->aliases.items[i]));
@@ -512,23 +379,6 @@ int container_network_connect(struct managed_container *container, const struct 
     return save(container, err);
 }
 
-static int detach_live(struct managed_container *container, size_t index, struct error *err)
-{
-    cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    cleanup_close int netns_fd = container_open_namespace(container, "net", err);
-    struct netlink netlink;
-    char name[IFNAMSIZ];
-    int result = netns_fd < 0 ? netns_fd : netlink_open_in(&netlink, netns_fd, err);
-
-    if (result < 0)
-        return result;
-    device_name(&container->leases[index], name);
-    link_delete(batch, name);
-    result = netlink_run(&netlink, batch, err);
-    netlink_close(&netlink);
-    return result;
-}
-
 int container_network_disconnect(struct managed_container *container, const struct network *network,
                                  struct error *err)
 {
@@ -541,7 +391,7 @@ int container_network_disconnect(struct managed_container *container, const stru
         return error_set(err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
                          definition->name, network->name);
     if (container->leases[index].address.family != 0)
-        result = detach_live(container, index, err);
+        result = container_device_remove(container, index, err);
     if (result < 0)
         return result;
     memmove(definition->endpoints.items + index, definition->endpoints.items + index + 1,
@@ -565,12 +415,16 @@ void container_network_encode(struct json_writer *writer, const struct managed_c
     json_key(writer, "leases");
     json_array_open(writer);
     for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        const struct network_lease *lease = &container->leases[i];
         char address[ADDRESS_TEXT_SIZE];
 
-        address_format(&container->leases[i].address, address);
         json_object_open(writer);
+        address_format(&lease->address, address);
         json_member_string(writer, "address", address);
-        json_member_unsigned(writer, "device", container->leases[i].device);
+        address_format(&lease->address6, address);
+        json_member_string(writer, "address6", address);
+        json_member_unsigned(writer, "device", lease->device);
+        json_member_string(writer, "hostDevice", lease->host_device);
         json_object_close(writer);
     }
     json_array_close(writer);
@@ -582,6 +436,17 @@ void container_network_encode(struct json_writer *writer, const struct managed_c
     json_array_close(writer);
 }
 
+static void restore_lease(const struct lease_record *record, struct network_lease *lease)
+{
+    if (address_parse(record->address, &lease->address) < 0)
+        lease->address = (struct address){0};
+    if (record->address6 == NULL || address_parse(record->address6, &lease->address6) < 0)
+        lease->address6 = (struct address){0};
+    lease->device = record->device;
+    if (record->host_device != NULL)
+        snprintf(lease->host_device, sizeof(lease->host_device), "%s", record->host_device);
+}
+
 void container_network_restore(struct managed_container *container,
                                const struct lease_record *leases, size_t lease_count,
                                const char *resolver_instance, const struct published_ports *ports)
@@ -590,9 +455,7 @@ void container_network_restore(struct managed_container *container,
         snprintf(container->resolver_instance, sizeof(container->resolver_instance), "%s",
                  resolver_instance);
     for (size_t i = 0; i < lease_count && i < container->definition.endpoints.count; i++) {
-        if (address_parse(leases[i].address, &container->leases[i].address) < 0)
-            container->leases[i].address = (struct address){0};
-        container->leases[i].device = leases[i].device;
+        restore_lease(&leases[i], &container->leases[i]);
     }
     container->ports.items = memory_new(ports->count, sizeof(*ports->items));
     container->ports.count = ports->count;
@@ -602,28 +465,49 @@ void container_network_restore(struct managed_container *container,
 
 /* ---- what is said of it ---- */
 
+static void write_address(struct json_writer *writer, const char *name,
+                          const struct address *address)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    address_format(address, text);
+    json_member_string(writer, name, text);
+}
+
+static void write_mac(struct json_writer *writer, const struct network *network,
+                      const struct address *address)
+{
+    char text[32] = "";
+    uint8_t bytes[6];
+
+    /* With ipvlan it is that of the host's device. */
+    if (network != NULL && network->driver != NETWORK_DRIVER_IPVLAN) {
+        link_make_mac(address, bytes);
+        snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
+                 bytes[3], bytes[4], bytes[5]);
+    }
+    json_member_string(writer, "MacAddress", text);
+}
+
+/* One that does not run has empty members. */
 static void write_lease(struct json_writer *writer, const struct managed_container *container,
                         size_t index)
 {
+    static const struct network_lease none;
     bool belongs = index < container->definition.endpoints.count;
-    const struct network *network = belongs ? network_of(container, index) : NULL;
-    const struct address *leased = &container->leases[index].address;
-    bool runs = belongs && leased->family != 0 && network != NULL;
-    char address[ADDRESS_TEXT_SIZE];
-    char mac[32] = "";
-    uint8_t bytes[6];
+    const struct network_lease *lease = belongs ? &container->leases[index] : &none;
+    const struct network *network =
+        lease->address.family != 0 ? network_of(container, index) : NULL;
+    bool has_ipv6 = network != NULL && lease->address6.family != 0;
 
-    address_format(leased, address);
-    if (runs) {
-        link_make_mac(leased, bytes);
-        snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
-                 bytes[3], bytes[4], bytes[5]);
-    }
-    json_member_string(writer, "EndpointID", runs ? container->definition.id : "");
-    json_member_string(writer, "Gateway", runs ? network->gateway_text : "");
-    json_member_string(writer, "IPAddress", address);
-    json_member_integer(writer, "IPPrefixLen", runs ? network->subnet.prefix : 0);
-    json_member_string(writer, "MacAddress", mac);
+    json_member_string(writer, "EndpointID", network != NULL ? container->definition.id : "");
+    json_member_string(writer, "Gateway", network != NULL ? network->ipv4.gateway_text : "");
+    write_address(writer, "IPAddress", &lease->address);
+    json_member_integer(writer, "IPPrefixLen", network != NULL ? network->ipv4.subnet.prefix : 0);
+    json_member_string(writer, "IPv6Gateway", has_ipv6 ? network->ipv6.gateway_text : "");
+    write_address(writer, "GlobalIPv6Address", &lease->address6);
+    json_member_integer(writer, "GlobalIPv6PrefixLen", has_ipv6 ? network->ipv6.subnet.prefix : 0);
+    write_mac(writer, network, &lease->address);
 }
 
 /* By its short id a container is always known, and clients look for that. */

@@ -41,7 +41,7 @@ static const char *host_gateway(const struct managed_container *container, char 
     if (container->definition.endpoints.count == 0 ||
         network_find(container->daemon, first->network_id, &network, NULL) < 0)
         return "127.0.0.1";
-    address_format(&network->gateway, text);
+    address_format(&network->ipv4.gateway, text);
     return text;
 }
 
@@ -62,10 +62,21 @@ static void write_extra_hosts(const struct managed_container *container, struct 
     }
 }
 
+static void write_own(struct buffer *text, const struct docker_config *config,
+                      const struct address *own)
+{
+    bool has_domain = config->domainname != NULL && config->domainname[0] != '\0';
+    char address[ADDRESS_TEXT_SIZE];
+
+    address_format(own, address);
+    if (address[0] != '\0')
+        buffer_printf(text, "%s\t%s%s%s %s\n", address, config->hostname, has_domain ? "." : "",
+                      has_domain ? config->domainname : "", config->hostname);
+}
+
 int container_network_write_hosts(const struct managed_container *container, struct error *err)
 {
     const struct docker_config *config = &container->definition.config;
-    bool has_domain = config->domainname != NULL && config->domainname[0] != '\0';
     cleanup_buffer struct buffer text = {0};
 
     if (mode_is_host(container_network_mode(container)))
@@ -75,13 +86,8 @@ int container_network_write_hosts(const struct managed_container *container, str
                                     "::1\tlocalhost ip6-localhost ip6-loopback\n");
     write_extra_hosts(container, &text);
     for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        char address[ADDRESS_TEXT_SIZE];
-
-        address_format(&container->leases[i].address, address);
-        if (address[0] != '\0')
-            buffer_printf(&text, "%s\t%s%s%s %s\n", address, config->hostname,
-                          has_domain ? "." : "", has_domain ? config->domainname : "",
-                          config->hostname);
+        write_own(&text, config, &container->leases[i].address);
+        write_own(&text, config, &container->leases[i].address6);
     }
     return write_file(container, "hosts", buffer_text(&text), err);
 }

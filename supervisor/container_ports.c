@@ -20,15 +20,23 @@
 static bool is_bindable(const char *protocol, const struct address *host, unsigned int port)
 {
     bool is_udp = strcmp(protocol, "udp") == 0;
-    cleanup_close int fd = socket(AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
-                                  strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0);
+    bool is_ipv6 = host->family == AF_INET6;
+    cleanup_close int fd =
+        socket(is_ipv6 ? AF_INET6 : AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
+               strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0);
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in6 name6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
     int one = 1;
 
     if (fd < 0)
         return true;
     /* Connections that are just over are no reason. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (is_ipv6) {
+        setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+        memcpy(&name6.sin6_addr, host->bytes, sizeof(name6.sin6_addr));
+        return bind(fd, (const struct sockaddr *)&name6, sizeof(name6)) == 0;
+    }
     memcpy(&name.sin_addr, host->bytes, sizeof(name.sin_addr));
     return bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
 }
@@ -45,7 +53,9 @@ static bool is_published(const struct daemon *daemon, const char *protocol,
                 continue;
             if (other->host[0] != '\0')
                 address_parse(other->host, &other_host);
-            if (host->family == 0 || other_host.family == 0 || address_equals(host, &other_host))
+            if (host->family == 0 || other_host.family == 0 || address_equals(host, &other_host) ||
+                (host->family == other_host.family &&
+                 (address_is_any(host) || address_is_any(&other_host))))
                 return true;
         }
     }
@@ -79,6 +89,10 @@ int container_ports_publish(struct managed_container *container, struct error *e
 
         if (from->host[0] != '\0')
             address_parse(from->host, &host);
+        if (container_network_address(container, host.family != 0 ? host.family : AF_INET) == NULL)
+            return error_set(err, ERROR_INVALID, EADDRNOTAVAIL,
+                             "HostConfig.PortBindings: no bridge that the container is on has %s",
+                             host.family == AF_INET6 ? "IPv6" : "ports to publish");
         port = pick_port(container->daemon, from, &host);
         if (port == 0)
             return error_set(err, ERROR_CONFLICT, EADDRINUSE,
@@ -110,22 +124,41 @@ static bool is_written(const struct published_ports *ports, size_t index)
     return false;
 }
 
-static void write_bindings(struct json_writer *writer, const struct published_ports *ports,
+static void write_binding(struct json_writer *writer, const char *host, uint32_t port)
+{
+    char number[16];
+
+    snprintf(number, sizeof(number), "%u", port);
+    json_object_open(writer);
+    json_member_string(writer, "HostIp", host);
+    json_member_string(writer, "HostPort", number);
+    json_object_close(writer);
+}
+
+/* Any address of the host is one of both families, where the container has both. */
+static bool is_dual(const struct managed_container *container, const struct published_port *port)
+{
+    return port->host[0] == '\0' && container_network_address(container, AF_INET6) != NULL;
+}
+
+static const char *host_of(const struct published_port *port)
+{
+    return port->host[0] != '\0' ? port->host : "0.0.0.0";
+}
+
+static void write_bindings(struct json_writer *writer, const struct managed_container *container,
                            const struct published_port *port)
 {
     json_array_open(writer);
-    for (size_t i = 0; i < ports->count; i++) {
-        const struct published_port *one = &ports->items[i];
-        char number[16];
+    for (size_t i = 0; i < container->ports.count; i++) {
+        const struct published_port *one = &container->ports.items[i];
 
         if (one->container_port != port->container_port ||
             strcmp(one->protocol, port->protocol) != 0)
             continue;
-        snprintf(number, sizeof(number), "%u", one->host_port);
-        json_object_open(writer);
-        json_member_string(writer, "HostIp", one->host[0] != '\0' ? one->host : "0.0.0.0");
-        json_member_string(writer, "HostPort", number);
-        json_object_close(writer);
+        write_binding(writer, host_of(one), one->host_port);
+        if (is_dual(container, one))
+            write_binding(writer, "::", one->host_port);
     }
     json_array_close(writer);
 }
@@ -144,8 +177,19 @@ void container_ports_write(struct json_writer *writer, const struct managed_cont
         snprintf(name, sizeof(name), "%u/%s", ports->items[i].container_port,
                  ports->items[i].protocol);
         json_key(writer, name);
-        write_bindings(writer, ports, &ports->items[i]);
+        write_bindings(writer, container, &ports->items[i]);
     }
+    json_object_close(writer);
+}
+
+static void write_entry(struct json_writer *writer, const struct published_port *port,
+                        const char *host)
+{
+    json_object_open(writer);
+    json_member_string(writer, "IP", host);
+    json_member_unsigned(writer, "PrivatePort", port->container_port);
+    json_member_unsigned(writer, "PublicPort", port->host_port);
+    json_member_string(writer, "Type", port->protocol);
     json_object_close(writer);
 }
 
@@ -157,12 +201,9 @@ void container_ports_write_list(struct json_writer *writer,
     for (size_t i = 0; i < container->ports.count; i++) {
         const struct published_port *port = &container->ports.items[i];
 
-        json_object_open(writer);
-        json_member_string(writer, "IP", port->host[0] != '\0' ? port->host : "0.0.0.0");
-        json_member_unsigned(writer, "PrivatePort", port->container_port);
-        json_member_unsigned(writer, "PublicPort", port->host_port);
-        json_member_string(writer, "Type", port->protocol);
-        json_object_close(writer);
+        write_entry(writer, port, host_of(port));
+        if (is_dual(container, port))
+            write_entry(writer, port, "::");
     }
     json_array_close(writer);
 }

@@ -34,7 +34,9 @@ struct state_record {
 
 static const struct json_field lease_fields[] = {
     JSON_FIELD(struct lease_record, address, "address", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct lease_record, address6, "address6", JSON_KIND_STRING),
     JSON_FIELD(struct lease_record, device, "device", JSON_KIND_UINT32),
+    JSON_FIELD(struct lease_record, host_device, "hostDevice", JSON_KIND_STRING),
 };
 static const struct json_struct lease_type = JSON_STRUCT(struct lease_record, lease_fields);
 

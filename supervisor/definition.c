@@ -279,6 +279,7 @@ static const struct json_field stored_endpoint_fields[] = {
     FIELD(struct endpoint, network_name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct endpoint, network_id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct endpoint, ipam.ipv4_address, "Address", JSON_KIND_STRING),
+    FIELD(struct endpoint, ipam.ipv6_address, "Address6", JSON_KIND_STRING),
     FIELD(struct endpoint, aliases, "Aliases", JSON_KIND_STRINGS),
 };
 static const struct json_struct stored_endpoint_type =
@@ -311,12 +312,21 @@ bool mode_is_host(const char *mode)
     return mode != NULL && strcmp(mode, "host") == 0;
 }
 
-const char *mode_container(const char *mode)
+static const char *behind(const char *mode, const char *prefix)
 {
-    static const char prefix[] = "container:";
     size_t length = strlen(prefix);
 
     return mode != NULL && strncmp(mode, prefix, length) == 0 ? mode + length : NULL;
+}
+
+const char *mode_container(const char *mode)
+{
+    return behind(mode, "container:");
+}
+
+const char *mode_path(const char *mode)
+{
+    return behind(mode, "ns:");
 }
 
 struct mode_check {
@@ -373,10 +383,10 @@ static int check_userns_mode(const struct docker_host_config *host, struct error
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "HostConfig.UsernsMode: \"%.64s\" is not supported; use auto or host",
                          mode);
-    if (mode_is_host(host->network_mode))
+    if (mode_is_host(host->network_mode) || mode_path(host->network_mode) != NULL)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.UsernsMode: a container with ids of its own cannot have the "
-                         "host's network");
+                         "host's network, or one that the host has made");
     if (host->is_privileged || mode_is_host(host->pid_mode) || mode_is_host(host->ipc_mode) ||
         mode_is_host(host->uts_mode))
         return error_set(err, ERROR_INVALID, EINVAL,

@@ -197,7 +197,8 @@ struct published_ports {
 #define ENDPOINTS_MAX 8
 
 struct endpoint_ipam {
-    const char *ipv4_address; /* that it has to have; NULL or "": any */
+    const char *ipv4_address;
+    const char *ipv6_address; /* that it has to have; NULL or "": any */
 };
 
 /* What a container has to do with one network. */
@@ -239,6 +240,9 @@ bool mode_is_host(const char *mode);
 
 /* The NAME of a mode "container:NAME"; NULL: it is another. */
 const char *mode_container(const char *mode);
+
+/* The path of "ns:PATH", a network namespace that somebody else has made; NULL for another mode. */
+const char *mode_path(const char *mode);
 
 /* Refuses what is impossible or not supported, by name. */
 int definition_check_host_config(const struct docker_host_config *host, struct error *err);

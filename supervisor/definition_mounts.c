@@ -295,7 +295,7 @@ static void append_mount(struct arena *arena, struct bundle_options *options,
     options->mounts.items[options->mounts.count++] = *mount;
 }
 
-/* With the host's network a container needs the host's names. */
+/* With the host's network, or one that the host has made, a container needs the host's names. */
 static void add_host_names(struct arena *arena, struct bundle_options *options)
 {
     static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts"};
@@ -380,7 +380,8 @@ void definition_make_mounts(struct arena *arena, const struct definition *defini
 {
     if (definition->names_directory != NULL || definition->endpoints.count > 0)
         add_own_names(arena, definition, options);
-    else if ((options->host_namespaces & 1u << OCI_NAMESPACE_NETWORK) != 0)
+    else if ((options->host_namespaces & 1u << OCI_NAMESPACE_NETWORK) != 0 ||
+             mode_path(definition->host_config.network_mode) != NULL)
         add_host_names(arena, options);
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *from = &definition->mount_points.items[i];

@@ -15,7 +15,7 @@
 
 static const struct json_field ipam_fields[] = {
     JSON_FIELD(struct endpoint_ipam, ipv4_address, "IPv4Address", JSON_KIND_STRING),
-    {.name = "IPv6Address", .kind = JSON_KIND_UNSUPPORTED},
+    JSON_FIELD(struct endpoint_ipam, ipv6_address, "IPv6Address", JSON_KIND_STRING),
     {.name = "LinkLocalIPs", .kind = JSON_KIND_UNSUPPORTED},
 };
 static const struct json_struct ipam_type = JSON_CLOSED_STRUCT(struct endpoint_ipam, ipam_fields);
@@ -127,12 +127,9 @@ static int read_binding(struct arena *arena, const struct json *binding,
     struct address address;
 
     port.host = host != NULL && strcmp(host, "0.0.0.0") != 0 ? host : "";
-    if (port.host[0] != '\0' &&
-        (address_parse(port.host, &address) < 0 || address_length(&address) != 4))
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "HostConfig.PortBindings: HostIp \"%.64s\" is not an address of IPv4, "
-                         "which alone this version of davit publishes",
-                         port.host);
+    if (port.host[0] != '\0' && address_parse(port.host, &address) < 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.PortBindings: HostIp \"%.64s\" is not an address", port.host);
     if (read_host_port(number != NULL ? number : "", &port, err) < 0)
         return -err->errnum;
     append_port(arena, definition, &port);

@@ -33,26 +33,39 @@ struct firewall_run {
 
 /* ---- what is to be ---- */
 
+/* A port of any address is one of both families, where the container has both. */
+static void add_port(struct firewall_port *ports, size_t *count,
+                     const struct managed_container *container, const struct published_port *from,
+                     int family)
+{
+    const struct address *address = container_network_address(container, family);
+    struct firewall_port port = {.protocol = from->protocol,
+                                 .host_port = (uint16_t)from->host_port,
+                                 .container_port = (uint16_t)from->container_port};
+
+    if (from->host[0] != '\0' &&
+        (address_parse(from->host, &port.host) < 0 || port.host.family != family))
+        return;
+    if (address == NULL)
+        return;
+    if (address_is_any(&port.host))
+        port.host.family = 0;
+    port.container = *address;
+    ports[(*count)++] = port;
+}
+
 static void list_ports(struct arena *arena, const struct daemon *daemon, struct firewall *firewall)
 {
     struct firewall_port *ports;
     size_t count = 0;
 
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
-        count += one->ports.count;
+        count += 2 * one->ports.count;
     ports = arena_new(arena, count, sizeof(*ports));
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
         for (size_t i = 0; i < one->ports.count; i++) {
-            const struct published_port *from = &one->ports.items[i];
-
-            ports[firewall->port_count] =
-                (struct firewall_port){.protocol = from->protocol,
-                                       .host_port = (uint16_t)from->host_port,
-                                       .container = *container_network_address(one),
-                                       .container_port = (uint16_t)from->container_port};
-            if (from->host[0] != '\0')
-                address_parse(from->host, &ports[firewall->port_count].host);
-            firewall->port_count++;
+            add_port(ports, &firewall->port_count, one, &one->ports.items[i], AF_INET);
+            add_port(ports, &firewall->port_count, one, &one->ports.items[i], AF_INET6);
         }
     }
     firewall->ports = ports;
@@ -70,9 +83,15 @@ static void write_script(const struct daemon *daemon, struct buffer *script)
     networks = arena_new(&arena, count, sizeof(*networks));
     for (const struct network *one = daemon->networks; one != NULL; one = one->next) {
         /* Those whose bridge is there stay: the next container need not wait for its rules. */
-        if (one->is_prepared || network_is_used(daemon, one))
-            networks[firewall.network_count++] = (struct firewall_network){
-                one->bridge, one->subnet, one->is_internal, one->is_isolated};
+        if (one->driver == NETWORK_DRIVER_BRIDGE &&
+            (one->is_prepared || network_is_used(daemon, one)))
+            networks[firewall.network_count++] =
+                (struct firewall_network){.bridge = one->device,
+                                          .subnet = one->ipv4.subnet,
+                                          .subnet6 = one->ipv6.subnet,
+                                          .is_internal = one->is_internal,
+                                          .is_isolated = one->is_isolated,
+                                          .keeps_sources = one->keeps_sources};
     }
     firewall.networks = networks;
     list_ports(&arena, daemon, &firewall);

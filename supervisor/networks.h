@@ -16,30 +16,49 @@ struct netlink;
 
 #define NETWORK_DEFAULT "bridge" /* which is always there */
 
+enum network_driver {
+    NETWORK_DRIVER_BRIDGE = 1,
+    NETWORK_DRIVER_MACVLAN,
+    NETWORK_DRIVER_IPVLAN,
+};
+
+/* What it has of one family of addresses. */
+struct network_addresses {
+    const char *subnet_text; /* NULL: nothing */
+    const char *gateway_text;
+    const char *range_text; /* of what containers get; "": all of the subnet */
+    /* From the texts: */
+    struct subnet subnet;
+    struct subnet range;
+    struct address gateway; /* family 0: none */
+};
+
 struct network {
     struct network *next;
     struct arena arena;
     const char *id;
     const char *name;
     int64_t created_ns;
-    const char *subnet_text;
-    const char *gateway_text;
-    const char *range_text; /* of what containers get; "": all of the subnet */
-    uint32_t mtu;           /* 0: the kernel's choice */
-    bool is_internal;       /* nothing leaves it */
-    bool is_isolated;       /* its containers do not reach each other */
+    int driver; /* enum network_driver */
+    struct network_addresses ipv4;
+    struct network_addresses ipv6;
+    uint32_t mtu;       /* 0: the kernel's choice */
+    bool is_internal;   /* nothing leaves it */
+    bool is_isolated;   /* its containers do not reach each other */
+    bool keeps_sources; /* others see its containers' own addresses: no masquerading */
     struct string_map labels;
     struct string_map options;
-    /* From the texts: */
-    struct subnet subnet;
-    struct subnet range;
-    struct address gateway;
-    char bridge[IFNAMSIZ];
-    bool is_prepared; /* by this davitd: its bridge is as it has to be */
+    /* Of macvlan and ipvlan: */
+    const char
+        *parent;      /* the host's device below those of containers; "": one that leads nowhere */
+    const char *mode; /* "": the driver's usual one */
+    /* Not on disk: */
+    char device[IFNAMSIZ]; /* the bridge, or the parent */
+    bool is_prepared;      /* by this davitd: that device is as it has to be */
 };
 
 /* POST /networks/create. */
-struct network_pool {
+struct network_pool_order {
     const char *subnet;
     const char *range;
     const char *gateway;
@@ -47,7 +66,7 @@ struct network_pool {
 
 struct network_ipam {
     const char *driver;
-    LIST_OF(struct network_pool) pools;
+    LIST_OF(struct network_pool_order) pools;
 };
 
 struct network_order {
@@ -77,13 +96,40 @@ int network_remove(struct daemon *daemon, struct network *network, struct error 
 /* Whether a container, running or not, belongs to it. */
 bool network_is_used(const struct daemon *daemon, const struct network *network);
 
-/* Makes the bridge if there is none, and what another davitd has left half made whole. */
+/* "bridge", "macvlan", "ipvlan". */
+const char *network_driver_name(const struct network *network);
+
+/* Of the family AF_INET or AF_INET6. */
+const struct network_addresses *network_addresses(const struct network *network, int family);
+
+/* Whether a container that is on it has a way out by that family. */
+bool network_leads_out(const struct network *network, int family);
+
+/* Makes its device if there is none, and what another davitd has left half made whole. */
 int network_prepare(struct daemon *daemon, struct netlink *netlink, struct network *network,
                     struct error *err);
 
 /* Docker's object. */
 void network_write(struct json_writer *writer, const struct daemon *daemon,
                    const struct network *network);
+
+/* ---- subnets: network_addresses.c ---- */
+
+/* What the order says, and what it leaves open. */
+int network_addresses_take(const struct daemon *daemon, struct network *network,
+                           const struct network_order *order, struct error *err);
+
+/* The texts become what is calculated with. */
+int network_addresses_resolve(struct network *network, struct error *err);
+
+/* Refuses what another network has. */
+int network_addresses_check(const struct daemon *daemon, const struct network *network,
+                            struct error *err);
+
+/* ---- the host's device: network_device.c ---- */
+
+void network_device_name(struct network *network);
+void network_device_remove(const struct network *network);
 
 /* ---- the firewall: network_firewall.c ---- */
 

@@ -119,6 +119,8 @@ static void describe(struct arena *arena, const struct managed_container *contai
         to->network = endpoint->network_id;
         to->network_name = endpoint->network_name;
         to->ipv4 = arena_strdup(arena, address);
+        address_format(&container->leases[i].address6, address);
+        to->ipv6 = arena_strdup(arena, address);
         list_names(arena, container, endpoint, &to->names);
         said->endpoints.count++;
     }

@@ -144,6 +144,34 @@ static void write_blkio(struct json_writer *writer, const struct cgroup_statisti
     json_object_close(writer);
 }
 
+/* What the container has received and sent, by device. Absent without networks of its own. */
+static void write_networks(struct json_writer *writer, const struct managed_container *container)
+{
+    struct device_counters devices[ENDPOINTS_MAX];
+    size_t count = container_device_counters(container, devices);
+
+    if (count == 0)
+        return;
+    json_key(writer, "networks");
+    json_object_open(writer);
+    for (size_t i = 0; i < count; i++) {
+        const struct link_counters *counters = &devices[i].counters;
+
+        json_key(writer, devices[i].name);
+        json_object_open(writer);
+        json_member_unsigned(writer, "rx_bytes", counters->received_bytes);
+        json_member_unsigned(writer, "rx_packets", counters->received_packets);
+        json_member_unsigned(writer, "rx_errors", counters->received_errors);
+        json_member_unsigned(writer, "rx_dropped", counters->received_dropped);
+        json_member_unsigned(writer, "tx_bytes", counters->sent_bytes);
+        json_member_unsigned(writer, "tx_packets", counters->sent_packets);
+        json_member_unsigned(writer, "tx_errors", counters->sent_errors);
+        json_member_unsigned(writer, "tx_dropped", counters->sent_dropped);
+        json_object_close(writer);
+    }
+    json_object_close(writer);
+}
+
 static void write_object(struct json_writer *writer, const struct managed_container *container,
                          const struct sample *sample, const struct sample *previous)
 {
@@ -164,6 +192,8 @@ static void write_object(struct json_writer *writer, const struct managed_contai
     write_cpu(writer, "precpu_stats", previous);
     write_memory(writer, &sample->counters);
     write_blkio(writer, &sample->counters);
+    if (sample->time_ns > 0)
+        write_networks(writer, container);
     json_object_close(writer);
 }
 

@@ -252,8 +252,7 @@ static void write_stream(struct query *query)
 static void read_stream(struct query *query)
 {
     size_t room = 2 + DNS_MESSAGE_MAX - query->input.length;
-    ssize_t count =
-        recv(query->watch.fd, buffer_reserve(&query->input, room), room, MSG_DONTWAIT);
+    ssize_t count = recv(query->watch.fd, buffer_reserve(&query->input, room), room, MSG_DONTWAIT);
     uint8_t *bytes = (uint8_t *)query->input.data;
     size_t length;
 
@@ -327,8 +326,8 @@ bool query_begin(const struct asker *asker, const uint8_t *message, size_t lengt
         answer_code(asker, message, &question, DNS_NOT_IMPLEMENTED);
         return true;
     }
-    if (question.record_class == CLASS_IN && (answer_name(asker, message, &question) ||
-                                              answer_reverse(asker, message, &question)))
+    if (question.record_class == CLASS_IN &&
+        (answer_name(asker, message, &question) || answer_reverse(asker, message, &question)))
         return true;
     if (asker->served->container.servers.count > 0)
         forward(asker, message, length, &question);

@@ -26,7 +26,7 @@ resolver() {
 }
 finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
 upstream() { # OPTIONS: a server at the neighbour
-    at_neighbour dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= \
+    nsenter --net="/run/netns/$neighbour" dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= \
         --listen-address=192.0.2.2 --bind-interfaces --log-queries --log-facility="$dir/asked" "$@" 3>&- &
     echo $! > "$dir/dnsmasq"
     wait_until at_neighbour dig +time=1 +tries=1 @192.0.2.2 version.bind

@@ -16,7 +16,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     [ "$(inside 10.77.0.128 --network first)" = one ]
     [ "$(davit run --rm --network first --ip 10.77.0.5 busybox ip -4 -o addr show eth0 | grep -c 10.77.0.5/24)" = 1 ]
     (cd "$dir" && mkdir -p served && echo neighbour > served/index.html)
-    at_neighbour python3 -m http.server --directory "$dir/served" 8000 > "$dir/seen" 2>&1 3>&- &
+    nsenter --net="/run/netns/$neighbour" python3 -m http.server --directory "$dir/served" 8000 > "$dir/seen" 2>&1 3>&- &
     server=$!
     wait_until at_neighbour curl -s 127.0.0.1:8000
     [ "$(inside 192.0.2.2:8000 --network first)" = neighbour ]
@@ -51,7 +51,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     run davit run --network bridge -p 8080:80 busybox true
     [ "$status" -eq 125 ]
     contains "$output" "Bind for 0.0.0.0:8080 failed: port is already allocated"
-    at_host python3 -m http.server 8090 >/dev/null 2>&1 3>&- &
+    nsenter --net="/run/netns/$host" python3 -m http.server 8090 >/dev/null 2>&1 3>&- &
     server=$!
     wait_until at_host curl -s 127.0.0.1:8090
     run davit run --network bridge -p 8090:80 busybox true
@@ -82,7 +82,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     at_neighbour ip route replace "$(address_of at-left)" via 192.0.2.1
     ! at_neighbour curl -sS --max-time 1 "http://$(address_of at-left)/"
     # Its own loopback services are the host's alone.
-    at_host python3 -m http.server --bind 127.0.0.1 8091 >/dev/null 2>&1 3>&- &
+    nsenter --net="/run/netns/$host" python3 -m http.server --bind 127.0.0.1 8091 >/dev/null 2>&1 3>&- &
     server=$!
     wait_until at_host curl -s 127.0.0.1:8091
     run davit run --rm --init --network left --privileged --userns host busybox sh -c 'ip route add 127.0.0.2 via $(ip route | sed -n "s/default via \([^ ]*\).*/\1/p") 2>/dev/null; timeout 1 wget -qO- http://127.0.0.2:8091/'

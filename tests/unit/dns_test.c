@@ -57,10 +57,10 @@ static void what_is_no_question_is_refused(void **state)
         {HEAD WEB, 12 + 12},
         {"\x12\x34\x01\x00\x00\x02\x00\x00\x00\x00\x00\x00" WEB WEB, 12 + 28},
         {HEAD "\x40x\x00\x00\x01\x00\x01", 12 + 7},
-        {HEAD "\xc0\x0c\x00\x01\x00\x01", 12 + 6},                  /* to itself */
-        {HEAD "\x01x\xc0\x0e\x00\x01\x00\x01", 12 + 8},             /* to the pointer */
-        {HEAD "\x01x\xc0\x20\x00\x00\x01\x00\x01", 12 + 9},         /* forwards, and beyond */
-        {HEAD "\x01x\xc0\x00\x00\x00\x01\x00\x01", 12 + 9},         /* into the header */
+        {HEAD "\xc0\x0c\x00\x01\x00\x01", 12 + 6},                    /* to itself */
+        {HEAD "\x01x\xc0\x0e\x00\x01\x00\x01", 12 + 8},               /* to the pointer */
+        {HEAD "\x01x\xc0\x20\x00\x00\x01\x00\x01", 12 + 9},           /* forwards, and beyond */
+        {HEAD "\x01x\xc0\x00\x00\x00\x01\x00\x01", 12 + 9},           /* into the header */
         {"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01" WEB, 26}, /* a record is missing */
     };
     char longest[12 + 5 * 64 + 5];
@@ -80,8 +80,7 @@ static void what_is_no_question_is_refused(void **state)
 
 static void answers_fit_and_say_when_they_do_not(void **state)
 {
-    static const uint8_t message[] =
-        "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01" WEB EDNS;
+    static const uint8_t message[] = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x01" WEB EDNS;
     struct dns_question read = question(message, sizeof(message) - 1);
     struct address addresses[100] = {{AF_INET, {10, 0, 0, 1}}};
     struct dns_answer said = {.addresses = addresses, .address_count = 1, .ttl_s = 7};
@@ -113,17 +112,17 @@ static void answers_fit_and_say_when_they_do_not(void **state)
 
 static void addresses_are_read_from_names_and_answers(void **state)
 {
-    static const char answer[] =
-        "\x12\x34\x81\x80\x00\x01\x00\x03\x00\x00\x00\x00" WEB
-        "\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x1e\x00\x02\xc0\x10"
-        "\xc0\x10\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xcb\x00\x71\x07"
-        "\xc0\x10\x00\x10\x00\x01\x00\x00\x00\x01\x00\x01\x00";
+    static const char answer[] = "\x12\x34\x81\x80\x00\x01\x00\x03\x00\x00\x00\x00" WEB
+                                 "\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x1e\x00\x02\xc0\x10"
+                                 "\xc0\x10\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xcb\x00\x71\x07"
+                                 "\xc0\x10\x00\x10\x00\x01\x00\x00\x00\x01\x00\x01\x00";
     struct dns_addresses addresses;
     struct address address;
     struct address expected;
 
     (void)state;
-    assert_int_equal(dns_read_addresses((const uint8_t *)answer, sizeof(answer) - 1, &addresses), 0);
+    assert_int_equal(dns_read_addresses((const uint8_t *)answer, sizeof(answer) - 1, &addresses),
+                     0);
     assert_int_equal(addresses.count, 1);
     assert_int_equal(addresses.ttl_s, 30);
     for (size_t length = sizeof(answer) - 2; length > 0; length--)
@@ -133,8 +132,8 @@ static void addresses_are_read_from_names_and_answers(void **state)
     address_parse("10.77.0.2", &expected);
     assert_true(address_equals(&address, &expected));
     assert_int_equal(
-        dns_parse_reverse("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa",
-                          &address),
+        dns_parse_reverse(
+            "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa", &address),
         0);
     address_parse("fd00::1", &expected);
     assert_true(address_equals(&address, &expected));

@@ -102,18 +102,24 @@ static void addresses_are_counted(void **state)
 static void the_table_is_replaced_as_a_whole(void **state)
 {
     const struct firewall_network networks[] = {
-        {"davit0", subnet("172.17.0.0/16"), false, false},
-        {"dv-1", subnet("10.5.0.0/24"), true, true},
+        {.bridge = "davit0", .subnet = subnet("172.17.0.0/16"), .subnet6 = subnet("fd00:1::/64")},
+        {.bridge = "dv-1",
+         .subnet = subnet("10.5.0.0/24"),
+         .is_internal = true,
+         .is_isolated = true},
+        {.bridge = "dv-2", .subnet = subnet("10.6.0.0/24"), .keeps_sources = true},
     };
     const struct firewall_port ports[] = {
         {"tcp", {0}, 8080, address("172.17.0.2"), 80},
         {"udp", address("127.0.0.1"), 53, address("172.17.0.2"), 5353},
+        {"tcp", {0}, 8080, address("fd00:1::2"), 80},
+        {"tcp", address("2001:db8::1"), 81, address("fd00:1::2"), 80},
     };
     cleanup_buffer struct buffer script = {0};
     cleanup_buffer struct buffer empty = {0};
 
     (void)state;
-    firewall_write(&script, &(struct firewall){networks, 2, ports, 2});
+    firewall_write(&script, &(struct firewall){networks, 3, ports, 4});
     assert_int_equal(
         strncmp(buffer_text(&script), "table inet davit\ndelete table inet davit\n", 41), 0);
     assert_non_null(strstr(buffer_text(&script), "tcp . 8080 : 172.17.0.2 . 80\n"));
@@ -121,6 +127,11 @@ static void the_table_is_replaced_as_a_whole(void **state)
     assert_non_null(
         strstr(buffer_text(&script), "ip saddr 172.17.0.0/16 oifname != \"davit0\" masquerade"));
     assert_null(strstr(buffer_text(&script), "ip saddr 10.5.0.0/24 oifname != "));
+    assert_null(strstr(buffer_text(&script), "ip saddr 10.6.0.0/24 oifname != "));
+    assert_non_null(
+        strstr(buffer_text(&script), "ip6 saddr fd00:1::/64 oifname != \"davit0\" masquerade"));
+    assert_non_null(strstr(buffer_text(&script), "tcp . 8080 : fd00:1::2 . 80\n"));
+    assert_non_null(strstr(buffer_text(&script), "2001:db8::1 . tcp . 81 : fd00:1::2 . 80\n"));
     assert_non_null(strstr(buffer_text(&script), "iifname \"dv-1\" oifname \"dv-1\" drop"));
     firewall_write(&empty, &(struct firewall){0});
     assert_string_equal(buffer_text(&empty), "table inet davit\ndelete table inet davit\n");
