@@ -1,6 +1,9 @@
 /* The nftables script: see firewall.h. */
 #include "firewall.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 
 /* What differs between the families. */
@@ -163,4 +166,35 @@ void firewall_write(struct buffer *script, const struct firewall *firewall)
     write_sources(script, firewall);
     write_forward(script, firewall);
     buffer_append_string(script, "}\n");
+}
+
+void firewall_port_element(const struct firewall_port *port, bool is_removed,
+                           struct nft_element *element)
+{
+    static const struct {
+        const char *name;
+        uint8_t number;
+    } protocols[] = {{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", IPPROTO_SCTP}};
+    static const char *const maps[2][2] = {{"ports", "ports_at"}, {"ports6", "ports6_at"}};
+    size_t length = address_length(&port->container);
+    uint16_t host_port = htons(port->host_port);
+    uint16_t container_port = htons(port->container_port);
+    uint8_t protocol = 0;
+
+    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
+        if (strcmp(protocols[i].name, port->protocol) == 0)
+            protocol = protocols[i].number;
+    }
+    *element = (struct nft_element){
+        .family = NFT_INET,
+        .table = FIREWALL_TABLE,
+        .set = maps[port->container.family == AF_INET6][port->host.family != 0],
+        .is_removed = is_removed,
+    };
+    if (port->host.family != 0)
+        nft_value_append(&element->key, port->host.bytes, length);
+    nft_value_append(&element->key, &protocol, sizeof(protocol));
+    nft_value_append(&element->key, &host_port, sizeof(host_port));
+    nft_value_append(&element->data, port->container.bytes, length);
+    nft_value_append(&element->data, &container_port, sizeof(container_port));
 }

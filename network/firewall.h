@@ -7,6 +7,7 @@
 
 #include "address.h"
 #include "base/buffer.h"
+#include "nft_elements.h"
 
 #define FIREWALL_TABLE "davit"
 
@@ -38,5 +39,9 @@ struct firewall {
 /* Writes a script for `nft -f -` (nft(8)): one transaction, that replaces the table, or removes it
  * when there are no networks. */
 void firewall_write(struct buffer *script, const struct firewall *firewall);
+
+/* The port as an element of a table that has been written: what changes without the nft program. */
+void firewall_port_element(const struct firewall_port *port, bool is_removed,
+                           struct nft_element *element);
 
 #endif

@@ -207,20 +207,20 @@ static int make_upper(const struct network_lease *held, struct netlink *netlink,
 
     device_name(held, name);
     link_make_mac(&held->address, mac);
-    link_add_upper(batch, &(struct upper_link){
-                              .kind = network_driver_name(network),
-                              .mode = network->mode[0] != '\0' ? network->mode : usual_mode,
-                              .parent = link_index(netlink, network->device),
-                              .name = name,
-                              .netns_fd = netns_fd,
-                              .mac = is_macvlan ? mac : NULL,
-                              .mtu = network->mtu});
+    link_add_upper(
+        batch, &(struct upper_link){.kind = network_driver_name(network),
+                                    .mode = network->mode[0] != '\0' ? network->mode : usual_mode,
+                                    .parent = link_index(netlink, network->device),
+                                    .name = name,
+                                    .netns_fd = netns_fd,
+                                    .mac = is_macvlan ? mac : NULL,
+                                    .mtu = network->mtu});
     return netlink_run(netlink, batch, err);
 }
 
 /* By one connection to the host's network and one to the container's. */
-int container_device_add(struct managed_container *container, size_t index,
-                         struct network *network, int netns_fd, struct error *err)
+int container_device_add(struct managed_container *container, size_t index, struct network *network,
+                         int netns_fd, struct error *err)
 {
     struct netlink netlink;
     int result = netlink_open(&netlink, err);
@@ -232,10 +232,9 @@ int container_device_add(struct managed_container *container, size_t index,
         result = lease(container, index, network, err);
     if (result == 0) {
         pick_device(container, index);
-        result =
-            network->driver == NETWORK_DRIVER_BRIDGE
-                ? make_pair(container, index, &netlink, network, netns_fd, err)
-                : make_upper(&container->leases[index], &netlink, network, netns_fd, err);
+        result = network->driver == NETWORK_DRIVER_BRIDGE
+                     ? make_pair(container, index, &netlink, network, netns_fd, err)
+                     : make_upper(&container->leases[index], &netlink, network, netns_fd, err);
     }
     netlink_close(&netlink);
     return result < 0 ? result : configure_inside(container, index, network, netns_fd, err);
@@ -267,10 +266,10 @@ static int read_host_end(struct netlink *netlink, const char *name, struct link_
     int result = link_read_counters(netlink, name, &seen, NULL);
 
     if (result == 0)
-        *counters = (struct link_counters){seen.sent_bytes,       seen.sent_packets,
-                                           seen.sent_errors,      seen.sent_dropped,
-                                           seen.received_bytes,   seen.received_packets,
-                                           seen.received_errors,  seen.received_dropped};
+        *counters = (struct link_counters){seen.sent_bytes,      seen.sent_packets,
+                                           seen.sent_errors,     seen.sent_dropped,
+                                           seen.received_bytes,  seen.received_packets,
+                                           seen.received_errors, seen.received_dropped};
     return result;
 }
 

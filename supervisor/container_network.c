@@ -253,8 +253,7 @@ void container_network_attach(struct managed_container *container, int netns_fd,
         answer(container, &err);
         return;
     }
-    if (container->ports.count > 0)
-        firewall_change(container->daemon);
+    firewall_change_ports(container, false);
     attachment = memory_new_one(struct attachment);
     attachment->waiter.done = on_rules_set;
     attachment->daemon = container->daemon;
@@ -265,6 +264,8 @@ void container_network_attach(struct managed_container *container, int netns_fd,
 /* The devices go with the namespace. */
 void container_network_release(struct managed_container *container)
 {
+    /* As long as it is known where they lead. */
+    firewall_change_ports(container, true);
     memset(container->leases, 0, sizeof(container->leases));
     resolver_end(container);
     container_ports_release(container);
@@ -317,12 +318,17 @@ static int save(struct managed_container *container, struct error *err)
 static int attach_live(struct managed_container *container, size_t index, struct error *err)
 {
     cleanup_close int netns_fd = container_open_namespace(container, "net", err);
-    int result = netns_fd < 0 ? netns_fd : attach_one(container, index, netns_fd, err);
+    int result;
 
+    if (netns_fd < 0)
+        return netns_fd;
+    /* They may lead to another of its networks now. */
+    firewall_change_ports(container, true);
+    result = attach_one(container, index, netns_fd, err);
+    firewall_change_ports(container, false);
     if (result == 0) {
         resolver_update(container);
         container_save_state(container);
-        firewall_change(container->daemon);
     }
     return result;
 }
@@ -394,6 +400,7 @@ int container_network_disconnect(struct managed_container *container, const stru
         result = container_device_remove(container, index, err);
     if (result < 0)
         return result;
+    firewall_change_ports(container, true);
     memmove(definition->endpoints.items + index, definition->endpoints.items + index + 1,
             behind * sizeof(struct endpoint));
     memmove(container->leases + index, container->leases + index + 1,
@@ -402,6 +409,7 @@ int container_network_disconnect(struct managed_container *container, const stru
     container->leases[definition->endpoints.count] = (struct network_lease){0};
     definition->host_config.network_mode =
         definition->endpoints.count > 0 ? definition->endpoints.items[0].network_name : "none";
+    firewall_change_ports(container, false);
     firewall_change(container->daemon);
     resolver_update(container);
     container_save_state(container);

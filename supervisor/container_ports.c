@@ -106,8 +106,6 @@ int container_ports_publish(struct managed_container *container, struct error *e
 
 void container_ports_release(struct managed_container *container)
 {
-    if (container->ports.count > 0)
-        firewall_change(container->daemon);
     free(container->ports.items);
     container->ports = (struct published_ports){0};
 }

@@ -74,7 +74,7 @@ struct daemon {
     struct volume *volumes; /* newest first */
     struct network *networks;
     bool firewall_is_dirty;                   /* what davitd knows is not what the kernel has */
-    char *firewall_script;                    /* that the kernel has; NULL: unknown */
+    char *firewall_base;                      /* that the kernel has; NULL: unknown */
     struct firewall_run *firewall_run;        /* under way; NULL: none */
     struct firewall_waiter *firewall_waiters; /* for the next run */
     sd_event_source *firewall_turn;           /* that begins it */
@@ -82,7 +82,7 @@ struct daemon {
     sd_event_source *resolver;                /* listens to it */
     sd_event_source *resolver_timer;          /* to start another */
     char resolver_instance[CONTAINER_ID_SIZE];
-    bool has_redirection; /* of containers' questions to it */
+    ino_t redirected_cgroup; /* whose processes' questions come to it; 0: none */
     struct exec *execs;
     uint64_t next_token;
     char id[CONTAINER_ID_SIZE];

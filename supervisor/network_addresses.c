@@ -86,7 +86,8 @@ static bool is_of_host(const struct subnet *subnet)
         if (address.family == AF_INET)
             memcpy(address.bytes, &((const struct sockaddr_in *)(const void *)name)->sin_addr, 4);
         else if (address.family == AF_INET6)
-            memcpy(address.bytes, &((const struct sockaddr_in6 *)(const void *)name)->sin6_addr, 16);
+            memcpy(address.bytes, &((const struct sockaddr_in6 *)(const void *)name)->sin6_addr,
+                   16);
         is_taken = subnet_contains(subnet, &address);
     }
     freeifaddrs(addresses);

@@ -28,6 +28,7 @@ struct firewall_run {
     int output_fd; /* a memfd: what nft has to say */
     sd_event_source *source;
     char *script;
+    char *base; /* of it, without ports */
     struct firewall_waiter *waiters;
 };
 
@@ -54,6 +55,16 @@ static void add_port(struct firewall_port *ports, size_t *count,
     ports[(*count)++] = port;
 }
 
+/* Those of one container, behind the `count` that there are. */
+static void add_ports(struct firewall_port *ports, size_t *count,
+                      const struct managed_container *container)
+{
+    for (size_t i = 0; i < container->ports.count; i++) {
+        add_port(ports, count, container, &container->ports.items[i], AF_INET);
+        add_port(ports, count, container, &container->ports.items[i], AF_INET6);
+    }
+}
+
 static void list_ports(struct arena *arena, const struct daemon *daemon, struct firewall *firewall)
 {
     struct firewall_port *ports;
@@ -62,16 +73,13 @@ static void list_ports(struct arena *arena, const struct daemon *daemon, struct 
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
         count += 2 * one->ports.count;
     ports = arena_new(arena, count, sizeof(*ports));
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        for (size_t i = 0; i < one->ports.count; i++) {
-            add_port(ports, &firewall->port_count, one, &one->ports.items[i], AF_INET);
-            add_port(ports, &firewall->port_count, one, &one->ports.items[i], AF_INET6);
-        }
-    }
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
+        add_ports(ports, &firewall->port_count, one);
     firewall->ports = ports;
 }
 
-static void write_script(const struct daemon *daemon, struct buffer *script)
+/* `base` is the script without ports, which come and go by themselves. */
+static void write_script(const struct daemon *daemon, struct buffer *script, struct buffer *base)
 {
     cleanup_arena struct arena arena = {0};
     struct firewall firewall = {0};
@@ -94,6 +102,7 @@ static void write_script(const struct daemon *daemon, struct buffer *script)
                                           .keeps_sources = one->keeps_sources};
     }
     firewall.networks = networks;
+    firewall_write(base, &firewall);
     list_ports(&arena, daemon, &firewall);
     firewall_write(script, &firewall);
 }
@@ -136,12 +145,12 @@ static void end_run(struct firewall_run *run, const struct error *err)
     sd_event_source_disable_unref(run->source);
     fd_close(&run->pidfd);
     fd_close(&run->output_fd);
-    free(daemon->firewall_script);
-    daemon->firewall_script = err->errnum == 0 ? run->script : NULL;
-    if (err->errnum != 0) {
+    free(daemon->firewall_base);
+    daemon->firewall_base = err->errnum == 0 ? take_pointer(&run->base) : NULL;
+    if (err->errnum != 0)
         log_error("firewall: %s", err->message);
-        free(run->script);
-    }
+    free(run->base);
+    free(run->script);
     free(run);
     tell(waiters, err);
     if (daemon->firewall_is_dirty && daemon->firewall_run == NULL)
@@ -203,10 +212,12 @@ static void start_run(struct daemon *daemon)
 {
     struct firewall_run *run = memory_new_one(struct firewall_run);
     cleanup_buffer struct buffer script = {0};
+    cleanup_buffer struct buffer base = {0};
     struct error err = {0};
 
-    write_script(daemon, &script);
+    write_script(daemon, &script, &base);
     run->script = memory_strdup(buffer_text(&script));
+    run->base = memory_strdup(buffer_text(&base));
     run->daemon = daemon;
     run->pidfd = run->output_fd = -1;
     run->waiters = daemon->firewall_waiters;
@@ -214,7 +225,7 @@ static void start_run(struct daemon *daemon)
     daemon->firewall_is_dirty = false;
     daemon->firewall_run = run;
     /* Most containers come and go without a change. */
-    if ((daemon->firewall_script != NULL && strcmp(daemon->firewall_script, run->script) == 0) ||
+    if ((daemon->firewall_base != NULL && strcmp(daemon->firewall_base, run->base) == 0) ||
         begin(run, &err) < 0)
         end_run(run, &err);
 }
@@ -250,4 +261,34 @@ void firewall_await(struct daemon *daemon, struct firewall_waiter *waiter)
     } else {
         waiter->done(waiter, &none);
     }
+}
+
+/* ---- ports ---- */
+
+static int change_elements(const struct managed_container *container, bool is_removed)
+{
+    cleanup_free struct firewall_port *ports =
+        memory_new(2 * container->ports.count, sizeof(*ports));
+    cleanup_free struct nft_element *elements =
+        memory_new(2 * container->ports.count, sizeof(*elements));
+    size_t count = 0;
+
+    add_ports(ports, &count, container);
+    for (size_t i = 0; i < count; i++)
+        firewall_port_element(&ports[i], is_removed, &elements[i]);
+    return nft_elements_change(elements, count, NULL);
+}
+
+void firewall_change_ports(const struct managed_container *container, bool is_removed)
+{
+    struct daemon *daemon = container->daemon;
+
+    if (container->ports.count == 0)
+        return;
+    if (daemon->firewall_base != NULL && !daemon->firewall_is_dirty &&
+        daemon->firewall_run == NULL && change_elements(container, is_removed) == 0)
+        return;
+    /* The table is being written, or somebody else has changed it: it is written as a whole. */
+    free(take_pointer(&daemon->firewall_base));
+    firewall_change(daemon);
 }

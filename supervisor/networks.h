@@ -136,6 +136,9 @@ void network_device_remove(const struct network *network);
 /* What davitd knows is to become the kernel's rules; soon, several changes at once. */
 void firewall_change(struct daemon *daemon);
 
+/* Published ports have come, or are about to go: they are changed now, if nothing else is. */
+void firewall_change_ports(const struct managed_container *container, bool is_removed);
+
 /* Calls `done` when the rules are those of this moment, or could not be set. One call for each. */
 struct firewall_waiter {
     struct firewall_waiter *next;

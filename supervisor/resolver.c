@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -274,21 +275,25 @@ static int start(struct daemon *daemon, struct error *err)
     return result;
 }
 
-/* Containers ask at port 53, where programs of their own may want to listen. */
+/* Containers ask at port 53, where programs of their own may want to listen. Their parent cgroup is
+ * another one if somebody has removed it while it was empty. */
 static int redirect(struct daemon *daemon, struct error *err)
 {
     cleanup_free struct cgroup *parent = memory_new_one(struct cgroup);
     struct cgroup_redirection redirection = {.from = DNS_PORT, .to = RESOLVER_PORT};
+    struct stat status;
     int result;
 
-    if (daemon->has_redirection)
+    if (fstatat(daemon->hierarchy.fd, daemon->cgroup_parent + 1, &status, 0) == 0 &&
+        status.st_ino == daemon->redirected_cgroup)
         return 0;
     inet_pton(AF_INET, RESOLVER_ADDRESS, redirection.address);
     result = cgroup_create(&daemon->hierarchy, daemon->cgroup_parent, 0, false, parent, err);
     if (result == 0)
         result = cgroup_redirect(parent, &redirection, err);
+    if (result == 0 && fstat(parent->fd, &status) == 0)
+        daemon->redirected_cgroup = status.st_ino;
     cgroup_close(parent);
-    daemon->has_redirection = result == 0;
     return result;
 }
 

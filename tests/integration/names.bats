@@ -139,6 +139,17 @@ upstream() { # OPTIONS: a server at the neighbour
     start_davitd
 }
 
+@test "names are found also when the containers' cgroup was removed and is another" {
+    davit network create one
+    idle first --network one
+    davit rm --force first
+    parent=$(findmnt -n -o TARGET -t cgroup2 | head -n 1)/davit
+    [ -e "$parent" ] || skip "this host's containers have another parent cgroup"
+    rmdir "$parent" || skip "other containers run on this host"
+    idle second --network one
+    finds second second
+}
+
 @test "one that floods it keeps nobody else from being answered" {
     davit network create one
     idle quiet --network one --dns 192.0.2.99
