@@ -19,14 +19,15 @@ static const struct {
     const char *command;
     enum kind kind;
 } arguments[] = {
-    {"attach", CONTAINERS}, {"commit", CONTAINERS},  {"cp", CONTAINERS},     {"create", IMAGES},
-    {"diff", CONTAINERS},   {"exec", CONTAINERS},    {"export", CONTAINERS}, {"history", IMAGES},
-    {"inspect", ALL},       {"kill", CONTAINERS},    {"logs", CONTAINERS},   {"pause", CONTAINERS},
-    {"port", CONTAINERS},   {"probe", CONTAINERS},   {"pull", IMAGES},       {"push", IMAGES},
-    {"rename", CONTAINERS}, {"restart", CONTAINERS}, {"rm", CONTAINERS},     {"rmi", IMAGES},
-    {"run", IMAGES},        {"save", IMAGES},        {"sbom", IMAGES},       {"scan", IMAGES},
-    {"start", CONTAINERS},  {"stats", CONTAINERS},   {"stop", CONTAINERS},   {"tag", IMAGES},
-    {"top", CONTAINERS},    {"unpause", CONTAINERS}, {"update", CONTAINERS}, {"wait", CONTAINERS},
+    {"attach", CONTAINERS}, {"commit", CONTAINERS}, {"cp", CONTAINERS},      {"create", IMAGES},
+    {"diff", CONTAINERS},   {"exec", CONTAINERS},   {"export", CONTAINERS},  {"history", IMAGES},
+    {"inspect", ALL},       {"kill", CONTAINERS},   {"logs", CONTAINERS},    {"pause", CONTAINERS},
+    {"port", CONTAINERS},   {"probe", CONTAINERS},  {"egress", CONTAINERS},  {"pull", IMAGES},
+    {"push", IMAGES},       {"rename", CONTAINERS}, {"restart", CONTAINERS}, {"rm", CONTAINERS},
+    {"rmi", IMAGES},        {"run", IMAGES},        {"save", IMAGES},        {"sbom", IMAGES},
+    {"scan", IMAGES},       {"start", CONTAINERS},  {"stats", CONTAINERS},   {"stop", CONTAINERS},
+    {"tag", IMAGES},        {"top", CONTAINERS},    {"unpause", CONTAINERS}, {"update", CONTAINERS},
+    {"wait", CONTAINERS},
 };
 
 static const struct {

@@ -366,6 +366,23 @@ static void write_host_parts(struct json_writer *writer, const struct create_val
     json_member_strings(writer, "DeviceCgroupRules", &values->device_cgroup_rules);
 }
 
+/* "none" allows nothing, and goes with other rules as nothing more. */
+static void write_egress(struct json_writer *writer, const struct string_list *rules)
+{
+    if (rules->count == 0)
+        return;
+    json_key(writer, "Egress");
+    json_object_open(writer);
+    json_key(writer, "Allow");
+    json_array_open(writer);
+    for (size_t i = 0; i < rules->count; i++) {
+        if (strcmp(rules->items[i], "none") != 0)
+            json_string(writer, rules->items[i]);
+    }
+    json_array_close(writer);
+    json_object_close(writer);
+}
+
 static int write_host_config(struct cli *cli, struct json_writer *writer,
                              const struct create_options *options,
                              const struct create_values *values)
@@ -380,6 +397,7 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     json_member_strings(writer, "CapAdd", &values->cap_add);
     json_member_strings(writer, "CapDrop", &values->cap_drop);
     json_member_strings(writer, "GroupAdd", &values->group_add);
+    write_egress(writer, &values->egress);
     json_member_strings(writer, "Dns", &values->dns);
     json_member_strings(writer, "DnsSearch", &values->dns_search);
     json_member_strings(writer, "DnsOptions", &values->dns_options);

@@ -25,6 +25,7 @@ struct create_values {
     struct string_list blkio_weight_devices;
     struct string_list group_add;
     struct string_list dns;
+    struct string_list egress;
     struct string_list dns_search;
     struct string_list dns_options;
     struct string_list add_hosts;

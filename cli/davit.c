@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"cp", cli_cp, "copy files from a container to here, or from here to a container"},
     {"create", cli_create, "make a container without starting it"},
     {"diff", cli_diff, "list what a container has changed"},
+    {"egress", cli_egress, "show or set what a container may reach"},
     {"events", cli_events, "print what happens, as it happens"},
     {"exec", cli_exec, "run another program in a running container"},
     {"export", cli_export, "write all files of a container to an archive"},

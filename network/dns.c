@@ -301,6 +301,16 @@ static bool ends_with(const char *name, const char *end)
     return length >= end_length && strcmp(name + length - end_length, end) == 0;
 }
 
+bool dns_name_matches(const char *pattern, const char *name)
+{
+    size_t length = strlen(name);
+    size_t rest = strlen(pattern);
+
+    if (pattern[0] != '*')
+        return strcmp(pattern, name) == 0;
+    return rest == 1 || (length > rest - 1 && ends_with(name, pattern + 1));
+}
+
 bool dns_is_reverse(const char *name)
 {
     return ends_with(name, ".in-addr.arpa") || ends_with(name, ".ip6.arpa");

@@ -81,6 +81,10 @@ size_t dns_write_answer(const uint8_t *message, const struct dns_question *quest
  * is not such. */
 int dns_parse_reverse(const char *name, struct address *address);
 
+/* Whether a name, in lower case, is that of a pattern: itself, "*.REST" for any that ends so, but
+ * not REST, or "*". */
+bool dns_name_matches(const char *pattern, const char *name);
+
 /* Whether it lies below in-addr.arpa or ip6.arpa. */
 bool dns_is_reverse(const char *name);
 

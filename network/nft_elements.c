@@ -188,26 +188,43 @@ static void read_counter(const struct nlmsghdr *header, struct nft_counter *coun
     }
 }
 
+/* Sends one request and takes its answer into the same bytes. */
+static int ask(char bytes[ANSWER_MAX], struct error *err)
+{
+    const struct nlmsghdr *header = (const struct nlmsghdr *)(void *)bytes;
+    struct mnl_socket *socket = open_socket(err);
+    ssize_t length = -1;
+
+    if (socket == NULL)
+        return -ENOENT;
+    if (mnl_socket_sendto(socket, header, header->nlmsg_len) >= 0)
+        length = mnl_socket_recvfrom(socket, bytes, ANSWER_MAX);
+    mnl_socket_close(socket);
+    return length < (ssize_t)sizeof(*header) || header->nlmsg_type == NLMSG_ERROR ? -ENOENT : 0;
+}
+
+bool nft_table_exists(enum nft_family family, const char *name)
+{
+    _Alignas(8) char bytes[ANSWER_MAX];
+    struct nlmsghdr *header = begin_message(bytes, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE,
+                                            0, protocol_family(family), 1);
+
+    mnl_attr_put_strz(header, NFTA_TABLE_NAME, name);
+    return ask(bytes, NULL) == 0;
+}
+
 int nft_counter_read(enum nft_family family, const char *table, const char *name,
                      struct nft_counter *counter, struct error *err)
 {
     _Alignas(8) char bytes[ANSWER_MAX];
-    struct mnl_socket *socket = open_socket(err);
-    struct nlmsghdr *header;
-    ssize_t length = -1;
+    struct nlmsghdr *header = begin_message(bytes, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETOBJ, 0,
+                                            protocol_family(family), 1);
 
-    if (socket == NULL)
-        return -err->errnum;
-    header = begin_message(bytes, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETOBJ, 0,
-                           protocol_family(family), 1);
     mnl_attr_put_strz(header, NFTA_OBJ_TABLE, table);
     mnl_attr_put_strz(header, NFTA_OBJ_NAME, name);
     mnl_attr_put_u32(header, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
-    if (mnl_socket_sendto(socket, header, header->nlmsg_len) >= 0)
-        length = mnl_socket_recvfrom(socket, bytes, sizeof(bytes));
-    mnl_socket_close(socket);
     *counter = (struct nft_counter){0};
-    if (length < (ssize_t)sizeof(*header) || header->nlmsg_type == NLMSG_ERROR)
+    if (ask(bytes, err) < 0)
         return error_set(err, ERROR_NOT_FOUND, ENOENT, "nftables: counter %s", name);
     read_counter(header, counter);
     return 0;

@@ -42,6 +42,8 @@ struct nft_element {
  * old one). -ENOENT: a table, a set, or one that is removed is not there. */
 int nft_elements_change(const struct nft_element *elements, size_t count, struct error *err);
 
+bool nft_table_exists(enum nft_family family, const char *name);
+
 /* What a named counter has seen. */
 struct nft_counter {
     uint64_t packets;

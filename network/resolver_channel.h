@@ -28,6 +28,7 @@ enum resolver_order_kind {
     RESOLVER_REMOVE, /* it has ended */
     RESOLVER_ALL,    /* those that were not set since RESOLVER_BEGIN have gone */
     RESOLVER_QUIT,
+    RESOLVER_GRANTED, /* what a report has said is so: the answer may be given */
 };
 
 enum resolver_descriptor {
@@ -50,17 +51,31 @@ struct resolver_container {
     const char *id;
     LIST_OF(struct resolver_endpoint) endpoints;
     struct string_list servers; /* asked for all other names; none: there are no others */
+    bool is_limited;            /* to the names of `allowed`, whose addresses davitd is told of */
+    struct string_list allowed; /* "example.org", "*.example.org", "*" */
 };
 
 struct resolver_order {
     int kind;
+    uint64_t serial;      /* RESOLVER_GRANTED: of the resolver's report */
     const char *instance; /* RESOLVER_BEGIN: what a resolver without a name is to be called */
     struct resolver_container container;
 };
 
+/* A limited container has asked for a name, and these are its addresses. */
+struct resolver_grant {
+    uint64_t serial; /* 0: none */
+    const char *id;  /* the container */
+    const char *name;
+    struct string_list addresses;
+    uint32_t ttl_s;
+};
+
+/* To RESOLVER_BEGIN, or with a grant. */
 struct resolver_report {
     const char *version;  /* DAVIT_VERSION */
     const char *instance; /* the same as before: it has the sockets that it was sent */
+    struct resolver_grant grant;
 };
 
 extern const struct json_struct resolver_order_type;

@@ -36,6 +36,8 @@ static const struct route {
     {"POST", "/containers/prune", NULL, api_containers_prune},
     {"POST", "/containers/create", NULL, api_container_create},
     {"GET", "/containers/", "/json", api_container_inspect},
+    {"GET", "/davit/v1/containers/", "/egress", api_egress_show},
+    {"PUT", "/davit/v1/containers/", "/egress", api_egress_set},
     {"GET", "/davit/v1/containers/", "/probes", api_probes_show},
     {"PUT", "/davit/v1/containers/", "/probes", api_probes_set},
     {"GET", "/containers/", "/changes", api_container_changes},

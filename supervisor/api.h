@@ -76,6 +76,10 @@ void api_image_save(struct daemon *daemon, struct request *request,
 void api_images_import(struct daemon *daemon, struct request *request);
 /* POST /images/create with an archive as its body. */
 bool api_is_import(const struct request *request);
+void api_egress_show(struct daemon *daemon, struct request *request,
+                     const struct route_match *match);
+void api_egress_set(struct daemon *daemon, struct request *request,
+                    const struct route_match *match);
 void api_probes_show(struct daemon *daemon, struct request *request,
                      const struct route_match *match);
 void api_probes_set(struct daemon *daemon, struct request *request,

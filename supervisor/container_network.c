@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "container_internal.h"
+#include "egress.h"
 #include "network/links.h"
 #include "networks.h"
 #include "resolver.h"
@@ -124,7 +125,8 @@ static int resolve_without(struct managed_container *container, const char *mode
                          "another, such as bridge",
                          mode);
     definition->host_config.network_mode = mode;
-    return resolve_names(container, mode, err);
+    return resolve_names(container, mode, err) < 0 ? -err->errnum
+                                                   : container_egress_check(container, err);
 }
 
 /* The mode's network is the first. */
@@ -178,7 +180,7 @@ int container_network_resolve(struct managed_container *container, struct error 
     }
     definition->host_config.network_mode = definition->endpoints.items[0].network_name;
     definition->names_directory = ".";
-    return 0;
+    return container_egress_check(container, err);
 }
 
 /* ---- attaching ---- */
@@ -254,6 +256,8 @@ void container_network_attach(struct managed_container *container, int netns_fd,
         return;
     }
     firewall_change_ports(container, false);
+    if (container->definition.host_config.egress != NULL)
+        firewall_change(container->daemon);
     attachment = memory_new_one(struct attachment);
     attachment->waiter.done = on_rules_set;
     attachment->daemon = container->daemon;
@@ -266,6 +270,7 @@ void container_network_release(struct managed_container *container)
 {
     /* As long as it is known where they lead. */
     firewall_change_ports(container, true);
+    container_egress_release(container);
     memset(container->leases, 0, sizeof(container->leases));
     resolver_end(container);
     container_ports_release(container);
@@ -351,6 +356,13 @@ int container_network_connect(struct managed_container *container, const struct 
                                 .network_name = arena_strdup(&container->arena, network->name)};
     int result = check_addresses(wanted, network, err);
 
+    if (result == 0 && definition->host_config.egress != NULL &&
+        (network->driver != NETWORK_DRIVER_BRIDGE || is_running))
+        result =
+            error_set(err, ERROR_INVALID, EINVAL,
+                      "container %s has egress rules: it can be connected to bridges alone, and "
+                      "only while it does not run",
+                      definition->name);
     if (result < 0)
         return result;
     if (!has_own_namespace(container))

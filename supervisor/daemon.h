@@ -18,6 +18,7 @@
 
 #define CONTAINER_ID_SIZE 65
 
+struct egress_ended;
 struct exec;
 struct firewall_run;
 struct firewall_waiter;
@@ -78,9 +79,14 @@ struct daemon {
     struct firewall_run *firewall_run;        /* under way; NULL: none */
     struct firewall_waiter *firewall_waiters; /* for the next run */
     sd_event_source *firewall_turn;           /* that begins it */
-    int resolver_fd;                          /* channel to the resolver of names; -1: none */
-    sd_event_source *resolver;                /* listens to it */
-    sd_event_source *resolver_timer;          /* to start another */
+    bool has_egress;                   /* rules of containers, or what an earlier davitd left */
+    bool lacks_bridge_tracking;        /* the kernel has no CONFIG_NF_CONNTRACK_BRIDGE */
+    struct egress_ended *egress_ended; /* that the kernel may still know */
+    int egress_log_fd;                 /* what was refused */
+    sd_event_source *egress_log;       /* NULL: not yet */
+    int resolver_fd;                   /* channel to the resolver of names; -1: none */
+    sd_event_source *resolver;         /* listens to it */
+    sd_event_source *resolver_timer;   /* to start another */
     char resolver_instance[CONTAINER_ID_SIZE];
     ino_t redirected_cgroup; /* whose processes' questions come to it; 0: none */
     struct exec *execs;

@@ -147,6 +147,12 @@ static const struct json_field throttle_fields[] = {
 static const struct json_struct throttle_type =
     JSON_STRUCT(struct docker_throttle_device, throttle_fields);
 
+static const struct json_field egress_fields[] = {
+    FIELD(struct docker_egress, allow, "Allow", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+};
+const struct json_struct docker_egress_type =
+    JSON_CLOSED_STRUCT(struct docker_egress, egress_fields);
+
 static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, binds, "Binds", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, mounts, "Mounts", JSON_KIND_STRUCTS, .type = &mount_type),
@@ -207,6 +213,8 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, devices, "Devices", JSON_KIND_STRUCTS, .type = &device_type),
     FIELD(struct docker_host_config, device_cgroup_rules, "DeviceCgroupRules", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, links, "Links", JSON_KIND_STRINGS),
+    FIELD(struct docker_host_config, egress, "Egress", JSON_KIND_STRUCT,
+          .type = &docker_egress_type),
     FIELD(struct docker_host_config, dns, "Dns", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, dns_search, "DnsSearch", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, dns_options, "DnsOptions", JSON_KIND_STRINGS),

@@ -103,6 +103,11 @@ struct docker_log_config {
     struct string_map config;
 };
 
+/* What a container may reach, and nothing else: network/egress.h. */
+struct docker_egress {
+    struct string_list allow;
+};
+
 struct docker_host_config {
     struct string_list binds;
     LIST_OF(struct docker_mount) mounts;
@@ -142,7 +147,8 @@ struct docker_host_config {
     LIST_OF(struct docker_device) devices;
     struct string_list device_cgroup_rules;
     struct string_list links; /* without effect where there is no network, and only there */
-    struct string_list dns;   /* servers asked for names that are nobody's on its networks */
+    const struct docker_egress *egress; /* davit's own; NULL: it may reach everything */
+    struct string_list dns; /* servers asked for names that are nobody's on its networks */
     struct string_list dns_search;
     struct string_list dns_options;
     struct string_list extra_hosts; /* "NAME:ADDRESS"; "host-gateway": the host's */
@@ -233,6 +239,7 @@ uint64_t definition_disk_bytes(const struct definition *definition);
 extern const struct json_struct docker_config_type;
 extern const struct json_struct docker_host_config_type;
 extern const struct json_struct docker_log_config_type;
+extern const struct json_struct docker_egress_type;
 extern const struct json_struct definition_type;
 
 /* Whether a mode (NetworkMode, PidMode, ...; or NULL) is "host". */

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "container_internal.h"
+#include "egress.h"
 #include "network/firewall.h"
 #include "networks.h"
 
@@ -79,9 +80,10 @@ static void list_ports(struct arena *arena, const struct daemon *daemon, struct 
 }
 
 /* `base` is the script without ports, which come and go by themselves. */
-static void write_script(const struct daemon *daemon, struct buffer *script, struct buffer *base)
+static void write_script(struct daemon *daemon, struct buffer *script, struct buffer *base)
 {
     cleanup_arena struct arena arena = {0};
+    cleanup_buffer struct buffer egress = {0};
     struct firewall firewall = {0};
     struct firewall_network *networks;
     size_t count = 0;
@@ -105,6 +107,9 @@ static void write_script(const struct daemon *daemon, struct buffer *script, str
     firewall_write(base, &firewall);
     list_ports(&arena, daemon, &firewall);
     firewall_write(script, &firewall);
+    egress_add_to_script(daemon, &arena, &egress);
+    buffer_append(base, buffer_text(&egress), egress.length);
+    buffer_append(script, buffer_text(&egress), egress.length);
 }
 
 /* ---- making it so ---- */
@@ -136,6 +141,24 @@ static int outcome(const struct firewall_run *run, struct error *err)
     return error_set(err, ERROR_INTERNAL, EIO, "nft (is nftables installed?): %.300s", text);
 }
 
+/* What a kernel cannot do is found out by asking for it, once. */
+static bool tries_without_tracking(const struct firewall_run *run)
+{
+    return run->daemon->has_egress && !run->daemon->lacks_bridge_tracking;
+}
+
+static void try_again(struct firewall_run *run)
+{
+    struct daemon *daemon = run->daemon;
+
+    daemon->lacks_bridge_tracking = true;
+    daemon->firewall_waiters = run->waiters;
+    free(run->base);
+    free(run->script);
+    free(run);
+    start_run(daemon);
+}
+
 static void end_run(struct firewall_run *run, const struct error *err)
 {
     struct daemon *daemon = run->daemon;
@@ -145,10 +168,17 @@ static void end_run(struct firewall_run *run, const struct error *err)
     sd_event_source_disable_unref(run->source);
     fd_close(&run->pidfd);
     fd_close(&run->output_fd);
+    if (err->errnum != 0 && tries_without_tracking(run)) {
+        try_again(run);
+        return;
+    }
     free(daemon->firewall_base);
     daemon->firewall_base = err->errnum == 0 ? take_pointer(&run->base) : NULL;
-    if (err->errnum != 0)
+    if (err->errnum == 0)
+        egress_is_written(daemon);
+    else
         log_error("firewall: %s", err->message);
+    egress_open_log(daemon);
     free(run->base);
     free(run->script);
     free(run);

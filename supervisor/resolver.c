@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/socket.h"
 #include "container_internal.h"
+#include "egress.h"
 #include "network/dns.h"
 #include "network/namespace.h"
 #include "network/resolver_channel.h"
@@ -29,6 +30,7 @@
 #define RESTART_DELAY_US 200000
 #define CHANNEL_BYTES (8 << 20) /* thousands of containers, while the resolver gets to them */
 #define CONNECTIONS_WAITING 64
+#define REPORT_MAX 16384
 #define RESOLV_CONF "/etc/resolv.conf"
 
 /* ---- the host's configuration ---- */
@@ -125,6 +127,7 @@ static void describe(struct arena *arena, const struct managed_container *contai
         list_names(arena, container, endpoint, &to->names);
         said->endpoints.count++;
     }
+    container_egress_names(arena, container, said);
     /* Who cannot get out does not get out by questions either. */
     if (!container_network_leads_out(container))
         return;
@@ -181,15 +184,34 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
-/* What it reports nobody waits for but who has just connected; its end is what is listened for. */
+static void handle_report(struct daemon *daemon, const char *text, size_t length)
+{
+    cleanup_arena struct arena arena = {0};
+    struct resolver_report report = {0};
+
+    if (json_decode_text(&arena, text, length, &resolver_report_type, &report, NULL) == 0 &&
+        report.grant.serial != 0)
+        egress_grant(daemon, &report.grant);
+}
+
+void resolver_confirm(struct daemon *daemon, uint64_t serial)
+{
+    if (daemon->resolver_fd >= 0)
+        send_order(daemon, &(struct resolver_order){.kind = RESOLVER_GRANTED, .serial = serial},
+                   NULL, 0, NULL);
+}
+
 static int on_channel(sd_event_source *source, int fd, uint32_t events, void *context)
 {
     struct daemon *daemon = context;
-    char text[1024];
+    char text[REPORT_MAX];
+    ssize_t length = recv(fd, text, sizeof(text), MSG_DONTWAIT);
 
     (void)source;
     (void)events;
-    if (recv(fd, text, sizeof(text), MSG_DONTWAIT) > 0 || errno == EAGAIN || errno == EINTR)
+    if (length > 0)
+        handle_report(daemon, text, (size_t)length);
+    if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
         return 0;
     log_warning("the resolver of names has ended; another is started");
     disconnect(daemon);
@@ -224,7 +246,9 @@ static bool read_report(int fd, struct arena *arena, struct resolver_report *rep
         poll(&ready, 1, ANSWER_TIMEOUT_MS) > 0 ? recv(fd, text, sizeof(text), MSG_DONTWAIT) : -1;
 
     return length > 0 &&
-           json_decode_text(arena, text, (size_t)length, &resolver_report_type, report, NULL) == 0;
+           json_decode_text(arena, text, (size_t)length, &resolver_report_type, report, NULL) ==
+               0 &&
+           report->version != NULL && report->instance != NULL;
 }
 
 /* One of another version makes room for ours. */

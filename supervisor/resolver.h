@@ -21,6 +21,9 @@ int resolver_begin(struct managed_container *container, int netns_fd, pid_t pid,
 /* Names or addresses of one that runs have changed, or it is only now known how it runs. */
 void resolver_update(struct managed_container *container);
 
+/* The addresses of its report of that serial are let through. */
+void resolver_confirm(struct daemon *daemon, uint64_t serial);
+
 /* It has ended. */
 void resolver_end(struct managed_container *container);
 

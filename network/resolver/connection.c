@@ -31,6 +31,7 @@ static void end_connection(struct connection *connection)
     }
     served->connection_count--;
     queries_drop(served, connection);
+    holds_drop(served, connection);
     watch_end(&connection->watch);
     buffer_release(&connection->input);
     buffer_release(&connection->output);

@@ -12,16 +12,35 @@
 #define RESOLVER_OF(watch, member) \
     ((struct resolver *)(void *)((char *)(watch)-offsetof(struct resolver, member)))
 
-static void report(struct resolver *resolver)
+static bool report(const struct resolver *resolver, const struct resolver_report *said)
 {
-    const struct resolver_report said = {.version = DAVIT_VERSION, .instance = resolver->instance};
     struct json_writer *writer = json_writer_new(false);
     const char *text;
+    ssize_t sent;
 
-    json_encode(writer, &resolver_report_type, &said);
+    json_encode(writer, &resolver_report_type, said);
     text = json_writer_text(writer);
-    socket_send(resolver->control.fd, text, strlen(text), NULL, 0);
+    sent = socket_send(resolver->control.fd, text, strlen(text), NULL, 0);
     json_writer_free(writer);
+    return sent > 0;
+}
+
+bool control_ask_grant(struct resolver *resolver, uint64_t serial, const char *id, const char *name,
+                       const struct dns_addresses *addresses)
+{
+    cleanup_arena struct arena arena = {0};
+    struct resolver_report said = {.grant = {.serial = serial, .id = id, .name = name}};
+
+    if (resolver->control.fd < 0)
+        return false;
+    for (size_t i = 0; i < addresses->count; i++) {
+        char text[ADDRESS_TEXT_SIZE];
+
+        address_format(&addresses->items[i], text);
+        string_list_append(&arena, &said.grant.addresses, arena_strdup(&arena, text));
+    }
+    said.grant.ttl_s = addresses->ttl_s;
+    return report(resolver, &said);
 }
 
 static void begin(struct resolver *resolver, const struct resolver_order *order)
@@ -29,7 +48,8 @@ static void begin(struct resolver *resolver, const struct resolver_order *order)
     if (resolver->instance[0] == '\0' && order->instance != NULL)
         snprintf(resolver->instance, sizeof(resolver->instance), "%s", order->instance);
     served_forget(resolver);
-    report(resolver);
+    report(resolver,
+           &(struct resolver_report){.version = DAVIT_VERSION, .instance = resolver->instance});
 }
 
 static void obey(struct resolver *resolver, const char *text, size_t length,
@@ -49,6 +69,8 @@ static void obey(struct resolver *resolver, const char *text, size_t length,
         served_remove(resolver, order.container.id);
     else if (order.kind == RESOLVER_ALL)
         served_remove_others(resolver);
+    else if (order.kind == RESOLVER_GRANTED)
+        hold_release(resolver, order.serial);
     else if (order.kind == RESOLVER_QUIT)
         resolver->has_ended = true;
     arena_release(&arena);
@@ -75,7 +97,7 @@ static void on_order(struct watch *watch, uint32_t events)
 static void on_connection(struct watch *watch, uint32_t events)
 {
     struct resolver *resolver = RESOLVER_OF(watch, listener);
-    int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
     (void)events;
     if (fd < 0)

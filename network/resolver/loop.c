@@ -62,6 +62,7 @@ static int expire(struct resolver *resolver)
 
     for (struct served *one = resolver->served; one != NULL; one = one->next) {
         next_ms = queries_expire(one, now_ms, next_ms);
+        next_ms = holds_expire(one, now_ms, next_ms);
         next_ms = connections_expire(one, now_ms, next_ms);
     }
     return next_ms > now_ms ? (int)(next_ms - now_ms) : 0;

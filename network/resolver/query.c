@@ -32,7 +32,7 @@ struct query {
 
 /* ---- answering ---- */
 
-static void send_answer(const struct asker *asker, const uint8_t *message, size_t length)
+void asker_answer(const struct asker *asker, const uint8_t *message, size_t length)
 {
     if (asker->connection != NULL)
         connection_answer(asker->connection, message, length);
@@ -41,13 +41,36 @@ static void send_answer(const struct asker *asker, const uint8_t *message, size_
                (const struct sockaddr *)&asker->address, sizeof(asker->address));
 }
 
+static bool is_allowed(const struct resolver_container *container, const char *name)
+{
+    for (size_t i = 0; i < container->allowed.count; i++) {
+        if (dns_name_matches(container->allowed.items[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* What a limited container may reach by this name the kernel has to know before the container does.
+ */
+static void deliver(const struct asker *asker, const struct dns_question *question,
+                    const uint8_t *message, size_t length)
+{
+    const struct resolver_container *container = &asker->served->container;
+    struct dns_addresses found = {0};
+
+    if (container->is_limited && is_allowed(container, question->name))
+        dns_read_addresses(message, length, &found);
+    if (found.count == 0 || !hold_answer(asker, question->name, &found, message, length))
+        asker_answer(asker, message, length);
+}
+
 static void answer(const struct asker *asker, const uint8_t *message,
                    const struct dns_question *question, const struct dns_answer *said)
 {
     static uint8_t out[DNS_MESSAGE_MAX];
     size_t room = asker->connection != NULL ? sizeof(out) : question->udp_size;
 
-    send_answer(asker, out, dns_write_answer(message, question, said, out, room));
+    deliver(asker, question, out, dns_write_answer(message, question, said, out, room));
 }
 
 static void answer_code(const struct asker *asker, const uint8_t *message,
@@ -126,12 +149,13 @@ static const uint8_t *message_of(const struct query *query)
 static void finish(struct query *query, uint8_t *message, size_t length)
 {
     struct buffer input = query->input; /* `message` may lie in it */
+    struct dns_question question = query->question;
     struct asker asker = query->asker;
 
     query->input = (struct buffer){0};
-    dns_set_id(message, query->question.id);
+    dns_set_id(message, question.id);
     end_query(query);
-    send_answer(&asker, message, length);
+    deliver(&asker, &question, message, length);
     buffer_release(&input);
 }
 
@@ -329,7 +353,9 @@ bool query_begin(const struct asker *asker, const uint8_t *message, size_t lengt
     if (question.record_class == CLASS_IN &&
         (answer_name(asker, message, &question) || answer_reverse(asker, message, &question)))
         return true;
-    if (asker->served->container.servers.count > 0)
+    if (asker->served->container.servers.count > 0 &&
+        (!asker->served->container.is_limited ||
+         is_allowed(&asker->served->container, question.name)))
         forward(asker, message, length, &question);
     else
         /* C libraries that are told of a failure ask until their time is over. */

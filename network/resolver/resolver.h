@@ -4,6 +4,7 @@
  *   served.c      the containers, and their sockets
  *   names.c       what the containers on a network are called
  *   query.c       a question, until it is answered: at once, or by a server's answer
+ *   hold.c        answers whose addresses have to be let through first
  *   connection.c  a container's connection by TCP
  *   control.c     davitd
  *   loop.c        what is watched, and what is freed when nobody can look at it any more
@@ -44,6 +45,7 @@ struct resolver {
     char instance[65];     /* "": not said yet */
     struct served *served;
     size_t query_count;
+    uint64_t grant_serial;
     uint32_t turns; /* of several addresses each comes first in turn */
     void **dead;    /* freed when the events at hand are handled */
     size_t dead_count;
@@ -67,6 +69,7 @@ uint64_t resolver_now_ms(void);
 /* ---- served.c ---- */
 
 struct connection;
+struct held;
 struct query;
 
 struct served {
@@ -79,6 +82,8 @@ struct served {
     struct resolver_container container;
     struct query *queries;
     struct connection *connections;
+    struct held *held;
+    size_t held_count;
     size_t query_count;
     size_t connection_count;
     bool is_current; /* set since the last RESOLVER_BEGIN */
@@ -110,6 +115,8 @@ struct asker {
     struct sockaddr_in address;    /* of UDP */
 };
 
+void asker_answer(const struct asker *asker, const uint8_t *message, size_t length);
+
 /* Answers, now or later, unless it is nothing that deserves an answer; false then. */
 bool query_begin(const struct asker *asker, const uint8_t *message, size_t length);
 
@@ -118,6 +125,19 @@ void queries_drop(struct served *served, const struct connection *connection);
 
 /* Those whose time has come. Returns when the next has, at the latest `next_ms`. */
 uint64_t queries_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
+
+/* ---- hold.c ---- */
+
+/* Keeps the answer until davitd has let the addresses through. False if it cannot be asked. */
+bool hold_answer(const struct asker *asker, const char *name, const struct dns_addresses *addresses,
+                 const uint8_t *message, size_t length);
+
+/* It has. */
+void hold_release(struct resolver *resolver, uint64_t serial);
+
+/* Like queries_drop() and queries_expire(). */
+void holds_drop(struct served *served, const struct connection *connection);
+uint64_t holds_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
 /* ---- connection.c ---- */
 
@@ -129,6 +149,10 @@ uint64_t connections_expire(struct served *served, uint64_t now_ms, uint64_t nex
 /* ---- control.c ---- */
 
 void control_listen(struct resolver *resolver, int fd);
+
+/* Asks davitd to let the addresses through. False if there is none. */
+bool control_ask_grant(struct resolver *resolver, uint64_t serial, const char *id, const char *name,
+                       const struct dns_addresses *addresses);
 
 /* ---- sandbox.c ---- */
 

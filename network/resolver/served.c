@@ -27,6 +27,7 @@ static void remove_served(struct served *served)
         }
     }
     queries_drop(served, NULL);
+    holds_drop(served, NULL);
     connections_drop(served);
     watch_end(&served->udp);
     watch_end(&served->tcp);
@@ -95,6 +96,7 @@ static void take_descriptors(struct served *served, const int fds[RESOLVER_DESCR
     if (fds[RESOLVER_UDP] < 0)
         return;
     queries_drop(served, NULL);
+    holds_drop(served, NULL);
     connections_drop(served);
     for (size_t i = 0; i < RESOLVER_DESCRIPTORS; i++) {
         watch_end(watches[i]);

@@ -27,6 +27,10 @@ teardown_file() {
     ip netns del "$neighbour"
 }
 teardown() {
+    local server
+    for server in dnsmasq server; do
+        [ ! -e "$dir/$server" ] || { kill "$(cat "$dir/$server")" || true; rm "$dir/$server"; }
+    done
     remove_containers
     davit network prune >/dev/null
 }
@@ -45,3 +49,20 @@ web() {
     davit run --detach --name "$1" "${@:2}" busybox sh -c "mkdir /w; echo $1 > /w/index.html; exec httpd -f -p 80 -h /w"
     wait_until davit exec "$1" wget -qO- http://127.0.0.1/
 }
+idle() { davit run --detach --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
+pid_of() { davit inspect "$1" | jq '.[0].State.Pid'; }
+# Servers at the neighbour. Directly a child, not a function: the pid is the server's.
+upstream() { # OPTIONS: for names; what was asked stands in $dir/asked
+    nsenter --net="/run/netns/$neighbour" dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= \
+        --listen-address=192.0.2.2 --bind-interfaces --log-queries --log-facility="$dir/asked" "$@" 3>&- &
+    echo $! > "$dir/dnsmasq"
+    wait_until at_neighbour dig +time=1 +tries=1 @192.0.2.2 version.bind
+}
+served() { # BIND ADDRESS: on port 8000; who has asked stands in $dir/seen
+    mkdir -p "$dir/served"
+    echo neighbour > "$dir/served/index.html"
+    nsenter --net="/run/netns/$neighbour" python3 -m http.server --bind "$1" --directory "$dir/served" 8000 > "$dir/seen" 2>&1 3>&- &
+    echo $! > "$dir/server"
+    wait_until at_neighbour curl -gs "http://$2:8000/"
+}
+stop_server() { kill "$(cat "$dir/server")"; rm "$dir/server"; }

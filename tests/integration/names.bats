@@ -3,14 +3,6 @@
 load common
 load hosts
 
-teardown() {
-    [ ! -e "$dir/dnsmasq" ] || { kill "$(cat "$dir/dnsmasq")"; rm "$dir/dnsmasq"; }
-    remove_containers
-    davit network prune >/dev/null
-}
-
-idle() { davit run --detach --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
-pid_of() { davit inspect "$1" | jq '.[0].State.Pid'; }
 # As a program in the container asks, at port 53.
 look_up() { davit exec "$1" nslookup "${@:2}" 2>&1; }
 found() { look_up "$1" "$2" | sed -n '/^Name:/,$s/^Address: //p' | sort | xargs; }
@@ -25,12 +17,6 @@ resolver() {
     done
 }
 finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
-upstream() { # OPTIONS: a server at the neighbour
-    nsenter --net="/run/netns/$neighbour" dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= \
-        --listen-address=192.0.2.2 --bind-interfaces --log-queries --log-facility="$dir/asked" "$@" 3>&- &
-    echo $! > "$dir/dnsmasq"
-    wait_until at_neighbour dig +time=1 +tries=1 @192.0.2.2 version.bind
-}
 
 @test "containers find each other by name, alias, host name and id, and the way back" {
     davit network create --subnet 10.77.0.0/24 first

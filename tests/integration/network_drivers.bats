@@ -3,17 +3,8 @@
 load common
 load hosts
 
-served() { # at the neighbour: who has asked stands in $dir/seen
-    mkdir -p "$dir/served"
-    echo neighbour > "$dir/served/index.html"
-    nsenter --net="/run/netns/$neighbour" python3 -m http.server --bind "$1" --directory "$dir/served" 8000 > "$dir/seen" 2>&1 3>&- &
-    echo $! > "$dir/server"
-    wait_until at_neighbour curl -gs "http://$2:8000/"
-}
 # Whether this kernel has such devices.
 has_kind() { at_host ip link add name probe "${@:2}" type "$1" 2>/dev/null && at_host ip link del probe; }
-# Directly its child, not a function: the pid is the server's.
-stop_server() { kill "$(cat "$dir/server")"; }
 lease_of() { davit inspect "$1" | jq -r ".[0].NetworkSettings.Networks[].$2"; }
 fetch() { davit exec "$1" wget -qO- "http://$2/"; }
 

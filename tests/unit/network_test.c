@@ -1,4 +1,4 @@
-/* Addresses and rules. */
+/* Addresses, rules and packets. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,9 @@
 
 #include "base/buffer.h"
 #include "network/address.h"
+#include "network/egress.h"
 #include "network/firewall.h"
+#include "network/packet_log.h"
 
 static struct subnet subnet(const char *text)
 {
@@ -137,6 +139,82 @@ static void the_table_is_replaced_as_a_whole(void **state)
     assert_string_equal(buffer_text(&empty), "table inet davit\ndelete table inet davit\n");
 }
 
+static void egress_rules_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *name; /* or the subnet */
+        const char *protocol;
+        uint16_t first;
+        uint16_t last;
+    } rules[] = {
+        {"10.0.0.0/8", "10.0.0.0/8", NULL, 0, 0},
+        {"10.1.2.3", "10.1.2.3/32", NULL, 0, 0},
+        {"10.1.2.3:443", "10.1.2.3/32", "tcp", 443, 443},
+        {"10.1.2.0/24:8000-8010/udp", "10.1.2.0/24", "udp", 8000, 8010},
+        {"10.1.2.0/24/sctp", "10.1.2.0/24", "sctp", 0, 0},
+        {"fd00::/8", "fd00::/8", NULL, 0, 0},
+        {"[fd00::1]:53/udp", "fd00::1/128", "udp", 53, 53},
+        {"[fd00::]", "fd00::/128", NULL, 0, 0},
+        {"Example.org", "example.org", NULL, 0, 0},
+        {"*.example.org:443", "*.example.org", "tcp", 443, 443},
+        {"*", "*", NULL, 0, 0},
+    };
+    static const char *const wrong[] = {
+        "",       "10.0.0.0/33", "10.0.0.256", "10.0.0.1:0",  "10.0.0.1:99999",
+        "a:9-8",  "a b",         "*x.example", "x.*.example", "10.0.0.1/icmp",
+        "a:80/x", "[fd00::1]:x", "/8",         "fd00::/129",  "a\n"};
+    struct egress_rule rule;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        char text[ADDRESS_TEXT_SIZE];
+
+        assert_int_equal(egress_rule_parse(rules[i].text, &rule, NULL), 0);
+        subnet_format(&rule.subnet, text);
+        assert_string_equal(rule.name[0] != '\0' ? rule.name : text, rules[i].name);
+        assert_true((rule.protocol == NULL) == (rules[i].protocol == NULL));
+        if (rule.protocol != NULL)
+            assert_string_equal(rule.protocol, rules[i].protocol);
+        assert_int_equal(rule.first_port, rules[i].first);
+        assert_int_equal(rule.last_port, rules[i].last);
+    }
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_not_equal(egress_rule_parse(wrong[i], &rule, NULL), 0);
+    assert_int_equal(egress_rule_parse("*.example.org", &rule, NULL), 0);
+    assert_true(egress_rule_matches(&rule, "a.b.example.org"));
+    assert_false(egress_rule_matches(&rule, "example.org"));
+    assert_false(egress_rule_matches(&rule, "badexample.org"));
+    assert_false(egress_rule_matches(&rule, "a.example.org.net"));
+    assert_int_equal(egress_rule_parse("10.0.0.0/8", &rule, NULL), 0);
+    assert_false(egress_rule_matches(&rule, ""));
+}
+
+static void logged_packets_are_read_by_their_headers(void **state)
+{
+    static const uint8_t ipv4[] = {0x45, 0, 0, 60, 0,  0, 0, 0, 64,   6, 0,    0,
+                                   10,   0, 0, 1,  10, 0, 0, 2, 0x80, 0, 0x01, 0xbb};
+    uint8_t ipv6[48] = {
+        0x60, [6] = 17, [8] = 0xfd, [24] = 0xfe, [40] = 1, [41] = 2, [42] = 0, [43] = 53};
+    struct logged_packet packet = {0};
+    struct address expected = address("10.0.0.2");
+
+    (void)state;
+    packet_parse(ipv4, sizeof(ipv4), &packet);
+    assert_true(address_equals(&packet.destination, &expected));
+    assert_int_equal(packet.protocol, 6);
+    assert_int_equal(packet.port, 443);
+    packet = (struct logged_packet){0};
+    packet_parse(ipv6, sizeof(ipv6), &packet);
+    assert_int_equal(packet.destination.bytes[0], 0xfe);
+    assert_int_equal(packet.port, 53);
+    packet = (struct logged_packet){0};
+    packet_parse(ipv4, 19, &packet);
+    assert_int_equal(packet.source.family, 0);
+    packet_parse(ipv4, 22, &packet);
+    assert_int_equal(packet.port, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +222,8 @@ int main(void)
         cmocka_unit_test(subnets_contain_and_overlap),
         cmocka_unit_test(addresses_are_counted),
         cmocka_unit_test(the_table_is_replaced_as_a_whole),
+        cmocka_unit_test(egress_rules_are_read),
+        cmocka_unit_test(logged_packets_are_read_by_their_headers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

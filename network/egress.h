@@ -1,0 +1,75 @@
+/*
+ * What a container may reach: rules, and what nftables makes of them. A table of its own,
+ * "davit_egress" of the families inet and bridge, stands before all other rules and is changed
+ * container by container, so that what it has learnt stays.
+ */
+#ifndef DAVIT_NETWORK_EGRESS_H
+#define DAVIT_NETWORK_EGRESS_H
+
+#include <net/if.h>
+
+#include "address.h"
+#include "base/buffer.h"
+#include "base/error.h"
+#include "nft_elements.h"
+
+#define EGRESS_TABLE "davit_egress"
+#define EGRESS_RULES_MAX 64
+#define EGRESS_NAME_SIZE 256
+#define EGRESS_IDENTIFIER_SIZE 40 /* of sets and counters */
+#define EGRESS_LOG_GROUP 27021 /* of nfnetlink_log: the packets that were refused */
+#define EGRESS_LOG_PREFIX "davit egress "
+
+/* "ADDRESS", "SUBNET" or a name, with ":PORT" or ":FIRST-LAST" and "/PROTOCOL" if it is not for
+ * all: "10.0.0.0/8", "[fd00::/8]:53/udp", "example.org:443", "*.example.org". */
+struct egress_rule {
+    char name[EGRESS_NAME_SIZE]; /* "": it is a subnet; "*.REST" is any name that ends so, "*" any */
+    struct subnet subnet;
+    const char *protocol; /* "tcp", "udp" or "sctp"; NULL: any. With ports "tcp" where none is said */
+    uint16_t first_port;  /* 0: any */
+    uint16_t last_port;
+};
+
+/* ERROR_INVALID names what is wrong. */
+int egress_rule_parse(const char *text, struct egress_rule *rule, struct error *err);
+
+/* Whether the rule is for that name, in lower case. */
+bool egress_rule_matches(const struct egress_rule *rule, const char *name);
+
+/* A device of a container, by which alone packets with its addresses come in. */
+struct egress_device {
+    const char *host_device;
+    struct address address;
+    struct address address6; /* family 0: none */
+    uint8_t mac[6];
+};
+
+struct egress_container {
+    const char *id;
+    const struct egress_rule *rules;
+    size_t rule_count;
+    const struct egress_device *devices;
+    size_t device_count;
+};
+
+/* Adds to a script for nft(8) what makes the containers' rules the only ones of this table; of
+ * those in `ended` nothing stays. Where the kernel cannot track connections in a bridge
+ * (CONFIG_NF_CONNTRACK_BRIDGE) they cannot answer their neighbours there. */
+struct egress {
+    const struct egress_container *containers;
+    size_t count;
+    const struct egress_container *ended; /* with as many rules as they had */
+    size_t ended_count;
+    bool lacks_bridge_tracking;
+};
+void egress_write(struct buffer *script, const struct egress *egress);
+
+/* Elements that let a container reach an address by its rule of that number, which is for a name:
+ * one for each family of the table. */
+void egress_element(const char *id, size_t rule, const struct address *address, uint64_t timeout_ms,
+                    bool is_removed, struct nft_element elements[2], char set[2][EGRESS_IDENTIFIER_SIZE]);
+
+/* The name of the counter of what was refused, in the table of family inet. */
+void egress_counter_name(const char *id, char name[EGRESS_IDENTIFIER_SIZE]);
+
+#endif

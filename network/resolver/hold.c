@@ -1,0 +1,108 @@
+/* Answers that wait until davitd has let their addresses through: see resolver.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "resolver.h"
+
+#define HOLD_TIMEOUT_MS 2000
+
+struct held {
+    struct held *next;
+    uint64_t serial;
+    uint64_t deadline_ms;
+    struct asker asker;
+    struct buffer message;
+};
+
+static void free_held(struct held *held)
+{
+    buffer_release(&held->message);
+    free(held);
+}
+
+bool hold_answer(const struct asker *asker, const char *name, const struct dns_addresses *addresses,
+                 const uint8_t *message, size_t length)
+{
+    struct resolver *resolver = asker->served->resolver;
+    struct held *held;
+    uint64_t serial = ++resolver->grant_serial;
+
+    if (asker->served->held_count == QUERIES_MAX ||
+        !control_ask_grant(resolver, serial, asker->served->container.id, name, addresses))
+        return false;
+    held = memory_new_one(struct held);
+    held->serial = serial;
+    held->deadline_ms = resolver_now_ms() + HOLD_TIMEOUT_MS;
+    held->asker = *asker;
+    buffer_append(&held->message, message, length);
+    held->next = asker->served->held;
+    asker->served->held = held;
+    asker->served->held_count++;
+    return true;
+}
+
+/* Those that match, out of the list. */
+static struct held *take(struct served *served, uint64_t serial)
+{
+    for (struct held **link = &served->held; *link != NULL; link = &(*link)->next) {
+        struct held *held = *link;
+
+        if (held->serial == serial) {
+            *link = held->next;
+            served->held_count--;
+            return held;
+        }
+    }
+    return NULL;
+}
+
+void hold_release(struct resolver *resolver, uint64_t serial)
+{
+    for (struct served *one = resolver->served; one != NULL; one = one->next) {
+        struct held *held = take(one, serial);
+
+        if (held == NULL)
+            continue;
+        asker_answer(&held->asker, (const uint8_t *)held->message.data, held->message.length);
+        free_held(held);
+        return;
+    }
+}
+
+void holds_drop(struct served *served, const struct connection *connection)
+{
+    struct held **link = &served->held;
+
+    while (*link != NULL) {
+        struct held *held = *link;
+
+        if (connection != NULL && held->asker.connection != connection) {
+            link = &held->next;
+            continue;
+        }
+        *link = held->next;
+        served->held_count--;
+        free_held(held);
+    }
+}
+
+/* Who is not answered asks again. */
+uint64_t holds_expire(struct served *served, uint64_t now_ms, uint64_t next_ms)
+{
+    struct held **link = &served->held;
+
+    while (*link != NULL) {
+        struct held *held = *link;
+
+        if (held->deadline_ms <= now_ms) {
+            *link = held->next;
+            served->held_count--;
+            free_held(held);
+            continue;
+        }
+        if (held->deadline_ms < next_ms)
+            next_ms = held->deadline_ms;
+        link = &held->next;
+    }
+    return next_ms;
+}

@@ -1,0 +1,148 @@
+#!/usr/bin/env bats
+# What a container may reach: by subnet, port and name; and that nothing else is reached, whoever dies.
+load common
+load hosts
+
+fetch() { davit exec "$1" timeout 2 wget -qO- "http://$2/" 2>&1; }
+reaches() { fetch "$@" | grep -qv "^wget"; }
+refuses() { ! reaches "$@"; }
+egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
+
+@test "none: neither the outside, nor the host, nor neighbours, nor names; but whoever asks it is answered" {
+    upstream --address=/known.example/192.0.2.2
+    served 192.0.2.2 192.0.2.2
+    nsenter --net="/run/netns/$host" python3 -m http.server --directory "$dir/served" 8001 >/dev/null 2>&1 3>&- &
+    local own=$!
+    wait_until at_host curl -s 127.0.0.1:8001
+    web free --dns 192.0.2.2
+    web closed --egress none --dns 192.0.2.2 -p 8080:80
+    for target in 192.0.2.2:8000 172.17.0.1:8001 192.0.2.1:8001 "$(address_of free)"; do
+        reaches free "$target" || [ "$target" = "$(address_of free)" ]
+        refuses closed "$target"
+    done
+    kill $own
+    contains "$(davit exec closed nslookup known.example 2>&1 || true)" NXDOMAIN
+    ! grep -q known.example "$dir/asked"
+    davit exec closed nslookup free
+    [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = closed ]
+    contains "$(davit egress closed)" "nothing"
+    [ "$(davit egress closed | sed -n 's/refused: \([0-9]*\) packets.*/\1/p')" -ge 3 ]
+    contains "$(davit events --since 1 --until "$(($(date +%s) + 1))" --filter event=egress_refused --filter container=closed)" "destination=192.0.2.2"
+    [ "$(davit inspect closed | jq -c '.[0].HostConfig.Egress')" = '{"Allow":[]}' ]
+}
+
+@test "names: what the answers say, while they are valid, at the ports that are said" {
+    upstream --host-record=good.example,192.0.2.2 --address=/bad.example/192.0.2.2 --cname=alias.other.example,good.example --local-ttl=100
+    served 192.0.2.2 192.0.2.2
+    davit run --detach --name picky --dns 192.0.2.2 --egress good.example:8000 --egress '*.other.example:8000' --egress 'peer:80' busybox sleep 1000
+    refuses picky 192.0.2.2:8000
+    refuses picky bad.example:8000
+    ! grep -q bad.example "$dir/asked"
+    [ "$(fetch picky good.example:8000)" = neighbour ]
+    reaches picky 192.0.2.2:8000
+    egress_table inet | grep -q "192.0.2.2 timeout 2m10s"
+    refuses picky good.example:8001
+    davit egress --allow '*.other.example:8000' picky
+    refuses picky 192.0.2.2:8000
+    [ "$(fetch picky alias.other.example:8000)" = neighbour ]
+    refuses picky other.example:8000
+    # Neighbours have names as well.
+    davit egress --allow peer:80 picky
+    web peer
+    [ "$(fetch picky peer)" = peer ]
+    refuses picky 192.0.2.2:8000
+    davit egress --all picky
+    reaches picky 192.0.2.2:8000
+    [ "$(davit egress picky)" = everything ]
+    [ "$(davit inspect picky | jq -c '.[0].HostConfig.Egress')" = null ]
+}
+
+@test "subnets, ports and protocols, of both families" {
+    ip -n "$host" addr replace 2001:db8::1/64 dev uplink nodad
+    ip -n "$neighbour" addr replace 2001:db8::2/64 dev eth0 nodad
+    served :: 192.0.2.2
+    davit network create --ipv6 six
+    davit run --detach --name limited --network six --egress 192.0.2.0/24:8000-8010 --egress '[2001:db8::2]:8000' busybox sleep 1000
+    reaches limited 192.0.2.2:8000
+    reaches limited '[2001:db8::2]:8000'
+    davit egress --allow 192.0.2.0/24:8001-8010 --allow '[2001:db8::/64]/udp' limited
+    refuses limited 192.0.2.2:8000
+    refuses limited '[2001:db8::2]:8000'
+    ! davit exec limited ping -c 1 -W 1 192.0.2.2
+    davit egress --allow 192.0.2.2 limited
+    davit exec limited ping -c 1 -W 5 192.0.2.2
+    refuses limited '[2001:db8::2]:8000'
+}
+
+@test "with another's address it reaches nothing" {
+    served 192.0.2.2 192.0.2.2
+    web free
+    davit run --detach --name closed --cap-add NET_ADMIN --egress none busybox sleep 1000
+    reaches free 192.0.2.2:8000
+    davit pause free
+    davit exec closed sh -c "ip addr flush dev eth0; ip addr add $(address_of free)/16 dev eth0; ip route add default via 172.17.0.1; ip link set dev eth0 address 02:42:ac:11:00:02"
+    refuses closed 192.0.2.2:8000
+    davit exec closed sh -c 'ip addr add 172.17.99.99/16 dev eth0; ip addr del 172.17.0.2/16 dev eth0'
+    refuses closed 192.0.2.2:8000
+    davit unpause free
+    reaches free 192.0.2.2:8000
+}
+
+@test "rules hold while davitd is away, and what was learnt stays" {
+    upstream --address=/good.example/192.0.2.2
+    served 192.0.2.2 192.0.2.2
+    davit run --detach --name picky --dns 192.0.2.2 --egress good.example:8000 busybox sleep 1000
+    pid=$(davit inspect picky | jq '.[0].State.Pid')
+    inside() { timeout 20 nsenter --net="/proc/$pid/ns/net" curl -sS --max-time 3 "http://$1/"; }
+    refuses picky 192.0.2.2:8000
+    [ "$(fetch picky good.example:8000)" = neighbour ]
+    kill -9 "$(cat "$dir/pid")"
+    [ "$(inside 192.0.2.2:8000)" = neighbour ]
+    ! inside 192.0.2.1:8000
+    # Nobody lets an address through: the name has no answer.
+    ! timeout 20 nsenter --net="/proc/$pid/ns/net" dig +time=3 +tries=1 +short @127.0.0.11 -p 65353 good.example | grep -q 192.0.2.2
+    start_davitd
+    reaches picky 192.0.2.2:8000
+    [ "$(fetch picky good.example:8000)" = neighbour ]
+    refuses picky good.example:8001
+    at_host nft delete table inet davit_egress
+    davit restart --time 0 picky
+    refuses picky 192.0.2.2:8000
+    [ "$(fetch picky good.example:8000)" = neighbour ]
+}
+
+@test "an end leaves nothing of it, and its address is free for others" {
+    served 192.0.2.2 192.0.2.2
+    davit run --detach --name closed --egress none busybox sleep 1000
+    davit run --detach --name stays --egress 10.0.0.0/8 busybox sleep 1000
+    address=$(address_of closed)
+    id=$(davit inspect closed | jq -r '.[0].Id[:12]')
+    egress_table inet | grep -q "$id"
+    davit rm --force closed
+    wait_until eval '! egress_table inet | grep -q "$id" && ! egress_table bridge | grep -q "$id"'
+    davit run --detach --name free busybox sleep 1000
+    [ "$(address_of free)" = "$address" ]
+    reaches free 192.0.2.2:8000
+    refuses stays 192.0.2.2:8000
+    # One that ends while there is no davitd as well.
+    pid=$(davit inspect stays | jq '.[0].State.Pid')
+    kill -9 "$(cat "$dir/pid")"
+    kill -9 "$pid"
+    start_davitd
+    wait_until eval '[ -z "$(egress_table inet)$(egress_table bridge)" ]'
+}
+
+@test "rules that are none, and networks where they cannot be kept, are refused" {
+    refused() { run davit create "${@:2}" busybox; [ "$status" -ne 0 ]; contains "$output" "$1"; }
+    for rule in 10.0.0.0/33 name:0 name/icmp 'a b' '*x.example' 10.0.0.256; do refused "egress: \"$rule\"" --egress "$rule"; done
+    refused "cannot be kept on network host" --network host --egress none
+    davit network create --driver macvlan --opt parent=uplink wire
+    refused "cannot be kept on network wire" --network wire --egress none
+    davit run --detach --name limited --egress none busybox sleep 1000
+    run davit network connect wire limited
+    contains "$output" "has egress rules"
+    run davit egress --allow nonsense:x limited
+    [ "$status" -ne 0 ]
+    contains "$(davit egress limited)" nothing
+    davit run --rm --network none --egress none busybox true
+}
