@@ -83,7 +83,7 @@ davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 
 .PHONY: all deps demo test test-unit test-integration test-conformance test-vm test-fuzz check check-format \
-        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise format install uninstall clean help
+        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise bench-networks format install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -94,6 +94,7 @@ help:
 	@echo "make bench      speed beside crun, runc and the bare kernel"
 	@echo "make bench-images  unpacking and pulling beside tar, umoci, skopeo and Podman"
 	@echo "make bench-supervise  memory, lists, statistics and logs beside docker and Podman"
+	@echo "make bench-networks  starts on networks beside docker and Podman, a thousand attached, throughput"
 	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
 	@echo "make SANITIZE=address,undefined BUILD=build/asan   a sanitizer build"
 
@@ -183,6 +184,10 @@ bench: $(PROGRAMS) $(BUILD)/bench/floor
 bench-supervise: $(PROGRAMS)
 	@tools/install-packages build bench bench-supervise
 	@tests/bench/supervise $(BUILD)
+
+bench-networks: $(PROGRAMS)
+	@tools/install-packages build bench bench-networks
+	@tests/bench/networks $(BUILD)
 
 bench-images: $(PROGRAMS)
 	@tools/install-packages build bench bench-images

@@ -118,6 +118,21 @@ struct address subnet_at(const struct subnet *subnet, uint32_t offset)
     return address;
 }
 
+bool subnet_offset(const struct subnet *subnet, const struct address *address, uint32_t *offset)
+{
+    struct address first = subnet_network(subnet).address;
+    size_t length = address_length(address);
+    uint64_t distance = 0;
+
+    if (!subnet_contains(subnet, address))
+        return false;
+    /* It has the network's bits, and the others of the first are zero. */
+    for (size_t i = 0; i < length && distance <= UINT32_MAX; i++)
+        distance = distance << 8 | (uint8_t)(address->bytes[i] ^ first.bytes[i]);
+    *offset = (uint32_t)distance;
+    return distance <= UINT32_MAX;
+}
+
 bool subnet_reserves(const struct subnet *subnet, const struct address *address)
 {
     struct address first = subnet_network(subnet).address;

@@ -46,6 +46,9 @@ uint32_t subnet_size(const struct subnet *subnet);
 /* The address that lies `offset` behind the first. */
 struct address subnet_at(const struct subnet *subnet, uint32_t offset);
 
+/* How far behind the first it lies; false if it lies elsewhere, or further than can be said. */
+bool subnet_offset(const struct subnet *subnet, const struct address *address, uint32_t *offset);
+
 /* Whether it stands for all or none: the network's own address, and broadcast of IPv4. */
 bool subnet_reserves(const struct subnet *subnet, const struct address *address);
 

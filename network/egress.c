@@ -123,7 +123,8 @@ bool egress_rule_matches(const struct egress_rule *rule, const char *name)
 
 static void set_name(const char *id, size_t rule, int family, char name[EGRESS_IDENTIFIER_SIZE])
 {
-    snprintf(name, EGRESS_IDENTIFIER_SIZE, "%c%zu_%.*s", family == AF_INET6 ? 's' : 'r', rule, SHORT_ID, id);
+    snprintf(name, EGRESS_IDENTIFIER_SIZE, "%c%zu_%.*s", family == AF_INET6 ? 's' : 'r', rule,
+             SHORT_ID, id);
 }
 
 void egress_counter_name(const char *id, char name[EGRESS_IDENTIFIER_SIZE])
@@ -132,7 +133,8 @@ void egress_counter_name(const char *id, char name[EGRESS_IDENTIFIER_SIZE])
 }
 
 void egress_element(const char *id, size_t rule, const struct address *address, uint64_t timeout_ms,
-                    bool is_removed, struct nft_element elements[2], char set[2][EGRESS_IDENTIFIER_SIZE])
+                    bool is_removed, struct nft_element elements[2],
+                    char set[2][EGRESS_IDENTIFIER_SIZE])
 {
     static const enum nft_family families[] = {NFT_INET, NFT_BRIDGE};
 
@@ -337,15 +339,14 @@ static void write_hooks(struct buffer *script)
                       table_families[i], table_families[i], table_families[i], table_families[i],
                       table_families[i]);
     for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
-        buffer_printf(
-            script,
-            "add chain %s " EGRESS_TABLE
-            " %s { type filter hook %s priority -10 ; policy accept ; }\n"
-            "flush chain %s " EGRESS_TABLE " %s\n"
-            "add rule %s " EGRESS_TABLE " %s ip saddr vmap @containers\n"
-            "add rule %s " EGRESS_TABLE " %s ip6 saddr vmap @containers6\n",
-            hooks[i][0], hooks[i][1], hooks[i][1], hooks[i][0], hooks[i][1], hooks[i][0],
-            hooks[i][1], hooks[i][0], hooks[i][1]);
+        buffer_printf(script,
+                      "add chain %s " EGRESS_TABLE
+                      " %s { type filter hook %s priority -10 ; policy accept ; }\n"
+                      "flush chain %s " EGRESS_TABLE " %s\n"
+                      "add rule %s " EGRESS_TABLE " %s ip saddr vmap @containers\n"
+                      "add rule %s " EGRESS_TABLE " %s ip6 saddr vmap @containers6\n",
+                      hooks[i][0], hooks[i][1], hooks[i][1], hooks[i][0], hooks[i][1], hooks[i][0],
+                      hooks[i][1], hooks[i][0], hooks[i][1]);
 }
 
 /* By their devices these containers send as themselves alone: rules go by address. */

@@ -17,16 +17,18 @@
 #define EGRESS_RULES_MAX 64
 #define EGRESS_NAME_SIZE 256
 #define EGRESS_IDENTIFIER_SIZE 40 /* of sets and counters */
-#define EGRESS_LOG_GROUP 27021 /* of nfnetlink_log: the packets that were refused */
+#define EGRESS_LOG_GROUP 27021    /* of nfnetlink_log: the packets that were refused */
 #define EGRESS_LOG_PREFIX "davit egress "
 
 /* "ADDRESS", "SUBNET" or a name, with ":PORT" or ":FIRST-LAST" and "/PROTOCOL" if it is not for
  * all: "10.0.0.0/8", "[fd00::/8]:53/udp", "example.org:443", "*.example.org". */
 struct egress_rule {
-    char name[EGRESS_NAME_SIZE]; /* "": it is a subnet; "*.REST" is any name that ends so, "*" any */
+    char
+        name[EGRESS_NAME_SIZE]; /* "": it is a subnet; "*.REST" is any name that ends so, "*" any */
     struct subnet subnet;
-    const char *protocol; /* "tcp", "udp" or "sctp"; NULL: any. With ports "tcp" where none is said */
-    uint16_t first_port;  /* 0: any */
+    const char
+        *protocol; /* "tcp", "udp" or "sctp"; NULL: any. With ports "tcp" where none is said */
+    uint16_t first_port; /* 0: any */
     uint16_t last_port;
 };
 
@@ -67,7 +69,8 @@ void egress_write(struct buffer *script, const struct egress *egress);
 /* Elements that let a container reach an address by its rule of that number, which is for a name:
  * one for each family of the table. */
 void egress_element(const char *id, size_t rule, const struct address *address, uint64_t timeout_ms,
-                    bool is_removed, struct nft_element elements[2], char set[2][EGRESS_IDENTIFIER_SIZE]);
+                    bool is_removed, struct nft_element elements[2],
+                    char set[2][EGRESS_IDENTIFIER_SIZE]);
 
 /* The name of the counter of what was refused, in the table of family inet. */
 void egress_counter_name(const char *id, char name[EGRESS_IDENTIFIER_SIZE]);

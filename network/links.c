@@ -25,7 +25,7 @@ void link_make_mac(const struct address *address, uint8_t mac[6])
 void link_add_bridge(struct netlink_batch *batch, const char *name, const uint8_t mac[6],
                      unsigned int mtu)
 {
-    const struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    const struct ifinfomsg info = {0};
     struct nlmsghdr *header = add_link(batch, "make the bridge", &info);
     struct nlattr *link;
 
@@ -54,7 +54,7 @@ static void put_peer(struct nlmsghdr *header, const struct veth *veth)
 
 void link_add_veth(struct netlink_batch *batch, const struct veth *veth)
 {
-    const struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    const struct ifinfomsg info = {0};
     struct nlmsghdr *header = add_link(batch, "make the container's network device", &info);
     struct nlattr *link;
     struct nlattr *data;
@@ -162,12 +162,29 @@ void link_set_port(struct netlink_batch *batch, unsigned int index, const struct
     mnl_attr_nest_end(header, settings);
 }
 
-void link_set_up(struct netlink_batch *batch, unsigned int index)
+void link_set_up(struct netlink_batch *batch, const char *name)
 {
-    const struct ifinfomsg info = {
-        .ifi_index = (int)index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    const struct ifinfomsg info = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct nlmsghdr *header =
+        netlink_add(batch, "bring the network device up", RTM_NEWLINK, 0, &info, sizeof(info));
 
-    netlink_add(batch, "bring the network device up", RTM_NEWLINK, 0, &info, sizeof(info));
+    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+}
+
+void link_forgo_ipv6(struct netlink_batch *batch, const char *name)
+{
+    const struct ifinfomsg info = {0};
+    struct nlmsghdr *header =
+        netlink_add(batch, "set up the network device", RTM_NEWLINK, 0, &info, sizeof(info));
+    struct nlattr *families;
+    struct nlattr *ipv6;
+
+    mnl_attr_put_strz(header, IFLA_IFNAME, name);
+    families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+    ipv6 = mnl_attr_nest_start(header, AF_INET6);
+    mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    mnl_attr_nest_end(header, ipv6);
+    mnl_attr_nest_end(header, families);
 }
 
 void link_delete(struct netlink_batch *batch, const char *name)

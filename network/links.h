@@ -7,7 +7,7 @@
 #include "address.h"
 #include "netlink.h"
 
-/* A bridge that is up; mtu 0: the kernel's choice. Without an address of its own it would have its
+/* A bridge; mtu 0: the kernel's choice. Without an address of its own it would have its
  * ports', another whenever one comes. */
 void link_add_bridge(struct netlink_batch *batch, const char *name, const uint8_t mac[6],
                      unsigned int mtu);
@@ -24,7 +24,7 @@ struct veth {
     unsigned int mtu;        /* 0: the kernel's choice */
 };
 
-/* A pair, of which this end is up. */
+/* A pair, both of whose ends are down. */
 void link_add_veth(struct netlink_batch *batch, const struct veth *veth);
 
 struct bridge_port {
@@ -55,7 +55,11 @@ void link_add_upper(struct netlink_batch *batch, const struct upper_link *upper)
 /* How the bridge treats a device that has joined it. */
 void link_set_port(struct netlink_batch *batch, unsigned int index, const struct bridge_port *port);
 
-void link_set_up(struct netlink_batch *batch, unsigned int index);
+void link_set_up(struct netlink_batch *batch, const char *name);
+
+/* Before it is up: it gets no address of IPv6 by itself, and so does not look for routers and
+ * neighbours, which each device of a bridge would hear. */
+void link_forgo_ipv6(struct netlink_batch *batch, const char *name);
 
 /* ENODEV in the answer if there is none. */
 void link_delete(struct netlink_batch *batch, const char *name);

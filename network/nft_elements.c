@@ -91,16 +91,22 @@ static size_t put_element(char *bytes, const struct nft_element *element, uint32
     return header->nlmsg_len;
 }
 
-static struct mnl_socket *open_socket(struct error *err)
+static int open_channel(struct nft_channel *channel, struct error *err)
 {
-    struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (channel->socket != NULL)
+        return 0;
+    channel->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    if (channel->socket != NULL && mnl_socket_bind(channel->socket, 0, MNL_SOCKET_AUTOPID) == 0)
+        return 0;
+    return error_errno(err, errno, "nfnetlink");
+}
 
-    if (socket != NULL && mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) == 0)
-        return socket;
-    error_errno(err, errno, "nfnetlink");
-    if (socket != NULL)
-        mnl_socket_close(socket);
-    return NULL;
+/* After a failure answers may be on their way that belong to nobody. */
+static void close_channel(struct nft_channel *channel)
+{
+    if (channel->socket != NULL)
+        mnl_socket_close(channel->socket);
+    channel->socket = NULL;
 }
 
 /* Answers come until each request has one: also those after a failure are checked. A failure of
@@ -134,29 +140,27 @@ static int read_answers(struct mnl_socket *socket, size_t count, struct error *e
     return failure != 0 ? error_errno(err, failure, "nftables: change elements") : 0;
 }
 
-int nft_elements_change(const struct nft_element *elements, size_t count, struct error *err)
+int nft_elements_change(struct nft_channel *channel, const struct nft_element *elements,
+                        size_t count, struct error *err)
 {
     cleanup_free char *batch = memory_new(count + 2, REQUEST_MAX);
-    struct mnl_socket *socket;
     size_t length = 0;
-    int result;
+    int result = open_channel(channel, err);
 
-    if (count == 0)
-        return 0;
+    if (result < 0 || count == 0)
+        return result;
     if (count > NFT_CHANGES_MAX)
         return error_set(err, ERROR_INTERNAL, E2BIG, "nftables: %zu changes", count);
     length += put_bracket(batch, NFNL_MSG_BATCH_BEGIN, 0);
     for (size_t i = 0; i < count; i++)
         length += put_element(batch + length, &elements[i], (uint32_t)i + 1);
     length += put_bracket(batch + length, NFNL_MSG_BATCH_END, 0);
-    socket = open_socket(err);
-    if (socket == NULL)
-        return -err->errnum;
-    if (mnl_socket_sendto(socket, batch, length) < 0)
+    if (mnl_socket_sendto(channel->socket, batch, length) < 0)
         result = error_errno(err, errno, "nftables");
     else
-        result = read_answers(socket, count, err);
-    mnl_socket_close(socket);
+        result = read_answers(channel->socket, count, err);
+    if (result < 0)
+        close_channel(channel);
     return result;
 }
 
@@ -189,32 +193,34 @@ static void read_counter(const struct nlmsghdr *header, struct nft_counter *coun
 }
 
 /* Sends one request and takes its answer into the same bytes. */
-static int ask(char bytes[ANSWER_MAX], struct error *err)
+static int ask(struct nft_channel *channel, char bytes[ANSWER_MAX])
 {
     const struct nlmsghdr *header = (const struct nlmsghdr *)(void *)bytes;
-    struct mnl_socket *socket = open_socket(err);
     ssize_t length = -1;
 
-    if (socket == NULL)
+    if (open_channel(channel, NULL) < 0)
         return -ENOENT;
-    if (mnl_socket_sendto(socket, header, header->nlmsg_len) >= 0)
-        length = mnl_socket_recvfrom(socket, bytes, ANSWER_MAX);
-    mnl_socket_close(socket);
-    return length < (ssize_t)sizeof(*header) || header->nlmsg_type == NLMSG_ERROR ? -ENOENT : 0;
+    if (mnl_socket_sendto(channel->socket, header, header->nlmsg_len) >= 0)
+        length = mnl_socket_recvfrom(channel->socket, bytes, ANSWER_MAX);
+    if (length < (ssize_t)sizeof(*header)) {
+        close_channel(channel);
+        return -ENOENT;
+    }
+    return header->nlmsg_type == NLMSG_ERROR ? -ENOENT : 0;
 }
 
-bool nft_table_exists(enum nft_family family, const char *name)
+bool nft_table_exists(struct nft_channel *channel, enum nft_family family, const char *name)
 {
     _Alignas(8) char bytes[ANSWER_MAX];
     struct nlmsghdr *header = begin_message(bytes, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE,
                                             0, protocol_family(family), 1);
 
     mnl_attr_put_strz(header, NFTA_TABLE_NAME, name);
-    return ask(bytes, NULL) == 0;
+    return ask(channel, bytes) == 0;
 }
 
-int nft_counter_read(enum nft_family family, const char *table, const char *name,
-                     struct nft_counter *counter, struct error *err)
+int nft_counter_read(struct nft_channel *channel, enum nft_family family, const char *table,
+                     const char *name, struct nft_counter *counter, struct error *err)
 {
     _Alignas(8) char bytes[ANSWER_MAX];
     struct nlmsghdr *header = begin_message(bytes, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETOBJ, 0,
@@ -224,7 +230,7 @@ int nft_counter_read(enum nft_family family, const char *table, const char *name
     mnl_attr_put_strz(header, NFTA_OBJ_NAME, name);
     mnl_attr_put_u32(header, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
     *counter = (struct nft_counter){0};
-    if (ask(bytes, err) < 0)
+    if (ask(channel, bytes) < 0)
         return error_set(err, ERROR_NOT_FOUND, ENOENT, "nftables: counter %s", name);
     read_counter(header, counter);
     return 0;

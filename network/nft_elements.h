@@ -15,6 +15,13 @@
 #define NFT_VALUE_SIZE 32
 #define NFT_CHANGES_MAX 256 /* in one transaction */
 
+/* Opened by the first use, and kept: closing it waits for the kernel to free what was removed, tens
+ * of milliseconds. Zero bytes are a channel that is not open. */
+struct mnl_socket;
+struct nft_channel {
+    struct mnl_socket *socket;
+};
+
 enum nft_family {
     NFT_INET,
     NFT_BRIDGE,
@@ -40,16 +47,17 @@ struct nft_element {
 
 /* All or nothing, in order. -EEXIST: one that is added is there (a set that has timeouts keeps the
  * old one). -ENOENT: a table, a set, or one that is removed is not there. */
-int nft_elements_change(const struct nft_element *elements, size_t count, struct error *err);
+int nft_elements_change(struct nft_channel *channel, const struct nft_element *elements,
+                        size_t count, struct error *err);
 
-bool nft_table_exists(enum nft_family family, const char *name);
+bool nft_table_exists(struct nft_channel *channel, enum nft_family family, const char *name);
 
 /* What a named counter has seen. */
 struct nft_counter {
     uint64_t packets;
     uint64_t bytes;
 };
-int nft_counter_read(enum nft_family family, const char *table, const char *name,
-                     struct nft_counter *counter, struct error *err);
+int nft_counter_read(struct nft_channel *channel, enum nft_family family, const char *table,
+                     const char *name, struct nft_counter *counter, struct error *err);
 
 #endif

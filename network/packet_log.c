@@ -22,11 +22,11 @@
 
 static uint16_t read_port(const uint8_t *bytes, size_t length, size_t offset, uint8_t protocol)
 {
-    bool has_ports =
-        protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
+    bool has_ports = protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 
-    return has_ports && offset + 4 <= length ? (uint16_t)(bytes[offset + 2] << 8 | bytes[offset + 3])
-                                             : 0;
+    return has_ports && offset + 4 <= length
+               ? (uint16_t)(bytes[offset + 2] << 8 | bytes[offset + 3])
+               : 0;
 }
 
 static void parse_ipv4(const uint8_t *bytes, size_t length, struct logged_packet *packet)

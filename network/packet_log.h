@@ -19,7 +19,8 @@ struct logged_packet {
     uint16_t port; /* of the destination; 0: it has none */
 };
 
-/* A socket, not blocking, that gets what is logged to the group in the caller's network namespace. */
+/* A socket, not blocking, that gets what is logged to the group in the caller's network namespace.
+ */
 int packet_log_open(uint16_t group, struct error *err);
 
 /* Reads what is there and calls `handle` for each packet. */

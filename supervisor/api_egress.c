@@ -36,7 +36,8 @@ static int read_rules(struct managed_container *container, const struct request 
     struct docker_egress *rules = arena_new(&container->arena, 1, sizeof(*rules));
     const struct json *body;
     const struct json *list;
-    int result = json_parse(&container->arena, text, request->body_length, &json_default_limits, &body, err);
+    int result =
+        json_parse(&container->arena, text, request->body_length, &json_default_limits, &body, err);
 
     if (result == 0)
         result = json_decode(&container->arena, body, &docker_egress_type, "", rules, err);

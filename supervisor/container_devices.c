@@ -21,37 +21,83 @@ static const char *fixed_address(const struct managed_container *container, size
     return family == AF_INET6 ? ipam->ipv6_address : ipam->ipv4_address;
 }
 
-static bool has_address(const struct managed_container *container, const struct network *network,
-                        const struct address *address)
+static bool fixed_as(const struct managed_container *container, size_t index, int family,
+                     struct address *address)
 {
-    size_t index = container_find_endpoint(container, network);
-    const struct network_lease *lease = &container->leases[index];
-    struct address fixed;
-    const char *text;
+    const char *text = fixed_address(container, index, family);
 
-    if (index == container->definition.endpoints.count)
-        return false;
-    if (address_equals(&lease->address, address) || address_equals(&lease->address6, address))
-        return true;
-    /* What a container has been promised nobody else gets, also while it does not run. */
-    text = fixed_address(container, index, address->family);
-    return text != NULL && text[0] != '\0' && address_parse(text, &fixed) == 0 &&
-           address_equals(&fixed, address);
+    return text != NULL && text[0] != '\0' && address_parse(text, address) == 0;
 }
 
-static bool is_taken(const struct managed_container *container, const struct network *network,
-                     const struct address *address)
+/* Calls `mark` for what each other container has of the network, or has been promised: that nobody
+ * else gets, also while it does not run. */
+static void each_taken(const struct managed_container *container, const struct network *network,
+                       int family, void (*mark)(void *context, const struct address *address),
+                       void *context)
 {
-    const struct network_addresses *own = network_addresses(network, address->family);
-
-    if (address_equals(&own->gateway, address) || subnet_reserves(&own->subnet, address))
-        return true;
     for (const struct managed_container *one = container->daemon->containers; one != NULL;
          one = one->next) {
-        if (one != container && has_address(one, network, address))
-            return true;
+        size_t index = one != container ? container_find_endpoint(one, network)
+                                        : one->definition.endpoints.count;
+        struct address fixed;
+
+        if (index == one->definition.endpoints.count)
+            continue;
+        mark(context,
+             family == AF_INET6 ? &one->leases[index].address6 : &one->leases[index].address);
+        if (fixed_as(one, index, family, &fixed))
+            mark(context, &fixed);
     }
-    return false;
+}
+
+struct wanted {
+    const struct address *address;
+    bool is_taken;
+};
+
+static void compare(void *context, const struct address *address)
+{
+    struct wanted *wanted = context;
+
+    wanted->is_taken = wanted->is_taken || address_equals(wanted->address, address);
+}
+
+/* Of so many addresses, the first of a range, one at least is free: there are fewer containers,
+ * gateways and addresses that stand for others. */
+struct candidates {
+    const struct subnet *range;
+    bool *is_taken;
+    size_t count;
+};
+
+static void mark_taken(void *context, const struct address *address)
+{
+    struct candidates *candidates = context;
+    uint32_t offset;
+
+    if (subnet_offset(candidates->range, address, &offset) && offset < candidates->count)
+        candidates->is_taken[offset] = true;
+}
+
+/* UINT32_MAX if there is none. */
+static uint32_t find_free(const struct managed_container *container, const struct network *network,
+                          const struct network_addresses *own, int family)
+{
+    size_t count = 2 * container->daemon->container_count + 4;
+    cleanup_free bool *is_taken = memory_new(count, sizeof(*is_taken));
+    struct candidates candidates = {&own->range, is_taken, count};
+
+    if (count > subnet_size(&own->range))
+        candidates.count = subnet_size(&own->range);
+    each_taken(container, network, family, mark_taken, &candidates);
+    mark_taken(&candidates, &own->gateway);
+    for (uint32_t i = 0; i < candidates.count; i++) {
+        struct address address = subnet_at(&own->range, i);
+
+        if (!is_taken[i] && !subnet_reserves(&own->subnet, &address))
+            return i;
+    }
+    return UINT32_MAX;
 }
 
 static int lease_family(const struct managed_container *container, size_t index,
@@ -59,23 +105,25 @@ static int lease_family(const struct managed_container *container, size_t index,
                         struct error *err)
 {
     const struct network_addresses *own = network_addresses(network, family);
-    const char *fixed = fixed_address(container, index, family);
+    uint32_t offset;
 
-    if (fixed != NULL && fixed[0] != '\0') {
-        address_parse(fixed, address);
-        if (!is_taken(container, network, address))
+    if (fixed_as(container, index, family, address)) {
+        struct wanted wanted = {address, false};
+
+        each_taken(container, network, family, compare, &wanted);
+        if (!wanted.is_taken)
             return 0;
         *address = (struct address){0};
-        return error_set(err, ERROR_CONFLICT, EADDRINUSE, "Address %s is already in use", fixed);
+        return error_set(err, ERROR_CONFLICT, EADDRINUSE, "Address %s is already in use",
+                         fixed_address(container, index, family));
     }
-    for (uint32_t i = 0; i < subnet_size(&own->range); i++) {
-        *address = subnet_at(&own->range, i);
-        if (!is_taken(container, network, address))
-            return 0;
-    }
-    *address = (struct address){0};
-    return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL, "no available %s addresses on network %s",
-                     family == AF_INET6 ? "IPv6" : "IPv4", network->name);
+    offset = find_free(container, network, own, family);
+    if (offset == UINT32_MAX)
+        return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL,
+                         "no available %s addresses on network %s",
+                         family == AF_INET6 ? "IPv6" : "IPv4", network->name);
+    *address = subnet_at(&own->range, offset);
+    return 0;
 }
 
 static int lease(struct managed_container *container, size_t index, const struct network *network,
@@ -157,7 +205,9 @@ static int configure_inside(const struct managed_container *container, size_t in
     link_add_address(batch, device, &address);
     if (held->address6.family != 0)
         link_add_address(batch, device, &address6);
-    link_set_up(batch, device);
+    else
+        link_forgo_ipv6(batch, name);
+    link_set_up(batch, name);
     if (is_way_out(container, index, AF_INET))
         add_route(batch, device, network, AF_INET);
     if (held->address6.family != 0 && is_way_out(container, index, AF_INET6))
@@ -188,6 +238,9 @@ static int make_pair(struct managed_container *container, size_t index, struct n
                                         .peer_netns_fd = netns_fd,
                                         .peer_mac = mac,
                                         .mtu = network->mtu});
+    /* A bridge's port has no use for an address of its own. */
+    link_forgo_ipv6(batch, held->host_device);
+    link_set_up(batch, held->host_device);
     result = netlink_run(netlink, batch, err);
     if (result == 0 && (port.gets_own_back || port.is_isolated)) {
         link_set_port(batch, link_index(netlink, held->host_device), &port);

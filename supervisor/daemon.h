@@ -13,6 +13,7 @@
 #include "definition.h"
 #include "events.h"
 #include "images/images.h"
+#include "network/nft_elements.h"
 #include "registries.h"
 #include "server.h"
 
@@ -74,8 +75,9 @@ struct daemon {
     size_t container_count;
     struct volume *volumes; /* newest first */
     struct network *networks;
-    bool firewall_is_dirty;                   /* what davitd knows is not what the kernel has */
-    char *firewall_base;                      /* that the kernel has; NULL: unknown */
+    bool firewall_is_dirty; /* what davitd knows is not what the kernel has */
+    char *firewall_base;    /* that the kernel has; NULL: unknown */
+    struct nft_channel nft;
     struct firewall_run *firewall_run;        /* under way; NULL: none */
     struct firewall_waiter *firewall_waiters; /* for the next run */
     sd_event_source *firewall_turn;           /* that begins it */

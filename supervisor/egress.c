@@ -137,7 +137,8 @@ static bool has_work(struct daemon *daemon)
 {
     if (daemon->has_egress)
         return true;
-    daemon->has_egress = daemon->egress_ended != NULL || nft_table_exists(NFT_INET, EGRESS_TABLE);
+    daemon->has_egress =
+        daemon->egress_ended != NULL || nft_table_exists(&daemon->nft, NFT_INET, EGRESS_TABLE);
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
         daemon->has_egress = daemon->has_egress || is_limited(one);
     /* What ended while there was no davitd. */
@@ -269,21 +270,21 @@ void container_egress_names(struct arena *arena, const struct managed_container 
 }
 
 /* One that is there gets its new time; a new one is added. In both families of the table. */
-static int grant_address(const char *id, size_t rule, const struct address *address,
-                         uint64_t timeout_ms, struct error *err)
+static int grant_address(struct nft_channel *nft, const char *id, size_t rule,
+                         const struct address *address, uint64_t timeout_ms, struct error *err)
 {
     char set[2][EGRESS_IDENTIFIER_SIZE];
     struct nft_element elements[4];
     int result;
 
     egress_element(id, rule, address, timeout_ms, false, elements, set);
-    result = nft_elements_change(elements, 2, err);
+    result = nft_elements_change(nft, elements, 2, err);
     if (result != -EEXIST)
         return result;
     memcpy(elements + 2, elements, 2 * sizeof(*elements));
     elements[0].is_removed = elements[1].is_removed = true;
     *err = (struct error){0};
-    return nft_elements_change(elements, 4, err);
+    return nft_elements_change(nft, elements, 4, err);
 }
 
 static void grant_addresses(const struct managed_container *container,
@@ -305,7 +306,7 @@ static void grant_addresses(const struct managed_container *container,
             struct address address;
 
             if (address_parse(grant->addresses.items[j], &address) == 0 &&
-                grant_address(container->definition.id, i, &address,
+                grant_address(&container->daemon->nft, container->definition.id, i, &address,
                               (ttl_s + GRANT_GRACE_S) * 1000, err) < 0)
                 return;
         }
@@ -336,8 +337,11 @@ static void tell_refused(void *context, const struct logged_packet *packet)
     static const struct {
         uint8_t number;
         const char *name;
-    } protocols[] = {{IPPROTO_TCP, "tcp"},   {IPPROTO_UDP, "udp"},       {IPPROTO_SCTP, "sctp"},
-                     {IPPROTO_ICMP, "icmp"}, {IPPROTO_ICMPV6, "icmpv6"}};
+    } protocols[] = {{IPPROTO_TCP, "tcp"},
+                     {IPPROTO_UDP, "udp"},
+                     {IPPROTO_SCTP, "sctp"},
+                     {IPPROTO_ICMP, "icmp"},
+                     {IPPROTO_ICMPV6, "icmpv6"}};
     struct managed_container *container;
     char destination[ADDRESS_TEXT_SIZE];
     char port[16];
@@ -390,7 +394,7 @@ void container_egress_write(struct json_writer *writer, const struct managed_con
     json_object_open(writer);
     if (egress != NULL) {
         egress_counter_name(container->definition.id, name);
-        nft_counter_read(NFT_INET, EGRESS_TABLE, name, &counter, NULL);
+        nft_counter_read(&container->daemon->nft, NFT_INET, EGRESS_TABLE, name, &counter, NULL);
         json_member_strings(writer, "Allow", &egress->allow);
         json_key(writer, "Refused");
         json_object_open(writer);

@@ -99,12 +99,14 @@ static int make_bridge(struct netlink *netlink, const struct network *network, s
     if (index == 0) {
         link_make_mac(&network->ipv4.gateway, mac);
         link_add_bridge(batch, network->device, mac, network->mtu);
+        if (network->ipv6.subnet_text == NULL)
+            link_forgo_ipv6(batch, network->device);
         result = netlink_run(netlink, batch, err);
         index = link_index(netlink, network->device);
     }
     if (result < 0)
         return result;
-    link_set_up(batch, index);
+    link_set_up(batch, network->device);
     add_gateway(batch, index, &network->ipv4);
     add_gateway(batch, index, &network->ipv6);
     result = netlink_run(netlink, batch, err);
@@ -147,7 +149,7 @@ static int make_parent(struct netlink *netlink, const struct network *network, s
         result = netlink_run(netlink, batch, err);
     }
     if (result == 0) {
-        link_set_up(batch, link_index(netlink, network->device));
+        link_set_up(batch, network->device);
         result = netlink_run(netlink, batch, err);
     }
     return result;

@@ -306,7 +306,7 @@ static int change_elements(const struct managed_container *container, bool is_re
     add_ports(ports, &count, container);
     for (size_t i = 0; i < count; i++)
         firewall_port_element(&ports[i], is_removed, &elements[i]);
-    return nft_elements_change(elements, count, NULL);
+    return nft_elements_change(&container->daemon->nft, elements, count, NULL);
 }
 
 void firewall_change_ports(const struct managed_container *container, bool is_removed)

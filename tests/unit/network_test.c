@@ -101,6 +101,28 @@ static void addresses_are_counted(void **state)
     assert_false(subnet_reserves(&network, &host));
 }
 
+static void distances_are_measured(void **state)
+{
+    struct subnet small = subnet("10.1.2.0/23");
+    struct subnet large = subnet("fd00:1::/48");
+    struct address near = address("10.1.3.4");
+    struct address outside = address("10.1.4.4");
+    struct address near6 = address("fd00:1::1:0:5");
+    struct address far6 = address("fd00:1:0:1::1");
+    uint32_t offset;
+
+    (void)state;
+    assert_true(subnet_offset(&small, &near, &offset));
+    assert_int_equal(offset, 260);
+    assert_false(subnet_offset(&small, &outside, &offset));
+    assert_false(subnet_offset(&large, &near6, &offset));
+    near6 = address("fd00:1::ff05");
+    assert_true(subnet_offset(&large, &near6, &offset));
+    assert_int_equal(offset, 0xff05);
+    assert_false(subnet_offset(&large, &far6, &offset));
+    assert_false(subnet_offset(&large, &near, &offset));
+}
+
 static void the_table_is_replaced_as_a_whole(void **state)
 {
     const struct firewall_network networks[] = {
@@ -221,6 +243,7 @@ int main(void)
         cmocka_unit_test(texts_become_subnets_and_back),
         cmocka_unit_test(subnets_contain_and_overlap),
         cmocka_unit_test(addresses_are_counted),
+        cmocka_unit_test(distances_are_measured),
         cmocka_unit_test(the_table_is_replaced_as_a_whole),
         cmocka_unit_test(egress_rules_are_read),
         cmocka_unit_test(logged_packets_are_read_by_their_headers),
