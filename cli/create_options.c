@@ -58,6 +58,8 @@ enum long_option {
     OPTION_BLKIO_WEIGHT_DEVICE,
     OPTION_GROUP_ADD,
     OPTION_DNS,
+    OPTION_NETWORK_SEND,
+    OPTION_NETWORK_RECEIVE,
     OPTION_EGRESS,
     OPTION_DNS_SEARCH,
     OPTION_DNS_OPTION,
@@ -139,6 +141,8 @@ static const struct option option_table[] = {
     {"blkio-weight-device", required_argument, NULL, OPTION_BLKIO_WEIGHT_DEVICE},
     {"group-add", required_argument, NULL, OPTION_GROUP_ADD},
     {"dns", required_argument, NULL, OPTION_DNS},
+    {"network-send-bps", required_argument, NULL, OPTION_NETWORK_SEND},
+    {"network-receive-bps", required_argument, NULL, OPTION_NETWORK_RECEIVE},
     {"egress", required_argument, NULL, OPTION_EGRESS},
     {"dns-search", required_argument, NULL, OPTION_DNS_SEARCH},
     {"dns-option", required_argument, NULL, OPTION_DNS_OPTION},
@@ -254,6 +258,11 @@ static int parse_number_option(struct cli *cli, struct create_values *values, in
                                      &values->health_start_interval_ns);
     case OPTION_HEALTH_RETRIES:
         return create_parse_integer(cli, "--health-retries", optarg, &values->health_retries);
+    case OPTION_NETWORK_SEND:
+        return create_parse_bytes(cli, "--network-send-bps", optarg, &values->network_send_bps);
+    case OPTION_NETWORK_RECEIVE:
+        return create_parse_bytes(cli, "--network-receive-bps", optarg,
+                                  &values->network_receive_bps);
     case OPTION_SHM_SIZE:
         return create_parse_bytes(cli, "--shm-size", optarg, &values->shm_size);
     case OPTION_OOM_SCORE_ADJ:

@@ -366,6 +366,17 @@ static void write_host_parts(struct json_writer *writer, const struct create_val
     json_member_strings(writer, "DeviceCgroupRules", &values->device_cgroup_rules);
 }
 
+static void write_rates(struct json_writer *writer, const struct create_values *values)
+{
+    if (values->network_send_bps == 0 && values->network_receive_bps == 0)
+        return;
+    json_key(writer, "NetworkRate");
+    json_object_open(writer);
+    json_member_integer(writer, "Send", values->network_send_bps);
+    json_member_integer(writer, "Receive", values->network_receive_bps);
+    json_object_close(writer);
+}
+
 /* "none" allows nothing, and goes with other rules as nothing more. */
 static void write_egress(struct json_writer *writer, const struct string_list *rules)
 {
@@ -397,6 +408,7 @@ static int write_host_config(struct cli *cli, struct json_writer *writer,
     json_member_strings(writer, "CapAdd", &values->cap_add);
     json_member_strings(writer, "CapDrop", &values->cap_drop);
     json_member_strings(writer, "GroupAdd", &values->group_add);
+    write_rates(writer, values);
     write_egress(writer, &values->egress);
     json_member_strings(writer, "Dns", &values->dns);
     json_member_strings(writer, "DnsSearch", &values->dns_search);

@@ -24,6 +24,8 @@ struct create_values {
     struct string_list device_write_iops;
     struct string_list blkio_weight_devices;
     struct string_list group_add;
+    int64_t network_send_bps;
+    int64_t network_receive_bps;
     struct string_list dns;
     struct string_list egress;
     struct string_list dns_search;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/veth.h>
 #include <stdio.h>
 #include <string.h>
@@ -160,6 +161,35 @@ void link_set_port(struct netlink_batch *batch, unsigned int index, const struct
     mnl_attr_put_u8(header, IFLA_BRPORT_MODE, port->gets_own_back);
     mnl_attr_put_u8(header, IFLA_BRPORT_ISOLATED, port->is_isolated);
     mnl_attr_nest_end(header, settings);
+}
+
+void link_limit(struct netlink_batch *batch, unsigned int index, uint64_t bytes_per_second)
+{
+    enum { LATENCY_MS = 50, BURST_MS = 5, BURST_MIN = 64 << 10 };
+    const struct tcmsg info = {
+        .tcm_family = AF_UNSPEC, .tcm_ifindex = (int)index, .tcm_parent = TC_H_ROOT};
+    struct nlmsghdr *header = netlink_add(batch, "limit the network device", RTM_NEWQDISC,
+                                          NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof(info));
+    uint64_t burst = bytes_per_second * BURST_MS / 1000;
+    struct tc_tbf_qopt options = {.rate = {.linklayer = TC_LINKLAYER_ETHERNET}};
+    struct nlattr *nest;
+
+    /* Packets that are handed on together have to fit at once. */
+    if (burst < BURST_MIN)
+        burst = BURST_MIN;
+    if (burst > INT32_MAX)
+        burst = INT32_MAX;
+    options.rate.rate = bytes_per_second < UINT32_MAX ? (uint32_t)bytes_per_second : UINT32_MAX;
+    options.limit = (uint32_t)(burst + bytes_per_second * LATENCY_MS / 1000 > UINT32_MAX
+                                   ? UINT32_MAX
+                                   : burst + bytes_per_second * LATENCY_MS / 1000);
+    mnl_attr_put_strz(header, TCA_KIND, "tbf");
+    nest = mnl_attr_nest_start(header, TCA_OPTIONS);
+    mnl_attr_put(header, TCA_TBF_PARMS, sizeof(options), &options);
+    mnl_attr_put_u32(header, TCA_TBF_BURST, (uint32_t)burst);
+    if (bytes_per_second >= UINT32_MAX)
+        mnl_attr_put_u64(header, TCA_TBF_RATE64, bytes_per_second);
+    mnl_attr_nest_end(header, nest);
 }
 
 void link_set_up(struct netlink_batch *batch, const char *name)

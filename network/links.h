@@ -71,6 +71,9 @@ unsigned int link_index(const struct netlink *netlink, const char *name);
 void link_add_address(struct netlink_batch *batch, unsigned int index,
                       const struct subnet *address);
 
+/* How much may leave through a device: a token bucket (tc-tbf(8)). */
+void link_limit(struct netlink_batch *batch, unsigned int index, uint64_t bytes_per_second);
+
 /* gateway->family with zero bytes: everybody is reached directly. */
 void link_add_default_route(struct netlink_batch *batch, unsigned int index,
                             const struct address *gateway);

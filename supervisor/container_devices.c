@@ -186,10 +186,21 @@ static void add_route(struct netlink_batch *batch, unsigned int device,
     link_add_default_route(batch, device, &gateway);
 }
 
+/* What the host sends through its end the container receives. */
+static void limit_host_end(const struct managed_container *container, struct netlink_batch *batch,
+                           unsigned int device)
+{
+    const struct docker_network_rate *rate = container->definition.host_config.network_rate;
+
+    if (rate != NULL && rate->receive > 0)
+        link_limit(batch, device, rate->receive);
+}
+
 static int configure_inside(const struct managed_container *container, size_t index,
                             const struct network *network, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
+    const struct docker_network_rate *rate = container->definition.host_config.network_rate;
     const struct network_lease *held = &container->leases[index];
     const struct subnet address = {held->address, network->ipv4.subnet.prefix};
     const struct subnet address6 = {held->address6, network->ipv6.subnet.prefix};
@@ -208,6 +219,8 @@ static int configure_inside(const struct managed_container *container, size_t in
     else
         link_forgo_ipv6(batch, name);
     link_set_up(batch, name);
+    if (rate != NULL && rate->send > 0)
+        link_limit(batch, device, rate->send);
     if (is_way_out(container, index, AF_INET))
         add_route(batch, device, network, AF_INET);
     if (held->address6.family != 0 && is_way_out(container, index, AF_INET6))
@@ -242,8 +255,12 @@ static int make_pair(struct managed_container *container, size_t index, struct n
     link_forgo_ipv6(batch, held->host_device);
     link_set_up(batch, held->host_device);
     result = netlink_run(netlink, batch, err);
-    if (result == 0 && (port.gets_own_back || port.is_isolated)) {
-        link_set_port(batch, link_index(netlink, held->host_device), &port);
+    if (result == 0) {
+        unsigned int device = link_index(netlink, held->host_device);
+
+        if (port.gets_own_back || port.is_isolated)
+            link_set_port(batch, device, &port);
+        limit_host_end(container, batch, device);
         result = netlink_run(netlink, batch, err);
     }
     return result;

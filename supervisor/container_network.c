@@ -119,6 +119,9 @@ static int resolve_without(struct managed_container *container, const char *mode
                              mode);
     }
     definition->endpoints.count = 0;
+    if (definition->host_config.network_rate != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.NetworkRate: cannot be kept on network %s", mode);
     if (definition->ports.count > 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.PortBindings: network %s has no ports to publish; name "
@@ -149,6 +152,19 @@ static void put_first(struct arena *arena, struct definition *definition, const 
     definition->endpoints.items[0] = first;
 }
 
+/* The host's end of a device limits what it sends on: macvlan and ipvlan have none. */
+static int check_rate(const struct managed_container *container, const struct network *network,
+                      struct error *err)
+{
+    const struct docker_network_rate *rate = container->definition.host_config.network_rate;
+
+    if (rate == NULL || rate->receive == 0 || network->driver == NETWORK_DRIVER_BRIDGE)
+        return 0;
+    return error_set(err, ERROR_INVALID, EINVAL,
+                     "HostConfig.NetworkRate.Receive: cannot be kept on network %s (%s)",
+                     network->name, network_driver_name(network));
+}
+
 int container_network_resolve(struct managed_container *container, struct error *err)
 {
     struct definition *definition = &container->definition;
@@ -173,7 +189,7 @@ int container_network_resolve(struct managed_container *container, struct error 
         struct network *network;
 
         if (network_find(container->daemon, endpoint->network_name, &network, err) < 0 ||
-            check_addresses(endpoint, network, err) < 0)
+            check_addresses(endpoint, network, err) < 0 || check_rate(container, network, err) < 0)
             return -err->errnum;
         endpoint->network_id = arena_strdup(&container->arena, network->id);
         endpoint->network_name = arena_strdup(&container->arena, network->name);
@@ -356,6 +372,8 @@ int container_network_connect(struct managed_container *container, const struct 
                                 .network_name = arena_strdup(&container->arena, network->name)};
     int result = check_addresses(wanted, network, err);
 
+    if (result == 0)
+        result = check_rate(container, network, err);
     if (result == 0 && definition->host_config.egress != NULL &&
         (network->driver != NETWORK_DRIVER_BRIDGE || is_running))
         result =

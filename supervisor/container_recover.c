@@ -169,10 +169,15 @@ static int sweep_directories(struct daemon *daemon, struct error *err)
 static void repair_firewall(struct daemon *daemon)
 {
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (one->leases[0].address.family != 0) {
+        struct error err = {0};
+
+        if (one->leases[0].address.family == 0)
+            continue;
+        if (networks_claim(daemon, &err) < 0)
+            log_error("%s", err.message);
+        else
             firewall_change(daemon);
-            return;
-        }
+        return;
     }
 }
 

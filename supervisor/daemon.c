@@ -287,6 +287,7 @@ int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawn
     daemon->spawner_pid = spawner_pid;
     daemon->root_fd = -1;
     daemon->resolver_fd = -1;
+    daemon->networks_lock_fd = -1;
     daemon->hierarchy.fd = -1;
     daemon->images.layers_fd = -1;
     signal(SIGPIPE, SIG_IGN);
@@ -298,6 +299,7 @@ int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawn
     /* State is on disk after every change; what memory holds goes with the process. */
     server_stop(daemon->server);
     resolver_close(daemon);
+    networks_release(daemon);
     database_close(daemon->database);
     remove_empty_cgroup(daemon);
     return result;

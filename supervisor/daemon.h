@@ -75,6 +75,7 @@ struct daemon {
     size_t container_count;
     struct volume *volumes; /* newest first */
     struct network *networks;
+    int networks_lock_fd;   /* as long as no other davitd may have any; -1: nobody needs it */
     bool firewall_is_dirty; /* what davitd knows is not what the kernel has */
     char *firewall_base;    /* that the kernel has; NULL: unknown */
     struct nft_channel nft;

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/size.h"
 
+#define RATE_MAX (UINT64_C(1) << 40) /* bytes a second: more than any device has */
 #define DISK_BYTES_MIN (1 << 20)
 
 #define FIELD JSON_FIELD
@@ -147,6 +148,13 @@ static const struct json_field throttle_fields[] = {
 static const struct json_struct throttle_type =
     JSON_STRUCT(struct docker_throttle_device, throttle_fields);
 
+static const struct json_field network_rate_fields[] = {
+    FIELD(struct docker_network_rate, send, "Send", JSON_KIND_UINT64, .maximum = RATE_MAX),
+    FIELD(struct docker_network_rate, receive, "Receive", JSON_KIND_UINT64, .maximum = RATE_MAX),
+};
+static const struct json_struct network_rate_type =
+    JSON_CLOSED_STRUCT(struct docker_network_rate, network_rate_fields);
+
 static const struct json_field egress_fields[] = {
     FIELD(struct docker_egress, allow, "Allow", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
 };
@@ -213,6 +221,8 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, devices, "Devices", JSON_KIND_STRUCTS, .type = &device_type),
     FIELD(struct docker_host_config, device_cgroup_rules, "DeviceCgroupRules", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, links, "Links", JSON_KIND_STRINGS),
+    FIELD(struct docker_host_config, network_rate, "NetworkRate", JSON_KIND_STRUCT,
+          .type = &network_rate_type),
     FIELD(struct docker_host_config, egress, "Egress", JSON_KIND_STRUCT,
           .type = &docker_egress_type),
     FIELD(struct docker_host_config, dns, "Dns", JSON_KIND_STRINGS),

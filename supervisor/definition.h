@@ -103,6 +103,12 @@ struct docker_log_config {
     struct string_map config;
 };
 
+/* Bytes a second, through each of a container's devices; 0: no limit. */
+struct docker_network_rate {
+    uint64_t send;
+    uint64_t receive;
+};
+
 /* What a container may reach, and nothing else: network/egress.h. */
 struct docker_egress {
     struct string_list allow;
@@ -147,7 +153,8 @@ struct docker_host_config {
     LIST_OF(struct docker_device) devices;
     struct string_list device_cgroup_rules;
     struct string_list links; /* without effect where there is no network, and only there */
-    const struct docker_egress *egress; /* davit's own; NULL: it may reach everything */
+    const struct docker_network_rate *network_rate; /* davit's own; NULL: no limit */
+    const struct docker_egress *egress;             /* davit's own; NULL: it may reach everything */
     struct string_list dns; /* servers asked for names that are nobody's on its networks */
     struct string_list dns_search;
     struct string_list dns_options;

@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -155,6 +158,48 @@ static int make_parent(struct netlink *netlink, const struct network *network, s
     return result;
 }
 
+/* ---- whose networks they are ---- */
+
+static char *lock_path(void)
+{
+    struct stat status;
+
+    return stat("/proc/self/ns/net", &status) == 0
+               ? memory_printf("/run/davit-networks.%ju.lock", (uintmax_t)status.st_ino)
+               : NULL;
+}
+
+int networks_claim(struct daemon *daemon, struct error *err)
+{
+    cleanup_free char *path = lock_path();
+    cleanup_close int fd = -1;
+
+    if (daemon->networks_lock_fd >= 0)
+        return 0;
+    fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
+    if (fd < 0)
+        return error_errno(err, errno, "open %s", path != NULL ? path : "/proc/self/ns/net");
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return error_set(
+            err, ERROR_CONFLICT, EBUSY,
+            "another davitd has networks on this host (%s is locked): use network none "
+            "or host here",
+            path);
+    daemon->networks_lock_fd = take_fd(&fd);
+    return 0;
+}
+
+void networks_release(struct daemon *daemon)
+{
+    cleanup_free char *path = lock_path();
+
+    if (daemon->networks_lock_fd < 0)
+        return;
+    if (path != NULL)
+        unlink(path);
+    fd_close(&daemon->networks_lock_fd);
+}
+
 int network_prepare(struct daemon *daemon, struct netlink *netlink, struct network *network,
                     struct error *err)
 {
@@ -163,6 +208,8 @@ int network_prepare(struct daemon *daemon, struct netlink *netlink, struct netwo
 
     if (network->is_prepared && link_index(netlink, network->device) != 0)
         return 0;
+    if (networks_claim(daemon, err) < 0)
+        return -err->errnum;
     result = is_bridge ? make_bridge(netlink, network, err) : make_parent(netlink, network, err);
     network->is_prepared = result == 0;
     if (is_bridge)

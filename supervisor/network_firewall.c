@@ -173,7 +173,8 @@ static void end_run(struct firewall_run *run, const struct error *err)
         return;
     }
     free(daemon->firewall_base);
-    daemon->firewall_base = err->errnum == 0 ? take_pointer(&run->base) : NULL;
+    daemon->firewall_base =
+        err->errnum == 0 && daemon->networks_lock_fd >= 0 ? take_pointer(&run->base) : NULL;
     if (err->errnum == 0)
         egress_is_written(daemon);
     else
@@ -254,8 +255,9 @@ static void start_run(struct daemon *daemon)
     daemon->firewall_waiters = NULL;
     daemon->firewall_is_dirty = false;
     daemon->firewall_run = run;
-    /* Most containers come and go without a change. */
-    if ((daemon->firewall_base != NULL && strcmp(daemon->firewall_base, run->base) == 0) ||
+    /* Most containers come and go without a change, and another davitd's rules are not ours. */
+    if (daemon->networks_lock_fd < 0 ||
+        (daemon->firewall_base != NULL && strcmp(daemon->firewall_base, run->base) == 0) ||
         begin(run, &err) < 0)
         end_run(run, &err);
 }

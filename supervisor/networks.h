@@ -129,6 +129,12 @@ int network_addresses_check(const struct daemon *daemon, const struct network *n
 /* ---- the host's device: network_device.c ---- */
 
 void network_device_name(struct network *network);
+
+/* One davitd alone has networks in a network namespace of the host: they have one firewall. */
+int networks_claim(struct daemon *daemon, struct error *err);
+
+/* At davitd's end. */
+void networks_release(struct daemon *daemon);
 void network_device_remove(const struct network *network);
 
 /* ---- the firewall: network_firewall.c ---- */

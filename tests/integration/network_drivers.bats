@@ -135,6 +135,25 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     contains "$(docker stats --no-stream --format '{{.NetIO}}' source)" "MB"
 }
 
+@test "what goes through a container's devices is limited" {
+    davit network create --subnet 10.77.0.0/24 one
+    web slow --network one --network-send-bps 2m --network-receive-bps 1m
+    idle peer --network one
+    pid=$(pid_of slow)
+    contains "$(timeout 20 nsenter --net="/proc/$pid/ns/net" tc -s qdisc show dev eth0)" "tbf"
+    contains "$(timeout 20 nsenter --net="/proc/$pid/ns/net" tc -d -j qdisc show dev eth0 | jq -c '.[0].options.rate')" 2097152
+    contains "$(at_host tc -j qdisc show | jq -c '[.[] | select(.kind == "tbf") | .options.rate]')" "[1048576]"
+    davit exec slow dd if=/dev/zero of=/w/large bs=1000 count=6000
+    # The bucket decides, not the clock: what has not been let through at once has waited.
+    davit exec peer wget -qO /dev/null http://slow/large
+    [ "$(timeout 20 nsenter --net="/proc/$pid/ns/net" tc -s -j qdisc show dev eth0 | jq '.[0].overlimits')" -gt 0 ]
+    [ "$(davit inspect slow | jq -c '.[0].HostConfig.NetworkRate')" = '{"Send":2097152,"Receive":1048576}' ]
+    refused() { run davit create "${@:2}" busybox; [ "$status" -ne 0 ]; contains "$output" "$1"; }
+    refused "cannot be kept on network none" --network none --network-send-bps 1m
+    davit network create --driver macvlan --opt parent=uplink wire
+    refused "cannot be kept on network wire" --network wire --network-receive-bps 1m
+}
+
 @test "a network namespace of somebody else's" {
     run davit run --rm --network "ns:/run/netns/$neighbour" busybox ip -o addr show eth0
     contains "$output" 192.0.2.2/24

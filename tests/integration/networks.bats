@@ -121,6 +121,24 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
 }
 
+@test "one davitd has networks on a host, others have none" {
+    web first
+    nsenter --net="/run/netns/$host" "$davitd" --root "$dir/root2" --run "$dir/run2" 3>&- >>"$dir/log" 2>&1 &
+    local other=$!
+    export DAVIT_HOST="unix://$dir/run2/davit.sock"
+    wait_until davit version
+    davit load --input "$shared/busybox.tar"
+    run davit run --rm busybox true
+    [ "$status" -ne 0 ]
+    contains "$output" "another davitd has networks on this host"
+    davit run --rm --network none busybox true
+    kill $other
+    wait $other || true
+    export DAVIT_HOST="unix://$dir/run/davit.sock"
+    rules | grep -q davit0
+    [ "$(inside "$(address_of first)")" = first ]
+}
+
 @test "mistakes are refused before anything is made" {
     refused() { run davit network create "${@:2}"; [ "$status" -eq 1 ]; contains "$output" "$1"; }
     davit network create --subnet 10.50.0.0/16 taken
