@@ -40,7 +40,7 @@ int confine_drop_capabilities(const cap_value_t *kept, size_t count, struct erro
     return result;
 }
 
-int confine_become_nobody(struct error *err)
+static int become_nobody(struct error *err)
 {
     for (cap_value_t value = 0; CAP_IS_SUPPORTED(value); value++)
         cap_drop_bound(value);
@@ -50,7 +50,7 @@ int confine_become_nobody(struct error *err)
     return confine_drop_capabilities(NULL, 0, err);
 }
 
-int confine_make_read_only(struct error *err)
+static int make_read_only(struct error *err)
 {
     struct mount_attr readonly = {.attr_set =
                                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
@@ -68,6 +68,17 @@ int confine_seal(struct error *err)
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return error_errno(err, errno, "prctl");
     return 0;
+}
+
+int confine_to_nobody(const struct confine_limit *limits, size_t count, struct error *err)
+{
+    int result = make_read_only(err);
+
+    if (result == 0)
+        result = confine_set_limits(limits, count, err);
+    if (result == 0)
+        result = become_nobody(err);
+    return result < 0 ? result : confine_seal(err);
 }
 
 int confine_filter(const int *calls, size_t count, uint32_t action, int (*extra)(void *filter),

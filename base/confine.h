@@ -22,11 +22,9 @@ int confine_set_limits(const struct confine_limit *limits, size_t count, struct 
 /* Keeps these capabilities and no others, now and for what it executes. */
 int confine_drop_capabilities(const cap_value_t *kept, size_t count, struct error *err);
 
-/* A user that owns nothing, without capabilities. */
-int confine_become_nobody(struct error *err);
-
-/* Namespaces of its own for mounts, IPC and names, in which all files are read-only. */
-int confine_make_read_only(struct error *err);
+/* A user that owns nothing, without capabilities, in namespaces of its own for mounts, IPC and
+ * names, in which all files are read-only; limited and sealed. The network stays. */
+int confine_to_nobody(const struct confine_limit *limits, size_t count, struct error *err);
 
 /* No new privileges, and nobody may look into its memory. */
 int confine_seal(struct error *err);

@@ -10,9 +10,11 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "base/signals.h"
+#include "container_internal.h"
 #include "exec.h"
 #include "filters.h"
 #include "logs.h"
+#include "networks.h"
 #include "probes.h"
 
 /* The container of the path, or NULL after a 404. */
@@ -132,6 +134,44 @@ static bool volume_matches(const struct filters *filters, const struct managed_c
     return volumes == NULL;
 }
 
+/* By name or id, also of modes that are no networks of davitd's. */
+static bool network_matches(struct daemon *daemon, const struct filters *filters,
+                            const struct managed_container *container)
+{
+    const struct string_list *networks = filters_get(filters, "network");
+
+    for (size_t i = 0; networks != NULL && i < networks->count; i++) {
+        struct network *network;
+
+        if (strcmp(container_network_mode(container), networks->items[i]) == 0 ||
+            (network_find(daemon, networks->items[i], &network, NULL) == 0 &&
+             container_find_endpoint(container, network) < container->definition.endpoints.count))
+            return true;
+    }
+    return networks == NULL;
+}
+
+/* "8080" or "8080/udp": a port of the host, or one of the container that is published. */
+static bool port_matches(const struct filters *filters, const struct managed_container *container)
+{
+    const struct string_list *wanted = filters_get(filters, "publish");
+
+    for (size_t i = 0; wanted != NULL && i < wanted->count; i++) {
+        char *end;
+        unsigned long number = strtoul(wanted->items[i], &end, 10);
+        const char *protocol = *end == '/' ? end + 1 : "tcp";
+
+        for (size_t j = 0; j < container->ports.count; j++) {
+            const struct published_port *port = &container->ports.items[j];
+
+            if ((port->host_port == number || port->container_port == number) &&
+                strcmp(port->protocol, protocol) == 0)
+                return true;
+        }
+    }
+    return wanted == NULL;
+}
+
 /* Made before or after another container. Who is not there is nobody's before or after. */
 static bool age_matches(struct daemon *daemon, const struct filters *filters, const char *key,
                         const struct managed_container *container)
@@ -174,6 +214,7 @@ static bool is_listed(struct daemon *daemon, const struct filters *filters, bool
            filters_match_labels(filters, &container->definition.config.labels) &&
            name_matches(filters, container) && id_matches(filters, container) &&
            ancestor_matches(daemon, filters, container) && volume_matches(filters, container) &&
+           network_matches(daemon, filters, container) && port_matches(filters, container) &&
            health_matches(filters, container) &&
            age_matches(daemon, filters, "before", container) &&
            age_matches(daemon, filters, "since", container);
@@ -182,9 +223,9 @@ static bool is_listed(struct daemon *daemon, const struct filters *filters, bool
 void api_containers_list(struct daemon *daemon, struct request *request,
                          const struct route_match *match)
 {
-    static const char *const known[] = {"id",     "name",     "label",  "status",
-                                        "exited", "ancestor", "volume", "health",
-                                        "before", "since",    NULL};
+    static const char *const known[] = {"id",       "name",    "label",  "status", "exited",
+                                        "ancestor", "volume",  "health", "before", "since",
+                                        "network",  "publish", NULL};
     const char *limit_text = request_query(request, "limit");
     long limit = limit_text != NULL ? atol(limit_text) : 0;
     struct json_writer *writer;

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/socket.h"
 #include "container_internal.h"
+#include "network/firewall.h"
 #include "networks.h"
 #include "trash.h"
 
@@ -165,20 +166,20 @@ static int sweep_directories(struct daemon *daemon, struct error *err)
     return 0;
 }
 
-/* Whatever has happened to the rules since. */
+/* Whatever has happened to the rules since: also those of containers that are no more. */
 static void repair_firewall(struct daemon *daemon)
 {
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        struct error err = {0};
+    struct error err = {0};
+    bool has_work = false;
 
-        if (one->leases[0].address.family == 0)
-            continue;
-        if (networks_claim(daemon, &err) < 0)
-            log_error("%s", err.message);
-        else
-            firewall_change(daemon);
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
+        has_work = has_work || one->leases[0].address.family != 0;
+    if (!has_work && !nft_table_exists(&daemon->nft, NFT_INET, FIREWALL_TABLE))
         return;
-    }
+    if (networks_claim(daemon, &err) == 0)
+        firewall_change(daemon);
+    else if (has_work)
+        log_error("%s", err.message);
 }
 
 int containers_recover(struct daemon *daemon, struct error *err)

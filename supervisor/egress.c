@@ -71,7 +71,7 @@ int container_egress_check(const struct managed_container *container, struct err
 {
     cleanup_arena struct arena arena = {0};
     const struct docker_egress *egress = container->definition.host_config.egress;
-    struct egress_rule *rules;
+    struct egress_rule *rules = NULL;
 
     if (egress == NULL)
         return 0;
@@ -256,7 +256,7 @@ void container_egress_names(struct arena *arena, const struct managed_container 
                             struct resolver_container *said)
 {
     const struct docker_egress *egress = container->definition.host_config.egress;
-    struct egress_rule *rules;
+    struct egress_rule *rules = NULL;
 
     if (egress == NULL)
         return;
@@ -292,7 +292,7 @@ static void grant_addresses(const struct managed_container *container,
 {
     cleanup_arena struct arena arena = {0};
     const struct docker_egress *egress = container->definition.host_config.egress;
-    struct egress_rule *rules;
+    struct egress_rule *rules = NULL;
     uint64_t ttl_s = grant->ttl_s < GRANT_SHORTEST_S ? GRANT_SHORTEST_S : grant->ttl_s;
 
     if (ttl_s > GRANT_LONGEST_S)

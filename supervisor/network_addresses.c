@@ -232,8 +232,8 @@ static int take_family(const struct daemon *daemon, struct network *network,
 int network_addresses_take(const struct daemon *daemon, struct network *network,
                            const struct network_order *order, struct error *err)
 {
-    const struct network_pool_order *ipv4;
-    const struct network_pool_order *ipv6;
+    const struct network_pool_order *ipv4 = NULL;
+    const struct network_pool_order *ipv6 = NULL;
     int result = find_pool(order, AF_INET, &ipv4, err);
 
     if (result == 0)

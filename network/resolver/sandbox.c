@@ -27,15 +27,8 @@ static const int calls[] = {
 int sandbox_enter_resolver(struct error *err)
 {
     static const struct confine_limit limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_FSIZE, 0}};
-    int result = confine_make_read_only(err);
 
-    if (result == 0)
-        result = confine_set_limits(limits, ARRAY_SIZE(limits), err);
-    if (result == 0)
-        result = confine_become_nobody(err);
-    if (result == 0)
-        result = confine_seal(err);
-    if (result < 0)
-        return result;
+    if (confine_to_nobody(limits, ARRAY_SIZE(limits), err) < 0)
+        return -err->errnum;
     return confine_filter(calls, ARRAY_SIZE(calls), SCMP_ACT_KILL_PROCESS, NULL, err);
 }

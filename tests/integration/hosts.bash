@@ -38,7 +38,7 @@ teardown() {
 start_davitd() {
     nsenter --net="/run/netns/$host" "$davitd" --root "$dir/root" --run "$dir/run" 3>&- >>"$dir/log" 2>&1 &
     echo $! > "$dir/pid"
-    wait_until davit version
+    wait_until davit version || { tail -n 5 "$dir/log" >&2; return 1; }
 }
 
 at_host() { timeout 60 nsenter --net="/run/netns/$host" "$@"; }

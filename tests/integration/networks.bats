@@ -38,6 +38,8 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     [ "$(inside 192.0.2.1:8080 --network other)" = pub ]
     [ "$(davit port pub | sort | tr '\n' ' ')" = "80/tcp -> 0.0.0.0:8080 80/tcp -> 127.0.0.1:8081 " ]
     contains "$(davit ps)" "0.0.0.0:8080->80/tcp"
+    [ "$(davit ps --filter network=bridge --filter publish=8080 --format '{{.Names}}')" = pub ]
+    [ -z "$(davit ps --quiet --filter network=other)$(davit ps --quiet --filter publish=8080/udp)" ]
     davit stop --time 0 pub
     ! at_neighbour curl -sS --max-time 1 http://192.0.2.1:8080/
     davit start pub
