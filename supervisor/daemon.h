@@ -91,6 +91,7 @@ struct daemon {
     sd_event_source *resolver;         /* listens to it */
     sd_event_source *resolver_timer;   /* to start another */
     char resolver_instance[CONTAINER_ID_SIZE];
+    bool watches_names;      /* the host's resolv.conf(5) */
     ino_t redirected_cgroup; /* whose processes' questions come to it; 0: none */
     struct exec *execs;
     uint64_t next_token;

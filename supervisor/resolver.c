@@ -7,8 +7,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -321,12 +323,55 @@ static int redirect(struct daemon *daemon, struct error *err)
     return result;
 }
 
+static bool has_sockets(const struct managed_container *container)
+{
+    return container->resolver_instance[0] != '\0' &&
+           strcmp(container->resolver_instance, container->daemon->resolver_instance) == 0;
+}
+
+/* ---- when the host's configuration changes ---- */
+
+static int on_host_change(sd_event_source *source, const struct inotify_event *event, void *context)
+{
+    struct daemon *daemon = context;
+
+    (void)source;
+    if (event->len == 0 || strcmp(event->name, "resolv.conf") != 0)
+        return 0;
+    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (has_sockets(one))
+            resolver_update(one);
+    }
+    return 0;
+}
+
+/* The directory of the file, and of what it links to: some write it, some put another there. */
+static void watch_host(struct daemon *daemon)
+{
+    const uint32_t changes = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE;
+    cleanup_free char *file = realpath(RESOLV_CONF, NULL);
+    char *slash = file != NULL ? strrchr(file, '/') : NULL;
+
+    if (daemon->watches_names)
+        return;
+    daemon->watches_names = true;
+    sd_event_add_inotify(daemon->loop, NULL, "/etc", changes, on_host_change, daemon);
+    if (slash == NULL || slash == file)
+        return;
+    *slash = '\0';
+    if (strcmp(file, "/etc") != 0)
+        sd_event_add_inotify(daemon->loop, NULL, file, changes, on_host_change, daemon);
+}
+
+/* Whatever a container with a network needs of davitd. */
 static int reach(struct daemon *daemon, struct error *err)
 {
     int result = redirect(daemon, err);
 
     if (result == 0 && daemon->resolver_fd < 0)
         result = start(daemon, err);
+    if (result == 0)
+        watch_host(daemon);
     return result < 0 ? error_prefix(err, "resolver of names") : 0;
 }
 
@@ -374,12 +419,6 @@ int resolver_begin(struct managed_container *container, int netns_fd, pid_t pid,
     if (result == 0)
         strcpy(container->resolver_instance, container->daemon->resolver_instance);
     return result;
-}
-
-static bool has_sockets(const struct managed_container *container)
-{
-    return container->resolver_instance[0] != '\0' &&
-           strcmp(container->resolver_instance, container->daemon->resolver_instance) == 0;
 }
 
 void resolver_update(struct managed_container *container)

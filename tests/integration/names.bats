@@ -75,6 +75,26 @@ finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
     [ "$(status_of lost known.example)" = SERVFAIL ]
 }
 
+@test "the host's servers are those of now, also for who runs already" {
+    upstream --address=/known.example/203.0.113.7
+    stop_davitd
+    mkdir "$dir/etc"
+    cp -a /etc/passwd /etc/group /etc/nsswitch.conf "$dir/etc/"
+    echo nameserver 192.0.2.99 > "$dir/etc/resolv.conf"
+    nsenter --net="/run/netns/$host" unshare --mount sh -c 'mount --bind "$1/etc" /etc && exec "$2" --root "$1/root" --run "$1/run"' sh "$dir" "$davitd" 3>&- >>"$dir/log" 2>&1 &
+    echo $! > "$dir/pid"
+    wait_until davit version
+    davit network create one
+    idle early --network one
+    [ "$(status_of early known.example)" = SERVFAIL ]
+    echo nameserver 192.0.2.2 > "$dir/etc/new"
+    mv "$dir/etc/new" "$dir/etc/resolv.conf"
+    wait_until eval '[ "$(found early known.example)" = 203.0.113.7 ]'
+    remove_containers
+    stop_davitd
+    start_davitd
+}
+
 @test "who cannot get out asks nobody outside" {
     upstream --address=/known.example/203.0.113.7
     davit network create --internal closed

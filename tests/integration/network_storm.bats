@@ -36,7 +36,7 @@ devices() { at_host ip -br link | grep -c '^veth'; }
         churn "$round-c" "" &
         sleep "0.$(printf %03d $((RANDOM % 600)))"
         kill -9 "$(cat "$dir/pid")"
-# The clients, and the one that was killed: the next finds its lock free only then.
+        # The clients, and the one that was killed: the next finds its lock free only then.
         wait 2>/dev/null || true
         start_davitd
         # Whatever was half made is over, and the kernel frees namespaces by and by.
