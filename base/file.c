@@ -6,10 +6,14 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+
+#define LOCK_PAUSE_MS 10
 
 int file_read_fd(int fd, size_t max_bytes, struct buffer *content)
 {
@@ -99,4 +103,17 @@ int file_write_value(int directory_fd, const char *name, const char *value)
     if (count < 0)
         return -errno;
     return (size_t)count == length ? 0 : -EIO;
+}
+
+int file_lock(int fd, int timeout_ms)
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+
+    for (int waited_ms = 0;; waited_ms += LOCK_PAUSE_MS) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK || waited_ms >= timeout_ms)
+            return -errno;
+        nanosleep(&pause, NULL);
+    }
 }

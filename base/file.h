@@ -28,4 +28,9 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
  * those want it. Returns 0 or a negative errno. */
 int file_write_value(int directory_fd, const char *name, const char *value);
 
+/* Locks the open file for this process alone (flock(2)). Who had it may be about to die, and the
+ * kernel takes a moment: it is tried for so long, and the caller waits. -EWOULDBLOCK if it is held.
+ */
+int file_lock(int fd, int timeout_ms);
+
 #endif

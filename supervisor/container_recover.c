@@ -15,6 +15,10 @@
 #include "networks.h"
 #include "trash.h"
 
+/* The lock of one that was killed may outlive it by as much. */
+#define PREDECESSOR_MS 2000
+#define PREDECESSOR_IDLE_MS 100 /* where only leftovers are at stake */
+
 struct state_record {
     int32_t status;
     int32_t pid;
@@ -176,7 +180,7 @@ static void repair_firewall(struct daemon *daemon)
         has_work = has_work || one->leases[0].address.family != 0;
     if (!has_work && !nft_table_exists(&daemon->nft, NFT_INET, FIREWALL_TABLE))
         return;
-    if (networks_claim(daemon, &err) == 0)
+    if (networks_claim(daemon, has_work ? PREDECESSOR_MS : PREDECESSOR_IDLE_MS, &err) == 0)
         firewall_change(daemon);
     else if (has_work)
         log_error("%s", err.message);

@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -26,6 +25,8 @@
 #include "resolver.h"
 #include "trash.h"
 #include "volumes.h"
+
+#define PREDECESSOR_MS 2000 /* one that was killed is gone by then */
 
 void random_id(char id[CONTAINER_ID_SIZE])
 {
@@ -68,7 +69,7 @@ static int open_root(struct daemon *daemon, struct error *err)
     if (fchmod(fd, 0700) < 0)
         return error_errno(err, errno, "--root %s", daemon->options.root);
     /* Two daemons on one root would each undo what the other does. */
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (file_lock(fd, PREDECESSOR_MS) < 0)
         return error_set(err, ERROR_CONFLICT, EBUSY, "%s is in use by another davitd",
                          daemon->options.root);
     daemon->containers_fd = open_subdirectory(fd, "containers", err);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,23 +168,41 @@ static char *lock_path(void)
                : NULL;
 }
 
-int networks_claim(struct daemon *daemon, struct error *err)
+/* Locks the file of that name. Who has it removes it at its end: then it is another's name by now.
+ */
+static int open_lock(const char *path, int timeout_ms)
+{
+    for (;;) {
+        cleanup_close int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        struct stat status = {.st_nlink = 0};
+        int result = fd < 0 ? -errno : file_lock(fd, timeout_ms);
+
+        if (result == 0 && fstat(fd, &status) < 0)
+            result = -errno;
+        if (result < 0)
+            return result;
+        if (status.st_nlink > 0)
+            return take_fd(&fd);
+    }
+}
+
+int networks_claim(struct daemon *daemon, int timeout_ms, struct error *err)
 {
     cleanup_free char *path = lock_path();
-    cleanup_close int fd = -1;
+    int fd;
 
     if (daemon->networks_lock_fd >= 0)
         return 0;
-    fd = path != NULL ? open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600) : -1;
-    if (fd < 0)
-        return error_errno(err, errno, "open %s", path != NULL ? path : "/proc/self/ns/net");
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    fd = path != NULL ? open_lock(path, timeout_ms) : -ENOENT;
+    if (fd == -EWOULDBLOCK)
         return error_set(
             err, ERROR_CONFLICT, EBUSY,
             "another davitd has networks on this host (%s is locked): use network none "
             "or host here",
             path);
-    daemon->networks_lock_fd = take_fd(&fd);
+    if (fd < 0)
+        return error_errno(err, -fd, "lock %s", path != NULL ? path : "the host's networks");
+    daemon->networks_lock_fd = fd;
     return 0;
 }
 
@@ -208,7 +225,7 @@ int network_prepare(struct daemon *daemon, struct netlink *netlink, struct netwo
 
     if (network->is_prepared && link_index(netlink, network->device) != 0)
         return 0;
-    if (networks_claim(daemon, err) < 0)
+    if (networks_claim(daemon, 0, err) < 0)
         return -err->errnum;
     result = is_bridge ? make_bridge(netlink, network, err) : make_parent(netlink, network, err);
     network->is_prepared = result == 0;

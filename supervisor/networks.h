@@ -130,8 +130,9 @@ int network_addresses_check(const struct daemon *daemon, const struct network *n
 
 void network_device_name(struct network *network);
 
-/* One davitd alone has networks in a network namespace of the host: they have one firewall. */
-int networks_claim(struct daemon *daemon, struct error *err);
+/* One davitd alone has networks in a network namespace of the host: they have one firewall. Waits
+ * so long for one that may be about to die. */
+int networks_claim(struct daemon *daemon, int timeout_ms, struct error *err);
 
 /* At davitd's end. */
 void networks_release(struct daemon *daemon);

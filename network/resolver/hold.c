@@ -5,6 +5,8 @@
 #include "resolver.h"
 
 #define HOLD_TIMEOUT_MS 2000
+#define HOLDS_MAX 64         /* of one container */
+#define GRANTS_PER_SECOND 50 /* of one container */
 
 struct held {
     struct held *next;
@@ -20,6 +22,18 @@ static void free_held(struct held *held)
     free(held);
 }
 
+/* Each is work for davitd, which is there for others as well. */
+static bool may_ask(struct served *served)
+{
+    uint64_t second = resolver_now_ms() / 1000;
+
+    if (served->grants_second != second) {
+        served->grants_second = second;
+        served->grants_count = 0;
+    }
+    return served->grants_count++ < GRANTS_PER_SECOND;
+}
+
 bool hold_answer(const struct asker *asker, const char *name, const struct dns_addresses *addresses,
                  const uint8_t *message, size_t length)
 {
@@ -27,7 +41,7 @@ bool hold_answer(const struct asker *asker, const char *name, const struct dns_a
     struct held *held;
     uint64_t serial = ++resolver->grant_serial;
 
-    if (asker->served->held_count == QUERIES_MAX ||
+    if (asker->served->held_count == HOLDS_MAX || !may_ask(asker->served) ||
         !control_ask_grant(resolver, serial, asker->served->container.id, name, addresses))
         return false;
     held = memory_new_one(struct held);

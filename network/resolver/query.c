@@ -50,8 +50,8 @@ static bool is_allowed(const struct resolver_container *container, const char *n
     return false;
 }
 
-/* What a limited container may reach by this name the kernel has to know before the container does.
- */
+/* What a limited container may reach by this name the kernel has to know before the container does:
+ * otherwise there is no answer. */
 static void deliver(const struct asker *asker, const struct dns_question *question,
                     const uint8_t *message, size_t length)
 {
@@ -60,8 +60,14 @@ static void deliver(const struct asker *asker, const struct dns_question *questi
 
     if (container->is_limited && is_allowed(container, question->name))
         dns_read_addresses(message, length, &found);
-    if (found.count == 0 || !hold_answer(asker, question->name, &found, message, length))
+    if (found.count == 0) {
         asker_answer(asker, message, length);
+    } else if (!hold_answer(asker, question->name, &found, message, length)) {
+        uint8_t out[DNS_UDP_SIZE];
+        const struct dns_answer failure = {.code = DNS_SERVER_FAILURE};
+
+        asker_answer(asker, out, dns_write_answer(message, question, &failure, out, sizeof(out)));
+    }
 }
 
 static void answer(const struct asker *asker, const uint8_t *message,

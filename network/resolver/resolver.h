@@ -84,6 +84,8 @@ struct served {
     struct connection *connections;
     struct held *held;
     size_t held_count;
+    uint64_t grants_second;
+    size_t grants_count; /* in that second */
     size_t query_count;
     size_t connection_count;
     bool is_current; /* set since the last RESOLVER_BEGIN */

@@ -228,7 +228,7 @@ SCRIPT
         program grep /mnt- /proc/mounts
         run runtime run --bundle "$dir/bundle" "$id"
         [ "$(echo "$output" | grep -c "[ ,]$plain[, ]")" = 3 ]
-        ! echo "$output" | grep ' /mnt-plain/below ' | grep -q "[ ,]$plain[, ]"
+        refute eval 'echo "$output" | grep '\'' /mnt-plain/below '\'' | grep -q "[ ,]$plain[, ]"'
     done
     umount "$dir/source/below"
 }

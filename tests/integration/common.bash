@@ -93,6 +93,14 @@ program() { # the program to run, as arguments
 # The file descriptor 3 is bats's own; a container that kept it would keep bats waiting.
 runtime() { timeout 60 "$oci" --root "$dir/state" "$@" 3>&-; }
 
+# Fails where the command succeeds: a line that begins with "!" fails no test.
+refute() {
+    if "$@"; then
+        echo "succeeded: $*" >&2
+        return 1
+    fi
+}
+
 contains() { # TEXT PART
     [[ $1 == *"$2"* ]] || { echo "in: $1" >&2; echo "missing: $2" >&2; return 1; }
 }

@@ -322,8 +322,8 @@ teardown_file() { teardown_daemon_file; }
     davit run --detach --name last busybox sleep 98765
     davit rm --force last
     [ -z "$(ls -A "$dir/root/containers" "$dir/run/containers" | grep -E '^[0-9a-f]{64}')" ]
-    ! grep -q "$dir" /proc/self/mountinfo
-    ! ps -eo args | grep -v grep | grep -q "sleep 98765"
+    refute grep -q "$dir" /proc/self/mountinfo
+    refute eval 'ps -eo args | grep -v grep | grep -q "sleep 98765"'
     wait_until sh -c "[ -z \"\$(ls -A '$dir/root/trash')\" ]"
 }
 

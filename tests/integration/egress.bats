@@ -22,7 +22,7 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     done
     kill $own
     contains "$(davit exec closed nslookup known.example 2>&1 || true)" NXDOMAIN
-    ! grep -q known.example "$dir/asked"
+    refute grep -q known.example "$dir/asked"
     davit exec closed nslookup free
     [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = closed ]
     contains "$(davit egress closed)" "nothing"
@@ -37,7 +37,7 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     davit run --detach --name picky --dns 192.0.2.2 --egress good.example:8000 --egress '*.other.example:8000' --egress 'peer:80' busybox sleep 1000
     refuses picky 192.0.2.2:8000
     refuses picky bad.example:8000
-    ! grep -q bad.example "$dir/asked"
+    refute grep -q bad.example "$dir/asked"
     [ "$(fetch picky good.example:8000)" = neighbour ]
     reaches picky 192.0.2.2:8000
     egress_table inet | grep -q "192.0.2.2 timeout 2m10s"
@@ -68,7 +68,7 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     davit egress --allow 192.0.2.0/24:8001-8010 --allow '[2001:db8::/64]/udp' limited
     refuses limited 192.0.2.2:8000
     refuses limited '[2001:db8::2]:8000'
-    ! davit exec limited ping -c 1 -W 1 192.0.2.2
+    refute davit exec limited ping -c 1 -W 1 192.0.2.2
     davit egress --allow 192.0.2.2 limited
     davit exec limited ping -c 1 -W 5 192.0.2.2
     refuses limited '[2001:db8::2]:8000'
@@ -98,9 +98,9 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     [ "$(fetch picky good.example:8000)" = neighbour ]
     kill -9 "$(cat "$dir/pid")"
     [ "$(inside 192.0.2.2:8000)" = neighbour ]
-    ! inside 192.0.2.1:8000
+    refute inside 192.0.2.1:8000
     # Nobody lets an address through: the name has no answer.
-    ! timeout 20 nsenter --net="/proc/$pid/ns/net" dig +time=3 +tries=1 +short @127.0.0.11 -p 65353 good.example | grep -q 192.0.2.2
+    refute eval 'timeout 20 nsenter --net="/proc/$pid/ns/net" dig +time=3 +tries=1 +short @127.0.0.11 -p 65353 good.example | grep -q 192.0.2.2'
     start_davitd
     reaches picky 192.0.2.2:8000
     [ "$(fetch picky good.example:8000)" = neighbour ]

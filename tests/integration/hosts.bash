@@ -53,6 +53,7 @@ idle() { davit run --detach --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; 
 pid_of() { davit inspect "$1" | jq '.[0].State.Pid'; }
 # Servers at the neighbour. Directly a child, not a function: the pid is the server's.
 upstream() { # OPTIONS: for names; what was asked stands in $dir/asked
+    : > "$dir/asked"
     nsenter --net="/run/netns/$neighbour" dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root --pid-file= \
         --listen-address=192.0.2.2 --bind-interfaces --log-queries --log-facility="$dir/asked" "$@" 3>&- &
     echo $! > "$dir/dnsmasq"

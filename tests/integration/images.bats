@@ -200,7 +200,7 @@ tree_of() { # CONTAINER LIST
     for line in 'A /a/b/hard' 'C /bin' 'C /bin/busybox' 'D /bin/ls' 'C /etc' 'A /etc/anew' 'D /etc/passwd' 'A /tmp/name'; do
         grep -qx "$line" "$dir/changes"
     done
-    ! grep -q "/bin/cat" "$dir/changes"
+    refute grep -q "/bin/cat" "$dir/changes"
     docker diff changed | sort | diff - <(sort "$dir/changes")
     davit create --name untouched busybox
     [ -z "$(davit diff untouched)" ]

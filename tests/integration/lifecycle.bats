@@ -113,7 +113,7 @@ frozen() { # the kernel's word
     [ "$status" -eq 1 ]
     contains "$output" "only -ef"
     davit exec --detach busy sh -c "exec -a \$(printf 'evil\\033[2J') sleep 1003" || true
-    ! davit top busy | grep -q $'\033'
+    refute eval 'davit top busy | grep -q $'\''\033'\'''
     davit rm --force busy
     run davit top busy
     [ "$status" -eq 1 ]
@@ -263,8 +263,8 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
         same target joins pid
         same target joins net
         same target joins user
-        ! same target joins mnt
-        ! same target joins ipc
+        refute same target joins mnt
+        refute same target joins ipc
         contains "$(davit exec joins ps)" "sleep 1000"
         [ "$(davit exec joins kill 1 && echo allowed)" = allowed ]
         wait_until davit exec joins sh -c 'nc 127.0.0.1 7777 | grep -q reached'

@@ -34,7 +34,7 @@ finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
     [ "$(ask web +tcp +short other)" = 10.77.0.3 ]
     davit rename other another
     finds web another
-    ! found web other | grep -q .
+    refute eval 'found web other | grep -q .'
     davit stop --time 0 another
     [ "$(found web service)" = 10.77.0.2 ]
     davit start another
@@ -46,14 +46,14 @@ finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
     davit network create --subnet 10.78.0.0/24 two
     idle here --network one
     idle there --network two
-    ! found here there | grep -q .
+    refute eval 'found here there | grep -q .'
     [ "$(status_of here -x 10.78.0.2)" = SERVFAIL ] || [ "$(status_of here -x 10.78.0.2)" = NXDOMAIN ]
     davit network connect --alias late two here
     [ "$(found here there)" = 10.78.0.2 ]
     [ "$(found there late)" = 10.78.0.3 ]
     davit network disconnect two here
-    ! found here there | grep -q .
-    ! found there late | grep -q .
+    refute eval 'found here there | grep -q .'
+    refute eval 'found there late | grep -q .'
     # Who has another's network has its names.
     [ "$(davit run --rm --network container:here busybox nslookup here | grep -c 10.77.0.2)" = 1 ]
 }
@@ -100,7 +100,7 @@ finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
     davit network create --internal closed
     idle inner --network closed --dns 192.0.2.2
     [ "$(status_of inner known.example)" = NXDOMAIN ]
-    ! grep -q known.example "$dir/asked"
+    refute grep -q known.example "$dir/asked"
     davit network create open
     davit network connect open inner
     [ "$(found inner known.example)" = 203.0.113.7 ]

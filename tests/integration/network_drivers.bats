@@ -43,7 +43,7 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     # Only one of the host's addresses, only one family.
     web three --network six -p '[2001:db8::1]:8081:80'
     [ "$(at_neighbour curl -gsS --max-time 20 'http://[2001:db8::1]:8081/')" = three ]
-    ! at_neighbour curl -sS --max-time 1 http://192.0.2.1:8081/
+    refute at_neighbour curl -sS --max-time 1 http://192.0.2.1:8081/
     run davit run --network bridge -p '[2001:db8::1]:8082:80' busybox true
     contains "$output" "has IPv6"
 }
@@ -55,8 +55,8 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     web there --network right
     [[ $(lease_of here GlobalIPv6Address) == fd* ]]
     [ "$(davit network inspect left right | jq -r '.[].IPAM.Config[1].Subnet' | sort -u | wc -l)" = 2 ]
-    ! davit exec here timeout 1 wget -qO- "http://[$(lease_of there GlobalIPv6Address)]/"
-    ! at_neighbour curl -gsS --max-time 1 "http://[$(lease_of there GlobalIPv6Address)]/"
+    refute davit exec here timeout 1 wget -qO- "http://[$(lease_of there GlobalIPv6Address)]/"
+    refute at_neighbour curl -gsS --max-time 1 "http://[$(lease_of there GlobalIPv6Address)]/"
     run davit network create --subnet fd99::/64 four
     contains "$output" "needs EnableIPv6"
     run davit network create --ipv6 --subnet fd99::/127 four
@@ -72,7 +72,7 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     [ "$(fetch wired 192.0.2.2:8000)" = neighbour ]
     stop_server
     grep -q "^192.0.2.64 " "$dir/seen"
-    ! at_host curl -sS --max-time 1 http://192.0.2.64/
+    refute at_host curl -sS --max-time 1 http://192.0.2.64/
     web other --network wire
     [ "$(fetch other wired)" = wired ]
     run davit run --network wire -p 80:80 busybox true
@@ -89,10 +89,10 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     web first --network inner
     web second --network inner
     [ "$(fetch second first)" = first ]
-    ! davit exec second ip route | grep -q default
+    refute eval 'davit exec second ip route | grep -q default'
     davit rm --force first second
     davit network rm inner
-    ! at_host ip -br link | grep -q "^dv-"
+    refute eval 'at_host ip -br link | grep -q "^dv-"'
 }
 
 @test "ipvlan, and VLANs of the host's device" {

@@ -22,7 +22,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     [ "$(inside 192.0.2.2:8000 --network first)" = neighbour ]
     kill $server
     grep -q "^192.0.2.1 " "$dir/seen"
-    ! grep -q "^10.77" "$dir/seen"
+    refute grep -q "^10.77" "$dir/seen"
     [ "$(davit exec one cat /etc/hostname)" = "$(davit exec one hostname)" ]
     davit exec one grep -q "^10.77.0.128	$(davit exec one hostname)" /etc/hosts
 }
@@ -31,7 +31,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     web pub --network bridge --publish 8080:80 --publish 127.0.0.1:8081:80
     [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = pub ]
     for from in 127.0.0.1:8080 127.0.0.1:8081 192.0.2.1:8080; do [ "$(at_host curl -sS --max-time 20 "http://$from/")" = pub ]; done
-    ! at_neighbour curl -sS --max-time 1 http://192.0.2.1:8081/
+    refute at_neighbour curl -sS --max-time 1 http://192.0.2.1:8081/
     [ "$(inside 192.0.2.1:8080 --network bridge)" = pub ]
     [ "$(davit exec pub wget -qO- http://192.0.2.1:8080/)" = pub ]
     davit network create other
@@ -41,7 +41,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     [ "$(davit ps --filter network=bridge --filter publish=8080 --format '{{.Names}}')" = pub ]
     [ -z "$(davit ps --quiet --filter network=other)$(davit ps --quiet --filter publish=8080/udp)" ]
     davit stop --time 0 pub
-    ! at_neighbour curl -sS --max-time 1 http://192.0.2.1:8080/
+    refute at_neighbour curl -sS --max-time 1 http://192.0.2.1:8080/
     davit start pub
     wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
 }
@@ -80,9 +80,9 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     cannot "$(address_of at-right)" --network left
     cannot "$(address_of at-lonely)" --network lonely
     [ "$(inside "$(address_of at-closed)" --network closed)" = at-closed ]
-    ! davit exec at-closed ip route | grep -q default
+    refute eval 'davit exec at-closed ip route | grep -q default'
     at_neighbour ip route replace "$(address_of at-left)" via 192.0.2.1
-    ! at_neighbour curl -sS --max-time 1 "http://$(address_of at-left)/"
+    refute at_neighbour curl -sS --max-time 1 "http://$(address_of at-left)/"
     # Its own loopback services are the host's alone.
     nsenter --net="/run/netns/$host" python3 -m http.server --bind 127.0.0.1 8091 >/dev/null 2>&1 3>&- &
     server=$!

@@ -468,7 +468,7 @@ finish_after_interruption() {
     grep -q "^CapBnd:.0000000000000000" "/proc/$pid/status"
     grep -q "^Seccomp:.2" "/proc/$pid/status"
     grep -q "^NoNewPrivs:.1" "/proc/$pid/status"
-    ! grep -q " / rw" "/proc/$pid/mounts"
+    refute grep -q " / rw" "/proc/$pid/mounts"
     [ -z "$(find "/proc/$pid/fd" -lname "$dir/root*")" ]
     kill $puller
 }

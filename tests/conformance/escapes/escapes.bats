@@ -83,7 +83,7 @@ PYTHON
     for attempt in $(seq 60); do
         runtime run --bundle "$dir/bundle" "$id" >/dev/null 2>&1 || true
         [ -z "$(ls -A "$dir/outside")" ]
-        ! grep -q "$dir/outside" /proc/self/mountinfo
+        refute grep -q "$dir/outside" /proc/self/mountinfo
     done
 }
 
@@ -218,13 +218,13 @@ PYTHON
     wait %1
     # Of a program that runs its own things show; of the runtime, nothing.
     [ -z "$(grep -v -E '^(exe /bin/busybox|cwd /|root /)$' "$dir/seen" | grep -E 'davit|/work|/tmp/|socket|anon' )" ]
-    ! grep -q "davit-oci" "$dir/seen"
+    refute grep -q "davit-oci" "$dir/seen"
 }
 
 @test "CVE-2020-15257: the runtime has no abstract socket" {
     program sleep 1000
     runtime create --bundle "$dir/bundle" "$id" </dev/null >/dev/null 2>&1
-    ! grep -q '@.*davit' /proc/net/unix
+    refute grep -q '@.*davit' /proc/net/unix
 }
 
 @test "CVE-2021-41103, CVE-2021-41089: nobody but root gets into the state directory" {
