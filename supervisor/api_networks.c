@@ -46,7 +46,7 @@ static const struct json_struct order_type = JSON_CLOSED_STRUCT(struct network_o
 
 static void network_event(struct daemon *daemon, const char *action, const struct network *network)
 {
-    struct string_pair pairs[] = {{"name", network->name}, {"type", "bridge"}};
+    struct string_pair pairs[] = {{"name", network->name}, {"type", network_driver_name(network)}};
 
     events_publish(&daemon->events, "network", action, network->id,
                    &(struct string_map){pairs, ARRAY_SIZE(pairs)});
@@ -140,7 +140,8 @@ static bool is_listed(const struct daemon *daemon, const struct filters *filters
 
     return filters_match_part(filters, "name", network->name) &&
            filters_match_part(filters, "id", network->id) &&
-           filters_match(filters, "driver", "bridge") && filters_match(filters, "scope", "local") &&
+           filters_match(filters, "driver", network_driver_name(network)) &&
+           filters_match(filters, "scope", "local") &&
            filters_match(filters, "type", is_built_in ? "builtin" : "custom") &&
            filters_match_labels(filters, &network->labels) &&
            (filters_get(filters, "dangling") == NULL ||
@@ -238,10 +239,12 @@ static int remove_network(struct daemon *daemon, struct network *network, struct
 {
     cleanup_free char *id = memory_strdup(network->id);
     cleanup_free char *name = memory_strdup(network->name);
+    int driver = network->driver;
     int result = network_remove(daemon, network, err);
 
     if (result == 0)
-        network_event(daemon, "destroy", &(struct network){.id = id, .name = name});
+        network_event(daemon, "destroy",
+                      &(struct network){.id = id, .name = name, .driver = driver});
     return result;
 }
 

@@ -23,6 +23,7 @@ enum container_status {
 
 #define CONTAINER_STOP_TIMEOUT_S 10 /* to SIGKILL, where neither request nor container says */
 
+struct attachment;
 struct managed_container;
 
 /* Docker's word for the state: one that runs may be paused. */
@@ -88,6 +89,7 @@ struct managed_container {
     bool is_paused;                             /* while it runs */
     struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
     struct published_ports ports;               /* of the host, while it runs */
+    const struct attachment *attachment;        /* of its latest start; to be compared alone */
     char resolver_instance[CONTAINER_ID_SIZE];  /* that has its sockets; "": none */
     bool has_unsaved_state;                     /* the database could not take it */
     char *error;                                /* why it did not start */

@@ -310,13 +310,13 @@ int container_device_add(struct managed_container *container, size_t index, stru
     return result < 0 ? result : configure_inside(container, index, network, netns_fd, err);
 }
 
-int container_device_remove(struct managed_container *container, size_t index, struct error *err)
+int container_device_remove(const struct managed_container *container, size_t index, int netns_fd,
+                            struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    cleanup_close int netns_fd = container_open_namespace(container, "net", err);
     struct netlink netlink;
     char name[IFNAMSIZ];
-    int result = netns_fd < 0 ? netns_fd : netlink_open_in(&netlink, netns_fd, err);
+    int result = netlink_open_in(&netlink, netns_fd, err);
 
     if (result < 0)
         return result;

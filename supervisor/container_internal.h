@@ -100,7 +100,8 @@ void container_network_write_list(struct json_writer *writer,
  * failure the lease is the caller's to end; the device goes with the namespace. */
 int container_device_add(struct managed_container *container, size_t index, struct network *network,
                          int netns_fd, struct error *err);
-int container_device_remove(struct managed_container *container, size_t index, struct error *err);
+int container_device_remove(const struct managed_container *container, size_t index, int netns_fd,
+                            struct error *err);
 
 struct device_counters {
     char name[IFNAMSIZ]; /* as the container knows it */

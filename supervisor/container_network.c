@@ -1,6 +1,7 @@
 /* A container's part in networks: which it belongs to, its addresses and devices. See
  * container_internal.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 #include "network/links.h"
 #include "networks.h"
 #include "resolver.h"
+
+#define ATTEMPT_US 10000
+#define ATTEMPTS_MAX 200
 
 /* ---- which it belongs to ---- */
 
@@ -212,7 +216,7 @@ static int attach_one(struct managed_container *container, size_t index, int net
                          container->definition.endpoints.items[index].network_name);
     result = container_device_add(container, index, network, netns_fd, err);
     if (result < 0)
-        container->leases[index] = (struct network_lease){0};
+        container->leases[index].address = container->leases[index].address6 = (struct address){0};
     return result;
 }
 
@@ -231,12 +235,23 @@ static int attach(struct managed_container *container, int netns_fd, pid_t pid, 
     return result < 0 ? result : container_network_write_hosts(container, err);
 }
 
-/* Its rules have to be there before its program is. */
+/* A start, until its devices are there and its rules are, which has to be before its program is. */
 struct attachment {
     struct firewall_waiter waiter;
     struct daemon *daemon;
     char id[CONTAINER_ID_SIZE];
+    int netns_fd;
+    pid_t pid;
+    int attempts;
+    sd_event_source *timer;
 };
+
+static void attachment_free(struct attachment *attachment)
+{
+    sd_event_source_disable_unref(attachment->timer);
+    fd_close(&attachment->netns_fd);
+    free(attachment);
+}
 
 static void answer(struct managed_container *container, const struct error *err)
 {
@@ -251,34 +266,87 @@ static void answer(struct managed_container *container, const struct error *err)
     container_send(container, &message, err->message, strlen(err->message), -1, NULL);
 }
 
+/* The container, if it still waits for this; NULL: it does not. */
+static struct managed_container *who_waits(const struct attachment *attachment)
+{
+    struct managed_container *container;
+
+    return container_find(attachment->daemon, attachment->id, &container, NULL) == 0 &&
+                   container->status == CONTAINER_STARTING && container->attachment == attachment
+               ? container
+               : NULL;
+}
+
 static void on_rules_set(struct firewall_waiter *waiter, const struct error *err)
 {
     struct attachment *attachment = (struct attachment *)(void *)waiter;
-    struct managed_container *container;
+    struct managed_container *container = who_waits(attachment);
 
-    if (container_find(attachment->daemon, attachment->id, &container, NULL) == 0 &&
-        container->status == CONTAINER_STARTING)
+    if (container != NULL)
         answer(container, err);
-    free(attachment);
+    attachment_free(attachment);
 }
 
-void container_network_attach(struct managed_container *container, int netns_fd, pid_t pid)
+static int on_next_attempt(sd_event_source *source, uint64_t usec, void *context);
+
+/* A device of macvlan with the same address, which is that of its start before, goes with a
+ * namespace that the kernel frees by and by. */
+static bool tries_again(struct attachment *attachment, struct managed_container *container,
+                        const struct error *err)
 {
-    struct attachment *attachment;
+    if (err->errnum != EADDRINUSE || err->code == ERROR_CONFLICT ||
+        ++attachment->attempts == ATTEMPTS_MAX)
+        return false;
+    for (size_t i = 0; i < container->definition.endpoints.count; i++)
+        container_device_remove(container, i, attachment->netns_fd, NULL);
+    container_network_release(container);
+    sd_event_source_disable_unref(attachment->timer);
+    return sd_event_add_time_relative(attachment->daemon->loop, &attachment->timer, CLOCK_MONOTONIC,
+                                      ATTEMPT_US, 0, on_next_attempt, attachment) >= 0;
+}
+
+static void attach_now(struct attachment *attachment, struct managed_container *container)
+{
     struct error err = {0};
 
-    if (attach(container, netns_fd, pid, &err) < 0) {
+    if (attach(container, attachment->netns_fd, attachment->pid, &err) < 0) {
+        if (tries_again(attachment, container, &err))
+            return;
         answer(container, &err);
+        attachment_free(attachment);
         return;
     }
     firewall_change_ports(container, false);
     if (container->definition.host_config.egress != NULL)
         firewall_change(container->daemon);
-    attachment = memory_new_one(struct attachment);
+    firewall_await(container->daemon, &attachment->waiter);
+}
+
+static int on_next_attempt(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct attachment *attachment = context;
+    struct managed_container *container = who_waits(attachment);
+
+    (void)source;
+    (void)usec;
+    if (container != NULL)
+        attach_now(attachment, container);
+    else
+        attachment_free(attachment);
+    return 0;
+}
+
+void container_network_attach(struct managed_container *container, int netns_fd, pid_t pid)
+{
+    struct attachment *attachment = memory_new_one(struct attachment);
+
     attachment->waiter.done = on_rules_set;
     attachment->daemon = container->daemon;
+    attachment->netns_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
+    attachment->pid = pid;
     strcpy(attachment->id, container->definition.id);
-    firewall_await(container->daemon, &attachment->waiter);
+    container->attachment = attachment;
+    attach_now(attachment, container);
 }
 
 /* The devices go with the namespace. */
@@ -415,6 +483,13 @@ int container_network_connect(struct managed_container *container, const struct 
     return save(container, err);
 }
 
+static int remove_live(const struct managed_container *container, size_t index, struct error *err)
+{
+    cleanup_close int netns_fd = container_open_namespace(container, "net", err);
+
+    return netns_fd < 0 ? netns_fd : container_device_remove(container, index, netns_fd, err);
+}
+
 int container_network_disconnect(struct managed_container *container, const struct network *network,
                                  struct error *err)
 {
@@ -427,7 +502,7 @@ int container_network_disconnect(struct managed_container *container, const stru
         return error_set(err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
                          definition->name, network->name);
     if (container->leases[index].address.family != 0)
-        result = container_device_remove(container, index, err);
+        result = remove_live(container, index, err);
     if (result < 0)
         return result;
     firewall_change_ports(container, true);

@@ -150,9 +150,13 @@ static bool tries_without_tracking(const struct firewall_run *run)
 static void try_again(struct firewall_run *run)
 {
     struct daemon *daemon = run->daemon;
+    struct firewall_waiter **end = &daemon->firewall_waiters;
 
     daemon->lacks_bridge_tracking = true;
-    daemon->firewall_waiters = run->waiters;
+    /* Others may have begun to wait for the next run, which this is as well. */
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = run->waiters;
     free(run->base);
     free(run->script);
     free(run);
@@ -175,10 +179,13 @@ static void end_run(struct firewall_run *run, const struct error *err)
     free(daemon->firewall_base);
     daemon->firewall_base =
         err->errnum == 0 && daemon->networks_lock_fd >= 0 ? take_pointer(&run->base) : NULL;
-    if (err->errnum == 0)
+    if (err->errnum == 0) {
         egress_is_written(daemon);
-    else
+    } else {
         log_error("firewall: %s", err->message);
+        /* It was not for that. */
+        daemon->lacks_bridge_tracking = false;
+    }
     egress_open_log(daemon);
     free(run->base);
     free(run->script);

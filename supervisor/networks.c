@@ -121,8 +121,9 @@ static int store(const struct daemon *daemon, const struct network *network, str
 
 static void link_network(struct daemon *daemon, struct network *network)
 {
-    if (network->parent == NULL)
-        network->parent = network->mode = "";
+    /* What is empty does not stand in its file. */
+    network->parent = network->parent != NULL ? network->parent : "";
+    network->mode = network->mode != NULL ? network->mode : "";
     network_device_name(network);
     network->next = daemon->networks;
     daemon->networks = network;

@@ -75,6 +75,14 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     refute at_host curl -sS --max-time 1 http://192.0.2.64/
     web other --network wire
     [ "$(fetch other wired)" = wired ]
+    [ "$(davit network ls --quiet --filter driver=macvlan | wc -l)" = 1 ]
+    [ -z "$(davit network ls --quiet --filter driver=ipvlan)" ]
+    contains "$(davit events --since 1 --until "$(($(date +%s) + 1))" --filter type=network)" "type=macvlan"
+    # What stands of it on disk is what a new davitd needs.
+    stop_davitd
+    start_davitd
+    davit restart --time 0 other
+    wait_until davit exec other wget -qO- http://wired/
     run davit run --network wire -p 80:80 busybox true
     contains "$output" "no bridge"
     run davit run --network "$(davit network create --driver macvlan --opt parent=nowhere lost)" busybox true
