@@ -28,6 +28,9 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
  * those want it. Returns 0 or a negative errno. */
 int file_write_value(int directory_fd, const char *name, const char *value);
 
+/* As many open files as the process may have at all: raising the soft limit is always allowed. */
+void file_raise_limit(void);
+
 /* Locks the open file for this process alone (flock(2)). Who had it may be about to die, and the
  * kernel takes a moment: it is tried for so long, and the caller waits. -EWOULDBLOCK if it is held.
  */

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,25 @@ bool address_equals(const struct address *one, const struct address *other)
 {
     return one->family == other->family &&
            memcmp(one->bytes, other->bytes, address_length(one)) == 0;
+}
+
+socklen_t address_for_socket(const struct address *address, uint16_t port,
+                             struct sockaddr_storage *storage)
+{
+    struct sockaddr_in *ipv4 = (struct sockaddr_in *)(void *)storage;
+    struct sockaddr_in6 *ipv6 = (struct sockaddr_in6 *)(void *)storage;
+
+    memset(storage, 0, sizeof(*storage));
+    if (address->family == AF_INET6) {
+        ipv6->sin6_family = AF_INET6;
+        ipv6->sin6_port = htons(port);
+        memcpy(&ipv6->sin6_addr, address->bytes, sizeof(ipv6->sin6_addr));
+        return sizeof(*ipv6);
+    }
+    ipv4->sin_family = AF_INET;
+    ipv4->sin_port = htons(port);
+    memcpy(&ipv4->sin_addr, address->bytes, sizeof(ipv4->sin_addr));
+    return sizeof(*ipv4);
 }
 
 bool address_is_any(const struct address *address)

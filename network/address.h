@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #define ADDRESS_TEXT_SIZE 64
 
@@ -30,6 +31,10 @@ void subnet_format(const struct subnet *subnet, char text[ADDRESS_TEXT_SIZE]);
 
 size_t address_length(const struct address *address);
 bool address_equals(const struct address *one, const struct address *other);
+
+/* For bind(2) and connect(2); family 0 is any of IPv4. Returns the length. */
+socklen_t address_for_socket(const struct address *address, uint16_t port,
+                             struct sockaddr_storage *storage);
 
 /* 0.0.0.0 or ::. */
 bool address_is_any(const struct address *address);

@@ -311,11 +311,6 @@ bool dns_name_matches(const char *pattern, const char *name)
     return rest == 1 || (length > rest - 1 && ends_with(name, pattern + 1));
 }
 
-bool dns_is_reverse(const char *name)
-{
-    return ends_with(name, ".in-addr.arpa") || ends_with(name, ".ip6.arpa");
-}
-
 static int parse_reverse4(const char *name, struct address *address)
 {
     address->family = AF_INET;

@@ -85,9 +85,6 @@ int dns_parse_reverse(const char *name, struct address *address);
  * not REST, or "*". */
 bool dns_name_matches(const char *pattern, const char *name);
 
-/* Whether it lies below in-addr.arpa or ip6.arpa. */
-bool dns_is_reverse(const char *name);
-
 struct dns_addresses {
     struct address items[DNS_ADDRESSES_MAX];
     size_t count;

@@ -72,6 +72,9 @@ void container_network_release(struct managed_container *container);
 const struct address *container_network_address(const struct managed_container *container,
                                                 int family);
 
+/* Whether it has addresses: while it runs, where it has networks. */
+bool container_is_on_networks(const struct managed_container *container);
+
 /* Whether any network that it is on leads anywhere. */
 bool container_network_leads_out(const struct managed_container *container);
 

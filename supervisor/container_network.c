@@ -380,6 +380,15 @@ const struct address *container_network_address(const struct managed_container *
     return found;
 }
 
+bool container_is_on_networks(const struct managed_container *container)
+{
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        if (container->leases[i].address.family != 0)
+            return true;
+    }
+    return false;
+}
+
 bool container_network_leads_out(const struct managed_container *container)
 {
     for (size_t i = 0; i < container->definition.endpoints.count; i++) {

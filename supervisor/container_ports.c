@@ -24,21 +24,17 @@ static bool is_bindable(const char *protocol, const struct address *host, unsign
     cleanup_close int fd =
         socket(is_ipv6 ? AF_INET6 : AF_INET, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC,
                strcmp(protocol, "sctp") == 0 ? IPPROTO_SCTP : 0);
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    struct sockaddr_in6 name6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+    struct sockaddr_storage name;
+    socklen_t size = address_for_socket(host, (uint16_t)port, &name);
     int one = 1;
 
     if (fd < 0)
         return true;
     /* Connections that are just over are no reason. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    if (is_ipv6) {
+    if (is_ipv6)
         setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-        memcpy(&name6.sin6_addr, host->bytes, sizeof(name6.sin6_addr));
-        return bind(fd, (const struct sockaddr *)&name6, sizeof(name6)) == 0;
-    }
-    memcpy(&name.sin_addr, host->bytes, sizeof(name.sin_addr));
-    return bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0;
+    return bind(fd, (const struct sockaddr *)&name, size) == 0;
 }
 
 static bool is_published(const struct daemon *daemon, const char *protocol,

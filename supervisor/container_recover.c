@@ -177,7 +177,7 @@ static void repair_firewall(struct daemon *daemon)
     bool has_work = false;
 
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
-        has_work = has_work || one->leases[0].address.family != 0;
+        has_work = has_work || container_is_on_networks(one);
     if (!has_work && !nft_table_exists(&daemon->nft, NFT_INET, FIREWALL_TABLE))
         return;
     if (networks_claim(daemon, has_work ? PREDECESSOR_MS : PREDECESSOR_IDLE_MS, &err) == 0)

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -206,18 +205,6 @@ static int start_loop(struct daemon *daemon, struct error *err)
     return result < 0 ? error_errno(err, -result, "event loop") : 0;
 }
 
-/* Thousands of containers are thousands of descriptors; raising the soft limit is always allowed.
- */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static int open_all(struct daemon *daemon, struct error *err)
 {
     int result = open_root(daemon, err);
@@ -293,7 +280,8 @@ int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawn
     daemon->images.layers_fd = -1;
     signal(SIGPIPE, SIG_IGN);
     umask(077);
-    raise_descriptor_limit();
+    /* Thousands of containers are thousands of descriptors. */
+    file_raise_limit();
     result = open_all(daemon, err);
     if (result == 0)
         result = serve(daemon, err);

@@ -82,15 +82,6 @@ int container_egress_check(const struct managed_container *container, struct err
 
 /* ---- the script ---- */
 
-static bool is_on_networks(const struct managed_container *container)
-{
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        if (container->leases[i].address.family != 0)
-            return true;
-    }
-    return false;
-}
-
 static void describe_devices(struct arena *arena, const struct managed_container *container,
                              struct egress_container *said)
 {
@@ -128,7 +119,7 @@ static void describe(struct arena *arena, const struct managed_container *contai
 
 static bool is_limited(const struct managed_container *container)
 {
-    return container->definition.host_config.egress != NULL && is_on_networks(container);
+    return container->definition.host_config.egress != NULL && container_is_on_networks(container);
 }
 
 /* Whether there is anything to be done about rules: from the first container that has some on, and
@@ -241,7 +232,7 @@ int container_egress_set(struct managed_container *container, const struct docke
         config->egress = former;
         return result;
     }
-    if (!is_on_networks(container))
+    if (!container_is_on_networks(container))
         return 0;
     if (former != NULL)
         note_ended(container->daemon, container->definition.id, former->allow.count);

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "network/address.h"
 
 #define NOBODY 65534
 #define ANSWER_MAX 4096 /* of which the status line is read */
@@ -34,20 +35,10 @@ static int give_up_privileges(void)
 
 static socklen_t make_address(const struct monitor_probe *probe, struct sockaddr_storage *storage)
 {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)storage;
-    const char *host = probe->host != NULL ? probe->host : "127.0.0.1";
+    struct address address;
 
-    memset(storage, 0, sizeof(*storage));
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((uint16_t)probe->port);
-        return sizeof(*v4);
-    }
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons((uint16_t)probe->port);
-    inet_pton(AF_INET6, host, &v6->sin6_addr);
-    return sizeof(*v6);
+    address_parse(probe->host != NULL ? probe->host : "127.0.0.1", &address);
+    return address_for_socket(&address, (uint16_t)probe->port, storage);
 }
 
 /* The kernel's own timeouts are for both directions, and for connect(2) as well. davitd's is the

@@ -154,19 +154,10 @@ static void disconnect(struct daemon *daemon)
     fd_close(&daemon->resolver_fd);
 }
 
-static bool needs_resolver(const struct managed_container *container)
-{
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        if (container->leases[i].address.family != 0)
-            return true;
-    }
-    return false;
-}
-
 static bool is_needed(const struct daemon *daemon)
 {
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (needs_resolver(one))
+        if (container_is_on_networks(one))
             return true;
     }
     return false;
@@ -431,7 +422,7 @@ void resolver_update(struct managed_container *container)
     if (has_sockets(container)) {
         if (daemon->resolver_fd >= 0)
             result = send_container(container, NULL, &err);
-    } else if (needs_resolver(container) && container->pid > 0 &&
+    } else if (container_is_on_networks(container) && container->pid > 0 &&
                container->status == CONTAINER_RUNNING) {
         netns_fd = container_open_namespace(container, "net", &err);
         result =

@@ -6,21 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "resolver.h"
-
-/* Each container has three descriptors here, each question one. */
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
 
 int main(int argc, char **argv)
 {
@@ -32,7 +21,8 @@ int main(int argc, char **argv)
         return 0;
     }
     signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    /* Each container has three descriptors here, each question one. */
+    file_raise_limit();
     resolver.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (resolver.epoll_fd < 0 || sandbox_enter_resolver(&err) < 0) {
         fprintf(stderr, "davit-resolver: %s\n", err.errnum != 0 ? err.message : "epoll");

@@ -174,37 +174,18 @@ static void fail(struct query *query)
     finish(query, out, length);
 }
 
-static socklen_t make_address(const char *text, struct sockaddr_storage *storage)
-{
-    struct address address;
-
-    memset(storage, 0, sizeof(*storage));
-    if (address_parse(text, &address) < 0)
-        return 0;
-    storage->ss_family = (sa_family_t)address.family;
-    if (address.family == AF_INET) {
-        struct sockaddr_in *in = (struct sockaddr_in *)(void *)storage;
-
-        in->sin_port = htons(DNS_PORT);
-        memcpy(&in->sin_addr, address.bytes, sizeof(in->sin_addr));
-        return sizeof(*in);
-    }
-    ((struct sockaddr_in6 *)(void *)storage)->sin6_port = htons(DNS_PORT);
-    memcpy(&((struct sockaddr_in6 *)(void *)storage)->sin6_addr, address.bytes,
-           sizeof(struct in6_addr));
-    return sizeof(struct sockaddr_in6);
-}
-
 /* To the next server, from a port and with an id that are new. */
 static int ask_server(struct query *query)
 {
     const struct served *served = query->asker.served;
     const struct string_list *servers = &served->container.servers;
     bool by_tcp = query->asker.connection != NULL;
-    struct sockaddr_storage address;
-    socklen_t size = make_address(servers->items[query->attempts % servers->count], &address);
+    const char *text = servers->items[query->attempts % servers->count];
     int type = (by_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    cleanup_close int fd = size > 0 ? socket(address.ss_family, type, 0) : -1;
+    struct address server;
+    cleanup_close int fd = address_parse(text, &server) == 0 ? socket(server.family, type, 0) : -1;
+    struct sockaddr_storage address;
+    socklen_t size = address_for_socket(&server, DNS_PORT, &address);
 
     query->attempts++;
     query->sent = 0;

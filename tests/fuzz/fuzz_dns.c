@@ -37,8 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (dns_read_question(data, size, &question) < 0)
         return 0;
     dns_is_query(&question);
-    if (dns_is_reverse(question.name))
-        dns_parse_reverse(question.name, &address);
+    dns_parse_reverse(question.name, &address);
     answer(data, &question);
     return 0;
 }
