@@ -75,9 +75,11 @@ struct daemon {
     size_t container_count;
     struct volume *volumes; /* newest first */
     struct network *networks;
-    int networks_lock_fd;   /* as long as no other davitd may have any; -1: nobody needs it */
-    bool firewall_is_dirty; /* what davitd knows is not what the kernel has */
-    char *firewall_base;    /* that the kernel has; NULL: unknown */
+    struct namespace_pool *namespace_pool;
+    int networks_lock_fd;     /* as long as no other davitd may have any; -1: nobody needs it */
+    bool firewall_is_dirty;   /* what davitd knows is not what the kernel has */
+    char *firewall_base;      /* that the kernel has; NULL: unknown */
+    bool lost_track_of_ports; /* of which of them the kernel has: the next run has to write them */
     struct nft_channel nft;
     struct firewall_run *firewall_run;        /* under way; NULL: none */
     struct firewall_waiter *firewall_waiters; /* for the next run */

@@ -212,7 +212,8 @@ void networks_release(struct daemon *daemon)
 
     if (daemon->networks_lock_fd < 0)
         return;
-    if (path != NULL)
+    /* Somebody who writes rules yet has it locked, too. */
+    if (path != NULL && daemon->firewall_run == NULL)
         unlink(path);
     fd_close(&daemon->networks_lock_fd);
 }

@@ -153,6 +153,7 @@ static void try_again(struct firewall_run *run)
     struct firewall_waiter **end = &daemon->firewall_waiters;
 
     daemon->lacks_bridge_tracking = true;
+    daemon->lost_track_of_ports = true;
     /* Others may have begun to wait for the next run, which this is as well. */
     while (*end != NULL)
         end = &(*end)->next;
@@ -219,6 +220,8 @@ static int spawn_nft(struct firewall_run *run, int script_fd, struct error *err)
     posix_spawn_file_actions_adddup2(&actions, script_fd, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, run->output_fd, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, run->output_fd, STDERR_FILENO);
+    /* If davitd dies now, the next one waits for the end of this. */
+    posix_spawn_file_actions_adddup2(&actions, run->daemon->networks_lock_fd, STDERR_FILENO + 1);
     result = posix_spawnp(&run->pid, "nft", &actions, NULL, (char *const *)(uintptr_t)arguments,
                           (char *const *)(uintptr_t)environment);
     posix_spawn_file_actions_destroy(&actions);
@@ -251,8 +254,10 @@ static void start_run(struct daemon *daemon)
     struct firewall_run *run = memory_new_one(struct firewall_run);
     cleanup_buffer struct buffer script = {0};
     cleanup_buffer struct buffer base = {0};
+    bool is_known = !daemon->lost_track_of_ports;
     struct error err = {0};
 
+    daemon->lost_track_of_ports = false;
     write_script(daemon, &script, &base);
     run->script = memory_strdup(buffer_text(&script));
     run->base = memory_strdup(buffer_text(&base));
@@ -262,10 +267,10 @@ static void start_run(struct daemon *daemon)
     daemon->firewall_waiters = NULL;
     daemon->firewall_is_dirty = false;
     daemon->firewall_run = run;
+    is_known =
+        is_known && daemon->firewall_base != NULL && strcmp(daemon->firewall_base, run->base) == 0;
     /* Most containers come and go without a change, and another davitd's rules are not ours. */
-    if (daemon->networks_lock_fd < 0 ||
-        (daemon->firewall_base != NULL && strcmp(daemon->firewall_base, run->base) == 0) ||
-        begin(run, &err) < 0)
+    if (daemon->networks_lock_fd < 0 || is_known || begin(run, &err) < 0)
         end_run(run, &err);
 }
 
@@ -328,6 +333,6 @@ void firewall_change_ports(const struct managed_container *container, bool is_re
         daemon->firewall_run == NULL && change_elements(container, is_removed) == 0)
         return;
     /* The table is being written, or somebody else has changed it: it is written as a whole. */
-    free(take_pointer(&daemon->firewall_base));
+    daemon->lost_track_of_ports = true;
     firewall_change(daemon);
 }
