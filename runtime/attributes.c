@@ -234,7 +234,7 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
 
     reset_signals();
     /* With a user namespace this and the limits are the parent's to set, who may raise them. */
-    if (!plan->is_new_user_namespace)
+    if (!plan->is_limited_by_parent)
         result = process_apply_oom_score(process, 0, err);
     if (result == 0)
         result = apply_scheduler(process->scheduler, err);
@@ -251,7 +251,7 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
             apply_label("/proc/self/attr/apparmor/exec", "exec ", process->apparmor_profile, err);
     if (result == 0)
         result = apply_label("/proc/self/attr/exec", "", process->selinux_label, err);
-    if (result == 0 && !plan->is_new_user_namespace)
+    if (result == 0 && !plan->is_limited_by_parent)
         result = process_apply_rlimits(plan, 0, err);
     return result;
 }

@@ -228,29 +228,35 @@ static int prepare_user_namespace(const struct plan *plan, const struct containe
                                    linux_part->uid_mappings.count, linux_part->gid_mappings.items,
                                    linux_part->gid_mappings.count, err);
 
-    if (result == 0)
-        result = process_apply_rlimits(&plan->process, container->pid, err);
-    if (result == 0)
-        result = process_apply_oom_score(plan->process.process, container->pid, err);
     if (result == 0 && sync_send(container->control_fd, SYNC_MAPPED) < 0)
         result = error_errno(err, EPIPE, "the container's first process died");
     return result;
 }
 
-/* Into a namespace that was joined, or that the clone has made. */
-static int move_net_devices(const struct plan *plan, pid_t pid, struct error *err)
+static int set_limits(const struct plan *plan, pid_t pid, struct error *err)
+{
+    int result = process_apply_rlimits(&plan->process, pid, err);
+
+    return result < 0 ? result : process_apply_oom_score(plan->process.process, pid, err);
+}
+
+/* The namespace that was joined, or that the clone has made inside of the user namespace. */
+static int open_network(const struct plan *plan, pid_t pid, struct error *err)
 {
     const struct join_plan *join = find_join(plan, OCI_NAMESPACE_NETWORK);
-    cleanup_close int fd = -1;
     char path[64];
+    int fd;
 
-    if (join != NULL)
-        return net_devices_move(plan->config->linux, join->fd, err);
     snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, errno, "%s", path);
-    return net_devices_move(plan->config->linux, fd, err);
+    fd = join != NULL ? fcntl(join->fd, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? error_errno(err, errno, "%s", path) : fd;
+}
+
+static int move_net_devices(const struct plan *plan, pid_t pid, struct error *err)
+{
+    cleanup_close int fd = open_network(plan, pid, err);
+
+    return fd < 0 ? fd : net_devices_move(plan->config->linux, fd, err);
 }
 
 static int enter_resctrl(const struct plan *plan, pid_t pid, struct error *err)
@@ -263,17 +269,11 @@ static int enter_resctrl(const struct plan *plan, pid_t pid, struct error *err)
     return mount_fd < 0 ? mount_fd : resctrl_apply(mount_fd, rdt, plan->options->id, pid, err);
 }
 
-/* A namespace that the clone has made inside of the user namespace. */
-static int give_network(const struct container_options *options, pid_t pid, struct error *err)
+static int give_network(const struct plan *plan, pid_t pid, struct error *err)
 {
-    cleanup_close int fd = -1;
-    char path[64];
+    cleanup_close int fd = open_network(plan, pid, err);
 
-    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_errno(err, errno, "open %s", path);
-    return options->on_network(options->context, pid, fd, err);
+    return fd < 0 ? fd : plan->options->on_network(plan->options->context, pid, fd, err);
 }
 
 /* P3 */
@@ -284,7 +284,7 @@ static int prepare_surroundings(const struct plan *plan, const struct container 
     const struct cgroup *cgroup = options->cgroup;
     int result = 0;
 
-    if (plan->process.is_new_user_namespace)
+    if (plan_makes(plan, OCI_NAMESPACE_USER))
         result = prepare_user_namespace(plan, container, err);
     /* First what the child waits for soonest. */
     if (result == 0 && plan->has_network_apart)
@@ -292,9 +292,11 @@ static int prepare_surroundings(const struct plan *plan, const struct container 
     else if (result == 0 && plan->config->linux->net_devices.count > 0)
         result = move_net_devices(plan, container->pid, err);
     if (result == 0 && options->on_network != NULL && !plan->has_network_apart)
-        result = give_network(options, container->pid, err);
+        result = give_network(plan, container->pid, err);
     if (result == 0 && options->on_cloned != NULL)
         result = options->on_cloned(options->context, container->pid, err);
+    if (result == 0 && plan->process.is_limited_by_parent)
+        result = set_limits(plan, container->pid, err);
     if (result == 0)
         result = enter_resctrl(plan, container->pid, err);
     if (result == 0 && cgroup != NULL && cgroup->fd >= 0)

@@ -7,8 +7,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,6 +47,13 @@ int namespaces_join(const struct join_plan *joins, size_t count, struct error *e
     return 0;
 }
 
+static void format_map(const struct oci_id_mapping *mappings, size_t count, struct buffer *text)
+{
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(text, "%u %u %u\n", mappings[i].container_id, mappings[i].host_id,
+                      mappings[i].size);
+}
+
 static int write_map(pid_t pid, const char *file, const struct oci_id_mapping *mappings,
                      size_t count, struct error *err)
 {
@@ -52,9 +61,7 @@ static int write_map(pid_t pid, const char *file, const struct oci_id_mapping *m
     char path[64];
     int result;
 
-    for (size_t i = 0; i < count; i++)
-        buffer_printf(&text, "%u %u %u\n", mappings[i].container_id, mappings[i].host_id,
-                      mappings[i].size);
+    format_map(mappings, count, &text);
     snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
     /* The kernel takes the whole map in one write or not at all. */
     result = file_write_value(AT_FDCWD, path, buffer_text(&text));
@@ -69,37 +76,115 @@ int id_mappings_write(pid_t pid, const struct oci_id_mapping *uids, size_t uid_c
     return result < 0 ? result : write_map(pid, "gid_map", gids, gid_count, err);
 }
 
+/* A process that is in new namespaces and does nothing, for as long as the caller lives at most. */
+static pid_t clone_idle(uint64_t flags, struct error *err)
+{
+    struct clone_args arguments = {.flags = flags, .exit_signal = SIGCHLD};
+    pid_t parent = getpid();
+    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+
+    if (pid != 0)
+        return pid < 0 ? error_errno(err, errno, "make namespaces") : pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (getppid() == parent)
+        pause();
+    _exit(0);
+}
+
+static void end_idle(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static int open_of(pid_t pid, const char *file, int flags, struct error *err)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    fd = open(path, flags | O_CLOEXEC);
+    return fd < 0 ? error_errno(err, errno, "open %s", path) : fd;
+}
+
 int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
                      const struct oci_id_mapping *gids, size_t gid_count, struct error *err)
 {
-    int pidfd = -1;
-    struct clone_args arguments = {
-        .flags = CLONE_NEWUSER | CLONE_PIDFD,
-        .pidfd = (uintptr_t)&pidfd,
-        .exit_signal = SIGCHLD,
-    };
-    char path[64];
-    int fd = -1;
-    int result;
-    pid_t pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+    pid_t pid = clone_idle(CLONE_NEWUSER, err);
+    int fd;
 
     if (pid < 0)
-        return error_errno(err, errno, "make a user namespace for id mappings");
-    if (pid == 0) {
-        for (;;)
-            pause();
+        return pid;
+    fd = id_mappings_write(pid, uids, uid_count, gids, gid_count, err);
+    if (fd == 0)
+        fd = open_of(pid, "ns/user", O_RDONLY, err);
+    end_idle(pid);
+    return fd;
+}
+
+/* ---- made ahead ---- */
+
+static int raise_loopback_in(int netns_fd, struct error *err)
+{
+    cleanup_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    int result;
+
+    if (own_fd < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
+        return error_errno(err, errno, "enter a new network namespace");
+    result = network_raise_loopback(err);
+    if (setns(own_fd, CLONE_NEWNET) < 0)
+        abort();
+    return result;
+}
+
+static int open_ready(pid_t pid, bool has_user, struct ready_namespaces *ready, struct error *err)
+{
+    ready->fds[READY_NETWORK] = open_of(pid, "ns/net", O_RDONLY, err);
+    if (ready->fds[READY_NETWORK] < 0)
+        return ready->fds[READY_NETWORK];
+    if (has_user) {
+        ready->fds[READY_USER] = open_of(pid, "ns/user", O_RDONLY, err);
+        ready->fds[READY_UID_MAP] = open_of(pid, "uid_map", O_WRONLY, err);
+        ready->fds[READY_GID_MAP] = open_of(pid, "gid_map", O_WRONLY, err);
+        if (ready->fds[READY_USER] < 0 || ready->fds[READY_UID_MAP] < 0 ||
+            ready->fds[READY_GID_MAP] < 0)
+            return -err->errnum;
     }
-    result = id_mappings_write(pid, uids, uid_count, gids, gid_count, err);
-    if (result == 0) {
-        snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            result = error_errno(err, errno, "open %s", path);
-    }
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
-    fd_close(&pidfd);
-    return result < 0 ? result : fd;
+    return raise_loopback_in(ready->fds[READY_NETWORK], err);
+}
+
+int ready_namespaces_make(bool has_user, struct ready_namespaces *ready, struct error *err)
+{
+    pid_t pid = clone_idle(CLONE_NEWNET | (has_user ? CLONE_NEWUSER : 0), err);
+    int result;
+
+    *ready = (struct ready_namespaces)READY_NAMESPACES_NONE;
+    if (pid < 0)
+        return pid;
+    result = open_ready(pid, has_user, ready, err);
+    end_idle(pid);
+    if (result < 0)
+        ready_namespaces_release(ready);
+    return result;
+}
+
+int ready_namespaces_map(const struct ready_namespaces *ready, const struct oci_id_mapping *mapping,
+                         struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    int result;
+
+    format_map(mapping, 1, &text);
+    result = file_write_fd(ready->fds[READY_UID_MAP], text.data, text.length);
+    if (result == 0)
+        result = file_write_fd(ready->fds[READY_GID_MAP], text.data, text.length);
+    return result < 0 ? error_errno(err, -result, "map the ids of a namespace") : 0;
+}
+
+void ready_namespaces_release(struct ready_namespaces *ready)
+{
+    for (size_t i = 0; i < READY_COUNT; i++)
+        fd_close(&ready->fds[i]);
 }
 
 bool mount_maps_ids(int fd, int userns_fd, bool is_recursive)

@@ -100,27 +100,39 @@ static int plan_namespaces(struct plan *plan, struct error *err)
     return 0;
 }
 
-static int map_tree(const struct plan *plan, const struct mount_plan *mount, struct error *err)
+/* The container's own, which most mounts have: once. */
+static int open_mappings(struct plan *plan, struct error *err)
 {
     const struct oci_linux *linux_part = plan->config->linux;
+
+    if (plan->options->mappings_fd >= 0)
+        return plan->options->mappings_fd;
+    if (plan->mappings_fd < 0)
+        plan->mappings_fd =
+            id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
+                             linux_part->gid_mappings.items, linux_part->gid_mappings.count, err);
+    return plan->mappings_fd;
+}
+
+static int map_tree(struct plan *plan, const struct mount_plan *mount, struct error *err)
+{
     bool has_own = mount->mount->uid_mappings.count > 0;
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP};
     unsigned int flags = AT_EMPTY_PATH;
-    cleanup_close int user_namespace_fd = -1;
+    cleanup_close int own_fd = -1;
+    int mappings_fd;
 
-    if (!has_own && linux_part->uid_mappings.count == 0)
+    if (!has_own && plan->config->linux->uid_mappings.count == 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "idmap: neither the mount nor the container has id mappings");
-    user_namespace_fd =
-        has_own
-            ? id_mappings_open(mount->mount->uid_mappings.items, mount->mount->uid_mappings.count,
-                               mount->mount->gid_mappings.items, mount->mount->gid_mappings.count,
-                               err)
-            : id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
-                               linux_part->gid_mappings.items, linux_part->gid_mappings.count, err);
-    if (user_namespace_fd < 0)
-        return user_namespace_fd;
-    attributes.userns_fd = (uint64_t)user_namespace_fd;
+    if (has_own)
+        own_fd = id_mappings_open(
+            mount->mount->uid_mappings.items, mount->mount->uid_mappings.count,
+            mount->mount->gid_mappings.items, mount->mount->gid_mappings.count, err);
+    mappings_fd = has_own ? own_fd : open_mappings(plan, err);
+    if (mappings_fd < 0)
+        return mappings_fd;
+    attributes.userns_fd = (uint64_t)mappings_fd;
     if (mount->options.idmap == MOUNT_IDMAP_RECURSIVE)
         flags |= AT_RECURSIVE;
     if (mount_setattr(mount->tree_fd, "", flags, &attributes, sizeof(attributes)) < 0)
@@ -154,7 +166,7 @@ static int open_source(int bundle_fd, const struct mount_plan *mount, unsigned i
 
 /* A detached copy of the source. A copy of a shared mount would stay its peer and carry the
  * container's mounts out to the host, so it is private unless asked for otherwise. */
-static int open_bind_source(const struct plan *plan, struct mount_plan *mount, struct error *err)
+static int open_bind_source(struct plan *plan, struct mount_plan *mount, struct error *err)
 {
     const struct mount_options *options = &mount->options;
     const char *source = mount->mount->source;
@@ -244,7 +256,8 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
 {
     int result;
 
-    *plan = (struct plan){.options = options, .config = options->config, .rootfs_fd = -1};
+    *plan = (struct plan){
+        .options = options, .config = options->config, .rootfs_fd = -1, .mappings_fd = -1};
     if (options->config->process == NULL)
         return error_set(err, ERROR_INVALID, EINVAL, "process: required to create a container");
     result = refuse_unsupported(options->config, err);
@@ -262,8 +275,8 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
                            "linux.seccomp: SCMP_ACT_NOTIFY together with the annotation "
                            "io.davit.init: not supported");
     plan->process.preserved_fd_count = options->preserved_fd_count;
-    plan->process.is_new_user_namespace = plan_makes(plan, OCI_NAMESPACE_USER);
     plan->has_user_namespace = oci_config_namespace(options->config, OCI_NAMESPACE_USER) != NULL;
+    plan->process.is_limited_by_parent = plan->has_user_namespace;
     /* A user namespace has to own its network namespace, so that one is made inside of it. */
     plan->has_network_apart = plan_makes(plan, OCI_NAMESPACE_NETWORK) && !plan->has_user_namespace;
     return result;
@@ -276,6 +289,7 @@ void plan_release(struct plan *plan)
     for (size_t i = 0; i < plan->joins.count; i++)
         fd_close(&plan->joins.items[i].fd);
     fd_close(&plan->rootfs_fd);
+    fd_close(&plan->mappings_fd);
     process_plan_release(&plan->process);
     arena_release(&plan->arena);
 }

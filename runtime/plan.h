@@ -25,7 +25,7 @@ struct process_plan {
     bool owns_seccomp;
     LIST_OF(struct rlimit_plan) rlimits;
     unsigned int preserved_fd_count;
-    bool is_new_user_namespace; /* rlimits are then the parent's to set */
+    bool is_limited_by_parent; /* who may raise limits, where the process may not any more */
     struct arena arena;
 };
 
@@ -82,7 +82,8 @@ struct join_plan {
 struct plan {
     const struct container_options *options;
     const struct oci_config *config;
-    int rootfs_fd; /* a detached tree */
+    int rootfs_fd;   /* a detached tree */
+    int mappings_fd; /* a user namespace with linux.uidMappings; -1: nothing needed it yet */
     LIST_OF(struct mount_plan) mounts;
     LIST_OF(struct join_plan) joins;
     unsigned int new_namespaces; /* bit of every enum oci_namespace_type to make */

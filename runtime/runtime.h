@@ -89,7 +89,9 @@ struct container_options {
     const char *bundle_path; /* for the state that hooks get */
     int bundle_fd;           /* relative paths of the configuration start here */
     const struct oci_config *config;
-    int rootfs_fd;                   /* a detached mount to become the root; -1: root.path */
+    int rootfs_fd;   /* a detached mount to become the root; -1: root.path */
+    int mappings_fd; /* a user namespace with linux.uidMappings, for idmapped mounts; -1: none yet
+                      */
     const struct cgroup *cgroup;     /* gets the device rules; NULL: the caller's, as it is */
     int stdio[3];                    /* -1: the caller's own; unused with a terminal */
     unsigned int preserved_fd_count; /* descriptors 3, 4, ... that the program inherits */
@@ -199,6 +201,33 @@ bool self_protect(char *const *argv);
 /* A user namespace with these mappings and no process in it, for id-mapped mounts. */
 int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
                      const struct oci_id_mapping *gids, size_t gid_count, struct error *err);
+
+/* Namespaces that were made ahead of a container, with no process in them: a network namespace with
+ * its loopback up, and the user namespace that owns it, which has no mappings yet. */
+enum ready_namespace {
+    READY_NETWORK,
+    READY_USER, /* -1: it is the caller's, and there is nothing to map */
+    READY_UID_MAP,
+    READY_GID_MAP,
+    READY_COUNT,
+};
+
+struct ready_namespaces {
+    int fds[READY_COUNT];
+};
+
+#define READY_NAMESPACES_NONE     \
+    {                             \
+        .fds = { -1, -1, -1, -1 } \
+    }
+
+/* The caller is single-threaded, and in its own network namespace again afterwards. */
+int ready_namespaces_make(bool has_user, struct ready_namespaces *ready, struct error *err);
+
+/* Once: its ids, of users and groups alike. */
+int ready_namespaces_map(const struct ready_namespaces *ready, const struct oci_id_mapping *mapping,
+                         struct error *err);
+void ready_namespaces_release(struct ready_namespaces *ready);
 
 /* Whether the mount at `fd`, with all below it if `is_recursive`, can map ids as that namespace
  * does (mount_setattr(2), MOUNT_ATTR_IDMAP). */

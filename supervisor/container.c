@@ -22,6 +22,7 @@
 #include "base/socket.h"
 #include "container_internal.h"
 #include "logs.h"
+#include "namespace_pool.h"
 #include "networks.h"
 #include "probes.h"
 #include "resolver.h"
@@ -370,6 +371,7 @@ static void on_started(struct managed_container *container, const struct monitor
     if (!is_new)
         resolver_update(container);
     probes_start(container);
+    namespace_pool_fill(container->daemon);
     if (container->is_kill_wanted)
         container_signal(container, SIGKILL, NULL);
     notify_waiters(container, 1u << WAIT_STARTED, NULL);
@@ -393,6 +395,7 @@ static void on_start_failed(struct managed_container *container,
     error_prefix(&err, "failed to start container");
     disconnect(container);
     container_network_release(container);
+    namespace_pool_fill(container->daemon);
     container->status = CONTAINER_CREATED;
     container->exit_code = message->value;
     free(container->error);
@@ -646,6 +649,7 @@ static int hand_over_attachments(struct managed_container *container, struct err
 int container_begin_start(struct managed_container *container, struct error *err)
 {
     cleanup_close int monitor_fd = -1;
+    cleanup_close int netns_fd = -1;
     int pair[2];
     int result;
 
@@ -666,9 +670,11 @@ int container_begin_start(struct managed_container *container, struct error *err
         result = hand_over_attachments(container, err);
     if (result == 0)
         result = container_joins_send(container, err);
-    if (result == 0)
+    if (result == 0) {
+        netns_fd = namespace_pool_give(container);
         result = container_send(container, &(struct monitor_message){.type = MONITOR_START}, NULL,
                                 0, -1, err);
+    }
     if (result < 0) {
         disconnect(container);
         return result;
@@ -676,6 +682,8 @@ int container_begin_start(struct managed_container *container, struct error *err
     container->restart_timer = sd_event_source_disable_unref(container->restart_timer);
     container->is_held_back = false;
     container->status = CONTAINER_STARTING;
+    if (netns_fd >= 0)
+        container_network_prepare(container, netns_fd);
     return 0;
 }
 

@@ -50,12 +50,19 @@ const char *container_network_mode(const struct managed_container *container);
 /* Finds the networks of a new container, and checks what it wants of them. */
 int container_network_resolve(struct managed_container *container, struct error *err);
 
+/* Whether its network namespace is neither the host's nor another container's. */
+bool container_network_is_own(const struct managed_container *container);
+
 /* The index of its endpoint on the network; their number if it has none. */
 size_t container_find_endpoint(const struct managed_container *container,
                                const struct network *network);
 
-/* Its monitor has made its network namespace, and its first process: gives it addresses, devices,
- * names and ports, and answers. */
+/* It is to start in a network namespace that is there already: gives it addresses, devices and
+ * ports meanwhile. What fails is done again by what follows. */
+void container_network_prepare(struct managed_container *container, int netns_fd);
+
+/* Its monitor has its network namespace, and its first process: gives it what it has not yet of
+ * addresses, devices, names and ports, and answers. */
 void container_network_attach(struct managed_container *container, int netns_fd, pid_t pid);
 
 /* One network more or less, whether it runs or not. `wanted` stays the caller's. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "container_internal.h"
@@ -222,17 +223,62 @@ static int attach_one(struct managed_container *container, size_t index, int net
 
 /* ---- when it starts ---- */
 
-static int attach(struct managed_container *container, int netns_fd, pid_t pid, struct error *err)
+/* All but what needs its first process. */
+static int attach_devices(struct managed_container *container, int netns_fd, struct error *err)
 {
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < container->definition.endpoints.count; i++)
         result = attach_one(container, i, netns_fd, err);
     if (result == 0)
-        result = resolver_begin(container, netns_fd, pid, err);
-    if (result == 0)
         result = container_ports_publish(container, err);
-    return result < 0 ? result : container_network_write_hosts(container, err);
+    if (result == 0)
+        result = container_network_write_hosts(container, err);
+    if (result < 0)
+        return result;
+    firewall_change_ports(container, false);
+    if (container->definition.host_config.egress != NULL)
+        firewall_change(container->daemon);
+    return 0;
+}
+
+/* As if there had been no attempt. */
+static void take_back(struct managed_container *container, int netns_fd)
+{
+    for (size_t i = 0; i < container->definition.endpoints.count; i++)
+        container_device_remove(container, i, netns_fd, NULL);
+    container_network_release(container);
+}
+
+static ino_t namespace_number(int netns_fd)
+{
+    struct stat status;
+
+    return fstat(netns_fd, &status) == 0 ? status.st_ino : 0;
+}
+
+void container_network_prepare(struct managed_container *container, int netns_fd)
+{
+    struct error err = {0};
+
+    if (container->definition.endpoints.count == 0)
+        return;
+    if (attach_devices(container, netns_fd, &err) < 0)
+        take_back(container, netns_fd);
+    else
+        container->prepared_netns = namespace_number(netns_fd);
+}
+
+static int attach(struct managed_container *container, int netns_fd, pid_t pid, struct error *err)
+{
+    int result = 0;
+
+    if (container->prepared_netns == 0 || container->prepared_netns != namespace_number(netns_fd)) {
+        if (container->prepared_netns != 0)
+            container_network_release(container);
+        result = attach_devices(container, netns_fd, err);
+    }
+    return result < 0 ? result : resolver_begin(container, netns_fd, pid, err);
 }
 
 /* A start, until its devices are there and its rules are, which has to be before its program is. */
@@ -297,9 +343,7 @@ static bool tries_again(struct attachment *attachment, struct managed_container 
     if (err->errnum != EADDRINUSE || err->code == ERROR_CONFLICT ||
         ++attachment->attempts == ATTEMPTS_MAX)
         return false;
-    for (size_t i = 0; i < container->definition.endpoints.count; i++)
-        container_device_remove(container, i, attachment->netns_fd, NULL);
-    container_network_release(container);
+    take_back(container, attachment->netns_fd);
     sd_event_source_disable_unref(attachment->timer);
     return sd_event_add_time_relative(attachment->daemon->loop, &attachment->timer, CLOCK_MONOTONIC,
                                       ATTEMPT_US, 0, on_next_attempt, attachment) >= 0;
@@ -316,9 +360,6 @@ static void attach_now(struct attachment *attachment, struct managed_container *
         attachment_free(attachment);
         return;
     }
-    firewall_change_ports(container, false);
-    if (container->definition.host_config.egress != NULL)
-        firewall_change(container->daemon);
     firewall_await(container->daemon, &attachment->waiter);
 }
 
@@ -356,6 +397,7 @@ void container_network_release(struct managed_container *container)
     firewall_change_ports(container, true);
     container_egress_release(container);
     memset(container->leases, 0, sizeof(container->leases));
+    container->prepared_netns = 0;
     resolver_end(container);
     container_ports_release(container);
 }
@@ -431,8 +473,7 @@ static int attach_live(struct managed_container *container, size_t index, struct
     return result;
 }
 
-/* Not with the host's namespace, or another container's. */
-static bool has_own_namespace(const struct managed_container *container)
+bool container_network_is_own(const struct managed_container *container)
 {
     return container->definition.endpoints.count > 0 ||
            strcmp(container_network_mode(container), "none") == 0;
@@ -460,7 +501,7 @@ int container_network_connect(struct managed_container *container, const struct 
                       definition->name);
     if (result < 0)
         return result;
-    if (!has_own_namespace(container))
+    if (!container_network_is_own(container))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "container %s shares a network namespace: it cannot be connected",
                          definition->name);

@@ -20,6 +20,7 @@
 #include "base/socket.h"
 #include "cgroups/systemd/scope.h"
 #include "container.h"
+#include "namespace_pool.h"
 #include "networks.h"
 #include "resolver.h"
 #include "trash.h"
@@ -230,6 +231,7 @@ static int open_all(struct daemon *daemon, struct error *err)
     if (result < 0)
         return result;
     container_ids_open(daemon);
+    namespace_pool_open(daemon);
     trash_sweep(daemon);
     return 0;
 }

@@ -18,12 +18,14 @@
 #include "server.h"
 
 #define CONTAINER_ID_SIZE 65
+#define NAMESPACE_POOL_MAX 64
 
 struct egress_ended;
 struct exec;
 struct firewall_run;
 struct firewall_waiter;
 struct managed_container;
+struct namespace_pool;
 struct network;
 struct volume;
 
@@ -45,6 +47,7 @@ struct daemon_options {
     bool gives_host_ids;         /* to containers that do not say whose they want */
     bool
         refuses_unmapped; /* a container whose files cannot have other ids; or it gets the host's */
+    uint32_t namespace_pool;      /* how many are kept in reserve */
     struct docker_log_config log; /* of containers that do not say how they log */
     const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
 };

@@ -25,6 +25,7 @@
 /* Above what useradd(8) gives to users (/etc/subuid) and systemd-nspawn(1) to its machines. */
 #define DEFAULT_ID_FIRST 0x70000000
 #define DEFAULT_ID_COUNT 8192
+#define DEFAULT_NAMESPACE_POOL 4
 
 /* Flags, DAVIT_* environment and file, in this order of precedence. */
 struct settings {
@@ -56,6 +57,7 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.log.type, "log_driver", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.log.config, "log_opts", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct settings, daemon.default_network, "default_network", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.namespace_pool, "namespace_pool", JSON_KIND_UINT32),
     JSON_FIELD(struct settings, daemon.policy, "policy", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
@@ -173,6 +175,9 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
         result = json_parse(arena, buffer_text(&text), text.length, &limits, &json, err);
     if (result == 0)
         result = json_decode(arena, json, &settings_type, "", file, err);
+    if (result == 0 && file->daemon.namespace_pool > NAMESPACE_POOL_MAX)
+        result =
+            error_set(err, ERROR_INVALID, EINVAL, "namespace_pool: %d at most", NAMESPACE_POOL_MAX);
     if (result == 0)
         result = registries_read(&file->daemon.registries, arena, err);
     if (result == 0)
@@ -200,7 +205,7 @@ static const char *choose(const char *flag, const char *variable, const char *fi
 
 static int resolve_settings(struct settings *settings, struct arena *arena, struct error *err)
 {
-    struct settings file = {0};
+    struct settings file = {.daemon.namespace_pool = DEFAULT_NAMESPACE_POOL};
     const char *path = choose(settings->config_file, "DAVIT_CONFIG", NULL, DEFAULT_CONFIG);
     int result = read_config_file(path, strcmp(path, DEFAULT_CONFIG) != 0, arena, &file, err);
 
@@ -218,6 +223,7 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.policy = file.daemon.policy;
     settings->daemon.default_network =
         choose(NULL, "DAVIT_DEFAULT_NETWORK", file.daemon.default_network, NETWORK_DEFAULT);
+    settings->daemon.namespace_pool = file.daemon.namespace_pool;
     settings->daemon.log = file.daemon.log;
     settings->daemon.id_pool = file.daemon.id_pool;
     settings->daemon.gives_host_ids = file.daemon.gives_host_ids;

@@ -237,7 +237,7 @@ static int await_network(void *context, pid_t pid, int netns_fd, struct error *e
     return error_set(err, ERROR_INTERNAL, EPIPE, "davitd went away while it attached the network");
 }
 
-static int launch(struct monitor *monitor, int rootfs_fd, struct error *err)
+static int launch(struct monitor *monitor, int rootfs_fd, int mappings_fd, struct error *err)
 {
     struct task *task = &monitor->init;
     int stdio[3] = {-1, -1, -1};
@@ -247,6 +247,7 @@ static int launch(struct monitor *monitor, int rootfs_fd, struct error *err)
         .bundle_fd = monitor->fds.container_fd,
         .config = &monitor->config,
         .rootfs_fd = rootfs_fd,
+        .mappings_fd = mappings_fd,
         .cgroup = monitor->cgroup.fd >= 0 ? &monitor->cgroup : NULL,
         .stdio = {-1, -1, -1},
         .console_socket_fd = -1,
@@ -271,24 +272,35 @@ static int launch(struct monitor *monitor, int rootfs_fd, struct error *err)
     return result;
 }
 
-static int mount_root(const struct monitor *monitor, struct error *err)
+/* A namespace with the container's mappings, which it joins or that is made for this moment; -1 if
+ * it has none. */
+static int open_mappings(const struct oci_config *config, int *fd, struct error *err)
+{
+    const struct oci_linux *linux_part = config->linux;
+    const struct oci_namespace *user = oci_config_namespace(config, OCI_NAMESPACE_USER);
+
+    if (linux_part->uid_mappings.count == 0)
+        return 0;
+    if (user == NULL || user->path == NULL)
+        *fd = id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
+                               linux_part->gid_mappings.items, linux_part->gid_mappings.count, err);
+    else if ((*fd = open(user->path, O_RDONLY | O_CLOEXEC)) < 0)
+        error_errno(err, errno, "open %s", user->path);
+    return *fd < 0 ? -err->errnum : 0;
+}
+
+static int mount_root(const struct monitor *monitor, int mappings_fd, struct error *err)
 {
     const struct oci_linux *linux_part = monitor->config.linux;
     struct overlay_root root = {.layers_fd = monitor->fds.layers_fd,
                                 .layers = monitor->settings.layers,
                                 .container_fd = monitor->fds.container_fd,
                                 .project = monitor->settings.project};
-    cleanup_close int userns_fd = -1;
     struct overlay_ids ids;
 
-    if (linux_part->uid_mappings.count == 0)
+    if (mappings_fd < 0)
         return overlay_mount(&root, err);
-    userns_fd =
-        id_mappings_open(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
-                         linux_part->gid_mappings.items, linux_part->gid_mappings.count, err);
-    if (userns_fd < 0)
-        return userns_fd;
-    ids = (struct overlay_ids){userns_fd, linux_part->uid_mappings.items[0].host_id,
+    ids = (struct overlay_ids){mappings_fd, linux_part->uid_mappings.items[0].host_id,
                                linux_part->gid_mappings.items[0].host_id};
     root.ids = &ids;
     return overlay_mount(&root, err);
@@ -297,6 +309,7 @@ static int mount_root(const struct monitor *monitor, struct error *err)
 static int start(struct monitor *monitor, struct error *err)
 {
     cleanup_close int rootfs_fd = -1;
+    cleanup_close int mappings_fd = -1;
     int result = load_seccomp(monitor, err);
 
     if (result == 0)
@@ -304,14 +317,16 @@ static int start(struct monitor *monitor, struct error *err)
     if (result == 0)
         result = log_writer_open(&monitor->log, monitor->fds.container_fd, monitor->settings.id,
                                  &monitor->settings.log, err);
+    if (result == 0)
+        result = open_mappings(&monitor->config, &mappings_fd, err);
     if (result == 0) {
-        rootfs_fd = mount_root(monitor, err);
+        rootfs_fd = mount_root(monitor, mappings_fd, err);
         result = rootfs_fd < 0 ? rootfs_fd : 0;
     }
     if (result == 0)
         result = resolve_user(monitor, rootfs_fd, err);
     if (result == 0)
-        result = launch(monitor, rootfs_fd, err);
+        result = launch(monitor, rootfs_fd, mappings_fd, err);
     monitor->started_ns = clock_now_ns();
     return result;
 }

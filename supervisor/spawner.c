@@ -18,11 +18,19 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "monitor.h"
+#include "runtime/runtime.h"
 
 /* What is asked for: a worker's number, or this. */
 #define REQUEST_MONITOR (-1)
 #define REQUEST_SWEEP (-2)
+#define REQUEST_NAMESPACES (-3) /* without a user namespace */
+#define REQUEST_USER_NAMESPACES (-4)
 #define MONITOR_FDS 5
+
+struct spawn_request {
+    int what;
+    uint32_t count; /* of namespaces */
+};
 
 /* Workers are programs of their own. The descriptors they are asked for with become, in this order,
  * those that they have as soon as they run; -1 is the working directory. */
@@ -150,9 +158,27 @@ static _Noreturn void sweep(int directory_fd)
     _exit(0);
 }
 
-/* In the child. */
-static _Noreturn void become(int request, const int *fds, size_t fd_count)
+static _Noreturn void make_namespaces(int channel_fd, bool has_user, uint32_t count)
 {
+    for (uint32_t i = 0; i < count; i++) {
+        struct ready_namespaces ready;
+        ssize_t sent;
+
+        if (ready_namespaces_make(has_user, &ready, NULL) < 0)
+            _exit(1);
+        sent = socket_send(channel_fd, "", 1, ready.fds, has_user ? READY_COUNT : 1);
+        ready_namespaces_release(&ready);
+        if (sent < 0)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+/* In the child. */
+static _Noreturn void become(const struct spawn_request *order, const int *fds, size_t fd_count)
+{
+    int request = order->what;
+
     signal(SIGCHLD, SIG_DFL);
     if (request == REQUEST_MONITOR && fd_count == MONITOR_FDS) {
         set_title("davit-monitor");
@@ -162,6 +188,10 @@ static _Noreturn void become(int request, const int *fds, size_t fd_count)
         set_title("davit-sweeper");
         sweep(fds[0]);
     }
+    if ((request == REQUEST_NAMESPACES || request == REQUEST_USER_NAMESPACES) && fd_count == 1) {
+        set_title("davit-namespaces");
+        make_namespaces(fds[0], request == REQUEST_USER_NAMESPACES, order->count);
+    }
     if (request >= 0 && request < WORKER_COUNT && fd_count == workers[request].fd_count)
         run_worker(&workers[request], fds);
     _exit(1);
@@ -169,7 +199,7 @@ static _Noreturn void become(int request, const int *fds, size_t fd_count)
 
 static void serve(int request_fd)
 {
-    int request;
+    struct spawn_request request;
     int fds[MONITOR_FDS] = {-1, -1, -1, -1, -1};
     size_t fd_count = MONITOR_FDS;
     ssize_t count = socket_receive(request_fd, &request, sizeof(request), fds, &fd_count);
@@ -181,7 +211,7 @@ static void serve(int request_fd)
         pid = fork();
     if (pid == 0) {
         close(request_fd);
-        become(request, fds, fd_count);
+        become(&request, fds, fd_count);
     }
     for (size_t i = 0; i < fd_count; i++)
         close(fds[i]);
@@ -214,9 +244,10 @@ int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
     return pair[0];
 }
 
-static int ask(int spawner_fd, int request, const int *fds, size_t count, struct error *err)
+static int ask(int spawner_fd, const struct spawn_request *request, const int *fds, size_t count,
+               struct error *err)
 {
-    ssize_t sent = socket_send(spawner_fd, &request, sizeof(request), fds, count);
+    ssize_t sent = socket_send(spawner_fd, request, sizeof(*request), fds, count);
 
     return sent < 0 ? error_errno(err, (int)-sent, "ask the spawner") : 0;
 }
@@ -226,16 +257,25 @@ int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor,
     const int fds[MONITOR_FDS] = {monitor->container_fd, monitor->run_fd, monitor->layers_fd,
                                   monitor->seccomp_fd, monitor->control_fd};
 
-    return ask(spawner_fd, REQUEST_MONITOR, fds, MONITOR_FDS, err);
+    return ask(spawner_fd, &(struct spawn_request){.what = REQUEST_MONITOR}, fds, MONITOR_FDS, err);
+}
+
+int spawner_request_namespaces(int spawner_fd, int channel_fd, bool has_user, uint32_t count,
+                               struct error *err)
+{
+    const struct spawn_request request = {
+        .what = has_user ? REQUEST_USER_NAMESPACES : REQUEST_NAMESPACES, .count = count};
+
+    return ask(spawner_fd, &request, &channel_fd, 1, err);
 }
 
 int spawner_request_sweep(int spawner_fd, int directory_fd, struct error *err)
 {
-    return ask(spawner_fd, REQUEST_SWEEP, &directory_fd, 1, err);
+    return ask(spawner_fd, &(struct spawn_request){.what = REQUEST_SWEEP}, &directory_fd, 1, err);
 }
 
 int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,
                            struct error *err)
 {
-    return ask(spawner_fd, worker, fds, count, err);
+    return ask(spawner_fd, &(struct spawn_request){.what = (int)worker}, fds, count, err);
 }

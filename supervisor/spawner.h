@@ -6,6 +6,8 @@
 #ifndef DAVIT_SUPERVISOR_SPAWNER_H
 #define DAVIT_SUPERVISOR_SPAWNER_H
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -26,6 +28,12 @@ struct spawn_monitor {
 
 /* Asks for a monitor. If it cannot be had its control channel closes. */
 int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor, struct error *err);
+
+/* Asks for so many namespaces, made ahead (runtime.h, struct ready_namespaces). Each comes through
+ * `channel_fd` as a message of one byte with its descriptors; the channel's end is the end of that.
+ */
+int spawner_request_namespaces(int spawner_fd, int channel_fd, bool has_user, uint32_t count,
+                               struct error *err);
 
 /* Asks for a process that removes everything in a directory. */
 int spawner_request_sweep(int spawner_fd, int directory_fd, struct error *err);
