@@ -42,12 +42,12 @@ endif
 
 # ---- what is built from what ------------------------------------------------------------------
 # A folder is a library; a program is its main file and the libraries that its line names.
-FOLDERS := base cgroups cgroups/systemd bundle runtime runtime/oci images images/worker images/fetch network network/resolver supervisor cli
-mains := runtime/oci/davit-oci.c runtime/oci/self_start.c cgroups/systemd/davit-scope.c images/davit-image.c images/fetch/davit-fetch.c network/resolver/davit-resolver.c supervisor/davitd.c cli/davit.c
+FOLDERS := base cgroups cgroups/systemd bundle runtime runtime/oci images images/worker images/fetch network network/resolver network/cni supervisor cli
+mains := runtime/oci/davit-oci.c runtime/oci/self_start.c cgroups/systemd/davit-scope.c images/davit-image.c images/fetch/davit-fetch.c network/resolver/davit-resolver.c network/cni/davit-cni.c supervisor/davitd.c cli/davit.c
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 library = $(BUILD)/obj/$(subst /,-,$(1)).a
 
-PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image davit-fetch davit-resolver davit-scope)
+PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image davit-fetch davit-resolver davit-cni davit-scope)
 
 davit-oci_uses := runtime/oci/davit-oci.c runtime/oci/self_start.c runtime/oci runtime bundle cgroups/systemd cgroups base
 davitd_uses := supervisor/davitd.c supervisor images network runtime bundle cgroups/systemd cgroups base
@@ -58,6 +58,8 @@ davit-scope_uses := cgroups/systemd/davit-scope.c cgroups/systemd cgroups base
 davit-fetch_uses := images/fetch/davit-fetch.c images/fetch images bundle base
 # Of network/ it has names and messages, nothing that speaks to the kernel.
 davit-resolver_uses := network/resolver/davit-resolver.c network/resolver network base
+# Of network/ it has the configuration and the job.
+davit-cni_uses := network/cni/davit-cni.c network/cni network base
 davit-image_uses := images/davit-image.c images/worker images bundle base
 
 # davit-oci is static: a third of a short container's time would be the dynamic linker's.
@@ -77,6 +79,7 @@ davit-oci_libs := -lseccomp -lcap -lyajl
 endif
 davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto -lsqlite3 -pthread
 davit-resolver_libs := -lyajl -lseccomp -lcap
+davit-cni_libs := -lyajl
 davit-fetch_libs := -lcurl -lyajl -lseccomp -lcap
 davitd_libs := -lmnl -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -lresolv
 davit-scope_libs := -lsystemd -lyajl
@@ -201,6 +204,7 @@ install: all
 	install -D -m 0755 $(BUILD)/davit-image $(DESTDIR)$(LIBEXECDIR)/davit-image
 	install -D -m 0755 $(BUILD)/davit-fetch $(DESTDIR)$(LIBEXECDIR)/davit-fetch
 	install -D -m 0755 $(BUILD)/davit-resolver $(DESTDIR)$(LIBEXECDIR)/davit-resolver
+	install -D -m 0755 $(BUILD)/davit-cni $(DESTDIR)$(LIBEXECDIR)/davit-cni
 	install -D -m 0755 $(BUILD)/davit-scope $(DESTDIR)$(LIBEXECDIR)/davit-scope
 	install -D -m 0644 dist/seccomp.json $(DESTDIR)$(DATADIR)/seccomp.json
 	install -D -m 0644 dist/completion/davit-oci.bash \

@@ -43,7 +43,7 @@ static const struct {
     {"--restart", "no\nalways\nunless-stopped\non-failure"},
     {"--pull", "missing\nalways\nnever"},
     {"--log-driver", "json-file\njournald\nnone"},
-    {"--driver", "bridge\nmacvlan\nipvlan"},
+    {"--driver", "bridge\nmacvlan\nipvlan\ncni"},
     {"--format", "json"},
 };
 

@@ -47,8 +47,8 @@ static int show_rules(struct cli *cli, const char *path)
     if (rules->count == 0)
         puts("nothing");
     if (refused != NULL)
-        printf("refused: %s packets, %s bytes\n", json_get(refused, "Packets")->text,
-               json_get(refused, "Bytes")->text);
+        printf("refused: %s packets, %s bytes, %s names\n", json_get(refused, "Packets")->text,
+               json_get(refused, "Bytes")->text, json_get(refused, "Names")->text);
     return 0;
 }
 

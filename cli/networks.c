@@ -104,10 +104,11 @@ static int parse_create(struct cli *cli, struct network_options *options, int ar
             options->has_ipv6 = true;
             break;
         default:
-            return cli_usage_error(cli, argv,
-                                   "[--driver bridge|macvlan|ipvlan] [--ipv6] [--subnet SUBNET]... "
-                                   "[--gateway ADDRESS]... [--ip-range SUBNET]... [--internal] "
-                                   "[--label NAME=VALUE]... [--opt NAME=VALUE]... NAME");
+            return cli_usage_error(
+                cli, argv,
+                "[--driver bridge|macvlan|ipvlan|cni] [--ipv6] "
+                "[--subnet SUBNET]... [--gateway ADDRESS]... [--ip-range SUBNET]... [--internal] "
+                "[--label NAME=VALUE]... [--opt NAME=VALUE]... NAME");
         }
     }
     if (argc - optind != 1)

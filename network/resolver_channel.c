@@ -45,9 +45,18 @@ static const struct json_field grant_fields[] = {
 };
 static const struct json_struct grant_type = JSON_STRUCT(struct resolver_grant, grant_fields);
 
+static const struct json_field refusal_fields[] = {
+    JSON_FIELD(struct resolver_refusal, id, "id", JSON_KIND_STRING),
+    JSON_FIELD(struct resolver_refusal, name, "name", JSON_KIND_STRING),
+    JSON_FIELD(struct resolver_refusal, count, "count", JSON_KIND_UINT64),
+};
+static const struct json_struct refusal_type = JSON_STRUCT(struct resolver_refusal, refusal_fields);
+
 static const struct json_field report_fields[] = {
     JSON_FIELD(struct resolver_report, version, "version", JSON_KIND_STRING),
     JSON_FIELD(struct resolver_report, instance, "instance", JSON_KIND_STRING),
     JSON_FIELD(struct resolver_report, grant, "grant", JSON_KIND_INLINE, .type = &grant_type),
+    JSON_FIELD(struct resolver_report, refusal, "refusal", JSON_KIND_INLINE,
+               .type = &refusal_type),
 };
 const struct json_struct resolver_report_type = JSON_STRUCT(struct resolver_report, report_fields);

@@ -71,11 +71,20 @@ struct resolver_grant {
     uint32_t ttl_s;
 };
 
-/* To RESOLVER_BEGIN, or with a grant. */
+/* A limited container has asked for names that it may not know, so often since it was started or
+ * its rules have changed; this was the last, if it is to be told of. */
+struct resolver_refusal {
+    const char *id; /* the container; NULL: no refusal */
+    const char *name;
+    uint64_t count;
+};
+
+/* To RESOLVER_BEGIN, with a grant or a refusal. */
 struct resolver_report {
     const char *version;  /* DAVIT_VERSION */
     const char *instance; /* the same as before: it has the sockets that it was sent */
     struct resolver_grant grant;
+    struct resolver_refusal refusal;
 };
 
 extern const struct json_struct resolver_order_type;

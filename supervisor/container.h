@@ -66,12 +66,22 @@ struct early_attachment {
     struct buffer leftover;
 };
 
+/* What plugins have said of a device that they made. */
+struct plugin_lease {
+    unsigned int prefix; /* bits of the subnet */
+    unsigned int prefix6;
+    struct address gateway; /* family 0: none */
+    struct address gateway6;
+    char mac[32];
+};
+
 /* What a running container has of one of its networks. */
 struct network_lease {
-    struct address address;     /* family 0: nothing */
-    struct address address6;    /* family 0: none */
-    uint32_t device;            /* 1: eth1 */
-    char host_device[IFNAMSIZ]; /* the other end; "": there is none */
+    struct address address;         /* family 0: nothing */
+    struct address address6;        /* family 0: none */
+    uint32_t device;                /* 1: eth1 */
+    char host_device[IFNAMSIZ];     /* the other end; "": there is none */
+    struct plugin_lease *by_plugin; /* NULL: davitd made it; also while plugins are at work */
 };
 
 struct managed_container {
@@ -91,6 +101,8 @@ struct managed_container {
     ino_t prepared_netns;                       /* that has its devices, before it runs; 0: none */
     struct published_ports ports;               /* of the host, while it runs */
     const struct attachment *attachment;        /* of its latest start; to be compared alone */
+    uint64_t refused_names;                     /* by its egress rules */
+    bool has_plugins;                           /* that have made devices, or are about to */
     char resolver_instance[CONTAINER_ID_SIZE];  /* that has its sockets; "": none */
     bool has_unsaved_state;                     /* the database could not take it */
     char *error;                                /* why it did not start */

@@ -139,9 +139,9 @@ static int lease(struct managed_container *container, size_t index, const struct
 
 /* ---- devices ---- */
 
-static void device_name(const struct network_lease *held, char name[IFNAMSIZ])
+static bool is_held(const struct network_lease *held)
 {
-    snprintf(name, IFNAMSIZ, "eth%u", held->device);
+    return held->address.family != 0 || held->by_plugin != NULL;
 }
 
 /* The lowest number that no other of its devices has. */
@@ -150,8 +150,7 @@ static void pick_device(struct managed_container *container, size_t index)
     uint32_t number = 0;
 
     for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        if (i != index && container->leases[i].address.family != 0 &&
-            container->leases[i].device == number) {
+        if (i != index && is_held(&container->leases[i]) && container->leases[i].device == number) {
             number++;
             i = (size_t)-1;
         }
@@ -165,7 +164,7 @@ static bool is_way_out(const struct managed_container *container, size_t index, 
     for (size_t i = 0; i < container->definition.endpoints.count; i++) {
         struct network *network = NULL;
 
-        if (i != index && container->leases[i].address.family == 0)
+        if (i != index && !is_held(&container->leases[i]))
             continue;
         network_find(container->daemon, container->definition.endpoints.items[i].network_id,
                      &network, NULL);
@@ -211,7 +210,7 @@ static int configure_inside(const struct managed_container *container, size_t in
 
     if (result < 0)
         return result;
-    device_name(held, name);
+    container_device_name(held, name);
     device = link_index(&netlink, name);
     link_add_address(batch, device, &address);
     if (held->address6.family != 0)
@@ -243,7 +242,7 @@ static int make_pair(struct managed_container *container, size_t index, struct n
 
     random_id(id);
     snprintf(held->host_device, sizeof(held->host_device), "veth%.8s", id);
-    device_name(held, peer_name);
+    container_device_name(held, peer_name);
     link_make_mac(&held->address, mac);
     link_add_veth(batch, &(struct veth){.name = held->host_device,
                                         .master = link_index(netlink, network->device),
@@ -275,7 +274,7 @@ static int make_upper(const struct network_lease *held, struct netlink *netlink,
     char name[IFNAMSIZ];
     uint8_t mac[6];
 
-    device_name(held, name);
+    container_device_name(held, name);
     link_make_mac(&held->address, mac);
     link_add_upper(
         batch, &(struct upper_link){.kind = network_driver_name(network),
@@ -289,8 +288,8 @@ static int make_upper(const struct network_lease *held, struct netlink *netlink,
 }
 
 /* By one connection to the host's network and one to the container's. */
-int container_device_add(struct managed_container *container, size_t index, struct network *network,
-                         int netns_fd, struct error *err)
+static int add_device(struct managed_container *container, size_t index, struct network *network,
+                      int netns_fd, struct error *err)
 {
     struct netlink netlink;
     int result = netlink_open(&netlink, err);
@@ -310,6 +309,33 @@ int container_device_add(struct managed_container *container, size_t index, stru
     return result < 0 ? result : configure_inside(container, index, network, netns_fd, err);
 }
 
+int container_device_add(struct managed_container *container, size_t index, int netns_fd,
+                         struct error *err)
+{
+    const struct endpoint *endpoint = &container->definition.endpoints.items[index];
+    struct network_lease *held = &container->leases[index];
+    struct network *network = NULL;
+    int result;
+
+    if (network_find(container->daemon, endpoint->network_id, &network, NULL) < 0)
+        return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %s not found",
+                         endpoint->network_name);
+    if (network->driver == NETWORK_DRIVER_CNI) {
+        held->by_plugin = memory_new_one(struct plugin_lease);
+        pick_device(container, index);
+        return 0;
+    }
+    result = add_device(container, index, network, netns_fd, err);
+    if (result < 0)
+        held->address = held->address6 = (struct address){0};
+    return result;
+}
+
+void container_device_name(const struct network_lease *held, char name[IFNAMSIZ])
+{
+    snprintf(name, IFNAMSIZ, "eth%u", held->device);
+}
+
 int container_device_remove(const struct managed_container *container, size_t index, int netns_fd,
                             struct error *err)
 {
@@ -320,7 +346,7 @@ int container_device_remove(const struct managed_container *container, size_t in
 
     if (result < 0)
         return result;
-    device_name(&container->leases[index], name);
+    container_device_name(&container->leases[index], name);
     link_delete(batch, name);
     result = netlink_run(&netlink, batch, err);
     netlink_close(&netlink);
@@ -371,7 +397,7 @@ size_t container_device_counters(const struct managed_container *container,
 
         if (held->address.family == 0)
             continue;
-        device_name(held, to->name);
+        container_device_name(held, to->name);
         if ((held->host_device[0] != '\0'
                  ? read_host_end(&netlink, held->host_device, &to->counters)
                  : read_inside(container, to->name, &to->counters)) == 0)

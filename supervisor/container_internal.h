@@ -57,14 +57,6 @@ bool container_network_is_own(const struct managed_container *container);
 size_t container_find_endpoint(const struct managed_container *container,
                                const struct network *network);
 
-/* It is to start in a network namespace that is there already: gives it addresses, devices and
- * ports meanwhile. What fails is done again by what follows. */
-void container_network_prepare(struct managed_container *container, int netns_fd);
-
-/* Its monitor has its network namespace, and its first process: gives it what it has not yet of
- * addresses, devices, names and ports, and answers. */
-void container_network_attach(struct managed_container *container, int netns_fd, pid_t pid);
-
 /* One network more or less, whether it runs or not. `wanted` stays the caller's. */
 int container_network_connect(struct managed_container *container, const struct network *network,
                               const struct endpoint *wanted, struct error *err);
@@ -90,7 +82,12 @@ struct lease_record {
     const char *address6;
     uint32_t device;
     const char *host_device;
+    const struct json *by_plugin; /* or NULL; see network_plugins.h */
 };
+
+/* Of the subnet that it lies in. */
+unsigned int container_lease_prefix(const struct network_lease *lease,
+                                    const struct network *network, int family);
 
 /* Writes and takes over what a running container has, as members of its state. */
 void container_network_encode(struct json_writer *writer,
@@ -104,12 +101,27 @@ void container_network_write(struct json_writer *writer, const struct managed_co
 void container_network_write_list(struct json_writer *writer,
                                   const struct managed_container *container);
 
+/* ---- its way into them when it starts: container_attach.c ---- */
+
+/* It is to start in a network namespace that is there already: gives it addresses, devices and
+ * ports meanwhile. What fails is done again by what follows. */
+void container_network_prepare(struct managed_container *container, int netns_fd);
+
+/* Its monitor has its network namespace, and its first process: gives it what it has not yet of
+ * addresses, devices, names and ports, and answers. */
+void container_network_attach(struct managed_container *container, int netns_fd, pid_t pid);
+
 /* ---- addresses and devices: container_devices.c ---- */
 
-/* Leases addresses on the network that its endpoint `index` is on, and makes its device. After a
- * failure the lease is the caller's to end; the device goes with the namespace. */
-int container_device_add(struct managed_container *container, size_t index, struct network *network,
-                         int netns_fd, struct error *err);
+/* Leases addresses on the network that its endpoint `index` is on, and makes its device; for one of
+ * plugins, to be run later, its name alone. After a failure it has none; a device goes with the
+ * namespace. */
+int container_device_add(struct managed_container *container, size_t index, int netns_fd,
+                         struct error *err);
+
+/* As the container knows it. */
+void container_device_name(const struct network_lease *held, char name[IFNAMSIZ]);
+
 int container_device_remove(const struct managed_container *container, size_t index, int netns_fd,
                             struct error *err);
 

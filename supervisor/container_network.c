@@ -12,11 +12,9 @@
 #include "container_internal.h"
 #include "egress.h"
 #include "network/links.h"
+#include "network_plugins.h"
 #include "networks.h"
 #include "resolver.h"
-
-#define ATTEMPT_US 10000
-#define ATTEMPTS_MAX 200
 
 /* ---- which it belongs to ---- */
 
@@ -66,6 +64,8 @@ static int check_address(const char *text, const struct network *network, int fa
 
     if (!has_text(text))
         return 0;
+    if (network->driver == NETWORK_DRIVER_CNI)
+        return network_plugins_check_address(text, network, err);
     if (addresses->subnet_text == NULL || address_parse(text, &address) < 0 ||
         !subnet_contains(&addresses->subnet, &address) ||
         subnet_reserves(&addresses->subnet, &address) ||
@@ -157,17 +157,19 @@ static void put_first(struct arena *arena, struct definition *definition, const 
     definition->endpoints.items[0] = first;
 }
 
-/* The host's end of a device limits what it sends on: macvlan and ipvlan have none. */
+/* The host's end of a device limits what it sends on: macvlan and ipvlan have none. What plugins
+ * make is theirs. */
 static int check_rate(const struct managed_container *container, const struct network *network,
                       struct error *err)
 {
     const struct docker_network_rate *rate = container->definition.host_config.network_rate;
 
-    if (rate == NULL || rate->receive == 0 || network->driver == NETWORK_DRIVER_BRIDGE)
+    if (rate == NULL || network->driver == NETWORK_DRIVER_BRIDGE ||
+        (rate->receive == 0 && network->driver != NETWORK_DRIVER_CNI))
         return 0;
-    return error_set(err, ERROR_INVALID, EINVAL,
-                     "HostConfig.NetworkRate.Receive: cannot be kept on network %s (%s)",
-                     network->name, network_driver_name(network));
+    return error_set(
+        err, ERROR_INVALID, EINVAL, "HostConfig.NetworkRate.%s: cannot be kept on network %s (%s)",
+        rate->receive != 0 ? "Receive" : "Send", network->name, network_driver_name(network));
 }
 
 int container_network_resolve(struct managed_container *container, struct error *err)
@@ -204,191 +206,7 @@ int container_network_resolve(struct managed_container *container, struct error 
     return container_egress_check(container, err);
 }
 
-/* ---- attaching ---- */
-
-static int attach_one(struct managed_container *container, size_t index, int netns_fd,
-                      struct error *err)
-{
-    struct network *network = network_of(container, index);
-    int result;
-
-    if (network == NULL)
-        return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %s not found",
-                         container->definition.endpoints.items[index].network_name);
-    result = container_device_add(container, index, network, netns_fd, err);
-    if (result < 0)
-        container->leases[index].address = container->leases[index].address6 = (struct address){0};
-    return result;
-}
-
-/* ---- when it starts ---- */
-
-/* All but what needs its first process. */
-static int attach_devices(struct managed_container *container, int netns_fd, struct error *err)
-{
-    int result = 0;
-
-    for (size_t i = 0; result == 0 && i < container->definition.endpoints.count; i++)
-        result = attach_one(container, i, netns_fd, err);
-    if (result == 0)
-        result = container_ports_publish(container, err);
-    if (result == 0)
-        result = container_network_write_hosts(container, err);
-    if (result < 0)
-        return result;
-    firewall_change_ports(container, false);
-    if (container->definition.host_config.egress != NULL)
-        firewall_change(container->daemon);
-    return 0;
-}
-
-/* As if there had been no attempt. */
-static void take_back(struct managed_container *container, int netns_fd)
-{
-    for (size_t i = 0; i < container->definition.endpoints.count; i++)
-        container_device_remove(container, i, netns_fd, NULL);
-    container_network_release(container);
-}
-
-static ino_t namespace_number(int netns_fd)
-{
-    struct stat status;
-
-    return fstat(netns_fd, &status) == 0 ? status.st_ino : 0;
-}
-
-void container_network_prepare(struct managed_container *container, int netns_fd)
-{
-    struct error err = {0};
-
-    if (container->definition.endpoints.count == 0)
-        return;
-    if (attach_devices(container, netns_fd, &err) < 0)
-        take_back(container, netns_fd);
-    else
-        container->prepared_netns = namespace_number(netns_fd);
-}
-
-static int attach(struct managed_container *container, int netns_fd, pid_t pid, struct error *err)
-{
-    int result = 0;
-
-    if (container->prepared_netns == 0 || container->prepared_netns != namespace_number(netns_fd)) {
-        if (container->prepared_netns != 0)
-            container_network_release(container);
-        result = attach_devices(container, netns_fd, err);
-    }
-    return result < 0 ? result : resolver_begin(container, netns_fd, pid, err);
-}
-
-/* A start, until its devices are there and its rules are, which has to be before its program is. */
-struct attachment {
-    struct firewall_waiter waiter;
-    struct daemon *daemon;
-    char id[CONTAINER_ID_SIZE];
-    int netns_fd;
-    pid_t pid;
-    int attempts;
-    sd_event_source *timer;
-};
-
-static void attachment_free(struct attachment *attachment)
-{
-    sd_event_source_disable_unref(attachment->timer);
-    fd_close(&attachment->netns_fd);
-    free(attachment);
-}
-
-static void answer(struct managed_container *container, const struct error *err)
-{
-    const struct monitor_message message = {
-        .type = MONITOR_NETWORK_READY, .value = -err->errnum, .value2 = (int32_t)err->code};
-
-    if (err->errnum != 0)
-        container_network_release(container);
-    else
-        /* A davitd that does not live to see it start finds out what it has. */
-        container_save_state(container);
-    container_send(container, &message, err->message, strlen(err->message), -1, NULL);
-}
-
-/* The container, if it still waits for this; NULL: it does not. */
-static struct managed_container *who_waits(const struct attachment *attachment)
-{
-    struct managed_container *container;
-
-    return container_find(attachment->daemon, attachment->id, &container, NULL) == 0 &&
-                   container->status == CONTAINER_STARTING && container->attachment == attachment
-               ? container
-               : NULL;
-}
-
-static void on_rules_set(struct firewall_waiter *waiter, const struct error *err)
-{
-    struct attachment *attachment = (struct attachment *)(void *)waiter;
-    struct managed_container *container = who_waits(attachment);
-
-    if (container != NULL)
-        answer(container, err);
-    attachment_free(attachment);
-}
-
-static int on_next_attempt(sd_event_source *source, uint64_t usec, void *context);
-
-/* A device of macvlan with the same address, which is that of its start before, goes with a
- * namespace that the kernel frees by and by. */
-static bool tries_again(struct attachment *attachment, struct managed_container *container,
-                        const struct error *err)
-{
-    if (err->errnum != EADDRINUSE || err->code == ERROR_CONFLICT ||
-        ++attachment->attempts == ATTEMPTS_MAX)
-        return false;
-    take_back(container, attachment->netns_fd);
-    sd_event_source_disable_unref(attachment->timer);
-    return sd_event_add_time_relative(attachment->daemon->loop, &attachment->timer, CLOCK_MONOTONIC,
-                                      ATTEMPT_US, 0, on_next_attempt, attachment) >= 0;
-}
-
-static void attach_now(struct attachment *attachment, struct managed_container *container)
-{
-    struct error err = {0};
-
-    if (attach(container, attachment->netns_fd, attachment->pid, &err) < 0) {
-        if (tries_again(attachment, container, &err))
-            return;
-        answer(container, &err);
-        attachment_free(attachment);
-        return;
-    }
-    firewall_await(container->daemon, &attachment->waiter);
-}
-
-static int on_next_attempt(sd_event_source *source, uint64_t usec, void *context)
-{
-    struct attachment *attachment = context;
-    struct managed_container *container = who_waits(attachment);
-
-    (void)source;
-    (void)usec;
-    if (container != NULL)
-        attach_now(attachment, container);
-    else
-        attachment_free(attachment);
-    return 0;
-}
-
-void container_network_attach(struct managed_container *container, int netns_fd, pid_t pid)
-{
-    struct attachment *attachment = memory_new_one(struct attachment);
-
-    attachment->waiter.done = on_rules_set;
-    attachment->daemon = container->daemon;
-    attachment->netns_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
-    attachment->pid = pid;
-    strcpy(attachment->id, container->definition.id);
-    container->attachment = attachment;
-    attach_now(attachment, container);
-}
+/* ---- when it has ended, and what it has ---- */
 
 /* The devices go with the namespace. */
 void container_network_release(struct managed_container *container)
@@ -396,6 +214,9 @@ void container_network_release(struct managed_container *container)
     /* As long as it is known where they lead. */
     firewall_change_ports(container, true);
     container_egress_release(container);
+    network_plugins_release(container);
+    for (size_t i = 0; i < ENDPOINTS_MAX; i++)
+        free(container->leases[i].by_plugin);
     memset(container->leases, 0, sizeof(container->leases));
     container->prepared_netns = 0;
     resolver_end(container);
@@ -464,7 +285,7 @@ static int attach_live(struct managed_container *container, size_t index, struct
         return netns_fd;
     /* They may lead to another of its networks now. */
     firewall_change_ports(container, true);
-    result = attach_one(container, index, netns_fd, err);
+    result = container_device_add(container, index, netns_fd, err);
     firewall_change_ports(container, false);
     if (result == 0) {
         resolver_update(container);
@@ -501,6 +322,10 @@ int container_network_connect(struct managed_container *container, const struct 
                       definition->name);
     if (result < 0)
         return result;
+    if (is_running && network->driver == NETWORK_DRIVER_CNI)
+        return error_set(err, ERROR_INVALID, EBUSY,
+                         "container %s runs: its networks of plugins (%s) are made when it starts",
+                         definition->name, network->name);
     if (!container_network_is_own(container))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "container %s shares a network namespace: it cannot be connected",
@@ -551,6 +376,10 @@ int container_network_disconnect(struct managed_container *container, const stru
     if (index == definition->endpoints.count)
         return error_set(err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
                          definition->name, network->name);
+    if (container->leases[index].by_plugin != NULL)
+        return error_set(err, ERROR_INVALID, EBUSY,
+                         "container %s runs: its networks of plugins (%s) go when it ends",
+                         definition->name, network->name);
     if (container->leases[index].address.family != 0)
         result = remove_live(container, index, err);
     if (result < 0)
@@ -588,6 +417,8 @@ void container_network_encode(struct json_writer *writer, const struct managed_c
         json_member_string(writer, "address6", address);
         json_member_unsigned(writer, "device", lease->device);
         json_member_string(writer, "hostDevice", lease->host_device);
+        if (lease->by_plugin != NULL)
+            network_plugins_encode(writer, lease->by_plugin);
         json_object_close(writer);
     }
     json_array_close(writer);
@@ -608,6 +439,8 @@ static void restore_lease(const struct lease_record *record, struct network_leas
     lease->device = record->device;
     if (record->host_device != NULL)
         snprintf(lease->host_device, sizeof(lease->host_device), "%s", record->host_device);
+    if (record->by_plugin != NULL)
+        lease->by_plugin = network_plugins_decode(record->by_plugin);
 }
 
 void container_network_restore(struct managed_container *container,
@@ -638,18 +471,42 @@ static void write_address(struct json_writer *writer, const char *name,
 }
 
 static void write_mac(struct json_writer *writer, const struct network *network,
-                      const struct address *address)
+                      const struct network_lease *lease)
 {
     char text[32] = "";
     uint8_t bytes[6];
 
-    /* With ipvlan it is that of the host's device. */
-    if (network != NULL && network->driver != NETWORK_DRIVER_IPVLAN) {
-        link_make_mac(address, bytes);
+    if (lease->by_plugin != NULL) {
+        snprintf(text, sizeof(text), "%s", lease->by_plugin->mac);
+    } else if (network != NULL && network->driver != NETWORK_DRIVER_IPVLAN) {
+        /* With ipvlan it is that of the host's device. */
+        link_make_mac(&lease->address, bytes);
         snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
                  bytes[3], bytes[4], bytes[5]);
     }
     json_member_string(writer, "MacAddress", text);
+}
+
+unsigned int container_lease_prefix(const struct network_lease *lease,
+                                    const struct network *network, int family)
+{
+    if (lease->by_plugin != NULL)
+        return family == AF_INET6 ? lease->by_plugin->prefix6 : lease->by_plugin->prefix;
+    return network_addresses(network, family)->subnet.prefix;
+}
+
+static void write_gateway(struct json_writer *writer, const char *name,
+                          const struct network_lease *lease, const struct network *network,
+                          int family)
+{
+    static const struct address none;
+    const struct address *address = &none;
+
+    if (lease->by_plugin != NULL)
+        address = family == AF_INET6 ? &lease->by_plugin->gateway6 : &lease->by_plugin->gateway;
+    else if (network != NULL)
+        address = &network_addresses(network, family)->gateway;
+    write_address(writer, name, address);
 }
 
 /* One that does not run has empty members. */
@@ -664,13 +521,15 @@ static void write_lease(struct json_writer *writer, const struct managed_contain
     bool has_ipv6 = network != NULL && lease->address6.family != 0;
 
     json_member_string(writer, "EndpointID", network != NULL ? container->definition.id : "");
-    json_member_string(writer, "Gateway", network != NULL ? network->ipv4.gateway_text : "");
+    write_gateway(writer, "Gateway", lease, network, AF_INET);
     write_address(writer, "IPAddress", &lease->address);
-    json_member_integer(writer, "IPPrefixLen", network != NULL ? network->ipv4.subnet.prefix : 0);
-    json_member_string(writer, "IPv6Gateway", has_ipv6 ? network->ipv6.gateway_text : "");
+    json_member_unsigned(writer, "IPPrefixLen",
+                         network != NULL ? container_lease_prefix(lease, network, AF_INET) : 0);
+    write_gateway(writer, "IPv6Gateway", lease, has_ipv6 ? network : NULL, AF_INET6);
     write_address(writer, "GlobalIPv6Address", &lease->address6);
-    json_member_integer(writer, "GlobalIPv6PrefixLen", has_ipv6 ? network->ipv6.subnet.prefix : 0);
-    write_mac(writer, network, &lease->address);
+    json_member_unsigned(writer, "GlobalIPv6PrefixLen",
+                         has_ipv6 ? container_lease_prefix(lease, network, AF_INET6) : 0);
+    write_mac(writer, network, lease);
 }
 
 /* By its short id a container is always known, and clients look for that. */

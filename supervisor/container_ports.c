@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "container_internal.h"
+#include "network_plugins.h"
 #include "networks.h"
 
 /* Where ports that nobody names are taken from: above what the host's own clients mostly get
@@ -85,7 +86,9 @@ int container_ports_publish(struct managed_container *container, struct error *e
 
         if (from->host[0] != '\0')
             address_parse(from->host, &host);
-        if (container_network_address(container, host.family != 0 ? host.family : AF_INET) == NULL)
+        if (container_network_address(container, host.family != 0 ? host.family : AF_INET) ==
+                NULL &&
+            !network_plugins_publish(container))
             return error_set(err, ERROR_INVALID, EADDRNOTAVAIL,
                              "HostConfig.PortBindings: no bridge that the container is on has %s",
                              host.family == AF_INET6 ? "IPv6" : "ports to publish");

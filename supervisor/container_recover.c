@@ -12,6 +12,7 @@
 #include "base/socket.h"
 #include "container_internal.h"
 #include "network/firewall.h"
+#include "network_plugins.h"
 #include "networks.h"
 #include "trash.h"
 
@@ -42,6 +43,7 @@ static const struct json_field lease_fields[] = {
     JSON_FIELD(struct lease_record, address6, "address6", JSON_KIND_STRING),
     JSON_FIELD(struct lease_record, device, "device", JSON_KIND_UINT32),
     JSON_FIELD(struct lease_record, host_device, "hostDevice", JSON_KIND_STRING),
+    JSON_FIELD(struct lease_record, by_plugin, "plugin", JSON_KIND_JSON),
 };
 static const struct json_struct lease_type = JSON_STRUCT(struct lease_record, lease_fields);
 
@@ -91,6 +93,7 @@ static void take_over(struct managed_container *container, const struct state_re
 {
     int fd = connect_monitor(container);
 
+    network_plugins_recover(container);
     container->status = (enum container_status)record->status;
     if (container->status == CONTAINER_STARTING)
         container->status = CONTAINER_CREATED;

@@ -47,7 +47,8 @@ struct daemon_options {
     bool gives_host_ids;         /* to containers that do not say whose they want */
     bool
         refuses_unmapped; /* a container whose files cannot have other ids; or it gets the host's */
-    uint32_t namespace_pool;      /* how many are kept in reserve */
+    uint32_t namespace_pool; /* how many are kept in reserve */
+    struct string_list cni_plugin_directories;
     struct docker_log_config log; /* of containers that do not say how they log */
     const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
 };

@@ -27,6 +27,9 @@
 #define DEFAULT_ID_COUNT 8192
 #define DEFAULT_NAMESPACE_POOL 4
 
+/* Where others that run plugins look, and where Debian has them. */
+static const char *cni_directories[] = {"/opt/cni/bin", "/usr/lib/cni"};
+
 /* Flags, DAVIT_* environment and file, in this order of precedence. */
 struct settings {
     struct daemon_options daemon;
@@ -58,6 +61,8 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.log.config, "log_opts", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct settings, daemon.default_network, "default_network", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.namespace_pool, "namespace_pool", JSON_KIND_UINT32),
+    JSON_FIELD(struct settings, daemon.cni_plugin_directories, "cni_plugin_directories",
+               JSON_KIND_STRINGS),
     JSON_FIELD(struct settings, daemon.policy, "policy", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
@@ -224,6 +229,10 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.default_network =
         choose(NULL, "DAVIT_DEFAULT_NETWORK", file.daemon.default_network, NETWORK_DEFAULT);
     settings->daemon.namespace_pool = file.daemon.namespace_pool;
+    settings->daemon.cni_plugin_directories = file.daemon.cni_plugin_directories;
+    if (file.daemon.cni_plugin_directories.count == 0)
+        settings->daemon.cni_plugin_directories =
+            (struct string_list){cni_directories, ARRAY_SIZE(cni_directories)};
     settings->daemon.log = file.daemon.log;
     settings->daemon.id_pool = file.daemon.id_pool;
     settings->daemon.gives_host_ids = file.daemon.gives_host_ids;

@@ -212,6 +212,7 @@ void container_egress_release(struct managed_container *container)
 
     if (egress == NULL || container->definition.endpoints.count == 0)
         return;
+    container->refused_names = 0;
     note_ended(container->daemon, container->definition.id, egress->allow.count);
     firewall_change(container->daemon);
 }
@@ -234,6 +235,7 @@ int container_egress_set(struct managed_container *container, const struct docke
     }
     if (!container_is_on_networks(container))
         return 0;
+    container->refused_names = 0;
     if (former != NULL)
         note_ended(container->daemon, container->definition.id, former->allow.count);
     firewall_change(container->daemon);
@@ -323,6 +325,19 @@ void egress_grant(struct daemon *daemon, const struct resolver_grant *grant)
 
 /* ---- what was refused ---- */
 
+void egress_note_refusal(struct daemon *daemon, const struct resolver_refusal *refusal)
+{
+    struct managed_container *container;
+
+    if (container_find(daemon, refusal->id, &container, NULL) < 0)
+        return;
+    container->refused_names = refusal->count;
+    if (refusal->name != NULL)
+        container_event(
+            container, "egress_refused",
+            &(struct string_map){(struct string_pair[]){{"query", refusal->name}}, 1});
+}
+
 static void tell_refused(void *context, const struct logged_packet *packet)
 {
     static const struct {
@@ -391,6 +406,7 @@ void container_egress_write(struct json_writer *writer, const struct managed_con
         json_object_open(writer);
         json_member_unsigned(writer, "Packets", counter.packets);
         json_member_unsigned(writer, "Bytes", counter.bytes);
+        json_member_unsigned(writer, "Names", container->refused_names);
         json_object_close(writer);
     }
     json_object_close(writer);

@@ -29,6 +29,9 @@ void container_egress_names(struct arena *arena, const struct managed_container 
 /* The resolver has found addresses for a name that a container has asked for. */
 void egress_grant(struct daemon *daemon, const struct resolver_grant *grant);
 
+/* It has not looked for names that a container may not know. */
+void egress_note_refusal(struct daemon *daemon, const struct resolver_refusal *refusal);
+
 /* Adds to the firewall's script what has to be done; after it was run: that it is done. */
 void egress_add_to_script(struct daemon *daemon, struct arena *arena, struct buffer *script);
 void egress_is_written(struct daemon *daemon);

@@ -269,38 +269,12 @@ int image_worker_begin(struct image_worker *worker, struct error *err)
     return pair[1];
 }
 
-/* In memory that the worker reads as its standard input: nobody waits for it. */
-static int open_job(const struct json_struct *type, const void *job, struct error *err)
-{
-    struct json_writer *writer = json_writer_new(false);
-    cleanup_close int fd = memfd_create("job", MFD_CLOEXEC);
-    const char *text;
-    size_t length;
-    int result = 0;
-
-    json_encode(writer, type, job);
-    text = json_writer_text(writer);
-    length = strlen(text);
-    if (fd < 0)
-        result = error_errno(err, errno, "the job");
-    else if (length > IMAGE_JOB_MAX)
-        result = error_set(err, ERROR_TOO_LARGE, EFBIG,
-                           "what the image worker is to know of the request is more than %d bytes",
-                           IMAGE_JOB_MAX);
-    else
-        result = file_write_fd(fd, text, length) < 0 ? error_errno(err, errno, "the job") : 0;
-    json_writer_free(writer);
-    if (result == 0 && lseek(fd, 0, SEEK_SET) < 0)
-        result = error_errno(err, errno, "the job");
-    return result < 0 ? result : take_fd(&fd);
-}
-
 int image_worker_start(struct image_worker *worker, enum spawner_worker command,
                        const struct json_struct *job_type, const void *job, int fd,
                        struct error *err)
 {
     const struct daemon *daemon = worker->daemon;
-    cleanup_close int input_fd = open_job(job_type, job, err);
+    cleanup_close int input_fd = spawner_open_job(job_type, job, err);
     cleanup_close int output_fd = -1;
     int result;
 

@@ -21,6 +21,8 @@
 
 void network_device_name(struct network *network)
 {
+    if (network->driver == NETWORK_DRIVER_CNI)
+        return;
     if (network->driver != NETWORK_DRIVER_BRIDGE && network->parent[0] != '\0')
         snprintf(network->device, sizeof(network->device), "%.15s", network->parent);
     else if (strcmp(network->name, NETWORK_DEFAULT) == 0)

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "container_internal.h"
+#include "network_plugins.h"
 
 #define FILE_MAX (1 << 20)
 #define NAME_MAX_LENGTH 128
@@ -22,15 +23,14 @@
 #define LABEL_MTU "com.docker.network.driver.mtu"
 
 /* On disk; what an earlier davit has written says nothing of it and is a bridge. */
-static const char *const driver_names[] = {NULL, "bridge", "macvlan", "ipvlan", NULL};
+static const char *const driver_names[] = {NULL, "bridge", "macvlan", "ipvlan", "cni", NULL};
 
 static const struct json_field network_fields[] = {
     JSON_FIELD(struct network, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct network, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct network, created_ns, "CreatedNs", JSON_KIND_INT64),
     JSON_FIELD(struct network, driver, "Driver", JSON_KIND_ENUM, .names = driver_names),
-    JSON_FIELD(struct network, ipv4.subnet_text, "Subnet", JSON_KIND_STRING,
-               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct network, ipv4.subnet_text, "Subnet", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv4.gateway_text, "Gateway", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv4.range_text, "IPRange", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv6.subnet_text, "Subnet6", JSON_KIND_STRING),
@@ -38,6 +38,7 @@ static const struct json_field network_fields[] = {
     JSON_FIELD(struct network, ipv6.range_text, "IPRange6", JSON_KIND_STRING),
     JSON_FIELD(struct network, parent, "Parent", JSON_KIND_STRING),
     JSON_FIELD(struct network, mode, "Mode", JSON_KIND_STRING),
+    JSON_FIELD(struct network, conflist, "Conflist", JSON_KIND_STRING),
     JSON_FIELD(struct network, mtu, "Mtu", JSON_KIND_UINT32),
     JSON_FIELD(struct network, is_internal, "Internal", JSON_KIND_BOOL),
     JSON_FIELD(struct network, is_isolated, "Isolated", JSON_KIND_BOOL),
@@ -99,6 +100,8 @@ bool network_is_used(const struct daemon *daemon, const struct network *network)
 
 bool network_leads_out(const struct network *network, int family)
 {
+    if (network->driver == NETWORK_DRIVER_CNI)
+        return true;
     return !network->is_internal && network_addresses(network, family)->subnet_text != NULL &&
            (network->driver == NETWORK_DRIVER_BRIDGE || network->parent[0] != '\0');
 }
@@ -140,7 +143,7 @@ static int read_network(struct daemon *daemon, const char *file, struct error *e
                                   network, err);
     if (network->driver == 0)
         network->driver = NETWORK_DRIVER_BRIDGE;
-    if (result == 0)
+    if (result == 0 && network->driver != NETWORK_DRIVER_CNI)
         result = network_addresses_resolve(network, err);
     if (result < 0)
         network_free(network);
@@ -203,7 +206,7 @@ static int take_driver(struct network *network, const char *name, struct error *
     }
     return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                      "Driver: \"%.64s\" is not supported by this version of davit; use bridge, "
-                     "macvlan or ipvlan",
+                     "macvlan, ipvlan or cni",
                      name);
 }
 
@@ -237,6 +240,11 @@ static bool take_option(struct network *network, const char *name, const char *v
     bool flag = true;
     char *end;
 
+    if (network->driver == NETWORK_DRIVER_CNI) {
+        *is_known = strcmp(name, "conflist") == 0;
+        network->conflist = arena_strdup(&network->arena, value);
+        return *is_known && value[0] == '/';
+    }
     if (strcmp(name, LABEL_MTU) == 0) {
         network->mtu = (uint32_t)strtoul(value, &end, 10);
         return *end == '\0' && network->mtu >= 68 && network->mtu <= 65535;
@@ -300,8 +308,9 @@ static int fill(const struct daemon *daemon, struct network *network,
     result = take_driver(network, order->driver, err);
     if (result == 0)
         result = take_options(network, &order->options, err);
-    if (result == 0)
-        result = network_addresses_take(daemon, network, order, err);
+    if (result < 0 || network->driver == NETWORK_DRIVER_CNI)
+        return result < 0 ? result : network_plugins_take(network, order, err);
+    result = network_addresses_take(daemon, network, order, err);
     return result < 0 ? result : network_addresses_check(daemon, network, err);
 }
 
@@ -411,8 +420,10 @@ static void write_containers(struct json_writer *writer, const struct daemon *da
         json_key(writer, one->definition.id);
         json_object_open(writer);
         json_member_string(writer, "Name", one->definition.name);
-        write_address(writer, "IPv4Address", &lease->address, network->ipv4.subnet.prefix);
-        write_address(writer, "IPv6Address", &lease->address6, network->ipv6.subnet.prefix);
+        write_address(writer, "IPv4Address", &lease->address,
+                      container_lease_prefix(lease, network, AF_INET));
+        write_address(writer, "IPv6Address", &lease->address6,
+                      container_lease_prefix(lease, network, AF_INET6));
         json_object_close(writer);
     }
     json_object_close(writer);

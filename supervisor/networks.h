@@ -20,6 +20,7 @@ enum network_driver {
     NETWORK_DRIVER_BRIDGE = 1,
     NETWORK_DRIVER_MACVLAN,
     NETWORK_DRIVER_IPVLAN,
+    NETWORK_DRIVER_CNI, /* plugins: network_plugins.h */
 };
 
 /* What it has of one family of addresses. */
@@ -52,6 +53,7 @@ struct network {
     const char
         *parent;      /* the host's device below those of containers; "": one that leads nowhere */
     const char *mode; /* "": the driver's usual one */
+    const char *conflist; /* of cni: the file that says which plugins; NULL with other drivers */
     /* Not on disk: */
     char device[IFNAMSIZ]; /* the bridge, or the parent */
     bool is_prepared;      /* by this davitd: that device is as it has to be */
@@ -96,7 +98,7 @@ int network_remove(struct daemon *daemon, struct network *network, struct error 
 /* Whether a container, running or not, belongs to it. */
 bool network_is_used(const struct daemon *daemon, const struct network *network);
 
-/* "bridge", "macvlan", "ipvlan". */
+/* "bridge", "macvlan", "ipvlan", "cni". */
 const char *network_driver_name(const struct network *network);
 
 /* Of the family AF_INET or AF_INET6. */

@@ -185,6 +185,8 @@ static void handle_report(struct daemon *daemon, const char *text, size_t length
     if (json_decode_text(&arena, text, length, &resolver_report_type, &report, NULL) == 0 &&
         report.grant.serial != 0)
         egress_grant(daemon, &report.grant);
+    if (report.refusal.id != NULL)
+        egress_note_refusal(daemon, &report.refusal);
 }
 
 void resolver_confirm(struct daemon *daemon, uint64_t serial)

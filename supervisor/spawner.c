@@ -8,15 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/socket.h"
+#include "images/image_job.h"
 #include "monitor.h"
 #include "runtime/runtime.h"
 
@@ -59,6 +62,7 @@ static const struct worker {
         {"davit-image", "copy-in", 5, {-1, STDIN_FILENO, STDOUT_FILENO, 3, 4}, false},
     [WORKER_FETCH] = {"davit-fetch", NULL, 1, {STDIN_FILENO}, true},
     [WORKER_RESOLVER] = {"davit-resolver", NULL, 1, {STDIN_FILENO}, false},
+    [WORKER_CNI] = {"davit-cni", NULL, 3, {STDIN_FILENO, STDOUT_FILENO, 3}, false},
 };
 
 /* The process's argument area, which ps shows: davitd's arguments are not those of its children. */
@@ -278,4 +282,29 @@ int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int
                            struct error *err)
 {
     return ask(spawner_fd, &(struct spawn_request){.what = (int)worker}, fds, count, err);
+}
+
+int spawner_open_job(const struct json_struct *type, const void *job, struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+    cleanup_close int fd = memfd_create("job", MFD_CLOEXEC);
+    const char *text;
+    size_t length;
+    int result = 0;
+
+    json_encode(writer, type, job);
+    text = json_writer_text(writer);
+    length = strlen(text);
+    if (fd < 0)
+        result = error_errno(err, errno, "the job");
+    else if (length > IMAGE_JOB_MAX)
+        result = error_set(err, ERROR_TOO_LARGE, EFBIG,
+                           "what the worker is to know of the request is more than %d bytes",
+                           IMAGE_JOB_MAX);
+    else
+        result = file_write_fd(fd, text, length) < 0 ? error_errno(err, errno, "the job") : 0;
+    json_writer_free(writer);
+    if (result == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        result = error_errno(err, errno, "the job");
+    return result < 0 ? result : take_fd(&fd);
 }

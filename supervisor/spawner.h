@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/error.h"
+#include "base/json_table.h"
 
 /* Forks the spawner; returns davitd's end of the channel and, in *pid, its number. The spawner ends
  * when that closes. It and its children forget davitd's command line, which would show in a
@@ -38,7 +38,7 @@ int spawner_request_namespaces(int spawner_fd, int channel_fd, bool has_user, ui
 /* Asks for a process that removes everything in a directory. */
 int spawner_request_sweep(int spawner_fd, int directory_fd, struct error *err);
 
-/* The image worker, by command, the fetch worker and the resolver. */
+/* The image worker, by command, the fetch worker, the resolver and who runs plugins of networks. */
 enum spawner_worker {
     WORKER_LOAD,
     WORKER_PULL,
@@ -55,15 +55,20 @@ enum spawner_worker {
     WORKER_COPY_IN,
     WORKER_FETCH,
     WORKER_RESOLVER,
+    WORKER_CNI,
     WORKER_COUNT,
 };
 
 #define WORKER_FDS_MAX 5
 
+/* A worker's job, in memory that it reads as its standard input: nobody waits for it. */
+int spawner_open_job(const struct json_struct *type, const void *job, struct error *err);
+
 /* Asks for a worker. The descriptors of the image worker are the store, the standard input (a job,
  * see images/registry_job.h and images/image_job.h), the standard output (its report,
  * images/report.h) and what the command needs besides; of WORKER_FETCH its end of the channel
- * (images/fetch_channel.h); of WORKER_RESOLVER where it listens. A worker that cannot be had closes
+ * (images/fetch_channel.h); of WORKER_RESOLVER where it listens; of
+ * WORKER_CNI job, report and record (network/cni_job.h). A worker that cannot be had closes
  * them. */
 int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,
                            struct error *err);

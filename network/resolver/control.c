@@ -43,6 +43,12 @@ bool control_ask_grant(struct resolver *resolver, uint64_t serial, const char *i
     return report(resolver, &said);
 }
 
+bool control_tell_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal)
+{
+    return resolver->control.fd >= 0 &&
+           report(resolver, &(struct resolver_report){.refusal = *refusal});
+}
+
 static void begin(struct resolver *resolver, const struct resolver_order *order)
 {
     if (resolver->instance[0] == '\0' && order->instance != NULL)

@@ -64,6 +64,7 @@ static int expire(struct resolver *resolver)
         next_ms = queries_expire(one, now_ms, next_ms);
         next_ms = holds_expire(one, now_ms, next_ms);
         next_ms = connections_expire(one, now_ms, next_ms);
+        next_ms = refusals_expire(one, now_ms, next_ms);
     }
     return next_ms > now_ms ? (int)(next_ms - now_ms) : 0;
 }

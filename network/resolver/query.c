@@ -340,13 +340,15 @@ bool query_begin(const struct asker *asker, const uint8_t *message, size_t lengt
     if (question.record_class == CLASS_IN &&
         (answer_name(asker, message, &question) || answer_reverse(asker, message, &question)))
         return true;
-    if (asker->served->container.servers.count > 0 &&
-        (!asker->served->container.is_limited ||
-         is_allowed(&asker->served->container, question.name)))
+    if (asker->served->container.is_limited &&
+        !is_allowed(&asker->served->container, question.name))
+        refusal_note(asker->served, question.name);
+    else if (asker->served->container.servers.count > 0) {
         forward(asker, message, length, &question);
-    else
-        /* C libraries that are told of a failure ask until their time is over. */
-        answer_code(asker, message, &question, DNS_NO_SUCH_NAME);
+        return true;
+    }
+    /* C libraries that are told of a failure ask until their time is over. */
+    answer_code(asker, message, &question, DNS_NO_SUCH_NAME);
     return true;
 }
 

@@ -5,6 +5,7 @@
  *   names.c       what the containers on a network are called
  *   query.c       a question, until it is answered: at once, or by a server's answer
  *   hold.c        answers whose addresses have to be let through first
+ *   refusal.c     names that a container may not know
  *   connection.c  a container's connection by TCP
  *   control.c     davitd
  *   loop.c        what is watched, and what is freed when nobody can look at it any more
@@ -86,6 +87,10 @@ struct served {
     size_t held_count;
     uint64_t grants_second;
     size_t grants_count; /* in that second */
+    uint64_t refused;    /* names, and how many of them davitd knows of */
+    uint64_t refused_told;
+    uint64_t refusals_second;
+    size_t refusals_count; /* that it was told by name, in that second */
     size_t query_count;
     size_t connection_count;
     bool is_current; /* set since the last RESOLVER_BEGIN */
@@ -141,6 +146,18 @@ void hold_release(struct resolver *resolver, uint64_t serial);
 void holds_drop(struct served *served, const struct connection *connection);
 uint64_t holds_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
+/* ---- refusal.c ---- */
+
+/* The container has asked for a name that it may not know: davitd is told, of so many a second by
+ * their names. */
+void refusal_note(struct served *served, const char *name);
+
+/* Its rules are others, or its start is. */
+void refusals_forget(struct served *served);
+
+/* Tells davitd of the rest. Returns like queries_expire(). */
+uint64_t refusals_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
+
 /* ---- connection.c ---- */
 
 void connection_accept(struct served *served);
@@ -155,6 +172,9 @@ void control_listen(struct resolver *resolver, int fd);
 /* Asks davitd to let the addresses through. False if there is none. */
 bool control_ask_grant(struct resolver *resolver, uint64_t serial, const char *id, const char *name,
                        const struct dns_addresses *addresses);
+
+/* False if there is none to tell. */
+bool control_tell_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal);
 
 /* ---- sandbox.c ---- */
 

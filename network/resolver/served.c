@@ -105,6 +105,18 @@ static void take_descriptors(struct served *served, const int fds[RESOLVER_DESCR
     }
 }
 
+static bool have_same_rules(const struct resolver_container *one,
+                            const struct resolver_container *other)
+{
+    if (one->is_limited != other->is_limited || one->allowed.count != other->allowed.count)
+        return false;
+    for (size_t i = 0; i < one->allowed.count; i++) {
+        if (strcmp(one->allowed.items[i], other->allowed.items[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
 void served_set(struct resolver *resolver, const struct resolver_container *container,
                 struct arena arena, const int fds[RESOLVER_DESCRIPTORS])
 {
@@ -112,8 +124,11 @@ void served_set(struct resolver *resolver, const struct resolver_container *cont
 
     if (served == NULL)
         served = add(resolver);
-    else
-        arena_release(&served->arena);
+    if (fds[RESOLVER_UDP] >= 0 || !have_same_rules(&served->container, container))
+        refusals_forget(served);
+    /* A davitd that is new here knows of none. */
+    served->refused_told = 0;
+    arena_release(&served->arena);
     served->arena = arena;
     served->container = *container;
     served->is_current = true;

@@ -132,6 +132,33 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     wait_until eval '[ -z "$(egress_table inet)$(egress_table bridge)" ]'
 }
 
+@test "names that no rule is for are counted, and some of them told of" {
+    names() { davit egress curious | sed -n 's/refused: .* bytes, \([0-9]*\) names/\1/p'; }
+    idle curious --egress ok.example.org
+    [ "$(names)" = 0 ]
+    run davit exec curious nslookup -type=a evil.example.com 127.0.0.11
+    contains "$output" NXDOMAIN
+    wait_until eval '[ "$(names)" = 1 ]'
+    contains "$(davit events --since 1 --until "$(($(date +%s) + 1))" --filter event=egress_refused --filter container=curious)" "query=evil.example.com"
+    # More than are told of at once, and while davitd is away.
+    davit exec --detach curious sh -c 'for i in $(seq 30); do nslookup -type=a evil$i.example.com 127.0.0.11; done; touch /asked; while [ ! -e /gone ]; do sleep 0.1; done
+        nslookup -type=a late.example.com 127.0.0.11; touch /late'
+    wait_until davit exec curious test -e /asked
+    wait_until eval '[ "$(names)" = 31 ]'
+    root=/proc/$(pid_of curious)/root
+    kill -9 "$(cat "$dir/pid")"
+    nsenter --target "$(echo "$root" | cut -d/ -f3)" --all --setuid 0 --setgid 0 touch /gone
+    wait_until nsenter --target "$(echo "$root" | cut -d/ -f3)" --all --setuid 0 --setgid 0 test -e /late
+    start_davitd
+    wait_until eval '[ "$(names)" = 32 ]'
+    davit egress --allow '*.example.net' curious
+    [ "$(names)" = 0 ]
+    davit exec curious nslookup -type=a evil.example.com 127.0.0.11 || true
+    wait_until eval '[ "$(names)" = 1 ]'
+    davit restart --time 0 curious
+    [ "$(names)" = 0 ]
+}
+
 @test "rules that are none, and networks where they cannot be kept, are refused" {
     refused() { run davit create "${@:2}" busybox; [ "$status" -ne 0 ]; contains "$output" "$1"; }
     for rule in 10.0.0.0/33 name:0 name/icmp 'a b' '*x.example' 10.0.0.256; do refused "egress: \"$rule\"" --egress "$rule"; done

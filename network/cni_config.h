@@ -1,0 +1,37 @@
+/*
+ * Network configuration lists of the Container Network Interface, versions 0.3.0 to 1.1 (CNI
+ * specification, section 1): which plugins a container's network is made by. Written by the
+ * administrator, for us and for others.
+ */
+#ifndef DAVIT_NETWORK_CNI_CONFIG_H
+#define DAVIT_NETWORK_CNI_CONFIG_H
+
+#include "base/json.h"
+
+#define CNI_CONFIG_DIRECTORY "/etc/cni/net.d"
+#define CNI_PLUGINS_MAX 16
+
+struct cni_config {
+    const struct json *root; /* as it was written */
+    const char *name;
+    const char *version;
+    const struct json *plugins[CNI_PLUGINS_MAX]; /* objects with a type */
+    size_t plugin_count;
+};
+
+/* What the document says, whose memory it shares; a single plugin's configuration is a list of one.
+ * Refuses what is none, and versions whose results say other things. */
+int cni_config_take(const struct json *root, struct cni_config *config, struct error *err);
+
+/* Reads a file that nobody but its owner, root or the caller, can write to. */
+int cni_config_read(struct arena *arena, const char *path, struct cni_config *config,
+                    struct error *err);
+
+/* The path of the file in CNI_CONFIG_DIRECTORY with the network of that name, the first in the order
+ * of their names. ERROR_NOT_FOUND. */
+int cni_config_find(struct arena *arena, const char *name, const char **path, struct error *err);
+
+/* Whether the plugin says that it has the capability. */
+bool cni_plugin_has(const struct json *plugin, const char *capability);
+
+#endif
