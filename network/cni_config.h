@@ -27,8 +27,8 @@ int cni_config_take(const struct json *root, struct cni_config *config, struct e
 int cni_config_read(struct arena *arena, const char *path, struct cni_config *config,
                     struct error *err);
 
-/* The path of the file in CNI_CONFIG_DIRECTORY with the network of that name, the first in the order
- * of their names. ERROR_NOT_FOUND. */
+/* The path of the file in CNI_CONFIG_DIRECTORY with the network of that name, the first in the
+ * order of their names. ERROR_NOT_FOUND. */
 int cni_config_find(struct arena *arena, const char *name, const char **path, struct error *err);
 
 /* Whether the plugin says that it has the capability. */

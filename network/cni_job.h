@@ -1,4 +1,5 @@
-/* What davitd writes to the standard input of davit-cni, and what that answers: one JSON object each.
+/* What davitd writes to the standard input of davit-cni, and what that answers: one JSON object
+ * each.
  */
 #ifndef DAVIT_NETWORK_CNI_JOB_H
 #define DAVIT_NETWORK_CNI_JOB_H

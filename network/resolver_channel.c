@@ -56,7 +56,6 @@ static const struct json_field report_fields[] = {
     JSON_FIELD(struct resolver_report, version, "version", JSON_KIND_STRING),
     JSON_FIELD(struct resolver_report, instance, "instance", JSON_KIND_STRING),
     JSON_FIELD(struct resolver_report, grant, "grant", JSON_KIND_INLINE, .type = &grant_type),
-    JSON_FIELD(struct resolver_report, refusal, "refusal", JSON_KIND_INLINE,
-               .type = &refusal_type),
+    JSON_FIELD(struct resolver_report, refusal, "refusal", JSON_KIND_INLINE, .type = &refusal_type),
 };
 const struct json_struct resolver_report_type = JSON_STRUCT(struct resolver_report, report_fields);

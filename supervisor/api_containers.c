@@ -306,11 +306,8 @@ static int64_t stop_timeout(const struct request *request,
                             const struct managed_container *container)
 {
     const char *text = request_query(request, "t");
-    const struct optional_int64 *own = &container->definition.config.stop_timeout;
 
-    if (text != NULL && text[0] != '\0')
-        return atoll(text);
-    return own->is_set ? own->value : CONTAINER_STOP_TIMEOUT_S;
+    return text != NULL && text[0] != '\0' ? atoll(text) : container_stop_timeout(container);
 }
 
 static void on_stopped(struct waiter *waiter, struct managed_container *container,

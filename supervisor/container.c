@@ -27,6 +27,7 @@
 #include "probes.h"
 #include "resolver.h"
 #include "runtime/runtime.h"
+#include "shutdown.h"
 #include "spawner.h"
 #include "trash.h"
 #include "volumes.h"
@@ -375,6 +376,7 @@ static void on_started(struct managed_container *container, const struct monitor
     if (container->is_kill_wanted)
         container_signal(container, SIGKILL, NULL);
     notify_waiters(container, 1u << WAIT_STARTED, NULL);
+    shutdown_container_started(container);
 }
 
 static void remove_if_wanted(struct managed_container *container)
@@ -389,6 +391,7 @@ static void remove_if_wanted(struct managed_container *container)
 static void on_start_failed(struct managed_container *container,
                             const struct monitor_message *message)
 {
+    struct daemon *daemon = container->daemon;
     struct error err = {0};
 
     monitor_message_error(message, &err);
@@ -410,6 +413,7 @@ static void on_start_failed(struct managed_container *container,
     container_notify_stopped(container);
     if (container->status != CONTAINER_RESTARTING)
         remove_if_wanted(container);
+    shutdown_container_ended(daemon);
 }
 
 void container_notify_stopped(struct managed_container *container)
@@ -478,6 +482,7 @@ void container_kill_leftovers(struct managed_container *container)
 void container_handle_exit(struct managed_container *container,
                            const struct monitor_message *message)
 {
+    struct daemon *daemon = container->daemon;
     bool was_stopped = container->is_stop_requested;
 
     disconnect(container);
@@ -515,6 +520,7 @@ void container_handle_exit(struct managed_container *container,
     container_notify_stopped(container);
     if (container->status == CONTAINER_EXITED)
         remove_if_wanted(container);
+    shutdown_container_ended(daemon);
 }
 
 /* A monitor that goes away before it could say more than nothing. */
@@ -657,6 +663,8 @@ int container_begin_start(struct managed_container *container, struct error *err
         return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is already running");
     if (container->status == CONTAINER_REMOVING)
         return error_set(err, ERROR_CONFLICT, EBUSY, "container is being removed");
+    if (container->daemon->shutdown != NULL)
+        return error_set(err, ERROR_BUSY, EBUSY, "the machine goes down");
     if (container->copies_in > 0)
         return error_set(err, ERROR_CONFLICT, EBUSY, "files are being copied into container %s",
                          container->definition.id);
@@ -715,14 +723,27 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *context
     return 0;
 }
 
+int container_stop_signal(const struct managed_container *container)
+{
+    const char *own = container->definition.config.stop_signal;
+
+    return own != NULL && own[0] != '\0' ? signal_parse(own) : SIGTERM;
+}
+
+int64_t container_stop_timeout(const struct managed_container *container)
+{
+    const struct optional_int64 *own = &container->definition.config.stop_timeout;
+
+    return own->is_set ? own->value : CONTAINER_STOP_TIMEOUT_S;
+}
+
 int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,
                   struct error *err)
 {
-    const char *own = container->definition.config.stop_signal;
     int result;
 
     if (signal_number == 0)
-        signal_number = own != NULL && own[0] != '\0' ? signal_parse(own) : SIGTERM;
+        signal_number = container_stop_signal(container);
     if (timeout_s == 0)
         signal_number = SIGKILL;
     result = container_signal(container, signal_number, err);

@@ -160,6 +160,11 @@ void container_cancel_restart(struct managed_container *container);
 /* Gives it another name. ERROR_CONFLICT if that is taken. */
 int container_rename(struct managed_container *container, const char *name, struct error *err);
 
+/* What its definition says, or else what is usual: the signal that asks it to end, and how many
+ * seconds it has for that. */
+int container_stop_signal(const struct managed_container *container);
+int64_t container_stop_timeout(const struct managed_container *container);
+
 int container_signal(struct managed_container *container, int signal_number, struct error *err);
 
 /* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. */

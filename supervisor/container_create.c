@@ -108,6 +108,8 @@ static int write_files(struct managed_container *container, const struct image *
         .has_open_stdin = definition->config.has_open_stdin,
         .is_stdin_once = definition->config.is_stdin_once,
         .has_network = definition->endpoints.count > 0,
+        .stop_signal = container_stop_signal(container),
+        .stop_timeout_s = container_stop_timeout(container),
     };
     const struct definition_places places = {
         .cgroups_path = monitor.cgroup_path,

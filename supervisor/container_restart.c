@@ -98,7 +98,7 @@ bool container_schedule_restart(struct managed_container *container)
 {
     uint64_t lasted_us = clock_monotonic_us() - container->started_us;
 
-    if (!wants_restart(container))
+    if (container->daemon->shutdown != NULL || !wants_restart(container))
         return false;
     if (container->restart_delay_ms == 0 || (container->started_us > 0 && lasted_us >= LASTING_US))
         container->restart_delay_ms = FIRST_DELAY_MS;

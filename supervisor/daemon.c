@@ -7,10 +7,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -23,6 +26,7 @@
 #include "namespace_pool.h"
 #include "networks.h"
 #include "resolver.h"
+#include "shutdown.h"
 #include "trash.h"
 #include "volumes.h"
 
@@ -105,12 +109,18 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
 {
     cleanup_free struct cgroup *leaf = memory_new_one(struct cgroup);
     cleanup_free char *path = NULL;
-    struct systemd_property no_task_limit = {
-        .name = "TasksMax", .kind = SYSTEMD_PROPERTY_UINT64, .number = -1};
+    char *own_unit = NULL;
+    const char *own_name;
+    struct systemd_property properties[] = {
+        {.name = "TasksMax", .kind = SYSTEMD_PROPERTY_UINT64, .number = -1},
+        /* What starts later is stopped sooner: we, who ask containers to end when all is stopped.
+         */
+        {.name = "Before", .kind = SYSTEMD_PROPERTY_STRINGS},
+    };
     struct systemd_scope unit = {
         .unit = "davit-containers.scope",
         .description = "Containers of davit",
-        .properties = {&no_task_limit, 1},
+        .properties = {properties, 1},
     };
     char scope[CGROUP_PATH_SIZE];
     int result;
@@ -121,7 +131,13 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
         return 0;
     }
     unit.pid = daemon->spawner_pid;
+    if (sd_pid_get_unit(0, &own_unit) >= 0) {
+        own_name = own_unit;
+        properties[1].texts = (struct string_list){&own_name, 1};
+        unit.properties.count = 2;
+    }
     result = systemd_scope_get(&unit, scope, err);
+    free(own_unit);
     if (result < 0)
         return result;
     path = memory_printf("%s/monitors", scope);
@@ -184,8 +200,31 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     struct daemon *daemon = context;
 
     (void)source;
+    if (shutdown_begin(daemon))
+        return 0;
     log_info("signal %u: stopping; containers go on", info->ssi_signo);
     sd_event_exit(daemon->loop, 0);
+    return 0;
+}
+
+/* Without it no container can start: whoever looks after davitd starts both again. */
+static int on_spawner_end(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+    struct daemon *daemon = context;
+
+    (void)source;
+    (void)fd;
+    (void)events;
+    sd_event_exit(daemon->loop, -ESRCH);
+    return 0;
+}
+
+static int watch_spawner(struct daemon *daemon, struct error *err)
+{
+    int fd = pidfd_open(daemon->spawner_pid, 0);
+
+    if (fd < 0 || sd_event_add_io(daemon->loop, NULL, fd, EPOLLIN, on_spawner_end, daemon) < 0)
+        return error_errno(err, fd < 0 ? errno : ENOMEM, "watch the spawner");
     return 0;
 }
 
@@ -203,7 +242,7 @@ static int start_loop(struct daemon *daemon, struct error *err)
         result = sd_event_add_signal(daemon->loop, NULL, signals[i], on_signal, daemon);
     if (result >= 0)
         result = sd_event_set_watchdog(daemon->loop, 1);
-    return result < 0 ? error_errno(err, -result, "event loop") : 0;
+    return result < 0 ? error_errno(err, -result, "event loop") : watch_spawner(daemon, err);
 }
 
 static int open_all(struct daemon *daemon, struct error *err)
@@ -256,6 +295,10 @@ static int serve(struct daemon *daemon, struct error *err)
              daemon->images.image_count, daemon->options.root);
     result = sd_event_loop(daemon->loop);
     sd_notify(0, "STOPPING=1");
+    if (result == -ESRCH)
+        return error_set(
+            err, ERROR_INTERNAL, ESRCH,
+            "the spawner was killed: davitd has to be started again; containers go on");
     return result < 0 ? error_errno(err, -result, "event loop") : 0;
 }
 

@@ -97,8 +97,9 @@ struct daemon {
     sd_event_source *resolver;         /* listens to it */
     sd_event_source *resolver_timer;   /* to start another */
     char resolver_instance[CONTAINER_ID_SIZE];
-    bool watches_names;      /* the host's resolv.conf(5) */
-    ino_t redirected_cgroup; /* whose processes' questions come to it; 0: none */
+    bool watches_names;        /* the host's resolv.conf(5) */
+    ino_t redirected_cgroup;   /* whose processes' questions come to it; 0: none */
+    sd_event_source *shutdown; /* the machine goes down, see shutdown.h; NULL: it does not */
     struct exec *execs;
     uint64_t next_token;
     char id[CONTAINER_ID_SIZE];

@@ -333,9 +333,8 @@ void egress_note_refusal(struct daemon *daemon, const struct resolver_refusal *r
         return;
     container->refused_names = refusal->count;
     if (refusal->name != NULL)
-        container_event(
-            container, "egress_refused",
-            &(struct string_map){(struct string_pair[]){{"query", refusal->name}}, 1});
+        container_event(container, "egress_refused",
+                        &(struct string_map){(struct string_pair[]){{"query", refusal->name}}, 1});
 }
 
 static void tell_refused(void *context, const struct logged_packet *packet)

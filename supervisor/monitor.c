@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <poll.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -53,7 +55,9 @@ struct monitor {
     struct seccomp_program seccomp;
     struct log_writer log;
     int listen_fd;
-    int control_fd; /* to the davitd of the moment; -1: none */
+    int control_fd;   /* to the davitd of the moment; -1: none */
+    int stop_fd;      /* SIGTERM: whoever stops all of us means the container */
+    uint64_t kill_us; /* when it is killed, if it has not ended; 0: nobody wants that */
     int64_t started_ns;
     struct task init;
     struct task *execs;
@@ -651,6 +655,29 @@ static void end_container(struct monitor *monitor)
     reap(&monitor->init);
 }
 
+/* As davitd would stop it, which may not be there. */
+static void stop_container(struct monitor *monitor)
+{
+    struct signalfd_siginfo info;
+    int signal_number =
+        monitor->settings.stop_signal != 0 ? monitor->settings.stop_signal : SIGTERM;
+
+    if (read(monitor->stop_fd, &info, sizeof(info)) != sizeof(info) || monitor->init.has_ended)
+        return;
+    pidfd_send_signal(monitor->init.process.pidfd, signal_number, NULL, 0);
+    if (monitor->kill_us == 0 && monitor->settings.stop_timeout_s >= 0)
+        monitor->kill_us =
+            clock_monotonic_us() + (uint64_t)monitor->settings.stop_timeout_s * 1000000;
+}
+
+static void kill_if_due(struct monitor *monitor)
+{
+    if (monitor->kill_us == 0 || monitor->init.has_ended || clock_monotonic_us() < monitor->kill_us)
+        return;
+    monitor->kill_us = 0;
+    pidfd_send_signal(monitor->init.process.pidfd, SIGKILL, NULL, 0);
+}
+
 /* The caller frees it. */
 static struct json_writer *make_exit_record(const struct monitor *monitor)
 {
@@ -682,7 +709,7 @@ static void tell_exit(struct monitor *monitor)
 
 /* ---- the loop ---- */
 
-#define FIXED_EVENTS 4 /* ahead of those of the streams */
+#define FIXED_EVENTS 5 /* ahead of those of the streams */
 
 static size_t count_events(const struct monitor *monitor)
 {
@@ -703,6 +730,13 @@ static int next_timeout(const struct monitor *monitor)
         if (other >= 0 && (timeout_ms < 0 || other < timeout_ms))
             timeout_ms = other;
     }
+    if (monitor->kill_us != 0 && !monitor->init.has_ended) {
+        uint64_t now_us = clock_monotonic_us();
+        uint64_t left_ms = monitor->kill_us > now_us ? (monitor->kill_us - now_us) / 1000 + 1 : 0;
+
+        if (timeout_ms < 0 || left_ms < (uint64_t)timeout_ms)
+            timeout_ms = left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+    }
     return timeout_ms;
 }
 
@@ -720,6 +754,7 @@ static void turn(struct monitor *monitor)
     events[2] = (struct pollfd){.fd = monitor->init.has_ended ? -1 : monitor->init.process.pidfd,
                                 .events = POLLIN};
     events[3] = (struct pollfd){.fd = queue->lines.length > 0 ? queue->fd : -1, .events = POLLOUT};
+    events[4] = (struct pollfd){.fd = monitor->stop_fd, .events = POLLIN};
     position += streams_prepare(&monitor->init.streams, events + position);
     for (const struct task *task = monitor->execs; task != NULL; task = task->next) {
         events[position++] =
@@ -728,6 +763,9 @@ static void turn(struct monitor *monitor)
     }
     if (poll(events, count, next_timeout(monitor)) < 0)
         return;
+    kill_if_due(monitor);
+    if (events[4].revents != 0)
+        stop_container(monitor);
     if (events[3].revents != 0)
         log_queue_flush(&monitor->log.queue);
     position = FIXED_EVENTS + streams_event_count(&monitor->init.streams);
@@ -756,6 +794,7 @@ static void settle(struct monitor *monitor, const struct spawn_monitor *spawn)
     enum { FIRST = 64 };
     int *const fds[] = {&monitor->fds.container_fd, &monitor->fds.run_fd, &monitor->fds.layers_fd,
                         &monitor->fds.seccomp_fd, &monitor->fds.control_fd};
+    sigset_t stop;
     int null_fd;
 
     monitor->fds = *spawn;
@@ -769,6 +808,10 @@ static void settle(struct monitor *monitor, const struct spawn_monitor *spawn)
     monitor->control_fd = monitor->fds.control_fd;
     setsid();
     signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    monitor->stop_fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
     umask(022);
     if (chdir("/") < 0)
         _exit(1);

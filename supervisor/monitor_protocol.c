@@ -26,6 +26,8 @@ static const struct json_field config_fields[] = {
     FIELD(struct monitor_config, has_open_stdin, "openStdin", JSON_KIND_BOOL),
     FIELD(struct monitor_config, is_stdin_once, "stdinOnce", JSON_KIND_BOOL),
     FIELD(struct monitor_config, has_network, "hasNetwork", JSON_KIND_BOOL),
+    FIELD(struct monitor_config, stop_signal, "stopSignal", JSON_KIND_INT32),
+    FIELD(struct monitor_config, stop_timeout_s, "stopTimeout", JSON_KIND_INT64),
 };
 const struct json_struct monitor_config_type = JSON_STRUCT(struct monitor_config, config_fields);
 

@@ -72,7 +72,9 @@ struct monitor_config {
     uint32_t project;         /* of the disk quota; 0: none */
     bool has_open_stdin;
     bool is_stdin_once;
-    bool has_network; /* that davitd attaches it to */
+    bool has_network;       /* that davitd attaches it to */
+    int32_t stop_signal;    /* 0: SIGTERM, in files of an earlier davitd */
+    int64_t stop_timeout_s; /* until SIGKILL; below 0: never */
     struct log_options log;
 };
 

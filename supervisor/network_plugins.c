@@ -328,9 +328,8 @@ void network_plugins_recover(struct managed_container *container)
         return;
     record_fd = open_record(container, 0);
     /* Or somebody is about to write to it. */
-    container->has_plugins =
-        record_fd >= 0 &&
-        (lseek(record_fd, 0, SEEK_END) > 0 || flock(record_fd, LOCK_EX | LOCK_NB) < 0);
+    container->has_plugins = record_fd >= 0 && (lseek(record_fd, 0, SEEK_END) > 0 ||
+                                                flock(record_fd, LOCK_EX | LOCK_NB) < 0);
 }
 
 /* ---- its state ---- */
@@ -360,9 +359,9 @@ void network_plugins_encode(struct json_writer *writer, const struct plugin_leas
     address_format(&lease->gateway, gateway);
     address_format(&lease->gateway6, gateway6);
     json_key(writer, "plugin");
-    json_encode(writer, &record_type,
-                &(struct plugin_record){lease->prefix, lease->prefix6, gateway, gateway6,
-                                        lease->mac});
+    json_encode(
+        writer, &record_type,
+        &(struct plugin_record){lease->prefix, lease->prefix6, gateway, gateway6, lease->mac});
 }
 
 struct plugin_lease *network_plugins_decode(const struct json *value)

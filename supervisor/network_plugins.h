@@ -13,7 +13,8 @@
 int network_plugins_take(struct network *network, const struct network_order *order,
                          struct error *err);
 
-/* An address that a container wants there: one of IPv4, whose plugins will say whether it can be. */
+/* An address that a container wants there: one of IPv4, whose plugins will say whether it can be.
+ */
 int network_plugins_check_address(const char *text, const struct network *network,
                                   struct error *err);
 
@@ -31,8 +32,8 @@ void network_plugins_attach(struct managed_container *container, pid_t pid,
 /* It has ended, or did not start: they take back what they made. */
 void network_plugins_release(struct managed_container *container);
 
-/* At davitd's start, before it is known whether the container runs: whether plugins have anything to
- * take back. */
+/* At davitd's start, before it is known whether the container runs: whether plugins have anything
+ * to take back. */
 void network_plugins_recover(struct managed_container *container);
 
 /* In a container's state: a member of its lease. */

@@ -100,14 +100,12 @@ static void keep_result(struct probe *probe, int32_t exit_code, char *output)
 /* The container is stopped as `stop` would, and started again whatever its policy is. */
 static void restart(struct managed_container *container)
 {
-    const struct optional_int64 *timeout = &container->definition.config.stop_timeout;
     struct error err = {0};
 
     log_warning("container %s: its liveness probe fails, it is restarted",
                 container->definition.name);
     container->is_restart_wanted = true;
-    if (container_end(container, 0, timeout->is_set ? timeout->value : CONTAINER_STOP_TIMEOUT_S,
-                      &err) < 0)
+    if (container_end(container, 0, container_stop_timeout(container), &err) < 0)
         log_error("container %s: %s", container->definition.name, err.message);
 }
 

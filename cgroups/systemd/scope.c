@@ -25,6 +25,27 @@ bool systemd_manages_us(void)
     return getenv("INVOCATION_ID") != NULL && access("/run/systemd/system", F_OK) == 0;
 }
 
+bool systemd_is_stopping(void)
+{
+    sd_bus *bus = NULL;
+    char *state = NULL;
+    bool is_stopping = false;
+    int result = sd_bus_new(&bus);
+
+    if (result >= 0)
+        result = sd_bus_set_address(bus, "unix:path=/run/systemd/private");
+    if (result >= 0)
+        result = sd_bus_start(bus);
+    if (result >= 0)
+        result = sd_bus_get_property_string(bus, DESTINATION, MANAGER_PATH, MANAGER, "SystemState",
+                                            NULL, &state);
+    if (result >= 0)
+        is_stopping = strcmp(state, "stopping") == 0;
+    free(state);
+    sd_bus_flush_close_unref(bus);
+    return is_stopping;
+}
+
 struct job {
     const char *path; /* NULL until systemd has told it */
     bool is_done;

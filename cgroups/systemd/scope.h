@@ -50,6 +50,10 @@ extern const struct json_struct systemd_scope_type;
 /* True if this process was started as a unit of the systemd that manages this host. */
 bool systemd_manages_us(void);
 
+/* True while systemd ends all units, because the machine goes down or starts again. It is asked by
+ * its own socket: the system bus may be gone. For root. */
+bool systemd_is_stopping(void);
+
 /* Starts the scope, delegated to us; *path is its cgroup. -EEXIST if there is one of that name. */
 int systemd_scope_start(const struct systemd_scope *scope, char path[CGROUP_PATH_SIZE],
                         struct error *err);

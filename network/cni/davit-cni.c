@@ -37,8 +37,8 @@ static const char *find_mac(const struct json *result, const char *interface)
 {
     const struct json *interfaces = json_get(result, "interfaces");
 
-    for (size_t i = 0; interfaces != NULL && interfaces->type == JSON_ARRAY && i < interfaces->count;
-         i++) {
+    for (size_t i = 0;
+         interfaces != NULL && interfaces->type == JSON_ARRAY && i < interfaces->count; i++) {
         const char *name = json_get_string(&interfaces->items[i], "name");
         const char *sandbox = json_get_string(&interfaces->items[i], "sandbox");
 
@@ -69,8 +69,8 @@ static int describe(struct arena *arena, const struct cni_network *network,
     return 0;
 }
 
-static int add_one(struct arena *arena, const struct cni_network *network,
-                   struct plugin_call *call, struct cni_attached *attached, struct error *err)
+static int add_one(struct arena *arena, const struct cni_network *network, struct plugin_call *call,
+                   struct cni_attached *attached, struct error *err)
 {
     struct cni_config config;
     const struct json *made = NULL;
@@ -111,8 +111,7 @@ static int add_all(struct arena *arena, const struct cni_job *job, struct plugin
     call->netns = "";
     result = remove_all(arena, call, err);
     call->netns = job->netns;
-    report->networks.items =
-        arena_new(arena, job->networks.count, sizeof(*report->networks.items));
+    report->networks.items = arena_new(arena, job->networks.count, sizeof(*report->networks.items));
     for (size_t i = 0; result == 0 && i < job->networks.count; i++)
         result = add_one(arena, &job->networks.items[i], call,
                          &report->networks.items[report->networks.count++], err);
@@ -129,8 +128,7 @@ static int work(struct arena *arena, struct cni_report *report, struct error *er
     int result = file_read(AT_FDCWD, "/proc/self/fd/0", JOB_MAX_BYTES, &text, err);
 
     if (result == 0)
-        result =
-            json_decode_text(arena, buffer_text(&text), text.length, &cni_job_type, &job, err);
+        result = json_decode_text(arena, buffer_text(&text), text.length, &cni_job_type, &job, err);
     if (result == 0)
         result = record_lock(RECORD_FD, err);
     if (result < 0)

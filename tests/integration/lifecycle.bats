@@ -281,3 +281,32 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     run davit create --network container:nobody busybox
     contains "$output" "No such container: nobody"
 }
+
+@test "a monitor that is asked to end stops its container as stop would, without davitd" {
+    monitor_of() { ps -o ppid= -p "$(davit inspect "$1" | jq '.[0].State.Pid')" | tr -d ' '; }
+    davit run --detach --name polite --stop-signal USR1 busybox sh -c 'trap "echo asked; exit 7" USR1; echo ready; while :; do sleep 0.05; done'
+    davit run --detach --name stubborn --stop-timeout 1 busybox sh -c 'trap "" TERM; echo ready; while :; do sleep 0.05; done'
+    for name in polite stubborn; do wait_until eval "davit logs $name | grep -q ready"; done
+    polite=$(monitor_of polite)
+    stubborn=$(monitor_of stubborn)
+    kill -9 "$(cat "$dir/pid")"
+    kill "$polite" "$stubborn"
+    wait_until ! kill -0 "$polite"
+    wait_until ! kill -0 "$stubborn"
+    start_davitd
+    [ "$(davit wait polite stubborn | xargs)" = "7 137" ]
+    davit logs polite | grep -qx asked
+    [ "$(davit inspect stubborn | jq -r '.[0].State.Error')" = "" ]
+    davit rm polite stubborn
+}
+
+@test "davitd ends when its spawner was killed; containers go on, and the next davitd starts others" {
+    davit run --detach --name stays busybox sleep 1000
+    kill -9 "$(pgrep -P "$(cat "$dir/pid")" davit-spawner)"
+    wait_until ! kill -0 "$(cat "$dir/pid")"
+    grep -q "the spawner was killed" "$dir/log"
+    start_davitd
+    davit exec stays true
+    davit run --rm busybox true
+    davit rm --force stays
+}
