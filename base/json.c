@@ -396,7 +396,22 @@ static size_t utf8_sequence_length(const unsigned char *text)
     return length;
 }
 
-void json_string(struct json_writer *writer, const char *string)
+/* Most strings are, and are written as they are. */
+static bool is_ascii(const char *string, size_t length)
+{
+    uint64_t high_bits = 0;
+    uint64_t word;
+
+    for (; length >= sizeof(word); length -= sizeof(word), string += sizeof(word)) {
+        memcpy(&word, string, sizeof(word));
+        high_bits |= word;
+    }
+    for (; length > 0; length--, string++)
+        high_bits |= (unsigned char)*string;
+    return (high_bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
+static void write_clean(struct json_writer *writer, const char *string)
 {
     cleanup_buffer struct buffer clean = {0};
     const unsigned char *text = (const unsigned char *)string;
@@ -414,12 +429,18 @@ void json_string(struct json_writer *writer, const char *string)
             text += length;
         }
     }
-    if (clean.length == 0) {
-        check(yajl_gen_string(writer->generator, (const unsigned char *)string, strlen(string)));
-        return;
-    }
     buffer_append(&clean, valid_start, (size_t)(text - valid_start));
     check(yajl_gen_string(writer->generator, (const unsigned char *)clean.data, clean.length));
+}
+
+void json_string(struct json_writer *writer, const char *string)
+{
+    size_t length = strlen(string);
+
+    if (is_ascii(string, length))
+        check(yajl_gen_string(writer->generator, (const unsigned char *)string, length));
+    else
+        write_clean(writer, string);
 }
 
 void json_key(struct json_writer *writer, const char *name)
