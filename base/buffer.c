@@ -25,10 +25,13 @@ char *buffer_reserve(struct buffer *buffer, size_t length)
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
 {
-    char *end = buffer_reserve(buffer, length);
-
-    if (length > 0)
-        memcpy(end, bytes, length);
+    /* JSON comes in pieces of a character or two: no call for what is there. */
+    if (buffer->length + length >= buffer->capacity)
+        buffer_reserve(buffer, length);
+    if (length == 1)
+        buffer->data[buffer->length] = *(const char *)bytes;
+    else if (length > 0)
+        memcpy(buffer->data + buffer->length, bytes, length);
     buffer->length += length;
     buffer->data[buffer->length] = '\0';
 }

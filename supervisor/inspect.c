@@ -191,8 +191,11 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     cleanup_free char *name = memory_printf("/%s", definition->name);
     char status[96];
 
-    for (size_t i = 0; word(&definition->config, i) != NULL; i++)
-        buffer_printf(&command, "%s%s", i > 0 ? " " : "", word(&definition->config, i));
+    for (size_t i = 0; word(&definition->config, i) != NULL; i++) {
+        if (i > 0)
+            buffer_append(&command, " ", 1);
+        buffer_append_string(&command, word(&definition->config, i));
+    }
     format_status(container, status, sizeof(status));
     json_object_open(writer);
     json_member_string(writer, "Id", definition->id);

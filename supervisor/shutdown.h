@@ -1,7 +1,7 @@
 /*
  * The end of the machine. Containers outlive davitd, but not the host: when systemd stops davitd
- * because all is stopped, they are asked to end as `stop` would ask them, and davitd waits for that.
- * What their policies say holds for the next start of the machine.
+ * because all is stopped, they are asked to end as `stop` would ask them, and davitd waits for
+ * that. What their policies say holds for the next start of the machine.
  */
 #ifndef DAVIT_SUPERVISOR_SHUTDOWN_H
 #define DAVIT_SUPERVISOR_SHUTDOWN_H
