@@ -25,6 +25,7 @@ enum container_status {
 
 struct attachment;
 struct managed_container;
+struct network;
 
 /* Docker's word for the state: one that runs may be paused. */
 const char *container_state_name(const struct managed_container *container);
@@ -80,6 +81,7 @@ struct network_lease {
     struct address address;         /* family 0: nothing */
     struct address address6;        /* family 0: none */
     uint32_t device;                /* 1: eth1 */
+    const struct network *network;  /* that the addresses are of; NULL: there are none */
     char host_device[IFNAMSIZ];     /* the other end; "": there is none */
     struct plugin_lease *by_plugin; /* NULL: davitd made it; also while plugins are at work */
 };
@@ -102,6 +104,7 @@ struct managed_container {
     struct published_ports ports;               /* of the host, while it runs */
     const struct attachment *attachment;        /* of its latest start; to be compared alone */
     uint64_t refused_names;                     /* by its egress rules */
+    bool has_fixed_addresses;                   /* on any network, whether it runs or not */
     bool has_plugins;                           /* that have made devices, or are about to */
     char resolver_instance[CONTAINER_ID_SIZE];  /* that has its sockets; "": none */
     bool has_unsaved_state;                     /* the database could not take it */

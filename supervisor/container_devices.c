@@ -29,6 +29,28 @@ static bool fixed_as(const struct managed_container *container, size_t index, in
     return text != NULL && text[0] != '\0' && address_parse(text, address) == 0;
 }
 
+void container_devices_note_fixed(struct managed_container *container)
+{
+    container->has_fixed_addresses = false;
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        struct address unused;
+
+        if (fixed_as(container, i, AF_INET, &unused) || fixed_as(container, i, AF_INET6, &unused))
+            container->has_fixed_addresses = true;
+    }
+}
+
+static void mark_fixed(const struct managed_container *container, const struct network *network,
+                       int family, void (*mark)(void *context, const struct address *address),
+                       void *context)
+{
+    size_t index = container_find_endpoint(container, network);
+    struct address fixed;
+
+    if (index < container->definition.endpoints.count && fixed_as(container, index, family, &fixed))
+        mark(context, &fixed);
+}
+
 /* Calls `mark` for what each other container has of the network, or has been promised: that nobody
  * else gets, also while it does not run. */
 static void each_taken(const struct managed_container *container, const struct network *network,
@@ -37,16 +59,15 @@ static void each_taken(const struct managed_container *container, const struct n
 {
     for (const struct managed_container *one = container->daemon->containers; one != NULL;
          one = one->next) {
-        size_t index = one != container ? container_find_endpoint(one, network)
-                                        : one->definition.endpoints.count;
-        struct address fixed;
-
-        if (index == one->definition.endpoints.count)
+        if (one == container)
             continue;
-        mark(context,
-             family == AF_INET6 ? &one->leases[index].address6 : &one->leases[index].address);
-        if (fixed_as(one, index, family, &fixed))
-            mark(context, &fixed);
+        for (size_t i = 0; i < one->definition.endpoints.count; i++) {
+            if (one->leases[i].network == network)
+                mark(context,
+                     family == AF_INET6 ? &one->leases[i].address6 : &one->leases[i].address);
+        }
+        if (one->has_fixed_addresses)
+            mark_fixed(one, network, family, mark, context);
     }
 }
 
@@ -132,6 +153,7 @@ static int lease(struct managed_container *container, size_t index, const struct
     struct network_lease *held = &container->leases[index];
     int result = lease_family(container, index, network, AF_INET, &held->address, err);
 
+    held->network = network;
     if (result == 0 && network->ipv6.subnet_text != NULL)
         result = lease_family(container, index, network, AF_INET6, &held->address6, err);
     return result;
@@ -326,8 +348,10 @@ int container_device_add(struct managed_container *container, size_t index, int 
         return 0;
     }
     result = add_device(container, index, network, netns_fd, err);
-    if (result < 0)
+    if (result < 0) {
         held->address = held->address6 = (struct address){0};
+        held->network = NULL;
+    }
     return result;
 }
 

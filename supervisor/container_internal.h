@@ -125,6 +125,9 @@ void container_device_name(const struct network_lease *held, char name[IFNAMSIZ]
 int container_device_remove(const struct managed_container *container, size_t index, int netns_fd,
                             struct error *err);
 
+/* Its endpoints are new, or others: notes whether any asks for an address of its own. */
+void container_devices_note_fixed(struct managed_container *container);
+
 struct device_counters {
     char name[IFNAMSIZ]; /* as the container knows it */
     struct link_counters counters;

@@ -203,6 +203,7 @@ int container_network_resolve(struct managed_container *container, struct error 
     }
     definition->host_config.network_mode = definition->endpoints.items[0].network_name;
     definition->names_directory = ".";
+    container_devices_note_fixed(container);
     return container_egress_check(container, err);
 }
 
@@ -348,10 +349,12 @@ int container_network_connect(struct managed_container *container, const struct 
         definition->endpoints.items = arena_grow(&container->arena, definition->endpoints.items,
                                                  definition->endpoints.count++, sizeof(endpoint));
     definition->endpoints.items[index] = endpoint;
+    container_devices_note_fixed(container);
     if (is_running)
         result = attach_live(container, index, err);
     if (result < 0) {
         definition->endpoints.count -= is_new;
+        container_devices_note_fixed(container);
         return result;
     }
     definition->host_config.network_mode = definition->endpoints.items[0].network_name;
@@ -452,7 +455,10 @@ void container_network_restore(struct managed_container *container,
                  resolver_instance);
     for (size_t i = 0; i < lease_count && i < container->definition.endpoints.count; i++) {
         restore_lease(&leases[i], &container->leases[i]);
+        if (container->leases[i].address.family != 0)
+            container->leases[i].network = network_of(container, i);
     }
+    container_devices_note_fixed(container);
     container->ports.items = memory_new(ports->count, sizeof(*ports->items));
     container->ports.count = ports->count;
     for (size_t i = 0; i < ports->count; i++)
