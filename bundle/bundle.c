@@ -173,13 +173,13 @@ static void set_shm_size(struct arena *arena, struct oci_mount *mount, int64_t b
     mount->options = options;
 }
 
-/* With the host's IPC namespace: its shared memory, not a new one. */
-static void bind_from_host(struct arena *arena, struct oci_mount *mount)
+/* With the host's IPC namespace, or another container's: its shared memory, not a new one. */
+static void bind_shm(struct arena *arena, struct oci_mount *mount, const char *source)
 {
     static const char *const options[] = {"bind", "nosuid", "noexec", "nodev"};
 
     mount->type = "bind";
-    mount->source = mount->destination;
+    mount->source = source;
     mount->options = (struct string_list){0};
     for (size_t i = 0; i < ARRAY_SIZE(options); i++)
         string_list_append(arena, &mount->options, options[i]);
@@ -193,7 +193,9 @@ static void adapt_standard_mount(struct arena *arena, const struct bundle_option
     if (options->is_privileged)
         make_writable(arena, mount);
     if (has_host_ipc && is_at(mount, "/dev/shm"))
-        bind_from_host(arena, mount);
+        bind_shm(arena, mount, mount->destination);
+    else if (options->shares_shm && is_at(mount, "/dev/shm"))
+        bind_shm(arena, mount, BUNDLE_SHARED_SHM);
     else if (options->shm_bytes > 0 && is_at(mount, "/dev/shm"))
         set_shm_size(arena, mount, options->shm_bytes);
 }

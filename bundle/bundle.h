@@ -16,6 +16,10 @@
 #define BUNDLE_ANNOTATION_USER "io.davit.user"     /* user[:group], resolved in the root at start */
 #define BUNDLE_ANNOTATION_GROUPS "io.davit.groups" /* supplementary groups, by comma; likewise */
 
+/* The source of a bind mount whose tree is another container's: struct container_options, shm_fd.
+ */
+#define BUNDLE_SHARED_SHM "davit:shm"
+
 #define ID_RANGE_SIZE 65536
 
 struct bundle_options {
@@ -33,6 +37,7 @@ struct bundle_options {
     bool is_privileged; /* nothing is masked or read-only; see also cap_add, device_rules */
     unsigned int host_namespaces; /* 1 << OCI_NAMESPACE_...: those that the host's stand for */
     bool has_no_shm;              /* without /dev/shm */
+    bool shares_shm;              /* /dev/shm is another container's */
     int64_t shm_bytes;            /* of /dev/shm; 0: 64 MiB */
     bool has_init;
     uint32_t id_range_first; /* of ID_RANGE_SIZE host ids that a user namespace has; 0: none */

@@ -36,7 +36,7 @@ static const struct {
 } option_values[] = {
     {"--network", "none\nhost\ncontainer:"},
     {"--pid", "host\ncontainer:"},
-    {"--ipc", "private\nshareable\nnone\nhost"},
+    {"--ipc", "private\nshareable\nnone\nhost\ncontainer:"},
     {"--uts", "host"},
     {"--cgroupns", "private\nhost"},
     {"--userns", "auto\nhost"},

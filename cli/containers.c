@@ -477,9 +477,13 @@ static int show_logs(struct cli *cli, const char *path)
 int cli_logs(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {
-        {"follow", no_argument, NULL, 'f'},      {"timestamps", no_argument, NULL, 't'},
-        {"tail", required_argument, NULL, 'n'},  {"since", required_argument, NULL, 's'},
-        {"until", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0},
+        {"follow", no_argument, NULL, 'f'},
+        {"timestamps", no_argument, NULL, 't'},
+        {"details", no_argument, NULL, 'd'},
+        {"tail", required_argument, NULL, 'n'},
+        {"since", required_argument, NULL, 's'},
+        {"until", required_argument, NULL, 'u'},
+        {NULL, 0, NULL, 0},
     };
     cleanup_buffer struct buffer query = {0};
     cleanup_free char *path = NULL;
@@ -495,6 +499,9 @@ int cli_logs(struct cli *cli, int argc, char **argv)
         case 't':
             buffer_append_string(&query, "&timestamps=1");
             break;
+        case 'd':
+            buffer_append_string(&query, "&details=1");
+            break;
         case 'n':
             buffer_append_string(&query, "&tail=");
             http_encode(&query, optarg);
@@ -506,9 +513,10 @@ int cli_logs(struct cli *cli, int argc, char **argv)
             result = append_time(cli, &query, "until", optarg);
             break;
         default:
-            return cli_usage_error(cli, argv,
-                                   "[--follow] [--timestamps] [--tail N] [--since TIME] [--until "
-                                   "TIME] CONTAINER");
+            return cli_usage_error(
+                cli, argv,
+                "[--follow] [--timestamps] [--details] [--tail N] [--since TIME] [--until "
+                "TIME] CONTAINER");
         }
     }
     if (result < 0)

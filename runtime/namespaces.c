@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/path.h"
+#include "base/socket.h"
 
 static int join_type(const struct join_plan *joins, size_t count, int type, struct error *err)
 {
@@ -194,4 +197,50 @@ bool mount_maps_ids(int fd, int userns_fd, bool is_recursive)
     cleanup_close int tree_fd = open_tree(fd, "", flags | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
     return tree_fd >= 0 && mount_setattr(tree_fd, "", flags, &attributes, sizeof(attributes)) == 0;
+}
+
+static int copy_here(const char *path)
+{
+    cleanup_close int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    cleanup_close int fd =
+        root_fd < 0 ? -1 : path_open_beneath(root_fd, path + 1, O_PATH | O_DIRECTORY, 0);
+
+    return fd < 0 ? -1 : open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
+/* In a process of its own: whoever enters a mount namespace has its root and working directory. */
+static _Noreturn void copy_and_send(int mounts_fd, const char *path, int channel_fd)
+{
+    int fd = setns(mounts_fd, CLONE_NEWNS) < 0 ? -1 : copy_here(path);
+    int number = fd < 0 ? errno : 0;
+
+    socket_send(channel_fd, &number, sizeof(number), &fd, fd >= 0 ? 1 : 0);
+    _exit(0);
+}
+
+int mount_copy_from(int mounts_fd, const char *path, struct error *err)
+{
+    cleanup_close int near_fd = -1;
+    cleanup_close int far_fd = -1;
+    int pair[2];
+    int fd = -1;
+    size_t fd_count = 1;
+    int number = EIO;
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, errno, "socketpair");
+    near_fd = pair[0];
+    far_fd = pair[1];
+    pid = fork();
+    if (pid < 0)
+        return error_errno(err, errno, "fork");
+    if (pid == 0)
+        copy_and_send(mounts_fd, path, far_fd);
+    fd_close(&far_fd);
+    if (socket_receive(near_fd, &number, sizeof(number), &fd, &fd_count) <= 0)
+        fd_count = 0;
+    waitpid(pid, NULL, 0);
+    return fd_count == 1 ? fd
+                         : error_errno(err, number != 0 ? number : EIO, "the other's %s", path);
 }

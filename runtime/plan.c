@@ -178,6 +178,10 @@ static int open_bind_source(struct plan *plan, struct mount_plan *mount, struct 
         return error_set(err, ERROR_INVALID, EINVAL, "a bind mount needs a source");
     if (options->is_recursive_bind)
         flags |= AT_RECURSIVE;
+    if (plan->options->shm_fd >= 0 && strcmp(source, BUNDLE_SHARED_SHM) == 0) {
+        mount->tree_fd = fcntl(plan->options->shm_fd, F_DUPFD_CLOEXEC, 0);
+        return mount->tree_fd < 0 ? error_errno(err, errno, "dup") : 0;
+    }
     mount->tree_fd = open_source(plan->options->bundle_fd, mount, flags, err);
     if (mount->tree_fd < 0)
         return mount->tree_fd;

@@ -92,6 +92,7 @@ struct container_options {
     int rootfs_fd;   /* a detached mount to become the root; -1: root.path */
     int mappings_fd; /* a user namespace with linux.uidMappings, for idmapped mounts; -1: none yet
                       */
+    int shm_fd; /* a detached mount for what has BUNDLE_SHARED_SHM as its source; -1: nothing has */
     const struct cgroup *cgroup;     /* gets the device rules; NULL: the caller's, as it is */
     int stdio[3];                    /* -1: the caller's own; unused with a terminal */
     unsigned int preserved_fd_count; /* descriptors 3, 4, ... that the program inherits */
@@ -228,6 +229,10 @@ int ready_namespaces_make(bool has_user, struct ready_namespaces *ready, struct 
 int ready_namespaces_map(const struct ready_namespaces *ready, const struct oci_id_mapping *mapping,
                          struct error *err);
 void ready_namespaces_release(struct ready_namespaces *ready);
+
+/* A detached copy of the mount that another mount namespace has at `path`, where links lead nowhere
+ * else. What runs there is not trusted. The caller is single-threaded. */
+int mount_copy_from(int mounts_fd, const char *path, struct error *err);
 
 /* Whether the mount at `fd`, with all below it if `is_recursive`, can map ids as that namespace
  * does (mount_setattr(2), MOUNT_ATTR_IDMAP). */

@@ -83,10 +83,8 @@ static int make_log_options(const struct definition *definition, struct arena *a
 {
     int result = definition_log_options(&definition->host_config.log_config, log, err);
 
-    log->container_name = definition->name;
-    log->image_name = definition->config.image;
-    if (log->tag == NULL || log->tag[0] == '\0')
-        log->tag = arena_printf(arena, "%.12s", definition->id);
+    if (result == 0)
+        definition_log_names(arena, definition, log);
     return result;
 }
 

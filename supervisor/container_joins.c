@@ -1,5 +1,5 @@
-/* Namespaces that are there: of another container, PidMode and NetworkMode "container:NAME", and by
- * path, NetworkMode "ns:PATH". See container_internal.h. */
+/* Namespaces that are there: of another container, PidMode, NetworkMode and IpcMode
+ * "container:NAME", and by path, NetworkMode "ns:PATH". See container_internal.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -20,12 +20,27 @@ struct join {
     const char **mode;
 };
 
-enum { JOIN_COUNT = 2 };
+enum { JOIN_COUNT = 3 };
 
 static void list_joins(struct docker_host_config *host, struct join joins[JOIN_COUNT])
 {
     joins[0] = (struct join){OCI_NAMESPACE_PID, &host->pid_mode};
     joins[1] = (struct join){OCI_NAMESPACE_NETWORK, &host->network_mode};
+    joins[2] = (struct join){OCI_NAMESPACE_IPC, &host->ipc_mode};
+}
+
+/* As with Docker, its owner has to have said so. */
+static int check_shareable(const struct join *join, const struct managed_container *other,
+                           struct error *err)
+{
+    const char *mode = other->definition.host_config.ipc_mode;
+
+    if (join->type != OCI_NAMESPACE_IPC || (mode != NULL && strcmp(mode, "shareable") == 0))
+        return 0;
+    return error_set(err, ERROR_CONFLICT, EPERM,
+                     "HostConfig.IpcMode: container %s does not share its IPC namespace (its own "
+                     "IpcMode has to be shareable)",
+                     other->definition.name);
 }
 
 /* Who joins has the ids of whom it joins: others would have no rights in those namespaces. */
@@ -61,6 +76,7 @@ int container_joins_resolve(struct managed_container *container, struct error *e
         if (name == NULL)
             continue;
         if (container_find(container->daemon, name, &other, err) < 0 ||
+            check_shareable(&joins[i], other, err) < 0 ||
             share_ids(container, other, is_first, err) < 0)
             return -err->errnum;
         *joins[i].mode = arena_printf(&container->arena, "container:%s", other->definition.id);
@@ -75,7 +91,8 @@ bool container_joins_another(const struct managed_container *container)
 {
     const struct docker_host_config *host = &container->definition.host_config;
 
-    return mode_container(host->pid_mode) != NULL || mode_container(host->network_mode) != NULL;
+    return mode_container(host->pid_mode) != NULL || mode_container(host->network_mode) != NULL ||
+           mode_container(host->ipc_mode) != NULL;
 }
 
 /* Whether the process is one of the container's: of nobody else is a cgroup with its id. */
@@ -118,6 +135,16 @@ static int send_namespace(struct managed_container *container,
     return fd < 0 ? fd : container_send(container, &message, NULL, 0, fd, err);
 }
 
+/* Its mounts, where /dev/shm is. */
+static int send_mounts(struct managed_container *container, const struct managed_container *other,
+                       struct error *err)
+{
+    const struct monitor_message message = {.type = MONITOR_SHM};
+    cleanup_close int fd = container_open_namespace(other, "mnt", err);
+
+    return fd < 0 ? fd : container_send(container, &message, NULL, 0, fd, err);
+}
+
 /* Who may say so may be root on the host: the path is one of the host's, whatever it leads to. */
 static int send_path(struct managed_container *container, const char *path, struct error *err)
 {
@@ -134,7 +161,7 @@ static int send_path(struct managed_container *container, const char *path, stru
 
 int container_joins_send(struct managed_container *container, struct error *err)
 {
-    static const char *const files[] = {"pid", "net"};
+    static const char *const files[] = {"pid", "net", "ipc"};
     const char *path = mode_path(container->definition.host_config.network_mode);
     struct join joins[JOIN_COUNT];
     struct managed_container *other = NULL;
@@ -149,6 +176,8 @@ int container_joins_send(struct managed_container *container, struct error *err)
         result = container_find(container->daemon, name, &other, err);
         if (result == 0)
             result = send_namespace(container, other, joins[i].type, files[i], err);
+        if (result == 0 && joins[i].type == OCI_NAMESPACE_IPC)
+            result = send_mounts(container, other, err);
     }
     if (result == 0 && other != NULL && container->definition.id_range_first != 0)
         result = send_namespace(container, other, OCI_NAMESPACE_USER, "user", err);

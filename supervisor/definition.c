@@ -374,7 +374,7 @@ static int check_modes(const struct docker_host_config *host, struct error *err)
 {
     static const char *const host_only[] = {"host", NULL};
     static const char *const pid[] = {"host", "container:", NULL};
-    static const char *const ipc[] = {"private", "host", "none", "shareable", NULL};
+    static const char *const ipc[] = {"private", "host", "none", "shareable", "container:", NULL};
     static const char *const cgroupns[] = {"private", "host", NULL};
     static const char *const runtimes[] = {"davit", "runc", "io.containerd.runc.v2", NULL};
     const struct mode_check checks[] = {{"PidMode", host->pid_mode, pid},

@@ -303,6 +303,11 @@ int definition_make_config(struct arena *arena, const struct definition *definit
 int definition_log_options(const struct docker_log_config *config, struct log_options *options,
                            struct error *err);
 
+/* What of the options depends on the container: its name, its tag with templates filled in, and
+ * what of its labels and environment entries have with them. In the arena, or the definition's. */
+void definition_log_names(struct arena *arena, const struct definition *definition,
+                          struct log_options *options);
+
 /* What `config` leaves open becomes as the defaults say: the driver and, of the same driver,
  * options. */
 void definition_apply_log_defaults(struct arena *arena, struct docker_log_config *config,

@@ -140,6 +140,7 @@ int definition_make_config(struct arena *arena, const struct definition *definit
         .host_namespaces = host_namespaces(host),
         .is_privileged = host->is_privileged,
         .has_no_shm = host->ipc_mode != NULL && strcmp(host->ipc_mode, "none") == 0,
+        .shares_shm = mode_container(host->ipc_mode) != NULL,
         .shm_bytes = host->shm_size,
         .domainname = docker->domainname,
         .groups = host->group_add,

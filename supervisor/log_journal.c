@@ -13,6 +13,25 @@
 #define PRIORITY_STDOUT 6
 #define PRIORITY_STDERR 3
 
+#define FIELDS_MAX 9 /* besides the attributes */
+#define ATTRIBUTES_MAX 64
+
+/* A field's name has capitals, digits and underscores, and begins with no underscore
+ * (sd_journal_sendv(3)).
+ */
+static char *attribute(const struct string_pair *pair)
+{
+    char *text = memory_printf("%s%s=%s", pair->name[0] == '_' ? "X" : "", pair->name, pair->value);
+
+    for (char *c = text; *c != '=' && *c != '\0'; c++) {
+        if (*c >= 'a' && *c <= 'z')
+            *c = (char)(*c - 'a' + 'A');
+        else if (!((*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')))
+            *c = '_';
+    }
+    return text;
+}
+
 static struct iovec field(char *text)
 {
     return (struct iovec){.iov_base = text, .iov_len = strlen(text)};
@@ -30,7 +49,9 @@ void log_journal_send(const struct log_options *options, const char *id, int str
     cleanup_free char *tag = memory_printf("CONTAINER_TAG=%s", options->tag);
     cleanup_free char *identifier = memory_printf("SYSLOG_IDENTIFIER=%s", options->tag);
     cleanup_free char *image = memory_printf("IMAGE_NAME=%s", options->image_name);
-    struct iovec fields[9];
+    char *attributes[ATTRIBUTES_MAX];
+    size_t attribute_count = 0;
+    struct iovec fields[FIELDS_MAX + ATTRIBUTES_MAX];
     int count = 0;
 
     snprintf(priority, sizeof(priority), "PRIORITY=%d",
@@ -49,5 +70,11 @@ void log_journal_send(const struct log_options *options, const char *id, int str
     fields[count++] = field(image);
     if (is_partial)
         fields[count++] = field((char[]){"CONTAINER_PARTIAL_MESSAGE=true"});
+    for (size_t i = 0; i < options->attributes.count && i < ATTRIBUTES_MAX; i++) {
+        attributes[attribute_count] = attribute(&options->attributes.items[i]);
+        fields[count++] = field(attributes[attribute_count++]);
+    }
     sd_journal_sendv(fields, count);
+    while (attribute_count > 0)
+        free(attributes[--attribute_count]);
 }

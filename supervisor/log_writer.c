@@ -65,11 +65,13 @@ static void append_escaped(struct buffer *out, const unsigned char *text, size_t
     buffer_append(out, text + start, length - start);
 }
 
-/* What all entries of a batch end with. */
+/* What all entries of a batch end with; the attributes stand between. */
 struct entry_end {
     int stream;
-    char text[80];
-    size_t length;
+    const char *name;
+    size_t name_length;
+    char time[64];
+    size_t time_length;
 };
 
 static struct entry_end make_end(int stream)
@@ -78,10 +80,26 @@ static struct entry_end make_end(int stream)
     char now[CLOCK_RFC3339_SIZE];
 
     clock_format_rfc3339(clock_now_ns(), now);
-    end.length =
-        (size_t)snprintf(end.text, sizeof(end.text), "\",\"stream\":\"%s\",\"time\":\"%s\"}\n",
-                         stream == 1 ? "stdout" : "stderr", now);
+    end.name = stream == 1 ? "\",\"stream\":\"stdout\"" : "\",\"stream\":\"stderr\"";
+    end.name_length = strlen(end.name);
+    end.time_length = (size_t)snprintf(end.time, sizeof(end.time), ",\"time\":\"%s\"}\n", now);
     return end;
+}
+
+static void make_attributes(const struct string_map *map, struct buffer *text)
+{
+    struct json_writer *writer;
+
+    if (map->count == 0)
+        return;
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    json_member_map(writer, "attrs", map);
+    json_object_close(writer);
+    /* As the member that it is in an entry. */
+    buffer_append(text, ",", 1);
+    buffer_append(text, json_writer_text(writer) + 1, strlen(json_writer_text(writer)) - 2);
+    json_writer_free(writer);
 }
 
 static void append_line(struct log_writer *log, const struct entry_end *end, const char *line,
@@ -90,7 +108,9 @@ static void append_line(struct log_writer *log, const struct entry_end *end, con
     if (log->fd >= 0) {
         buffer_append(&log->entries, "{\"log\":\"", 8);
         append_escaped(&log->entries, (const unsigned char *)line, length);
-        buffer_append(&log->entries, end->text, end->length);
+        buffer_append(&log->entries, end->name, end->name_length);
+        buffer_append(&log->entries, log->attributes.data, log->attributes.length);
+        buffer_append(&log->entries, end->time, end->time_length);
         log->entry_count++;
     }
     if (log->options.driver != NULL && strcmp(log->options.driver, "journald") == 0)
@@ -188,6 +208,7 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
         (struct log_writer){.fd = -1, .directory_fd = directory_fd, .id = id, .options = *options};
     if (options->driver != NULL && strcmp(options->driver, "none") == 0)
         return 0;
+    make_attributes(&options->attributes, &log->attributes);
     log->fd = log_files_open_current(directory_fd, id, err);
     if (log->fd < 0)
         return log->fd;
@@ -274,4 +295,5 @@ void log_writer_release(struct log_writer *log)
     buffer_release(&log->pending[0]);
     buffer_release(&log->pending[1]);
     buffer_release(&log->entries);
+    buffer_release(&log->attributes);
 }

@@ -9,6 +9,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/json_table.h"
 #include "log_queue.h"
 
 #define LOG_LINE_MAX \
@@ -20,8 +21,9 @@ struct log_options {
     const char *tag;    /* what the journal calls the program */
     const char *container_name;
     const char *image_name;
-    uint64_t max_bytes;   /* of a file, after which another begins; 0: no limit */
-    uint32_t max_files;   /* that are kept */
+    struct string_map attributes; /* labels and environment that every entry has with it */
+    uint64_t max_bytes;           /* of a file, after which another begins; 0: no limit */
+    uint32_t max_files;           /* that are kept */
     uint64_t queue_bytes; /* of lines that may wait for the disk; 0: the container waits for it */
 };
 
@@ -31,6 +33,7 @@ struct log_writer {
     const char *id;
     struct log_options options;
     uint64_t size;            /* of the file */
+    struct buffer attributes; /* as a member of an entry: ,"attrs":{...} */
     uint64_t lost;            /* lines, since the last that could be written */
     struct buffer pending[2]; /* what came after the last newline, of stdout and stderr */
     struct buffer entries;

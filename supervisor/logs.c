@@ -35,6 +35,7 @@ struct log_stream {
     bool wants_stdout;
     bool wants_stderr;
     bool has_timestamps;
+    bool has_details; /* entries' attributes before their lines */
     bool is_raw;
     bool follows;
     bool has_container_ended;
@@ -74,12 +75,14 @@ struct entry {
     const char *log;
     const char *stream;
     const char *time;
+    struct string_map attributes;
 };
 
 static const struct json_field entry_fields[] = {
     JSON_FIELD(struct entry, log, "log", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct entry, stream, "stream", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct entry, time, "time", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct entry, attributes, "attrs", JSON_KIND_STRING_MAP),
 };
 static const struct json_struct entry_type = JSON_STRUCT(struct entry, entry_fields);
 
@@ -202,7 +205,16 @@ static enum reach find_reach(const struct log_stream *log, const char *time, siz
     return log->until_ns != 0 && time_ns > log->until_ns ? REACH_BEYOND : REACH_WITHIN;
 }
 
-/* Entries of another hand than ours: JSON all the same. */
+/* "name=value,other=value ", as Docker writes them; a space where there are none. */
+static void append_details(struct buffer *out, const struct string_map *attributes)
+{
+    for (size_t i = 0; i < attributes->count; i++)
+        buffer_printf(out, "%s%s=%s", i > 0 ? "," : "", attributes->items[i].name,
+                      attributes->items[i].value);
+    buffer_append(out, " ", 1);
+}
+
+/* Entries that have attributes, or are of another hand than ours: JSON all the same. */
 static bool send_foreign(struct log_stream *log, const char *line, size_t length)
 {
     cleanup_arena struct arena arena = {0};
@@ -219,6 +231,8 @@ static bool send_foreign(struct log_stream *log, const char *line, size_t length
     if (reach != REACH_WITHIN || (is_stdout ? !log->wants_stdout : !log->wants_stderr))
         return reach != REACH_BEYOND;
     position = open_frame(log, entry.time, strnlen(entry.time, CLOCK_RFC3339_SIZE));
+    if (log->has_details)
+        append_details(&log->frames, &entry.attributes);
     buffer_append_string(&log->frames, entry.log);
     close_frame(log, position, is_stdout);
     return true;
@@ -231,7 +245,7 @@ static bool send_entry(struct log_stream *log, const char *line, size_t length)
     enum reach reach;
     size_t position;
 
-    if (!read_raw(line, length, &entry))
+    if (log->has_details || !read_raw(line, length, &entry))
         return send_foreign(log, line, length);
     reach = find_reach(log, entry.time, entry.time_length);
     if (reach != REACH_WITHIN || (entry.is_stdout ? !log->wants_stdout : !log->wants_stderr))
@@ -471,6 +485,7 @@ static void serve(struct managed_container *container, struct request *request, 
     log->wants_stdout = request_query_bool(request, "stdout");
     log->wants_stderr = request_query_bool(request, "stderr");
     log->has_timestamps = request_query_bool(request, "timestamps");
+    log->has_details = request_query_bool(request, "details");
     log->follows = request_query_bool(request, is_attach ? "stream" : "follow") &&
                    container->status == CONTAINER_RUNNING;
     log->is_raw = container->definition.config.has_terminal;

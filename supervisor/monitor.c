@@ -55,9 +55,10 @@ struct monitor {
     struct seccomp_program seccomp;
     struct log_writer log;
     int listen_fd;
-    int control_fd;   /* to the davitd of the moment; -1: none */
-    int stop_fd;      /* SIGTERM: whoever stops all of us means the container */
-    uint64_t kill_us; /* when it is killed, if it has not ended; 0: nobody wants that */
+    int control_fd;    /* to the davitd of the moment; -1: none */
+    int stop_fd;       /* SIGTERM: whoever stops all of us means the container */
+    uint64_t kill_us;  /* when it is killed, if it has not ended; 0: nobody wants that */
+    int shm_mounts_fd; /* another container's mount namespace, whose /dev/shm this one shares */
     int64_t started_ns;
     struct task init;
     struct task *execs;
@@ -241,7 +242,14 @@ static int await_network(void *context, pid_t pid, int netns_fd, struct error *e
     return error_set(err, ERROR_INTERNAL, EPIPE, "davitd went away while it attached the network");
 }
 
-static int launch(struct monitor *monitor, int rootfs_fd, int mappings_fd, struct error *err)
+/* What the container has before it starts; -1 each: it has none. */
+struct launch_fds {
+    int rootfs;
+    int mappings;
+    int shm;
+};
+
+static int launch(struct monitor *monitor, const struct launch_fds *fds, struct error *err)
 {
     struct task *task = &monitor->init;
     int stdio[3] = {-1, -1, -1};
@@ -250,8 +258,9 @@ static int launch(struct monitor *monitor, int rootfs_fd, int mappings_fd, struc
         .bundle_path = "/",
         .bundle_fd = monitor->fds.container_fd,
         .config = &monitor->config,
-        .rootfs_fd = rootfs_fd,
-        .mappings_fd = mappings_fd,
+        .rootfs_fd = fds->rootfs,
+        .mappings_fd = fds->mappings,
+        .shm_fd = fds->shm,
         .cgroup = monitor->cgroup.fd >= 0 ? &monitor->cgroup : NULL,
         .stdio = {-1, -1, -1},
         .console_socket_fd = -1,
@@ -310,10 +319,24 @@ static int mount_root(const struct monitor *monitor, int mappings_fd, struct err
     return overlay_mount(&root, err);
 }
 
+static int mount_all(const struct monitor *monitor, struct launch_fds *fds, struct error *err)
+{
+    int result = open_mappings(&monitor->config, &fds->mappings, err);
+
+    if (result == 0) {
+        fds->rootfs = mount_root(monitor, fds->mappings, err);
+        result = fds->rootfs < 0 ? fds->rootfs : 0;
+    }
+    if (result == 0 && monitor->shm_mounts_fd >= 0) {
+        fds->shm = mount_copy_from(monitor->shm_mounts_fd, "/dev/shm", err);
+        result = fds->shm < 0 ? fds->shm : 0;
+    }
+    return result;
+}
+
 static int start(struct monitor *monitor, struct error *err)
 {
-    cleanup_close int rootfs_fd = -1;
-    cleanup_close int mappings_fd = -1;
+    struct launch_fds fds = {-1, -1, -1};
     int result = load_seccomp(monitor, err);
 
     if (result == 0)
@@ -322,15 +345,15 @@ static int start(struct monitor *monitor, struct error *err)
         result = log_writer_open(&monitor->log, monitor->fds.container_fd, monitor->settings.id,
                                  &monitor->settings.log, err);
     if (result == 0)
-        result = open_mappings(&monitor->config, &mappings_fd, err);
-    if (result == 0) {
-        rootfs_fd = mount_root(monitor, mappings_fd, err);
-        result = rootfs_fd < 0 ? rootfs_fd : 0;
-    }
+        result = mount_all(monitor, &fds, err);
     if (result == 0)
-        result = resolve_user(monitor, rootfs_fd, err);
+        result = resolve_user(monitor, fds.rootfs, err);
     if (result == 0)
-        result = launch(monitor, rootfs_fd, mappings_fd, err);
+        result = launch(monitor, &fds, err);
+    fd_close(&fds.rootfs);
+    fd_close(&fds.mappings);
+    fd_close(&fds.shm);
+    fd_close(&monitor->shm_mounts_fd);
     monitor->started_ns = clock_now_ns();
     return result;
 }
@@ -564,6 +587,10 @@ static void handle_message(struct monitor *monitor, const struct monitor_message
         break;
     case MONITOR_JOIN:
         join(monitor, message->value, take_fd(fd));
+        break;
+    case MONITOR_SHM:
+        fd_close(&monitor->shm_mounts_fd);
+        monitor->shm_mounts_fd = take_fd(fd);
         break;
     default:
         break;
@@ -863,6 +890,7 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     monitor->cgroup.fd = -1;
     monitor->log.fd = -1;
     monitor->listen_fd = -1;
+    monitor->shm_mounts_fd = -1;
     monitor->init.process = (struct container)CONTAINER_NONE;
     streams_init(&monitor->init.streams);
     settle(monitor, spawn);

@@ -10,6 +10,7 @@ static const struct json_field log_fields[] = {
     FIELD(struct log_options, tag, "tag", JSON_KIND_STRING),
     FIELD(struct log_options, container_name, "containerName", JSON_KIND_STRING),
     FIELD(struct log_options, image_name, "imageName", JSON_KIND_STRING),
+    FIELD(struct log_options, attributes, "attributes", JSON_KIND_STRING_MAP),
     FIELD(struct log_options, max_bytes, "maxBytes", JSON_KIND_UINT64, .maximum = INT64_MAX),
     FIELD(struct log_options, max_files, "maxFiles", JSON_KIND_UINT32),
     FIELD(struct log_options, queue_bytes, "queueBytes", JSON_KIND_UINT64, .maximum = INT64_MAX),

@@ -30,6 +30,8 @@ enum monitor_message_type {
     MONITOR_JOIN = 8,  /* value: enum oci_namespace_type; + the namespace, in place of a new one;
                           before MONITOR_START */
     MONITOR_NETWORK_READY = 9, /* value: 0 or a negative errno; value2: enum error_code; text */
+    MONITOR_SHM =
+        10, /* + the mount namespace whose /dev/shm is to be shared; before MONITOR_START */
     /* from the monitor */
     MONITOR_STARTED = 64,      /* value: pid; time_ns; again to every new daemon */
     MONITOR_START_FAILED = 65, /* value: exit status; value2: enum error_code; text: message */

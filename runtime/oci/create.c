@@ -164,6 +164,7 @@ static int launch(struct create *create, struct error *err)
         .config = &create->state.config,
         .rootfs_fd = -1,
         .mappings_fd = -1,
+        .shm_fd = -1,
         .cgroup = create->cgroup.fd >= 0 ? &create->cgroup : NULL,
         .stdio = {-1, -1, -1},
         .preserved_fd_count = (unsigned int)create->preserved_fd_count,

@@ -282,6 +282,35 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     contains "$output" "No such container: nobody"
 }
 
+@test "another container's IPC namespace and shared memory" {
+    for ids in auto host; do
+        davit run --detach --name target --userns $ids --ipc shareable --shm-size 1m busybox sh -c 'echo shared > /dev/shm/word; sleep 1000'
+        wait_until davit exec target test -s /dev/shm/word
+        davit run --detach --name joins --ipc container:target busybox sleep 1000
+        [ "$(davit exec joins cat /dev/shm/word)" = shared ]
+        davit exec joins sh -c 'echo back > /dev/shm/answer'
+        [ "$(davit exec target cat /dev/shm/answer)" = back ]
+        [ "$(davit exec joins readlink /proc/self/ns/ipc)" = "$(davit exec target readlink /proc/self/ns/ipc)" ]
+        [ "$(davit exec joins readlink /proc/self/ns/mnt)" != "$(davit exec target readlink /proc/self/ns/mnt)" ]
+        [ "$(davit exec joins stat -f -c %b /dev/shm)" = "$(davit exec target stat -f -c %b /dev/shm)" ]
+        davit exec joins grep -q ' /dev/shm .*nosuid.*nodev.*noexec' /proc/self/mounts
+        # What stands there is the other's own, whatever it makes of it.
+        davit exec target sh -c 'ls / > /dev/shm/list'
+        davit restart --time 0 joins
+        [ "$(davit exec joins cat /dev/shm/word)" = shared ]
+        davit stop --time 0 target
+        [ "$(davit exec joins cat /dev/shm/word)" = shared ]
+        davit stop --time 0 joins
+        run davit start joins
+        contains "$output" "cannot join the ipc namespace of a non running container: target"
+        davit rm joins target
+    done
+    davit run --detach --name keeps busybox sleep 1000
+    run davit create --ipc container:keeps busybox
+    contains "$output" "does not share its IPC namespace"
+    davit rm --force keeps
+}
+
 @test "a monitor that is asked to end stops its container as stop would, without davitd" {
     monitor_of() { ps -o ppid= -p "$(davit inspect "$1" | jq '.[0].State.Pid')" | tr -d ' '; }
     davit run --detach --name polite --stop-signal USR1 busybox sh -c 'trap "echo asked; exit 7" USR1; echo ready; while :; do sleep 0.05; done'

@@ -220,3 +220,23 @@ END
     contains "$output" "log_opts: "
     start_davitd
 }
+
+@test "labels, environment and tag go with every line, and logs shows them" {
+    davit run --name marked --label team=blue --label other=1 --env STAGE=live --env EMPTY= --log-opt labels=team,absent --log-opt env=STAGE,EMPTY \
+        --log-opt tag='{{.Name}}/{{ .ImageName }}-{{.ID}}' busybox sh -c 'echo first; echo "sec\"ond" >&2'
+    id=$(davit inspect marked | jq -r '.[0].Id')
+    jq -s -e --arg tag "marked/busybox-${id:0:12}" 'length == 2 and all(.[]; .attrs == {team: "blue", STAGE: "live", EMPTY: "", tag: $tag}) and
+        ([.[].log] | sort) == ["first\n", "sec\"ond\n"]' "$dir/root/containers/$id/$id-json.log"
+    [ "$(davit logs marked 2>/dev/null)" = first ]
+    [ "$(davit logs --details marked 2>/dev/null)" = "team=blue,STAGE=live,EMPTY=,tag=marked/busybox-${id:0:12} first" ]
+    contains "$(docker logs --details marked 2>&1)" "team=blue"
+    [ "$(davit logs --tail 1 marked 2>&1 | wc -l)" = 1 ]
+    davit rm marked
+    davit run --name plain busybox echo line
+    [ "$(davit logs --details plain)" = " line" ]
+    davit rm plain
+    refused() { run davit create "${@:2}" busybox; [ "$status" -ne 0 ]; contains "$output" "$1"; }
+    refused "templates .ID" --log-opt tag='{{.DaemonName}}'
+    refused "templates .ID" --log-opt tag='{{.ID'
+    refused "labels-regex" --log-opt labels-regex=a.*
+}
