@@ -117,6 +117,13 @@ static void append_port(struct arena *arena, struct definition *definition,
     ports->items[ports->count++] = *port;
 }
 
+static bool is_ipv6_loopback(const struct address *address)
+{
+    static const uint8_t loopback[16] = {[15] = 1};
+
+    return address->family == AF_INET6 && memcmp(address->bytes, loopback, sizeof(loopback)) == 0;
+}
+
 static int read_binding(struct arena *arena, const struct json *binding,
                         const struct published_port *container, struct definition *definition,
                         struct error *err)
@@ -130,6 +137,11 @@ static int read_binding(struct arena *arena, const struct json *binding,
     if (port.host[0] != '\0' && address_parse(port.host, &address) < 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.PortBindings: HostIp \"%.64s\" is not an address", port.host);
+    /* The kernel routes nothing to or from it, other than with 127.0.0.1 (route_localnet). */
+    if (port.host[0] != '\0' && is_ipv6_loopback(&address))
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.PortBindings: ports of [::1] cannot be published; use "
+                         "127.0.0.1, or another address of the host");
     if (read_host_port(number != NULL ? number : "", &port, err) < 0)
         return -err->errnum;
     append_port(arena, definition, &port);

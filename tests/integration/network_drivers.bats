@@ -46,6 +46,8 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     refute at_neighbour curl -sS --max-time 1 http://192.0.2.1:8081/
     run davit run --network bridge -p '[2001:db8::1]:8082:80' busybox true
     contains "$output" "has IPv6"
+    run davit create --network six -p '[::1]:8082:80' busybox
+    contains "$output" "ports of [::1] cannot be published"
 }
 
 @test "networks with IPv6 are apart as well, and get subnets of their own" {
