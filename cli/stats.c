@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "template.h"
 
 #define NAMES_MAX 1024
 
@@ -56,62 +57,129 @@ static uint64_t sum_networks(const struct json *stats, const char *member)
     return sum;
 }
 
-static void print_row(struct usage *usage, const struct json *stats)
+/* What is shown of one, as docker calls it. */
+struct row {
+    const char *name;
+    double cpu_percent;
+    double memory_percent;
+    char memory[2][32];  /* used, limit */
+    char network[2][32]; /* received, sent */
+    char disk[2][32];    /* read, written */
+    uint64_t pids;
+};
+
+static void measure(struct usage *usage, const struct json *stats, struct row *row)
 {
     uint64_t total = NUMBER(stats, "cpu_stats", "cpu_usage", "total_usage");
     uint64_t system = NUMBER(stats, "cpu_stats", "system_cpu_usage");
     uint64_t cpus = NUMBER(stats, "cpu_stats", "online_cpus");
     uint64_t memory = NUMBER(stats, "memory_stats", "usage");
     uint64_t cache = NUMBER(stats, "memory_stats", "stats", "inactive_file");
-    double percent =
-        usage->system > 0 && system > usage->system && total >= usage->total
-            ? (double)(total - usage->total) / (double)(system - usage->system) * (double)cpus * 100
-            : 0;
-    char used[32];
-    char limit[32];
-    char read[32];
-    char written[32];
-    char received[32];
-    char sent[32];
+    uint64_t limit = NUMBER(stats, "memory_stats", "limit");
+    uint64_t used = memory > cache ? memory - cache : 0;
 
+    *row = (struct row){.name = usage->name, .pids = NUMBER(stats, "pids_stats", "current")};
+    if (usage->system > 0 && system > usage->system && total >= usage->total)
+        row->cpu_percent =
+            (double)(total - usage->total) / (double)(system - usage->system) * (double)cpus * 100;
+    if (limit > 0)
+        row->memory_percent = (double)used / (double)limit * 100;
     usage->total = total;
     usage->system = system;
-    cli_format_size(memory > cache ? memory - cache : 0, used, sizeof(used));
-    cli_format_size(NUMBER(stats, "memory_stats", "limit"), limit, sizeof(limit));
-    cli_format_size(sum_io(stats, "read"), read, sizeof(read));
-    cli_format_size(sum_io(stats, "write"), written, sizeof(written));
-    cli_format_size(sum_networks(stats, "rx_bytes"), received, sizeof(received));
-    cli_format_size(sum_networks(stats, "tx_bytes"), sent, sizeof(sent));
-    printf("%-24s %7.2f%%  %9s / %-9s  %9s / %-9s  %9s / %-9s  %llu\n", usage->name, percent, used,
-           limit, received, sent, read, written,
-           (unsigned long long)NUMBER(stats, "pids_stats", "current"));
+    cli_format_size(used, row->memory[0], sizeof(row->memory[0]));
+    cli_format_size(limit, row->memory[1], sizeof(row->memory[1]));
+    cli_format_size(sum_networks(stats, "rx_bytes"), row->network[0], sizeof(row->network[0]));
+    cli_format_size(sum_networks(stats, "tx_bytes"), row->network[1], sizeof(row->network[1]));
+    cli_format_size(sum_io(stats, "read"), row->disk[0], sizeof(row->disk[0]));
+    cli_format_size(sum_io(stats, "write"), row->disk[1], sizeof(row->disk[1]));
 }
 
-static int print_round(struct cli *cli, struct usage *usages, size_t count, bool is_shown)
+static void print_head(void)
 {
+    printf("%-24s %8s  %21s  %21s  %21s  %s\n", "NAME", "CPU", "MEMORY / LIMIT", "RECEIVED / SENT",
+           "READ / WRITTEN", "PIDS");
+}
+
+static void print_row(const struct row *row)
+{
+    printf("%-24s %7.2f%%  %9s / %-9s  %9s / %-9s  %9s / %-9s  %llu\n", row->name, row->cpu_percent,
+           row->memory[0], row->memory[1], row->network[0], row->network[1], row->disk[0],
+           row->disk[1], (unsigned long long)row->pids);
+}
+
+static void write_text(struct json_writer *writer, const char *name, char *text)
+{
+    json_member_string(writer, name, text);
+    free(text);
+}
+
+static int add_row(struct listing *listing, const struct row *row, const struct json *stats,
+                   struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct json_writer *writer = json_writer_new(false);
+    const char *id = json_get_string(stats, "id");
+    const struct json *object;
+    int result;
+
+    json_object_open(writer);
+    json_member_string(writer, "Name", row->name);
+    json_member_string(writer, "Container", row->name);
+    write_text(writer, "ID", memory_printf("%.12s", id != NULL ? id : ""));
+    write_text(writer, "CPUPerc", memory_printf("%.2f%%", row->cpu_percent));
+    write_text(writer, "MemPerc", memory_printf("%.2f%%", row->memory_percent));
+    write_text(writer, "MemUsage", memory_printf("%s / %s", row->memory[0], row->memory[1]));
+    write_text(writer, "NetIO", memory_printf("%s / %s", row->network[0], row->network[1]));
+    write_text(writer, "BlockIO", memory_printf("%s / %s", row->disk[0], row->disk[1]));
+    write_text(writer, "PIDs", memory_printf("%llu", (unsigned long long)row->pids));
+    json_object_close(writer);
+    result = json_parse(&arena, json_writer_text(writer), strlen(json_writer_text(writer)),
+                        &json_default_limits, &object, err);
+    if (result == 0)
+        result = listing_add(listing, object, err);
+    json_writer_free(writer);
+    return result;
+}
+
+/* One container's, shown or only noted. `format` NULL: the usual table. */
+static int look_at(struct cli *cli, struct usage *usage, const char *format,
+                   struct listing *listing, bool is_shown)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_free char *path =
+        client_path("/containers/", usage->name, "/stats?stream=0&one-shot=1");
+    const struct json *stats;
+    struct row row;
+    int result = client_call_json(&cli->client, "GET", path, NULL, &arena, &stats, &cli->err);
+
+    if (result < 0)
+        return result;
+    measure(usage, stats, &row);
+    if (is_shown && format != NULL)
+        return add_row(listing, &row, stats, &cli->err);
+    if (is_shown)
+        print_row(&row);
+    return 0;
+}
+
+static int print_round(struct cli *cli, struct usage *usages, size_t count, const char *format,
+                       bool is_shown)
+{
+    struct listing listing;
+    int result = 0;
+
     if (is_shown && isatty(STDOUT_FILENO))
         fputs("\033[H\033[2J", stdout);
-    if (is_shown)
-        printf("%-24s %8s  %21s  %21s  %21s  %s\n", "NAME", "CPU", "MEMORY / LIMIT",
-               "RECEIVED / SENT", "READ / WRITTEN", "PIDS");
-    for (size_t i = 0; i < count; i++) {
-        cleanup_arena struct arena arena = {0};
-        cleanup_free char *path =
-            client_path("/containers/", usages[i].name, "/stats?stream=0&one-shot=1");
-        const struct json *stats;
-        int result = client_call_json(&cli->client, "GET", path, NULL, &arena, &stats, &cli->err);
-
-        if (result < 0)
-            return result;
-        if (is_shown) {
-            print_row(&usages[i], stats);
-        } else {
-            usages[i].total = NUMBER(stats, "cpu_stats", "cpu_usage", "total_usage");
-            usages[i].system = NUMBER(stats, "cpu_stats", "system_cpu_usage");
-        }
-    }
+    if (is_shown && format == NULL)
+        print_head();
+    if (is_shown && format != NULL)
+        listing_begin(&listing, format);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = look_at(cli, &usages[i], format, &listing, is_shown);
+    if (is_shown && format != NULL)
+        listing_end(&listing);
     fflush(stdout);
-    return 0;
+    return result;
 }
 
 /* Without names all that run. */
@@ -139,8 +207,10 @@ static int find_names(struct cli *cli, int argc, char **argv, struct usage *usag
 int cli_stats(struct cli *cli, int argc, char **argv)
 {
     static const struct option table[] = {{"no-stream", no_argument, NULL, 'n'},
+                                          {"format", required_argument, NULL, 'f'},
                                           {NULL, 0, NULL, 0}};
     struct usage *usages = memory_new(NAMES_MAX, sizeof(*usages));
+    const char *format = NULL;
     bool is_stream = true;
     size_t count = 0;
     int result = 0;
@@ -148,19 +218,22 @@ int cli_stats(struct cli *cli, int argc, char **argv)
 
     while (result == 0 && (option = cli_next_option(cli, argc, argv, "", table)) != -1) {
         if (option == '?')
-            result = cli_usage_error(cli, argv, "[--no-stream] [CONTAINER...]");
+            result =
+                cli_usage_error(cli, argv, "[--no-stream] [--format json|TEMPLATE] [CONTAINER...]");
         is_stream = is_stream && option != 'n';
+        if (option == 'f')
+            format = strcmp(optarg, "json") == 0 ? "{{json .}}" : optarg;
     }
     if (result == 0)
         result = find_names(cli, argc, argv, usages, &count);
     if (result == 0)
-        result = print_round(cli, usages, count, false);
+        result = print_round(cli, usages, count, format, false);
     do {
         /* A share of time is one between two looks. */
         if (result == 0 && count > 0)
             sleep(1);
         if (result == 0)
-            result = print_round(cli, usages, count, true);
+            result = print_round(cli, usages, count, format, true);
     } while (result == 0 && is_stream && count > 0);
     for (size_t i = 0; i < count; i++)
         free(usages[i].name);

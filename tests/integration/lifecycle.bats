@@ -221,6 +221,9 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     stats used "stream=0&one-shot=1" | jq -e --arg id "$(davit inspect used | jq -r '.[0].Id')" \
         '.id == $id and .name == "/used" and .precpu_stats.cpu_usage.total_usage == 0 and (has("networks") | not) and
         .cpu_stats.system_cpu_usage > 0 and .cpu_stats.online_cpus > 0 and .memory_stats.limit > 0 and .preread == "0001-01-01T00:00:00Z"'
+    davit stats --no-stream --format '{{.Name}} {{.PIDs}} {{.CPUPerc}} {{.MemUsage}}' used | grep -Eqx 'used [0-9]+ [0-9]+[.][0-9]+% .+ / .+'
+    davit stats --no-stream --format json used | jq -e --arg id "$(davit inspect used | jq -r '.[0].Id')" '.Container == "used" and .ID == $id[:12]'
+    [ "$(davit stats --no-stream --format 'table {{.Name}}\t{{.PIDs}}' used | wc -l)" = 2 ]
     stats used stream=0 | jq -e '.cpu_stats.system_cpu_usage > .precpu_stats.system_cpu_usage and .read > .preread and .preread != "0001-01-01T00:00:00Z"'
     [ "$( (stats used stream=1 || true) | head -n 3 | jq -s 'length == 3 and .[1].preread == .[0].read and .[2].preread == .[1].read')" = true ]
     davit create --name idle busybox
