@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "network/address.h"
+#include "network/cni_config.h"
 #include "network/egress.h"
 #include "network/firewall.h"
 #include "network/packet_log.h"
@@ -237,6 +239,64 @@ static void logged_packets_are_read_by_their_headers(void **state)
     assert_int_equal(packet.port, 0);
 }
 
+static int take_config(struct arena *arena, const char *text, struct cni_config *config)
+{
+    const struct json *root;
+    struct error err = {0};
+
+    assert_int_equal(json_parse(arena, text, strlen(text), &json_default_limits, &root, &err), 0);
+    return cni_config_take(root, config, &err);
+}
+
+static void plugins_are_read_as_a_list_or_alone(void **state)
+{
+    cleanup_arena struct arena arena = {0};
+    struct cni_config config;
+
+    (void)state;
+    assert_int_equal(take_config(&arena,
+                                 "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":[{\"type\":"
+                                 "\"a\",\"capabilities\":{\"ips\":true,\"bandwidth\":false}},{"
+                                 "\"type\":\"b\"}]}",
+                                 &config),
+                     0);
+    assert_int_equal(config.plugin_count, 2);
+    assert_string_equal(config.name, "n");
+    assert_true(cni_plugin_has(config.plugins[0], "ips"));
+    assert_false(cni_plugin_has(config.plugins[0], "bandwidth"));
+    assert_false(cni_plugin_has(config.plugins[0], "portMappings"));
+    assert_false(cni_plugin_has(config.plugins[1], "ips"));
+    assert_int_equal(
+        take_config(&arena, "{\"cniVersion\":\"0.4.0\",\"name\":\"n\",\"type\":\"a\"}", &config),
+        0);
+    assert_int_equal(config.plugin_count, 1);
+}
+
+static void plugins_that_are_none_are_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "[]",
+        "{}",
+        "{\"cniVersion\":\"1.0.0\",\"type\":\"a\"}",
+        "{\"cniVersion\":\"0.2.0\",\"name\":\"n\",\"type\":\"a\"}",
+        "{\"cniVersion\":1,\"name\":\"n\",\"type\":\"a\"}",
+        "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":{}}",
+        "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":[1]}",
+        "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":[{}]}",
+        "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"type\":\"..\"}",
+        "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"type\":\"a/b\"}",
+        "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"type\":\"\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        cleanup_arena struct arena arena = {0};
+        struct cni_config config;
+
+        assert_true(take_config(&arena, wrong[i], &config) < 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +307,8 @@ int main(void)
         cmocka_unit_test(the_table_is_replaced_as_a_whole),
         cmocka_unit_test(egress_rules_are_read),
         cmocka_unit_test(logged_packets_are_read_by_their_headers),
+        cmocka_unit_test(plugins_are_read_as_a_list_or_alone),
+        cmocka_unit_test(plugins_that_are_none_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
