@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Clients made for Docker: docker-compose (Debian's 1.29), Docker's Python SDK, dockerode.
+# Clients made for Docker: docker-compose (Debian's 1.29), Docker's Go client, its Python SDK, dockerode.
 load common
 
 setup_file() {
@@ -35,6 +35,12 @@ compose() { (cd "$dir/project" && timeout 60 docker-compose --ansi never --proje
 data() { davit volume inspect p_data | jq -r '.[0].Mountpoint'; }
 state_of() { davit inspect "$1" | jq -r ".[0].State.$2"; }
 is() { [ "$(state_of "$1" "$2")" = "$3" ]; }
+
+@test "Docker's Go client: a life, lists, logs, statistics, exec, events" {
+    run "$shared/goclient" "unix://$dir/run/davit.sock"
+    echo "$output"
+    [ "$output" = ok ]
+}
 
 @test "a project comes up in the order of its health, and goes down again" {
     compose up --detach > "$dir/up" 2>&1 3>&- &
