@@ -63,21 +63,36 @@ int file_write_fd(int fd, const void *bytes, size_t length)
     return 0;
 }
 
+#define TEMPORARY_SIZE 300
+
+/* A name that nobody has: another process had our number and died halfway, perhaps with the
+ * machine.
+ */
+static int open_temporary(int directory_fd, const char *name, mode_t mode,
+                          char temporary[TEMPORARY_SIZE], struct error *err)
+{
+    static atomic_uint counter;
+    int fd;
+
+    do {
+        if (snprintf(temporary, TEMPORARY_SIZE, ".%s.%d.%u", name, (int)getpid(),
+                     atomic_fetch_add(&counter, 1)) >= TEMPORARY_SIZE)
+            return error_errno(err, ENAMETOOLONG, "write %s", name);
+        fd = openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                    mode);
+    } while (fd < 0 && errno == EEXIST);
+    return fd < 0 ? error_errno(err, errno, "create %s", temporary) : fd;
+}
+
 int file_replace(int directory_fd, const char *name, const void *bytes, size_t length, mode_t mode,
                  bool is_durable, struct error *err)
 {
-    static atomic_uint counter;
-    char temporary[300];
-    cleanup_close int fd = -1;
+    char temporary[TEMPORARY_SIZE];
+    cleanup_close int fd = open_temporary(directory_fd, name, mode, temporary, err);
     int result;
 
-    if (snprintf(temporary, sizeof(temporary), ".%s.%d.%u", name, (int)getpid(),
-                 atomic_fetch_add(&counter, 1)) >= (int)sizeof(temporary))
-        return error_errno(err, ENAMETOOLONG, "write %s", name);
-    fd =
-        openat(directory_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
-        return error_errno(err, errno, "create %s", temporary);
+        return fd;
     result = file_write_fd(fd, bytes, length);
     if (result == 0 && is_durable && fsync(fd) < 0)
         result = -errno;

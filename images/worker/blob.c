@@ -15,10 +15,13 @@ int blob_begin(struct blob_writer *writer, int store_fd, struct error *err)
     static unsigned int counter;
 
     *writer = (struct blob_writer){.store_fd = store_fd, .fd = -1, .copy_fd = -1};
-    snprintf(writer->temporary, sizeof(writer->temporary), "ingest/blob.%d.%u", (int)getpid(),
-             counter++);
-    writer->fd = openat(store_fd, writer->temporary,
-                        O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    /* A process that had our number may have died halfway. */
+    do {
+        snprintf(writer->temporary, sizeof(writer->temporary), "ingest/blob.%d.%u", (int)getpid(),
+                 counter++);
+        writer->fd = openat(store_fd, writer->temporary,
+                            O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    } while (writer->fd < 0 && errno == EEXIST);
     if (writer->fd < 0)
         return error_errno(err, errno, "create %s", writer->temporary);
     writer->digest = digest_new();

@@ -50,7 +50,16 @@ static int start_child(struct layer_unpack *unpack, int input_fd,
 
 static int open_files(struct layer_unpack *unpack, struct error *err)
 {
-    if (mkdirat(unpack->store_fd, unpack->temporary, 0755) < 0)
+    static unsigned int counter;
+    int result;
+
+    /* A process that had our number may have died halfway. */
+    do {
+        snprintf(unpack->temporary, sizeof(unpack->temporary), "ingest/layer.%d.%u", (int)getpid(),
+                 counter++);
+        result = mkdirat(unpack->store_fd, unpack->temporary, 0755);
+    } while (result < 0 && errno == EEXIST);
+    if (result < 0)
         return error_errno(err, errno, "make %s", unpack->temporary);
     unpack->directory_fd =
         openat(unpack->store_fd, unpack->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -63,13 +72,10 @@ static int open_files(struct layer_unpack *unpack, struct error *err)
 int layer_unpack_begin(struct layer_unpack *unpack, int store_fd, int input_fd,
                        const struct worker_limits *limits, struct error *err)
 {
-    static unsigned int counter;
     int result;
 
     *unpack = (struct layer_unpack){
         .store_fd = store_fd, .child = {-1, -1}, .directory_fd = -1, .implicit_fd = -1};
-    snprintf(unpack->temporary, sizeof(unpack->temporary), "ingest/layer.%d.%u", (int)getpid(),
-             counter++);
     result = open_files(unpack, err);
     if (result == 0)
         result = start_child(unpack, input_fd, limits, err);

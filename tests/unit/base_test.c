@@ -168,6 +168,23 @@ static void replacing_leaves_no_temporary(void **state)
     }
 }
 
+static void what_a_dead_process_left_is_not_in_the_way(void **state)
+{
+    int root = *(int *)*state;
+    struct error err;
+
+    for (int i = 0; i < 100; i++) {
+        char name[64];
+        int fd;
+
+        snprintf(name, sizeof(name), ".b.%d.%d", (int)getpid(), i);
+        fd = openat(root, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        close(fd);
+    }
+    assert_int_equal(file_replace(root, "b", "one", 3, 0600, true, &err), 0);
+}
+
 static void descriptors_travel_and_surplus_is_closed(void **state)
 {
     int pair[2];
@@ -433,6 +450,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(removing_does_not_follow_links, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(replacing_leaves_no_temporary, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(what_a_dead_process_left_is_not_in_the_way, make_directory,
                                         remove_directory),
         cmocka_unit_test(descriptors_travel_and_surplus_is_closed),
         cmocka_unit_test(times_are_read_as_written),
