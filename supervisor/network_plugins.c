@@ -129,10 +129,12 @@ static void describe_networks(struct arena *arena, const struct managed_containe
 static int open_record(const struct managed_container *container, int flags)
 {
     cleanup_close int directory_fd = container_open_directory(container);
-    int fd = directory_fd < 0 ? directory_fd
-                              : openat(directory_fd, RECORD_FILE,
-                                       O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+    int fd;
 
+    if (directory_fd < 0)
+        return directory_fd;
+    fd =
+        openat(directory_fd, RECORD_FILE, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
     return fd < 0 ? -errno : fd;
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -69,15 +70,24 @@ static int run(const char *path, char *const *environment, int input_fd, int out
 {
     char *const arguments[] = {(char[]){"cni-plugin"}, NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t usual;
     pid_t pid;
     int result;
 
+    /* We ignore it; what they run may count on it. */
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGPIPE);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigdefault(&attributes, &usual);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input_fd, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, output_fd, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, messages_fd, STDERR_FILENO);
-    result = posix_spawn(&pid, path, &actions, NULL, arguments, environment);
+    result = posix_spawn(&pid, path, &actions, &attributes, arguments, environment);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     return result != 0 ? error_errno(err, result, "run %s", path) : wait_for(pid, err);
 }
 
