@@ -117,7 +117,7 @@ int cni_config_find(struct arena *arena, const char *name, const char **path, st
             continue;
         if (cni_config_read(arena, one, &config, &problem) < 0)
             log_warning("%s", problem.message);
-        else if (strcmp(config.name, name) == 0)
+        else if (config.name != NULL && strcmp(config.name, name) == 0)
             found = one;
     }
     free(entries);

@@ -126,6 +126,8 @@ static void describe_networks(struct arena *arena, const struct managed_containe
     }
 }
 
+/* Locked if nobody has it: the lock goes with the descriptor, so that who was asked first works
+ * first, however long the processes take to begin. */
 static int open_record(const struct managed_container *container, int flags)
 {
     cleanup_close int directory_fd = container_open_directory(container);
@@ -135,7 +137,10 @@ static int open_record(const struct managed_container *container, int flags)
         return directory_fd;
     fd =
         openat(directory_fd, RECORD_FILE, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    flock(fd, LOCK_EX | LOCK_NB);
+    return fd;
 }
 
 /* ---- what comes of it ---- */

@@ -56,7 +56,7 @@ struct record {
     size_t count;
 };
 
-/* Waits for whoever has it. */
+/* Waits for whoever has it; davitd may have locked it for us. */
 int record_lock(int fd, struct error *err);
 
 /* Of complete lines alone; the rest was never begun. In the arena. */

@@ -22,10 +22,12 @@ passes_on='[ "$CNI_COMMAND" = DEL ] || printf "%s" "$input" | jq .prevResult'
 begin() {
     stop_davitd
     jq -n --arg ours "$dir/plugins" '{cni_plugin_directories: ["/usr/lib/cni", $ours]}' > "$dir/davitd.json"
-    DAVIT_CONFIG=$dir/davitd.json start_davitd
+    mkdir -p "$dir/libexec"
+    ln -sf "$build"/davit-* "$dir/libexec"
     rm -f "$dir/calls"
+    start_again
 }
-start_again() { DAVIT_CONFIG=$dir/davitd.json start_davitd; }
+start_again() { DAVIT_LIBEXEC=$dir/libexec DAVIT_CONFIG=$dir/davitd.json start_davitd; }
 setup() { begin; }
 
 @test "Debian's bridge and host-local: addresses, the way out, names, and everything given back" {
@@ -153,6 +155,41 @@ first DEL eth0 $id" ]
     start_again
     rm "$dir/held"
     wait_until eval '[ -z "$(leases)" ]'
+}
+
+@test "a restart waits until what was there is taken back" {
+    plugin held 'while [ "$CNI_COMMAND" = DEL ] && [ -e "'"$dir"'/held" ]; do sleep 0.02; done; '"$passes_on"
+    conflist held '{"type": "held"}'
+    for round in 1 2 3; do
+        rm -f "$dir/calls"
+        idle one --network held
+        touch "$dir/held"
+        davit restart --time 0 one &
+        restart=$!
+        wait_until grep -q "held DEL" "$dir/calls"
+        [ "$(grep -c ADD "$dir/calls")" = 1 ]
+        rm "$dir/held"
+        wait $restart
+        [ "$(cut -d ' ' -f 2 "$dir/calls" | xargs)" = "ADD DEL ADD" ]
+        [ "$(leases)" = "$(lease_of one IPAddress)" ]
+        davit rm --force one
+        wait_until eval '[ -z "$(leases)" ]'
+    done
+}
+
+@test "what was asked for first is done first, however late its process begins" {
+    plugin notes "$passes_on"
+    conflist noted '{"type": "notes"}'
+    idle one --network noted
+    rm "$dir/libexec/davit-cni"
+    # A removal begins when the start behind it has been done, or waits for it.
+    printf '#!/bin/sh\nif grep -q isRemoval /proc/self/fd/0; then until [ "$(grep -c ADD %s/calls)" = 2 ] || grep -q -- "->" /proc/locks; do sleep 0.02; done; fi\nexec %s/davit-cni\n' \
+        "$dir" "$build" > "$dir/libexec/davit-cni"
+    chmod +x "$dir/libexec/davit-cni"
+    davit restart --time 0 one
+    ln -sf "$build/davit-cni" "$dir/libexec/davit-cni"
+    [ "$(cut -d ' ' -f 2 "$dir/calls" | xargs)" = "ADD DEL ADD" ]
+    [ "$(leases)" = "$(lease_of one IPAddress)" ]
 }
 
 @test "mistakes are refused before anything is made" {
