@@ -22,7 +22,7 @@ of_host() { readlink "/proc/self/ns/$1"; }
         [ "$(inside "readlink /proc/self/ns/${pair#*=}")" != "$(of_host "${pair#*=}")" ]
     done
     [ "$(inside --uts host hostname)" = "$(hostname)" ]
-    for option in "--ipc container:x" "--uts private" "--cgroupns x"; do
+    for option in "--ipc else" "--uts private" "--cgroupns x"; do
         # shellcheck disable=SC2086
         run davit create $option busybox true
         [ "$status" -ne 0 ]
