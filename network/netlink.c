@@ -2,14 +2,12 @@
 #include "netlink.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/netlink.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "base/network_namespace.h"
 
 int netlink_open(struct netlink *netlink, struct error *err)
 {
@@ -18,9 +16,10 @@ int netlink_open(struct netlink *netlink, struct error *err)
     netlink->sequence = 0;
     netlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
     if (netlink->socket == NULL || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-        error_errno(err, errno, "netlink");
+        int result = error_errno(err, errno, "netlink");
+
         netlink_close(netlink);
-        return -err->errnum;
+        return result;
     }
     /* Without them errors are numbers only. */
     mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &one, sizeof(one));
@@ -28,18 +27,15 @@ int netlink_open(struct netlink *netlink, struct error *err)
     return 0;
 }
 
+static int open_there(void *netlink, struct error *err)
+{
+    return netlink_open(netlink, err);
+}
+
 int netlink_open_in(struct netlink *netlink, int netns_fd, struct error *err)
 {
-    cleanup_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    int result;
-
     netlink->socket = NULL;
-    if (own_fd < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
-        return error_errno(err, errno, "enter a network namespace");
-    result = netlink_open(netlink, err);
-    if (setns(own_fd, CLONE_NEWNET) < 0)
-        abort();
-    return result;
+    return network_namespace_run(netns_fd, open_there, netlink, err);
 }
 
 void netlink_close(struct netlink *netlink)

@@ -19,6 +19,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/network_namespace.h"
 #include "base/path.h"
 #include "base/socket.h"
 
@@ -127,17 +128,10 @@ int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
 
 /* ---- made ahead ---- */
 
-static int raise_loopback_in(int netns_fd, struct error *err)
+static int raise_loopback(void *context, struct error *err)
 {
-    cleanup_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    int result;
-
-    if (own_fd < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
-        return error_errno(err, errno, "enter a new network namespace");
-    result = network_raise_loopback(err);
-    if (setns(own_fd, CLONE_NEWNET) < 0)
-        abort();
-    return result;
+    (void)context;
+    return network_raise_loopback(err);
 }
 
 static int open_ready(pid_t pid, bool has_user, struct ready_namespaces *ready, struct error *err)
@@ -153,7 +147,7 @@ static int open_ready(pid_t pid, bool has_user, struct ready_namespaces *ready, 
             ready->fds[READY_GID_MAP] < 0)
             return -err->errnum;
     }
-    return raise_loopback_in(ready->fds[READY_NETWORK], err);
+    return network_namespace_run(ready->fds[READY_NETWORK], raise_loopback, NULL, err);
 }
 
 int ready_namespaces_make(bool has_user, struct ready_namespaces *ready, struct error *err)

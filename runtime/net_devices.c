@@ -13,13 +13,13 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/network_namespace.h"
 
 #define MESSAGE_SIZE 8192
 #define ADDRESSES_MAX 256
@@ -327,16 +327,10 @@ static int move_device(struct netlink *host, struct netlink *inside, int namespa
 }
 
 /* A netlink socket belongs to the namespace it was made in. */
-static int open_inside(struct netlink *netlink, int namespace_fd, struct error *err)
+static int open_inside(void *netlink, struct error *err)
 {
-    cleanup_close int own_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    int result;
+    int result = open_netlink(netlink);
 
-    if (own_fd < 0 || setns(namespace_fd, CLONE_NEWNET) < 0)
-        return error_errno(err, errno, "enter the container's network namespace");
-    result = open_netlink(netlink);
-    if (setns(own_fd, CLONE_NEWNET) < 0)
-        abort();
     return result < 0 ? error_errno(err, -result, "netlink") : 0;
 }
 
@@ -349,7 +343,7 @@ int net_devices_move(const struct oci_linux *linux_part, int namespace_fd, struc
     if (result < 0)
         error_errno(err, -result, "netlink");
     if (result == 0)
-        result = open_inside(&inside, namespace_fd, err);
+        result = network_namespace_run(namespace_fd, open_inside, &inside, err);
     for (size_t i = 0; result == 0 && i < linux_part->net_devices.count; i++)
         result = move_device(&host, &inside, namespace_fd, &linux_part->net_devices.items[i], err);
     fd_close(&host.fd);

@@ -37,7 +37,10 @@ bool container_joins_another(const struct managed_container *container);
 int container_open_namespace(const struct managed_container *container, const char *file,
                              struct error *err);
 
-/* Gives the namespaces to the container's monitor, before it starts. */
+/* Gives a namespace to the container's monitor, which takes it in place of a new one. */
+int container_join_send(struct managed_container *container, int type, int fd, struct error *err);
+
+/* Gives those that it joins to the container's monitor, before it starts. */
 int container_joins_send(struct managed_container *container, struct error *err);
 
 /* ---- its part in networks: container_network.c ---- */

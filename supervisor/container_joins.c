@@ -125,14 +125,20 @@ int container_open_namespace(const struct managed_container *container, const ch
     return take_fd(&fd);
 }
 
+int container_join_send(struct managed_container *container, int type, int fd, struct error *err)
+{
+    const struct monitor_message message = {.type = MONITOR_JOIN, .value = type};
+
+    return container_send(container, &message, NULL, 0, fd, err);
+}
+
 static int send_namespace(struct managed_container *container,
                           const struct managed_container *other, int type, const char *file,
                           struct error *err)
 {
-    const struct monitor_message message = {.type = MONITOR_JOIN, .value = type};
     cleanup_close int fd = container_open_namespace(other, file, err);
 
-    return fd < 0 ? fd : container_send(container, &message, NULL, 0, fd, err);
+    return fd < 0 ? fd : container_join_send(container, type, fd, err);
 }
 
 /* Its mounts, where /dev/shm is. */
@@ -148,7 +154,6 @@ static int send_mounts(struct managed_container *container, const struct managed
 /* Who may say so may be root on the host: the path is one of the host's, whatever it leads to. */
 static int send_path(struct managed_container *container, const char *path, struct error *err)
 {
-    const struct monitor_message message = {.type = MONITOR_JOIN, .value = OCI_NAMESPACE_NETWORK};
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0)
@@ -156,7 +161,7 @@ static int send_path(struct managed_container *container, const char *path, stru
     if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.NetworkMode: %s is no network namespace", path);
-    return container_send(container, &message, NULL, 0, fd, err);
+    return container_join_send(container, OCI_NAMESPACE_NETWORK, fd, err);
 }
 
 int container_joins_send(struct managed_container *container, struct error *err)

@@ -88,13 +88,6 @@ void namespace_pool_open(struct daemon *daemon)
     namespace_pool_fill(daemon);
 }
 
-static int send_join(struct managed_container *container, int type, int fd, struct error *err)
-{
-    const struct monitor_message message = {.type = MONITOR_JOIN, .value = type};
-
-    return container_send(container, &message, NULL, 0, fd, err);
-}
-
 /* Nothing is sent before all that may fail has been done. */
 static int give(struct managed_container *container, const struct ready_namespaces *ready,
                 struct error *err)
@@ -105,9 +98,10 @@ static int give(struct managed_container *container, const struct ready_namespac
     if (mapping.host_id != 0)
         result = ready_namespaces_map(ready, &mapping, err);
     if (result == 0)
-        result = send_join(container, OCI_NAMESPACE_NETWORK, ready->fds[READY_NETWORK], err);
+        result =
+            container_join_send(container, OCI_NAMESPACE_NETWORK, ready->fds[READY_NETWORK], err);
     if (result == 0 && mapping.host_id != 0)
-        result = send_join(container, OCI_NAMESPACE_USER, ready->fds[READY_USER], err);
+        result = container_join_send(container, OCI_NAMESPACE_USER, ready->fds[READY_USER], err);
     return result;
 }
 

@@ -166,9 +166,10 @@ static _Noreturn void make_namespaces(int channel_fd, bool has_user, uint32_t co
 {
     for (uint32_t i = 0; i < count; i++) {
         struct ready_namespaces ready;
+        struct error err = {0};
         ssize_t sent;
 
-        if (ready_namespaces_make(has_user, &ready, NULL) < 0)
+        if (ready_namespaces_make(has_user, &ready, &err) < 0)
             _exit(1);
         sent = socket_send(channel_fd, "", 1, ready.fds, has_user ? READY_COUNT : 1);
         ready_namespaces_release(&ready);

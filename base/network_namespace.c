@@ -1,5 +1,5 @@
-/* Network namespaces: see namespace.h. */
-#include "namespace.h"
+/* See network_namespace.h. */
+#include "network_namespace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "cleanup.h"
 
 int network_namespace_run(int netns_fd, int (*function)(void *context, struct error *err),
                           void *context, struct error *err)

@@ -1,8 +1,8 @@
 /* Network namespaces. */
-#ifndef DAVIT_NETWORK_NAMESPACE_H
-#define DAVIT_NETWORK_NAMESPACE_H
+#ifndef DAVIT_BASE_NETWORK_NAMESPACE_H
+#define DAVIT_BASE_NETWORK_NAMESPACE_H
 
-#include "base/error.h"
+#include "error.h"
 
 /* Has `function` called in another network namespace, by the calling thread, which is in its own
  * again afterwards; where that cannot be had it aborts, rather than go on in a container's network.
