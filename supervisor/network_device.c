@@ -215,7 +215,7 @@ void networks_release(struct daemon *daemon)
     if (daemon->networks_lock_fd < 0)
         return;
     /* Somebody who writes rules yet has it locked, too. */
-    if (path != NULL && daemon->firewall_run == NULL)
+    if (path != NULL && firewall_settle(daemon))
         unlink(path);
     fd_close(&daemon->networks_lock_fd);
 }

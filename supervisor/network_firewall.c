@@ -2,6 +2,7 @@
  * networks.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "networks.h"
 
 #define OUTPUT_MAX 4096
+#define SETTLE_MS 2000
 
 /* What is under way. */
 struct firewall_run {
@@ -305,6 +307,14 @@ void firewall_await(struct daemon *daemon, struct firewall_waiter *waiter)
     } else {
         waiter->done(waiter, &none);
     }
+}
+
+bool firewall_settle(const struct daemon *daemon)
+{
+    struct pollfd ended = {.fd = daemon->firewall_run != NULL ? daemon->firewall_run->pidfd : -1,
+                           .events = POLLIN};
+
+    return daemon->firewall_run == NULL || poll(&ended, 1, SETTLE_MS) > 0;
 }
 
 /* ---- ports ---- */

@@ -145,6 +145,9 @@ void network_device_remove(const struct network *network);
 /* What davitd knows is to become the kernel's rules; soon, several changes at once. */
 void firewall_change(struct daemon *daemon);
 
+/* At davitd's end: waits a moment for rules that are being written. False if they are still. */
+bool firewall_settle(const struct daemon *daemon);
+
 /* Published ports have come, or are about to go: they are changed now, if nothing else is. */
 void firewall_change_ports(const struct managed_container *container, bool is_removed);
 

@@ -23,6 +23,8 @@ setup_file() {
 }
 teardown_file() {
     teardown_daemon_file
+    # Of a davitd that was killed.
+    rm -f "/run/davit-networks.$(stat --dereference --format %i "/run/netns/$host").lock"
     ip netns del "$host"
     ip netns del "$neighbour"
 }
