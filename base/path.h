@@ -37,8 +37,10 @@ const char *path_of_fd(char storage[PATH_FD_SIZE], int fd);
 /* True if the descriptor lies on a filesystem of this magic number (statfs(2)). */
 bool path_is_on_filesystem(int fd, uint64_t magic);
 
-/* Removes a tree without following symlinks or leaving its filesystem. A name that does not exist
- * is fine. */
+/* Removes a tree of any depth without following symlinks or leaving its filesystem, renaming nothing
+ * and taking no room. What cannot be removed (it is immutable, or mounted on) keeps the directories
+ * above it; the rest goes all the same, and the first failure is the error. A name that does not
+ * exist is fine. path_remove.c */
 int path_remove_tree(int directory_fd, const char *name, struct error *err);
 
 /* Adds what a tree takes on disk, in bytes; a file with several names counts in shares. Follows

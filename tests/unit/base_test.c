@@ -3,8 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -110,22 +114,111 @@ static void directories_are_made_inside_only(void **state)
     assert_int_equal(faccessat(root, "x", F_OK, 0), -1);
 }
 
-static void deep_trees_are_removed(void **state)
+/* A chain of `depth` directories called `name` below fd; a file called `leaf` at its end. */
+static void make_chain(int fd, const char *name, int depth, const char *leaf)
 {
-    int root = *(int *)*state;
-    int fd = dup(root);
-
-    for (int i = 0; i < 3000; i++) {
+    fd = dup(fd);
+    for (int i = 0; i < depth; i++) {
         int next;
 
-        assert_int_equal(mkdirat(fd, "d", 0755), 0);
-        next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+        assert_true(mkdirat(fd, name, 0755) == 0 || errno == EEXIST);
+        next = openat(fd, name, O_RDONLY | O_DIRECTORY);
+        assert_true(next >= 0);
         close(fd);
         fd = next;
     }
+    if (leaf != NULL)
+        close(openat(fd, leaf, O_CREAT | O_WRONLY, 0644));
+    close(fd);
+}
+
+static void deep_trees_are_removed(void **state)
+{
+    int root = *(int *)*state;
+
+    make_chain(root, "d", 3000, "file");
+    assert_int_equal(path_remove_tree(root, "d", NULL), 0);
+    assert_int_equal(faccessat(root, "d", F_OK, 0), -1);
+}
+
+/* Names that an earlier way of removing used, names of 255 bytes, branches at every depth. */
+static void trees_of_any_names_are_removed(void **state)
+{
+    int root = *(int *)*state;
+    char longest[256];
+    int fd;
+
+    memset(longest, 'n', 255);
+    longest[255] = '\0';
+    mkdirat(root, "d", 0755);
+    fd = openat(root, "d", O_RDONLY | O_DIRECTORY);
+    for (int i = 0; i < 3; i++) {
+        char name[32];
+
+        snprintf(name, sizeof(name), ".davit-deep-%d", i);
+        make_chain(fd, name, 70, "file");
+        make_chain(fd, "d", 200 + i, name);
+    }
+    make_chain(fd, longest, 300, longest);
+    make_chain(fd, "empty", 130, NULL);
     close(fd);
     assert_int_equal(path_remove_tree(root, "d", NULL), 0);
     assert_int_equal(faccessat(root, "d", F_OK, 0), -1);
+}
+
+/* As far as descriptors go, it takes few. */
+static void removing_takes_few_descriptors(void **state)
+{
+    int root = *(int *)*state;
+    struct rlimit before;
+    struct rlimit few;
+    int result;
+
+    make_chain(root, "d", 1000, "file");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){100, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+    result = path_remove_tree(root, "d", NULL);
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(result, 0);
+}
+
+/* A mount in the middle of a tree as one thing that cannot be removed, at `depth`. */
+static void check_obstacle(int root, int depth)
+{
+    char path[PATH_MAX] = "d";
+    struct error err = {0};
+
+    make_chain(root, "d", depth, NULL);
+    for (int i = 1; i < depth; i++)
+        strcat(path, "/d");
+    assert_int_equal(mkdirat(root, "d/other", 0755), 0);
+    make_chain(root, "d/other", 0, "file");
+    assert_int_equal(fchdir(root), 0);
+    assert_int_equal(mount("none", path, "tmpfs", 0, NULL), 0);
+    assert_true(path_remove_tree(root, "d", &err) < 0);
+    assert_true(strstr(err.message, "mounted") != NULL);
+    assert_int_equal(faccessat(root, path, F_OK, 0), 0);
+    assert_int_equal(umount(path), 0);
+    assert_int_equal(path_remove_tree(root, "d", &err), 0);
+}
+
+static void what_cannot_be_removed_ends_the_removal(void **state)
+{
+    char link[PATH_FD_SIZE];
+    char path[PATH_MAX] = "";
+    int root;
+
+    assert_true(readlink(path_of_fd(link, *(int *)*state), path, sizeof(path) - 1) > 0);
+    if (unshare(CLONE_NEWNS) < 0)
+        skip();
+    assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    /* The descriptor that the test began with is of the mount namespace it was in. */
+    root = open(path, O_RDONLY | O_DIRECTORY);
+    check_obstacle(root, 10);
+    check_obstacle(root, 400);
+    close(root);
+    assert_int_equal(chdir("/"), 0);
 }
 
 static void removing_does_not_follow_links(void **state)
@@ -447,6 +540,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(directories_are_made_inside_only, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(deep_trees_are_removed, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(trees_of_any_names_are_removed, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(removing_takes_few_descriptors, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(what_cannot_be_removed_ends_the_removal, make_directory,
+                                        remove_directory),
         cmocka_unit_test_setup_teardown(removing_does_not_follow_links, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(replacing_leaves_no_temporary, make_directory,
