@@ -81,7 +81,7 @@ davit-image_libs := -larchive -lisal -lzstd -lyajl -lseccomp -lcap -lcrypto -lsq
 davit-resolver_libs := -lyajl -lseccomp -lcap
 davit-cni_libs := -lyajl
 davit-fetch_libs := -lcurl -lyajl -lseccomp -lcap
-davitd_libs := -lmnl -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -lresolv
+davitd_libs := -lmnl -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -lresolv -lmd
 davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 

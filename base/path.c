@@ -158,6 +158,20 @@ int path_make_directories(int root_fd, const char *path, mode_t mode, struct err
     return take_fd(&fd);
 }
 
+int path_move_unique(int directory_fd, const char *name, int into_fd, const char *new_name,
+                     struct error *err)
+{
+    for (unsigned int i = 0;; i++) {
+        char candidate[NAME_MAX + 1];
+
+        snprintf(candidate, sizeof(candidate), i == 0 ? "%.240s" : "%.240s.%u", new_name, i);
+        if (renameat2(directory_fd, name, into_fd, candidate, RENAME_NOREPLACE) == 0)
+            return 0;
+        if (errno != EEXIST)
+            return error_errno(err, errno, "move %s", name);
+    }
+}
+
 int path_make_host_directory(const char *path, mode_t mode, struct error *err)
 {
     char partial[PATH_MAX];

@@ -37,6 +37,11 @@ const char *path_of_fd(char storage[PATH_FD_SIZE], int fd);
 /* True if the descriptor lies on a filesystem of this magic number (statfs(2)). */
 bool path_is_on_filesystem(int fd, uint64_t magic);
 
+/* Moves directory_fd/name to into_fd as `new_name`, or with ".1", ".2", ... behind it where that is
+ * taken. -EXDEV: it is another filesystem. */
+int path_move_unique(int directory_fd, const char *name, int into_fd, const char *new_name,
+                     struct error *err);
+
 /* Removes a tree of any depth without following symlinks or leaving its filesystem, renaming nothing
  * and taking no room. What cannot be removed (it is immutable, or mounted on) keeps the directories
  * above it; the rest goes all the same, and the first failure is the error. A name that does not

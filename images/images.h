@@ -8,6 +8,8 @@
  *   layers/HEX                   unpacked layers by chain id, whiteouts in overlayfs's form
  *   layers/.empty                an empty one, for views
  *   ingest/                      what is being made; emptied at start
+ *   index.json.damaged-NS        an index.json that could not be read; while there is one nothing is
+ *                                collected
  *   pulls/HEX                    manifests of pulls under way or interrupted: keeps what they got
  *
  * One thread of one process (davitd) owns a struct image_store. What reads archives from outside is
@@ -138,18 +140,25 @@ struct image {
 
 struct image_store {
     int root_fd;
+    int trash_fd; /* where goes what nobody reaches */
     int layers_fd;
     struct image **images;
     size_t image_count;
+    LIST_OF(struct image_descriptor) damaged; /* images that cannot be read; the index keeps them */
+    struct arena damaged_arena;
+    char *distrust;            /* why one cannot tell what is in use; NULL: one can */
     unsigned int worker_count; /* imports under way: their blobs have no name yet */
 };
 
-/* Opens the store in root_fd (not owned), makes it if it is empty, removes leftovers of interrupted
- * work and reads every image. An image whose blobs are damaged is left out and reported by
- * `on_damage` (may be NULL). */
-int image_store_open(struct image_store *store, int root_fd,
-                     void (*on_damage)(const char *digest, const struct error *err),
-                     struct error *err);
+typedef void image_damage_report(const char *what, const struct error *err);
+
+/* Opens the store in root_fd, makes it if it is empty, discards leftovers of interrupted work and
+ * reads every image. Damage is no failure, and loses nothing: an image whose manifest or
+ * configuration is not what its digest says is left out, an index that is damaged or gone is put
+ * aside, and as long as there is any of that nothing is collected. Each is told to `on_damage`.
+ * trash_fd, a directory on the same filesystem, gets what is discarded. Neither is owned. */
+int image_store_open(struct image_store *store, int root_fd, int trash_fd,
+                     image_damage_report *on_damage, struct error *err);
 void image_store_close(struct image_store *store);
 
 /* By name, name:tag, name@digest, id, id prefix (at least 2 digits) or manifest digest.
@@ -180,8 +189,14 @@ uint64_t image_store_shared_bytes(const struct image_store *store, const struct 
 /* Bytes of all layers, each counted once. */
 uint64_t image_store_layer_bytes(const struct image_store *store);
 
-/* Removes blobs and layers that no image reaches. Does nothing while a worker is busy. */
-int image_store_collect(struct image_store *store, struct error *err);
+/* Gives up a damaged image, by name or manifest digest. */
+int image_store_forget_damaged(struct image_store *store, const char *reference, struct error *err);
+
+/* Moves blobs and layers that no image reaches, and that are not among `kept_layers`, to the trash;
+ * the caller empties it. Does nothing while a worker is busy. ERROR_CORRUPT, and nothing is moved,
+ * unless all that could reach something was read and is what its digest says. */
+int image_store_collect(struct image_store *store, const struct string_list *kept_layers,
+                        struct error *err);
 
 /* Reads blobs/sha256/HEX into a buffer-owned string in the arena. */
 int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -14,29 +13,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "images.h"
+#include "store_internal.h"
 
-#define BLOB_MAX_BYTES (8 << 20) /* of those read into memory: manifests and configurations */
-#define HEX_LENGTH 64
-#define PULL_KEPT_S (24 * 3600) /* what an interrupted pull has got so far */
-
-int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
-                          size_t *length, struct error *err)
-{
-    cleanup_buffer struct buffer content = {0};
-    char path[128];
-    int result;
-
-    if (!digest_is_valid(digest))
-        return error_set(err, ERROR_INVALID, EINVAL, "\"%.80s\" is not a sha256 digest", digest);
-    snprintf(path, sizeof(path), "blobs/sha256/%s", digest + strlen("sha256:"));
-    result = file_read(root_fd, path, BLOB_MAX_BYTES, &content, err);
-    if (result < 0)
-        return result;
-    *text = arena_strndup(arena, buffer_text(&content), content.length);
-    *length = content.length;
-    return 0;
-}
+#define INDEX_MAX_BYTES (64 << 20)
+#define SHORT_ID 12 /* digits that are enough to name something */
+/* As long as the store has a file of such a name nobody knows what its blobs and layers are for. */
+#define DAMAGED_INDEX "index.json.damaged-"
 
 static void image_free(struct image *image)
 {
@@ -109,11 +91,6 @@ static void parse_repo_digests(struct image *image, const char *list)
     }
 }
 
-static bool is_hex_name(const char *name)
-{
-    return strlen(name) == HEX_LENGTH && strspn(name, "0123456789abcdef") == HEX_LENGTH;
-}
-
 /* "hex,hex,..." from the index; every one a directory in layers/. */
 static int parse_layers(struct image_store *store, struct image *image, const char *list,
                         struct error *err)
@@ -123,7 +100,7 @@ static int parse_layers(struct image_store *store, struct image *image, const ch
 
     image->layers.items = arena_new(&image->arena, count, sizeof(char *));
     for (char *hex = strsep(&rest, ","); hex != NULL && hex[0] != '\0'; hex = strsep(&rest, ",")) {
-        if (!is_hex_name(hex) || image->layers.count == count)
+        if (!store_is_hex_name(hex) || image->layers.count == count)
             return error_set(err, ERROR_CORRUPT, EINVAL, "index.json: bad list of layers");
         if (faccessat(store->layers_fd, hex, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             return error_set(err, ERROR_CORRUPT, ENOENT, "layer %s is missing", hex);
@@ -166,14 +143,14 @@ static int read_image(struct image_store *store, const struct image_descriptor *
     struct image_manifest manifest = {0};
     const char *text = NULL;
     size_t length = 0;
-    int result = image_store_read_blob(store->root_fd, &image->arena, descriptor->digest, &text,
-                                       &length, err);
+    int result =
+        store_read_verified(store->root_fd, &image->arena, descriptor->digest, &text, &length, err);
 
     if (result == 0)
         result = image_manifest_parse(&image->arena, text, length, &manifest, err);
     if (result == 0)
-        result = image_store_read_blob(store->root_fd, &image->arena, manifest.config.digest, &text,
-                                       &length, err);
+        result = store_read_verified(store->root_fd, &image->arena, manifest.config.digest, &text,
+                                    &length, err);
     if (result == 0)
         result = image_config_parse(&image->arena, text, length, &image->config, err);
     if (result == 0)
@@ -194,6 +171,98 @@ static int read_image(struct image_store *store, const struct image_descriptor *
         image->created_ns = 0;
     return 0;
 }
+
+/* ---- damaged images ---- */
+
+static int not_found(const char *reference, struct error *err)
+{
+    return error_set(err, ERROR_NOT_FOUND, ENOENT, "No such image: %.256s", reference);
+}
+
+static int save_index(const struct image_store *store, struct error *err);
+
+static const char *name_of(const struct image_descriptor *descriptor)
+{
+    const char *name = string_map_get(&descriptor->annotations, ANNOTATION_IMAGE_NAME);
+
+    return name != NULL && strchr(name, ':') != NULL ? name : NULL;
+}
+
+/* Its entry of the index stays there as it is, unless its name is another's now. */
+static void keep_damaged(struct image_store *store, const struct image_descriptor *descriptor)
+{
+    store->damaged.items = arena_grow(&store->damaged_arena, store->damaged.items,
+                                      store->damaged.count, sizeof(*store->damaged.items));
+    store->damaged.items[store->damaged.count++] = *descriptor;
+}
+
+static void drop_damaged(struct image_store *store, size_t index)
+{
+    store->damaged.count--;
+    for (size_t i = index; i < store->damaged.count; i++)
+        store->damaged.items[i] = store->damaged.items[i + 1];
+}
+
+static void unname_damaged(struct image_store *store, const char *full_name)
+{
+    for (size_t i = 0; i < store->damaged.count; i++) {
+        struct string_map *annotations = &store->damaged.items[i].annotations;
+        const char *name = name_of(&store->damaged.items[i]);
+        size_t kept = 0;
+
+        if (name == NULL || strcmp(name, full_name) != 0)
+            continue;
+        for (size_t j = 0; j < annotations->count; j++) {
+            if (strcmp(annotations->items[j].name, ANNOTATION_IMAGE_NAME) != 0 &&
+                strcmp(annotations->items[j].name, ANNOTATION_REF_NAME) != 0)
+                annotations->items[kept++] = annotations->items[j];
+        }
+        annotations->count = kept;
+    }
+}
+
+/* It can be read again, since somebody has brought what was missing: its names are good again. */
+static void repair(struct image_store *store, struct image *image)
+{
+    for (size_t i = store->damaged.count; i > 0; i--) {
+        const struct image_descriptor *damaged = &store->damaged.items[i - 1];
+
+        if (strcmp(damaged->digest, image->manifest_digest) != 0)
+            continue;
+        if (name_of(damaged) != NULL && !has_name(image, name_of(damaged)))
+            add_name(image, name_of(damaged));
+        drop_damaged(store, i - 1);
+    }
+}
+
+static bool is_damaged_one(const struct image_descriptor *damaged, const char *reference)
+{
+    const char *hex = strncmp(reference, "sha256:", 7) == 0 ? reference + 7 : reference;
+    struct image_reference parsed;
+    char full[512];
+
+    if (strlen(hex) >= SHORT_ID && strncmp(damaged->digest + 7, hex, strlen(hex)) == 0)
+        return true;
+    if (name_of(damaged) == NULL || image_reference_parse(reference, &parsed, NULL) < 0)
+        return false;
+    snprintf(full, sizeof(full), "%s:%s", parsed.name, parsed.tag);
+    return strcmp(name_of(damaged), full) == 0;
+}
+
+int image_store_forget_damaged(struct image_store *store, const char *reference, struct error *err)
+{
+    bool is_known = false;
+
+    for (size_t i = store->damaged.count; i > 0; i--) {
+        if (!is_damaged_one(&store->damaged.items[i - 1], reference))
+            continue;
+        drop_damaged(store, i - 1);
+        is_known = true;
+    }
+    return is_known ? save_index(store, err) : not_found(reference, err);
+}
+
+/* ---- the index ---- */
 
 static struct image *find_manifest(const struct image_store *store, const char *digest)
 {
@@ -221,6 +290,7 @@ static int get_image(struct image_store *store, const struct image_descriptor *d
         store->images =
             memory_resize(store->images, store->image_count + 1, sizeof(struct image *));
         store->images[store->image_count++] = image;
+        repair(store, image);
     }
     *found = image;
     return 0;
@@ -263,6 +333,7 @@ static int save_index(const struct image_store *store, struct error *err)
 
     for (size_t i = 0; i < store->image_count; i++)
         count += store->images[i]->name_count > 0 ? store->images[i]->name_count : 1;
+    count += store->damaged.count;
     index.manifests.items = arena_new(&arena, count, sizeof(*index.manifests.items));
     for (size_t i = 0; i < store->image_count; i++) {
         const struct image *image = store->images[i];
@@ -273,6 +344,8 @@ static int save_index(const struct image_store *store, struct error *err)
         if (image->name_count == 0)
             describe(&arena, image, NULL, &index.manifests.items[index.manifests.count++]);
     }
+    for (size_t i = 0; i < store->damaged.count; i++)
+        index.manifests.items[index.manifests.count++] = store->damaged.items[i];
     writer = json_writer_new(false);
     json_encode(writer, &image_index_type, &index);
     text = json_writer_text(writer);
@@ -281,100 +354,135 @@ static int save_index(const struct image_store *store, struct error *err)
     return result;
 }
 
-static int load_index(struct image_store *store,
-                      void (*on_damage)(const char *digest, const struct error *err),
-                      struct error *err)
+/* Whether the store has something whose names are not known. */
+static bool has_blobs(const struct image_store *store)
 {
-    cleanup_arena struct arena arena = {0};
-    cleanup_buffer struct buffer text = {0};
-    struct image_index index = {0};
-    int result = file_read(store->root_fd, "index.json", 64 << 20, &text, err);
+    int fd = openat(store->root_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry = NULL;
 
-    if (result == -ENOENT)
-        return save_index(store, err);
-    if (result == 0)
-        result = image_index_parse(&arena, buffer_text(&text), text.length, &index, err);
-    if (result < 0)
-        return error_prefix(err, "index.json");
-    for (size_t i = 0; i < index.manifests.count; i++) {
-        const struct image_descriptor *descriptor = &index.manifests.items[i];
-        const char *name = string_map_get(&descriptor->annotations, ANNOTATION_IMAGE_NAME);
-        struct error damage = {0};
-        struct image *image;
-
-        if (get_image(store, descriptor, &image, &damage) == 0) {
-            if (name != NULL && strchr(name, ':') != NULL && !has_name(image, name))
-                add_name(image, name);
-        } else if (on_damage != NULL) {
-            on_damage(descriptor->digest, &damage);
-        }
-    }
-    return 0;
+    while (dir != NULL && (entry = readdir(dir)) != NULL && entry->d_name[0] == '.')
+        continue;
+    return entry != NULL;
 }
 
-static int sweep(const struct image_store *store, const char *directory,
-                 const struct string_list *reached, struct error *err)
+/* An index that cannot be read goes out of the way and says by its name that nothing may be
+ * collected; of one that is gone only the name is made. */
+static int put_index_aside(const struct image_store *store, struct error *err)
 {
-    int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char name[64];
+    int result;
+
+    snprintf(name, sizeof(name), DAMAGED_INDEX "%lld", (long long)clock_now_ns());
+    result = path_move_unique(store->root_fd, "index.json", store->root_fd, name, err);
+    return result == -ENOENT ? file_replace(store->root_fd, name, "", 0, 0600, true, err) : result;
+}
+
+static void distrust(struct image_store *store, const char *reason)
+{
+    if (store->distrust == NULL)
+        store->distrust = memory_strdup(reason);
+}
+
+/* What earlier davitds have put aside. */
+static void find_damaged_index(struct image_store *store)
+{
+    int fd = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
     if (dir == NULL)
-        return error_errno(err, errno, "open %s", directory);
-    while ((entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] == '.' || string_list_has(reached, entry->d_name))
+        distrust(store, "the store's directory cannot be read");
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        cleanup_free char *reason = NULL;
+
+        if (strncmp(entry->d_name, DAMAGED_INDEX, strlen(DAMAGED_INDEX)) != 0)
             continue;
-        if (path_remove_tree(fd, entry->d_name, err) < 0)
-            return error_prefix(err, "%s", directory);
+        reason = memory_printf("index.json was lost or damaged: remove %s when all images that are "
+                               "wanted are there again",
+                               entry->d_name);
+        distrust(store, reason);
     }
-    return 0;
 }
 
-/* What is there when no worker is has no name and no use. A worker that was killed may have left a
- * child that still writes: its lock goes with the last of them. */
-static int sweep_ingest(const struct image_store *store, struct error *err)
+/* The descriptors are in the arena of damaged images, where some may have to stay. */
+static int read_index(struct image_store *store, struct image_index *index, struct error *err)
 {
-    cleanup_close int fd = openat(store->root_fd, "ingest", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_buffer struct buffer text = {0};
+    int result = file_read(store->root_fd, "index.json", INDEX_MAX_BYTES, &text, err);
 
-    if (fd < 0)
-        return error_errno(err, errno, "open ingest");
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return 0;
-    return sweep(store, "ingest", &(struct string_list){0}, err);
+    if (result == 0)
+        result =
+            image_index_parse(&store->damaged_arena, buffer_text(&text), text.length, index, err);
+    return result < 0 ? error_prefix(err, "index.json") : 0;
+}
+
+static int load_index(struct image_store *store, image_damage_report *on_damage, struct error *err)
+{
+    struct image_index index = {0};
+    struct error damage = {0};
+    int result = read_index(store, &index, &damage);
+
+    if (result == -ENOENT && !has_blobs(store))
+        return save_index(store, err);
+    if (result < 0) {
+        on_damage("the list of images", &damage);
+        result = put_index_aside(store, err);
+        find_damaged_index(store);
+        return result < 0 ? result : save_index(store, err);
+    }
+    for (size_t i = 0; i < index.manifests.count; i++) {
+        const struct image_descriptor *descriptor = &index.manifests.items[i];
+        struct image *image;
+
+        if (get_image(store, descriptor, &image, &damage) == 0) {
+            if (name_of(descriptor) != NULL && !has_name(image, name_of(descriptor)))
+                add_name(image, name_of(descriptor));
+        } else {
+            keep_damaged(store, descriptor);
+            on_damage(name_of(descriptor) != NULL ? name_of(descriptor) : descriptor->digest,
+                      &damage);
+        }
+    }
+    if (store->damaged.count == 0)
+        arena_release(&store->damaged_arena);
+    return 0;
 }
 
 static int make_directories(struct image_store *store, struct error *err)
 {
     static const char *const names[] = {"blobs",           "blobs/sha256", "layers",
                                         STORE_EMPTY_LAYER, "pulls",        "ingest"};
-    int result;
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (mkdirat(store->root_fd, names[i], 0700) < 0 && errno != EEXIST)
             return error_errno(err, errno, "make %s", names[i]);
     }
-    result = sweep_ingest(store, err);
-    if (result == 0 && faccessat(store->root_fd, "oci-layout", F_OK, 0) < 0)
-        result = file_replace(store->root_fd, "oci-layout", IMAGE_LAYOUT, strlen(IMAGE_LAYOUT),
-                              0600, true, err);
-    return result;
+    if (faccessat(store->root_fd, "oci-layout", F_OK, 0) == 0)
+        return 0;
+    return file_replace(store->root_fd, "oci-layout", IMAGE_LAYOUT, strlen(IMAGE_LAYOUT), 0600,
+                        true, err);
 }
 
-int image_store_open(struct image_store *store, int root_fd,
-                     void (*on_damage)(const char *digest, const struct error *err),
-                     struct error *err)
+int image_store_open(struct image_store *store, int root_fd, int trash_fd,
+                     image_damage_report *on_damage, struct error *err)
 {
+    struct error leftovers = {0};
     int result;
 
-    *store = (struct image_store){.root_fd = root_fd, .layers_fd = -1};
+    *store = (struct image_store){.root_fd = root_fd, .trash_fd = trash_fd, .layers_fd = -1};
     result = make_directories(store, err);
+    if (result == 0 && store_sweep_ingest(store, &leftovers) < 0)
+        on_damage("what interrupted work has left", &leftovers);
     if (result == 0) {
         store->layers_fd = openat(root_fd, "layers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (store->layers_fd < 0)
             result = error_errno(err, errno, "open layers");
     }
-    if (result == 0)
+    if (result == 0) {
+        find_damaged_index(store);
         result = load_index(store, on_damage, err);
+    }
     if (result < 0) {
         image_store_close(store);
         return error_prefix(err, "image store");
@@ -389,12 +497,11 @@ void image_store_close(struct image_store *store)
     free(store->images);
     store->images = NULL;
     store->image_count = 0;
+    store->damaged.count = 0;
+    arena_release(&store->damaged_arena);
+    free(store->distrust);
+    store->distrust = NULL;
     fd_close(&store->layers_fd);
-}
-
-static int not_found(const char *reference, struct error *err)
-{
-    return error_set(err, ERROR_NOT_FOUND, ENOENT, "No such image: %.256s", reference);
 }
 
 /* "sha256:HEX", "HEX" or the first digits of one; ids and manifest digests alike. */
@@ -455,6 +562,7 @@ static void move_name(struct image_store *store, struct image *image, const char
         return;
     for (size_t i = 0; i < store->image_count; i++)
         remove_name(store->images[i], full_name);
+    unname_damaged(store, full_name);
     add_name(image, full_name);
 }
 
@@ -541,105 +649,4 @@ uint64_t image_store_layer_bytes(const struct image_store *store)
         }
     }
     return bytes;
-}
-
-static void reach(struct string_list *reached, const char *hex)
-{
-    reached->items = memory_resize(reached->items, reached->count + 1, sizeof(*reached->items));
-    reached->items[reached->count++] = hex;
-}
-
-/* The names of all blobs that a manifest reaches. False if one cannot tell: what cannot be read
- * cannot be said to be unused. */
-static bool reach_blobs_of(const struct image_store *store, struct arena *arena, const char *digest,
-                           struct string_list *reached)
-{
-    struct image_manifest manifest = {0};
-    const char *text = NULL;
-    size_t length = 0;
-
-    if (image_store_read_blob(store->root_fd, arena, digest, &text, &length, NULL) < 0 ||
-        image_manifest_parse(arena, text, length, &manifest, NULL) < 0)
-        return false;
-    reach(reached, digest + 7);
-    reach(reached, manifest.config.digest + 7);
-    for (size_t i = 0; i < manifest.layers.count; i++)
-        reach(reached, manifest.layers.items[i].digest + 7);
-    return true;
-}
-
-static bool reach_blobs(const struct image_store *store, struct arena *arena,
-                        struct string_list *reached)
-{
-    for (size_t i = 0; i < store->image_count; i++) {
-        if (!reach_blobs_of(store, arena, store->images[i]->manifest_digest, reached))
-            return false;
-    }
-    return true;
-}
-
-/* What an interrupted pull has got is kept for a while, so that the next goes on from there: the
- * file pulls/MANIFEST holds the names of its layers. One whose manifest is gone reaches nothing. */
-static void reach_pull(const struct image_store *store, struct arena *arena, int pulls_fd,
-                       const char *name, struct string_list *blobs, struct string_list *layers)
-{
-    cleanup_buffer struct buffer text = {0};
-    struct stat status;
-    char *rest;
-
-    if (fstatat(pulls_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !is_hex_name(name) ||
-        clock_now_ns() / 1000000000 - status.st_mtim.tv_sec > PULL_KEPT_S ||
-        !reach_blobs_of(store, arena, arena_printf(arena, "sha256:%s", name), blobs) ||
-        file_read(pulls_fd, name, BLOB_MAX_BYTES, &text, NULL) < 0) {
-        unlinkat(pulls_fd, name, 0);
-        return;
-    }
-    rest = arena_strdup(arena, buffer_text(&text));
-    for (char *hex = strsep(&rest, ","); hex != NULL; hex = strsep(&rest, ","))
-        reach(layers, hex);
-}
-
-static void reach_pulls(const struct image_store *store, struct arena *arena,
-                        struct string_list *blobs, struct string_list *layers)
-{
-    int fd = openat(store->root_fd, "pulls", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] != '.')
-            reach_pull(store, arena, fd, arena_strdup(arena, entry->d_name), blobs, layers);
-    }
-}
-
-static void reach_layers(const struct image_store *store, struct string_list *reached)
-{
-    for (size_t i = 0; i < store->image_count; i++) {
-        const struct string_list *layers = &store->images[i]->layers;
-
-        for (size_t j = 0; j < layers->count; j++)
-            reach(reached, layers->items[j]);
-    }
-}
-
-int image_store_collect(struct image_store *store, struct error *err)
-{
-    cleanup_arena struct arena arena = {0};
-    struct string_list blobs = {0};
-    struct string_list layers = {0};
-    int result = 0;
-
-    if (store->worker_count > 0)
-        return 0;
-    reach_layers(store, &layers);
-    reach_pulls(store, &arena, &blobs, &layers);
-    if (reach_blobs(store, &arena, &blobs))
-        result = sweep(store, "blobs/sha256", &blobs, err);
-    if (result == 0)
-        result = sweep(store, "layers", &layers, err);
-    if (result == 0)
-        result = sweep_ingest(store, err);
-    free(blobs.items);
-    free(layers.items);
-    return result;
 }

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "filters.h"
+#include "image_collect.h"
 
 void image_event(struct daemon *daemon, const char *action, const char *id, const char *name)
 {
@@ -360,8 +361,10 @@ void api_image_remove(struct daemon *daemon, struct request *request,
     if (result == 0)
         result = remove_image(daemon, image, match->name, request_query_bool(request, "force"),
                               writer, &err);
+    else if (image_store_forget_damaged(&daemon->images, match->name, NULL) == 0)
+        result = 0;
     if (result == 0)
-        result = image_store_collect(&daemon->images, &err);
+        images_collect(daemon);
     if (result < 0) {
         respond_error(request, &err);
     } else {
@@ -409,7 +412,7 @@ static int prune_images(struct daemon *daemon, const struct filters *filters, in
         result = delete_image(daemon, image, writer, err);
     }
     if (result == 0)
-        result = image_store_collect(store, err);
+        images_collect(daemon);
     *bytes = before - image_store_layer_bytes(store);
     return result;
 }

@@ -107,6 +107,8 @@ static void save_state(struct managed_container *container, bool is_durable)
     cleanup_free char *state = container_encode_state(container);
     struct error err = {0};
 
+    if (container->status == CONTAINER_RUNNING)
+        container_record_state(container, state);
     /* The monitor and its exit file still know; the next daemon will find out from them. */
     container->has_unsaved_state =
         database_update_state(container->daemon->database, container->definition.id, state,
@@ -127,24 +129,15 @@ void container_save_state_durably(struct managed_container *container)
     save_state(container, true);
 }
 
-int container_save_definition(struct managed_container *container, struct error *err)
-{
-    const struct definition *definition = &container->definition;
-    struct json_writer *writer = json_writer_new(false);
-    int result;
-
-    json_encode(writer, &definition_type, definition);
-    result = database_update_definition(container->daemon->database, definition->id,
-                                        definition->name, json_writer_text(writer), err);
-    json_writer_free(writer);
-    return result;
-}
-
 int container_open_directory(const struct managed_container *container)
 {
-    int fd = openat(container->daemon->containers_fd, container->definition.id,
-                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    char name[sizeof(CONTAINER_NEW_PREFIX) + CONTAINER_ID_SIZE];
+    int fd;
 
+    snprintf(name, sizeof(name), "%s%s", container->is_unpublished ? CONTAINER_NEW_PREFIX : "",
+             container->definition.id);
+    fd = openat(container->daemon->containers_fd, name,
+                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
@@ -421,41 +414,65 @@ void container_notify_stopped(struct managed_container *container)
     notify_waiters(container, 1u << WAIT_NOT_RUNNING | 1u << WAIT_NEXT_EXIT, NULL);
 }
 
-/* The exit file is the truth; without one the monitor was lost. */
-static bool take_exit_record(struct managed_container *container, const char *text, size_t length)
+static void take_exit_record(struct managed_container *container, const struct monitor_exit *record)
+{
+    container->exit_code = record->status;
+    container->is_oom_killed = record->is_oom_killed;
+    container->finished_ns = record->finished_ns;
+    if (record->started_ns != 0)
+        container->started_ns = record->started_ns;
+}
+
+static bool take_exit_text(struct managed_container *container, const char *text, size_t length)
 {
     cleanup_arena struct arena arena = {0};
     struct monitor_exit record = {0};
 
     if (json_decode_text(&arena, text, length, &monitor_exit_type, &record, NULL) < 0)
         return false;
-    container->exit_code = record.status;
-    container->is_oom_killed = record.is_oom_killed;
-    container->finished_ns = record.finished_ns;
-    if (record.started_ns != 0)
-        container->started_ns = record.started_ns;
+    take_exit_record(container, &record);
     return true;
 }
 
-bool container_read_exit_file(struct managed_container *container)
+static bool read_exit_file(const struct managed_container *container, struct monitor_exit *record)
 {
+    cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer text = {0};
     cleanup_close int directory_fd = container_open_directory(container);
 
     return directory_fd >= 0 &&
            file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) == 0 &&
-           take_exit_record(container, buffer_text(&text), text.length);
+           json_decode_text(&arena, buffer_text(&text), text.length, &monitor_exit_type, record,
+                            NULL) == 0;
 }
 
-static void forget_exit_file(struct managed_container *container)
+bool container_has_unknown_exit(const struct managed_container *container)
 {
-    cleanup_close int directory_fd = container_open_directory(container);
+    struct monitor_exit record = {0};
+
+    return read_exit_file(container, &record) && record.finished_ns > container->finished_ns;
+}
+
+/* The exit file is the truth; without one the monitor was lost. */
+static bool take_exit_file(struct managed_container *container)
+{
+    struct monitor_exit record = {0};
+
+    if (!read_exit_file(container, &record))
+        return false;
+    take_exit_record(container, &record);
+    return true;
+}
+
+/* exit.json stays: it says how it ended also when the database does not. */
+static void remove_run_directory(struct managed_container *container)
+{
     cleanup_close int run_fd = container_open_run_directory(container);
 
-    if (directory_fd >= 0)
-        unlinkat(directory_fd, MONITOR_EXIT_FILE, 0);
-    if (run_fd >= 0)
-        unlinkat(run_fd, MONITOR_SOCKET, 0);
+    if (run_fd < 0)
+        return;
+    unlinkat(run_fd, MONITOR_SOCKET, 0);
+    unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
     unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
 }
 
@@ -490,8 +507,8 @@ void container_handle_exit(struct managed_container *container,
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
     container->is_stop_requested = false;
     container->is_kill_wanted = false;
-    if (!container_read_exit_file(container) &&
-        (message == NULL || !take_exit_record(container, message->text, message->text_length))) {
+    if (!take_exit_file(container) &&
+        (message == NULL || !take_exit_text(container, message->text, message->text_length))) {
         container_kill_leftovers(container);
         container->exit_code = EXIT_LOST;
         container->finished_ns = clock_now_ns();
@@ -506,7 +523,7 @@ void container_handle_exit(struct managed_container *container,
     container_network_release(container);
     /* Of one that is removed now nobody asks how it ended. */
     save_state(container, !container->definition.host_config.is_auto_removed);
-    forget_exit_file(container);
+    remove_run_directory(container);
     execs_forget(container);
     logs_end(container);
     if (container->is_oom_killed)
@@ -836,20 +853,14 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
                          "progress",
                          container->definition.id);
     container->status = CONTAINER_REMOVING;
-    /* The name first: a directory without a name is swept at the next start, a name without a
-     * directory would be a container that cannot run. */
-    result = database_delete_container(daemon->database, container->definition.id,
-                                       !container->definition.host_config.is_auto_removed, err);
+    result = container_record_remove(container, err);
     if (result < 0) {
         container->status = status;
         return result;
     }
-    result = trash_put(daemon, daemon->containers_fd, container->definition.id, err);
-    if (result < 0)
-        log_error("container %s: %s", container->definition.name, err->message);
     if (container->definition.project != 0)
         quota_limit(daemon->containers_fd, container->definition.project, 0, NULL);
-    forget_exit_file(container);
+    remove_run_directory(container);
     unlink_container(container);
     /* It may have been its network's last. */
     if (container->definition.endpoints.count > 0)

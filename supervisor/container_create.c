@@ -89,8 +89,7 @@ static int make_log_options(const struct definition *definition, struct arena *a
 }
 
 /* config.json and monitor.json: all a monitor needs to run the container. */
-static int write_files(struct managed_container *container, const struct image *image,
-                       int directory_fd, struct error *err)
+static int write_files(struct managed_container *container, int directory_fd, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct daemon *daemon = container->daemon;
@@ -101,7 +100,7 @@ static int write_files(struct managed_container *container, const struct image *
     struct monitor_config monitor = {
         .id = definition->id,
         .cgroup_path = arena_printf(&arena, "%s/%s", daemon->cgroup_parent, definition->id),
-        .layers = image->layers,
+        .layers = definition->layers,
         .project = definition->project,
         .has_open_stdin = definition->config.has_open_stdin,
         .is_stdin_once = definition->config.is_stdin_once,
@@ -140,14 +139,10 @@ static int write_files(struct managed_container *container, const struct image *
 int container_write_bundle(struct managed_container *container, struct error *err)
 {
     cleanup_close int directory_fd = container_open_directory(container);
-    struct image *image = NULL;
-    int result =
-        image_store_find(&container->daemon->images, container->definition.image_id, &image, err);
 
-    assert(result < 0 || image != NULL);
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    return result < 0 ? result : write_files(container, image, directory_fd, err);
+    return write_files(container, directory_fd, err);
 }
 
 int container_make_settings(struct managed_container *container, struct cgroup_settings *settings,
@@ -166,38 +161,40 @@ int container_make_settings(struct managed_container *container, struct cgroup_s
     return result < 0 ? result : resources_to_settings(config.linux->resources, settings, err);
 }
 
-static int store(struct managed_container *container, struct error *err)
+/* Room for the exit status, which may come when the disk is full. */
+static int reserve_exit_file(int directory_fd, struct error *err)
 {
-    struct json_writer *writer = json_writer_new(false);
-    cleanup_free char *state = container_encode_state(container);
-    int result;
+    char nothing[MONITOR_EXIT_SIZE];
 
-    json_encode(writer, &definition_type, &container->definition);
-    result =
-        database_insert_container(container->daemon->database, container->definition.id,
-                                  container->definition.name, json_writer_text(writer), state, err);
-    json_writer_free(writer);
-    return result;
+    memset(nothing, ' ', sizeof(nothing));
+    return file_replace(directory_fd, MONITOR_EXIT_FILE, nothing, sizeof(nothing), 0600, false,
+                        err);
 }
 
-static int make_on_disk(struct managed_container *container, const struct image *image,
-                        struct error *err)
+static int make_on_disk(struct managed_container *container, struct error *err)
 {
     struct daemon *daemon = container->daemon;
+    cleanup_free char *name =
+        memory_printf(CONTAINER_NEW_PREFIX "%s", container->definition.id);
     cleanup_close int directory_fd = -1;
     int result;
 
-    if (mkdirat(daemon->containers_fd, container->definition.id, 0700) < 0)
+    if (mkdirat(daemon->containers_fd, name, 0700) < 0)
         return error_errno(err, errno, "make the container's directory");
+    container->is_unpublished = true;
     directory_fd = container_open_directory(container);
     result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
-                              : write_files(container, image, directory_fd, err);
+                              : write_files(container, directory_fd, err);
     if (result == 0)
         result = container_network_write_files(container, err);
     if (result == 0)
-        result = store(container, err);
+        result = reserve_exit_file(directory_fd, err);
+    if (result == 0)
+        result = container_record_write(container, directory_fd, err);
+    if (result == 0)
+        result = container_record_publish(container, err);
     if (result < 0)
-        path_remove_tree(daemon->containers_fd, container->definition.id, NULL);
+        path_remove_tree(daemon->containers_fd, name, NULL);
     return result;
 }
 
@@ -229,6 +226,9 @@ static int define(struct managed_container *container, const char *name, const c
     random_id(id);
     definition->id = arena_strdup(&container->arena, id);
     definition->image_id = arena_strdup(&container->arena, (*image)->id);
+    for (size_t i = 0; i < (*image)->layers.count; i++)
+        string_list_append(&container->arena, &definition->layers,
+                           arena_strdup(&container->arena, (*image)->layers.items[i]));
     definition->created_ns = clock_now_ns();
     definition->name = name != NULL && name[0] != '\0'
                            ? arena_strdup(&container->arena, name[0] == '/' ? name + 1 : name)
@@ -269,7 +269,7 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
     if (result == 0)
         result = set_quota(daemon, &container->definition, err);
     if (result == 0)
-        result = make_on_disk(container, image, err);
+        result = make_on_disk(container, err);
     if (result < 0) {
         container_volumes_take_back(daemon, &container->definition);
         if (container->definition.project != 0)

@@ -4,14 +4,12 @@
 #define DAVIT_SUPERVISOR_CONTAINER_INTERNAL_H
 
 #include "container.h"
+#include "container_record.h"
 #include "network/links.h"
 
 /* Writes the state to the database. Durably: also for when the machine goes down. */
 void container_save_state(struct managed_container *container);
 void container_save_state_durably(struct managed_container *container);
-
-/* Writes the definition to the database. Durable when it returns. */
-int container_save_definition(struct managed_container *container, struct error *err);
 
 /* Sends the signal (0: the container's own) and, after timeout_s (-1: never), SIGKILL. */
 int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,
@@ -179,8 +177,8 @@ void container_free(struct managed_container *container);
 /* Listens to the monitor at the other end of fd, which is taken. */
 int container_watch_monitor(struct managed_container *container, int fd, struct error *err);
 
-/* Takes the exit status over from the monitor's file; false if there is none. */
-bool container_read_exit_file(struct managed_container *container);
+/* Whether the monitor's file tells of an exit after the one that davitd knows. */
+bool container_has_unknown_exit(const struct managed_container *container);
 
 /* RUNNING to EXITED: by the exit file, else by the monitor's message (or NULL), else as lost. */
 void container_handle_exit(struct managed_container *container,

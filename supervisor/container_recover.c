@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/socket.h"
 #include "container_internal.h"
 #include "network/firewall.h"
@@ -105,7 +106,7 @@ static void take_over(struct managed_container *container, const struct state_re
         container_freeze(container, container->is_paused, NULL);
         return;
     }
-    if (container->status == CONTAINER_RUNNING || container_read_exit_file(container)) {
+    if (container->status == CONTAINER_RUNNING || container_has_unknown_exit(container)) {
         container_handle_exit(container, NULL);
         return;
     }
@@ -115,62 +116,241 @@ static void take_over(struct managed_container *container, const struct state_re
     remove_if_over(container);
 }
 
-static int recover_one(void *context, const char *definition, const char *state, struct error *err)
+static void restore_state(struct managed_container *container, const struct state_record *record)
 {
-    struct daemon *daemon = context;
+    container->pid = record->pid;
+    container->exit_code = record->exit_code;
+    container->started_ns = record->started_ns;
+    container->finished_ns = record->finished_ns;
+    container->is_oom_killed = record->is_oom_killed;
+    container->is_held_back = record->is_held_back;
+    container_network_restore(container, record->leases.items, record->leases.count,
+                              record->resolver, &record->ports);
+    container->restart_count = record->restart_count;
+    container->is_restart_wanted = record->is_restart_wanted;
+    for (size_t i = 0; i < record->probes.count && i < PROBE_KIND_COUNT; i++)
+        container->probe_records[i] = record->probes.items[i];
+    if (record->error != NULL && record->error[0] != '\0')
+        container->error = memory_strdup(record->error);
+}
+
+/* A predecessor may have died while it named the directory of a new container, or that of one it
+ * removed. -ESTALE: that one is removed now. */
+static int settle_directory(const struct managed_container *container, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    const char *id = container->definition.id;
+    cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
+    cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
+
+    if (faccessat(daemon->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+        renameat(daemon->containers_fd, unpublished, daemon->containers_fd, id) == 0)
+        return 0;
+    if (faccessat(daemon->containers_fd, removed, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_set(err, ERROR_CORRUPT, ENOENT, "its directory is gone");
+    database_delete_container(daemon->database, id, true, NULL);
+    return -ESTALE;
+}
+
+static struct managed_container *new_container(struct daemon *daemon)
+{
     struct managed_container *container = memory_new_one(struct managed_container);
-    struct state_record record = {0};
-    int result;
 
     container->daemon = daemon;
     container->control_fd = -1;
-    result = json_decode_text(&container->arena, definition, strlen(definition), &definition_type,
-                              &container->definition, err);
+    return container;
+}
+
+/* A row that cannot be read keeps nobody else from being looked after; what it was about may still
+ * be found in its directory. */
+static int recover_row(void *context, const char *id, const char *definition, const char *state,
+                       struct error *err)
+{
+    struct managed_container *container = new_container(context);
+    struct state_record record = {0};
+    struct error problem = {0};
+    int result = json_decode_text(&container->arena, definition, strlen(definition),
+                                  &definition_type, &container->definition, &problem);
+
+    (void)err;
     if (result == 0)
-        result =
-            json_decode_text(&container->arena, state, strlen(state), &state_type, &record, err);
+        result = json_decode_text(&container->arena, state, strlen(state), &state_type, &record,
+                                  &problem);
+    if (result == 0 && strcmp(container->definition.id, id) != 0)
+        result = error_set(&problem, ERROR_CORRUPT, EINVAL, "it is of another container");
     if (result < 0) {
+        log_error("database: the row of container %s is left out: %s", id, problem.message);
         container_free(container);
-        return error_prefix(err, "database: a container's record");
+        return 0;
     }
-    container->pid = record.pid;
-    container->exit_code = record.exit_code;
-    container->started_ns = record.started_ns;
-    container->finished_ns = record.finished_ns;
-    container->is_oom_killed = record.is_oom_killed;
-    container->is_held_back = record.is_held_back;
-    container_network_restore(container, record.leases.items, record.leases.count, record.resolver,
-                              &record.ports);
-    container->restart_count = record.restart_count;
-    container->is_restart_wanted = record.is_restart_wanted;
-    for (size_t i = 0; i < record.probes.count && i < PROBE_KIND_COUNT; i++)
-        container->probe_records[i] = record.probes.items[i];
-    if (record.error != NULL && record.error[0] != '\0')
-        container->error = memory_strdup(record.error);
-    container_link(daemon, container);
+    result = settle_directory(container, &problem);
+    if (result == -ESTALE) {
+        container_free(container);
+        return 0;
+    }
+    if (result == 0)
+        result = container_record_reconcile(container, &problem);
+    restore_state(container, &record);
+    if (result < 0)
+        log_error("container %s: %s", container->definition.name, problem.message);
+    container_link(container->daemon, container);
     take_over(container, &record);
     return 0;
 }
 
-/* Directories without a container are what an interrupted create or remove left. */
-static int sweep_directories(struct daemon *daemon, struct error *err)
+/* ---- directories that no row is about ---- */
+
+/* A container's directory that no row names: the database was lost, or put back from a copy. Its
+ * name may be another's by now. */
+static void settle_name(struct managed_container *container)
 {
+    struct definition *definition = &container->definition;
+    struct error err = {0};
+
+    if (container_check_name(container->daemon, definition->name, &err) == 0)
+        return;
+    definition->name = arena_printf(&container->arena, "%.100s_%.12s", definition->name,
+                                    definition->id);
+}
+
+static int insert(struct managed_container *container, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    struct json_writer *writer = json_writer_new(false);
+    cleanup_free char *state = container_encode_state(container);
+    int result = database_delete_container(daemon->database, container->definition.id, false, err);
+
+    json_encode(writer, &definition_type, &container->definition);
+    if (result == 0)
+        result = database_insert_container(daemon->database, container->definition.id,
+                                           container->definition.name, json_writer_text(writer),
+                                           state, err);
+    json_writer_free(writer);
+    return result;
+}
+
+/* Takes a container over from its files. Whether somebody had stopped it they do not say: a policy
+ * does not start it. */
+static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct error *err)
+{
+    struct managed_container *container = new_container(daemon);
+    struct state_record record = {0};
+    cleanup_free char *state = NULL;
+    int result =
+        container_record_read(directory_fd, &container->arena, &container->definition, err);
+
+    if (result == 0 && strcmp(container->definition.id, id) != 0)
+        result = error_set(err, ERROR_CORRUPT, EINVAL, "its definition is of another container");
+    if (result < 0) {
+        container_free(container);
+        return result;
+    }
+    settle_name(container);
+    state = container_record_read_state(container);
+    if (state == NULL || json_decode_text(&container->arena, state, strlen(state), &state_type,
+                                          &record, NULL) < 0)
+        record = (struct state_record){.is_held_back = true};
+    restore_state(container, &record);
+    if (insert(container, err) < 0)
+        log_error("container %s: %s", container->definition.name, err->message);
+    container_link(daemon, container);
+    log_warning("container %s (%s) was not in the database: taken over from its directory",
+                container->definition.name, id);
+    take_over(container, &record);
+    return 0;
+}
+
+static bool has_monitor(struct daemon *daemon, const char *id)
+{
+    cleanup_close int run_fd =
+        openat(daemon->run_containers_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int fd =
+        run_fd >= 0 ? socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL) : -1;
+
+    return fd >= 0;
+}
+
+static void put_aside(struct daemon *daemon, const char *name, const struct error *reason)
+{
+    struct error err = {0};
+
+    if (path_move_unique(daemon->containers_fd, name, daemon->aside_fd, name, &err) < 0)
+        log_error("containers/%s is no container that davitd knows (%s): %s", name,
+                  reason->message, err.message);
+    else
+        log_error("containers/%s is no container that davitd knows (%s): it is in aside/ now", name,
+                  reason->message);
+}
+
+/* What is in the directory and not known: work that was interrupted, which has a name that says so,
+ * or else what is kept. */
+static void settle_unknown(struct daemon *daemon, const char *name)
+{
+    cleanup_close int fd =
+        openat(daemon->containers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct error err = {0};
+
+    if (strncmp(name, CONTAINER_NEW_PREFIX, strlen(CONTAINER_NEW_PREFIX)) == 0 ||
+        strncmp(name, CONTAINER_REMOVED_PREFIX, strlen(CONTAINER_REMOVED_PREFIX)) == 0) {
+        if (trash_put(daemon, daemon->containers_fd, name, &err) < 0)
+            log_warning("containers: %s", err.message);
+        return;
+    }
+    if (fd < 0)
+        error_errno(&err, errno, "open");
+    else if (adopt(daemon, name, fd, &err) == 0)
+        return;
+    if (has_monitor(daemon, name))
+        log_error("container %s runs and is not known (%s): it goes on, and its directory stays",
+                  name, err.message);
+    else
+        put_aside(daemon, name, &err);
+}
+
+static bool is_known(struct daemon *daemon, const char *name)
+{
+    struct managed_container *container;
+    struct error unused;
+
+    return container_find(daemon, name, &container, &unused) == 0 &&
+           strcmp(container->definition.id, name) == 0;
+}
+
+static int settle_directories(struct daemon *daemon, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct string_list names = {0};
     int fd = openat(daemon->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        struct managed_container *container;
-        struct error unused;
-
-        if (entry->d_name[0] == '.' ||
-            (container_find(daemon, entry->d_name, &container, &unused) == 0 &&
-             strcmp(container->definition.id, entry->d_name) == 0))
-            continue;
-        if (trash_put(daemon, daemon->containers_fd, entry->d_name, err) < 0)
-            log_warning("leftover container directory: %s", err->message);
+    if (dir == NULL)
+        return error_errno(err, errno, "read containers");
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            !is_known(daemon, entry->d_name))
+            string_list_append(&arena, &names, arena_strdup(&arena, entry->d_name));
     }
+    for (size_t i = 0; i < names.count; i++)
+        settle_unknown(daemon, names.items[i]);
     return 0;
+}
+
+/* Whoever is put back must find the layers it stood on. */
+static void keep_layers_of_aside(struct daemon *daemon)
+{
+    int fd = openat(daemon->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        cleanup_close int directory_fd =
+            openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (directory_fd >= 0 && entry->d_name[0] != '.')
+            container_record_read_layers(directory_fd, &daemon->aside_arena, &daemon->aside_layers,
+                                         NULL);
+    }
 }
 
 /* Whatever has happened to the rules since: also those of containers that are no more. */
@@ -191,11 +371,14 @@ static void repair_firewall(struct daemon *daemon)
 
 int containers_recover(struct daemon *daemon, struct error *err)
 {
-    int result = database_each_container(daemon->database, recover_one, daemon, err);
-
-    repair_firewall(daemon);
+    int result = database_each_container(daemon->database, recover_row, daemon, err);
 
     if (result == 0)
-        containers_start_at_boot(daemon);
-    return result < 0 ? result : sweep_directories(daemon, err);
+        result = settle_directories(daemon, err);
+    if (result < 0)
+        return result;
+    keep_layers_of_aside(daemon);
+    repair_firewall(daemon);
+    containers_start_at_boot(daemon);
+    return 0;
 }

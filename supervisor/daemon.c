@@ -88,6 +88,9 @@ static int open_root(struct daemon *daemon, struct error *err)
     daemon->networks_fd = open_subdirectory(fd, "networks", err);
     if (daemon->networks_fd < 0)
         return daemon->networks_fd;
+    daemon->aside_fd = open_subdirectory(fd, "aside", err);
+    if (daemon->aside_fd < 0)
+        return daemon->aside_fd;
     daemon->trash_fd = open_subdirectory(fd, "trash", err);
     return daemon->trash_fd < 0 ? daemon->trash_fd : 0;
 }
@@ -150,9 +153,10 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
     return result;
 }
 
-static void report_damage(const char *digest, const struct error *err)
+static void report_damage(const char *what, const struct error *err)
 {
-    log_error("image %s is left out: %s", digest, err->message);
+    log_error("images: %s: %s; nothing is lost, and nothing is collected until that is mended", what,
+              err->message);
 }
 
 static int load_id(struct daemon *daemon, struct error *err)
@@ -258,7 +262,8 @@ static int open_all(struct daemon *daemon, struct error *err)
     if (result == 0)
         result = choose_cgroup_parent(daemon, err);
     if (result == 0)
-        result = image_store_open(&daemon->images, daemon->root_fd, report_damage, err);
+        result = image_store_open(&daemon->images, daemon->root_fd, daemon->trash_fd,
+                                  report_damage, err);
     if (result == 0)
         result = database_open(daemon->options.root, &daemon->database, err);
     if (result == 0)

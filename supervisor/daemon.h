@@ -64,6 +64,7 @@ struct daemon {
     int seccomp_fd;        /* <root>/seccomp */
     int volumes_fd;        /* <root>/volumes */
     int trash_fd;          /* <root>/trash */
+    int aside_fd;          /* <root>/aside: what was found and is not known */
     int networks_fd;       /* <root>/networks */
     struct database *database;
     struct image_store images;
@@ -75,6 +76,8 @@ struct daemon {
     sd_event_source *save_timer;  /* to save states that could not be saved */
     struct server *server;
     struct event_bus events;
+    struct string_list aside_layers;      /* of containers that were put aside */
+    struct arena aside_arena;
     struct managed_container *containers; /* newest first */
     size_t container_count;
     struct volume *volumes; /* newest first */

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 
 #define SCHEMA_VERSION 1
-#define BUSY_TIMEOUT_MS 5000
+#define PREDECESSOR_MS 5000 /* one that was killed may have it still */
 
 struct database {
     sqlite3 *handle;
@@ -23,6 +23,14 @@ static int failure(const struct database *database, const char *what, struct err
 {
     int code = sqlite3_errcode(database->handle);
 
+    if (code == SQLITE_BUSY)
+        return error_set(err, ERROR_BUSY, EBUSY,
+                         "database: %s: another program has davit.db open (fuser davit.db)", what);
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        return error_set(err, ERROR_CORRUPT, EUCLEAN,
+                         "database: %s: %s. Move davit.db, davit.db-wal and davit.db-shm away and "
+                         "start davitd again: it takes the containers over from their directories",
+                         what, sqlite3_errmsg(database->handle));
     return error_set(err, ERROR_INTERNAL, code == SQLITE_FULL ? ENOSPC : EIO, "database: %s: %s",
                      what, sqlite3_errmsg(database->handle));
 }
@@ -97,7 +105,6 @@ int database_open(const char *root_path, struct database **opened, struct error 
     char *path = memory_printf("%s/davit.db", root_path);
     int result = 0;
 
-    /* A page cache of 128 KiB: the database is small, and so is the daemon. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (sqlite3_open_v2(path, &database->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
@@ -105,11 +112,17 @@ int database_open(const char *root_path, struct database **opened, struct error 
         result = failure(database, path, err);
     free(path);
     if (result == 0) {
-        sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT_MS);
-        result = run(database, "PRAGMA cache_size = -128", err);
+        sqlite3_busy_timeout(database->handle, PREDECESSOR_MS);
+        /* Before anything is read: nobody else can lock it then and make us wait, and no file of
+         * shared memory is needed, for which a full disk has no room. */
+        result = run(database, "PRAGMA locking_mode = EXCLUSIVE", err);
     }
+    /* 128 KiB: the database is small, and so is the daemon. */
+    if (result == 0)
+        result = run(database, "PRAGMA cache_size = -128", err);
     if (result == 0)
         result = set_up(database, err);
+    sqlite3_busy_timeout(database->handle, 0);
     if (result < 0) {
         database_close(database);
         return result;
@@ -199,19 +212,18 @@ int database_delete_container(struct database *database, const char *id, bool is
                       : step(database, database->delete, what, err);
 }
 
-int database_each_container(struct database *database,
-                            int (*visit)(void *context, const char *definition, const char *state,
-                                         struct error *err),
-                            void *context, struct error *err)
+int database_each_container(struct database *database, database_visit *visit, void *context,
+                            struct error *err)
 {
     sqlite3_stmt *statement;
-    int result = prepare(database, "SELECT definition, state FROM containers ORDER BY rowid",
+    int result = prepare(database, "SELECT id, definition, state FROM containers ORDER BY rowid",
                          &statement, err);
     int code = SQLITE_DONE;
 
     while (result == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW)
         result = visit(context, (const char *)sqlite3_column_text(statement, 0),
-                       (const char *)sqlite3_column_text(statement, 1), err);
+                       (const char *)sqlite3_column_text(statement, 1),
+                       (const char *)sqlite3_column_text(statement, 2), err);
     if (result == 0 && code != SQLITE_DONE)
         result = failure(database, "read containers", err);
     sqlite3_finalize(statement);

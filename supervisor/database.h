@@ -9,8 +9,9 @@
 
 struct database;
 
-/* Opens or makes root_path/davit.db and brings its schema up to date. A database of a newer davit
- * is refused. */
+/* Opens or makes root_path/davit.db, for this process alone, and brings its schema up to date. A
+ * database of a newer davit is refused, and one that is damaged with the way out. Waits for a
+ * predecessor that is about to end, and afterwards for nobody. */
 int database_open(const char *root_path, struct database **database, struct error *err);
 void database_close(struct database *database);
 
@@ -27,11 +28,11 @@ int database_update_definition(struct database *database, const char *id, const 
 int database_delete_container(struct database *database, const char *id, bool is_durable,
                               struct error *err);
 
-/* Calls `visit` for every container, oldest first. A negative result of it stops and is returned.
- */
-int database_each_container(struct database *database,
-                            int (*visit)(void *context, const char *definition, const char *state,
-                                         struct error *err),
-                            void *context, struct error *err);
+typedef int database_visit(void *context, const char *id, const char *definition,
+                           const char *state, struct error *err);
+
+/* Calls `visit` for every container, oldest first. A negative result of it stops and is returned. */
+int database_each_container(struct database *database, database_visit *visit, void *context,
+                            struct error *err);
 
 #endif

@@ -317,6 +317,8 @@ static const struct json_field definition_fields[] = {
     FIELD(struct definition, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct definition, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct definition, image_id, "ImageId", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct definition, layers, "Layers", JSON_KIND_STRINGS),
+    FIELD(struct definition, revision, "Revision", JSON_KIND_UINT64, .maximum = INT64_MAX),
     FIELD(struct definition, created_ns, "CreatedNs", JSON_KIND_INT64, .flags = JSON_REQUIRED),
     FIELD(struct definition, config, "Config", JSON_KIND_INLINE, .type = &docker_config_type,
           .flags = JSON_REQUIRED),

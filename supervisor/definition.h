@@ -226,6 +226,8 @@ struct definition {
     const char *id;
     const char *name;
     const char *image_id;
+    struct string_list layers; /* of its root, names in <root>/layers from the bottom up */
+    uint64_t revision;         /* grows with each change: which of two that were kept is newer */
     int64_t created_ns;
     uint32_t id_range_first; /* host ids of its user namespace; 0: the host's own namespace */
     uint32_t project;        /* of its disk quota; 0: none */

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "image_collect.h"
 #include "images/image_job.h"
 
 #define BAR_WIDTH 50
@@ -214,14 +215,10 @@ static void answer(struct image_worker *worker)
 
 static void finish(struct image_worker *worker)
 {
-    struct image_store *store = &worker->daemon->images;
-    struct error err = {0};
-
     if (worker->err.errnum == 0 && !worker->has_result)
         error_set(&worker->err, ERROR_INTERNAL, ECHILD, "the image worker died");
-    store->worker_count--;
-    if (image_store_collect(store, &err) < 0)
-        log_warning("image store: %s", err.message);
+    worker->daemon->images.worker_count--;
+    images_collect(worker->daemon);
     answer(worker);
     worker->on_end(worker);
 }

@@ -1,6 +1,7 @@
 /* The monitor of one container: see monitor.h. */
 #include "monitor.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -720,14 +721,27 @@ static struct json_writer *make_exit_record(const struct monitor *monitor)
     return writer;
 }
 
-/* In a file for a davitd that is not there, in the message for one whose disk is full. */
+static void write_exit_file(const struct monitor *monitor, const char *text)
+{
+    char record[MONITOR_EXIT_SIZE];
+    size_t length = strlen(text);
+    cleanup_close int fd = openat(monitor->fds.container_fd, MONITOR_EXIT_FILE,
+                                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    assert(length <= sizeof(record));
+    memset(record, ' ', sizeof(record));
+    memcpy(record, text, length);
+    if (fd >= 0 && pwrite(fd, record, sizeof(record), 0) != (ssize_t)sizeof(record))
+        unlinkat(monitor->fds.container_fd, MONITOR_EXIT_FILE, 0);
+}
+
+/* In a file for a davitd that is not there, and in the message. */
 static void tell_exit(struct monitor *monitor)
 {
     struct json_writer *record = make_exit_record(monitor);
     const char *text = json_writer_text(record);
 
-    file_replace(monitor->fds.container_fd, MONITOR_EXIT_FILE, text, strlen(text), 0600, false,
-                 NULL);
+    write_exit_file(monitor, text);
     remove_cgroup(monitor);
     tell(monitor, &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},
          text);
@@ -901,6 +915,8 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     wait_for_start(monitor);
     if (start(monitor, &err) < 0)
         fail(monitor, &err);
+    /* The file has told of the run before this one until now. */
+    write_exit_file(monitor, "");
     tell_started(monitor);
     while (!monitor->init.has_ended || monitor->execs != NULL ||
            !streams_are_done(&monitor->init.streams))

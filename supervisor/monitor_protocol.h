@@ -15,6 +15,9 @@
 #define MONITOR_TEXT_MAX (128 << 10)
 #define MONITOR_SOCKET "monitor.sock" /* in the container's run directory */
 #define MONITOR_EXIT_FILE "exit.json" /* in the container's directory */
+/* It always has this size, filled up with spaces, and is written over in place: a disk that is full
+ * has the room already. Spaces alone: it has not ended since it was started. */
+#define MONITOR_EXIT_SIZE 512
 
 enum monitor_message_type {
     /* to the monitor */

@@ -1,10 +1,8 @@
 /* Removing trees beside the event loop: see trash.h. */
 #include "trash.h"
 
-#include <errno.h>
-#include <stdio.h>
-
 #include "base/log.h"
+#include "base/path.h"
 #include "spawner.h"
 
 /* Trees that come within this time go together. */
@@ -30,15 +28,19 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
-int trash_put(struct daemon *daemon, int directory_fd, const char *name, struct error *err)
+void trash_sweep_later(struct daemon *daemon)
 {
-    char id[CONTAINER_ID_SIZE];
-
-    random_id(id);
-    if (renameat(directory_fd, name, daemon->trash_fd, id) < 0)
-        return error_errno(err, errno, "remove %s", name);
     if (daemon->sweep_timer == NULL)
         sd_event_add_time_relative(daemon->loop, &daemon->sweep_timer, CLOCK_MONOTONIC,
                                    SWEEP_DELAY_US, 0, on_timer, daemon);
+}
+
+int trash_put(struct daemon *daemon, int directory_fd, const char *name, struct error *err)
+{
+    int result = path_move_unique(directory_fd, name, daemon->trash_fd, name, err);
+
+    if (result < 0)
+        return error_prefix(err, "remove %s", name);
+    trash_sweep_later(daemon);
     return 0;
 }

@@ -5,8 +5,9 @@
 
 #include "daemon.h"
 
-/* At start: has removed what is in <root>/trash. */
+/* Has removed what is in <root>/trash: at once, or with what else comes within a moment. */
 void trash_sweep(struct daemon *daemon);
+void trash_sweep_later(struct daemon *daemon);
 
 /* Moves directory_fd/name there and has it removed. It is gone for good, also after a power cut,
  * when the caller has synced the directory. */
