@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -73,7 +75,8 @@ int socket_connect(int directory_fd, const char *name, int type, struct error *e
     return take_fd(&fd);
 }
 
-ssize_t socket_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count)
+static ssize_t send_message(int fd, const void *bytes, size_t length, const int *fds,
+                            size_t fd_count, int flags)
 {
     union {
         char bytes[CMSG_SPACE(SOCKET_MAX_FDS * sizeof(int))];
@@ -97,9 +100,26 @@ ssize_t socket_send(int fd, const void *bytes, size_t length, const int *fds, si
         memcpy(CMSG_DATA(header), fds, fd_count * sizeof(int));
     }
     do
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | flags);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
+}
+
+ssize_t socket_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count)
+{
+    return send_message(fd, bytes, length, fds, fd_count, 0);
+}
+
+ssize_t socket_try_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count)
+{
+    return send_message(fd, bytes, length, fds, fd_count, MSG_DONTWAIT);
+}
+
+int socket_unread(int fd)
+{
+    int unread = 0;
+
+    return ioctl(fd, SIOCOUTQ, &unread) < 0 ? -errno : unread;
 }
 
 /* Moves received descriptors to the caller's array; those without room are closed. */

@@ -22,6 +22,12 @@ int socket_connect(int directory_fd, const char *name, int type, struct error *e
  * SIGPIPE. Returns the bytes sent or a negative errno. */
 ssize_t socket_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count);
 
+/* The same without waiting: -EAGAIN if the other end has too much unread. */
+ssize_t socket_try_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count);
+
+/* Bytes that have been sent and not read by the other end yet (unix(7), SIOCOUTQ). */
+int socket_unread(int fd);
+
 /* Receives one message. Descriptors arrive close-on-exec and belong to the caller; *fd_count is
  * the room in `fds` before and the number received after. A message or a set of descriptors that
  * does not fit is -EMSGSIZE and leaves nothing open. 0 is the end of the stream. */

@@ -360,6 +360,14 @@ int oci_process_parse(struct arena *arena, const char *text, size_t length,
     return result < 0 ? result : check_process(arena, process, err);
 }
 
+int oci_process_decode(struct arena *arena, const struct json *json, struct oci_process *process,
+                       struct error *err)
+{
+    int result = json_decode(arena, json, &oci_process_type, "", process, err);
+
+    return result < 0 ? result : check_process(arena, process, err);
+}
+
 const struct oci_namespace *oci_config_namespace(const struct oci_config *config,
                                                  enum oci_namespace_type type)
 {

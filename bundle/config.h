@@ -389,6 +389,8 @@ int oci_config_read(struct arena *arena, int directory_fd, struct oci_config *co
 /* The same for a process document, as `exec --process` takes it. */
 int oci_process_parse(struct arena *arena, const char *text, size_t length,
                       struct oci_process *process, struct error *err);
+int oci_process_decode(struct arena *arena, const struct json *json, struct oci_process *process,
+                       struct error *err);
 
 /* The namespace of that type, or NULL if the container shares the caller's. */
 const struct oci_namespace *oci_config_namespace(const struct oci_config *config,

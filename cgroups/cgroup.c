@@ -373,6 +373,11 @@ int cgroup_kill(const struct cgroup *cgroup, struct error *err)
     return 0;
 }
 
+int cgroup_await_empty(const struct cgroup *cgroup, int timeout_ms, struct error *err)
+{
+    return wait_for_event(cgroup, "populated", 0, timeout_ms, err);
+}
+
 /* Removes the directories below, deepest first. */
 static void remove_children(int fd)
 {

@@ -140,6 +140,9 @@ int cgroup_is_populated(const struct cgroup *cgroup, bool *is_populated, struct 
  * kill one by one. */
 int cgroup_kill(const struct cgroup *cgroup, struct error *err);
 
+/* Waits up to timeout_ms until no process lives in it or below. */
+int cgroup_await_empty(const struct cgroup *cgroup, int timeout_ms, struct error *err);
+
 /* Removes the cgroup and what the container made below it. Waits up to timeout_ms for processes
  * that are exiting. A missing cgroup is fine. Closes `cgroup`. */
 int cgroup_remove(const struct cgroup_hierarchy *hierarchy, struct cgroup *cgroup, int timeout_ms,

@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -214,19 +215,6 @@ static pid_t clone_where_asked(const struct exec *exec, int *pidfd, struct error
     return pid;
 }
 
-static int follow(const struct exec *exec, struct container *container, struct error *err)
-{
-    for (;;) {
-        enum sync_type type;
-        int result = launch_take_record(container, exec->options->identity, &type, err);
-
-        if (result < 0 || type == SYNC_END)
-            return result;
-        if (type != SYNC_CONSOLE && type != SYNC_SECCOMP)
-            return error_set(err, ERROR_INTERNAL, EPROTO, "unexpected record %d", (int)type);
-    }
-}
-
 static int launch(struct exec *exec, struct container *container, struct error *err)
 {
     cleanup_close int child_fd = -1;
@@ -241,15 +229,14 @@ static int launch(struct exec *exec, struct container *container, struct error *
     pid = clone_where_asked(exec, &container->pidfd, err);
     if (pid == 0)
         run_child(exec, child_fd, container->control_fd);
-    fd_close(&child_fd);
     if (pid < 0)
         return pid;
     container->pid = pid;
-    return follow(exec, container, err);
+    return 0;
 }
 
-int container_exec(const struct exec_options *options, struct container *container,
-                   struct error *err)
+int container_exec_begin(const struct exec_options *options, struct container *container,
+                         struct error *err)
 {
     struct exec exec = {.options = options, .process = *options->process};
     int result;
@@ -264,15 +251,44 @@ int container_exec(const struct exec_options *options, struct container *contain
                    options->user_spec != NULL ? 0 : options->process->user.uid);
     if (result == 0)
         result = launch(&exec, container, err);
-    if (result < 0 && container->pidfd >= 0) {
-        int status;
-
-        container_wait(container, &status, NULL);
+    if (result < 0)
         container_release(container);
-    } else if (result < 0) {
-        container_release(container);
-    }
     process_plan_release(&exec.plan);
     arena_release(&exec.arena);
+    return result;
+}
+
+int container_exec_follow(struct container *container, const struct container_identity *identity,
+                          struct error *err)
+{
+    enum sync_type type;
+    int result = launch_take_record(container, identity, &type, err);
+
+    if (result < 0)
+        return result;
+    if (type == SYNC_END)
+        return 1;
+    if (type != SYNC_CONSOLE && type != SYNC_SECCOMP)
+        return error_set(err, ERROR_INTERNAL, EPROTO, "unexpected record %d", (int)type);
+    return 0;
+}
+
+int container_exec(const struct exec_options *options, struct container *container,
+                   struct error *err)
+{
+    int result = container_exec_begin(options, container, err);
+    int status;
+
+    if (result < 0)
+        return result;
+    do
+        result = container_exec_follow(container, options->identity, err);
+    while (result == 0);
+    if (result > 0)
+        return 0;
+    /* Whoever runs in the container may have stopped it. */
+    pidfd_send_signal(container->pidfd, SIGKILL, NULL, 0);
+    container_wait(container, &status, NULL);
+    container_release(container);
     return result;
 }

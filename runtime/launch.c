@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -321,6 +322,10 @@ static int launch(const struct plan *plan, struct container *container, struct e
         return error_errno(err, errno, "socketpair");
     container->control_fd = pair[0];
     child_control_fd = pair[1];
+    if (plan->options->step_timeout_s > 0)
+        setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO,
+                   &(struct timeval){.tv_sec = plan->options->step_timeout_s},
+                   sizeof(struct timeval));
     /* The child shares our memory image: nothing in the container may look into it. */
     prctl(PR_SET_DUMPABLE, 0);
     result = clone_init(plan, child_control_fd, container, err);

@@ -100,6 +100,7 @@ struct container_options {
     int start_socket_fd;             /* listening socket that starts the container; -1: none */
     bool is_start_held;              /* wait for container_start_by_socket() */
     bool keeps_keyring;              /* do not make a new session keyring */
+    unsigned int step_timeout_s;     /* to the next message of the first process; 0: no limit */
     bool has_no_pivot;               /* chroot instead of pivot_root, for a host in its initramfs */
     /* Called as soon as the process exists and before it can do anything that lasts: if the caller
      * dies before it has returned, so does the process. NULL: nothing to note down. */
@@ -153,7 +154,19 @@ struct exec_options {
     const char *user_spec; /* user[:group] by name; NULL: process->user */
 };
 
-/* Runs another process in a container; returns when its program runs. It is the caller's child. */
+/* Makes another process in a container, the caller's child, and does not wait for it: what runs there
+ * may stop it before it is the program that is meant. As long as it is not, its control_fd is
+ * readable when there is something for container_exec_follow(). What `options` point to is of no
+ * more use when this returns. */
+int container_exec_begin(const struct exec_options *options, struct container *container,
+                         struct error *err);
+
+/* 1: its program runs; 0: there is more to come; a negative errno: it does not start, and the caller
+ * kills it and waits for it. */
+int container_exec_follow(struct container *container, const struct container_identity *identity,
+                          struct error *err);
+
+/* Both, until its program runs. On failure it is dead and reaped. */
 int container_exec(const struct exec_options *options, struct container *container,
                    struct error *err);
 

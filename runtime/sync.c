@@ -47,6 +47,9 @@ int sync_receive(int fd, enum sync_type *type, int *carried_fd, struct error *er
         fd_count = 1;
         count = socket_receive(fd, &record, sizeof(record), &received_fd, &fd_count);
     }
+    if (count == -EAGAIN)
+        return error_set(err, ERROR_INTERNAL, ETIMEDOUT,
+                         "the container's process does not get any further");
     if (count < 0)
         return error_errno(err, (int)-count, "talk to the container's process");
     if (fd_count == 1 && carried_fd != NULL)

@@ -373,7 +373,7 @@ void api_container_kill(struct daemon *daemon, struct request *request,
     signal_number = parse_signal(request);
     if (signal_number < 0)
         return;
-    if (container->status == CONTAINER_RUNNING)
+    if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
         container_hold_back(container);
     if (container_signal(container, signal_number != 0 ? signal_number : SIGKILL, &err) < 0)
         respond_error(request, &err);
@@ -539,9 +539,7 @@ void api_container_remove(struct daemon *daemon, struct request *request,
         return;
     }
     container_hold_back(container);
-    /* One that is starting is killed as soon as it has. */
-    container->is_kill_wanted = container->status == CONTAINER_STARTING;
-    if (container->status == CONTAINER_RUNNING && container_signal(container, SIGKILL, &err) < 0)
+    if (container_signal(container, SIGKILL, &err) < 0)
         respond_error(request, &err);
     else
         container_wait_for(container, WAIT_NOT_RUNNING, request, on_killed);

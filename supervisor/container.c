@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -21,6 +23,7 @@
 #include "base/signals.h"
 #include "base/socket.h"
 #include "container_internal.h"
+#include "leftovers.h"
 #include "logs.h"
 #include "namespace_pool.h"
 #include "networks.h"
@@ -35,6 +38,8 @@
 /* A monitor that was lost left its container without a parent: it is killed, and this is said. */
 #define EXIT_LOST 137
 #define SAVE_AGAIN_US 2000000
+#define KILL_PATIENCE_US 10000000  /* for a monitor to say that what was killed is dead */
+#define KILL_IMPATIENCE_US 1000000 /* likewise where nothing has run yet, or was killed before */
 /* Container messages before anything else that is ready: who sees a stream end and asks for the
  * exit status must find it. */
 #define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
@@ -275,6 +280,8 @@ static void event_with_number(struct managed_container *container, const char *a
 
 /* ---- the list ---- */
 
+static void disconnect(struct managed_container *container);
+
 void container_free(struct managed_container *container)
 {
     while (container->attachments != NULL) {
@@ -285,11 +292,10 @@ void container_free(struct managed_container *container)
         buffer_release(&attachment->leftover);
         free(attachment);
     }
-    sd_event_source_disable_unref(container->control);
+    disconnect(container);
     sd_event_source_disable_unref(container->stop_timer);
     sd_event_source_disable_unref(container->restart_timer);
     probes_release(container);
-    fd_close(&container->control_fd);
     free(container->error);
     arena_release(&container->arena);
     free(container);
@@ -314,31 +320,60 @@ static void unlink_container(struct managed_container *container)
 
 /* ---- the monitor ---- */
 
+/* For texts that are too long for a message: memory, from its beginning. */
+static int open_long_text(const void *text, size_t length, struct error *err)
+{
+    cleanup_close int fd = memfd_create("text", MFD_CLOEXEC);
+
+    if (fd < 0 || file_write_fd(fd, text, length) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+        return error_errno(err, errno, "memory for a request");
+    return take_fd(&fd);
+}
+
 int container_send(struct managed_container *container, const struct monitor_message *header,
                    const void *text, size_t text_length, int fd, struct error *err)
 {
+    bool is_long = text_length > MONITOR_TEXT_MAX;
+    size_t max_length =
+        container->monitor_version >= 2 ? MONITOR_LONG_TEXT_MAX : MONITOR_TEXT_MAX;
     cleanup_buffer struct buffer message = {0};
+    cleanup_close int text_fd = -1;
     struct monitor_message copy = *header;
-    ssize_t sent;
+    int fds[2];
+    size_t fd_count = 0;
 
     if (container->control_fd < 0)
         return error_set(err, ERROR_CONFLICT, ESRCH, "container %s is not running",
                          container->definition.id);
-    if (text_length > MONITOR_TEXT_MAX)
-        return error_set(err, ERROR_TOO_LARGE, E2BIG, "the request is larger than %d bytes",
-                         MONITOR_TEXT_MAX);
+    if (text_length > max_length)
+        return error_set(err, ERROR_TOO_LARGE, E2BIG, "the request is larger than %zu bytes",
+                         max_length);
+    if (is_long) {
+        text_fd = open_long_text(text, text_length, err);
+        if (text_fd < 0)
+            return text_fd;
+        copy.flags |= MONITOR_TEXT_FD;
+    }
     copy.version = MONITOR_PROTOCOL_VERSION;
-    copy.text_length = (uint32_t)text_length;
+    copy.text_length = is_long ? 0 : (uint32_t)text_length;
     buffer_append(&message, &copy, sizeof(copy));
-    buffer_append(&message, text, text_length);
-    sent = socket_send(container->control_fd, message.data, message.length, &fd, fd >= 0 ? 1 : 0);
-    return sent < 0 ? error_errno(err, (int)-sent, "talk to the container's monitor") : 0;
+    buffer_append(&message, text, copy.text_length);
+    if (fd >= 0)
+        fds[fd_count++] = fd;
+    if (text_fd >= 0)
+        fds[fd_count++] = text_fd;
+    return outbox_send(&container->outbox, container->daemon->loop, container->control_fd,
+                       message.data, message.length, fds, fd_count, "the container's monitor", err);
 }
 
 static void disconnect(struct managed_container *container)
 {
     container->control = sd_event_source_disable_unref(container->control);
+    container->kill_timer = sd_event_source_disable_unref(container->kill_timer);
+    container->is_kill_overdue = false;
+    outbox_release(&container->outbox);
     fd_close(&container->control_fd);
+    fd_close(&container->monitor_pidfd);
 }
 
 static void on_started(struct managed_container *container, const struct monitor_message *message)
@@ -367,7 +402,7 @@ static void on_started(struct managed_container *container, const struct monitor
     probes_start(container);
     namespace_pool_fill(container->daemon);
     if (container->is_kill_wanted)
-        container_signal(container, SIGKILL, NULL);
+        container_kill(container);
     notify_waiters(container, 1u << WAIT_STARTED, NULL);
     shutdown_container_started(container);
 }
@@ -476,24 +511,35 @@ static void remove_run_directory(struct managed_container *container)
     unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
 }
 
+static char *cgroup_path(const struct managed_container *container)
+{
+    return memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
+}
+
 int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
                           struct error *err)
 {
-    cleanup_free char *path =
-        memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
+    cleanup_free char *path = cgroup_path(container);
 
     cgroup->fd = -1;
     return cgroup_open(&container->daemon->hierarchy, path, cgroup, err);
 }
 
-void container_kill_leftovers(struct managed_container *container)
+static void kill_by_cgroup(const struct managed_container *container)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
 
     if (container_open_cgroup(container, cgroup, NULL) < 0)
         return;
     cgroup_kill(cgroup, NULL);
-    cgroup_remove(&container->daemon->hierarchy, cgroup, 2000, NULL);
+    cgroup_close(cgroup);
+}
+
+void container_kill_leftovers(struct managed_container *container)
+{
+    cleanup_free char *path = cgroup_path(container);
+
+    leftovers_kill(container->daemon, path);
 }
 
 void container_handle_exit(struct managed_container *container,
@@ -570,14 +616,20 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
 
     (void)source;
     (void)events;
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    if (count < (ssize_t)sizeof(*message) ||
-        message->text_length > (size_t)count - sizeof(*message)) {
+    if (count == 0 || count == -ECONNRESET) {
         on_monitor_gone(container);
         return 0;
     }
+    /* One of another version may say what is not known here. */
+    if (count < (ssize_t)sizeof(*message) ||
+        message->text_length > (size_t)count - sizeof(*message))
+        return 0;
+    container->monitor_version = message->version;
     switch (message->type) {
+    case MONITOR_SPAWNED:
+        fd_close(&container->monitor_pidfd);
+        container->monitor_pidfd = take_fd(&passed_fd);
+        break;
     case MONITOR_STARTED:
         on_started(container, message);
         break;
@@ -623,8 +675,10 @@ static int spawn(struct managed_container *container, int control_fd, struct err
 {
     struct daemon *daemon = container->daemon;
     cleanup_close int directory_fd = container_open_directory(container);
+    cleanup_free char *cgroup = cgroup_path(container);
     cleanup_close int run_fd = -1;
 
+    leftovers_keep(daemon, cgroup);
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
     if (mkdirat(daemon->run_containers_fd, container->definition.id, 0700) < 0 && errno != EEXIST)
@@ -632,7 +686,7 @@ static int spawn(struct managed_container *container, int control_fd, struct err
     run_fd = container_open_run_directory(container);
     if (run_fd < 0)
         return error_errno(err, -run_fd, "container's run directory");
-    return spawner_request_monitor(daemon->spawner_fd,
+    return spawner_request_monitor(&daemon->spawner,
                                    &(struct spawn_monitor){
                                        .container_fd = directory_fd,
                                        .run_fd = run_fd,
@@ -706,6 +760,8 @@ int container_begin_start(struct managed_container *container, struct error *err
     }
     container->restart_timer = sd_event_source_disable_unref(container->restart_timer);
     container->is_held_back = false;
+    container->is_kill_wanted = false;
+    container->is_stop_requested = false;
     container->status = CONTAINER_STARTING;
     if (netns_fd >= 0)
         container_network_prepare(container, netns_fd);
@@ -714,16 +770,79 @@ int container_begin_start(struct managed_container *container, struct error *err
 
 /* ---- signals ---- */
 
+/* Of one that is wedged: what it does can be found out from the files it has left. */
+static void kill_monitor(struct managed_container *container)
+{
+    if (container->monitor_pidfd >= 0)
+        pidfd_send_signal(container->monitor_pidfd, SIGKILL, NULL, 0);
+}
+
+static void arm_kill_timer(struct managed_container *container);
+
+/* A monitor that reads what it is told is at work: it may have much to write, or clients that take
+ * their time. */
+static int on_kill_timeout(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct managed_container *container = context;
+    bool is_at_work = container->status == CONTAINER_RUNNING && !container->is_kill_overdue &&
+                      socket_unread(container->control_fd) == 0;
+
+    (void)source;
+    (void)usec;
+    container->kill_timer = sd_event_source_disable_unref(container->kill_timer);
+    kill_by_cgroup(container);
+    if (is_at_work) {
+        arm_kill_timer(container);
+    } else if (!container->is_kill_overdue) {
+        log_error("container %s: its monitor does not answer: it is killed as well",
+                  container->definition.name);
+        container->is_kill_overdue = true;
+        kill_monitor(container);
+        arm_kill_timer(container);
+    } else {
+        /* Not even SIGKILL ends it, for now: it waits in the kernel. */
+        on_monitor_gone(container);
+    }
+    return 0;
+}
+
+static void arm_kill_timer(struct managed_container *container)
+{
+    uint64_t patience_us = container->status == CONTAINER_RUNNING && !container->is_kill_overdue
+                               ? KILL_PATIENCE_US
+                               : KILL_IMPATIENCE_US;
+
+    if (container->kill_timer == NULL)
+        sd_event_add_time_relative(container->daemon->loop, &container->kill_timer, CLOCK_MONOTONIC,
+                                   patience_us, 10000, on_kill_timeout, container);
+}
+
+void container_kill(struct managed_container *container)
+{
+    container->is_kill_wanted = true;
+    /* The monitor first, which then knows why all of them end. */
+    if (container->status == CONTAINER_RUNNING)
+        container_send(container,
+                       &(struct monitor_message){.type = MONITOR_SIGNAL, .value = SIGKILL}, NULL, 0,
+                       -1, NULL);
+    kill_by_cgroup(container);
+    arm_kill_timer(container);
+}
+
 int container_signal(struct managed_container *container, int signal_number, struct error *err)
 {
-    int result;
+    bool is_starting = container->status == CONTAINER_STARTING && signal_number == SIGKILL;
+    int result = 0;
 
-    if (container->status != CONTAINER_RUNNING)
+    if (container->status != CONTAINER_RUNNING && !is_starting)
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
                          container->definition.id);
-    result = container_send(
-        container, &(struct monitor_message){.type = MONITOR_SIGNAL, .value = signal_number}, NULL,
-        0, -1, err);
+    if (signal_number == SIGKILL)
+        container_kill(container);
+    else
+        result = container_send(
+            container, &(struct monitor_message){.type = MONITOR_SIGNAL, .value = signal_number},
+            NULL, 0, -1, err);
     if (result == 0)
         event_with_number(container, "kill", "signal", signal_number);
     return result;
@@ -764,6 +883,9 @@ int container_end(struct managed_container *container, int signal_number, int64_
     if (timeout_s == 0)
         signal_number = SIGKILL;
     result = container_signal(container, signal_number, err);
+    /* A monitor that does not answer keeps nothing from being killed in time. */
+    if (result < 0 && timeout_s > 0 && container->status == CONTAINER_RUNNING)
+        result = 0;
     /* Processes that are held do not see the signal. */
     if (result == 0 && container->is_paused)
         result = container_unpause(container, err);
@@ -783,10 +905,15 @@ int container_begin_stop(struct managed_container *container, int signal_number,
         container->is_held_back = true;
         container_cancel_restart(container);
     }
-    if (container->status != CONTAINER_RUNNING)
+    if (container->status != CONTAINER_RUNNING && container->status != CONTAINER_STARTING)
         return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is not running");
     container_hold_back(container);
     container->is_stop_requested = true;
+    /* One that starts has no program yet that could be asked to end. */
+    if (container->status == CONTAINER_STARTING) {
+        container_kill(container);
+        return 0;
+    }
     return container_end(container, signal_number, timeout_s, err);
 }
 

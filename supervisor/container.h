@@ -111,9 +111,14 @@ struct managed_container {
     bool is_unpublished;                        /* its directory has the name of a new one */
     char *error;                                /* why it did not start */
     const char *warning;                        /* for who makes it; or NULL */
-    int control_fd;
+    int control_fd; /* to its monitor */
     sd_event_source *control;
+    struct outbox outbox;     /* that its monitor has not read */
+    int monitor_pidfd;        /* -1: not known (yet), or there is none */
+    uint32_t monitor_version; /* of the protocol that it speaks */
     sd_event_source *stop_timer;
+    sd_event_source *kill_timer; /* it should have been dead by then */
+    bool is_kill_overdue;        /* its monitor was killed as well */
     bool is_stop_requested;
     bool is_held_back; /* somebody stopped or killed it: its policy does not start it again */
     sd_event_source *restart_timer;
@@ -171,6 +176,10 @@ int64_t container_stop_timeout(const struct managed_container *container);
 
 int container_signal(struct managed_container *container, int signal_number, struct error *err);
 
+/* Kills all its processes by its cgroup, whatever its monitor does, also while it starts; a monitor
+ * that does not take notice is killed in turn. WAIT_NOT_RUNNING waiters learn when it is over. */
+void container_kill(struct managed_container *container);
+
 /* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. */
 int container_attach(struct managed_container *container, int fd, unsigned int flags,
                      struct buffer *leftover, struct error *err);
@@ -178,7 +187,8 @@ int container_attach(struct managed_container *container, int fd, unsigned int f
 int container_resize(struct managed_container *container, uint64_t token, int rows, int columns,
                      struct error *err);
 
-/* Sends a message with a text and perhaps a descriptor (-1: none) to the monitor. */
+/* Sends a message with a text and perhaps a descriptor (-1: none) to the monitor. Nobody waits:
+ * ERROR_BUSY if the monitor has left too much unread. */
 int container_send(struct managed_container *container, const struct monitor_message *header,
                    const void *text, size_t text_length, int fd, struct error *err);
 

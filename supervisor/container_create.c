@@ -257,6 +257,7 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
 
     container->daemon = daemon;
     container->control_fd = -1;
+    container->monitor_pidfd = -1;
     result = define(container, name, body, body_length, &image, err);
     assert(result < 0 || image != NULL);
     if (result == 0)

@@ -158,6 +158,7 @@ static struct managed_container *new_container(struct daemon *daemon)
 
     container->daemon = daemon;
     container->control_fd = -1;
+    container->monitor_pidfd = -1;
     return container;
 }
 

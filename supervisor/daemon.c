@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -133,7 +134,7 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
                  daemon->options.cgroup_parent != NULL ? daemon->options.cgroup_parent : "/davit");
         return 0;
     }
-    unit.pid = daemon->spawner_pid;
+    unit.pid = daemon->spawner.pid;
     if (sd_pid_get_unit(0, &own_unit) >= 0) {
         own_name = own_unit;
         properties[1].texts = (struct string_list){&own_name, 1};
@@ -146,7 +147,7 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
     path = memory_printf("%s/monitors", scope);
     result = cgroup_create(&daemon->hierarchy, path, 0, false, leaf, err);
     if (result == 0)
-        result = cgroup_attach(leaf, daemon->spawner_pid, err);
+        result = cgroup_attach(leaf, daemon->spawner.pid, err);
     if (result == 0)
         snprintf(daemon->cgroup_parent, sizeof(daemon->cgroup_parent), "%.4000s/containers", scope);
     cgroup_close(leaf);
@@ -225,7 +226,7 @@ static int on_spawner_end(sd_event_source *source, int fd, uint32_t events, void
 
 static int watch_spawner(struct daemon *daemon, struct error *err)
 {
-    int fd = pidfd_open(daemon->spawner_pid, 0);
+    int fd = pidfd_open(daemon->spawner.pid, 0);
 
     if (fd < 0 || sd_event_add_io(daemon->loop, NULL, fd, EPOLLIN, on_spawner_end, daemon) < 0)
         return error_errno(err, fd < 0 ? errno : ENOMEM, "watch the spawner");
@@ -238,6 +239,7 @@ static int start_loop(struct daemon *daemon, struct error *err)
     sigset_t mask;
     int result = sd_event_new(&daemon->loop);
 
+    daemon->spawner.loop = daemon->loop;
     sigemptyset(&mask);
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
         sigaddset(&mask, signals[i]);
@@ -314,15 +316,19 @@ static void remove_empty_cgroup(const struct daemon *daemon)
         unlinkat(daemon->hierarchy.fd, daemon->cgroup_parent + 1, AT_REMOVEDIR);
 }
 
-int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawner_pid,
+int daemon_run(const struct daemon_options *options, const struct spawner *spawner,
                struct error *err)
 {
     struct daemon *daemon = memory_new_one(struct daemon);
     int result;
 
     daemon->options = *options;
-    daemon->spawner_fd = spawner_fd;
-    daemon->spawner_pid = spawner_pid;
+    daemon->spawner = *spawner;
+    /* Monitors outlive us, and what the tokens of our predecessors mean to them. */
+    if (getrandom(&daemon->next_token, sizeof(daemon->next_token), 0) !=
+        sizeof(daemon->next_token))
+        abort();
+    daemon->next_token &= INT64_MAX; /* it does not come to 0, which is the first process */
     daemon->root_fd = -1;
     daemon->resolver_fd = -1;
     daemon->networks_lock_fd = -1;

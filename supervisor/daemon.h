@@ -16,6 +16,7 @@
 #include "network/nft_elements.h"
 #include "registries.h"
 #include "server.h"
+#include "spawner.h"
 
 #define CONTAINER_ID_SIZE 65
 #define NAMESPACE_POOL_MAX 64
@@ -24,6 +25,7 @@ struct egress_ended;
 struct exec;
 struct firewall_run;
 struct firewall_waiter;
+struct leftover;
 struct managed_container;
 struct namespace_pool;
 struct network;
@@ -56,8 +58,7 @@ struct daemon_options {
 struct daemon {
     struct daemon_options options;
     sd_event *loop;
-    int spawner_fd;
-    pid_t spawner_pid;
+    struct spawner spawner;
     int root_fd;
     int containers_fd;     /* <root>/containers */
     int run_containers_fd; /* <run>/containers */
@@ -73,6 +74,8 @@ struct daemon {
     int userns_fd;                /* of no container: to try what can map ids */
     bool maps_ids;                /* the filesystem of `root` */
     sd_event_source *sweep_timer; /* of the trash */
+    struct leftover *leftovers;   /* cgroups that are to go */
+    sd_event_source *leftovers_timer;
     sd_event_source *save_timer;  /* to save states that could not be saved */
     struct server *server;
     struct event_bus events;
@@ -97,6 +100,7 @@ struct daemon {
     int egress_log_fd;                 /* what was refused */
     sd_event_source *egress_log;       /* NULL: not yet */
     int resolver_fd;                   /* channel to the resolver of names; -1: none */
+    struct outbox resolver_outbox;
     sd_event_source *resolver;         /* listens to it */
     sd_event_source *resolver_timer;   /* to start another */
     char resolver_instance[CONTAINER_ID_SIZE];
@@ -104,13 +108,13 @@ struct daemon {
     ino_t redirected_cgroup;   /* whose processes' questions come to it; 0: none */
     sd_event_source *shutdown; /* the machine goes down, see shutdown.h; NULL: it does not */
     struct exec *execs;
-    uint64_t next_token;
+    uint64_t next_token; /* of an exec or probe: unique over all davitds that a monitor may meet */
     char id[CONTAINER_ID_SIZE];
 };
 
 /* Opens everything, takes over containers that run, and serves until SIGTERM or SIGINT. Containers
  * go on afterwards. */
-int daemon_run(const struct daemon_options *options, int spawner_fd, pid_t spawner_pid,
+int daemon_run(const struct daemon_options *options, const struct spawner *spawner,
                struct error *err);
 
 /* 64 random hexadecimal digits. */

@@ -267,8 +267,7 @@ static int run(int argc, char **argv, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct settings settings = {0};
-    pid_t spawner_pid;
-    int spawner_fd;
+    struct spawner spawner;
     int result = parse_options(&settings, argc, argv, err);
 
     if (result <= 0)
@@ -284,10 +283,8 @@ static int run(int argc, char **argv, struct error *err)
     helpers_find();
     if (!self_protect(argv))
         log_warning("cannot run from a read-only mount; containers may reach this program's file");
-    spawner_fd = spawner_start(argv, &spawner_pid, err);
-    if (spawner_fd < 0)
-        return spawner_fd;
-    return daemon_run(&settings.daemon, spawner_fd, spawner_pid, err);
+    result = spawner_start(argv, &spawner, err);
+    return result < 0 ? result : daemon_run(&settings.daemon, &spawner, err);
 }
 
 int main(int argc, char **argv)

@@ -6,12 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "bundle/capabilities.h"
+#include "streams.h"
 
 #define EXECS_PER_CONTAINER_MAX 4096
+/* Of those that have ended so many can still be asked about, and not for longer than this. */
+#define ENDED_PER_CONTAINER_MAX 256
+#define ENDED_KEPT_US (300 * UINT64_C(1000000))
 
 struct exec {
     struct exec *next;
@@ -26,6 +32,7 @@ struct exec {
     bool has_exit_code;
     int32_t exit_code;
     int32_t pid;
+    uint64_t ended_us; /* monotonic; 0: it has not */
     struct request *start; /* a detached start that waits for its outcome */
 };
 
@@ -70,6 +77,37 @@ static struct exec *find_or_refuse(struct daemon *daemon, const char *id, struct
     return exec;
 }
 
+static void free_exec(struct exec *exec)
+{
+    arena_release(&exec->arena);
+    free(exec);
+}
+
+/* The newest come first. Returns how many of the container's are left. */
+static size_t forget_old(struct daemon *daemon, const struct managed_container *container)
+{
+    struct exec **link = &daemon->execs;
+    uint64_t now_us = clock_monotonic_us();
+    size_t ended = 0;
+    size_t count = 0;
+
+    while (*link != NULL) {
+        struct exec *exec = *link;
+        bool is_of_it = strcmp(exec->container_id, container->definition.id) == 0;
+
+        ended += is_of_it && exec->ended_us != 0;
+        if (exec->ended_us != 0 && ((is_of_it && ended > ENDED_PER_CONTAINER_MAX) ||
+                                    now_us - exec->ended_us > ENDED_KEPT_US)) {
+            *link = exec->next;
+            free_exec(exec);
+            continue;
+        }
+        count += is_of_it;
+        link = &exec->next;
+    }
+    return count;
+}
+
 static void exec_event(struct exec *exec, const char *action, const char *exit_code)
 {
     cleanup_buffer struct buffer verb = {0};
@@ -92,10 +130,7 @@ void exec_create(struct managed_container *container, struct request *request)
     struct error err = {0};
     const char *text;
     char answer[128];
-    size_t count = 0;
 
-    for (struct exec *one = daemon->execs; one != NULL; one = one->next)
-        count += one->container == container;
     if (container->status != CONTAINER_RUNNING) {
         error_set(&err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
                   container->definition.id);
@@ -109,8 +144,9 @@ void exec_create(struct managed_container *container, struct request *request)
         respond_error(request, &err);
         return;
     }
-    if (count >= EXECS_PER_CONTAINER_MAX) {
-        respond_failure(request, 409, "too many execs in this container");
+    if (forget_old(daemon, container) >= EXECS_PER_CONTAINER_MAX) {
+        respond_failure(request, 409,
+                        "too many execs in this container that run or were never started");
         return;
     }
     exec = memory_new_one(struct exec);
@@ -120,8 +156,7 @@ void exec_create(struct managed_container *container, struct request *request)
         (exec->config.cmd.count == 0 &&
          error_set(&err, ERROR_INVALID, EINVAL, "No exec command specified") < 0)) {
         respond_error(request, &err);
-        arena_release(&exec->arena);
-        free(exec);
+        free_exec(exec);
         return;
     }
     random_id(exec->id);
@@ -205,6 +240,8 @@ struct json_writer *exec_make_request(struct managed_container *container,
     return writer;
 }
 
+static void finish(struct exec *exec, int32_t exit_code);
+
 static void on_start_client_gone(struct request *request)
 {
     ((struct exec *)request->context)->start = NULL;
@@ -232,6 +269,21 @@ static int send_start(struct exec *exec, const char *text, const struct buffer *
     return result;
 }
 
+/* What a client that has its stream already gets to know of a failure. It reads, or it does not. */
+static void report_on_stream(const struct exec *exec, int fd, const struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    cleanup_buffer struct buffer frame = {0};
+    unsigned char header[STREAM_FRAME_HEADER];
+
+    buffer_printf(&text, "%s\r\n", err->message);
+    stream_frame_header(header, 1, text.length);
+    if (!exec->config.has_terminal)
+        buffer_append(&frame, header, sizeof(header));
+    buffer_append(&frame, text.data, text.length);
+    send(fd, frame.data, frame.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 static void start_attached(struct exec *exec, struct json_writer *writer, struct request *request)
 {
     cleanup_buffer struct buffer leftover = {0};
@@ -242,8 +294,10 @@ static void start_attached(struct exec *exec, struct json_writer *writer, struct
                             &leftover);
 
     if (send_start(exec, json_writer_text(writer), &leftover, fd, &err) < 0) {
-        exec->has_exit_code = true;
-        exec->exit_code = 126;
+        if (fd >= 0)
+            report_on_stream(exec, fd, &err);
+        exec->has_started = true;
+        finish(exec, 126);
     }
     fd_close(&fd);
 }
@@ -360,6 +414,7 @@ static void finish(struct exec *exec, int32_t exit_code)
     exec->has_exit_code = true;
     exec->exit_code = exit_code;
     exec->pid = 0;
+    exec->ended_us = clock_monotonic_us();
     snprintf(text, sizeof(text), "%d", (int)exit_code);
     exec_event(exec, "exec_die", text);
 }
@@ -383,7 +438,7 @@ void exec_handle_message(struct managed_container *container, const struct monit
     struct exec *exec = container->daemon->execs;
     struct error err = {0};
 
-    while (exec != NULL && exec->token != message->token)
+    while (exec != NULL && (exec->token != message->token || exec->container != container))
         exec = exec->next;
     if (exec == NULL)
         return;
@@ -426,7 +481,6 @@ void execs_forget(struct managed_container *container)
         *link = exec->next;
         if (exec->start != NULL)
             answer_start(exec, NULL);
-        arena_release(&exec->arena);
-        free(exec);
+        free_exec(exec);
     }
 }

@@ -270,7 +270,7 @@ int image_worker_start(struct image_worker *worker, enum spawner_worker command,
                        const struct json_struct *job_type, const void *job, int fd,
                        struct error *err)
 {
-    const struct daemon *daemon = worker->daemon;
+    struct daemon *daemon = worker->daemon;
     cleanup_close int input_fd = spawner_open_job(job_type, job, err);
     cleanup_close int output_fd = -1;
     int result;
@@ -281,7 +281,7 @@ int image_worker_start(struct image_worker *worker, enum spawner_worker command,
     if (output_fd < 0)
         return output_fd;
     result = spawner_request_worker(
-        daemon->spawner_fd, command,
+        &daemon->spawner, command,
         (const int[]){daemon->root_fd, input_fd, output_fd, fd, worker->process_fd},
         fd < 0                    ? 3
         : worker->process_fd <= 0 ? 4
@@ -305,7 +305,7 @@ int image_worker_start_with_fetch(struct image_worker *worker, enum spawner_work
         return error_errno(err, errno, "socketpair");
     image_end = pair[0];
     fetch_end = pair[1];
-    result = spawner_request_worker(worker->daemon->spawner_fd, WORKER_FETCH, &fetch_end, 1, err);
+    result = spawner_request_worker(&worker->daemon->spawner, WORKER_FETCH, &fetch_end, 1, err);
     if (result == 0)
         result = image_worker_start(worker, command, job_type, job, image_end, err);
     return result;

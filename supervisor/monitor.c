@@ -22,6 +22,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/send_queue.h"
 #include "base/socket.h"
 #include "bundle/bundle.h"
 #include "cgroups/cgroups.h"
@@ -34,12 +35,19 @@
 #define CGROUP_REMOVE_TIMEOUT_MS 5000
 #define SECCOMP_MAX_BYTES (1 << 20)
 #define EXECS_MAX 256
+/* Who runs in the container may stop a process that enters it, and keep the first one busy. */
+#define EXEC_START_MS 30000
+#define START_STEP_S 900 /* copying an image's files to a volume is one step */
+#define DEATH_MS 10000   /* of what was killed; what sleeps in the kernel for longer is left behind */
+#define GOODBYE_MS 2000  /* for davitd to read how it ended; the file says it as well */
+#define SAID_MAX_BYTES (1 << 20)
 
 /* The container's first process (token 0) or an exec. */
 struct task {
     uint64_t token;
     struct container process;
     struct streams streams;
+    uint64_t launch_until_us; /* it is not the program that is meant yet; 0: it is */
     bool has_ended;
     bool was_refused; /* it never ran, which davitd has been told */
     int status;
@@ -57,6 +65,7 @@ struct monitor {
     struct log_writer log;
     int listen_fd;
     int control_fd;    /* to the davitd of the moment; -1: none */
+    struct send_queue said; /* that it has not read */
     int stop_fd;       /* SIGTERM: whoever stops all of us means the container */
     uint64_t kill_us;  /* when it is killed, if it has not ended; 0: nobody wants that */
     int shm_mounts_fd; /* another container's mount namespace, whose /dev/shm this one shares */
@@ -64,12 +73,21 @@ struct monitor {
     struct task init;
     struct task *execs;
     size_t exec_count;
+    uint64_t dead_us; /* when all that was killed with the first process should be dead; 0: it lives */
     char message[sizeof(struct monitor_message) + MONITOR_TEXT_MAX];
+    struct monitor_message *long_message; /* in its place, if its text is longer; or NULL */
 };
 
 /* ---- talking to davitd ---- */
 
-/* davitd may be gone at any moment; that is its problem, not the container's. `fd` -1: none. */
+static void disconnect(struct monitor *monitor)
+{
+    send_queue_release(&monitor->said);
+    fd_close(&monitor->control_fd);
+}
+
+/* davitd may be gone or stopped at any moment; that is its problem, not the container's. `fd` -1:
+ * none. */
 static void tell_with_fd(struct monitor *monitor, const struct monitor_message *header,
                          const char *text, int fd)
 {
@@ -83,8 +101,26 @@ static void tell_with_fd(struct monitor *monitor, const struct monitor_message *
     buffer_append(&message, &copy, sizeof(copy));
     if (text != NULL)
         buffer_append_string(&message, text);
-    if (socket_send(monitor->control_fd, message.data, message.length, &fd, fd >= 0 ? 1 : 0) < 0)
-        fd_close(&monitor->control_fd);
+    if (send_queue_send(&monitor->said, monitor->control_fd, message.data, message.length, &fd,
+                        fd >= 0 ? 1 : 0, SAID_MAX_BYTES) < 0)
+        disconnect(monitor);
+}
+
+static void flush_said(struct monitor *monitor)
+{
+    int result = send_queue_flush(&monitor->said, monitor->control_fd);
+
+    if (result < 0 && result != -EAGAIN)
+        disconnect(monitor);
+}
+
+/* Before this process ends, and what is left unsaid with it. */
+static void say_goodbye(struct monitor *monitor)
+{
+    struct pollfd event = {.fd = monitor->control_fd, .events = POLLOUT};
+
+    while (!send_queue_is_empty(&monitor->said) && poll(&event, 1, GOODBYE_MS) > 0)
+        flush_said(monitor);
 }
 
 static void tell(struct monitor *monitor, const struct monitor_message *header, const char *text)
@@ -137,17 +173,41 @@ static int load_seccomp(struct monitor *monitor, struct error *err)
     return 0;
 }
 
-static int make_cgroup(struct monitor *monitor, struct error *err)
+/* What an earlier run has left in the cgroup was killed and may still be about to die. */
+static int empty_cgroup(struct monitor *monitor, struct error *err)
 {
+    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
     int result;
 
-    if (monitor->settings.cgroup_path == NULL)
+    cgroup->fd = -1;
+    result = cgroup_open(&monitor->hierarchy, monitor->settings.cgroup_path, cgroup, err);
+    if (result == 0)
+        result = cgroup_kill(cgroup, err);
+    if (result == 0)
+        result = cgroup_await_empty(cgroup, CGROUP_REMOVE_TIMEOUT_MS, err);
+    cgroup_close(cgroup);
+    return result < 0 ? error_prefix(err, "processes of an earlier run") : 0;
+}
+
+static int make_cgroup(struct monitor *monitor, struct error *err)
+{
+    const char *path = monitor->settings.cgroup_path;
+    const struct oci_resources *resources = monitor->config.linux->resources;
+    int result;
+
+    if (path == NULL)
         return 0;
     result = cgroup_hierarchy_open(&monitor->hierarchy, err);
+    if (result < 0)
+        return result;
+    result = resources_make_cgroup(&monitor->hierarchy, path, resources, true, &monitor->cgroup,
+                                   err);
+    if (result != -EEXIST)
+        return result;
+    result = empty_cgroup(monitor, err);
     if (result == 0)
-        result =
-            resources_make_cgroup(&monitor->hierarchy, monitor->settings.cgroup_path,
-                                  monitor->config.linux->resources, false, &monitor->cgroup, err);
+        result = resources_make_cgroup(&monitor->hierarchy, path, resources, false,
+                                       &monitor->cgroup, err);
     return result;
 }
 
@@ -216,31 +276,38 @@ static void use_terminal(struct streams *streams, int console_fd)
     streams->output_fd[0] = console_fd;
 }
 
-static uint32_t receive_message(struct monitor *monitor, int *fd);
+static const struct monitor_message *receive_message(struct monitor *monitor, int *fd);
 static void handle_message(struct monitor *monitor, const struct monitor_message *message, int *fd);
+
+static bool await_davitd(const struct monitor *monitor)
+{
+    struct pollfd event = {.fd = monitor->control_fd, .events = POLLIN};
+
+    return poll(&event, 1, START_STEP_S * 1000) > 0;
+}
 
 /* davitd gives the container its place in a network. */
 static int await_network(void *context, pid_t pid, int netns_fd, struct error *err)
 {
     struct monitor *monitor = context;
-    const struct monitor_message *message =
-        (const struct monitor_message *)(void *)monitor->message;
 
     tell_with_fd(monitor, &(struct monitor_message){.type = MONITOR_NETWORK, .value = pid}, NULL,
                  netns_fd);
-    while (monitor->control_fd >= 0) {
+    while (monitor->control_fd >= 0 && await_davitd(monitor)) {
         cleanup_close int fd = -1;
-        uint32_t type = receive_message(monitor, &fd);
+        const struct monitor_message *message = receive_message(monitor, &fd);
 
-        if (type == MONITOR_NETWORK_READY) {
+        if (message == NULL)
+            break;
+        if (message->type == MONITOR_NETWORK_READY) {
             if (message->value < 0)
                 monitor_message_error(message, err);
             return message->value;
         }
-        if (type != 0)
-            handle_message(monitor, message, &fd);
+        handle_message(monitor, message, &fd);
     }
-    return error_set(err, ERROR_INTERNAL, EPIPE, "davitd went away while it attached the network");
+    return error_set(err, ERROR_INTERNAL, EPIPE,
+                     "davitd went away, or did not answer, while it attached the network");
 }
 
 /* What the container has before it starts; -1 each: it has none. */
@@ -266,6 +333,7 @@ static int launch(struct monitor *monitor, const struct launch_fds *fds, struct 
         .stdio = {-1, -1, -1},
         .console_socket_fd = -1,
         .start_socket_fd = -1,
+        .step_timeout_s = START_STEP_S,
         .seccomp = monitor->seccomp.instructions != NULL ? &monitor->seccomp : NULL,
         .on_network = monitor->settings.has_network ? await_network : NULL,
         .context = monitor,
@@ -391,33 +459,39 @@ static struct task *find_task(struct monitor *monitor, uint64_t token)
     return NULL;
 }
 
+/* Arguments and environment of any length that the kernel takes, however they are escaped. */
+static const struct json_limits exec_limits = {
+    .max_bytes = MONITOR_LONG_TEXT_MAX, .max_depth = 64, .max_values = 2000000};
+
 static int decode_exec(struct monitor *monitor, const struct monitor_message *message,
                        struct arena *arena, struct monitor_exec *exec, struct oci_process *process,
                        struct error *err)
 {
-    struct json_writer *writer;
     size_t length = strnlen(message->text, message->text_length);
-    int result = json_decode_text(arena, message->text, length, &monitor_exec_type, exec, err);
+    const struct json *json;
+    int result = json_parse(arena, message->text, length, &exec_limits, &json, err);
 
+    if (result == 0)
+        result = json_decode(arena, json, &monitor_exec_type, "", exec, err);
     if (result < 0)
         return result;
     if (monitor->exec_count >= EXECS_MAX)
         return error_set(err, ERROR_CONFLICT, EAGAIN, "too many processes: %d execs are running",
                          EXECS_MAX);
-    writer = json_writer_new(false);
-    json_value(writer, exec->process);
-    result = oci_process_parse(arena, json_writer_text(writer), strlen(json_writer_text(writer)),
-                               process, err);
-    json_writer_free(writer);
-    return result;
+    return oci_process_decode(arena, exec->process, process, err);
+}
+
+static struct container_identity identity_of(const struct monitor *monitor)
+{
+    return (struct container_identity){monitor->settings.id, "/", &monitor->config,
+                                       monitor->init.process.pid};
 }
 
 static int launch_exec(struct monitor *monitor, struct task *task, const struct monitor_exec *exec,
                        const struct oci_process *process, struct error *err)
 {
     int stdio[3] = {-1, -1, -1};
-    const struct container_identity identity = {monitor->settings.id, "/", &monitor->config,
-                                                monitor->init.process.pid};
+    const struct container_identity identity = identity_of(monitor);
     struct exec_options options = {
         .identity = &identity,
         .process = process,
@@ -434,10 +508,10 @@ static int launch_exec(struct monitor *monitor, struct task *task, const struct 
         result = make_pipes(&task->streams, exec->has_stdin, stdio, err);
     memcpy(options.stdio, stdio, sizeof(stdio));
     if (result == 0)
-        result = container_exec(&options, &task->process, err);
+        result = container_exec_begin(&options, &task->process, err);
     close_stdio(stdio);
-    if (result == 0 && task->process.console_fd >= 0)
-        use_terminal(&task->streams, take_fd(&task->process.console_fd));
+    if (result == 0)
+        task->launch_until_us = clock_monotonic_us() + (uint64_t)EXEC_START_MS * 1000;
     return result;
 }
 
@@ -464,6 +538,21 @@ static void attach_exec(struct task *task, const struct monitor_exec *exec,
 
 /* The reason a program does not start goes to the client, as Docker's does: it has no other way to
  * learn of it once its connection is a stream. */
+static void refuse_exec(struct monitor *monitor, struct task *task, const struct error *err)
+{
+    cleanup_free char *line = memory_printf("%s\r\n", err->message);
+
+    tell_failure(monitor, MONITOR_EXEC_FAILED, task->token, err);
+    task->launch_until_us = 0;
+    task->was_refused = true;
+    if (task->process.pidfd >= 0)
+        pidfd_send_signal(task->process.pidfd, SIGKILL, NULL, 0);
+    else
+        task->has_ended = true;
+    streams_report(&task->streams, line);
+    streams_end(&task->streams);
+}
+
 static void start_exec(struct monitor *monitor, const struct monitor_message *message, int fd)
 {
     cleanup_arena struct arena arena = {0};
@@ -480,23 +569,50 @@ static void start_exec(struct monitor *monitor, const struct monitor_message *me
     attach_exec(task, &exec, &process, message, fd);
     if (result == 0)
         result = launch_exec(monitor, task, &exec, &process, &err);
-    if (result < 0) {
-        cleanup_free char *line = memory_printf("%s\r\n", err.message);
-
-        tell_failure(monitor, MONITOR_EXEC_FAILED, task->token, &err);
-        streams_report(&task->streams, line);
-        streams_end(&task->streams);
-        task->has_ended = true;
-        task->was_refused = true;
-    } else {
-        tell(monitor,
-             &(struct monitor_message){
-                 .type = MONITOR_EXEC_STARTED, .token = task->token, .value = task->process.pid},
-             NULL);
-    }
+    if (result < 0)
+        refuse_exec(monitor, task, &err);
     task->next = monitor->execs;
     monitor->execs = task;
     monitor->exec_count++;
+}
+
+/* Something has come from a process that is about to become its program. */
+static void follow_exec(struct monitor *monitor, struct task *task)
+{
+    const struct container_identity identity = identity_of(monitor);
+    struct error err = {0};
+    int result = container_exec_follow(&task->process, &identity, &err);
+
+    if (task->process.console_fd >= 0)
+        use_terminal(&task->streams, take_fd(&task->process.console_fd));
+    if (result == 0)
+        return;
+    if (result < 0) {
+        refuse_exec(monitor, task, &err);
+        return;
+    }
+    task->launch_until_us = 0;
+    fd_close(&task->process.control_fd);
+    tell(monitor,
+         &(struct monitor_message){
+             .type = MONITOR_EXEC_STARTED, .token = task->token, .value = task->process.pid},
+         NULL);
+}
+
+static void refuse_late_execs(struct monitor *monitor)
+{
+    uint64_t now_us = clock_monotonic_us();
+
+    for (struct task *task = monitor->execs; task != NULL; task = task->next) {
+        struct error err = {0};
+
+        if (task->launch_until_us == 0 || now_us < task->launch_until_us)
+            continue;
+        error_set(&err, ERROR_INTERNAL, ETIMEDOUT,
+                  "the program was not started within %d s: something in the container stopped it",
+                  EXEC_START_MS / 1000);
+        refuse_exec(monitor, task, &err);
+    }
 }
 
 /* A process of the monitor's own that ends like an exec. */
@@ -598,31 +714,61 @@ static void handle_message(struct monitor *monitor, const struct monitor_message
     }
 }
 
-/* Receives one message. Returns its type, 0 if davitd is gone. */
-static uint32_t receive_message(struct monitor *monitor, int *fd)
+/* A text that is longer than a message comes in memory of its own. NULL: it cannot be had. */
+static const struct monitor_message *read_long_text(struct monitor *monitor, int fd)
 {
-    struct monitor_message *message = (struct monitor_message *)(void *)monitor->message;
-    size_t fd_count = 1;
+    const struct monitor_message *header = (const struct monitor_message *)(void *)monitor->message;
+    cleanup_buffer struct buffer text = {0};
+    struct monitor_message *message;
+
+    if (fd < 0 || file_read_fd(fd, MONITOR_LONG_TEXT_MAX, &text) < 0)
+        return NULL;
+    message = memory_new(1, sizeof(*message) + text.length);
+    *message = *header;
+    message->text_length = (uint32_t)text.length;
+    memcpy(message->text, buffer_text(&text), text.length);
+    monitor->long_message = message;
+    return message;
+}
+
+/* Receives one message, which is good until the next one comes. NULL: davitd is gone. */
+static const struct monitor_message *receive_message(struct monitor *monitor, int *fd)
+{
+    const struct monitor_message *message =
+        (const struct monitor_message *)(void *)monitor->message;
+    int fds[2] = {-1, -1};
+    size_t fd_count = ARRAY_SIZE(fds);
     ssize_t count;
 
-    *fd = -1;
-    count = socket_receive(monitor->control_fd, monitor->message, sizeof(monitor->message), fd,
+    free(monitor->long_message);
+    monitor->long_message = NULL;
+    count = socket_receive(monitor->control_fd, monitor->message, sizeof(monitor->message), fds,
                            &fd_count);
     if (count < (ssize_t)sizeof(*message) ||
         message->text_length > (size_t)count - sizeof(*message)) {
-        fd_close(fd);
-        fd_close(&monitor->control_fd);
-        return 0;
+        message = NULL;
+    } else if ((message->flags & MONITOR_TEXT_FD) != 0) {
+        size_t last = fd_count > 0 ? fd_count - 1 : 0;
+
+        message = read_long_text(monitor, fds[last]);
+        fd_close(&fds[last]);
     }
-    return message->type;
+    *fd = take_fd(&fds[0]);
+    fd_close(&fds[1]);
+    if (message == NULL) {
+        fd_close(fd);
+        disconnect(monitor);
+    }
+    return message;
 }
 
 static void handle_control(struct monitor *monitor)
 {
     cleanup_close int fd = -1;
+    const struct monitor_message *message = receive_message(monitor, &fd);
 
-    if (receive_message(monitor, &fd) != 0)
-        handle_message(monitor, (struct monitor_message *)(void *)monitor->message, &fd);
+    if (message != NULL)
+        handle_message(monitor, message, &fd);
 }
 
 /* A new davitd takes the place of the old one. */
@@ -632,7 +778,7 @@ static void accept_daemon(struct monitor *monitor)
 
     if (fd < 0)
         return;
-    fd_close(&monitor->control_fd);
+    disconnect(monitor);
     monitor->control_fd = fd;
     tell_started(monitor);
 }
@@ -681,6 +827,20 @@ static void end_container(struct monitor *monitor)
             pidfd_send_signal(task->process.pidfd, SIGKILL, NULL, 0);
     }
     reap(&monitor->init);
+    monitor->dead_us = clock_monotonic_us() + (uint64_t)DEATH_MS * 1000;
+}
+
+/* Whether nothing is left to be waited for: no stream has anything more, and every process is dead
+ * or is one that does not die. */
+static bool is_over(const struct monitor *monitor)
+{
+    if (!monitor->init.has_ended || !streams_are_done(&monitor->init.streams))
+        return false;
+    for (const struct task *task = monitor->execs; task != NULL; task = task->next) {
+        if (task->has_ended || clock_monotonic_us() < monitor->dead_us)
+            return false;
+    }
+    return true;
 }
 
 /* As davitd would stop it, which may not be there. */
@@ -751,14 +911,31 @@ static void tell_exit(struct monitor *monitor)
 /* ---- the loop ---- */
 
 #define FIXED_EVENTS 5 /* ahead of those of the streams */
+#define TASK_EVENTS 2  /* of an exec, likewise: its end, and its way to the program */
 
 static size_t count_events(const struct monitor *monitor)
 {
     size_t count = FIXED_EVENTS + streams_event_count(&monitor->init.streams);
 
     for (const struct task *task = monitor->execs; task != NULL; task = task->next)
-        count += 1 + streams_event_count(&task->streams);
+        count += TASK_EVENTS + streams_event_count(&task->streams);
     return count;
+}
+
+static void wake_within(int *timeout_ms, int other_ms)
+{
+    if (other_ms >= 0 && (*timeout_ms < 0 || other_ms < *timeout_ms))
+        *timeout_ms = other_ms;
+}
+
+/* `deadline_us` 0: there is none. */
+static void wake_at(int *timeout_ms, uint64_t deadline_us)
+{
+    uint64_t now_us = clock_monotonic_us();
+    uint64_t left_ms = deadline_us > now_us ? (deadline_us - now_us) / 1000 + 1 : 0;
+
+    if (deadline_us != 0)
+        wake_within(timeout_ms, left_ms < INT_MAX ? (int)left_ms : INT_MAX);
 }
 
 static int next_timeout(const struct monitor *monitor)
@@ -766,18 +943,13 @@ static int next_timeout(const struct monitor *monitor)
     int timeout_ms = streams_timeout(&monitor->init.streams);
 
     for (const struct task *task = monitor->execs; task != NULL; task = task->next) {
-        int other = streams_timeout(&task->streams);
-
-        if (other >= 0 && (timeout_ms < 0 || other < timeout_ms))
-            timeout_ms = other;
+        wake_within(&timeout_ms, streams_timeout(&task->streams));
+        wake_at(&timeout_ms, task->launch_until_us);
     }
-    if (monitor->kill_us != 0 && !monitor->init.has_ended) {
-        uint64_t now_us = clock_monotonic_us();
-        uint64_t left_ms = monitor->kill_us > now_us ? (monitor->kill_us - now_us) / 1000 + 1 : 0;
-
-        if (timeout_ms < 0 || left_ms < (uint64_t)timeout_ms)
-            timeout_ms = left_ms < INT_MAX ? (int)left_ms : INT_MAX;
-    }
+    if (!monitor->init.has_ended)
+        wake_at(&timeout_ms, monitor->kill_us);
+    else if (clock_monotonic_us() < monitor->dead_us)
+        wake_at(&timeout_ms, monitor->dead_us);
     return timeout_ms;
 }
 
@@ -790,7 +962,9 @@ static void turn(struct monitor *monitor)
     const struct log_queue *queue = &monitor->log.queue;
     size_t position = FIXED_EVENTS;
 
-    events[0] = (struct pollfd){.fd = monitor->control_fd, .events = POLLIN};
+    events[0] = (struct pollfd){
+        .fd = monitor->control_fd,
+        .events = (short)(send_queue_is_empty(&monitor->said) ? POLLIN : POLLIN | POLLOUT)};
     events[1] = (struct pollfd){.fd = monitor->listen_fd, .events = POLLIN};
     events[2] = (struct pollfd){.fd = monitor->init.has_ended ? -1 : monitor->init.process.pidfd,
                                 .events = POLLIN};
@@ -800,6 +974,8 @@ static void turn(struct monitor *monitor)
     for (const struct task *task = monitor->execs; task != NULL; task = task->next) {
         events[position++] =
             (struct pollfd){.fd = task->has_ended ? -1 : task->process.pidfd, .events = POLLIN};
+        events[position++] = (struct pollfd){
+            .fd = task->launch_until_us != 0 ? task->process.control_fd : -1, .events = POLLIN};
         position += streams_prepare(&task->streams, events + position);
     }
     if (poll(events, count, next_timeout(monitor)) < 0)
@@ -811,18 +987,23 @@ static void turn(struct monitor *monitor)
         log_queue_flush(&monitor->log.queue);
     position = FIXED_EVENTS + streams_event_count(&monitor->init.streams);
     for (struct task *task = monitor->execs; task != NULL; task = task->next) {
-        size_t used = 1 + streams_event_count(&task->streams);
+        size_t used = TASK_EVENTS + streams_event_count(&task->streams);
 
-        streams_handle(&task->streams, events + position + 1);
+        streams_handle(&task->streams, events + position + TASK_EVENTS);
+        if (events[position + 1].revents != 0)
+            follow_exec(monitor, task);
         if (events[position].revents != 0)
             reap(task);
         position += used;
     }
+    refuse_late_execs(monitor);
     streams_handle(&monitor->init.streams, events + FIXED_EVENTS);
     if (events[2].revents != 0)
         end_container(monitor);
     /* After the events have been used: it may add tasks and clients. */
-    if (events[0].revents != 0)
+    if ((events[0].revents & POLLOUT) != 0)
+        flush_said(monitor);
+    if ((events[0].revents & ~POLLOUT) != 0 && monitor->control_fd >= 0)
         handle_control(monitor);
     if (events[1].revents != 0)
         accept_daemon(monitor);
@@ -863,13 +1044,13 @@ static void wait_for_start(struct monitor *monitor)
 {
     for (;;) {
         cleanup_close int fd = -1;
-        uint32_t type = receive_message(monitor, &fd);
+        const struct monitor_message *message = receive_message(monitor, &fd);
 
-        if (type == 0)
+        if (message == NULL)
             _exit(0);
-        if (type == MONITOR_START)
+        if (message->type == MONITOR_START)
             return;
-        handle_message(monitor, (struct monitor_message *)(void *)monitor->message, &fd);
+        handle_message(monitor, message, &fd);
     }
 }
 
@@ -891,6 +1072,7 @@ static _Noreturn void fail(struct monitor *monitor, const struct error *err)
 {
     remove_cgroup(monitor);
     tell_failure(monitor, MONITOR_START_FAILED, 0, err);
+    say_goodbye(monitor);
     streams_release(&monitor->init.streams);
     _exit(1);
 }
@@ -918,11 +1100,11 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     /* The file has told of the run before this one until now. */
     write_exit_file(monitor, "");
     tell_started(monitor);
-    while (!monitor->init.has_ended || monitor->execs != NULL ||
-           !streams_are_done(&monitor->init.streams))
+    while (!is_over(monitor))
         turn(monitor);
     log_writer_finish(&monitor->log);
     tell_exit(monitor);
+    say_goodbye(monitor);
     streams_release(&monitor->init.streams);
     _exit(0);
 }

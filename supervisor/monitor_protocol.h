@@ -11,8 +11,9 @@
 #include "base/json_table.h"
 #include "log_writer.h"
 
-#define MONITOR_PROTOCOL_VERSION 1
-#define MONITOR_TEXT_MAX (128 << 10)
+#define MONITOR_PROTOCOL_VERSION 2 /* 2: MONITOR_TEXT_FD */
+#define MONITOR_TEXT_MAX (128 << 10)     /* in a message */
+#define MONITOR_LONG_TEXT_MAX (16 << 20) /* in memory that comes with it: any arguments (execve(2)) */
 #define MONITOR_SOCKET "monitor.sock" /* in the container's run directory */
 #define MONITOR_EXIT_FILE "exit.json" /* in the container's directory */
 /* It always has this size, filled up with spaces, and is written over in place: a disk that is full
@@ -44,6 +45,8 @@ enum monitor_message_type {
     MONITOR_EXEC_EXITED = 69,  /* token; value: exit status */
     MONITOR_NETWORK = 70, /* value: pid; + network namespace of a container that has hasNetwork;
                              answered by MONITOR_NETWORK_READY */
+    /* from the spawner, through the monitor's channel */
+    MONITOR_SPAWNED = 71, /* + the monitor's pidfd */
 };
 
 enum monitor_stream_flags {
@@ -51,6 +54,8 @@ enum monitor_stream_flags {
     MONITOR_STDOUT = 2,
     MONITOR_STDERR = 4,
     MONITOR_RAW = 8, /* no multiplex frames: a terminal */
+    /* Of any message: the text is not in it but in memory (memfd_create(2)), the last descriptor. */
+    MONITOR_TEXT_FD = 16,
 };
 
 struct monitor_message {

@@ -62,7 +62,7 @@ static int begin_filling(struct daemon *daemon, uint32_t count, struct error *er
     result = sd_event_add_io(daemon->loop, &pool->channel, pair[0], EPOLLIN, on_channel, daemon);
     if (result < 0)
         return error_errno(err, -result, "watch the spawner");
-    return spawner_request_namespaces(daemon->spawner_fd, far_fd, pool->has_user, count, err);
+    return spawner_request_namespaces(&daemon->spawner, far_fd, pool->has_user, count, err);
 }
 
 void namespace_pool_fill(struct daemon *daemon)

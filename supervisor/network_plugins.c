@@ -262,7 +262,7 @@ static int begin(struct plugins_run *run, const struct cni_job *job, int record_
     if (sd_event_add_io(run->daemon->loop, &run->source, run->report_fd, EPOLLIN, on_report, run) <
         0)
         return error_set(err, ERROR_INTERNAL, ENOMEM, "watch davit-cni");
-    return spawner_request_worker(run->daemon->spawner_fd, WORKER_CNI,
+    return spawner_request_worker(&run->daemon->spawner, WORKER_CNI,
                                   (const int[]){job_fd, write_fd, record_fd}, 3, err);
 }
 

@@ -79,15 +79,17 @@ static int send_order(struct daemon *daemon, const struct resolver_order *order,
 {
     struct json_writer *writer = json_writer_new(false);
     const char *text;
-    ssize_t sent;
+    int result;
 
     json_encode(writer, &resolver_order_type, order);
     text = json_writer_text(writer);
-    sent = strlen(text) < RESOLVER_MESSAGE_MAX
-               ? socket_send(daemon->resolver_fd, text, strlen(text), fds, fd_count)
-               : -EMSGSIZE;
+    if (strlen(text) < RESOLVER_MESSAGE_MAX)
+        result = outbox_send(&daemon->resolver_outbox, daemon->loop, daemon->resolver_fd, text,
+                             strlen(text), fds, fd_count, "the resolver of names", err);
+    else
+        result = error_errno(err, EMSGSIZE, "tell the resolver");
     json_writer_free(writer);
-    return sent < 0 ? error_errno(err, (int)-sent, "tell the resolver") : 0;
+    return result;
 }
 
 /* What others call it: its name first, which is what its address leads to. */
@@ -151,6 +153,7 @@ static int send_container(struct managed_container *container, const int *fds, s
 static void disconnect(struct daemon *daemon)
 {
     daemon->resolver = sd_event_source_disable_unref(daemon->resolver);
+    outbox_release(&daemon->resolver_outbox);
     fd_close(&daemon->resolver_fd);
 }
 
@@ -280,7 +283,7 @@ static int start(struct daemon *daemon, struct error *err)
     if (listener_fd < 0)
         return listener_fd;
     random_id(daemon->resolver_instance);
-    result = spawner_request_worker(daemon->spawner_fd, WORKER_RESOLVER, &listener_fd, 1, err);
+    result = spawner_request_worker(&daemon->spawner, WORKER_RESOLVER, &listener_fd, 1, err);
     if (result < 0)
         return result;
     daemon->resolver_fd = socket_connect(AT_FDCWD, path, SOCK_SEQPACKET | SOCK_NONBLOCK, err);

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,7 @@
 #include "base/socket.h"
 #include "images/image_job.h"
 #include "monitor.h"
+#include "monitor_protocol.h"
 #include "runtime/runtime.h"
 
 /* What is asked for: a worker's number, or this. */
@@ -29,6 +32,7 @@
 #define REQUEST_NAMESPACES (-3) /* without a user namespace */
 #define REQUEST_USER_NAMESPACES (-4)
 #define MONITOR_FDS 5
+#define MONITOR_CONTROL_FD 4 /* of them */
 
 struct spawn_request {
     int what;
@@ -202,27 +206,48 @@ static _Noreturn void become(const struct spawn_request *order, const int *fds, 
     _exit(1);
 }
 
+/* As fork(2), in a process without threads, with a descriptor of the child in *pidfd. */
+static pid_t fork_with_pidfd(int *pidfd)
+{
+    struct clone_args arguments = {
+        .flags = CLONE_PIDFD, .pidfd = (uintptr_t)pidfd, .exit_signal = SIGCHLD};
+
+    return (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
+}
+
+/* davitd can end a monitor that does not answer, whatever it does. */
+static void announce_monitor(int control_fd, int pidfd)
+{
+    const struct monitor_message message = {.version = MONITOR_PROTOCOL_VERSION,
+                                            .type = MONITOR_SPAWNED};
+
+    socket_try_send(control_fd, &message, sizeof(message), &pidfd, 1);
+}
+
 static void serve(int request_fd)
 {
     struct spawn_request request;
     int fds[MONITOR_FDS] = {-1, -1, -1, -1, -1};
     size_t fd_count = MONITOR_FDS;
     ssize_t count = socket_receive(request_fd, &request, sizeof(request), fds, &fd_count);
+    cleanup_close int pidfd = -1;
     pid_t pid = -1;
 
     if (count == 0)
         _exit(0);
     if (count == (ssize_t)sizeof(request))
-        pid = fork();
+        pid = fork_with_pidfd(&pidfd);
     if (pid == 0) {
         close(request_fd);
         become(&request, fds, fd_count);
     }
+    if (pid > 0 && request.what == REQUEST_MONITOR && fd_count == MONITOR_FDS)
+        announce_monitor(fds[MONITOR_CONTROL_FD], pidfd);
     for (size_t i = 0; i < fd_count; i++)
         close(fds[i]);
 }
 
-int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
+int spawner_start(char **argv, struct spawner *spawner, struct error *err)
 {
     int pair[2];
     pid_t pid;
@@ -245,44 +270,44 @@ int spawner_start(char **argv, pid_t *spawner_pid, struct error *err)
             serve(pair[1]);
     }
     close(pair[1]);
-    *spawner_pid = pid;
-    return pair[0];
+    *spawner = (struct spawner){.fd = pair[0], .pid = pid};
+    return 0;
 }
 
-static int ask(int spawner_fd, const struct spawn_request *request, const int *fds, size_t count,
-               struct error *err)
+static int ask(struct spawner *spawner, const struct spawn_request *request, const int *fds,
+               size_t count, struct error *err)
 {
-    ssize_t sent = socket_send(spawner_fd, request, sizeof(*request), fds, count);
-
-    return sent < 0 ? error_errno(err, (int)-sent, "ask the spawner") : 0;
+    return outbox_send(&spawner->outbox, spawner->loop, spawner->fd, request, sizeof(*request), fds,
+                       count, "the spawner", err);
 }
 
-int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor, struct error *err)
+int spawner_request_monitor(struct spawner *spawner, const struct spawn_monitor *monitor,
+                            struct error *err)
 {
     const int fds[MONITOR_FDS] = {monitor->container_fd, monitor->run_fd, monitor->layers_fd,
                                   monitor->seccomp_fd, monitor->control_fd};
 
-    return ask(spawner_fd, &(struct spawn_request){.what = REQUEST_MONITOR}, fds, MONITOR_FDS, err);
+    return ask(spawner, &(struct spawn_request){.what = REQUEST_MONITOR}, fds, MONITOR_FDS, err);
 }
 
-int spawner_request_namespaces(int spawner_fd, int channel_fd, bool has_user, uint32_t count,
-                               struct error *err)
+int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has_user,
+                               uint32_t count, struct error *err)
 {
     const struct spawn_request request = {
         .what = has_user ? REQUEST_USER_NAMESPACES : REQUEST_NAMESPACES, .count = count};
 
-    return ask(spawner_fd, &request, &channel_fd, 1, err);
+    return ask(spawner, &request, &channel_fd, 1, err);
 }
 
-int spawner_request_sweep(int spawner_fd, int directory_fd, struct error *err)
+int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct error *err)
 {
-    return ask(spawner_fd, &(struct spawn_request){.what = REQUEST_SWEEP}, &directory_fd, 1, err);
+    return ask(spawner, &(struct spawn_request){.what = REQUEST_SWEEP}, &directory_fd, 1, err);
 }
 
-int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,
-                           struct error *err)
+int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, const int *fds,
+                           size_t count, struct error *err)
 {
-    return ask(spawner_fd, &(struct spawn_request){.what = (int)worker}, fds, count, err);
+    return ask(spawner, &(struct spawn_request){.what = (int)worker}, fds, count, err);
 }
 
 int spawner_open_job(const struct json_struct *type, const void *job, struct error *err)

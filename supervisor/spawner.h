@@ -11,11 +11,20 @@
 #include <sys/types.h>
 
 #include "base/json_table.h"
+#include "outbox.h"
 
-/* Forks the spawner; returns davitd's end of the channel and, in *pid, its number. The spawner ends
- * when that closes. It and its children forget davitd's command line, which would show in a
- * container whose process 1 is the built-in reaper. */
-int spawner_start(char **argv, pid_t *pid, struct error *err);
+/* davitd's side of it. Whoever asks does not wait: a spawner that is stopped is asked later, or, when
+ * much waits for it already, said not to answer (ERROR_BUSY). */
+struct spawner {
+    int fd;
+    pid_t pid;
+    sd_event *loop; /* to be set before anything is asked */
+    struct outbox outbox;
+};
+
+/* Forks the spawner. It ends when `fd` closes. It and its children forget davitd's command line,
+ * which would show in a container whose process 1 is the built-in reaper. */
+int spawner_start(char **argv, struct spawner *spawner, struct error *err);
 
 /* What a monitor is born with. All descriptors stay the caller's. */
 struct spawn_monitor {
@@ -26,17 +35,18 @@ struct spawn_monitor {
     int control_fd;   /* the monitor's end of its channel to davitd */
 };
 
-/* Asks for a monitor. If it cannot be had its control channel closes. */
-int spawner_request_monitor(int spawner_fd, const struct spawn_monitor *monitor, struct error *err);
+/* Asks for a monitor. Its pidfd is the first message from its control channel (MONITOR_SPAWNED); if it
+ * cannot be had that channel closes. */
+int spawner_request_monitor(struct spawner *spawner, const struct spawn_monitor *monitor, struct error *err);
 
 /* Asks for so many namespaces, made ahead (runtime.h, struct ready_namespaces). Each comes through
  * `channel_fd` as a message of one byte with its descriptors; the channel's end is the end of that.
  */
-int spawner_request_namespaces(int spawner_fd, int channel_fd, bool has_user, uint32_t count,
+int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has_user, uint32_t count,
                                struct error *err);
 
 /* Asks for a process that removes everything in a directory. */
-int spawner_request_sweep(int spawner_fd, int directory_fd, struct error *err);
+int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct error *err);
 
 /* The image worker, by command, the fetch worker, the resolver and who runs plugins of networks. */
 enum spawner_worker {
@@ -70,7 +80,7 @@ int spawner_open_job(const struct json_struct *type, const void *job, struct err
  * (images/fetch_channel.h); of WORKER_RESOLVER where it listens; of
  * WORKER_CNI job, report and record (network/cni_job.h). A worker that cannot be had closes
  * them. */
-int spawner_request_worker(int spawner_fd, enum spawner_worker worker, const int *fds, size_t count,
+int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, const int *fds, size_t count,
                            struct error *err);
 
 #endif

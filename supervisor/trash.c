@@ -13,7 +13,7 @@ void trash_sweep(struct daemon *daemon)
 {
     struct error err = {0};
 
-    if (spawner_request_sweep(daemon->spawner_fd, daemon->trash_fd, &err) < 0)
+    if (spawner_request_sweep(&daemon->spawner, daemon->trash_fd, &err) < 0)
         log_warning("trash: %s", err.message);
 }
 
