@@ -43,6 +43,36 @@ int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode)
     return open_resolved(root_fd, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+static bool is_regular(int fd, struct stat *status)
+{
+    return fstat(fd, status) == 0 && S_ISREG(status->st_mode);
+}
+
+int path_open_regular_in_root(int root_fd, const char *path)
+{
+    const int flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+    cleanup_close int seen_fd = path_open_in_root(root_fd, path, O_PATH, 0);
+    cleanup_close int fd = -1;
+    char link[PATH_FD_SIZE];
+    struct stat seen;
+    struct stat opened;
+
+    if (seen_fd < 0)
+        return take_fd(&seen_fd);
+    if (!is_regular(seen_fd, &seen))
+        return -EINVAL;
+    fd = open(path_of_fd(link, seen_fd), flags);
+    /* Who has the stranger's root for its own has no procfs there, or none that can be trusted. */
+    if (fd < 0 || fstat(fd, &opened) < 0 || opened.st_dev != seen.st_dev ||
+        opened.st_ino != seen.st_ino) {
+        fd_close(&fd);
+        fd = path_open_in_root(root_fd, path, flags, 0);
+    }
+    if (fd < 0)
+        return fd;
+    return is_regular(fd, &opened) ? take_fd(&fd) : -EINVAL;
+}
+
 int path_open_beneath(int root_fd, const char *path, int flags, mode_t mode)
 {
     return open_resolved(root_fd, path, flags, mode, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);

@@ -18,6 +18,10 @@
  * often an answer). */
 int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 
+/* Opens a regular file of a tree that is a stranger's, for reading. What else is there is not opened,
+ * which for a device would do something, or wait: -EINVAL. */
+int path_open_regular_in_root(int root_fd, const char *path);
+
 /* openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS: any symlink, absolute path or ".." that
  * leaves is an error (-ELOOP, -EXDEV). For names that we or a bundle's owner chose. */
 int path_open_beneath(int root_fd, const char *path, int flags, mode_t mode);

@@ -301,6 +301,10 @@ enum oci_propagation {
     OCI_PROPAGATION_SHARED,
     OCI_PROPAGATION_SLAVE,
     OCI_PROPAGATION_UNBINDABLE,
+    OCI_PROPAGATION_RPRIVATE, /* the same for all mounts of the root */
+    OCI_PROPAGATION_RSHARED,
+    OCI_PROPAGATION_RSLAVE,
+    OCI_PROPAGATION_RUNBINDABLE,
 };
 
 struct oci_intel_rdt {

@@ -39,11 +39,13 @@ static bool parse_id(const char *text, uint32_t *id)
 /* A missing file is an empty one: images without accounts run as numbers. */
 static int read_accounts(int root_fd, const char *path, struct buffer *text, struct error *err)
 {
-    cleanup_close int fd = path_open_in_root(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    cleanup_close int fd = path_open_regular_in_root(root_fd, path);
     int result;
 
     if (fd == -ENOENT || fd == -ENOTDIR)
         return 0;
+    if (fd == -EINVAL)
+        return error_set(err, ERROR_INVALID, EINVAL, "the container's %s is not a file", path);
     result = fd < 0 ? fd : file_read_fd(fd, ACCOUNT_FILE_MAX_BYTES, text);
     return result < 0 ? error_errno(err, -result, "read the container's %s", path) : 0;
 }

@@ -421,6 +421,18 @@ static int open_view_layers(int store_fd, const struct string_list *names, int c
     return fd < 0 && errno != ENOENT ? error_errno(err, errno, "open upper") : 0;
 }
 
+/* Who looks at what a stranger has made opens no device of it. */
+static int without_devices(int mount_fd, struct error *err)
+{
+    struct mount_attr nodev = {.attr_set = MOUNT_ATTR_NODEV};
+
+    if (mount_setattr(mount_fd, "", AT_EMPTY_PATH, &nodev, sizeof(nodev)) == 0)
+        return mount_fd;
+    error_errno(err, errno, "mount the view without devices");
+    close(mount_fd);
+    return -EPERM;
+}
+
 int overlay_view_mount(int store_fd, const struct string_list *names, int container_fd,
                        int bottom_fd, struct error *err)
 {
@@ -438,7 +450,7 @@ int overlay_view_mount(int store_fd, const struct string_list *names, int contai
     if (result == 0)
         result = mount_overlay(&layers, -1, -1, err);
     layer_fds_release(&layers);
-    return result;
+    return result < 0 ? result : without_devices(result, err);
 }
 
 int overlay_view(int store_fd, const struct string_list *names, int container_fd, struct error *err)

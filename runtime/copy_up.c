@@ -53,13 +53,17 @@ static int copy_attributes(int from, int to, const struct stat *status, struct e
 static int copy_file(int from_dir, int to_dir, const char *name, const struct stat *status,
                      struct error *err)
 {
-    cleanup_close int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int from =
+        openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     cleanup_close int to = -1;
     ssize_t count;
 
     if (from < 0)
         return error_errno(err, errno, "copy %s", name);
-    to = openat(to_dir, UNFINISHED, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    /* What has that name is what a copy that was killed has left, or what somebody who may write
+     * there has put in our way: neither is opened. */
+    unlinkat(to_dir, UNFINISHED, 0);
+    to = openat(to_dir, UNFINISHED, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
         return error_errno(err, errno, "copy %s", name);
     while ((count = sendfile(to, from, NULL, 1 << 20)) > 0)
@@ -110,6 +114,21 @@ static int copy_subdirectory(int from_dir, int to_dir, const char *name, int dep
     return result;
 }
 
+/* To what was made, and not to what may have come in its place. */
+static int give(int to_dir, const char *name, const struct stat *status, struct error *err)
+{
+    cleanup_close int fd = openat(to_dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat made;
+
+    if (fd < 0 || fstat(fd, &made) < 0)
+        return error_errno(err, errno, "copy %s", name);
+    if ((made.st_mode & S_IFMT) != (status->st_mode & S_IFMT))
+        return error_set(err, ERROR_CONFLICT, EBUSY, "copy %s: something else was put there", name);
+    if (fchownat(fd, "", status->st_uid, status->st_gid, AT_EMPTY_PATH) < 0)
+        return error_errno(err, errno, "copy %s", name);
+    return 0;
+}
+
 static int copy_other(int from_dir, int to_dir, const char *name, const struct stat *status,
                       struct error *err)
 {
@@ -127,10 +146,7 @@ static int copy_other(int from_dir, int to_dir, const char *name, const struct s
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "%s is a device: what lies under the mount is not copied", name);
     }
-    if (result == 0 &&
-        fchownat(to_dir, name, status->st_uid, status->st_gid, AT_SYMLINK_NOFOLLOW) < 0)
-        return error_errno(err, errno, "copy %s", name);
-    return result;
+    return result < 0 ? result : give(to_dir, name, status, err);
 }
 
 static int copy_entry(int from_dir, int to_dir, const char *name, int depth, struct error *err)

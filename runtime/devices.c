@@ -74,8 +74,22 @@ static int bind_host_node(const struct oci_device *device, int parent_fd, const 
     file_fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (file_fd < 0)
         return error_errno(err, errno, "make the target");
-    if (move_mount(tree_fd, "", file_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-        return error_errno(err, errno, "bind the host's node");
+    return attach_host_node(tree_fd, file_fd, err);
+}
+
+/* The node and no other: whoever shares the directory may have put something else there. */
+static int give_node(const struct oci_device *device, int parent_fd, const char *name,
+                     struct error *err)
+{
+    cleanup_close int fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return error_errno(err, errno, "set the owner");
+    if ((status.st_mode & S_IFMT) != node_type(device))
+        return error_set(err, ERROR_CONFLICT, EBUSY, "something else was put there");
+    if (fchownat(fd, "", device->uid, device->gid, AT_EMPTY_PATH) < 0)
+        return error_errno(err, errno, "set the owner");
     return 0;
 }
 
@@ -96,10 +110,7 @@ static int make_node(const struct plan *plan, const struct oci_device *device, i
             return error_set(err, ERROR_CONFLICT, EEXIST, "something else is there already");
         return 0;
     }
-    if ((device->uid != 0 || device->gid != 0) &&
-        fchownat(parent_fd, name, device->uid, device->gid, AT_SYMLINK_NOFOLLOW) < 0)
-        return error_errno(err, errno, "set the owner");
-    return 0;
+    return device->uid != 0 || device->gid != 0 ? give_node(device, parent_fd, name, err) : 0;
 }
 
 static int make_device(const struct plan *plan, struct mount_order *order,

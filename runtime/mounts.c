@@ -277,13 +277,7 @@ int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
 
 static unsigned long propagation_flag(const struct plan *plan)
 {
-    switch (plan->config->linux->rootfs_propagation) {
-    case OCI_PROPAGATION_SHARED:
-    case OCI_PROPAGATION_SLAVE:
-        return MS_SLAVE;
-    default:
-        return MS_PRIVATE;
-    }
+    return plan_root_receives(plan->config) ? MS_SLAVE : MS_PRIVATE;
 }
 
 /* Back to the true root of our mount namespace, out of any chroot. */
@@ -294,6 +288,18 @@ static int enter_namespace_root(struct error *err)
     if (pidfd < 0 || setns(pidfd, CLONE_NEWNS) < 0)
         return error_errno(err, errno, "enter the root of the mount namespace");
     return 0;
+}
+
+/* A device works the same on a read-only mount; its owner, mode and times, which are the host's, do
+ * not change: root of a container is root to them where it has no user namespace of its own. */
+int attach_host_node(int tree_fd, int target_fd, struct error *err)
+{
+    struct mount_attr guarded = {.attr_set =
+                                     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
+
+    if (mount_setattr(tree_fd, "", AT_EMPTY_PATH, &guarded, sizeof(guarded)) < 0)
+        return error_errno(err, errno, "guard the host's node");
+    return attach(tree_fd, target_fd, err);
 }
 
 static uint64_t mount_id(int directory_fd, const char *path)
@@ -411,7 +417,8 @@ static int mask_path(struct masks *masks, int target_fd, struct error *err)
 
     if (tree_fd < 0)
         return error_errno(err, errno, is_directory ? "empty directory" : "/dev/null");
-    return attach(tree_fd, target_fd, err);
+    return is_directory ? attach(tree_fd, target_fd, err)
+                        : attach_host_node(tree_fd, target_fd, err);
 }
 
 static int make_path_readonly(int target_fd, struct error *err)
@@ -464,21 +471,40 @@ int mounts_mask_paths(const struct plan *plan, struct mount_order *order, struct
     return result;
 }
 
+/* What is mounted below the root has the propagation of the root's tree so far. */
 static int set_root_propagation(const struct plan *plan, struct error *err)
 {
+    int propagation = plan->config->linux->rootfs_propagation;
+    unsigned int flags = 0;
     struct mount_attr attributes = {0};
 
-    switch (plan->config->linux->rootfs_propagation) {
+    switch (propagation) {
+    case OCI_PROPAGATION_RSHARED:
+        flags = AT_RECURSIVE;
+        attributes.propagation = MS_SHARED;
+        break;
     case OCI_PROPAGATION_SHARED:
         attributes.propagation = MS_SHARED;
+        break;
+    case OCI_PROPAGATION_RUNBINDABLE:
+        flags = AT_RECURSIVE;
+        attributes.propagation = MS_UNBINDABLE;
         break;
     case OCI_PROPAGATION_UNBINDABLE:
         attributes.propagation = MS_UNBINDABLE;
         break;
+    case OCI_PROPAGATION_RPRIVATE:
+        flags = AT_RECURSIVE;
+        attributes.propagation = MS_PRIVATE;
+        break;
+    case OCI_PROPAGATION_RSLAVE:
+        flags = AT_RECURSIVE;
+        attributes.propagation = MS_SLAVE;
+        break;
     default:
         return 0;
     }
-    if (mount_setattr(AT_FDCWD, "/", 0, &attributes, sizeof(attributes)) < 0)
+    if (mount_setattr(AT_FDCWD, "/", flags, &attributes, sizeof(attributes)) < 0)
         return error_errno(err, errno, "linux.rootfsPropagation");
     return 0;
 }

@@ -234,12 +234,19 @@ static int plan_root(struct plan *plan, struct error *err)
         open_tree(options->bundle_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     if (plan->rootfs_fd < 0)
         return error_errno(err, errno, "root.path %s", path);
-    if (plan->config->linux->rootfs_propagation != OCI_PROPAGATION_SHARED &&
-        plan->config->linux->rootfs_propagation != OCI_PROPAGATION_SLAVE &&
+    if (!plan_root_receives(plan->config) &&
         mount_setattr(plan->rootfs_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &private,
                       sizeof(private)) < 0)
         return error_errno(err, errno, "root.path %s: make it private", path);
     return 0;
+}
+
+bool plan_root_receives(const struct oci_config *config)
+{
+    int propagation = config->linux->rootfs_propagation;
+
+    return propagation == OCI_PROPAGATION_SHARED || propagation == OCI_PROPAGATION_RSHARED ||
+           propagation == OCI_PROPAGATION_SLAVE || propagation == OCI_PROPAGATION_RSLAVE;
 }
 
 const char *plan_mount_label(const struct oci_config *config)

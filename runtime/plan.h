@@ -103,6 +103,9 @@ static inline bool plan_makes(const struct plan *plan, enum oci_namespace_type t
 /* linux.mountLabel, or NULL. */
 const char *plan_mount_label(const struct oci_config *config);
 
+/* linux.rootfsPropagation: whether mounts of the host show in the container. */
+bool plan_root_receives(const struct oci_config *config);
+
 /* True if our reaper is to be process 1 (annotation io.davit.init). */
 bool plan_wants_reaper(const struct oci_config *config);
 
@@ -143,6 +146,8 @@ int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chr
                 struct error *err);
 /* One of them, by descriptor onto what its destination is inside the root. */
 int mount_one(int root_fd, const struct mount_plan *mount, struct error *err);
+/* Attaches a node of the host's, by a detached mount, so that it can be used and not changed. */
+int attach_host_node(int tree_fd, int target_fd, struct error *err);
 /* C6 and C7 (mounts.c) */
 int mounts_mask_paths(const struct plan *plan, struct mount_order *order, struct error *err);
 int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err);

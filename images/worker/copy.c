@@ -29,6 +29,20 @@
 
 /* ---- the root ---- */
 
+/* We are not in the container's cgroup, whose rules say which devices it may use. So no device that
+ * it puts in our way can be opened at all, in a copy of its mount namespace. */
+static int hide_devices(struct error *err)
+{
+    struct mount_attr isolated = {.propagation = MS_PRIVATE};
+    struct mount_attr nodev = {.attr_set = MOUNT_ATTR_NODEV};
+
+    if (unshare(CLONE_NEWNS) < 0 ||
+        mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &isolated, sizeof(isolated)) < 0 ||
+        mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &nodev, sizeof(nodev)) < 0)
+        return error_errno(err, errno, "see the container's mounts without devices");
+    return 0;
+}
+
 /* As root of its user namespace, if it has one: what it cannot change, we cannot. */
 static int enter_running(const struct copy_job *job, struct error *err)
 {
@@ -40,16 +54,19 @@ static int enter_running(const struct copy_job *job, struct error *err)
     if (job->has_user_namespace &&
         (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
         return error_errno(err, errno, "become the container's root");
+    if (hide_devices(err) < 0)
+        return -EPERM;
     fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? error_errno(err, errno, "open the container's root") : fd;
 }
 
-static int set_readonly(int mount_fd, struct error *err)
+static int restrict_mount(int mount_fd, uint64_t attributes, struct error *err)
 {
-    struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
+    struct mount_attr restricted = {.attr_set = MOUNT_ATTR_NODEV | attributes};
 
-    if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &readonly, sizeof(readonly)) < 0)
-        return error_errno(err, errno, "make a mount read-only");
+    if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &restricted,
+                      sizeof(restricted)) < 0)
+        return error_errno(err, errno, "restrict a mount");
     return 0;
 }
 
@@ -104,7 +121,7 @@ static int add_mount(int root_fd, const struct copy_mount *mount, struct error *
         target_fd = path_make_directories(root_fd, mount->destination, 0755, NULL);
     if (target_fd < 0)
         return 0;
-    result = mount->is_readonly ? set_readonly(source_fd, err) : 0;
+    result = restrict_mount(source_fd, mount->is_readonly ? MOUNT_ATTR_RDONLY : 0, err);
     if (result == 0 && move_mount(source_fd, "", target_fd, "",
                                   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
         result = error_errno(err, errno, "mount %.256s", mount->destination);
@@ -138,6 +155,8 @@ static int assemble(int store_fd, const struct copy_job *job, bool is_writable, 
     }
     if (mount_fd < 0)
         return mount_fd;
+    if (restrict_mount(mount_fd, 0, err) < 0)
+        return -EPERM;
     /* A detached mount takes no others. */
     if (move_mount(mount_fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
         0)

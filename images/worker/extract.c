@@ -246,23 +246,30 @@ bool layer_xattr_is_allowed(const char *name)
             strcmp(name, "security.capability") == 0);
 }
 
-/* After the owner, whose change takes file capabilities away. By name in the working directory:
- * symbolic links cannot be opened for this. */
-static int set_xattrs(struct extraction *extraction, struct archive_entry *entry, const char *name)
+/* After the owner, whose change takes file capabilities away. A node or link that can only be
+ * opened as a path is named instead, in the working directory; only in a layer, where nobody else
+ * is: nothing says what a name means that somebody else can change. */
+static int set_xattrs(struct extraction *extraction, struct archive_entry *entry, int fd,
+                      const char *name)
 {
+    bool is_path = fcntl(fd, F_GETFL) & O_PATH;
     const char *xattr;
     const void *value;
     size_t size;
 
     if (archive_entry_xattr_reset(entry) == 0 ||
-        (extraction->options != NULL && extraction->options->has_no_xattrs))
+        (extraction->options != NULL && (is_path || extraction->options->has_no_xattrs)))
         return 0;
-    if (fchdir(extraction->parent_fd) < 0)
+    if (is_path && fchdir(extraction->parent_fd) < 0)
         return fail(extraction, "enter directory");
     while (archive_entry_xattr_next(entry, &xattr, &value, &size) == ARCHIVE_OK) {
+        int result;
+
         if (!layer_xattr_is_allowed(xattr) || size > XATTR_MAX_BYTES)
             continue;
-        if (lsetxattr(name, xattr, value, size, 0) < 0 && errno != EOPNOTSUPP)
+        result = is_path ? lsetxattr(name, xattr, value, size, 0)
+                         : fsetxattr(fd, xattr, value, size, 0);
+        if (result < 0 && errno != EOPNOTSUPP)
             return error_errno(extraction->err, errno, "extended attribute %.64s", xattr);
     }
     return 0;
@@ -279,7 +286,8 @@ static void entry_times(struct archive_entry *entry, struct timespec times[2])
     }
 }
 
-static int set_attributes(struct extraction *extraction, struct archive_entry *entry,
+/* To what was made, whatever its name may mean by now: who runs in the container can change that. */
+static int set_attributes(struct extraction *extraction, struct archive_entry *entry, int fd,
                           const char *name)
 {
     mode_t type = archive_entry_filetype(entry);
@@ -290,28 +298,46 @@ static int set_attributes(struct extraction *extraction, struct archive_entry *e
     struct timespec times[2];
     int result;
 
-    if (fchownat(extraction->parent_fd, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
         return fail(extraction, "set the owner");
-    if (type != AE_IFLNK &&
-        fchmodat(extraction->parent_fd, name, archive_entry_perm(entry) & 07777, 0) < 0)
+    /* Nodes are made with their mode. */
+    if ((type == AE_IFREG || type == AE_IFDIR) &&
+        fchmod(fd, archive_entry_perm(entry) & 07777) < 0)
         return fail(extraction, "set the mode");
-    result = set_xattrs(extraction, entry, name);
+    result = set_xattrs(extraction, entry, fd, name);
     if (result < 0 || type == AE_IFDIR)
         return result;
     entry_times(entry, times);
-    if (utimensat(extraction->parent_fd, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+    if (utimensat(fd, "", times, AT_EMPTY_PATH) < 0)
         return fail(extraction, "set the times");
     return 0;
 }
 
+/* Returns a descriptor, as the others that make something do. */
 static int make_file(struct extraction *extraction, struct archive_entry *entry, const char *name)
 {
     cleanup_close int fd = openat(extraction->parent_fd, name,
                                   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int result;
 
     if (fd < 0)
         return fail(extraction, "create");
-    return write_data(extraction, fd, archive_entry_size(entry));
+    result = write_data(extraction, fd, archive_entry_size(entry));
+    return result < 0 ? result : take_fd(&fd);
+}
+
+/* What was just made under that name and has no descriptor yet; it must still be of its kind. */
+static int open_made(struct extraction *extraction, const char *name, mode_t type, int flags)
+{
+    cleanup_close int fd = openat(extraction->parent_fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return fail(extraction, "open what was made");
+    if ((status.st_mode & S_IFMT) != type)
+        return error_set(extraction->err, ERROR_CONFLICT, EBUSY,
+                         "somebody else has put something there meanwhile");
+    return take_fd(&fd);
 }
 
 static int make_directory(struct extraction *extraction, struct archive_entry *entry,
@@ -327,7 +353,14 @@ static int make_directory(struct extraction *extraction, struct archive_entry *e
     time = &extraction->directories[extraction->directory_count++];
     time->path = memory_strdup(path);
     entry_times(entry, time->times);
-    return 0;
+    return open_made(extraction, name, S_IFDIR, O_RDONLY | O_DIRECTORY);
+}
+
+static int make_link(struct extraction *extraction, struct archive_entry *entry, const char *name)
+{
+    if (symlinkat(archive_entry_symlink(entry), extraction->parent_fd, name) < 0)
+        return fail(extraction, "make a symbolic link");
+    return open_made(extraction, name, S_IFLNK, O_PATH);
 }
 
 /* The target is an earlier entry of this layer; resolved inside, never through a final link. */
@@ -394,9 +427,10 @@ static int make_node(struct extraction *extraction, struct archive_entry *entry,
     /* A character device 0:0 is overlayfs's whiteout; layers say that by name. */
     if (type == AE_IFCHR && device == 0)
         return error_set(extraction->err, ERROR_CORRUPT, EINVAL, "character device 0:0");
-    return mknodat(extraction->parent_fd, name, type | 0600, device) < 0
-               ? fail(extraction, "make a device node")
-               : 0;
+    if (mknodat(extraction->parent_fd, name, type | (archive_entry_perm(entry) & 07777), device) <
+        0)
+        return fail(extraction, "make a device node");
+    return open_made(extraction, name, type, O_PATH);
 }
 
 static int make_entry(struct extraction *extraction, struct archive_entry *entry, const char *path,
@@ -404,6 +438,7 @@ static int make_entry(struct extraction *extraction, struct archive_entry *entry
 {
     const char *hardlink = archive_entry_hardlink(entry);
     mode_t type = archive_entry_filetype(entry);
+    cleanup_close int fd = -1;
     int result = make_room(extraction, name, hardlink == NULL && type == AE_IFDIR);
 
     if (result < 0)
@@ -413,26 +448,25 @@ static int make_entry(struct extraction *extraction, struct archive_entry *entry
         return make_hardlink(extraction, hardlink, name);
     switch (type) {
     case AE_IFREG:
-        result = make_file(extraction, entry, name);
+        fd = make_file(extraction, entry, name);
         break;
     case AE_IFDIR:
-        result = make_directory(extraction, entry, path, name);
+        fd = make_directory(extraction, entry, path, name);
         break;
     case AE_IFLNK:
-        if (symlinkat(archive_entry_symlink(entry), extraction->parent_fd, name) < 0)
-            result = fail(extraction, "make a symbolic link");
+        fd = make_link(extraction, entry, name);
         break;
     case AE_IFCHR:
     case AE_IFBLK:
     case AE_IFIFO:
-        result = make_node(extraction, entry, name);
+        fd = make_node(extraction, entry, name);
         break;
     case AE_IFSOCK: /* tar cannot hold one; nothing could be listening */
         return 0;
     default:
         return error_set(extraction->err, ERROR_CORRUPT, EINVAL, "unknown kind of entry");
     }
-    return result < 0 ? result : set_attributes(extraction, entry, name);
+    return fd < 0 ? fd : set_attributes(extraction, entry, fd, name);
 }
 
 /* "./" as an entry gives the attributes of the layer's root. */
