@@ -36,23 +36,31 @@ static _Noreturn void run_in_child(const struct oci_hook *hook, int stdin_fd,
     _exit(errno == ENOENT ? 127 : 126);
 }
 
-static int wait_for_hook(const struct oci_hook *hook, pid_t pid, struct error *err)
+static int await_end(const struct oci_hook *hook, pid_t pid, struct error *err)
 {
     cleanup_close int pidfd = pidfd_open(pid, 0);
     struct pollfd event = {.fd = pidfd, .events = POLLIN};
-    int timeout_ms = hook->timeout.is_set ? (int)(hook->timeout.value * 1000) : -1;
-    int status = 0;
     int ready;
 
     do
-        ready = poll(&event, 1, timeout_ms);
+        ready = poll(&event, 1, (int)(hook->timeout.value * 1000));
     while (ready < 0 && errno == EINTR);
-    if (ready == 0) {
-        pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-        waitpid(pid, NULL, 0);
-        return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "hook %s: no end after %lld s", hook->path,
-                         (long long)hook->timeout.value);
-    }
+    if (ready != 0)
+        return 0;
+    pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+    waitpid(pid, NULL, 0);
+    return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "hook %s: no end after %lld s", hook->path,
+                     (long long)hook->timeout.value);
+}
+
+/* startContainer hooks are waited for below the container's own filter: no call that is not needed. */
+static int wait_for_hook(const struct oci_hook *hook, pid_t pid, struct error *err)
+{
+    int result = hook->timeout.is_set ? await_end(hook, pid, err) : 0;
+    int status = 0;
+
+    if (result < 0)
+        return result;
     if (waitpid(pid, &status, 0) < 0)
         return error_errno(err, errno, "hook %s", hook->path);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

@@ -32,17 +32,18 @@ struct init {
     int root_fd;
     bool is_chrooted;
     bool is_confined;
+    mode_t runtime_umask; /* of whoever called us, for hooks; what we make has the mode we say */
 };
 
 /* C1: the parent made us non-dumpable, so no process of the container can trace us or open our
  * /proc files while we still have the host's privileges. */
-static int become_child(struct error *err)
+static int become_child(struct init *init, struct error *err)
 {
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    umask(0);
+    init->runtime_umask = umask(0);
     if (setsid() < 0)
         return error_errno(err, errno, "setsid");
     return 0;
@@ -166,7 +167,9 @@ static int run_hooks(struct init *init, struct error *err)
         return result;
     state =
         container_state_json(options->id, "creating", getpid(), options->bundle_path, init->config);
+    umask(init->runtime_umask);
     result = hooks_run(init->config, HOOK_CREATE_CONTAINER, json_writer_text(state), err);
+    umask(0);
     json_writer_free(state);
     return result;
 }
@@ -324,20 +327,20 @@ static int run_program(const struct init *init, struct error *err)
 {
     const struct container_options *options = init->plan->options;
     const struct oci_hooks *hooks = init->config->hooks;
-    int result = 0;
+    struct process_plan process = init->plan->process;
+    struct json_writer *state = NULL;
+    int result;
 
     if (hooks != NULL && hooks->start_container.count > 0) {
-        struct json_writer *state = container_state_json(options->id, "created", getpid(),
-                                                         options->bundle_path, init->config);
-
-        result = hooks_run(init->config, HOOK_START_CONTAINER, json_writer_text(state), err);
-        json_writer_free(state);
+        state = container_state_json(options->id, "created", getpid(), options->bundle_path,
+                                     init->config);
+        process.start_state = json_writer_text(state);
     }
-    if (result < 0)
-        return result;
-    return plan_wants_reaper(init->config)
-               ? reaper_run(&init->plan->process, init->control_fd, err)
-               : process_become(&init->plan->process, init->control_fd, err);
+    result = plan_wants_reaper(init->config) ? reaper_run(&process, init->control_fd, err)
+                                             : process_become(&process, init->control_fd, err);
+    if (state != NULL)
+        json_writer_free(state);
+    return result;
 }
 
 _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd)
@@ -354,7 +357,7 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd)
 
     /* As long as we held it, the channel would never end for us when the parent dies. */
     close(parent_fd);
-    result = become_child(&err);
+    result = become_child(&init, &err);
 
     if (result == 0)
         result = enter_user_namespace(&init, &err);

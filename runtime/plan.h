@@ -26,6 +26,7 @@ struct process_plan {
     LIST_OF(struct rlimit_plan) rlimits;
     unsigned int preserved_fd_count;
     bool is_limited_by_parent; /* who may raise limits, where the process may not any more */
+    const char *start_state;   /* for startContainer hooks, which run before it; NULL: none do */
     struct arena arena;
 };
 
@@ -46,8 +47,9 @@ int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct err
 /* Likewise its oom_score_adj (attributes.c). */
 int process_apply_oom_score(const struct oci_process *process, pid_t pid, struct error *err);
 
-/* C10 and C11: becomes the user, drops privileges, loads the filter and runs the program. Returns
- * only on failure. `control_fd`, the channel to the parent, closes with the exec. */
+/* C9 to C11: becomes the user, drops privileges, loads the filter, runs startContainer hooks, which
+ * may be the image's and get no more than what it has, and then the program. Returns only on failure.
+ * `control_fd`, the channel to the parent, closes with the exec. */
 int process_become(const struct process_plan *plan, int control_fd, struct error *err);
 
 /* The parent's side of a record (launch.c): what comes with it goes to the container or, if it is a

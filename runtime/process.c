@@ -1,4 +1,4 @@
-/* C10 and C11: who the program is and what it may do. */
+/* C9 to C11: who the program is and what it may do. */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -380,5 +380,7 @@ int process_become(const struct process_plan *plan, int control_fd, struct error
         return result;
     /* Whatever else is open here closes with the exec: no descriptor of the host leaks in. */
     syscall(SYS_close_range, 3 + plan->preserved_fd_count, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
-    return search_and_execute(plan, err);
+    if (plan->start_state != NULL)
+        result = hooks_run(plan->config, HOOK_START_CONTAINER, plan->start_state, err);
+    return result < 0 ? result : search_and_execute(plan, err);
 }

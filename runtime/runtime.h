@@ -18,8 +18,8 @@
  *                                             C7  terminal, pivot_root
  *                                          ->     wait until P3 is done (with hooks before C5)
  *    P5  learn that it is created       <-[S] C8  wait for the start
- *        container_start_by_socket()       -> C9  startContainer hooks
- *                                             C10 identity: user, capabilities, seccomp
+ *        container_start_by_socket()       -> C9  identity: user, capabilities, seccomp
+ *                                             C10 startContainer hooks, which have that identity
  *    P6  learn that the program runs    <---- C11 execve (the channel closes) or an error record
  *
  *    [U] only with a new user namespace, [H] only with such hooks, [S] only if the start is held.

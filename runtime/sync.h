@@ -13,7 +13,7 @@ enum sync_type {
     SYNC_RUN_HOOKS,  /* C5: the runtime's hooks may run now */
     SYNC_HOOKS_DONE, /* P4 */
     SYNC_CONSOLE,    /* C7: carries the terminal's master */
-    SYNC_SECCOMP,    /* C10: carries memory for the hand-over of a seccomp listener */
+    SYNC_SECCOMP,    /* C9: carries memory for the hand-over of a seccomp listener */
     SYNC_CREATED,    /* C8 */
     SYNC_START,      /* P5 */
     SYNC_ERROR,      /* carries the error object; the child exits after it */

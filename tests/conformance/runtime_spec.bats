@@ -261,15 +261,26 @@ SCRIPT
 @test "the root's propagation is as asked for" {
     configure '.linux.rootfsPropagation = "private"'
     program sh -c 'grep " / / \| / " /proc/self/mountinfo | head -n 1'
-    for kind in private shared slave unbindable; do
+    for kind in private shared slave unbindable rprivate rshared rslave runbindable; do
         configure ".linux.rootfsPropagation = \"$kind\""
         run runtime run --bundle "$dir/bundle" "$id"
         [ "$status" -eq 0 ]
+        contains "$output" " / "
         case $kind in
-        shared) contains "$output" "shared:" ;;
-        unbindable) contains "$output" "unbindable" ;;
+        *shared) contains "$output" "shared:" ;;
+        *unbindable) contains "$output" "unbindable" ;;
         *) [[ $output != *shared:* ]] ;;
         esac
+    done
+    # The recursive ones are for what is mounted below the root as well.
+    program grep " /proc " /proc/self/mountinfo
+    for kind in shared unbindable; do
+        configure ".linux.rootfsPropagation = \"$kind\""
+        run runtime run --bundle "$dir/bundle" "$id"
+        [[ $status -eq 0 && $output != *$kind* ]]
+        configure ".linux.rootfsPropagation = \"r$kind\""
+        run runtime run --bundle "$dir/bundle" "$id"
+        contains "$output" "$kind"
     done
     configure '.linux.rootfsPropagation = "sideways"'
     run runtime run --bundle "$dir/bundle" "$id"
@@ -395,6 +406,56 @@ hook() {
     [ "$status" -ne 0 ]
     [ "$(tr '\n' ' ' < "$dir/trace")" = "bad after " ]
     [ ! -e "$dir/state/$id" ]
+}
+
+# What a process may do, one line each; by a program that is in the image.
+report='grep -E "^(Uid|Gid|Groups|Cap...|NoNewPrivs|Seccomp):" /proc/self/status; umask; ulimit -n; pwd; true'
+
+@test "startContainer hooks have what the process will have and nothing more" {
+    mkdir "$dir/bundle/rootfs/work"
+    printf '#!/bin/sh\n{ %s; } > /work/hook\nmkdir /outside 2>>/work/errors\nmount -t tmpfs none /work 2>>/work/errors\ntrue\n' "$report" > "$dir/bundle/rootfs/bin/hook"
+    chmod +x "$dir/bundle/rootfs/bin/hook"
+    ln -s busybox "$dir/bundle/rootfs/bin/mkdir"
+    configure '.root.readonly = false | .process.cwd = "/work" | .process.rlimits = [{"type":"RLIMIT_NOFILE","soft":100,"hard":100}]
+        | .hooks = {startContainer: [{path: "/bin/hook", env: ["PATH=/bin"]}]}'
+    # With everything, so that the attack is seen to be one.
+    program sh -c "$report"
+    configure '.process.capabilities = ([("bounding","effective","permitted") | {(.): ["CAP_SYS_ADMIN","CAP_DAC_OVERRIDE"]}] | add) | .process.user = {uid: 0, gid: 0}'
+    run runtime run --bundle "$dir/bundle" "$id"
+    [ "$status" -eq 0 ]
+    [ -d "$dir/bundle/rootfs/outside" ]
+    [ ! -s "$dir/bundle/rootfs/work/errors" ]
+    rm -r "$dir/bundle/rootfs/outside" "$dir/bundle/rootfs/work"/*
+    chmod 777 "$dir/bundle/rootfs/work"
+    configure '.process.user = {uid: 1000, gid: 1001, additionalGids: [1002], umask: 7} | .process.noNewPrivileges = true
+        | .process.capabilities = ([("bounding","effective","permitted","inheritable","ambient") | {(.): ["CAP_KILL"]}] | add)
+        | .linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdirat","mkdir"], action: "SCMP_ACT_ERRNO", errnoRet: 95}]}'
+    for init in false true; do
+        configure ".annotations = {\"io.davit.init\": \"$init\"}"
+        run runtime run --bundle "$dir/bundle" "$id"
+        [ "$status" -eq 0 ]
+        echo "process: $output"; echo "hook: $(cat "$dir/bundle/rootfs/work/hook")"
+        [ "$(cat "$dir/bundle/rootfs/work/hook")" = "$output" ]
+        contains "$output" "1000"
+        contains "$output" "Seccomp:	2"
+        contains "$output" "0007"
+        [ ! -e "$dir/bundle/rootfs/outside" ]
+        contains "$(cat "$dir/bundle/rootfs/work/errors")" "mkdir"
+        rm "$dir/bundle/rootfs/work"/*
+    done
+}
+
+@test "createContainer hooks have the runtime's umask" {
+    printf '#!/bin/sh\numask > %s/umask\n: > %s/made\n' "$dir" "$dir" > "$dir/hook"
+    chmod +x "$dir/hook"
+    configure ".hooks = {createContainer: [{path: \"$dir/hook\"}]}"
+    program true
+    for mask in 0022 0077; do
+        (umask $mask; runtime run --bundle "$dir/bundle" "$id")
+        [ "$(cat "$dir/umask")" = "$mask" ]
+        [ "$(stat -c %a "$dir/made")" = "$(printf %o $((0666 & ~mask)))" ]
+        rm "$dir/made"
+    done
 }
 
 @test "hooks run where the specification says, with the pid of that place" {

@@ -327,3 +327,19 @@ filter='.linux.seccomp = {"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCM
     [ "$status" -eq 255 ]
     kill -0 "$helpers"
 }
+
+@test "what masks a path is the host's and cannot be changed" {
+    # With a null device of the test's own in the host's place.
+    mknod -m 666 "$dir/null" c 1 3
+    configure '.linux.maskedPaths = ["/proc/keys"] | .process.capabilities = ([("bounding","effective","permitted") | {(.): ["CAP_CHOWN","CAP_FOWNER","CAP_DAC_OVERRIDE"]}] | add)'
+    for applet in chmod chown; do ln -s busybox "$dir/bundle/rootfs/bin/$applet"; done
+    program sh -c 'wc -c < /proc/keys; echo text > /proc/keys && echo written; for f in /proc/keys; do chmod 600 $f; chown 1:1 $f; touch -d 2001-01-01 $f; done'
+    ln -s busybox "$dir/bundle/rootfs/bin/wc"
+    before=$(stat -c '%a %u %g %Y' "$dir/null")
+    run unshare --mount sh -c 'mount --bind "$1/null" /dev/null && shift && exec "$@"' sh "$dir" "$oci" --root "$dir/state" run --bundle "$dir/bundle" "$id" 3>&-
+    echo "$output"
+    [ "$(echo "$output" | grep -c "Read-only file system")" -eq 3 ]
+    contains "$output" "written"
+    [ "${lines[0]}" = 0 ]
+    [ "$(stat -c '%a %u %g %Y' "$dir/null")" = "$before" ]
+}
