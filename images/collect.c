@@ -36,10 +36,15 @@ int store_read_verified(int root_fd, struct arena *arena, const char *digest,
                               const char **text, size_t *length, struct error *err)
 {
     int result = image_store_read_blob(root_fd, arena, digest, text, length, err);
+    char path[128];
+    char aside[128];
 
-    if (result == 0 && !has_digest(*text, *length, digest))
-        result = error_set(err, ERROR_CORRUPT, EBADMSG, "blob %s is damaged", digest);
-    return result;
+    if (result < 0 || has_digest(*text, *length, digest))
+        return result;
+    snprintf(path, sizeof(path), "blobs/sha256/%s", digest + strlen("sha256:"));
+    snprintf(aside, sizeof(aside), "blobs/sha256/.damaged-%s", digest + strlen("sha256:"));
+    renameat(root_fd, path, root_fd, aside);
+    return error_set(err, ERROR_CORRUPT, EBADMSG, "blob %s is damaged", digest);
 }
 
 /* Out of the way: the trash is emptied by somebody who has time. */

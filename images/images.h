@@ -5,6 +5,7 @@
  * unpacked layers beside it:
  *   oci-layout, index.json       names and manifests; replaced by rename, the truth about names
  *   blobs/sha256/HEX             manifests, configurations, layers as they came
+ *   blobs/sha256/.damaged-HEX    what was not what its name says
  *   layers/HEX                   unpacked layers by chain id, whiteouts in overlayfs's form
  *   layers/.empty                an empty one, for views
  *   ingest/                      what is being made; emptied at start

@@ -65,20 +65,17 @@ static int prepare(struct daemon *daemon, struct request *request, const char *r
 {
     const char *path = request_query(request, "path");
     struct managed_container *container;
-    struct image *image = NULL;
     int result = container_find(daemon, reference, &container, err);
 
     *copy = (struct copy){.process_fd = -1};
     if (result == 0 && (path == NULL || path[0] == '\0'))
         result = error_set(err, ERROR_INVALID, EINVAL, "bad parameter: path is required");
-    if (result == 0)
-        result = image_store_find(&daemon->images, container->definition.image_id, &image, err);
     if (result < 0)
         return result;
-    assert(image != NULL && path != NULL);
+    assert(path != NULL);
     copy->container = container;
     copy->job.container.id = container->definition.id;
-    copy->job.container.layers = image->layers;
+    copy->job.container.layers = container->definition.layers;
     copy->job.path = path[0] == '/' ? path : arena_printf(&request->arena, "/%s", path);
     copy->job.is_running = container->status == CONTAINER_RUNNING;
     copy->job.has_user_namespace = container->definition.id_range_first != 0;

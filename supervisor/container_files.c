@@ -8,16 +8,14 @@ static void answer_with(struct daemon *daemon, struct request *request, const ch
 {
     struct managed_container *container;
     struct container_job job = {0};
-    struct image *image = NULL;
     struct error err = {0};
 
-    if (container_find(daemon, reference, &container, &err) < 0 ||
-        image_store_find(&daemon->images, container->definition.image_id, &image, &err) < 0) {
+    if (container_find(daemon, reference, &container, &err) < 0) {
         respond_error(request, &err);
         return;
     }
     job.id = container->definition.id;
-    job.layers = image->layers;
+    job.layers = container->definition.layers;
     image_download(daemon, request,
                    &(struct download_order){.command = command,
                                             .job_type = &container_job_type,

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/socket.h"
@@ -135,8 +136,8 @@ static void restore_state(struct managed_container *container, const struct stat
 }
 
 /* A predecessor may have died while it named the directory of a new container, or that of one it
- * removed. -ESTALE: that one is removed now. */
-static int settle_directory(const struct managed_container *container, struct error *err)
+ * removed. -ESTALE: that one is removed now; -ENOENT: there is none. */
+static int settle_directory(const struct managed_container *container)
 {
     struct daemon *daemon = container->daemon;
     const char *id = container->definition.id;
@@ -147,7 +148,7 @@ static int settle_directory(const struct managed_container *container, struct er
         renameat(daemon->containers_fd, unpublished, daemon->containers_fd, id) == 0)
         return 0;
     if (faccessat(daemon->containers_fd, removed, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return error_set(err, ERROR_CORRUPT, ENOENT, "its directory is gone");
+        return -ENOENT;
     database_delete_container(daemon->database, id, true, NULL);
     return -ESTALE;
 }
@@ -162,12 +163,20 @@ static struct managed_container *new_container(struct daemon *daemon)
     return container;
 }
 
+/* What reading the rows comes to. */
+struct recovery {
+    struct daemon *daemon;
+    size_t found;                     /* rows that have a directory */
+    struct managed_container *ghosts; /* that have none */
+};
+
 /* A row that cannot be read keeps nobody else from being looked after; what it was about may still
  * be found in its directory. */
 static int recover_row(void *context, const char *id, const char *definition, const char *state,
                        struct error *err)
 {
-    struct managed_container *container = new_container(context);
+    struct recovery *recovery = context;
+    struct managed_container *container = new_container(recovery->daemon);
     struct state_record record = {0};
     struct error problem = {0};
     int result = json_decode_text(&container->arena, definition, strlen(definition),
@@ -184,19 +193,65 @@ static int recover_row(void *context, const char *id, const char *definition, co
         container_free(container);
         return 0;
     }
-    result = settle_directory(container, &problem);
+    result = settle_directory(container);
     if (result == -ESTALE) {
         container_free(container);
         return 0;
     }
-    if (result == 0)
-        result = container_record_reconcile(container, &problem);
     restore_state(container, &record);
-    if (result < 0)
+    if (result == -ENOENT) {
+        container->status = CONTAINER_EXITED;
+        container->next = recovery->ghosts;
+        recovery->ghosts = container;
+        return 0;
+    }
+    recovery->found++;
+    if (container_record_reconcile(container, &problem) < 0)
         log_error("container %s: %s", container->definition.name, problem.message);
     container_link(container->daemon, container);
     take_over(container, &record);
     return 0;
+}
+
+/* A row without a directory is of a container that was removed, in a database that was put back from
+ * a copy. It must not keep a name from who has it now; all that it was is its definition. */
+static void put_row_aside(struct managed_container *ghost)
+{
+    struct daemon *daemon = ghost->daemon;
+    struct json_writer *writer = json_writer_new(true);
+    cleanup_free char *name = memory_printf("%s.json", ghost->definition.id);
+    const char *text;
+    struct error err = {0};
+
+    json_encode(writer, &definition_type, &ghost->definition);
+    text = json_writer_text(writer);
+    log_warning("container %s (%s) is in the database and its directory is gone: it counts as "
+                "removed, and its definition is aside/%s",
+                ghost->definition.name, ghost->definition.id, name);
+    if (file_replace(daemon->aside_fd, name, text, strlen(text), 0600, false, &err) < 0 ||
+        database_delete_container(daemon->database, ghost->definition.id, false, &err) < 0)
+        log_error("container %s: %s", ghost->definition.name, err.message);
+    json_writer_free(writer);
+    container_free(ghost);
+}
+
+/* Where there is no directory at all it is rather a filesystem that is not mounted. */
+static void settle_ghosts(struct recovery *recovery, bool has_directories)
+{
+    while (recovery->ghosts != NULL) {
+        struct managed_container *ghost = recovery->ghosts;
+
+        recovery->ghosts = ghost->next;
+        ghost->next = NULL;
+        if (has_directories) {
+            put_row_aside(ghost);
+            continue;
+        }
+        log_error("container %s: its directory is gone, like all others: is a filesystem not "
+                  "mounted?",
+                  ghost->definition.name);
+        container_link(recovery->daemon, ghost);
+    }
 }
 
 /* ---- directories that no row is about ---- */
@@ -317,10 +372,9 @@ static bool is_known(struct daemon *daemon, const char *name)
            strcmp(container->definition.id, name) == 0;
 }
 
-static int settle_directories(struct daemon *daemon, struct error *err)
+static int list_unknown(struct daemon *daemon, struct arena *arena, struct string_list *names,
+                        struct error *err)
 {
-    cleanup_arena struct arena arena = {0};
-    struct string_list names = {0};
     int fd = openat(daemon->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
@@ -330,10 +384,8 @@ static int settle_directories(struct daemon *daemon, struct error *err)
     while ((entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
             !is_known(daemon, entry->d_name))
-            string_list_append(&arena, &names, arena_strdup(&arena, entry->d_name));
+            string_list_append(arena, names, arena_strdup(arena, entry->d_name));
     }
-    for (size_t i = 0; i < names.count; i++)
-        settle_unknown(daemon, names.items[i]);
     return 0;
 }
 
@@ -372,12 +424,18 @@ static void repair_firewall(struct daemon *daemon)
 
 int containers_recover(struct daemon *daemon, struct error *err)
 {
-    int result = database_each_container(daemon->database, recover_row, daemon, err);
+    cleanup_arena struct arena arena = {0};
+    struct recovery recovery = {.daemon = daemon};
+    struct string_list unknown = {0};
+    int result = database_each_container(daemon->database, recover_row, &recovery, err);
 
     if (result == 0)
-        result = settle_directories(daemon, err);
+        result = list_unknown(daemon, &arena, &unknown, err);
     if (result < 0)
         return result;
+    settle_ghosts(&recovery, recovery.found + unknown.count > 0);
+    for (size_t i = 0; i < unknown.count; i++)
+        settle_unknown(daemon, unknown.items[i]);
     keep_layers_of_aside(daemon);
     repair_firewall(daemon);
     containers_start_at_boot(daemon);

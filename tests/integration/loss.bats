@@ -1,0 +1,345 @@
+# What is lost or damaged in davitd's directory, and what has to be there all the same.
+
+setup_file() {
+    . "$BATS_TEST_DIRNAME/common.bash"
+    setup_daemon_file
+}
+teardown_file() { . "$BATS_TEST_DIRNAME/common.bash"; teardown_daemon_file; }
+setup() { . "$BATS_TEST_DIRNAME/common.bash"; }
+teardown() {
+    davit version >/dev/null 2>&1 || start_davitd
+    remove_containers
+    davit image inspect busybox >/dev/null 2>&1 || davit load --input "$shared/busybox.tar"
+}
+
+kill_davitd() {
+    kill -9 "$(cat "$dir/pid")"
+    wait "$(cat "$dir/pid")" 2>/dev/null || true
+}
+
+# One of each kind: what they were is asked for by check_all.
+make_all() {
+    davit run --detach --name live busybox sh -c 'echo started; trap "exit 5" TERM; while :; do sleep 0.1; done' >/dev/null
+    davit run --name ended --label a=b busybox sh -c 'echo kept > /file; exit 7' || [ $? = 7 ]
+    davit create --name made busybox cat /etc/passwd >/dev/null
+    davit run --detach --name stopped --restart unless-stopped busybox sleep 1000 >/dev/null
+    davit stop --time 0 stopped >/dev/null
+    davit run --detach --name before busybox sleep 1000 >/dev/null
+    davit rename before renamed
+    id=$(davit inspect --format '{{.Id}}' live)
+}
+
+check_all() {
+    davit ps --all --format '{{.Names}} {{.State}}' | sort | tee "$dir/states"
+    [ "$(xargs < "$dir/states")" = "ended exited live running made created renamed running stopped exited" ]
+    [ "$(davit inspect --format '{{.Id}}' live)" = "$id" ]
+    [ "$(davit exec live echo works)" = works ]
+    [ "$(davit logs live)" = started ]
+    [ "$(davit inspect --format '{{.State.ExitCode}} {{.Config.Labels.a}}' ended)" = "7 b" ]
+    [ "$(davit cp ended:/file - | tar xO)" = kept ]
+    contains "$(davit start --attach made)" root:
+    davit stop live >/dev/null
+    [ "$(davit wait live)" = 5 ]
+}
+
+@test "a database that is gone, empty, without its journal, or torn: no container is lost" {
+    for damage in gone empty no-journal torn; do
+        make_all
+        kill_davitd
+        case $damage in
+        gone) rm -f "$dir/root/davit.db"* ;;
+        empty) rm -f "$dir/root/davit.db"*; : > "$dir/root/davit.db" ;;
+        no-journal) rm "$dir/root/davit.db-wal" ;;
+        torn)
+            python3 - "$dir/root/davit.db-wal" <<'END'
+import os, sys
+size = os.path.getsize(sys.argv[1])
+with open(sys.argv[1], "r+b") as wal:
+    wal.seek(size // 3)
+    wal.write(b"\xff" * 400)
+END
+            ;;
+        esac
+        : > "$dir/log"
+        start_davitd
+        echo "$damage:"; cat "$dir/log"
+        # That the damage was done is seen by who had to be taken over.
+        contains "$(cat "$dir/log")" "was not in the database: taken over from its directory"
+        check_all
+        remove_containers
+    done
+}
+
+@test "a database that was put back from a copy: what came since is there, what was removed is not" {
+    make_all
+    removed=$(davit create --name removed busybox true)
+    stop_davitd
+    cp "$dir/root/davit.db" "$dir/old.db"
+    start_davitd
+    davit rm removed >/dev/null
+    davit rename renamed again
+    davit update --restart always made >/dev/null
+    davit create --name new busybox true >/dev/null
+    kill_davitd
+    rm "$dir/root/davit.db"*
+    cp "$dir/old.db" "$dir/root/davit.db"
+    : > "$dir/log"
+    start_davitd
+    cat "$dir/log"
+    contains "$(cat "$dir/log")" "newer definition"
+    davit inspect new again live ended >/dev/null
+    refute davit inspect renamed
+    [ "$(davit inspect --format '{{.HostConfig.RestartPolicy.Name}}' made)" = always ]
+    # Of that one there is a row, and nothing else.
+    contains "$(cat "$dir/log")" "container removed ("
+    refute davit inspect removed
+    [ "$(jq -r .Name "$dir/root/aside/$removed.json")" = removed ]
+    davit rename again renamed
+    davit rm new
+    check_all
+    davit rm --force made
+}
+
+@test "directories that are all gone are said to be, and nothing is forgotten" {
+    make_all
+    davit rm --force live renamed
+    stop_davitd
+    mv "$dir/root/containers" "$dir/elsewhere"
+    : > "$dir/log"
+    start_davitd
+    contains "$(cat "$dir/log")" "is a filesystem not mounted?"
+    [ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "ended made stopped" ]
+    stop_davitd
+    rmdir "$dir/root/containers"
+    mv "$dir/elsewhere" "$dir/root/containers"
+    start_davitd
+    [ "$(davit inspect --format '{{.State.ExitCode}} {{.Config.Labels.a}}' ended)" = "7 b" ]
+    contains "$(davit start --attach made)" root:
+}
+
+@test "a database that is none is said, with the way out, and that works" {
+    make_all
+    kill_davitd
+    rm -f "$dir/root/davit.db-wal"
+    head -c 100000 /dev/urandom > "$dir/root/davit.db"
+    run timeout 20 "$davitd" --root "$dir/root" --run "$dir/run"
+    [ "$status" -eq 1 ]
+    contains "$output" "Move davit.db"
+    mkdir "$dir/moved"
+    mv "$dir/root/davit.db"* "$dir/moved"
+    start_davitd
+    check_all
+}
+
+@test "rows that cannot be read keep nobody else from being looked after" {
+    make_all
+    stop_davitd
+    python3 - "$dir/root/davit.db" <<'END'
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+assert database.execute("UPDATE containers SET definition = '{\"x' WHERE name = 'ended'").rowcount == 1
+assert database.execute("UPDATE containers SET state = 'nothing' WHERE name = 'live'").rowcount == 1
+database.commit()
+END
+    : > "$dir/log"
+    start_davitd
+    [ "$(grep -c "is left out" "$dir/log")" -eq 2 ]
+    check_all
+}
+
+@test "what is in the directory of containers and is none is put aside; what was under way is removed" {
+    mkdir -p "$dir/root/containers/.new-0123" "$dir/root/containers/.removed-4567" "$dir/root/containers/what"
+    echo precious > "$dir/root/containers/what/file"
+    made=$(davit create --name made busybox true)
+    davit create --name other busybox true >/dev/null
+    kill_davitd
+    # As a davitd leaves them that dies between the row and the name, and between the name and the row.
+    mv "$dir/root/containers/$made" "$dir/root/containers/.new-$made"
+    other=$(ls "$dir/root/containers" | grep -v what)
+    mv "$dir/root/containers/$other" "$dir/root/containers/.removed-$other"
+    rm "$dir/root/containers/.new-$made/definition-0.json"
+    : > "$dir/log"
+    start_davitd
+    contains "$(cat "$dir/log")" "containers/what is no container that davitd knows"
+    [ "$(cat "$dir/root/aside/what/file")" = precious ]
+    [ "$(davit ps --all --format '{{.Names}}')" = made ]
+    davit start --attach made
+    [ "$(ls -A "$dir/root/containers")" = "$made" ]
+    wait_until sh -c "[ -z \"\$(ls -A '$dir/root/trash')\" ]"
+    rm -r "$dir/root/aside/what"
+}
+
+layer_of() { # the unpacked layer that a running container's /bin/busybox is in
+    davit inspect --format '{{.Id}}' "$1" | xargs -I ID jq -r '.layers[0]' "$dir/root/containers/ID/monitor.json"
+}
+
+@test "an index of images that is gone, empty or damaged: davitd starts, and no layer is collected" {
+    for damage in gone empty garbage; do
+        davit image inspect busybox >/dev/null || davit load --input "$shared/busybox.tar"
+        make_all
+        layer=$(layer_of live)
+        kill_davitd
+        case $damage in
+        gone) rm "$dir/root/index.json" ;;
+        empty) : > "$dir/root/index.json" ;;
+        garbage) head -c 1000 /dev/urandom > "$dir/root/index.json" ;;
+        esac
+        start_davitd
+        [ "$(davit images --quiet)" = "" ]
+        # Whoever may not tell what is in use collects nothing: not after a load, and not if asked to.
+        tar c --files-from=/dev/null | davit import - "other:$damage" >/dev/null
+        davit image prune --force --all
+        [ -d "$dir/root/layers/$layer" ]
+        kill_davitd
+        start_davitd
+        tar c --files-from=/dev/null | davit import - "another:$damage" >/dev/null
+        [ -d "$dir/root/layers/$layer" ]
+        check_all
+        remove_containers
+        # Until somebody says that all is there again.
+        davit load --input "$shared/busybox.tar"
+        stop_davitd
+        rm "$dir/root/index.json.damaged-"*
+        start_davitd
+    done
+    davit rmi busybox "$(davit images --quiet | head -n 1)" || true
+    davit image prune --force --all
+    [ ! -d "$dir/root/layers/$layer" ]
+}
+
+@test "a damaged manifest or configuration frees nothing, and the image can be brought again" {
+    for what in manifest config; do
+        make_all
+        layer=$(layer_of live)
+        manifest=$(jq -r '.manifests[] | select(.annotations["io.containerd.image.name"] | test("busybox")).digest' "$dir/root/index.json")
+        blob=$manifest
+        [ $what = manifest ] || blob=$(jq -r .config.digest "$dir/root/blobs/sha256/${manifest#sha256:}")
+        kill_davitd
+        # It stays JSON: one bit of a time or a number is enough.
+        sed -i 's/"created":"\(.\)/"created":"X/; s/"size":\([0-9]\)/"size":9\1/' "$dir/root/blobs/sha256/${blob#sha256:}"
+        : > "$dir/log"
+        start_davitd
+        contains "$(cat "$dir/log")" "is damaged"
+        refute davit image inspect busybox
+        tar c --files-from=/dev/null | davit import - other:1 >/dev/null
+        davit image prune --force --all
+        [ -d "$dir/root/layers/$layer" ]
+        contains "$(cat "$dir/log")" "nothing is collected"
+        # Nor does the next davitd.
+        kill_davitd
+        start_davitd
+        davit image prune --force --all
+        [ -d "$dir/root/layers/$layer" ]
+        davit load --input "$shared/busybox.tar"
+        davit image inspect busybox >/dev/null
+        check_all
+        remove_containers
+    done
+    # One that nobody brings again can be given up.
+    kill_davitd
+    sed -i 's/"size":\([0-9]\)/"size":9\1/' "$dir/root/blobs/sha256/${manifest#sha256:}"
+    start_davitd
+    davit rmi busybox
+    davit image prune --force --all
+    wait_until sh -c "[ ! -d '$dir/root/layers/$layer' ]"
+}
+
+@test "layers of containers stay when their image is given up" {
+    make_all
+    layer=$(layer_of live)
+    stop_davitd
+    # As after a loss: the index is good, and knows nothing.
+    jq '.manifests = []' "$dir/root/index.json" > "$dir/index" && cp "$dir/index" "$dir/root/index.json"
+    start_davitd
+    tar c --files-from=/dev/null | davit import - other:2 >/dev/null
+    davit image prune --force --all
+    [ -d "$dir/root/layers/$layer" ]
+    check_all
+    remove_containers
+    davit image prune --force --all
+    [ ! -d "$dir/root/layers/$layer" ]
+}
+
+@test "a lock on the database holds nobody up" {
+    davit create --name made busybox true >/dev/null
+    # Who wants it locked does not get it, as long as davitd runs.
+    run python3 - "$dir/root/davit.db" <<'END'
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], timeout=0.2)
+try:
+    database.execute("BEGIN EXCLUSIVE")
+    print("locked")
+except sqlite3.OperationalError as error:
+    print(error)
+END
+    contains "$output" "database is locked"
+    [ "$(davit run --rm busybox echo works)" = works ]
+    [ "$(davit ps --all --format '{{.Names}}')" = made ]
+}
+
+# Archives whose one layer is a tree that is hard to remove; its diff id is wrong, so that it is refused.
+make_bad_archive() {
+    python3 - "$1" <<'END'
+import hashlib, io, json, sys, tarfile
+
+layer = io.BytesIO()
+with tarfile.open(fileobj=layer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+    for top in (".davit-deep-0", ".davit-deep-1", "d"):
+        path = top
+        for _ in range(120):
+            info = tarfile.TarInfo(path)
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(info)
+            path += "/d"
+        info = tarfile.TarInfo(path)
+        tar.addfile(info)
+config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "0" * 64]}}).encode()
+name = hashlib.sha256(config).hexdigest() + ".json"
+manifest = json.dumps([{"Config": name, "RepoTags": ["bad:1"], "Layers": ["layer.tar"]}]).encode()
+with tarfile.open(sys.argv[1], "w") as tar:
+    for member, content in ((name, config), ("layer.tar", layer.getvalue()), ("manifest.json", manifest)):
+        info = tarfile.TarInfo(member)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+END
+}
+
+nothing_left() { [ -z "$(ls -A "$dir/root/ingest" "$dir/root/trash" | grep -v :)" ]; }
+
+@test "leftovers of any names and depth are removed, and those that cannot be stop no start" {
+    make_bad_archive "$dir/bad.tar"
+    run davit load --input "$dir/bad.tar"
+    [ "$status" -ne 0 ]
+    contains "$output" "diff"
+    wait_until nothing_left
+    # As who is killed leaves them.
+    mkdir -p "$dir/root/ingest/left/.davit-deep-0/d" "$dir/root/trash/left"
+    (cd "$dir/root/ingest/left" && for i in $(seq 60); do mkdir d && cd d; done && mkdir .davit-deep-0 && cd .davit-deep-0 && for i in $(seq 60); do mkdir d && cd d; done)
+    # And one that nobody can remove: the kernel does not let a mount point go.
+    mkdir -p "$dir/root/ingest/mounted/d" "$dir/root/containers/.new-mounted/d"
+    for place in ingest/mounted/d containers/.new-mounted/d; do mount -t tmpfs none "$dir/root/$place"; done
+    kill_davitd
+    start_davitd
+    [ "$(davit run --rm busybox echo works)" = works ]
+    wait_until sh -c "[ ! -e '$dir/root/trash/left' ] && ! ls '$dir/root/trash' | grep -q '^left'"
+    for mounted in $(findmnt -n -o TARGET -t tmpfs | grep "^$dir/root/"); do umount "$mounted"; done
+    kill_davitd
+    start_davitd
+    wait_until nothing_left
+}
+
+@test "layers that go do not hold davitd up" {
+    mkdir "$dir/tree"
+    for i in {0..9}; do mkdir "$dir/tree/$i"; (cd "$dir/tree/$i" && seq -f f%g 3000 | xargs touch); done
+    tar c -C "$dir/tree" . | davit import - large:1 >/dev/null
+    rm -r "$dir/tree"
+    # davitd itself removes nothing of it.
+    strace -f -p "$(cat "$dir/pid")" -e trace=unlinkat,unlink,rmdir -o "$dir/trace" 3>&- 2>"$dir/strace.err" &
+    tracer=$!
+    wait_until grep -q attached "$dir/strace.err"
+    davit rmi large:1 >/dev/null
+    wait_until nothing_left
+    kill "$tracer"; wait "$tracer" || true
+    cat "$dir/trace"
+    [ "$(grep -c unlink "$dir/trace")" -lt 20 ]
+}
