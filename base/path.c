@@ -218,7 +218,8 @@ int path_make_host_directory(const char *path, mode_t mode, struct error *err)
             continue;
         memcpy(partial, path, end);
         partial[end] = '\0';
-        if (mkdir(partial, mode) < 0 && errno != EEXIST)
+        /* The mode is what was asked for, whatever the caller's umask is for. */
+        if (mkdir(partial, 0700) == 0 ? chmod(partial, mode) < 0 : errno != EEXIST)
             return error_errno(err, errno, "make directory %s", partial);
     }
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -56,7 +56,8 @@ int path_remove_tree(int directory_fd, const char *name, struct error *err);
  * nothing and leaves no filesystem. A name that does not exist takes nothing. */
 int path_tree_size(int directory_fd, const char *name, uint64_t *bytes, struct error *err);
 
-/* mkdir -p for a path of the administrator's choice; returns an O_DIRECTORY descriptor. */
+/* mkdir -p for a path of the administrator's choice; what it makes has that mode, whatever the umask.
+ * Returns an O_DIRECTORY descriptor. */
 int path_make_host_directory(const char *path, mode_t mode, struct error *err);
 
 #endif

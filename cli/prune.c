@@ -117,33 +117,80 @@ int cli_system_df(struct cli *cli, int argc, char **argv)
 
 struct prune {
     bool has_all;
+    bool has_volumes;
+    bool is_forced;
     struct string_list filters;
     uint64_t bytes;
     struct arena arena;
 };
 
-static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **argv, bool has_all)
+/* What a command takes besides --filter and --force, and what it says before it does it. */
+struct prune_command {
+    bool takes_all;
+    bool takes_volumes;
+    const char *warning; /* without --all */
+    const char *warning_all;
+};
+
+static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **argv,
+                       const struct prune_command *command)
 {
     static const struct option table[] = {{"all", no_argument, NULL, 'a'},
-                                          {"filter", required_argument, NULL, 'f'},
-                                          {"force", no_argument, NULL, 'y'},
+                                          {"filter", required_argument, NULL, 'F'},
+                                          {"force", no_argument, NULL, 'f'},
+                                          {"volumes", no_argument, NULL, 'V'},
                                           {NULL, 0, NULL, 0}};
     int option;
 
-    /* docker's --force leaves a question out that this client does not ask. */
-    while ((option = cli_next_option(cli, argc, argv, has_all ? "a" : "", table)) != -1) {
-        if (option == 'f')
+    while ((option = cli_next_option(cli, argc, argv, command->takes_all ? "af" : "f", table)) !=
+           -1) {
+        if (option == 'F')
             string_list_append(&prune->arena, &prune->filters, optarg);
-        else if (option == 'a' && has_all)
+        else if (option == 'a' && command->takes_all)
             prune->has_all = true;
-        else if (option != 'y')
+        else if (option == 'V' && command->takes_volumes)
+            prune->has_volumes = true;
+        else if (option == 'f')
+            prune->is_forced = true;
+        else
             return cli_usage_error(cli, argv,
-                                   has_all ? "[--all] [--filter KEY=VALUE]... [--force]"
-                                           : "[--filter KEY=VALUE]... [--force]");
+                                   command->takes_volumes
+                                       ? "[--all] [--filter KEY=VALUE]... [--force] [--volumes]"
+                                   : command->takes_all
+                                       ? "[--all] [--filter KEY=VALUE]... [--force]"
+                                       : "[--filter KEY=VALUE]... [--force]");
     }
     return optind == argc ? 0
                           : error_set(&cli->err, ERROR_INVALID, EINVAL,
                                       "%s: no argument is expected", argv[0]);
+}
+
+/* What is removed does not come back: a yes is needed, and no answer is none. */
+static int confirm(struct cli *cli, const struct prune *prune, const struct prune_command *command)
+{
+    char answer[16] = "";
+
+    if (prune->is_forced)
+        return 0;
+    printf("WARNING! This will remove %s%s.\nAre you sure you want to continue? [y/N] ",
+           prune->has_all ? command->warning_all : command->warning,
+           prune->has_volumes ? ", and all anonymous volumes that no container uses" : "");
+    fflush(stdout);
+    if (fgets(answer, sizeof(answer), stdin) != NULL &&
+        (answer[0] == 'y' || answer[0] == 'Y') && (answer[1] == '\n' || answer[1] == '\0'))
+        return 0;
+    if (strchr(answer, '\n') == NULL)
+        printf("\n");
+    return error_set(&cli->err, ERROR_INVALID, ECANCELED,
+                     "nothing was removed: --force does it without asking");
+}
+
+static int prepare(struct cli *cli, struct prune *prune, int argc, char **argv,
+                   const struct prune_command *command)
+{
+    int result = parse_prune(cli, prune, argc, argv, command);
+
+    return result < 0 ? result : confirm(cli, prune, command);
 }
 
 static int call_prune(struct cli *cli, struct prune *prune, const char *url,
@@ -222,32 +269,44 @@ static int finish(struct prune *prune, int result)
 
 int cli_image_prune(struct cli *cli, int argc, char **argv)
 {
+    static const struct prune_command command = {
+        .takes_all = true,
+        .warning = "all images that have no name",
+        .warning_all = "all images that no container uses",
+    };
     struct prune prune = {0};
-    int result = parse_prune(cli, &prune, argc, argv, true);
+    int result = prepare(cli, &prune, argc, argv, &command);
 
     return finish(&prune, result < 0 ? result : prune_images(cli, &prune));
 }
 
 int cli_container_prune(struct cli *cli, int argc, char **argv)
 {
+    static const struct prune_command command = {.warning = "all stopped containers"};
     struct prune prune = {0};
-    int result = parse_prune(cli, &prune, argc, argv, false);
+    int result = prepare(cli, &prune, argc, argv, &command);
 
     return finish(&prune, result < 0 ? result : prune_containers(cli, &prune));
 }
 
 int cli_volume_prune(struct cli *cli, int argc, char **argv)
 {
+    static const struct prune_command command = {
+        .takes_all = true,
+        .warning = "all anonymous volumes that no container uses",
+        .warning_all = "all volumes that no container uses",
+    };
     struct prune prune = {0};
-    int result = parse_prune(cli, &prune, argc, argv, true);
+    int result = prepare(cli, &prune, argc, argv, &command);
 
     return finish(&prune, result < 0 ? result : prune_volumes(cli, &prune));
 }
 
 int cli_network_prune(struct cli *cli, int argc, char **argv)
 {
+    static const struct prune_command command = {.warning = "all networks that no container uses"};
     struct prune prune = {0};
-    int result = parse_prune(cli, &prune, argc, argv, false);
+    int result = prepare(cli, &prune, argc, argv, &command);
 
     if (result == 0)
         result = prune_networks(cli, &prune);
@@ -255,15 +314,32 @@ int cli_network_prune(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-/* Containers first: images and networks may have been kept by one. */
+/* Anonymous ones, as docker has it, whatever --all says of images. */
+static int prune_anonymous_volumes(struct cli *cli, struct prune *prune)
+{
+    return prune->has_volumes
+               ? call_prune(cli, prune, "/volumes/prune?", &prune->filters, "Volume")
+               : 0;
+}
+
+/* Containers first: images, volumes and networks may have been kept by one. */
 int cli_system_prune(struct cli *cli, int argc, char **argv)
 {
+    static const struct prune_command command = {
+        .takes_all = true,
+        .takes_volumes = true,
+        .warning = "all stopped containers, all networks that no container uses, and all images "
+                   "that have no name",
+        .warning_all = "all stopped containers, all networks and all images that no container uses",
+    };
     struct prune prune = {0};
-    int result = parse_prune(cli, &prune, argc, argv, true);
+    int result = prepare(cli, &prune, argc, argv, &command);
 
     if (result == 0)
         result = prune_containers(cli, &prune);
     if (result == 0)
         result = prune_networks(cli, &prune);
+    if (result == 0)
+        result = prune_anonymous_volumes(cli, &prune);
     return finish(&prune, result < 0 ? result : prune_images(cli, &prune));
 }

@@ -20,6 +20,7 @@ static const struct route {
     {"GET", "/events", NULL, api_events},
     {"GET", "/system/df", NULL, api_disk_usage},
     {"GET", "/images/json", NULL, api_images_list},
+    {"POST", "/build/prune", NULL, api_build_prune},
     {"POST", "/images/prune", NULL, api_images_prune},
     {"POST", "/images/load", NULL, api_images_load},
     {"POST", "/images/create", NULL, api_images_create},

@@ -59,6 +59,8 @@ void api_networks_prune(struct daemon *daemon, struct request *request,
                         const struct route_match *match);
 void api_images_prune(struct daemon *daemon, struct request *request,
                       const struct route_match *match);
+void api_build_prune(struct daemon *daemon, struct request *request,
+                     const struct route_match *match);
 void api_containers_prune(struct daemon *daemon, struct request *request,
                           const struct route_match *match);
 void api_disk_usage(struct daemon *daemon, struct request *request,
@@ -163,5 +165,13 @@ void api_exec_inspect(struct daemon *daemon, struct request *request,
                       const struct route_match *match);
 void api_exec_resize(struct daemon *daemon, struct request *request,
                      const struct route_match *match);
+
+/* "h" and "w" of a request to change a terminal's size. */
+struct terminal_size {
+    int rows;
+    int columns;
+};
+int api_read_terminal_size(const struct request *request, struct terminal_size *size,
+                           struct error *err);
 
 #endif

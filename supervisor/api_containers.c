@@ -226,15 +226,19 @@ void api_containers_list(struct daemon *daemon, struct request *request,
     static const char *const known[] = {"id",       "name",    "label",  "status", "exited",
                                         "ancestor", "volume",  "health", "before", "since",
                                         "network",  "publish", NULL};
-    const char *limit_text = request_query(request, "limit");
-    long limit = limit_text != NULL ? atol(limit_text) : 0;
     struct json_writer *writer;
     struct filters filters;
-    long shown = 0;
+    struct error err = {0};
+    int64_t limit = 0;
+    int64_t shown = 0;
 
     (void)match;
     if (!api_read_filters(request, known, &filters))
         return;
+    if (request_query_integer(request, "limit", INT32_MIN, INT32_MAX, &limit, &err) < 0) {
+        respond_error(request, &err);
+        return;
+    }
     writer = json_writer_new(false);
     json_array_open(writer);
     for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
@@ -302,14 +306,6 @@ static int parse_signal(struct request *request)
     return number;
 }
 
-static int64_t stop_timeout(const struct request *request,
-                            const struct managed_container *container)
-{
-    const char *text = request_query(request, "t");
-
-    return text != NULL && text[0] != '\0' ? atoll(text) : container_stop_timeout(container);
-}
-
 static void on_stopped(struct waiter *waiter, struct managed_container *container,
                        const struct error *err)
 {
@@ -327,12 +323,18 @@ static void stop_or_restart(struct managed_container *container, struct request 
 {
     struct waiter *waiter;
     struct error err = {0};
+    int64_t timeout_s = container_stop_timeout(container);
     int signal_number = parse_signal(request);
     int result;
 
     if (signal_number < 0)
         return;
-    result = container_begin_stop(container, signal_number, stop_timeout(request, container), &err);
+    if (request_query_integer(request, "t", INT32_MIN, CONTAINER_STOP_TIMEOUT_MAX_S, &timeout_s,
+                              &err) < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    result = container_begin_stop(container, signal_number, timeout_s, &err);
     if (result < 0 && is_restart && err.code == ERROR_NOT_MODIFIED) {
         begin_start(container, request);
     } else if (result < 0) {
@@ -392,8 +394,7 @@ static void write_wait_result(struct request *request, const struct managed_cont
     json_key(writer, "Error");
     json_null(writer);
     json_object_close(writer);
-    stream_write(request, json_writer_text(writer), strlen(json_writer_text(writer)));
-    stream_write(request, "\n", 1);
+    stream_write_message(request, json_writer_text(writer), "\n");
     stream_end(request);
     json_writer_free(writer);
 }
@@ -480,18 +481,31 @@ void api_container_attach(struct daemon *daemon, struct request *request,
         container_attach(container, fd, flags, &leftover, &err);
 }
 
+int api_read_terminal_size(const struct request *request, struct terminal_size *size,
+                           struct error *err)
+{
+    int64_t rows = 0;
+    int64_t columns = 0;
+    int result = request_query_integer(request, "h", 0, UINT16_MAX, &rows, err);
+
+    if (result == 0)
+        result = request_query_integer(request, "w", 0, UINT16_MAX, &columns, err);
+    size->rows = (int)rows;
+    size->columns = (int)columns;
+    return result;
+}
+
 void api_container_resize(struct daemon *daemon, struct request *request,
                           const struct route_match *match)
 {
     struct managed_container *container = find(daemon, request, match);
-    const char *rows = request_query(request, "h");
-    const char *columns = request_query(request, "w");
+    struct terminal_size size = {0};
     struct error err = {0};
 
     if (container == NULL)
         return;
-    if (container_resize(container, 0, rows != NULL ? atoi(rows) : 0,
-                         columns != NULL ? atoi(columns) : 0, &err) < 0)
+    if (api_read_terminal_size(request, &size, &err) < 0 ||
+        container_resize(container, 0, size.rows, size.columns, &err) < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 200);

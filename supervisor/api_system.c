@@ -99,6 +99,9 @@ static void write_limits(struct json_writer *writer, const struct daemon *daemon
                  cgroup_controller_name(bit), daemon->hierarchy.path);
         json_string(writer, text);
     }
+    if (daemon->images.distrust != NULL || daemon->images.damaged.count > 0)
+        json_string(writer, "WARNING: The image store is damaged: nothing is collected from it "
+                            "(see the log)");
     if (!daemon->maps_ids)
         json_string(writer, "WARNING: The filesystem of davitd's directory cannot map ids: "
                             "containers have the host's");

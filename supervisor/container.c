@@ -870,7 +870,9 @@ int64_t container_stop_timeout(const struct managed_container *container)
 {
     const struct optional_int64 *own = &container->definition.config.stop_timeout;
 
-    return own->is_set ? own->value : CONTAINER_STOP_TIMEOUT_S;
+    if (!own->is_set)
+        return CONTAINER_STOP_TIMEOUT_S;
+    return own->value < CONTAINER_STOP_TIMEOUT_MAX_S ? own->value : CONTAINER_STOP_TIMEOUT_MAX_S;
 }
 
 int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,

@@ -21,6 +21,7 @@ enum container_status {
     CONTAINER_STATUS_COUNT,
 };
 
+#define CONTAINER_STOP_TIMEOUT_MAX_S INT32_MAX
 #define CONTAINER_STOP_TIMEOUT_S 10 /* to SIGKILL, where neither request nor container says */
 
 struct attachment;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-login.h>
 #include <unistd.h>
@@ -98,11 +100,14 @@ static int open_root(struct daemon *daemon, struct error *err)
 
 static int open_run(struct daemon *daemon, struct error *err)
 {
-    cleanup_close int fd = path_make_host_directory(daemon->options.run, 0755, err);
-
-    if (fd < 0)
+    daemon->run_fd = path_make_host_directory(daemon->options.run, 0711, err);
+    if (daemon->run_fd < 0)
         return error_prefix(err, "--run");
-    daemon->run_containers_fd = open_subdirectory(fd, "containers", err);
+    /* Two daemons would take each other's socket and containers. */
+    if (file_lock(daemon->run_fd, PREDECESSOR_MS) < 0)
+        return error_set(err, ERROR_CONFLICT, EBUSY, "--run %s is in use by another davitd",
+                         daemon->options.run);
+    daemon->run_containers_fd = open_subdirectory(daemon->run_fd, "containers", err);
     return daemon->run_containers_fd < 0 ? daemon->run_containers_fd : 0;
 }
 
@@ -173,31 +178,70 @@ static int load_id(struct daemon *daemon, struct error *err)
     return file_replace(daemon->root_fd, "id", daemon->id, strlen(daemon->id), 0600, true, err);
 }
 
+/* The directory that the socket is in may have been made for root alone. */
+static int let_group_in(const struct daemon *daemon, const char *socket_path, struct error *err)
+{
+    const struct group *group = getgrnam(daemon->options.socket_group);
+    char storage[PATH_MAX];
+    const char *directory;
+    const char *name;
+    struct stat status;
+
+    if (group == NULL)
+        return error_set(err, ERROR_INVALID, EINVAL, "socket_group: no group \"%.64s\"",
+                         daemon->options.socket_group);
+    if (path_split(socket_path, storage, &directory, &name) < 0 || directory[0] == '\0')
+        directory = ".";
+    if (chown(socket_path, 0, group->gr_gid) < 0 || chmod(socket_path, 0660) < 0 ||
+        stat(directory, &status) < 0)
+        return error_errno(err, errno, "socket_group: %s", socket_path);
+    /* Who may pass through a directory may not read it. */
+    if ((status.st_mode & 0001) == 0 && chmod(directory, (status.st_mode & 07777) | 0011) < 0)
+        return error_errno(err, errno, "socket_group: %s", directory);
+    return 0;
+}
+
+/* Where systemd has bound the socket that it gives us. */
+static int find_path(int fd, char path[sizeof(((struct sockaddr_un *)NULL)->sun_path) + 1],
+                     struct error *err)
+{
+    struct sockaddr_un address = {0};
+    socklen_t length = sizeof(address);
+
+    if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+        return error_errno(err, errno, "the socket from systemd");
+    if (address.sun_family != AF_UNIX || address.sun_path[0] != '/')
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "socket_group: the socket from systemd has no place in a directory");
+    snprintf(path, sizeof(address.sun_path) + 1, "%.*s", (int)sizeof(address.sun_path),
+             address.sun_path);
+    return 0;
+}
+
 /* A socket from systemd (sd_listen_fds(3)), or one of our own. */
 static int open_socket(struct daemon *daemon, struct error *err)
 {
+    bool has_group = daemon->options.socket_group != NULL;
+    cleanup_close int fd = -1;
     char path[512];
-    struct group *group;
-    int fd;
+    int result = 0;
 
     if (sd_listen_fds(1) > 0) {
-        fcntl(SD_LISTEN_FDS_START, F_SETFL, O_NONBLOCK);
-        return SD_LISTEN_FDS_START;
+        fd = SD_LISTEN_FDS_START;
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        if (has_group)
+            result = find_path(fd, path, err);
+    } else {
+        if (daemon->options.socket != NULL)
+            snprintf(path, sizeof(path), "%s", daemon->options.socket);
+        else
+            snprintf(path, sizeof(path), "%s/davit.sock", daemon->options.run);
+        fd = socket_listen(AT_FDCWD, path, SOCK_STREAM | SOCK_NONBLOCK, 0600, err);
+        result = fd < 0 ? fd : 0;
     }
-    if (daemon->options.socket != NULL)
-        snprintf(path, sizeof(path), "%s", daemon->options.socket);
-    else
-        snprintf(path, sizeof(path), "%s/davit.sock", daemon->options.run);
-    fd = socket_listen(AT_FDCWD, path, SOCK_STREAM | SOCK_NONBLOCK, 0600, err);
-    if (fd < 0 || daemon->options.socket_group == NULL)
-        return fd;
-    group = getgrnam(daemon->options.socket_group);
-    if (group == NULL || chown(path, 0, group->gr_gid) < 0 || chmod(path, 0660) < 0) {
-        close(fd);
-        return error_set(err, ERROR_INVALID, EINVAL, "socket_group: no group \"%.64s\"",
-                         daemon->options.socket_group);
-    }
-    return fd;
+    if (result == 0 && has_group)
+        result = let_group_in(daemon, path, err);
+    return result < 0 ? result : take_fd(&fd);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)

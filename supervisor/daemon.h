@@ -61,6 +61,7 @@ struct daemon {
     struct spawner spawner;
     int root_fd;
     int containers_fd;     /* <root>/containers */
+    int run_fd;            /* <run>, which is locked */
     int run_containers_fd; /* <run>/containers */
     int seccomp_fd;        /* <root>/seccomp */
     int volumes_fd;        /* <root>/volumes */

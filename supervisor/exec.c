@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "api.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "bundle/capabilities.h"
@@ -391,16 +392,15 @@ void exec_inspect(struct daemon *daemon, const char *id, struct request *request
 void exec_resize(struct daemon *daemon, const char *id, struct request *request)
 {
     struct exec *exec = find_or_refuse(daemon, id, request);
-    const char *rows = request_query(request, "h");
-    const char *columns = request_query(request, "w");
+    struct terminal_size size = {0};
     struct error err = {0};
 
     if (exec == NULL)
         return;
     if (exec->container == NULL || !exec->is_running)
         respond_failure(request, 409, "exec is not running");
-    else if (container_resize(exec->container, exec->token, rows != NULL ? atoi(rows) : 0,
-                              columns != NULL ? atoi(columns) : 0, &err) < 0)
+    else if (api_read_terminal_size(request, &size, &err) < 0 ||
+             container_resize(exec->container, exec->token, size.rows, size.columns, &err) < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 200);

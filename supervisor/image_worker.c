@@ -25,8 +25,7 @@ void image_worker_say(struct image_worker *worker, struct json_writer *writer)
         if (!worker->has_answered)
             stream_begin(worker->request, "application/json");
         worker->has_answered = true;
-        stream_write(worker->request, json_writer_text(writer), strlen(json_writer_text(writer)));
-        stream_write(worker->request, "\r\n", 2);
+        stream_write_message(worker->request, json_writer_text(writer), "\r\n");
     }
     json_writer_free(writer);
 }

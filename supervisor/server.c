@@ -107,6 +107,26 @@ bool request_query_bool(const struct request *request, const char *name)
     return true;
 }
 
+int request_query_integer(const struct request *request, const char *name, int64_t lowest,
+                          int64_t highest, int64_t *value, struct error *err)
+{
+    const char *text = request_query(request, name);
+    char *end;
+    long long number;
+
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (strspn(text, "-0123456789") != strlen(text) || *end != '\0' || errno != 0 ||
+        number < lowest || number > highest)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "bad parameter: %s: \"%.40s\" is not a whole number from %lld to %lld",
+                         name, text, (long long)lowest, (long long)highest);
+    *value = number;
+    return 0;
+}
+
 int request_query_time(const struct request *request, const char *name, int64_t *time_ns)
 {
     const char *text = request_query(request, name);
@@ -341,6 +361,15 @@ void stream_begin_raw(struct request *request, const char *content_type)
     write_upgrade(connection, content_type);
     write_out(connection);
     update_interest(connection);
+}
+
+bool stream_write_message(struct request *request, const char *text, const char *end)
+{
+    cleanup_buffer struct buffer message = {0};
+
+    buffer_append_string(&message, text);
+    buffer_append_string(&message, end);
+    return stream_write(request, buffer_text(&message), message.length);
 }
 
 bool stream_write(struct request *request, const void *bytes, size_t length)

@@ -71,6 +71,10 @@ void server_stop(struct server *server);
 const char *request_query(const struct request *request, const char *name);
 /* Docker's rule for booleans: "", "0", "no", "false", "none" (any case) and absence are false. */
 bool request_query_bool(const struct request *request, const char *name);
+/* A whole number from `lowest` to `highest`; absent or empty leaves *value as it is. ERROR_INVALID names
+ * the parameter. */
+int request_query_integer(const struct request *request, const char *name, int64_t lowest,
+                          int64_t highest, int64_t *value, struct error *err);
 /* A time (clock_parse_time()); absent or empty is 0. Returns 0 or a negative errno. */
 int request_query_time(const struct request *request, const char *name, int64_t *time_ns);
 
@@ -89,6 +93,8 @@ void stream_begin(struct request *request, const char *content_type);
 void stream_begin_raw(struct request *request, const char *content_type);
 /* Queues bytes. Returns false if the client's backlog is full: wait for on_drain, or give up. */
 bool stream_write(struct request *request, const void *bytes, size_t length);
+/* A document and what ends it, as one chunk: there are clients that take a chunk for a message. */
+bool stream_write_message(struct request *request, const char *text, const char *end);
 void stream_end(struct request *request);
 /* Closes the connection in the middle: the client must not take what it has for the whole. */
 void stream_abort(struct request *request);

@@ -227,8 +227,7 @@ static void write_sample(struct stats *stats, const struct managed_container *co
 
     take_sample(container, &sample);
     write_object(writer, container, &sample, &stats->previous);
-    stream_write(stats->request, json_writer_text(writer), strlen(json_writer_text(writer)));
-    stream_write(stats->request, "\n", 1);
+    stream_write_message(stats->request, json_writer_text(writer), "\n");
     json_writer_free(writer);
     stats->previous = sample;
 }

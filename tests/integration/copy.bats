@@ -16,7 +16,7 @@ setup_file() {
 teardown_file() { teardown_daemon_file; }
 teardown() {
     remove_containers --volumes
-    davit volume prune --all >/dev/null
+    davit volume prune --all --force >/dev/null
     rm -rf "$dir/out"
 }
 

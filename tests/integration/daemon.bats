@@ -371,3 +371,113 @@ END
     contains "$output" "is not a list of up to 8 keys"
     davit rm --force left
 }
+
+@test "two davitds do not share a directory of sockets" {
+    run timeout 20 "$davitd" --root "$dir/root2" --run "$dir/run"
+    [ "$status" -eq 1 ]
+    contains "$output" "--run $dir/run is in use by another davitd"
+    davit version >/dev/null
+}
+
+# as_member COMMAND...: as nobody, in a group of root's choice.
+as_member() { setpriv --reuid=nobody --regid=nogroup --groups=daemon "$@"; }
+ping() { curl -s --max-time 5 --unix-socket "$1" http://d/_ping; }
+
+@test "the group that may use the socket can, and nobody else, also with a socket of systemd's" {
+    chmod 711 "$dir"
+    export -f ping
+    echo '{"socket_group": "daemon"}' > "$dir/group.json"
+    for how in own activated; do
+        mkdir "$dir/$how"
+        chmod 700 "$dir/$how"
+        if [ $how = own ]; then
+            "$davitd" --config "$dir/group.json" --root "$dir/$how.root" --run "$dir/$how/run" 3>&- >>"$dir/group.log" 2>&1 &
+            socket=$dir/$how/run/davit.sock
+            # Above the run directory it is the administrator's to decide who passes.
+            chmod 711 "$dir/$how"
+        else
+            socket=$dir/$how/davit.sock
+            python3 - "$socket" "$davitd" --config "$dir/group.json" --root "$dir/$how.root" --run "$dir/$how.run" 3>&- >>"$dir/group.log" 2>&1 <<'END' &
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+os.umask(0o177)
+listener.bind(sys.argv[1])
+listener.listen(16)
+os.umask(0o022)
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ["LISTEN_FDS"] = "1"
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.argv[2], sys.argv[2:])
+END
+        fi
+        pid=$!
+        wait_until sh -c "[ \"\$(stat -c %G '$socket')\" = daemon ]"
+        wait_until ping "$socket"
+        [ "$(stat -c '%a %U %G' "$socket")" = "660 root daemon" ]
+        [ "$(as_member bash -c "ping $socket")" = OK ]
+        # Who is not in it reaches the socket and is refused there.
+        run setpriv --reuid=nobody --regid=nogroup --clear-groups bash -c "ping $socket"
+        [ "$status" -ne 0 ]
+        [ "$output" != OK ]
+        # The way in is no way to look around.
+        run as_member ls "$(dirname "$socket")"
+        [ "$status" -ne 0 ]
+        kill $pid
+        wait $pid || true
+    done
+}
+
+@test "numbers of requests are numbers, or refused by name" {
+    davit run --detach --name counted --tty busybox sleep 1000
+    api() { curl -s -o "$dir/answer" -w '%{http_code}' --unix-socket "$dir/run/davit.sock" -X POST "http://d/containers/$1"; }
+    for query in 'stop?t=abc' 'stop?t=1m' 'stop?t=18446744073710' 'stop?t=1e3' 'stop?t=0x10' 'restart?t=%201' 'stop?t=-99999999999' \
+        'resize?h=abc&w=1' 'resize?h=1&w=-7' 'resize?h=1&w=65536'; do
+        [ "$(api "counted/$query")" = 400 ]
+        contains "$(cat "$dir/answer")" "is not a whole number from"
+    done
+    [ "$(curl -s -o "$dir/answer" -w '%{http_code}' --unix-socket "$dir/run/davit.sock" 'http://d/containers/json?limit=x')" = 400 ]
+    [ "$(davit inspect --format '{{.State.Status}} {{.RestartCount}}' counted)" = "running 0" ]
+    run davit stop -t 1m counted
+    [ "$status" -eq 1 ]
+    contains "$output" '"1m" is not a whole number'
+    [ "$(davit inspect --format '{{.State.Status}}' counted)" = running ]
+    for body in '{"Image":"busybox","StopTimeout":18446744073710}' '{"Image":"busybox","HostConfig":{"Memory":9223372036854775807}}'; do
+        [ "$(curl -s -o "$dir/answer" -w '%{http_code}' --unix-socket "$dir/run/davit.sock" -H 'Content-Type: application/json' -d "$body" http://d/containers/create)" = 400 ]
+    done
+    [ "$(api 'counted/resize?h=20&w=30')" = 200 ]
+    [ "$(api 'counted/stop?t=0')" = 204 ]
+}
+
+@test "a message of progress is one chunk" {
+    python3 - "$dir/run/davit.sock" "$shared/busybox.tar" <<'END'
+import os, socket, sys
+
+def chunks(request, body=None):
+    """What comes, chunk by chunk."""
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(sys.argv[1])
+    client.sendall(request.encode())
+    if body:
+        with open(body, "rb") as file:
+            client.sendfile(file)
+    stream = client.makefile("rb")
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += stream.read(1)
+    assert b"chunked" in head.lower(), head
+    while True:
+        length = int(stream.readline(), 16)
+        if length == 0:
+            return
+        yield stream.read(length)
+        stream.read(2)
+
+size = os.path.getsize(sys.argv[2])
+seen = list(chunks("POST /images/load HTTP/1.1\r\nHost: d\r\nContent-Type: application/x-tar\r\nContent-Length: %d\r\n\r\n" % size, sys.argv[2]))
+assert seen and all(chunk.startswith(b"{") and chunk.endswith(b"}\r\n") for chunk in seen), seen
+os.system("'%s' create --name chunks busybox sh -c 'exit 3' >/dev/null" % os.path.join(os.path.dirname(sys.argv[2]), "../davit"))
+seen = list(chunks("POST /containers/chunks/wait?condition=not-running HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n"))
+assert len(seen) == 1 and seen[0].endswith(b"}\n"), seen
+END
+}

@@ -75,7 +75,7 @@ remove_images() {
     local id
     for id in $(davit images --quiet | sort -u); do davit rmi --force "$id" > /dev/null; done
     rm -f "$dir/root/pulls/"*
-    davit image prune > /dev/null
+    davit image prune --force > /dev/null
 }
 contents() { (cd "$dir/root" && find blobs layers ingest | sort); }
 is_empty() { remove_images; contents | cmp -s - "$dir/empty"; }

@@ -302,19 +302,50 @@ df_of() { davit system df --format json | jq "$1"; }
     contains "$output" Containers
     run davit system df
     contains "$output" RECLAIMABLE
-    run davit container prune --filter until=1h
+    run davit container prune --force --filter until=1h
     contains "$output" "reclaimed space: 0B"
-    run davit container prune
+    run davit container prune --force
     contains "$output" "Deleted container: "
     contains "$output" "4.2"
     davit import "$dir/usage" usage:1
     davit rmi usage:2
     run docker image prune --force
     [ "$status" -eq 0 ]
-    davit image prune
+    davit image prune --force
     [ "$(df_of '[.Images[] | select(.RepoTags == [])] | length')" = 0 ]
     davit rmi usage:1
     [ "$(df_of .LayersSize)" = "$before" ]
+}
+
+@test "prune asks first, and takes nothing but a yes for one" {
+    davit create --name stays busybox true >/dev/null
+    davit volume create named >/dev/null
+    davit run --name with-volume --volume /v busybox true
+    for what in container image volume network system; do
+        for answer in "" n no x yesno ya; do
+            run davit $what prune <<< "$answer"
+            [ "$status" -eq 1 ]
+            contains "$output" "WARNING! This will remove all"
+            contains "$output" "nothing was removed"
+        done
+        run davit $what prune < /dev/null
+        [ "$status" -eq 1 ]
+    done
+    davit inspect stays with-volume >/dev/null
+    run davit container prune --filter label=none <<< y
+    [ "$status" -eq 0 ]
+    davit inspect stays with-volume >/dev/null
+    # docker's ways to say that nobody is to be asked.
+    davit network prune -f
+    davit image prune -af --filter label=none
+    davit rm stays
+    [ "$(davit volume ls --quiet | wc -l)" -eq 2 ]
+    davit system prune -f --volumes
+    refute davit inspect with-volume
+    [ "$(davit volume ls --quiet)" = named ]
+    davit volume prune -a -f
+    [ -z "$(davit volume ls --quiet)" ]
+    docker system prune -f
 }
 
 @test "prune removes what nobody uses and nothing else, and says no to what it does not know" {
@@ -323,16 +354,16 @@ df_of() { davit system df --format json | jq "$1"; }
     davit import "$dir/pruned" drop:1
     davit run --detach --name user busybox sleep 1000
     davit create --name stopped --label keep=yes busybox
-    davit container prune --filter 'label!=keep'
+    davit container prune --force --filter 'label!=keep'
     davit inspect stopped > /dev/null
-    run davit image prune --all --filter 'label!=keep=yes'
+    run davit image prune --force --all --filter 'label!=keep=yes'
     contains "$output" "Untagged: drop:1"
     contains "$output" "Deleted: sha256:"
     davit inspect keep:1 busybox > /dev/null
-    run davit image prune --all --filter color=red
+    run davit image prune --force --all --filter color=red
     [ "$status" -eq 1 ]
     contains "$output" "invalid filter 'color'"
-    run davit image prune --filter until=never
+    run davit image prune --force --filter until=never
     contains "$output" "is no time and no duration"
     davit rm --force user stopped
     davit system prune --all --force
