@@ -83,13 +83,16 @@ static void write_ports(struct buffer *script, const struct firewall *firewall)
                          "  }\n");
 }
 
-/* Routing loopback addresses to a bridge is allowed for ports of the host; nobody may come the
- * other way. */
+/* Routing loopback addresses to a bridge is allowed for ports of the host, and the host alone has
+ * them: who sends to or from one by a wire (and knows a route to it: ours) would reach what was
+ * published for nobody else. This is ahead of the rules that change where a packet goes. */
 static void write_guard(struct buffer *script)
 {
     buffer_append_string(script, "  chain guard {\n"
                                  "    type filter hook prerouting priority raw; policy accept;\n"
-                                 "    iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+                                 "    iifname != \"lo\" ip daddr 127.0.0.0/8 drop\n"
+                                 "    iifname != \"lo\" ip saddr 127.0.0.0/8 drop\n"
+                                 "    iifname != \"lo\" ip6 daddr ::1 drop\n"
                                  "  }\n");
 }
 

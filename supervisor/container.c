@@ -742,6 +742,7 @@ int container_begin_start(struct managed_container *container, struct error *err
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, errno, "socketpair");
     monitor_fd = pair[1];
+    container_network_cut(container);
     result = container_watch_monitor(container, pair[0], err);
     if (result == 0)
         result = spawn(container, monitor_fd, err);
@@ -987,6 +988,7 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
         container->status = status;
         return result;
     }
+    container_network_cut(container);
     if (container->definition.project != 0)
         quota_limit(daemon->containers_fd, container->definition.project, 0, NULL);
     remove_run_directory(container);

@@ -101,6 +101,7 @@ struct managed_container {
     bool is_oom_killed;
     bool is_paused;                             /* while it runs */
     struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
+    bool keeps_network; /* it has ended, and others are in its network namespace */
     ino_t prepared_netns;                       /* that has its devices, before it runs; 0: none */
     struct published_ports ports;               /* of the host, while it runs */
     const struct attachment *attachment;        /* of its latest start; to be compared alone */

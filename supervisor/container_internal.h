@@ -64,8 +64,15 @@ int container_network_connect(struct managed_container *container, const struct 
 int container_network_disconnect(struct managed_container *container, const struct network *network,
                                  struct error *err);
 
-/* It has ended: what it had is free again. */
+/* It has ended: what it had is free again, unless other containers run in its network namespace yet:
+ * then addresses, rules and ports stay until the last of them has ended as well. */
 void container_network_release(struct managed_container *container);
+
+/* It starts anew, or is removed: who is still in its former namespace loses the network. */
+void container_network_cut(struct managed_container *container);
+
+/* At davitd's start, when all containers are known: releases what was to be, and nobody is in. */
+void containers_network_recovered(struct daemon *daemon);
 
 /* Where its published ports lead: its address of the family on the first of its bridges that has a
  * way out. NULL: it has none. */

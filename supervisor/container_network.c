@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "container_internal.h"
 #include "egress.h"
 #include "network/links.h"
@@ -210,8 +211,31 @@ int container_network_resolve(struct managed_container *container, struct error 
 /* ---- when it has ended, and what it has ---- */
 
 /* The devices go with the namespace. */
-void container_network_release(struct managed_container *container)
+/* ---- who is in its namespace ---- */
+
+static bool is_in_namespace(const struct managed_container *one,
+                            const struct managed_container *owner)
 {
+    const char *joined = mode_container(one->definition.host_config.network_mode);
+
+    return (one->status == CONTAINER_RUNNING || one->status == CONTAINER_STARTING) &&
+           joined != NULL && strcmp(joined, owner->definition.id) == 0;
+}
+
+/* A container that runs in the network namespace of `owner`; NULL: there is none but `except`. */
+static struct managed_container *find_joiner(const struct managed_container *owner,
+                                             const struct managed_container *except)
+{
+    for (struct managed_container *one = owner->daemon->containers; one != NULL; one = one->next) {
+        if (one != except && is_in_namespace(one, owner))
+            return one;
+    }
+    return NULL;
+}
+
+static void release_now(struct managed_container *container)
+{
+    container->keeps_network = false;
     /* As long as it is known where they lead. */
     firewall_change_ports(container, true);
     container_egress_release(container);
@@ -222,6 +246,57 @@ void container_network_release(struct managed_container *container)
     container->prepared_netns = 0;
     resolver_end(container);
     container_ports_release(container);
+}
+
+/* Whoever was the last in another's namespace lets go what that has. */
+static void leave_namespace(const struct managed_container *container)
+{
+    const char *joined = mode_container(container->definition.host_config.network_mode);
+    struct managed_container *owner = NULL;
+
+    if (joined == NULL || container_find(container->daemon, joined, &owner, NULL) < 0)
+        return;
+    if (owner->keeps_network && find_joiner(owner, container) == NULL) {
+        release_now(owner);
+        container_save_state(owner);
+    }
+}
+
+void container_network_release(struct managed_container *container)
+{
+    leave_namespace(container);
+    container->keeps_network =
+        container->daemon->is_recovering || find_joiner(container, container) != NULL;
+    if (!container->keeps_network)
+        release_now(container);
+}
+
+void container_network_cut(struct managed_container *container)
+{
+    const struct managed_container *joiner = find_joiner(container, container);
+    cleanup_close int netns_fd = -1;
+    struct error err = {0};
+
+    if (!container->keeps_network)
+        return;
+    if (joiner != NULL)
+        netns_fd = container_open_namespace(joiner, "net", &err);
+    for (size_t i = 0; netns_fd >= 0 && i < container->definition.endpoints.count; i++) {
+        if (container->leases[i].address.family != 0 &&
+            container_device_remove(container, i, netns_fd, &err) < 0)
+            log_error("container %s: take its former namespace off the network: %s",
+                      container->definition.name, err.message);
+    }
+    release_now(container);
+}
+
+void containers_network_recovered(struct daemon *daemon)
+{
+    daemon->is_recovering = false;
+    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (one->keeps_network && find_joiner(one, one) == NULL)
+            release_now(one);
+    }
 }
 
 const struct address *container_network_address(const struct managed_container *container,

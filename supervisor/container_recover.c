@@ -427,8 +427,10 @@ int containers_recover(struct daemon *daemon, struct error *err)
     cleanup_arena struct arena arena = {0};
     struct recovery recovery = {.daemon = daemon};
     struct string_list unknown = {0};
-    int result = database_each_container(daemon->database, recover_row, &recovery, err);
+    int result;
 
+    daemon->is_recovering = true;
+    result = database_each_container(daemon->database, recover_row, &recovery, err);
     if (result == 0)
         result = list_unknown(daemon, &arena, &unknown, err);
     if (result < 0)
@@ -437,6 +439,7 @@ int containers_recover(struct daemon *daemon, struct error *err)
     for (size_t i = 0; i < unknown.count; i++)
         settle_unknown(daemon, unknown.items[i]);
     keep_layers_of_aside(daemon);
+    containers_network_recovered(daemon);
     repair_firewall(daemon);
     containers_start_at_boot(daemon);
     return 0;

@@ -84,6 +84,7 @@ struct daemon {
     struct arena aside_arena;
     struct managed_container *containers; /* newest first */
     size_t container_count;
+    bool is_recovering; /* not all that there are may be known */
     struct volume *volumes; /* newest first */
     struct network *networks;
     struct namespace_pool *namespace_pool;
@@ -95,6 +96,9 @@ struct daemon {
     struct firewall_run *firewall_run;        /* under way; NULL: none */
     struct firewall_waiter *firewall_waiters; /* for the next run */
     sd_event_source *firewall_turn;           /* that begins it */
+    sd_event_source *firewall_watch;          /* hears of what others do to it; NULL: not yet */
+    sd_event_source *firewall_retry;          /* after it has failed */
+    uint64_t firewall_retry_us;               /* to that; 0: the last run was good */
     bool has_egress;                   /* rules of containers, or what an earlier davitd left */
     bool lacks_bridge_tracking;        /* the kernel has no CONFIG_NF_CONNTRACK_BRIDGE */
     struct egress_ended *egress_ended; /* that the kernel may still know */

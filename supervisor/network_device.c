@@ -40,7 +40,14 @@ static int set_sysctl(const char *path, const char *value, struct error *err)
     return result < 0 ? error_errno(err, -result, "write %s", path) : 0;
 }
 
-/* A host that forwards IPv6 stops listening to routers unless it is told to go on: 2. */
+static bool is_ours(const char *device)
+{
+    return strcmp(device, DEFAULT_BRIDGE) == 0 || strncmp(device, "dv-", 3) == 0;
+}
+
+/* A host that forwards IPv6 stops listening to routers unless it is told to go on: 2. That is for the
+ * devices that it listens on now, not for those that come later ("default", "all") and not for ours,
+ * where containers would be the routers. */
 static void keep_routers(void)
 {
     cleanup_dir DIR *dir = opendir(IPV6_CONF);
@@ -50,10 +57,32 @@ static void keep_routers(void)
         cleanup_free char *path = memory_printf(IPV6_CONF "/%s/accept_ra", entry->d_name);
         cleanup_buffer struct buffer value = {0};
 
-        if (entry->d_name[0] != '.' && file_read(AT_FDCWD, path, 64, &value, NULL) == 0 &&
-            buffer_text(&value)[0] == '1')
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, "default") == 0 ||
+            strcmp(entry->d_name, "all") == 0 || is_ours(entry->d_name))
+            continue;
+        if (file_read(AT_FDCWD, path, 64, &value, NULL) == 0 && buffer_text(&value)[0] == '1')
             file_write_value(AT_FDCWD, path, "2");
     }
+}
+
+/* Before it is up: whoever is on the other side of a device of ours says nothing to the host about
+ * routes and addresses. A host without IPv6 has none of these. */
+static int listen_to_nobody(const char *device, struct error *err)
+{
+    static const char *const settings[][2] = {{"ipv6", "accept_ra"},
+                                              {"ipv6", "autoconf"},
+                                              {"ipv6", "accept_redirects"},
+                                              {"ipv4", "accept_redirects"}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        cleanup_free char *path = memory_printf("/proc/sys/net/%s/conf/%s/%s", settings[i][0],
+                                                device, settings[i][1]);
+        int result = file_write_value(AT_FDCWD, path, "0");
+
+        if (result < 0 && result != -ENOENT)
+            return error_errno(err, -result, "write %s", path);
+    }
+    return 0;
 }
 
 static int forward_ipv6(struct error *err)
@@ -108,6 +137,8 @@ static int make_bridge(struct netlink *netlink, const struct network *network, s
         result = netlink_run(netlink, batch, err);
         index = link_index(netlink, network->device);
     }
+    if (result == 0)
+        result = listen_to_nobody(network->device, err);
     if (result < 0)
         return result;
     link_set_up(batch, network->device);
@@ -151,6 +182,8 @@ static int make_parent(struct netlink *netlink, const struct network *network, s
             return error_set(err, ERROR_NOT_FOUND, ENODEV, "no device %s on this host",
                              network->device);
         result = netlink_run(netlink, batch, err);
+        if (result == 0)
+            result = listen_to_nobody(network->device, err);
     }
     if (result == 0) {
         link_set_up(batch, network->device);

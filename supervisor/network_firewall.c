@@ -17,11 +17,17 @@
 #include "base/log.h"
 #include "container_internal.h"
 #include "egress.h"
+#include "network/egress.h"
 #include "network/firewall.h"
+#include "network/nft_watch.h"
 #include "networks.h"
 
 #define OUTPUT_MAX 4096
 #define SETTLE_MS 2000
+#define FIRST_RETRY_US 1000000
+#define LAST_RETRY_US 60000000
+
+static const char *const tables[] = {FIREWALL_TABLE, EGRESS_TABLE};
 
 /* What is under way. */
 struct firewall_run {
@@ -32,6 +38,7 @@ struct firewall_run {
     sd_event_source *source;
     char *script;
     char *base; /* of it, without ports */
+    bool has_networks;
     struct firewall_waiter *waiters;
 };
 
@@ -81,8 +88,9 @@ static void list_ports(struct arena *arena, const struct daemon *daemon, struct 
     firewall->ports = ports;
 }
 
-/* `base` is the script without ports, which come and go by themselves. */
-static void write_script(struct daemon *daemon, struct buffer *script, struct buffer *base)
+/* `base` is the script without ports, which come and go by themselves. False if it removes the table:
+ * there are no networks. */
+static bool write_script(struct daemon *daemon, struct buffer *script, struct buffer *base)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer egress = {0};
@@ -112,11 +120,15 @@ static void write_script(struct daemon *daemon, struct buffer *script, struct bu
     egress_add_to_script(daemon, &arena, &egress);
     buffer_append(base, buffer_text(&egress), egress.length);
     buffer_append(script, buffer_text(&egress), egress.length);
+    return firewall.network_count > 0;
 }
 
 /* ---- making it so ---- */
 
 static void start_run(struct daemon *daemon);
+static void watch(struct daemon *daemon);
+static void hear_own(const struct firewall_run *run, bool has_succeeded);
+static void retry_later(struct daemon *daemon);
 
 static void tell(struct firewall_waiter *waiters, const struct error *err)
 {
@@ -184,10 +196,12 @@ static void end_run(struct firewall_run *run, const struct error *err)
         err->errnum == 0 && daemon->networks_lock_fd >= 0 ? take_pointer(&run->base) : NULL;
     if (err->errnum == 0) {
         egress_is_written(daemon);
+        daemon->firewall_retry_us = 0;
     } else {
         log_error("firewall: %s", err->message);
         /* It was not for that. */
         daemon->lacks_bridge_tracking = false;
+        retry_later(daemon);
     }
     egress_open_log(daemon);
     free(run->base);
@@ -207,6 +221,7 @@ static int on_exit_of_nft(sd_event_source *source, int fd, uint32_t events, void
     (void)fd;
     (void)events;
     outcome(run, &err);
+    hear_own(run, err.errnum == 0);
     end_run(run, &err);
     return 0;
 }
@@ -260,9 +275,10 @@ static void start_run(struct daemon *daemon)
     struct error err = {0};
 
     daemon->lost_track_of_ports = false;
-    write_script(daemon, &script, &base);
+    run->has_networks = write_script(daemon, &script, &base);
     run->script = memory_strdup(buffer_text(&script));
     run->base = memory_strdup(buffer_text(&base));
+    watch(daemon);
     run->daemon = daemon;
     run->pidfd = run->output_fd = -1;
     run->waiters = daemon->firewall_waiters;
@@ -307,6 +323,91 @@ void firewall_await(struct daemon *daemon, struct firewall_waiter *waiter)
     } else {
         waiter->done(waiter, &none);
     }
+}
+
+/* ---- what others do to it ---- */
+
+/* A host's firewall that is loaded anew takes all tables away, ours too. */
+static int on_change(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+    struct daemon *daemon = context;
+
+    (void)source;
+    (void)events;
+    /* While nft runs these are its own changes, see hear_own(). */
+    if (daemon->firewall_run != NULL || !nft_watch_read(fd, tables, ARRAY_SIZE(tables)))
+        return 0;
+    log_warning("firewall: somebody else has removed rules of davit: they are written again");
+    events_publish(&daemon->events, "daemon", "firewall-restored", daemon->id,
+                   &(struct string_map){0});
+    free(take_pointer(&daemon->firewall_base));
+    daemon->lost_track_of_ports = true;
+    firewall_change(daemon);
+    return 0;
+}
+
+/* Before the first run. Without it rules are as safe as the host's administrator is careful. */
+static void watch(struct daemon *daemon)
+{
+    struct error err = {0};
+    int fd;
+
+    if (daemon->firewall_watch != NULL || daemon->networks_lock_fd < 0)
+        return;
+    fd = nft_watch_open(&err);
+    if (fd >= 0 && sd_event_add_io(daemon->loop, &daemon->firewall_watch, fd, EPOLLIN, on_change,
+                                   daemon) < 0)
+        fd_close(&fd);
+    if (fd < 0)
+        log_warning("firewall: rules that somebody else removes will not be noticed: %s",
+                    err.message);
+    else
+        sd_event_source_set_io_fd_own(daemon->firewall_watch, 1);
+}
+
+/* What nft has just done was said before it ended. What somebody else did meanwhile may be among it:
+ * that the table is there is looked at. */
+static void hear_own(const struct firewall_run *run, bool has_succeeded)
+{
+    struct daemon *daemon = run->daemon;
+
+    if (daemon->firewall_watch == NULL)
+        return;
+    nft_watch_read(sd_event_source_get_io_fd(daemon->firewall_watch), tables, ARRAY_SIZE(tables));
+    if (has_succeeded && run->has_networks &&
+        !nft_table_exists(&daemon->nft, NFT_INET, FIREWALL_TABLE)) {
+        daemon->lost_track_of_ports = true;
+        daemon->firewall_is_dirty = true;
+    }
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct daemon *daemon = context;
+
+    (void)source;
+    (void)usec;
+    daemon->firewall_retry = sd_event_source_disable_unref(daemon->firewall_retry);
+    firewall_change(daemon);
+    return 0;
+}
+
+/* What could not be written is tried again, as long as anybody relies on it. */
+static void retry_later(struct daemon *daemon)
+{
+    bool is_needed = false;
+
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
+        is_needed = is_needed || container_is_on_networks(one);
+    if (!is_needed || daemon->firewall_retry != NULL)
+        return;
+    daemon->firewall_retry_us = daemon->firewall_retry_us == 0 ? FIRST_RETRY_US
+                                : daemon->firewall_retry_us < LAST_RETRY_US / 2
+                                    ? 2 * daemon->firewall_retry_us
+                                    : LAST_RETRY_US;
+    daemon->lost_track_of_ports = true;
+    sd_event_add_time_relative(daemon->loop, &daemon->firewall_retry, CLOCK_MONOTONIC,
+                               daemon->firewall_retry_us, 0, on_retry, daemon);
 }
 
 bool firewall_settle(const struct daemon *daemon)

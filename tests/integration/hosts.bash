@@ -34,7 +34,7 @@ teardown() {
         [ ! -e "$dir/$server" ] || { kill "$(cat "$dir/$server")" || true; rm "$dir/$server"; }
     done
     remove_containers
-    davit network prune >/dev/null
+    davit network prune --force >/dev/null
 }
 
 start_davitd() {

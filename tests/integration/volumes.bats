@@ -20,7 +20,7 @@ teardown_file() { teardown_daemon_file; }
 
 teardown() {
     remove_containers --volumes
-    davit volume prune --all >/dev/null
+    davit volume prune --all --force >/dev/null
 }
 
 volumes() { davit volume ls --quiet | sort | xargs; }
@@ -84,7 +84,7 @@ is_swept() { [ -z "$(ls -A "$dir/root/trash")" ]; }
     davit create --name second --volume named:/named seeded:1 true
     davit rm --volumes second
     [ "$(davit volume ls --quiet | wc -l)" -eq 3 ]
-    davit volume prune
+    davit volume prune --force
     [ "$(volumes)" = named ]
     wait_until is_swept
 }

@@ -1,0 +1,203 @@
+# Networks under attack: what a container, a neighbour or a firewall of the host that is loaded anew does to them.
+
+load common
+load hosts
+
+flush() { at_host nft flush ruleset; }
+tables() { at_host nft list tables; }
+written() { tables | grep -q "table inet davit$"; }
+
+@test "rules that somebody else removes are written again: isolation, ports and what egress rules refuse" {
+    davit network create apart >/dev/null
+    web open --publish 8081:80
+    idle other --network apart
+    davit run --detach --name limited --egress none busybox sleep 1000 >/dev/null
+    nsenter --net="/run/netns/$neighbour" socat TCP-LISTEN:81,fork,reuseaddr SYSTEM:'echo outside' 3>&- &
+    echo $! > "$dir/server"
+    wait_until at_host sh -c 'echo | timeout 2 socat - TCP:192.0.2.2:81 | grep -q outside'
+    check() {
+        [ "$(at_neighbour curl -s --max-time 5 http://192.0.2.1:8081/)" = open ]
+        refute timeout 5 "$build/davit" exec other wget -qO- -T 2 "http://$(address_of open)/"
+        contains "$(davit exec open nc -w 3 192.0.2.2 81 < /dev/null)" outside
+        [ -z "$(davit exec limited nc -w 2 192.0.2.2 81 < /dev/null)" ]
+    }
+    check
+    for attack in "flush ruleset" "delete table inet davit" "flush table inet davit" "delete chain inet davit ports"; do
+        : > "$dir/log"
+        at_host nft $attack || { [ "$attack" = "delete chain inet davit ports" ] && at_host nft flush table inet davit; }
+        wait_until grep -q "somebody else has removed rules of davit" "$dir/log"
+        wait_until written
+        wait_until at_neighbour curl -s -o "$dir/null" --max-time 2 http://192.0.2.1:8081/
+        wait_until sh -c "nsenter --net=/run/netns/$host nft list table inet davit | grep -q masquerade"
+        check
+    done
+    # What davitd itself changes it does not take for somebody else's doing.
+    : > "$dir/log"
+    web second --publish 8082:80
+    davit rm --force second >/dev/null
+    davit run --rm --egress none busybox true
+    davit network create more >/dev/null
+    davit run --rm --network more busybox true
+    davit network rm more
+    check
+    [ "$(grep -c "somebody else" "$dir/log")" -eq 0 ]
+    davit rm --force open other limited
+    davit network rm apart
+}
+
+@test "rules that cannot be written are tried again" {
+    mkdir -p "$dir/broken"
+    printf '#!/bin/sh\nexit 1\n' > "$dir/broken/nft"
+    chmod +x "$dir/broken/nft"
+    stop_davitd
+    # In a mount namespace of its own, where nft can be another program for a while.
+    nsenter --net="/run/netns/$host" unshare --mount --propagation private "$davitd" --root "$dir/root" --run "$dir/run" 3>&- >>"$dir/log" 2>&1 &
+    echo $! > "$dir/pid"
+    wait_until davit version
+    web open --publish 8083:80
+    nft=$(readlink -f "$(command -v nft)")
+    in_its_mounts() { nsenter --mount="/proc/$(cat "$dir/pid")/ns/mnt" "$@"; }
+    in_its_mounts mount --bind "$dir/broken/nft" "$nft"
+    : > "$dir/log"
+    flush
+    wait_until sh -c "[ \$(grep -c 'firewall: nft' '$dir/log') -ge 2 ]"
+    refute written
+    in_its_mounts umount "$nft"
+    wait_until written
+    wait_until at_neighbour curl -s -o "$dir/null" --max-time 2 http://192.0.2.1:8083/
+    davit rm --force open
+    stop_davitd
+    start_davitd
+}
+
+@test "a port published on the host's loopback is nobody else's" {
+    web private --publish 127.0.0.1:8084:80
+    [ "$(at_host curl -s --max-time 5 http://127.0.0.1:8084/)" = private ]
+    # The neighbour sends what is for 127.0.0.1 to the host.
+    at_neighbour ip link set lo down
+    at_neighbour ip route add 127.0.0.1/32 via 192.0.2.1 dev eth0 table 7
+    at_neighbour ip rule add pref 0 to 127.0.0.1 lookup 7
+    at_neighbour ip addr flush dev lo
+    at_neighbour sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.eth0.route_localnet=1
+    at_neighbour ip rule del pref 0 lookup local
+    at_neighbour ip rule add pref 1 lookup local
+    at_host nft 'table inet seen { chain in { type filter hook prerouting priority -400; iifname "uplink" ip daddr 127.0.0.1 counter; }; }'
+    run at_neighbour curl -s --max-time 3 --interface eth0 http://127.0.0.1:8084/
+    # The attack was tried: it came to the host.
+    at_host nft list table inet seen
+    [ "$(at_host nft -j list table inet seen | jq '[.. | .counter? // empty | .packets] | add')" -gt 0 ]
+    [ "$status" -ne 0 ]
+    [ "$output" != private ]
+    # It is the guard that keeps it out.
+    handle=$(at_host nft -a list chain inet davit guard | sed -n 's/.*ip daddr 127.* handle //p')
+    : > "$dir/log"
+    at_host nft add rule inet davit guard counter accept
+    at_host nft insert rule inet davit guard counter accept
+    [ "$(at_neighbour curl -s --max-time 3 --interface eth0 http://127.0.0.1:8084/)" = private ]
+    at_host nft delete table inet seen
+    at_host nft flush table inet davit
+    wait_until grep -q "somebody else" "$dir/log"
+    for undo in "rule del pref 0" "rule del pref 1"; do at_neighbour ip $undo || true; done
+    at_neighbour ip rule add pref 0 lookup local
+    at_neighbour ip route flush table 7
+    at_neighbour ip link set lo up
+}
+
+# A router advertisement, by a program that may do that with a container's usual capabilities.
+advertise() { # CONTAINER
+    nsenter --net="/proc/$(pid_of "$1")/ns/net" python3 - "$2" <<'END'
+import socket, struct, sys
+raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+raw.bind((sys.argv[1], 0))
+mac = raw.getsockname()[4]
+source = bytes([0xfe, 0x80] + [0] * 6) + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]
+target = bytes.fromhex("ff020000000000000000000000000001")
+prefix = struct.pack("!BBBBIII16s", 3, 4, 64, 0xc0, 3600, 1800, 0, bytes.fromhex("20010db8000000660000000000000000"))
+icmp = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + bytes([1, 1]) + mac + prefix
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+sum_ = checksum(source + target + struct.pack("!II", len(icmp), 58) + icmp)
+icmp = icmp[:2] + struct.pack("!H", sum_) + icmp[4:]
+packet = struct.pack("!IHBB", 0x60000000, len(icmp), 58, 255) + source + target + icmp
+raw.send(bytes.fromhex("333300000001") + mac + b"\x86\xdd" + packet)
+END
+}
+
+@test "the host takes no routes and addresses from containers" {
+    default=$(at_host cat /proc/sys/net/ipv6/conf/default/accept_ra)
+    davit network create --ipv6 six >/dev/null
+    idle four
+    idle both --network six
+    bridge=dv-$(davit network inspect six | jq -r '.[0].Id[:12]')
+    [ "$(at_host cat /proc/sys/net/ipv6/conf/default/accept_ra)" = "$default" ]
+    for device in davit0 "$bridge"; do [ "$(at_host cat "/proc/sys/net/ipv6/conf/$device/accept_ra")" = 0 ]; done
+    # The host's own device goes on listening: it forwards now.
+    [ "$(at_host cat /proc/sys/net/ipv6/conf/uplink/accept_ra)" = 2 ]
+    at_host nft 'table bridge seen { chain in { type filter hook input priority 0; ether type ip6 icmpv6 type nd-router-advert counter; }; }'
+    seen() { at_host nft -j list table bridge seen | jq '[.. | .counter? // empty | .packets] | add'; }
+    for one in four both; do
+        before=$(seen)
+        advertise "$one" eth0
+        wait_until sh -c "[ \"\$(nsenter --net=/run/netns/$host nft -j list table bridge seen | jq '[.. | .counter? // empty | .packets] | add')\" -gt $before ]"
+    done
+    [ -z "$(at_host ip -6 route show default)" ]
+    [ -z "$(at_host ip -6 addr show to 2001:db8:0:66::/64)" ]
+    # With the device listening it would have: the attack is one.
+    at_host sh -c "echo 2 > /proc/sys/net/ipv6/conf/$bridge/accept_ra; echo 1 > /proc/sys/net/ipv6/conf/$bridge/autoconf"
+    advertise both eth0
+    wait_until sh -c "nsenter --net=/run/netns/$host ip -6 route show default | grep -q $bridge"
+    at_host nft delete table bridge seen
+    davit rm --force four both
+    davit network rm six
+}
+
+@test "a namespace that somebody is still in keeps its address and its rules" {
+    nsenter --net="/run/netns/$neighbour" socat TCP-LISTEN:82,fork,reuseaddr SYSTEM:'echo outside' 3>&- &
+    echo $! > "$dir/server"
+    wait_until at_host sh -c 'echo | timeout 2 socat - TCP:192.0.2.2:82 | grep -q outside'
+    reaches() { davit exec "$1" nc -w 2 192.0.2.2 82 < /dev/null; }
+    idle free
+    wait_until sh -c "'$build/davit' exec free nc -w 2 192.0.2.2 82 < /dev/null | grep -q outside"
+    idle owner --egress none
+    address=$(address_of owner)
+    idle joiner --network container:owner
+    [ -z "$(reaches joiner)" ]
+    davit kill owner
+    davit wait owner
+    # The device is there yet, and so are its rules.
+    contains "$(davit exec joiner ip -4 addr show eth0)" "$address"
+    [ -z "$(reaches joiner)" ]
+    # Nobody else gets the address, also after davitd has come again.
+    for i in 1 2; do
+        idle "next$i"
+        [ "$(address_of "next$i")" != "$address" ]
+        kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+        start_davitd
+        [ -z "$(reaches joiner)" ]
+    done
+    # When the last has gone it is free again.
+    davit kill joiner
+    davit wait joiner
+    idle next3
+    [ "$(address_of next3)" = "$address" ]
+    davit rm --force next3
+    # Who starts anew has a new namespace: who is in the old one has no network any more.
+    davit start owner
+    davit start joiner
+    [ -z "$(reaches joiner)" ]
+    davit kill owner
+    davit wait owner
+    davit start owner
+    refute davit exec joiner ip addr show eth0
+    [ -z "$(reaches joiner)" ]
+    [ -z "$(reaches owner)" ]
+    contains "$(davit exec owner ip -4 addr show eth0)" "$(address_of owner)"
+    # And so if it is removed.
+    davit kill joiner; davit wait joiner; davit start joiner
+    davit rm --force owner
+    refute davit exec joiner ip addr show eth0
+    [ -z "$(reaches joiner)" ]
+}
