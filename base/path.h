@@ -18,8 +18,8 @@
  * often an answer). */
 int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 
-/* Opens a regular file of a tree that is a stranger's, for reading. What else is there is not opened,
- * which for a device would do something, or wait: -EINVAL. */
+/* Opens a regular file of a tree that is a stranger's, for reading. What else is there is not
+ * opened, which for a device would do something, or wait: -EINVAL. */
 int path_open_regular_in_root(int root_fd, const char *path);
 
 /* openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS: any symlink, absolute path or ".." that
@@ -46,18 +46,18 @@ bool path_is_on_filesystem(int fd, uint64_t magic);
 int path_move_unique(int directory_fd, const char *name, int into_fd, const char *new_name,
                      struct error *err);
 
-/* Removes a tree of any depth without following symlinks or leaving its filesystem, renaming nothing
- * and taking no room. What cannot be removed (it is immutable, or mounted on) keeps the directories
- * above it; the rest goes all the same, and the first failure is the error. A name that does not
- * exist is fine. path_remove.c */
+/* Removes a tree of any depth without following symlinks or leaving its filesystem, renaming
+ * nothing and taking no room. What cannot be removed (it is immutable, or mounted on) keeps the
+ * directories above it; the rest goes all the same, and the first failure is the error. A name that
+ * does not exist is fine. path_remove.c */
 int path_remove_tree(int directory_fd, const char *name, struct error *err);
 
 /* Adds what a tree takes on disk, in bytes; a file with several names counts in shares. Follows
  * nothing and leaves no filesystem. A name that does not exist takes nothing. */
 int path_tree_size(int directory_fd, const char *name, uint64_t *bytes, struct error *err);
 
-/* mkdir -p for a path of the administrator's choice; what it makes has that mode, whatever the umask.
- * Returns an O_DIRECTORY descriptor. */
+/* mkdir -p for a path of the administrator's choice; what it makes has that mode, whatever the
+ * umask. Returns an O_DIRECTORY descriptor. */
 int path_make_host_directory(const char *path, mode_t mode, struct error *err);
 
 #endif

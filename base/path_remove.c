@@ -1,7 +1,7 @@
 /*
- * Removing a tree: path_remove_tree() of path.h. The tree may have been made to be hard to remove: it
- * may be deeper than there are descriptors, have any names, and stand on a full disk. So nothing in
- * it is renamed or made; directories that lie far above are closed and found again through "..".
+ * Removing a tree: path_remove_tree() of path.h. The tree may have been made to be hard to remove:
+ * it may be deeper than there are descriptors, have any names, and stand on a full disk. So nothing
+ * in it is renamed or made; directories that lie far above are closed and found again through "..".
  */
 #include <dirent.h>
 #include <errno.h>
@@ -69,11 +69,10 @@ static int push(struct removal *removal, int fd, const char *name)
     removal->device = status.st_dev;
     if (removal->depth == removal->room) {
         removal->room = removal->room > 0 ? 2 * removal->room : OPEN_LEVELS;
-        removal->levels =
-            memory_resize(removal->levels, removal->room, sizeof(*removal->levels));
+        removal->levels = memory_resize(removal->levels, removal->room, sizeof(*removal->levels));
     }
-    removal->levels[removal->depth++] = (struct level){
-        .dir = dir, .device = status.st_dev, .inode = status.st_ino};
+    removal->levels[removal->depth++] =
+        (struct level){.dir = dir, .device = status.st_dev, .inode = status.st_ino};
     if (removal->depth > OPEN_LEVELS) {
         struct level *far = &removal->levels[removal->depth - 1 - OPEN_LEVELS];
 
@@ -155,8 +154,8 @@ static void remove_entry(struct removal *removal, struct level *level)
         note_failure(removal, errno, name);
 }
 
-/* Reads the directory on top on. After a failure one that was reopened is given up: it would come to
- * what failed again and again. */
+/* Reads the directory on top on. After a failure one that was reopened is given up: it would come
+ * to what failed again and again. */
 static int step(struct removal *removal)
 {
     struct level *level = top(removal);

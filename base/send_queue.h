@@ -1,6 +1,6 @@
 /*
- * Messages for a peer that may not read: it may be stopped, slow or hostile, and nobody waits for it.
- * What its socket does not take is kept here, up to a bound.
+ * Messages for a peer that may not read: it may be stopped, slow or hostile, and nobody waits for
+ * it. What its socket does not take is kept here, up to a bound.
  */
 #ifndef DAVIT_BASE_SEND_QUEUE_H
 #define DAVIT_BASE_SEND_QUEUE_H
@@ -17,9 +17,9 @@ struct send_queue {
     size_t bytes; /* that are kept, with what keeping them takes */
 };
 
-/* Sends a message with descriptors (still owned by the caller), after those that are kept already, or
- * keeps it. -EAGAIN: more than max_bytes would be kept; nothing of it was. Other negative errnos are
- * the socket's, whose peer is gone. */
+/* Sends a message with descriptors (still owned by the caller), after those that are kept already,
+ * or keeps it. -EAGAIN: more than max_bytes would be kept; nothing of it was. Other negative errnos
+ * are the socket's, whose peer is gone. */
 int send_queue_send(struct send_queue *queue, int socket_fd, const void *bytes, size_t length,
                     const int *fds, size_t fd_count, size_t max_bytes);
 

@@ -372,8 +372,8 @@ static const struct json_field memory_policy_fields[] = {
 static const struct json_struct memory_policy_type =
     JSON_STRUCT(struct oci_memory_policy, memory_policy_fields);
 
-static const char *const propagations[] = {NULL,       "private", "shared", "slave",
-                                           "unbindable", "rprivate", "rshared", "rslave",
+static const char *const propagations[] = {NULL,          "private",  "shared",  "slave",
+                                           "unbindable",  "rprivate", "rshared", "rslave",
                                            "runbindable", NULL};
 
 static const struct json_field linux_fields[] = {

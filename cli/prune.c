@@ -153,11 +153,10 @@ static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **ar
         else if (option == 'f')
             prune->is_forced = true;
         else
-            return cli_usage_error(cli, argv,
-                                   command->takes_volumes
-                                       ? "[--all] [--filter KEY=VALUE]... [--force] [--volumes]"
-                                   : command->takes_all
-                                       ? "[--all] [--filter KEY=VALUE]... [--force]"
+            return cli_usage_error(
+                cli, argv,
+                command->takes_volumes ? "[--all] [--filter KEY=VALUE]... [--force] [--volumes]"
+                : command->takes_all   ? "[--all] [--filter KEY=VALUE]... [--force]"
                                        : "[--filter KEY=VALUE]... [--force]");
     }
     return optind == argc ? 0
@@ -176,8 +175,8 @@ static int confirm(struct cli *cli, const struct prune *prune, const struct prun
            prune->has_all ? command->warning_all : command->warning,
            prune->has_volumes ? ", and all anonymous volumes that no container uses" : "");
     fflush(stdout);
-    if (fgets(answer, sizeof(answer), stdin) != NULL &&
-        (answer[0] == 'y' || answer[0] == 'Y') && (answer[1] == '\n' || answer[1] == '\0'))
+    if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y') &&
+        (answer[1] == '\n' || answer[1] == '\0'))
         return 0;
     if (strchr(answer, '\n') == NULL)
         printf("\n");
@@ -317,9 +316,8 @@ int cli_network_prune(struct cli *cli, int argc, char **argv)
 /* Anonymous ones, as docker has it, whatever --all says of images. */
 static int prune_anonymous_volumes(struct cli *cli, struct prune *prune)
 {
-    return prune->has_volumes
-               ? call_prune(cli, prune, "/volumes/prune?", &prune->filters, "Volume")
-               : 0;
+    return prune->has_volumes ? call_prune(cli, prune, "/volumes/prune?", &prune->filters, "Volume")
+                              : 0;
 }
 
 /* Containers first: images, volumes and networks may have been kept by one. */

@@ -32,8 +32,8 @@ static bool has_digest(const char *text, size_t length, const char *digest)
     return strcmp(hex, digest + strlen("sha256:")) == 0;
 }
 
-int store_read_verified(int root_fd, struct arena *arena, const char *digest,
-                              const char **text, size_t *length, struct error *err)
+int store_read_verified(int root_fd, struct arena *arena, const char *digest, const char **text,
+                        size_t *length, struct error *err)
 {
     int result = image_store_read_blob(root_fd, arena, digest, text, length, err);
     char path[128];
@@ -98,8 +98,8 @@ static void reach(struct string_list *reached, const char *hex)
     reached->items[reached->count++] = hex;
 }
 
-/* The names of all blobs that a manifest reaches. What cannot be read, or is not what it was, does not
- * say what is unused. */
+/* The names of all blobs that a manifest reaches. What cannot be read, or is not what it was, does
+ * not say what is unused. */
 static int reach_blobs_of(const struct image_store *store, struct arena *arena, const char *digest,
                           struct string_list *reached, struct error *err)
 {

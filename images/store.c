@@ -150,7 +150,7 @@ static int read_image(struct image_store *store, const struct image_descriptor *
         result = image_manifest_parse(&image->arena, text, length, &manifest, err);
     if (result == 0)
         result = store_read_verified(store->root_fd, &image->arena, manifest.config.digest, &text,
-                                    &length, err);
+                                     &length, err);
     if (result == 0)
         result = image_config_parse(&image->arena, text, length, &image->config, err);
     if (result == 0)

@@ -10,8 +10,8 @@
 bool store_is_hex_name(const char *name);
 
 /* image_store_read_blob(), and ERROR_CORRUPT if the bytes are not what the digest says: what is
- * reached through a document depends on every bit of it. Such a blob is called .damaged-HEX from then
- * on, and a good one can take its place. */
+ * reached through a document depends on every bit of it. Such a blob is called .damaged-HEX from
+ * then on, and a good one can take its place. */
 int store_read_verified(int root_fd, struct arena *arena, const char *digest, const char **text,
                         size_t *length, struct error *err);
 

@@ -53,8 +53,7 @@ static int copy_attributes(int from, int to, const struct stat *status, struct e
 static int copy_file(int from_dir, int to_dir, const char *name, const struct stat *status,
                      struct error *err)
 {
-    cleanup_close int from =
-        openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    cleanup_close int from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     cleanup_close int to = -1;
     ssize_t count;
 

@@ -53,7 +53,8 @@ static int await_end(const struct oci_hook *hook, pid_t pid, struct error *err)
                      (long long)hook->timeout.value);
 }
 
-/* startContainer hooks are waited for below the container's own filter: no call that is not needed. */
+/* startContainer hooks are waited for below the container's own filter: no call that is not needed.
+ */
 static int wait_for_hook(const struct oci_hook *hook, pid_t pid, struct error *err)
 {
     int result = hook->timeout.is_set ? await_end(hook, pid, err) : 0;

@@ -48,8 +48,8 @@ int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct err
 int process_apply_oom_score(const struct oci_process *process, pid_t pid, struct error *err);
 
 /* C9 to C11: becomes the user, drops privileges, loads the filter, runs startContainer hooks, which
- * may be the image's and get no more than what it has, and then the program. Returns only on failure.
- * `control_fd`, the channel to the parent, closes with the exec. */
+ * may be the image's and get no more than what it has, and then the program. Returns only on
+ * failure. `control_fd`, the channel to the parent, closes with the exec. */
 int process_become(const struct process_plan *plan, int control_fd, struct error *err);
 
 /* The parent's side of a record (launch.c): what comes with it goes to the container or, if it is a

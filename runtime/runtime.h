@@ -154,15 +154,15 @@ struct exec_options {
     const char *user_spec; /* user[:group] by name; NULL: process->user */
 };
 
-/* Makes another process in a container, the caller's child, and does not wait for it: what runs there
- * may stop it before it is the program that is meant. As long as it is not, its control_fd is
+/* Makes another process in a container, the caller's child, and does not wait for it: what runs
+ * there may stop it before it is the program that is meant. As long as it is not, its control_fd is
  * readable when there is something for container_exec_follow(). What `options` point to is of no
  * more use when this returns. */
 int container_exec_begin(const struct exec_options *options, struct container *container,
                          struct error *err);
 
-/* 1: its program runs; 0: there is more to come; a negative errno: it does not start, and the caller
- * kills it and waits for it. */
+/* 1: its program runs; 0: there is more to come; a negative errno: it does not start, and the
+ * caller kills it and waits for it. */
 int container_exec_follow(struct container *container, const struct container_identity *identity,
                           struct error *err);
 

@@ -334,8 +334,7 @@ int container_send(struct managed_container *container, const struct monitor_mes
                    const void *text, size_t text_length, int fd, struct error *err)
 {
     bool is_long = text_length > MONITOR_TEXT_MAX;
-    size_t max_length =
-        container->monitor_version >= 2 ? MONITOR_LONG_TEXT_MAX : MONITOR_TEXT_MAX;
+    size_t max_length = container->monitor_version >= 2 ? MONITOR_LONG_TEXT_MAX : MONITOR_TEXT_MAX;
     cleanup_buffer struct buffer message = {0};
     cleanup_close int text_fd = -1;
     struct monitor_message copy = *header;

@@ -101,19 +101,19 @@ struct managed_container {
     bool is_oom_killed;
     bool is_paused;                             /* while it runs */
     struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
-    bool keeps_network; /* it has ended, and others are in its network namespace */
-    ino_t prepared_netns;                       /* that has its devices, before it runs; 0: none */
-    struct published_ports ports;               /* of the host, while it runs */
-    const struct attachment *attachment;        /* of its latest start; to be compared alone */
-    uint64_t refused_names;                     /* by its egress rules */
-    bool has_fixed_addresses;                   /* on any network, whether it runs or not */
-    bool has_plugins;                           /* that have made devices, or are about to */
-    char resolver_instance[CONTAINER_ID_SIZE];  /* that has its sockets; "": none */
-    bool has_unsaved_state;                     /* the database could not take it */
-    bool is_unpublished;                        /* its directory has the name of a new one */
-    char *error;                                /* why it did not start */
-    const char *warning;                        /* for who makes it; or NULL */
-    int control_fd; /* to its monitor */
+    bool keeps_network;                  /* it has ended, and others are in its network namespace */
+    ino_t prepared_netns;                /* that has its devices, before it runs; 0: none */
+    struct published_ports ports;        /* of the host, while it runs */
+    const struct attachment *attachment; /* of its latest start; to be compared alone */
+    uint64_t refused_names;              /* by its egress rules */
+    bool has_fixed_addresses;            /* on any network, whether it runs or not */
+    bool has_plugins;                    /* that have made devices, or are about to */
+    char resolver_instance[CONTAINER_ID_SIZE]; /* that has its sockets; "": none */
+    bool has_unsaved_state;                    /* the database could not take it */
+    bool is_unpublished;                       /* its directory has the name of a new one */
+    char *error;                               /* why it did not start */
+    const char *warning;                       /* for who makes it; or NULL */
+    int control_fd;                            /* to its monitor */
     sd_event_source *control;
     struct outbox outbox;     /* that its monitor has not read */
     int monitor_pidfd;        /* -1: not known (yet), or there is none */

@@ -174,8 +174,7 @@ static int reserve_exit_file(int directory_fd, struct error *err)
 static int make_on_disk(struct managed_container *container, struct error *err)
 {
     struct daemon *daemon = container->daemon;
-    cleanup_free char *name =
-        memory_printf(CONTAINER_NEW_PREFIX "%s", container->definition.id);
+    cleanup_free char *name = memory_printf(CONTAINER_NEW_PREFIX "%s", container->definition.id);
     cleanup_close int directory_fd = -1;
     int result;
 

@@ -64,8 +64,8 @@ int container_network_connect(struct managed_container *container, const struct 
 int container_network_disconnect(struct managed_container *container, const struct network *network,
                                  struct error *err);
 
-/* It has ended: what it had is free again, unless other containers run in its network namespace yet:
- * then addresses, rules and ports stay until the last of them has ended as well. */
+/* It has ended: what it had is free again, unless other containers run in its network namespace
+ * yet: then addresses, rules and ports stay until the last of them has ended as well. */
 void container_network_release(struct managed_container *container);
 
 /* It starts anew, or is removed: who is still in its former namespace loses the network. */

@@ -49,8 +49,8 @@ static char *encode_definition(const struct definition *definition)
     return text;
 }
 
-static int write_definition(const struct definition *definition, int directory_fd,
-                            const char *text, struct error *err)
+static int write_definition(const struct definition *definition, int directory_fd, const char *text,
+                            struct error *err)
 {
     char name[DEFINITION_NAME_SIZE];
 
@@ -115,9 +115,10 @@ int container_record_publish(struct managed_container *container, struct error *
 
     if (result < 0)
         return result;
-    /* Who dies here leaves a row whose directory is still called new: the next davitd renames it. */
-    if (renameat2(daemon->containers_fd, unpublished, daemon->containers_fd, id,
-                  RENAME_NOREPLACE) < 0) {
+    /* Who dies here leaves a row whose directory is still called new: the next davitd renames it.
+     */
+    if (renameat2(daemon->containers_fd, unpublished, daemon->containers_fd, id, RENAME_NOREPLACE) <
+        0) {
         error_errno(err, errno, "name the container's directory");
         database_delete_container(daemon->database, id, true, NULL);
         return -EIO;
@@ -169,9 +170,9 @@ static int find_newest(int directory_fd, uint64_t *revision, struct error *err)
         *revision = found;
         is_found = true;
     }
-    return is_found ? 0
-                    : error_set(err, ERROR_NOT_FOUND, ENOENT, "there is no " DEFINITION_PREFIX
-                                                              "N.json");
+    return is_found
+               ? 0
+               : error_set(err, ERROR_NOT_FOUND, ENOENT, "there is no " DEFINITION_PREFIX "N.json");
 }
 
 int container_record_read(int directory_fd, struct arena *arena, struct definition *definition,

@@ -1,14 +1,14 @@
 /*
- * What davitd knows of a container is kept twice: as a row of the database, and as files beside what
- * the row is about. The row is what davitd reads when it starts. The files bring back what a database
- * that was lost, damaged or put back from a copy does not know:
+ * What davitd knows of a container is kept twice: as a row of the database, and as files beside
+ * what the row is about. The row is what davitd reads when it starts. The files bring back what a
+ * database that was lost, damaged or put back from a copy does not know:
  *
  *   <root>/containers/ID/definition-N.json   the definition, in its Nth revision
  *   <root>/containers/ID/exit.json           how it ended the last time (monitor_protocol.h)
  *   <run>/containers/ID/state.json           the state of one that runs
  *
- * A container's directory has another name while it is no container yet or no more, so that who finds
- * it can tell: .new-ID until the row is there, .removed-ID from before the row goes.
+ * A container's directory has another name while it is no container yet or no more, so that who
+ * finds it can tell: .new-ID until the row is there, .removed-ID from before the row goes.
  */
 #ifndef DAVIT_SUPERVISOR_CONTAINER_RECORD_H
 #define DAVIT_SUPERVISOR_CONTAINER_RECORD_H
@@ -19,8 +19,8 @@
 #define CONTAINER_REMOVED_PREFIX ".removed-"
 #define CONTAINER_STATE_FILE "state.json"
 
-/* Publishes a new container whose files are complete: row and name. Durable when it returns. After a
- * failure neither is there. */
+/* Publishes a new container whose files are complete: row and name. Durable when it returns. After
+ * a failure neither is there. */
 int container_record_publish(struct managed_container *container, struct error *err);
 
 /* Takes the name and the row away; the directory goes to the trash. */
@@ -38,11 +38,12 @@ int container_record_write(struct managed_container *container, int directory_fd
 int container_record_read(int directory_fd, struct arena *arena, struct definition *definition,
                           struct error *err);
 
-/* At start, for a row: whether the directory has the same revision. If it does not, the newer of the
- * two is the container's afterwards, in both places. */
+/* At start, for a row: whether the directory has the same revision. If it does not, the newer of
+ * the two is the container's afterwards, in both places. */
 int container_record_reconcile(struct managed_container *container, struct error *err);
 
-/* Writes the state of one that runs to its run directory. That what it is for is rare: it may fail. */
+/* Writes the state of one that runs to its run directory. That what it is for is rare: it may fail.
+ */
 void container_record_state(const struct managed_container *container, const char *state);
 
 /* Reads it; free() it. NULL: there is none. */

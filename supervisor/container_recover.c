@@ -213,8 +213,8 @@ static int recover_row(void *context, const char *id, const char *definition, co
     return 0;
 }
 
-/* A row without a directory is of a container that was removed, in a database that was put back from
- * a copy. It must not keep a name from who has it now; all that it was is its definition. */
+/* A row without a directory is of a container that was removed, in a database that was put back
+ * from a copy. It must not keep a name from who has it now; all that it was is its definition. */
 static void put_row_aside(struct managed_container *ghost)
 {
     struct daemon *daemon = ghost->daemon;
@@ -265,8 +265,8 @@ static void settle_name(struct managed_container *container)
 
     if (container_check_name(container->daemon, definition->name, &err) == 0)
         return;
-    definition->name = arena_printf(&container->arena, "%.100s_%.12s", definition->name,
-                                    definition->id);
+    definition->name =
+        arena_printf(&container->arena, "%.100s_%.12s", definition->name, definition->id);
 }
 
 static int insert(struct managed_container *container, struct error *err)
@@ -303,8 +303,8 @@ static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct
     }
     settle_name(container);
     state = container_record_read_state(container);
-    if (state == NULL || json_decode_text(&container->arena, state, strlen(state), &state_type,
-                                          &record, NULL) < 0)
+    if (state == NULL ||
+        json_decode_text(&container->arena, state, strlen(state), &state_type, &record, NULL) < 0)
         record = (struct state_record){.is_held_back = true};
     restore_state(container, &record);
     if (insert(container, err) < 0)
@@ -331,8 +331,8 @@ static void put_aside(struct daemon *daemon, const char *name, const struct erro
     struct error err = {0};
 
     if (path_move_unique(daemon->containers_fd, name, daemon->aside_fd, name, &err) < 0)
-        log_error("containers/%s is no container that davitd knows (%s): %s", name,
-                  reason->message, err.message);
+        log_error("containers/%s is no container that davitd knows (%s): %s", name, reason->message,
+                  err.message);
     else
         log_error("containers/%s is no container that davitd knows (%s): it is in aside/ now", name,
                   reason->message);

@@ -161,8 +161,8 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
 
 static void report_damage(const char *what, const struct error *err)
 {
-    log_error("images: %s: %s; nothing is lost, and nothing is collected until that is mended", what,
-              err->message);
+    log_error("images: %s: %s; nothing is lost, and nothing is collected until that is mended",
+              what, err->message);
 }
 
 static int load_id(struct daemon *daemon, struct error *err)
@@ -308,8 +308,8 @@ static int open_all(struct daemon *daemon, struct error *err)
     if (result == 0)
         result = choose_cgroup_parent(daemon, err);
     if (result == 0)
-        result = image_store_open(&daemon->images, daemon->root_fd, daemon->trash_fd,
-                                  report_damage, err);
+        result = image_store_open(&daemon->images, daemon->root_fd, daemon->trash_fd, report_damage,
+                                  err);
     if (result == 0)
         result = database_open(daemon->options.root, &daemon->database, err);
     if (result == 0)
@@ -369,8 +369,7 @@ int daemon_run(const struct daemon_options *options, const struct spawner *spawn
     daemon->options = *options;
     daemon->spawner = *spawner;
     /* Monitors outlive us, and what the tokens of our predecessors mean to them. */
-    if (getrandom(&daemon->next_token, sizeof(daemon->next_token), 0) !=
-        sizeof(daemon->next_token))
+    if (getrandom(&daemon->next_token, sizeof(daemon->next_token), 0) != sizeof(daemon->next_token))
         abort();
     daemon->next_token &= INT64_MAX; /* it does not come to 0, which is the first process */
     daemon->root_fd = -1;

@@ -77,14 +77,14 @@ struct daemon {
     sd_event_source *sweep_timer; /* of the trash */
     struct leftover *leftovers;   /* cgroups that are to go */
     sd_event_source *leftovers_timer;
-    sd_event_source *save_timer;  /* to save states that could not be saved */
+    sd_event_source *save_timer; /* to save states that could not be saved */
     struct server *server;
     struct event_bus events;
-    struct string_list aside_layers;      /* of containers that were put aside */
+    struct string_list aside_layers; /* of containers that were put aside */
     struct arena aside_arena;
     struct managed_container *containers; /* newest first */
     size_t container_count;
-    bool is_recovering; /* not all that there are may be known */
+    bool is_recovering;     /* not all that there are may be known */
     struct volume *volumes; /* newest first */
     struct network *networks;
     struct namespace_pool *namespace_pool;
@@ -106,8 +106,8 @@ struct daemon {
     sd_event_source *egress_log;       /* NULL: not yet */
     int resolver_fd;                   /* channel to the resolver of names; -1: none */
     struct outbox resolver_outbox;
-    sd_event_source *resolver;         /* listens to it */
-    sd_event_source *resolver_timer;   /* to start another */
+    sd_event_source *resolver;       /* listens to it */
+    sd_event_source *resolver_timer; /* to start another */
     char resolver_instance[CONTAINER_ID_SIZE];
     bool watches_names;        /* the host's resolv.conf(5) */
     ino_t redirected_cgroup;   /* whose processes' questions come to it; 0: none */

@@ -28,10 +28,11 @@ int database_update_definition(struct database *database, const char *id, const 
 int database_delete_container(struct database *database, const char *id, bool is_durable,
                               struct error *err);
 
-typedef int database_visit(void *context, const char *id, const char *definition,
-                           const char *state, struct error *err);
+typedef int database_visit(void *context, const char *id, const char *definition, const char *state,
+                           struct error *err);
 
-/* Calls `visit` for every container, oldest first. A negative result of it stops and is returned. */
+/* Calls `visit` for every container, oldest first. A negative result of it stops and is returned.
+ */
 int database_each_container(struct database *database, database_visit *visit, void *context,
                             struct error *err);
 

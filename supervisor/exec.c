@@ -33,7 +33,7 @@ struct exec {
     bool has_exit_code;
     int32_t exit_code;
     int32_t pid;
-    uint64_t ended_us; /* monotonic; 0: it has not */
+    uint64_t ended_us;     /* monotonic; 0: it has not */
     struct request *start; /* a detached start that waits for its outcome */
 };
 

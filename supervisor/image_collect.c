@@ -6,7 +6,8 @@
 #include "trash.h"
 
 /* Layers that containers stand on stay, whatever has become of their images. */
-static void list_layers(const struct daemon *daemon, struct arena *arena, struct string_list *layers)
+static void list_layers(const struct daemon *daemon, struct arena *arena,
+                        struct string_list *layers)
 {
     for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
         for (size_t i = 0; i < one->definition.layers.count; i++)

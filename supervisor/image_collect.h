@@ -4,8 +4,8 @@
 
 #include "daemon.h"
 
-/* Moves blobs and layers that neither an image nor a container needs to the trash. Where that cannot
- * be told nothing is moved, which is logged: what was asked for besides has been done. */
+/* Moves blobs and layers that neither an image nor a container needs to the trash. Where that
+ * cannot be told nothing is moved, which is logged: what was asked for besides has been done. */
 void images_collect(struct daemon *daemon);
 
 #endif

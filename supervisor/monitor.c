@@ -38,8 +38,10 @@
 /* Who runs in the container may stop a process that enters it, and keep the first one busy. */
 #define EXEC_START_MS 30000
 #define START_STEP_S 900 /* copying an image's files to a volume is one step */
-#define DEATH_MS 10000   /* of what was killed; what sleeps in the kernel for longer is left behind */
-#define GOODBYE_MS 2000  /* for davitd to read how it ended; the file says it as well */
+#define DEATH_MS                                                                                   \
+    10000               /* of what was killed; what sleeps in the kernel for longer is left behind \
+                         */
+#define GOODBYE_MS 2000 /* for davitd to read how it ended; the file says it as well */
 #define SAID_MAX_BYTES (1 << 20)
 
 /* The container's first process (token 0) or an exec. */
@@ -64,16 +66,17 @@ struct monitor {
     struct seccomp_program seccomp;
     struct log_writer log;
     int listen_fd;
-    int control_fd;    /* to the davitd of the moment; -1: none */
+    int control_fd;         /* to the davitd of the moment; -1: none */
     struct send_queue said; /* that it has not read */
-    int stop_fd;       /* SIGTERM: whoever stops all of us means the container */
-    uint64_t kill_us;  /* when it is killed, if it has not ended; 0: nobody wants that */
+    int stop_fd;            /* SIGTERM: whoever stops all of us means the container */
+    uint64_t kill_us;       /* when it is killed, if it has not ended; 0: nobody wants that */
     int shm_mounts_fd; /* another container's mount namespace, whose /dev/shm this one shares */
     int64_t started_ns;
     struct task init;
     struct task *execs;
     size_t exec_count;
-    uint64_t dead_us; /* when all that was killed with the first process should be dead; 0: it lives */
+    uint64_t
+        dead_us; /* when all that was killed with the first process should be dead; 0: it lives */
     char message[sizeof(struct monitor_message) + MONITOR_TEXT_MAX];
     struct monitor_message *long_message; /* in its place, if its text is longer; or NULL */
 };
@@ -200,8 +203,8 @@ static int make_cgroup(struct monitor *monitor, struct error *err)
     result = cgroup_hierarchy_open(&monitor->hierarchy, err);
     if (result < 0)
         return result;
-    result = resources_make_cgroup(&monitor->hierarchy, path, resources, true, &monitor->cgroup,
-                                   err);
+    result =
+        resources_make_cgroup(&monitor->hierarchy, path, resources, true, &monitor->cgroup, err);
     if (result != -EEXIST)
         return result;
     result = empty_cgroup(monitor, err);

@@ -11,9 +11,10 @@
 #include "base/json_table.h"
 #include "log_writer.h"
 
-#define MONITOR_PROTOCOL_VERSION 2 /* 2: MONITOR_TEXT_FD */
-#define MONITOR_TEXT_MAX (128 << 10)     /* in a message */
-#define MONITOR_LONG_TEXT_MAX (16 << 20) /* in memory that comes with it: any arguments (execve(2)) */
+#define MONITOR_PROTOCOL_VERSION 2   /* 2: MONITOR_TEXT_FD */
+#define MONITOR_TEXT_MAX (128 << 10) /* in a message */
+#define MONITOR_LONG_TEXT_MAX \
+    (16 << 20)                        /* in memory that comes with it: any arguments (execve(2)) */
 #define MONITOR_SOCKET "monitor.sock" /* in the container's run directory */
 #define MONITOR_EXIT_FILE "exit.json" /* in the container's directory */
 /* It always has this size, filled up with spaces, and is written over in place: a disk that is full
@@ -54,7 +55,8 @@ enum monitor_stream_flags {
     MONITOR_STDOUT = 2,
     MONITOR_STDERR = 4,
     MONITOR_RAW = 8, /* no multiplex frames: a terminal */
-    /* Of any message: the text is not in it but in memory (memfd_create(2)), the last descriptor. */
+    /* Of any message: the text is not in it but in memory (memfd_create(2)), the last descriptor.
+     */
     MONITOR_TEXT_FD = 16,
 };
 

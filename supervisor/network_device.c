@@ -45,9 +45,9 @@ static bool is_ours(const char *device)
     return strcmp(device, DEFAULT_BRIDGE) == 0 || strncmp(device, "dv-", 3) == 0;
 }
 
-/* A host that forwards IPv6 stops listening to routers unless it is told to go on: 2. That is for the
- * devices that it listens on now, not for those that come later ("default", "all") and not for ours,
- * where containers would be the routers. */
+/* A host that forwards IPv6 stops listening to routers unless it is told to go on: 2. That is for
+ * the devices that it listens on now, not for those that come later ("default", "all") and not for
+ * ours, where containers would be the routers. */
 static void keep_routers(void)
 {
     cleanup_dir DIR *dir = opendir(IPV6_CONF);
@@ -75,8 +75,8 @@ static int listen_to_nobody(const char *device, struct error *err)
                                               {"ipv4", "accept_redirects"}};
 
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-        cleanup_free char *path = memory_printf("/proc/sys/net/%s/conf/%s/%s", settings[i][0],
-                                                device, settings[i][1]);
+        cleanup_free char *path =
+            memory_printf("/proc/sys/net/%s/conf/%s/%s", settings[i][0], device, settings[i][1]);
         int result = file_write_value(AT_FDCWD, path, "0");
 
         if (result < 0 && result != -ENOENT)

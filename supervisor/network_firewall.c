@@ -88,8 +88,8 @@ static void list_ports(struct arena *arena, const struct daemon *daemon, struct 
     firewall->ports = ports;
 }
 
-/* `base` is the script without ports, which come and go by themselves. False if it removes the table:
- * there are no networks. */
+/* `base` is the script without ports, which come and go by themselves. False if it removes the
+ * table: there are no networks. */
 static bool write_script(struct daemon *daemon, struct buffer *script, struct buffer *base)
 {
     cleanup_arena struct arena arena = {0};
@@ -355,8 +355,8 @@ static void watch(struct daemon *daemon)
     if (daemon->firewall_watch != NULL || daemon->networks_lock_fd < 0)
         return;
     fd = nft_watch_open(&err);
-    if (fd >= 0 && sd_event_add_io(daemon->loop, &daemon->firewall_watch, fd, EPOLLIN, on_change,
-                                   daemon) < 0)
+    if (fd >= 0 &&
+        sd_event_add_io(daemon->loop, &daemon->firewall_watch, fd, EPOLLIN, on_change, daemon) < 0)
         fd_close(&fd);
     if (fd < 0)
         log_warning("firewall: rules that somebody else removes will not be noticed: %s",
@@ -365,8 +365,8 @@ static void watch(struct daemon *daemon)
         sd_event_source_set_io_fd_own(daemon->firewall_watch, 1);
 }
 
-/* What nft has just done was said before it ended. What somebody else did meanwhile may be among it:
- * that the table is there is looked at. */
+/* What nft has just done was said before it ended. What somebody else did meanwhile may be among
+ * it: that the table is there is looked at. */
 static void hear_own(const struct firewall_run *run, bool has_succeeded)
 {
     struct daemon *daemon = run->daemon;

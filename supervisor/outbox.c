@@ -41,19 +41,17 @@ static int watch(struct outbox *outbox, sd_event *loop, int socket_fd)
     outbox->fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 0);
     if (outbox->fd < 0)
         return -errno;
-    result =
-        sd_event_add_io(loop, &outbox->source, outbox->fd, EPOLLOUT, on_writable, outbox);
+    result = sd_event_add_io(loop, &outbox->source, outbox->fd, EPOLLOUT, on_writable, outbox);
     if (result < 0)
         fd_close(&outbox->fd);
     return result < 0 ? result : 0;
 }
 
 int outbox_send(struct outbox *outbox, sd_event *loop, int socket_fd, const void *bytes,
-                size_t length, const int *fds, size_t fd_count, const char *peer,
-                struct error *err)
+                size_t length, const int *fds, size_t fd_count, const char *peer, struct error *err)
 {
-    int result = send_queue_send(&outbox->queue, socket_fd, bytes, length, fds, fd_count,
-                                 OUTBOX_MAX_BYTES);
+    int result =
+        send_queue_send(&outbox->queue, socket_fd, bytes, length, fds, fd_count, OUTBOX_MAX_BYTES);
 
     if (result == 0 && !send_queue_is_empty(&outbox->queue))
         result = watch(outbox, loop, socket_fd);

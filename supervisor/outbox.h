@@ -1,5 +1,5 @@
-/* What davitd has to say to another process of davit: its loop sends it when there is room, and never
- * waits for that. */
+/* What davitd has to say to another process of davit: its loop sends it when there is room, and
+ * never waits for that. */
 #ifndef DAVIT_SUPERVISOR_OUTBOX_H
 #define DAVIT_SUPERVISOR_OUTBOX_H
 
@@ -17,8 +17,8 @@ struct outbox {
     sd_event_source *source;
 };
 
-/* Sends a message, or has it sent later, in order. `peer` is who it is for, in errors: ERROR_BUSY if
- * too much waits for it already, another code if it is gone. Descriptors stay the caller's. */
+/* Sends a message, or has it sent later, in order. `peer` is who it is for, in errors: ERROR_BUSY
+ * if too much waits for it already, another code if it is gone. Descriptors stay the caller's. */
 int outbox_send(struct outbox *outbox, sd_event *loop, int socket_fd, const void *bytes,
                 size_t length, const int *fds, size_t fd_count, const char *peer,
                 struct error *err);

@@ -71,8 +71,8 @@ void server_stop(struct server *server);
 const char *request_query(const struct request *request, const char *name);
 /* Docker's rule for booleans: "", "0", "no", "false", "none" (any case) and absence are false. */
 bool request_query_bool(const struct request *request, const char *name);
-/* A whole number from `lowest` to `highest`; absent or empty leaves *value as it is. ERROR_INVALID names
- * the parameter. */
+/* A whole number from `lowest` to `highest`; absent or empty leaves *value as it is. ERROR_INVALID
+ * names the parameter. */
 int request_query_integer(const struct request *request, const char *name, int64_t lowest,
                           int64_t highest, int64_t *value, struct error *err);
 /* A time (clock_parse_time()); absent or empty is 0. Returns 0 or a negative errno. */

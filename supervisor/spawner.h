@@ -13,8 +13,8 @@
 #include "base/json_table.h"
 #include "outbox.h"
 
-/* davitd's side of it. Whoever asks does not wait: a spawner that is stopped is asked later, or, when
- * much waits for it already, said not to answer (ERROR_BUSY). */
+/* davitd's side of it. Whoever asks does not wait: a spawner that is stopped is asked later, or,
+ * when much waits for it already, said not to answer (ERROR_BUSY). */
 struct spawner {
     int fd;
     pid_t pid;
@@ -35,15 +35,16 @@ struct spawn_monitor {
     int control_fd;   /* the monitor's end of its channel to davitd */
 };
 
-/* Asks for a monitor. Its pidfd is the first message from its control channel (MONITOR_SPAWNED); if it
- * cannot be had that channel closes. */
-int spawner_request_monitor(struct spawner *spawner, const struct spawn_monitor *monitor, struct error *err);
+/* Asks for a monitor. Its pidfd is the first message from its control channel (MONITOR_SPAWNED); if
+ * it cannot be had that channel closes. */
+int spawner_request_monitor(struct spawner *spawner, const struct spawn_monitor *monitor,
+                            struct error *err);
 
 /* Asks for so many namespaces, made ahead (runtime.h, struct ready_namespaces). Each comes through
  * `channel_fd` as a message of one byte with its descriptors; the channel's end is the end of that.
  */
-int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has_user, uint32_t count,
-                               struct error *err);
+int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has_user,
+                               uint32_t count, struct error *err);
 
 /* Asks for a process that removes everything in a directory. */
 int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct error *err);
@@ -80,7 +81,7 @@ int spawner_open_job(const struct json_struct *type, const void *job, struct err
  * (images/fetch_channel.h); of WORKER_RESOLVER where it listens; of
  * WORKER_CNI job, report and record (network/cni_job.h). A worker that cannot be had closes
  * them. */
-int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, const int *fds, size_t count,
-                           struct error *err);
+int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, const int *fds,
+                           size_t count, struct error *err);
 
 #endif

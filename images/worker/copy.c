@@ -64,8 +64,8 @@ static int restrict_mount(int mount_fd, uint64_t attributes, struct error *err)
 {
     struct mount_attr restricted = {.attr_set = MOUNT_ATTR_NODEV | attributes};
 
-    if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &restricted,
-                      sizeof(restricted)) < 0)
+    if (mount_setattr(mount_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &restricted, sizeof(restricted)) <
+        0)
         return error_errno(err, errno, "restrict a mount");
     return 0;
 }

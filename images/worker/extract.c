@@ -267,8 +267,8 @@ static int set_xattrs(struct extraction *extraction, struct archive_entry *entry
 
         if (!layer_xattr_is_allowed(xattr) || size > XATTR_MAX_BYTES)
             continue;
-        result = is_path ? lsetxattr(name, xattr, value, size, 0)
-                         : fsetxattr(fd, xattr, value, size, 0);
+        result =
+            is_path ? lsetxattr(name, xattr, value, size, 0) : fsetxattr(fd, xattr, value, size, 0);
         if (result < 0 && errno != EOPNOTSUPP)
             return error_errno(extraction->err, errno, "extended attribute %.64s", xattr);
     }
@@ -286,7 +286,8 @@ static void entry_times(struct archive_entry *entry, struct timespec times[2])
     }
 }
 
-/* To what was made, whatever its name may mean by now: who runs in the container can change that. */
+/* To what was made, whatever its name may mean by now: who runs in the container can change that.
+ */
 static int set_attributes(struct extraction *extraction, struct archive_entry *entry, int fd,
                           const char *name)
 {
@@ -301,8 +302,7 @@ static int set_attributes(struct extraction *extraction, struct archive_entry *e
     if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
         return fail(extraction, "set the owner");
     /* Nodes are made with their mode. */
-    if ((type == AE_IFREG || type == AE_IFDIR) &&
-        fchmod(fd, archive_entry_perm(entry) & 07777) < 0)
+    if ((type == AE_IFREG || type == AE_IFDIR) && fchmod(fd, archive_entry_perm(entry) & 07777) < 0)
         return fail(extraction, "set the mode");
     result = set_xattrs(extraction, entry, fd, name);
     if (result < 0 || type == AE_IFDIR)

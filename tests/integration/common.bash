@@ -9,9 +9,10 @@ oci=$build/davit-oci
 # The machine's own network is left alone; what is about networks has one of its own (hosts.bash).
 export DAVIT_DEFAULT_NETWORK=none
 
-davit() { timeout 60 "$build/davit" "$@"; }
+# What hangs ends some day; on a busy machine much takes longer than it should.
+davit() { timeout 240 "$build/davit" "$@"; }
 # Debian's docker client, old enough and new enough (API 1.41) for what people run.
-docker() { DOCKER_CONFIG=$dir/docker timeout 60 "$shared/docker" -H "unix://$dir/run/davit.sock" "$@"; }
+docker() { DOCKER_CONFIG=$dir/docker timeout 240 "$shared/docker" -H "unix://$dir/run/davit.sock" "$@"; }
 
 start_davitd() {
     "$davitd" --root "$dir/root" --run "$dir/run" 3>&- >>"$dir/log" 2>&1 &
@@ -25,9 +26,9 @@ stop_davitd() {
     wait_until ! kill -0 "$(cat "$dir/pid")" 2>/dev/null
 }
 
-# Tries a command until it succeeds, for a minute at most: the event itself is what is waited for.
+# Tries a command until it succeeds, for four minutes at most: the event itself is what is waited for.
 wait_until() {
-    local deadline=$((SECONDS + 60))
+    local deadline=$((SECONDS + 240))
     until { if [ "$1" = "!" ]; then ! "${@:2}"; else "$@"; fi; } >/dev/null 2>&1; do
         [ $SECONDS -lt $deadline ] || { echo "still not: $*" >&2; return 1; }
         sleep 0.02
@@ -91,7 +92,7 @@ program() { # the program to run, as arguments
 }
 
 # The file descriptor 3 is bats's own; a container that kept it would keep bats waiting.
-runtime() { timeout 60 "$oci" --root "$dir/state" "$@" 3>&-; }
+runtime() { timeout 240 "$oci" --root "$dir/state" "$@" 3>&-; }
 
 # Fails where the command succeeds: a line that begins with "!" fails no test.
 refute() {

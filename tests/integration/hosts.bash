@@ -43,8 +43,8 @@ start_davitd() {
     wait_until davit version || { tail -n 5 "$dir/log" >&2; return 1; }
 }
 
-at_host() { timeout 60 nsenter --net="/run/netns/$host" "$@"; }
-at_neighbour() { timeout 60 nsenter --net="/run/netns/$neighbour" "$@"; }
+at_host() { timeout 240 nsenter --net="/run/netns/$host" "$@"; }
+at_neighbour() { timeout 240 nsenter --net="/run/netns/$neighbour" "$@"; }
 address_of() { davit inspect "$1" | jq -r '.[0].NetworkSettings.Networks[].IPAddress'; }
 # Answers NAME to every HTTP request on port 80.
 web() {

@@ -10,7 +10,7 @@ list_image() {
     davit create --name "$2" "$1" sh > /dev/null
     mkdir "$dir/$2.tree"
     # A gigabyte: on a busy disk it may take more than other commands have.
-    timeout 300 "$build/davit" export "$2" | tar x --xattrs --xattrs-include='*' -C "$dir/$2.tree" 2> "$dir/$2.errors" ||
+    timeout 1500 "$build/davit" export "$2" | tar x --xattrs --xattrs-include='*' -C "$dir/$2.tree" 2> "$dir/$2.errors" ||
         { cat "$dir/$2.errors"; return 1; }
     "$BATS_TEST_DIRNAME/tree-list" "$dir/$2.tree" > "$dir/$2"
     rm -r "$dir/$2.tree"

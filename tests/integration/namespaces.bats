@@ -92,9 +92,12 @@ namespace_of() { readlink "/proc/$(pid_of "$1")/ns/$2"; }
     davit network create --subnet 10.88.0.0/30 tight
     idle first --network tight
     wait_until eval '[ "$(count net)" = 4 ]'
-    devices=$(at_host ip -br link)
+    # Their names: states and flags settle by and by.
+    names() { at_host ip -j link | jq -r '.[].ifname' | sort; }
+    wait_until davit exec first ping -c 1 -W 5 10.88.0.1
+    devices=$(names)
     run davit run --detach --name second --network tight busybox sleep 1000
     [ "$status" -ne 0 ]
     contains "$output" "no available IPv4 addresses on network tight"
-    wait_until eval '[ "$(at_host ip -br link)" = "$devices" ]'
+    wait_until eval '[ "$(names)" = "$devices" ]'
 }

@@ -254,8 +254,8 @@ static void filters_come_in_two_shapes(void **state)
 
 /* ---- database ---- */
 
-static int count_container(void *context, const char *id, const char *definition,
-                           const char *state, struct error *err)
+static int count_container(void *context, const char *id, const char *definition, const char *state,
+                           struct error *err)
 {
     (void)err;
     assert_string_equal(id, "a");
