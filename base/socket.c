@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -120,6 +122,22 @@ int socket_unread(int fd)
     int unread = 0;
 
     return ioctl(fd, SIOCOUTQ, &unread) < 0 ? -errno : unread;
+}
+
+int socket_peer_pidfd(int fd)
+{
+    struct pollfd event = {.fd = fd};
+    struct ucred peer;
+    socklen_t length = sizeof(peer);
+    cleanup_close int pidfd = -1;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
+        return -errno;
+    pidfd = pidfd_open(peer.pid, 0);
+    if (pidfd < 0)
+        return -errno;
+    /* It had the number when it listened, and has it as long as its end is open. */
+    return poll(&event, 1, 0) == 0 ? take_fd(&pidfd) : -ESRCH;
 }
 
 /* Moves received descriptors to the caller's array; those without room are closed. */

@@ -28,6 +28,10 @@ ssize_t socket_try_send(int fd, const void *bytes, size_t length, const int *fds
 /* Bytes that have been sent and not read by the other end yet (unix(7), SIOCOUTQ). */
 int socket_unread(int fd);
 
+/* A pidfd of the process that listened where this connection was made to. A negative errno if it is
+ * gone: then its number may be another's. */
+int socket_peer_pidfd(int fd);
+
 /* Receives one message. Descriptors arrive close-on-exec and belong to the caller; *fd_count is
  * the room in `fds` before and the number received after. A message or a set of descriptors that
  * does not fit is -EMSGSIZE and leaves nothing open. 0 is the end of the stream. */

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/signals.h"
 #include "base/socket.h"
 #include "container_internal.h"
@@ -507,7 +508,9 @@ static void remove_run_directory(struct managed_container *container)
         return;
     unlinkat(run_fd, MONITOR_SOCKET, 0);
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
-    unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
+    /* What else is there is of somebody who was killed while he wrote. */
+    if (unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR) < 0)
+        path_remove_tree(container->daemon->run_containers_fd, container->definition.id, NULL);
 }
 
 static char *cgroup_path(const struct managed_container *container)
@@ -588,8 +591,10 @@ void container_handle_exit(struct managed_container *container,
 /* A monitor that goes away before it could say more than nothing. */
 static void on_monitor_gone(struct managed_container *container)
 {
-    static const char text[] = "the container's monitor could not be started";
-    cleanup_free struct monitor_message *message = memory_new(1, sizeof(*message) + sizeof(text));
+    const char *text = container->is_kill_wanted ? "it was killed while it started"
+                                                 : "the container's monitor died";
+    cleanup_free struct monitor_message *message =
+        memory_new(1, sizeof(*message) + strlen(text) + 1);
 
     if (container->status == CONTAINER_RUNNING) {
         container_handle_exit(container, NULL);
@@ -597,8 +602,8 @@ static void on_monitor_gone(struct managed_container *container)
     }
     message->value = 128;
     message->value2 = ERROR_INTERNAL;
-    message->text_length = sizeof(text) - 1;
-    memcpy(message->text, text, sizeof(text));
+    message->text_length = (uint32_t)strlen(text);
+    memcpy(message->text, text, strlen(text));
     container_kill_leftovers(container);
     on_start_failed(container, message);
 }

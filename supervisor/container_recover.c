@@ -100,6 +100,7 @@ static void take_over(struct managed_container *container, const struct state_re
     if (container->status == CONTAINER_STARTING)
         container->status = CONTAINER_CREATED;
     if (fd >= 0 && container_watch_monitor(container, fd, NULL) == 0) {
+        container->monitor_pidfd = socket_peer_pidfd(fd);
         container->status = CONTAINER_RUNNING;
         container->is_paused = record->is_paused;
         /* Our predecessor may have died between saying so and doing it, or while it held the

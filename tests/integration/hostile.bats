@@ -137,6 +137,17 @@ END
     # What it was could be started again.
     davit start held >/dev/null
     [ "$(davit exec held echo works)" = works ]
+    # Also one that the next davitd finds: it gives up what does not answer, and what that left goes.
+    kill -9 "$(cat "$dir/pid")"
+    wait "$(cat "$dir/pid")" 2>/dev/null || true
+    start_davitd
+    pid=$(davit inspect --format '{{.State.Pid}}' held)
+    stopped=$(monitor_of held)
+    kill -STOP "$stopped"
+    wait_until is_stopped "$stopped"
+    timeout 40 "$build/davit" rm --force held
+    wait_until is_dead "$pid"
+    wait_until is_dead "$stopped"
 }
 
 @test "a spawner that is stopped holds up nobody, and what was asked of it comes when it goes on" {
