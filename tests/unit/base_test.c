@@ -21,6 +21,7 @@
 #include "base/http.h"
 #include "base/number_list.h"
 #include "base/path.h"
+#include "base/send_queue.h"
 #include "base/signals.h"
 #include "base/size.h"
 #include "base/socket.h"
@@ -219,6 +220,109 @@ static void what_cannot_be_removed_ends_the_removal(void **state)
     check_obstacle(root, 400);
     close(root);
     assert_int_equal(chdir("/"), 0);
+}
+
+static void moving_takes_nobodys_name(void **state)
+{
+    int root = *(int *)*state;
+    struct error err = {0};
+
+    mkdirat(root, "into", 0755);
+    for (int i = 0; i < 3; i++) {
+        mkdirat(root, "one", 0755);
+        assert_int_equal(path_move_unique(root, "one", root, "into", &err), 0);
+    }
+    assert_int_equal(faccessat(root, "into", F_OK, 0), 0);
+    assert_int_equal(faccessat(root, "into.1", F_OK, 0), 0);
+    assert_int_equal(faccessat(root, "into.3", F_OK, 0), 0);
+    assert_int_equal(path_move_unique(root, "one", root, "into", &err), -ENOENT);
+}
+
+static void only_files_of_strangers_are_opened(void **state)
+{
+    int root = *(int *)*state;
+    cleanup_close int fd = -1;
+
+    close(openat(root, "file", O_CREAT | O_WRONLY, 0644));
+    mkdirat(root, "directory", 0755);
+    assert_int_equal(mkfifoat(root, "pipe", 0644), 0);
+    symlinkat("/file", root, "link");
+    symlinkat("/pipe", root, "to-pipe");
+    fd = path_open_regular_in_root(root, "/link");
+    assert_true(fd >= 0);
+    assert_int_equal(path_open_regular_in_root(root, "directory"), -EINVAL);
+    /* Whoever opened it would wait, or, if somebody writes, be an end of it. */
+    assert_int_equal(path_open_regular_in_root(root, "pipe"), -EINVAL);
+    assert_int_equal(path_open_regular_in_root(root, "to-pipe"), -EINVAL);
+    assert_int_equal(path_open_regular_in_root(root, "none"), -ENOENT);
+}
+
+/* Until the other end takes no more; the number of messages that the socket has. */
+static int fill(struct send_queue *queue, int fd, size_t max_bytes)
+{
+    char message[1024] = "";
+    int count = 0;
+
+    while (send_queue_is_empty(queue)) {
+        memcpy(message, &count, sizeof(count));
+        assert_int_equal(send_queue_send(queue, fd, message, sizeof(message), NULL, 0, max_bytes),
+                         0);
+        count++;
+    }
+    return count;
+}
+
+static void what_nobody_reads_is_kept_up_to_a_bound(void **state)
+{
+    struct send_queue queue = {0};
+    char message[1024] = "";
+    int pair[2];
+    int sent;
+    int kept = 0;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+    sent = fill(&queue, pair[0], 10000);
+    /* With a descriptor, which the caller may close. */
+    for (;;) {
+        int number = sent + kept;
+        int fd = open("/dev/null", O_RDONLY);
+        int result;
+
+        memcpy(message, &number, sizeof(number));
+        result = send_queue_send(&queue, pair[0], message, sizeof(message), &fd, 1, 10000);
+        close(fd);
+        if (result == -EAGAIN)
+            break;
+        assert_int_equal(result, 0);
+        kept++;
+    }
+    assert_in_range(kept, 3, 10);
+    assert_int_equal(send_queue_flush(&queue, pair[0]), -EAGAIN);
+    assert_true(socket_unread(pair[0]) > 0);
+    /* All of it comes, in order. */
+    for (int i = 0; i < sent + kept; i++) {
+        int fd = -1;
+        size_t fd_count = 1;
+
+        assert_int_equal(socket_receive(pair[1], message, sizeof(message), &fd, &fd_count),
+                         sizeof(message));
+        assert_memory_equal(message, &i, sizeof(i));
+        assert_int_equal(fd_count, i < sent ? 0 : 1);
+        if (fd >= 0)
+            close(fd);
+        send_queue_flush(&queue, pair[0]);
+    }
+    assert_true(send_queue_is_empty(&queue));
+    assert_int_equal(queue.bytes, 0);
+    assert_int_equal(socket_unread(pair[0]), 0);
+    /* A peer that is gone is another thing than one that does not read. */
+    fill(&queue, pair[0], 10000);
+    close(pair[1]);
+    assert_int_not_equal(send_queue_flush(&queue, pair[0]), -EAGAIN);
+    assert_false(send_queue_is_empty(&queue));
+    send_queue_release(&queue);
+    close(pair[0]);
 }
 
 static void removing_does_not_follow_links(void **state)
@@ -540,6 +644,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(directories_are_made_inside_only, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(deep_trees_are_removed, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(moving_takes_nobodys_name, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(only_files_of_strangers_are_opened, make_directory,
+                                        remove_directory),
+        cmocka_unit_test(what_nobody_reads_is_kept_up_to_a_bound),
         cmocka_unit_test_setup_teardown(trees_of_any_names_are_removed, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(removing_takes_few_descriptors, make_directory,
