@@ -48,8 +48,9 @@ int path_move_unique(int directory_fd, const char *name, int into_fd, const char
 
 /* Removes a tree of any depth without following symlinks or leaving its filesystem, renaming
  * nothing and taking no room. What cannot be removed (it is immutable, or mounted on) keeps the
- * directories above it; the rest goes all the same, and the first failure is the error. A name that
- * does not exist is fine. path_remove.c */
+ * directories above it, and where it lies deeper than 64 perhaps other things in them; the rest
+ * goes all the same, and the first failure is the error. A name that does not exist is fine.
+ * path_remove.c */
 int path_remove_tree(int directory_fd, const char *name, struct error *err);
 
 /* Adds what a tree takes on disk, in bytes; a file with several names counts in shares. Follows

@@ -198,9 +198,10 @@ int image_store_collect(struct image_store *store, const struct string_list *kep
     if (store->worker_count > 0)
         return 0;
     reach_layers(store, kept_layers, &layers);
-    reach_pulls(store, &arena, &blobs, &layers);
     if (result == 0)
         result = reach_blobs(store, &arena, &blobs, err);
+    if (result == 0)
+        reach_pulls(store, &arena, &blobs, &layers);
     if (result < 0)
         error_prefix(err, "nothing is collected");
     if (result == 0)

@@ -9,9 +9,8 @@
  *   layers/HEX                   unpacked layers by chain id, whiteouts in overlayfs's form
  *   layers/.empty                an empty one, for views
  *   ingest/                      what is being made; emptied at start
- *   index.json.damaged-NS        an index.json that could not be read; while there is one nothing
- * is collected pulls/HEX                    manifests of pulls under way or interrupted: keeps what
- * they got
+ *   index.json.damaged-NS        what could not be read; nothing is collected while there is one
+ *   pulls/HEX                    manifests of pulls under way or interrupted: keeps what they got
  *
  * One thread of one process (davitd) owns a struct image_store. What reads archives from outside is
  * the image worker's: worker/worker.h. It adds blobs and layers, never names.

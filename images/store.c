@@ -411,10 +411,12 @@ static int read_index(struct image_store *store, struct image_index *index, stru
     cleanup_buffer struct buffer text = {0};
     int result = file_read(store->root_fd, "index.json", INDEX_MAX_BYTES, &text, err);
 
-    if (result == 0)
-        result =
-            image_index_parse(&store->damaged_arena, buffer_text(&text), text.length, index, err);
-    return result < 0 ? error_prefix(err, "index.json") : 0;
+    if (result == 0 &&
+        image_index_parse(&store->damaged_arena, buffer_text(&text), text.length, index, err) < 0)
+        result = -EBADMSG;
+    if (result < 0)
+        error_prefix(err, "index.json");
+    return result;
 }
 
 static int load_index(struct image_store *store, image_damage_report *on_damage, struct error *err)
@@ -425,6 +427,11 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
 
     if (result == -ENOENT && !has_blobs(store))
         return save_index(store, err);
+    /* What may be better the next time is no damage: the names are not given up for it. */
+    if (result < 0 && result != -EBADMSG && result != -ENOENT && result != -EIO) {
+        *err = damage;
+        return result;
+    }
     if (result < 0) {
         on_damage("the list of images", &damage);
         result = put_index_aside(store, err);

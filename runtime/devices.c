@@ -71,9 +71,14 @@ static int bind_host_node(const struct oci_device *device, int parent_fd, const 
         status.st_rdev != makedev((unsigned int)device->major, (unsigned int)device->minor))
         return error_set(err, ERROR_INVALID, EINVAL, "the host's %s is not device %lld:%lld",
                          device->path, (long long)device->major, (long long)device->minor);
-    file_fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (file_fd < 0)
+    /* What the image has there is not opened, whatever it is: it is covered. */
+    if (mknodat(parent_fd, name, S_IFREG | 0644, 0) < 0 && errno != EEXIST)
         return error_errno(err, errno, "make the target");
+    file_fd = openat(parent_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (file_fd < 0 || fstat(file_fd, &status) < 0)
+        return error_errno(err, errno, "the target");
+    if (S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode))
+        return error_set(err, ERROR_CONFLICT, EEXIST, "a link or directory is there");
     return attach_host_node(tree_fd, file_fd, err);
 }
 

@@ -375,7 +375,9 @@ void api_container_kill(struct daemon *daemon, struct request *request,
     signal_number = parse_signal(request);
     if (signal_number < 0)
         return;
-    if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
+    if (container->status == CONTAINER_RUNNING ||
+        (container->status == CONTAINER_STARTING &&
+         (signal_number == 0 || signal_number == SIGKILL)))
         container_hold_back(container);
     if (container_signal(container, signal_number != 0 ? signal_number : SIGKILL, &err) < 0)
         respond_error(request, &err);

@@ -425,7 +425,7 @@ static void on_start_failed(struct managed_container *container,
     monitor_message_error(message, &err);
     error_prefix(&err, "failed to start container");
     disconnect(container);
-    container_network_release(container);
+    container_network_forget(container);
     namespace_pool_fill(container->daemon);
     container->status = CONTAINER_CREATED;
     container->exit_code = message->value;
@@ -439,7 +439,8 @@ static void on_start_failed(struct managed_container *container,
     container_save_state(container);
     notify_waiters(container, 1u << WAIT_STARTED, &err);
     container_notify_stopped(container);
-    if (container->status != CONTAINER_RESTARTING)
+    /* Those who waited may have removed it, or started it again. */
+    if (container->status == CONTAINER_CREATED || container->status == CONTAINER_EXITED)
         remove_if_wanted(container);
     shutdown_container_ended(daemon);
 }
@@ -485,7 +486,8 @@ bool container_has_unknown_exit(const struct managed_container *container)
 {
     struct monitor_exit record = {0};
 
-    return read_exit_file(container, &record) && record.finished_ns > container->finished_ns;
+    return read_exit_file(container, &record) && record.finished_ns != container->finished_ns &&
+           record.started_ns >= container->started_ns;
 }
 
 /* The exit file is the truth; without one the monitor was lost. */
@@ -493,7 +495,8 @@ static bool take_exit_file(struct managed_container *container)
 {
     struct monitor_exit record = {0};
 
-    if (!read_exit_file(container, &record))
+    /* One of an earlier run is there again after a power cut. */
+    if (!read_exit_file(container, &record) || record.started_ns < container->started_ns)
         return false;
     take_exit_record(container, &record);
     return true;

@@ -39,7 +39,7 @@ static void take_back(struct managed_container *container, int netns_fd)
 {
     for (size_t i = 0; i < container->definition.endpoints.count; i++)
         container_device_remove(container, i, netns_fd, NULL);
-    container_network_release(container);
+    container_network_forget(container);
 }
 
 static ino_t namespace_number(int netns_fd)
@@ -66,7 +66,7 @@ static int attach_once(struct managed_container *container, int netns_fd, struct
     if (container->prepared_netns != 0 && container->prepared_netns == namespace_number(netns_fd))
         return 0;
     if (container->prepared_netns != 0)
-        container_network_release(container);
+        container_network_forget(container);
     return attach_devices(container, netns_fd, err);
 }
 
@@ -95,7 +95,7 @@ static void answer(struct managed_container *container, const struct error *err)
         .type = MONITOR_NETWORK_READY, .value = -err->errnum, .value2 = (int32_t)err->code};
 
     if (err->errnum != 0)
-        container_network_release(container);
+        container_network_forget(container);
     else
         /* A davitd that does not live to see it start finds out what it has. */
         container_save_state(container);

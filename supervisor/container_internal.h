@@ -68,6 +68,9 @@ int container_network_disconnect(struct managed_container *container, const stru
  * yet: then addresses, rules and ports stay until the last of them has ended as well. */
 void container_network_release(struct managed_container *container);
 
+/* Its start has failed, or an attempt at its devices: nobody else was in its namespace. */
+void container_network_forget(struct managed_container *container);
+
 /* It starts anew, or is removed: who is still in its former namespace loses the network. */
 void container_network_cut(struct managed_container *container);
 

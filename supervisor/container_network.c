@@ -208,9 +208,6 @@ int container_network_resolve(struct managed_container *container, struct error 
     return container_egress_check(container, err);
 }
 
-/* ---- when it has ended, and what it has ---- */
-
-/* The devices go with the namespace. */
 /* ---- who is in its namespace ---- */
 
 static bool is_in_namespace(const struct managed_container *one,
@@ -233,6 +230,7 @@ static struct managed_container *find_joiner(const struct managed_container *own
     return NULL;
 }
 
+/* The devices go with the namespace. */
 static void release_now(struct managed_container *container)
 {
     container->keeps_network = false;
@@ -254,9 +252,12 @@ static void leave_namespace(const struct managed_container *container)
     const char *joined = mode_container(container->definition.host_config.network_mode);
     struct managed_container *owner = NULL;
 
-    if (joined == NULL || container_find(container->daemon, joined, &owner, NULL) < 0)
+    /* Until all are known, others may be in there. */
+    if (joined == NULL || container->daemon->is_recovering ||
+        container_find(container->daemon, joined, &owner, NULL) < 0)
         return;
-    if (owner->keeps_network && find_joiner(owner, container) == NULL) {
+    if (owner->keeps_network && owner->status != CONTAINER_RUNNING &&
+        owner->status != CONTAINER_STARTING && find_joiner(owner, container) == NULL) {
         release_now(owner);
         container_save_state(owner);
     }
@@ -269,6 +270,12 @@ void container_network_release(struct managed_container *container)
         container->daemon->is_recovering || find_joiner(container, container) != NULL;
     if (!container->keeps_network)
         release_now(container);
+}
+
+void container_network_forget(struct managed_container *container)
+{
+    leave_namespace(container);
+    release_now(container);
 }
 
 void container_network_cut(struct managed_container *container)
@@ -294,8 +301,13 @@ void containers_network_recovered(struct daemon *daemon)
 {
     daemon->is_recovering = false;
     for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (one->keeps_network && find_joiner(one, one) == NULL)
-            release_now(one);
+        bool has_any = container_is_on_networks(one) || one->ports.count > 0;
+
+        if (!one->keeps_network || find_joiner(one, one) != NULL)
+            continue;
+        release_now(one);
+        if (has_any)
+            container_save_state(one);
     }
 }
 
@@ -458,6 +470,7 @@ int container_network_disconnect(struct managed_container *container, const stru
         return error_set(err, ERROR_INVALID, EBUSY,
                          "container %s runs: its networks of plugins (%s) go when it ends",
                          definition->name, network->name);
+    container_network_cut(container);
     if (container->leases[index].address.family != 0)
         result = remove_live(container, index, err);
     if (result < 0)

@@ -55,7 +55,10 @@ static int write_definition(const struct definition *definition, int directory_f
     char name[DEFINITION_NAME_SIZE];
 
     name_definition(definition->revision, name);
-    return file_replace(directory_fd, name, text, strlen(text), 0600, false, err);
+    /* The first stands beside a row that is durable; a later one takes the place of what was good.
+     */
+    return file_replace(directory_fd, name, text, strlen(text), 0600, definition->revision > 0,
+                        err);
 }
 
 static void forget_revision(int directory_fd, uint64_t revision)
@@ -203,18 +206,25 @@ static bool has_revision(const struct managed_container *container)
     return faccessat(container->daemon->containers_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+static int update_row(const struct managed_container *container, struct error *err)
+{
+    const struct definition *definition = &container->definition;
+    cleanup_free char *text = encode_definition(definition);
+
+    return database_update_definition(container->daemon->database, definition->id, definition->name,
+                                      text, err);
+}
+
 /* The row is of an earlier database: what was changed since is in the file. */
 static int take_newer(struct managed_container *container, const struct definition *newer,
                       struct error *err)
 {
-    cleanup_free char *text = encode_definition(newer);
 
     log_warning("container %s: its directory has a newer definition than the database, which takes "
                 "it",
                 container->definition.name);
     container->definition = *newer;
-    return database_update_definition(container->daemon->database, newer->id, newer->name, text,
-                                      err);
+    return update_row(container, err);
 }
 
 int container_record_reconcile(struct managed_container *container, struct error *err)
@@ -224,7 +234,7 @@ int container_record_reconcile(struct managed_container *container, struct error
     struct error unread = {0};
     int result = 0;
 
-    if (has_revision(container))
+    if (has_revision(container) && container->definition.layers.count > 0)
         return 0;
     directory_fd = container_open_directory(container);
     if (directory_fd < 0)
@@ -237,15 +247,19 @@ int container_record_reconcile(struct managed_container *container, struct error
     if (container->definition.layers.count == 0)
         result = container_record_read_layers(directory_fd, &container->arena,
                                               &container->definition.layers, err);
-    return result < 0 ? result : container_record_write(container, directory_fd, err);
+    if (result == 0)
+        result = container_record_write(container, directory_fd, err);
+    return result < 0 ? result : update_row(container, err);
 }
 
 void container_record_state(const struct managed_container *container, const char *state)
 {
     cleanup_close int run_fd = container_open_run_directory(container);
 
-    if (run_fd >= 0)
-        file_replace(run_fd, CONTAINER_STATE_FILE, state, strlen(state), 0600, false, NULL);
+    /* Rather none than one that is not true any more. */
+    if (run_fd >= 0 &&
+        file_replace(run_fd, CONTAINER_STATE_FILE, state, strlen(state), 0600, false, NULL) < 0)
+        unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
 }
 
 char *container_record_read_state(const struct managed_container *container)

@@ -26,8 +26,8 @@ int container_record_publish(struct managed_container *container, struct error *
 /* Takes the name and the row away; the directory goes to the trash. */
 int container_record_remove(struct managed_container *container, struct error *err);
 
-/* Writes the definition as a new revision. Durable when it returns; after a failure the earlier one
- * stands. */
+/* Writes the definition as a new revision. Row and file are durable when it returns; after a
+ * failure the earlier one stands. */
 int container_save_definition(struct managed_container *container, struct error *err);
 
 /* The first revision, for a container that has no row yet. */

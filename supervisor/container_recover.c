@@ -259,15 +259,20 @@ static void settle_ghosts(struct recovery *recovery, bool has_directories)
 
 /* A container's directory that no row names: the database was lost, or put back from a copy. Its
  * name may be another's by now. */
-static void settle_name(struct managed_container *container)
+static void use_other_name(struct managed_container *container)
 {
     struct definition *definition = &container->definition;
-    struct error err = {0};
 
-    if (container_check_name(container->daemon, definition->name, &err) == 0)
-        return;
     definition->name =
         arena_printf(&container->arena, "%.100s_%.12s", definition->name, definition->id);
+}
+
+static void settle_name(struct managed_container *container)
+{
+    struct error err = {0};
+
+    if (container_check_name(container->daemon, container->definition.name, &err) < 0)
+        use_other_name(container);
 }
 
 static int insert(struct managed_container *container, struct error *err)
@@ -286,8 +291,8 @@ static int insert(struct managed_container *container, struct error *err)
     return result;
 }
 
-/* Takes a container over from its files. Whether somebody had stopped it they do not say: a policy
- * does not start it. */
+/* Takes a container over from its files. Whether somebody had stopped it they do not say: no policy
+ * but "always" starts it. */
 static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct error *err)
 {
     struct managed_container *container = new_container(daemon);
@@ -308,13 +313,23 @@ static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct
         json_decode_text(&container->arena, state, strlen(state), &state_type, &record, NULL) < 0)
         record = (struct state_record){.is_held_back = true};
     restore_state(container, &record);
-    if (insert(container, err) < 0)
-        log_error("container %s: %s", container->definition.name, err->message);
+    if (insert(container, err) < 0) {
+        /* A row that cannot be read may have the name. */
+        use_other_name(container);
+        if (insert(container, err) < 0)
+            log_error("container %s: %s", container->definition.name, err->message);
+    }
     container_link(daemon, container);
     log_warning("container %s (%s) was not in the database: taken over from its directory",
                 container->definition.name, id);
     take_over(container, &record);
     return 0;
+}
+
+static bool is_id(const char *name)
+{
+    return strlen(name) == CONTAINER_ID_SIZE - 1 &&
+           strspn(name, "0123456789abcdef") == CONTAINER_ID_SIZE - 1;
 }
 
 static bool has_monitor(struct daemon *daemon, const char *id)
@@ -355,13 +370,26 @@ static void settle_unknown(struct daemon *daemon, const char *name)
     }
     if (fd < 0)
         error_errno(&err, errno, "open");
+    else if (!is_id(name))
+        error_set(&err, ERROR_INVALID, EINVAL, "its name is no id");
     else if (adopt(daemon, name, fd, &err) == 0)
         return;
+    if (fd >= 0)
+        container_record_read_layers(fd, &daemon->aside_arena, &daemon->aside_layers, NULL);
     if (has_monitor(daemon, name))
         log_error("container %s runs and is not known (%s): it goes on, and its directory stays",
                   name, err.message);
     else
         put_aside(daemon, name, &err);
+}
+
+static bool has_id(const struct string_list *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (is_id(names->items[i]))
+            return true;
+    }
+    return false;
 }
 
 static bool is_known(struct daemon *daemon, const char *name)
@@ -436,7 +464,7 @@ int containers_recover(struct daemon *daemon, struct error *err)
         result = list_unknown(daemon, &arena, &unknown, err);
     if (result < 0)
         return result;
-    settle_ghosts(&recovery, recovery.found + unknown.count > 0);
+    settle_ghosts(&recovery, recovery.found > 0 || has_id(&unknown));
     for (size_t i = 0; i < unknown.count; i++)
         settle_unknown(daemon, unknown.items[i]);
     keep_layers_of_aside(daemon);

@@ -78,8 +78,15 @@ static struct exec *find_or_refuse(struct daemon *daemon, const char *id, struct
     return exec;
 }
 
+static void answer_start(struct exec *exec, const struct error *err);
+
 static void free_exec(struct exec *exec)
 {
+    const struct error gone = {.errnum = ESRCH,
+                               .code = ERROR_CONFLICT,
+                               .message = "the exec has ended before its program ran"};
+
+    answer_start(exec, &gone);
     arena_release(&exec->arena);
     free(exec);
 }
@@ -454,6 +461,7 @@ void exec_handle_message(struct managed_container *container, const struct monit
         break;
     default:
         finish(exec, message->value);
+        answer_start(exec, NULL);
         break;
     }
 }
@@ -462,6 +470,9 @@ void exec_handle_message(struct managed_container *container, const struct monit
  * the container exists. */
 void execs_forget(struct managed_container *container)
 {
+    const struct error ended = {.errnum = ESRCH,
+                                .code = ERROR_CONFLICT,
+                                .message = "the container has ended before the program ran"};
     struct exec **link = &container->daemon->execs;
 
     while (*link != NULL) {
@@ -473,14 +484,13 @@ void execs_forget(struct managed_container *container)
         }
         if (exec->is_running)
             finish(exec, 137);
+        answer_start(exec, &ended);
         if (container->status != CONTAINER_REMOVING) {
             exec->container = NULL;
             link = &exec->next;
             continue;
         }
         *link = exec->next;
-        if (exec->start != NULL)
-            answer_start(exec, NULL);
         free_exec(exec);
     }
 }

@@ -51,7 +51,8 @@ struct task {
     struct streams streams;
     uint64_t launch_until_us; /* it is not the program that is meant yet; 0: it is */
     bool has_ended;
-    bool was_refused; /* it never ran, which davitd has been told */
+    bool was_refused;    /* it never ran, which davitd has been told */
+    struct winsize size; /* that its terminal is to have, which may not be there yet */
     int status;
     struct task *next;
 };
@@ -271,9 +272,13 @@ static void close_stdio(int stdio[3])
 }
 
 /* The terminal's master is both ends. */
-static void use_terminal(struct streams *streams, int console_fd)
+static void use_terminal(struct task *task, int console_fd)
 {
+    struct streams *streams = &task->streams;
+
     fcntl(console_fd, F_SETFL, O_NONBLOCK);
+    if (task->size.ws_row != 0 || task->size.ws_col != 0)
+        ioctl(console_fd, TIOCSWINSZ, &task->size);
     streams->is_terminal = true;
     streams->input_fd = console_fd;
     streams->output_fd[0] = console_fd;
@@ -353,7 +358,7 @@ static int launch(struct monitor *monitor, const struct launch_fds *fds, struct 
         result = container_launch(&with_stdio, &task->process, err);
     close_stdio(stdio);
     if (result == 0 && task->process.console_fd >= 0)
-        use_terminal(&task->streams, take_fd(&task->process.console_fd));
+        use_terminal(task, take_fd(&task->process.console_fd));
     return result;
 }
 
@@ -587,7 +592,7 @@ static void follow_exec(struct monitor *monitor, struct task *task)
     int result = container_exec_follow(&task->process, &identity, &err);
 
     if (task->process.console_fd >= 0)
-        use_terminal(&task->streams, take_fd(&task->process.console_fd));
+        use_terminal(task, take_fd(&task->process.console_fd));
     if (result == 0)
         return;
     if (result < 0) {
@@ -662,11 +667,13 @@ static void signal_exec(struct monitor *monitor, const struct monitor_message *m
 static void resize(struct monitor *monitor, const struct monitor_message *message)
 {
     struct task *task = find_task(monitor, message->token);
-    struct winsize size = {.ws_row = (unsigned short)message->value,
-                           .ws_col = (unsigned short)message->value2};
 
-    if (task != NULL && task->streams.is_terminal && task->streams.input_fd >= 0)
-        ioctl(task->streams.input_fd, TIOCSWINSZ, &size);
+    if (task == NULL)
+        return;
+    task->size = (struct winsize){.ws_row = (unsigned short)message->value,
+                                  .ws_col = (unsigned short)message->value2};
+    if (task->streams.is_terminal && task->streams.input_fd >= 0)
+        ioctl(task->streams.input_fd, TIOCSWINSZ, &task->size);
 }
 
 /* The descriptor is the monitor's as long as that lives. */
@@ -1042,6 +1049,16 @@ static void settle(struct monitor *monitor, const struct spawn_monitor *spawn)
         _exit(1);
 }
 
+/* A davitd that has given the start up closes its end; what it said before comes all the same, to a
+ * monitor that is late because the spawner was stopped. */
+static void leave_if_given_up(const struct monitor *monitor)
+{
+    struct pollfd event = {.fd = monitor->control_fd};
+
+    if (poll(&event, 1, 0) > 0)
+        _exit(0);
+}
+
 /* Takes connections until davitd says go; without davitd there is nothing to go for. */
 static void wait_for_start(struct monitor *monitor)
 {
@@ -1051,8 +1068,10 @@ static void wait_for_start(struct monitor *monitor)
 
         if (message == NULL)
             _exit(0);
-        if (message->type == MONITOR_START)
+        if (message->type == MONITOR_START) {
+            leave_if_given_up(monitor);
             return;
+        }
         handle_message(monitor, message, &fd);
     }
 }

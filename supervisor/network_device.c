@@ -77,9 +77,12 @@ static int listen_to_nobody(const char *device, struct error *err)
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
         cleanup_free char *path =
             memory_printf("/proc/sys/net/%s/conf/%s/%s", settings[i][0], device, settings[i][1]);
+        cleanup_buffer struct buffer value = {0};
         int result = file_write_value(AT_FDCWD, path, "0");
 
-        if (result < 0 && result != -ENOENT)
+        /* Where davitd may not write there somebody else may have seen to it. */
+        if (result < 0 && result != -ENOENT &&
+            (file_read(AT_FDCWD, path, 64, &value, NULL) < 0 || buffer_text(&value)[0] != '0'))
             return error_errno(err, -result, "write %s", path);
     }
     return 0;

@@ -184,6 +184,8 @@ static void end_run(struct firewall_run *run, const struct error *err)
     struct firewall_waiter *waiters = run->waiters;
 
     daemon->firewall_run = NULL;
+    if (daemon->firewall_watch != NULL)
+        sd_event_source_set_enabled(daemon->firewall_watch, SD_EVENT_ON);
     sd_event_source_disable_unref(run->source);
     fd_close(&run->pidfd);
     fd_close(&run->output_fd);
@@ -279,6 +281,9 @@ static void start_run(struct daemon *daemon)
     run->script = memory_strdup(buffer_text(&script));
     run->base = memory_strdup(buffer_text(&base));
     watch(daemon);
+    /* What is heard while nft runs are its own changes, see hear_own(). */
+    if (daemon->firewall_watch != NULL)
+        sd_event_source_set_enabled(daemon->firewall_watch, SD_EVENT_OFF);
     run->daemon = daemon;
     run->pidfd = run->output_fd = -1;
     run->waiters = daemon->firewall_waiters;
@@ -334,10 +339,10 @@ static int on_change(sd_event_source *source, int fd, uint32_t events, void *con
 
     (void)source;
     (void)events;
-    /* While nft runs these are its own changes, see hear_own(). */
-    if (daemon->firewall_run != NULL || !nft_watch_read(fd, tables, ARRAY_SIZE(tables)))
+    if (!nft_watch_read(fd, tables, ARRAY_SIZE(tables)))
         return 0;
-    log_warning("firewall: somebody else has removed rules of davit: they are written again");
+    log_warning("firewall: somebody else has removed rules of davit, or may have: they are written "
+                "again");
     events_publish(&daemon->events, "daemon", "firewall-restored", daemon->id,
                    &(struct string_map){0});
     free(take_pointer(&daemon->firewall_base));
@@ -375,10 +380,8 @@ static void hear_own(const struct firewall_run *run, bool has_succeeded)
         return;
     nft_watch_read(sd_event_source_get_io_fd(daemon->firewall_watch), tables, ARRAY_SIZE(tables));
     if (has_succeeded && run->has_networks &&
-        !nft_table_exists(&daemon->nft, NFT_INET, FIREWALL_TABLE)) {
-        daemon->lost_track_of_ports = true;
-        daemon->firewall_is_dirty = true;
-    }
+        !nft_table_exists(&daemon->nft, NFT_INET, FIREWALL_TABLE))
+        retry_later(daemon);
 }
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *context)
@@ -388,6 +391,7 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *context)
     (void)source;
     (void)usec;
     daemon->firewall_retry = sd_event_source_disable_unref(daemon->firewall_retry);
+    free(take_pointer(&daemon->firewall_base));
     firewall_change(daemon);
     return 0;
 }

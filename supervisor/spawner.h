@@ -35,8 +35,8 @@ struct spawn_monitor {
     int control_fd;   /* the monitor's end of its channel to davitd */
 };
 
-/* Asks for a monitor. Its pidfd is the first message from its control channel (MONITOR_SPAWNED); if
- * it cannot be had that channel closes. */
+/* Asks for a monitor. Its pidfd comes through its control channel (MONITOR_SPAWNED), perhaps behind
+ * what the monitor says; if it cannot be had that channel closes. */
 int spawner_request_monitor(struct spawner *spawner, const struct spawn_monitor *monitor,
                             struct error *err);
 

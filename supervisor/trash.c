@@ -1,6 +1,8 @@
 /* Removing trees beside the event loop: see trash.h. */
 #include "trash.h"
 
+#include <errno.h>
+
 #include "base/log.h"
 #include "base/path.h"
 #include "spawner.h"
@@ -35,12 +37,21 @@ void trash_sweep_later(struct daemon *daemon)
                                    SWEEP_DELAY_US, 0, on_timer, daemon);
 }
 
-int trash_put(struct daemon *daemon, int directory_fd, const char *name, struct error *err)
+int trash_move(struct daemon *daemon, int directory_fd, const char *name, struct error *err)
 {
     int result = path_move_unique(directory_fd, name, daemon->trash_fd, name, err);
 
-    if (result < 0)
-        return error_prefix(err, "remove %s", name);
-    trash_sweep_later(daemon);
-    return 0;
+    /* Somebody has mounted a filesystem of its own there. */
+    if (result == -EXDEV)
+        return path_remove_tree(directory_fd, name, err);
+    return result < 0 ? error_prefix(err, "remove %s", name) : 0;
+}
+
+int trash_put(struct daemon *daemon, int directory_fd, const char *name, struct error *err)
+{
+    int result = trash_move(daemon, directory_fd, name, err);
+
+    if (result == 0)
+        trash_sweep_later(daemon);
+    return result;
 }

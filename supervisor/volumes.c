@@ -107,8 +107,7 @@ int volumes_read(struct daemon *daemon, struct error *err)
         int result = 0;
 
         if (strncmp(entry->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0)
-            result = path_move_unique(daemon->volumes_fd, entry->d_name, daemon->trash_fd,
-                                      entry->d_name, &problem);
+            result = trash_move(daemon, daemon->volumes_fd, entry->d_name, &problem);
         else if (entry->d_name[0] != '.')
             result = read_volume(daemon, entry->d_name, &problem);
         if (result < 0)

@@ -183,9 +183,46 @@ for i in range(2000):
         api = Api(sys.argv[1], timeout=5)
 END
     [ "$(davit exec runs echo works)" = works ]
+    # A start that was given up meanwhile does not happen when nobody waits for it any more.
+    davit create --name late busybox sleep 1000 >/dev/null
+    timeout 60 "$build/davit" start late 3>&- >"$dir/late" 2>&1 &
+    late=$!
+    wait_until sh -c "'$build/davit' kill late"
+    refute wait "$late"
+    timeout 60 "$build/davit" run --name after busybox echo came too 3>&- >"$dir/after" &
+    after=$!
+    wait_until davit inspect after
     kill -CONT "$stopped"
     wait "$waiting"
     [ "$(cat "$dir/later")" = came ]
+    wait "$after"
+    [ "$(davit inspect --format '{{.State.Status}}' late)" = created ]
+    [ -z "$(processes_of late 2>/dev/null)" ]
+}
+
+@test "the size of an exec's terminal may come before the terminal" {
+    davit run --detach --name sized busybox sleep 1000 >/dev/null
+    python3 - "$dir/run/davit.sock" <<'END'
+import sys
+from api import Api, Connection
+import json, socket
+for i in range(20):
+    api = Api(sys.argv[1])
+    id = api.call("POST", "/containers/sized/exec", {"Cmd": ["sh", "-c", 'i=0; while [ "$(stty size)" != "33 77" ] && [ $i -lt 300 ]; do i=$((i+1)); sleep 0.02; done; stty size'], "Tty": True, "AttachStdout": True})[1]["Id"]
+    body = json.dumps({"Tty": True})
+    stream = socket.socket(socket.AF_UNIX)
+    stream.connect(sys.argv[1])
+    stream.sendall(("POST /exec/%s/start HTTP/1.1\r\nHost: d\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (id, len(body), body)).encode())
+    while api.call("POST", "/exec/%s/resize?h=33&w=77" % id)[0] != 200:
+        pass
+    said = b""
+    while True:
+        data = stream.recv(4096)
+        if not data:
+            break
+        said += data
+    assert said.split(b"\r\n\r\n", 1)[1].strip() == b"33 77", said
+END
 }
 
 @test "what stands in the way of a copy to a volume holds up no start" {

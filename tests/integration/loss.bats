@@ -147,6 +147,29 @@ END
     check_all
 }
 
+@test "containers of an earlier davitd keep their layers, however often it starts" {
+    make_all
+    layer=$(layer_of live)
+    stop_davitd
+    # As it left them: rows that say nothing of layers, and no file of the definition.
+    python3 - "$dir/root/davit.db" <<'END'
+import json, sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+for id, text in database.execute("SELECT id, definition FROM containers").fetchall():
+    definition = json.loads(text)
+    assert definition.pop("Layers")
+    definition.pop("Revision", None)
+    database.execute("UPDATE containers SET definition = ? WHERE id = ?", (json.dumps(definition), id))
+database.commit()
+END
+    rm "$dir/root/containers/"*/definition-*.json
+    for i in 1 2; do start_davitd; stop_davitd; done
+    start_davitd
+    davit update --restart no made ended >/dev/null
+    [ "$(jq -r '.layers[0]' "$dir/root/containers/$(davit inspect --format '{{.Id}}' made)/monitor.json")" = "$layer" ]
+    check_all
+}
+
 @test "what is in the directory of containers and is none is put aside; what was under way is removed" {
     mkdir -p "$dir/root/containers/.new-0123" "$dir/root/containers/.removed-4567" "$dir/root/containers/what"
     echo precious > "$dir/root/containers/what/file"

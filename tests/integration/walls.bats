@@ -163,6 +163,8 @@ END
     wait_until sh -c "'$build/davit' exec free nc -w 2 192.0.2.2 82 < /dev/null | grep -q outside"
     idle owner --egress none
     address=$(address_of owner)
+    # One that has been in there, too, and is known to davitd before the one that runs.
+    davit run --name former --network container:owner busybox true
     idle joiner --network container:owner
     [ -z "$(reaches joiner)" ]
     davit kill owner
