@@ -176,8 +176,10 @@ static void reach_layers(const struct image_store *store, const struct string_li
     }
 }
 
-static int check_roots(const struct image_store *store, struct error *err)
+static int check_roots(struct image_store *store, struct error *err)
 {
+    if (store->distrust != NULL)
+        store_look_for_damage(store);
     if (store->distrust != NULL)
         return error_set(err, ERROR_CORRUPT, EUCLEAN, "%s", store->distrust);
     if (store->damaged.count > 0)

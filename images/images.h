@@ -189,6 +189,9 @@ uint64_t image_store_shared_bytes(const struct image_store *store, const struct 
 /* Bytes of all layers, each counted once. */
 uint64_t image_store_layer_bytes(const struct image_store *store);
 
+/* Whether nothing can be collected, because something is damaged or was. */
+bool image_store_is_damaged(struct image_store *store);
+
 /* Gives up a damaged image, by name or manifest digest. */
 int image_store_forget_damaged(struct image_store *store, const char *reference, struct error *err);
 

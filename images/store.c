@@ -378,13 +378,27 @@ static int put_index_aside(const struct image_store *store, struct error *err)
     return result == -ENOENT ? file_replace(store->root_fd, name, "", 0, 0600, true, err) : result;
 }
 
+static void find_damaged_index(struct image_store *store);
+
 static void distrust(struct image_store *store, const char *reason)
 {
     if (store->distrust == NULL)
         store->distrust = memory_strdup(reason);
 }
 
-/* What earlier davitds have put aside. */
+void store_look_for_damage(struct image_store *store)
+{
+    free(take_pointer(&store->distrust));
+    find_damaged_index(store);
+}
+
+bool image_store_is_damaged(struct image_store *store)
+{
+    if (store->distrust != NULL)
+        store_look_for_damage(store);
+    return store->distrust != NULL || store->damaged.count > 0;
+}
+
 static void find_damaged_index(struct image_store *store)
 {
     int fd = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -15,6 +15,10 @@ bool store_is_hex_name(const char *name);
 int store_read_verified(int root_fd, struct arena *arena, const char *digest, const char **text,
                         size_t *length, struct error *err);
 
+/* Whether an index was put aside: what makes `distrust`, and ends it when somebody has removed
+ * that. */
+void store_look_for_damage(struct image_store *store);
+
 /* Discards what is in ingest/, unless a worker is at it: it has no name and no use. */
 int store_sweep_ingest(const struct image_store *store, struct error *err);
 

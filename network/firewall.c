@@ -135,7 +135,8 @@ static void write_sources(struct buffer *script, const struct firewall *firewall
 }
 
 /* Containers of one network reach each other, all reach the outside; from there and from other
- * networks only what was asked for and ports of the host come in. */
+ * networks only what was asked for and ports of the host come in. To a bridge of davit's that is
+ * not among the networks, because what it was could not be read, nothing comes. */
 static void write_forward(struct buffer *script, const struct firewall *firewall)
 {
     buffer_append_string(script, "  chain forward {\n"
@@ -152,6 +153,8 @@ static void write_forward(struct buffer *script, const struct firewall *firewall
     buffer_append_string(script, "    oifname @bridges ct state established,related accept\n"
                                  "    oifname @bridges ct status dnat accept\n"
                                  "    oifname @bridges drop\n"
+                                 "    oifname \"davit0\" drop\n"
+                                 "    oifname \"dv-*\" drop\n"
                                  "  }\n");
 }
 

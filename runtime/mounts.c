@@ -363,6 +363,11 @@ int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chr
      * host's paths keep working until pivot_root. */
     if (attach(root_fd, slash_fd, err) < 0)
         return error_prefix(err, "root filesystem");
+    /* What receives mounts of the host may not hand on any: pivot_root(2) refuses a root that does.
+     */
+    if (plan_root_receives(plan->config) &&
+        mount_setattr(root_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &isolated, sizeof(isolated)) < 0)
+        return error_errno(err, errno, "linux.rootfsPropagation");
     order->root_fd = root_fd;
     for (size_t i = 0; result == 0 && i < plan->mounts.count; i++)
         result = mount_order_add(order, &plan->mounts.items[i], err);

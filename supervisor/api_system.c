@@ -72,7 +72,7 @@ static void write_counts(struct json_writer *writer, const struct daemon *daemon
 }
 
 /* What this host lacks is said here and refused where it is asked for. */
-static void write_limits(struct json_writer *writer, const struct daemon *daemon)
+static void write_limits(struct json_writer *writer, struct daemon *daemon)
 {
     static const struct {
         unsigned int controller;
@@ -99,7 +99,7 @@ static void write_limits(struct json_writer *writer, const struct daemon *daemon
                  cgroup_controller_name(bit), daemon->hierarchy.path);
         json_string(writer, text);
     }
-    if (daemon->images.distrust != NULL || daemon->images.damaged.count > 0)
+    if (image_store_is_damaged(&daemon->images))
         json_string(writer, "WARNING: The image store is damaged: nothing is collected from it "
                             "(see the log)");
     if (!daemon->maps_ids)

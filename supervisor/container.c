@@ -85,6 +85,7 @@ char *container_encode_state(const struct managed_container *container)
 }
 
 static void save_state(struct managed_container *container, bool is_durable);
+static void remove_run_directory(struct managed_container *container);
 
 /* A full disk may have room again. */
 static int on_save_timer(sd_event_source *source, uint64_t usec, void *context)
@@ -113,12 +114,14 @@ static void save_state(struct managed_container *container, bool is_durable)
     cleanup_free char *state = container_encode_state(container);
     struct error err = {0};
 
-    if (container->status == CONTAINER_RUNNING)
-        container_record_state(container, state);
-    /* The monitor and its exit file still know; the next daemon will find out from them. */
+    /* Until the database has it the file in /run has. */
     container->has_unsaved_state =
         database_update_state(container->daemon->database, container->definition.id, state,
                               is_durable, &err) < 0;
+    if (container->has_unsaved_state || container->status == CONTAINER_RUNNING)
+        container_record_state(container, state);
+    else if (container->has_state_file)
+        remove_run_directory(container);
     if (!container->has_unsaved_state)
         return;
     log_error("container %s: %s", container->definition.name, err.message);
@@ -457,6 +460,10 @@ static void take_exit_record(struct managed_container *container, const struct m
     container->finished_ns = record->finished_ns;
     if (record->started_ns != 0)
         container->started_ns = record->started_ns;
+    if (record->error != NULL) {
+        free(container->error);
+        container->error = memory_strdup(record->error);
+    }
 }
 
 static bool take_exit_text(struct managed_container *container, const char *text, size_t length)
@@ -470,33 +477,37 @@ static bool take_exit_text(struct managed_container *container, const char *text
     return true;
 }
 
-static bool read_exit_file(const struct managed_container *container, struct monitor_exit *record)
+/* Texts of the record are in the arena. */
+static bool read_exit_file(const struct managed_container *container, struct arena *arena,
+                           struct monitor_exit *record)
 {
-    cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer text = {0};
     cleanup_close int directory_fd = container_open_directory(container);
 
     return directory_fd >= 0 &&
            file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) == 0 &&
-           json_decode_text(&arena, buffer_text(&text), text.length, &monitor_exit_type, record,
-                            NULL) == 0;
+           json_decode_text(arena, arena_strndup(arena, buffer_text(&text), text.length),
+                            text.length, &monitor_exit_type, record, NULL) == 0;
 }
 
 bool container_has_unknown_exit(const struct managed_container *container)
 {
+    cleanup_arena struct arena arena = {0};
     struct monitor_exit record = {0};
 
-    return read_exit_file(container, &record) && record.finished_ns != container->finished_ns &&
+    return read_exit_file(container, &arena, &record) &&
+           record.finished_ns != container->finished_ns &&
            record.started_ns >= container->started_ns;
 }
 
 /* The exit file is the truth; without one the monitor was lost. */
 static bool take_exit_file(struct managed_container *container)
 {
+    cleanup_arena struct arena arena = {0};
     struct monitor_exit record = {0};
 
     /* One of an earlier run is there again after a power cut. */
-    if (!read_exit_file(container, &record) || record.started_ns < container->started_ns)
+    if (!read_exit_file(container, &arena, &record) || record.started_ns < container->started_ns)
         return false;
     take_exit_record(container, &record);
     return true;
@@ -510,6 +521,9 @@ static void remove_run_directory(struct managed_container *container)
     if (run_fd < 0)
         return;
     unlinkat(run_fd, MONITOR_SOCKET, 0);
+    if (container->has_unsaved_state && container->status != CONTAINER_REMOVING)
+        return;
+    container->has_state_file = false;
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
     /* What else is there is of somebody who was killed while he wrote. */
     if (unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR) < 0)
@@ -547,6 +561,22 @@ void container_kill_leftovers(struct managed_container *container)
     leftovers_kill(container->daemon, path);
 }
 
+/* In the place of its monitor, which could not: the database is not all that knows. */
+static void write_exit_file(const struct managed_container *container)
+{
+    const struct monitor_exit record = {.status = container->exit_code,
+                                        .started_ns = container->started_ns,
+                                        .finished_ns = container->finished_ns,
+                                        .error = container->error};
+    cleanup_close int directory_fd = container_open_directory(container);
+    struct json_writer *writer = json_writer_new(false);
+
+    json_encode(writer, &monitor_exit_type, &record);
+    if (directory_fd >= 0)
+        monitor_exit_write(directory_fd, json_writer_text(writer));
+    json_writer_free(writer);
+}
+
 void container_handle_exit(struct managed_container *container,
                            const struct monitor_message *message)
 {
@@ -565,6 +595,7 @@ void container_handle_exit(struct managed_container *container,
         container->finished_ns = clock_now_ns();
         free(container->error);
         container->error = memory_strdup("the container's monitor died; the container was killed");
+        write_exit_file(container);
         log_error("container %s: its monitor died, the container was killed",
                   container->definition.name);
     }

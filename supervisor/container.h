@@ -110,6 +110,7 @@ struct managed_container {
     bool has_plugins;                    /* that have made devices, or are about to */
     char resolver_instance[CONTAINER_ID_SIZE]; /* that has its sockets; "": none */
     bool has_unsaved_state;                    /* the database could not take it */
+    bool has_state_file;                       /* in its run directory */
     bool is_unpublished;                       /* its directory has the name of a new one */
     char *error;                               /* why it did not start */
     const char *warning;                       /* for who makes it; or NULL */

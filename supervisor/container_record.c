@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -156,7 +157,8 @@ int container_record_remove(struct managed_container *container, struct error *e
 
 /* ---- what files say ---- */
 
-static int find_newest(int directory_fd, uint64_t *revision, struct error *err)
+/* The highest below `limit`. */
+static int find_newest(int directory_fd, uint64_t limit, uint64_t *revision, struct error *err)
 {
     int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -168,7 +170,8 @@ static int find_newest(int directory_fd, uint64_t *revision, struct error *err)
     while ((entry = readdir(dir)) != NULL) {
         uint64_t found;
 
-        if (!parse_definition_name(entry->d_name, &found) || (is_found && found < *revision))
+        if (!parse_definition_name(entry->d_name, &found) || found >= limit ||
+            (is_found && found < *revision))
             continue;
         *revision = found;
         is_found = true;
@@ -178,17 +181,15 @@ static int find_newest(int directory_fd, uint64_t *revision, struct error *err)
                : error_set(err, ERROR_NOT_FOUND, ENOENT, "there is no " DEFINITION_PREFIX "N.json");
 }
 
-int container_record_read(int directory_fd, struct arena *arena, struct definition *definition,
-                          struct error *err)
+static int read_revision(int directory_fd, uint64_t revision, struct arena *arena,
+                         struct definition *definition, struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
     char name[DEFINITION_NAME_SIZE];
-    uint64_t revision = 0;
-    int result = find_newest(directory_fd, &revision, err);
+    int result;
 
-    if (result < 0)
-        return result;
     name_definition(revision, name);
+    *definition = (struct definition){0};
     result = file_read(directory_fd, name, DEFINITION_MAX_BYTES, &text, err);
     if (result == 0)
         result = json_decode_text(arena, arena_strndup(arena, buffer_text(&text), text.length),
@@ -196,14 +197,33 @@ int container_record_read(int directory_fd, struct arena *arena, struct definiti
     return result < 0 ? error_prefix(err, "%s", name) : 0;
 }
 
+int container_record_read(int directory_fd, struct arena *arena, struct definition *definition,
+                          struct error *err)
+{
+    uint64_t revision = UINT64_MAX;
+    int result;
+
+    /* One that is damaged has an earlier one beside it, if it was damaged while it was written. */
+    do {
+        result = find_newest(directory_fd, revision, &revision, err);
+        if (result < 0)
+            return result;
+        result = read_revision(directory_fd, revision, arena, definition, err);
+    } while (result < 0);
+    return 0;
+}
+
+/* It may have been left empty by a power cut: that is no second copy. */
 static bool has_revision(const struct managed_container *container)
 {
+    struct stat status;
     char path[CONTAINER_ID_SIZE + DEFINITION_NAME_SIZE];
     char name[DEFINITION_NAME_SIZE];
 
     name_definition(container->definition.revision, name);
     snprintf(path, sizeof(path), "%s/%s", container->definition.id, name);
-    return faccessat(container->daemon->containers_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat(container->daemon->containers_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           status.st_size > 0;
 }
 
 static int update_row(const struct managed_container *container, struct error *err)
@@ -211,7 +231,8 @@ static int update_row(const struct managed_container *container, struct error *e
     const struct definition *definition = &container->definition;
     cleanup_free char *text = encode_definition(definition);
 
-    return database_update_definition(container->daemon->database, definition->id, definition->name,
+    /* Another row, of which the same is to be done yet, may have the name. */
+    return database_update_definition(container->daemon->database, definition->id, definition->id,
                                       text, err);
 }
 
@@ -252,9 +273,13 @@ int container_record_reconcile(struct managed_container *container, struct error
     return result < 0 ? result : update_row(container, err);
 }
 
-void container_record_state(const struct managed_container *container, const char *state)
+void container_record_state(struct managed_container *container, const char *state)
 {
-    cleanup_close int run_fd = container_open_run_directory(container);
+    cleanup_close int run_fd = -1;
+
+    mkdirat(container->daemon->run_containers_fd, container->definition.id, 0700);
+    run_fd = container_open_run_directory(container);
+    container->has_state_file = true;
 
     /* Rather none than one that is not true any more. */
     if (run_fd >= 0 &&

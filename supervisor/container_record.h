@@ -42,9 +42,9 @@ int container_record_read(int directory_fd, struct arena *arena, struct definiti
  * the two is the container's afterwards, in both places. */
 int container_record_reconcile(struct managed_container *container, struct error *err);
 
-/* Writes the state of one that runs to its run directory. That what it is for is rare: it may fail.
+/* Writes the state to its run directory: of one that runs, and where the database cannot take it.
  */
-void container_record_state(const struct managed_container *container, const char *state);
+void container_record_state(struct managed_container *container, const char *state);
 
 /* Reads it; free() it. NULL: there is none. */
 char *container_record_read_state(const struct managed_container *container);

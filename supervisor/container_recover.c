@@ -164,6 +164,21 @@ static struct managed_container *new_container(struct daemon *daemon)
     return container;
 }
 
+/* The file is there as long as a container runs, or the database could not take its state. */
+static void read_newer_state(struct managed_container *container, struct state_record *record)
+{
+    struct state_record newer = {0};
+    char *state = container_record_read_state(container);
+    const char *text = state != NULL ? arena_strdup(&container->arena, state) : NULL;
+
+    free(state);
+    if (text == NULL ||
+        json_decode_text(&container->arena, text, strlen(text), &state_type, &newer, NULL) < 0)
+        return;
+    *record = newer;
+    container->has_state_file = true;
+}
+
 /* What reading the rows comes to. */
 struct recovery {
     struct daemon *daemon;
@@ -191,6 +206,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
         result = error_set(&problem, ERROR_CORRUPT, EINVAL, "it is of another container");
     if (result < 0) {
         log_error("database: the row of container %s is left out: %s", id, problem.message);
+        database_release_name(recovery->daemon->database, id, NULL);
         container_free(container);
         return 0;
     }
@@ -199,6 +215,8 @@ static int recover_row(void *context, const char *id, const char *definition, co
         container_free(container);
         return 0;
     }
+    if (result == 0)
+        read_newer_state(container, &record);
     restore_state(container, &record);
     if (result == -ENOENT) {
         container->status = CONTAINER_EXITED;

@@ -161,8 +161,7 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
 
 static void report_damage(const char *what, const struct error *err)
 {
-    log_error("images: %s: %s; nothing is lost, and nothing is collected until that is mended",
-              what, err->message);
+    log_error("images: %s: %s", what, err->message);
 }
 
 static int load_id(struct daemon *daemon, struct error *err)
@@ -218,6 +217,13 @@ static int find_path(int fd, char path[sizeof(((struct sockaddr_un *)NULL)->sun_
     return 0;
 }
 
+static bool is_served(const char *path)
+{
+    cleanup_close int fd = socket_connect(AT_FDCWD, path, SOCK_STREAM | SOCK_NONBLOCK, NULL);
+
+    return fd >= 0;
+}
+
 /* A socket from systemd (sd_listen_fds(3)), or one of our own. */
 static int open_socket(struct daemon *daemon, struct error *err)
 {
@@ -236,6 +242,9 @@ static int open_socket(struct daemon *daemon, struct error *err)
             snprintf(path, sizeof(path), "%s", daemon->options.socket);
         else
             snprintf(path, sizeof(path), "%s/davit.sock", daemon->options.run);
+        if (is_served(path))
+            return error_set(err, ERROR_CONFLICT, EADDRINUSE,
+                             "socket %s: another program answers there", path);
         fd = socket_listen(AT_FDCWD, path, SOCK_STREAM | SOCK_NONBLOCK, 0600, err);
         result = fd < 0 ? fd : 0;
     }
@@ -310,6 +319,8 @@ static int open_all(struct daemon *daemon, struct error *err)
     if (result == 0)
         result = image_store_open(&daemon->images, daemon->root_fd, daemon->trash_fd, report_damage,
                                   err);
+    if (result == 0 && daemon->images.distrust != NULL)
+        log_error("images: nothing is collected: %s", daemon->images.distrust);
     if (result == 0)
         result = database_open(daemon->options.root, &daemon->database, err);
     if (result == 0)

@@ -2,14 +2,22 @@
 #include "database.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/memory.h"
 
 #define SCHEMA_VERSION 1
 #define PREDECESSOR_MS 5000 /* one that was killed may have it still */
+/* Room that a full disk has for us all the same: for what is written between two checkpoints, and
+ * for the tables to grow. A checkpoint comes after 256 pages, 1 MiB. */
+#define JOURNAL_ROOM (2 << 20)
+#define TABLES_ROOM (512 << 10)
 
 struct database {
     sqlite3 *handle;
@@ -76,6 +84,8 @@ static int set_up(struct database *database, struct error *err)
     int result = run(database, "PRAGMA journal_mode = WAL", err);
 
     if (result == 0)
+        result = run(database, "PRAGMA wal_autocheckpoint = 256", err);
+    if (result == 0)
         result = run(database, "PRAGMA synchronous = NORMAL", err);
     if (result == 0)
         result = read_version(database, &version, err);
@@ -99,10 +109,32 @@ static int set_up(struct database *database, struct error *err)
     return result;
 }
 
+/* Behind the end of the file, where SQLite comes to when it appends (fallocate(2)). Not every
+ * filesystem has that, and a disk that is full already has no room. */
+static void reserve(const char *path, off_t beyond)
+{
+    cleanup_close int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    struct stat status;
+
+    if (fd >= 0 && fstat(fd, &status) == 0)
+        fallocate(fd, FALLOC_FL_KEEP_SIZE, status.st_size, beyond);
+}
+
+/* The journal stays when the database is closed, and its room with it. */
+static void reserve_room(struct database *database, const char *path)
+{
+    cleanup_free char *journal = memory_printf("%s-wal", path);
+    int keeps = 1;
+
+    sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keeps);
+    reserve(path, TABLES_ROOM);
+    reserve(journal, JOURNAL_ROOM);
+}
+
 int database_open(const char *root_path, struct database **opened, struct error *err)
 {
     struct database *database = memory_new_one(struct database);
-    char *path = memory_printf("%s/davit.db", root_path);
+    cleanup_free char *path = memory_printf("%s/davit.db", root_path);
     int result = 0;
 
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
@@ -110,7 +142,6 @@ int database_open(const char *root_path, struct database **opened, struct error 
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
         result = failure(database, path, err);
-    free(path);
     if (result == 0) {
         sqlite3_busy_timeout(database->handle, PREDECESSOR_MS);
         /* Before anything is read: nobody else can lock it then and make us wait, and no file of
@@ -127,6 +158,7 @@ int database_open(const char *root_path, struct database **opened, struct error 
         database_close(database);
         return result;
     }
+    reserve_room(database, path);
     *opened = database;
     return 0;
 }
@@ -200,6 +232,20 @@ int database_update_definition(struct database *database, const char *id, const 
     bind(database->define, 2, name);
     bind(database->define, 3, definition);
     return step_durably(database, database->define, "store a container's definition", err);
+}
+
+int database_release_name(struct database *database, const char *id, struct error *err)
+{
+    sqlite3_stmt *statement;
+    int result =
+        prepare(database, "UPDATE containers SET name = id WHERE id = ?1", &statement, err);
+
+    if (result < 0)
+        return result;
+    bind(statement, 1, id);
+    result = step(database, statement, "give a name up", err);
+    sqlite3_finalize(statement);
+    return result;
 }
 
 int database_delete_container(struct database *database, const char *id, bool is_durable,

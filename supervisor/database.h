@@ -25,6 +25,9 @@ int database_update_state(struct database *database, const char *id, const char 
 /* Another name, and the definition that has it. Durable. */
 int database_update_definition(struct database *database, const char *id, const char *name,
                                const char *definition, struct error *err);
+/* Its name is nobody's in the database from now on: what a container is called stands in its
+ * definition, and here only so that no two are called the same. */
+int database_release_name(struct database *database, const char *id, struct error *err);
 int database_delete_container(struct database *database, const char *id, bool is_durable,
                               struct error *err);
 

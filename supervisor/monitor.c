@@ -1,7 +1,6 @@
 /* The monitor of one container: see monitor.h. */
 #include "monitor.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -891,27 +890,13 @@ static struct json_writer *make_exit_record(const struct monitor *monitor)
     return writer;
 }
 
-static void write_exit_file(const struct monitor *monitor, const char *text)
-{
-    char record[MONITOR_EXIT_SIZE];
-    size_t length = strlen(text);
-    cleanup_close int fd = openat(monitor->fds.container_fd, MONITOR_EXIT_FILE,
-                                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-    assert(length <= sizeof(record));
-    memset(record, ' ', sizeof(record));
-    memcpy(record, text, length);
-    if (fd >= 0 && pwrite(fd, record, sizeof(record), 0) != (ssize_t)sizeof(record))
-        unlinkat(monitor->fds.container_fd, MONITOR_EXIT_FILE, 0);
-}
-
 /* In a file for a davitd that is not there, and in the message. */
 static void tell_exit(struct monitor *monitor)
 {
     struct json_writer *record = make_exit_record(monitor);
     const char *text = json_writer_text(record);
 
-    write_exit_file(monitor, text);
+    monitor_exit_write(monitor->fds.container_fd, text);
     remove_cgroup(monitor);
     tell(monitor, &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},
          text);
@@ -1120,7 +1105,7 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     if (start(monitor, &err) < 0)
         fail(monitor, &err);
     /* The file has told of the run before this one until now. */
-    write_exit_file(monitor, "");
+    monitor_exit_write(monitor->fds.container_fd, "");
     tell_started(monitor);
     while (!is_over(monitor))
         turn(monitor);

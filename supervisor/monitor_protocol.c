@@ -2,6 +2,11 @@
 #include "monitor_protocol.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
 
 #define FIELD JSON_FIELD
 
@@ -55,8 +60,23 @@ static const struct json_field exit_fields[] = {
     FIELD(struct monitor_exit, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
     FIELD(struct monitor_exit, started_ns, "startedNs", JSON_KIND_INT64),
     FIELD(struct monitor_exit, finished_ns, "finishedNs", JSON_KIND_INT64, .flags = JSON_REQUIRED),
+    FIELD(struct monitor_exit, error, "error", JSON_KIND_STRING),
 };
 const struct json_struct monitor_exit_type = JSON_STRUCT(struct monitor_exit, exit_fields);
+
+void monitor_exit_write(int directory_fd, const char *text)
+{
+    char record[MONITOR_EXIT_SIZE];
+    size_t length = strlen(text);
+    cleanup_close int fd =
+        openat(directory_fd, MONITOR_EXIT_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    memset(record, ' ', sizeof(record));
+    memcpy(record, text, length < sizeof(record) ? length : sizeof(record));
+    if (fd >= 0 && (length > sizeof(record) ||
+                    pwrite(fd, record, sizeof(record), 0) != (ssize_t)sizeof(record)))
+        unlinkat(directory_fd, MONITOR_EXIT_FILE, 0);
+}
 
 void monitor_message_error(const struct monitor_message *message, struct error *err)
 {

@@ -118,8 +118,13 @@ struct monitor_exit {
     bool is_oom_killed;
     int64_t started_ns;
     int64_t finished_ns;
+    const char *error; /* NULL: it ended by itself */
 };
 
 extern const struct json_struct monitor_exit_type;
+
+/* Writes exit.json of a container's directory, "" for spaces alone. What does not fit, or cannot be
+ * written, leaves none. */
+void monitor_exit_write(int directory_fd, const char *text);
 
 #endif

@@ -282,6 +282,12 @@ SCRIPT
         run runtime run --bundle "$dir/bundle" "$id"
         contains "$output" "$kind"
     done
+    # As on hosts where all mounts are shared, with the bundle on one.
+    program true
+    for kind in private shared slave unbindable rprivate rshared rslave runbindable; do
+        configure ".linux.rootfsPropagation = \"$kind\""
+        unshare --mount --propagation private sh -c 'mount --bind "$1/bundle" "$1/bundle" && mount --make-rshared / && mount --make-rshared "$1/bundle" && cd "$1/bundle" && exec "$2" --root "$1/state" run "$3"' sh "$dir" "$oci" "$id" 3>&-
+    done
     configure '.linux.rootfsPropagation = "sideways"'
     run runtime run --bundle "$dir/bundle" "$id"
     contains "$output" "linux.rootfsPropagation"

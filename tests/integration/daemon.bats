@@ -376,6 +376,9 @@ END
     run timeout 20 "$davitd" --root "$dir/root2" --run "$dir/run"
     [ "$status" -eq 1 ]
     contains "$output" "--run $dir/run is in use by another davitd"
+    run timeout 20 "$davitd" --root "$dir/root2" --run "$dir/run2" --socket "$dir/run/davit.sock"
+    [ "$status" -eq 1 ]
+    contains "$output" "another program answers there"
     davit version >/dev/null
 }
 

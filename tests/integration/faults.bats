@@ -162,6 +162,8 @@ serve "$@"
 davit load --input "$archive" >/dev/null
 davit run --detach --name runs busybox sleep 1000 >/dev/null
 davit create --name ends busybox sh -c 'exit 3' >/dev/null
+davit run --detach --name policy --restart unless-stopped busybox sleep 1000 >/dev/null
+davit create --name goes busybox true >/dev/null
 davit create --name before busybox >/dev/null
 dd if=/dev/zero of="$d/ballast" bs=4k 2>/dev/null || true
 refused davit create --name nothing busybox
@@ -173,12 +175,16 @@ refused davit load --input "$archive"
 davit start ends >/dev/null
 [ "$(davit wait ends)" = 3 ]
 davit stop --time 0 runs >/dev/null
-[ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "before ends runs" ]
+davit stop --time 0 policy >/dev/null
+davit rm goes >/dev/null
+[ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "before ends policy runs" ]
 # Nor by the next davitd, while the disk is still full and no row could be written.
 kill -9 "$pid"
 serve "$@"
 [ "$(davit inspect --format '{{.State.ExitCode}} {{.State.Error}}' ends)" = "3 " ]
 [ "$(davit inspect --format '{{.State.ExitCode}} {{.State.Error}}' runs)" = "137 " ]
+[ "$(davit inspect --format '{{.State.Status}}' policy)" = exited ]
+davit rm policy >/dev/null
 rm "$d/ballast"
 [ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "before ends runs" ]
 davit create --name after busybox >/dev/null

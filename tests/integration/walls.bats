@@ -103,6 +103,29 @@ written() { tables | grep -q "table inet davit$"; }
     at_neighbour ip link set lo up
 }
 
+@test "a network whose file cannot be read is closed, and not open to others" {
+    davit network create lost >/dev/null
+    davit network create others >/dev/null
+    web hidden --network lost
+    idle other --network others
+    address=$(address_of hidden)
+    refute davit exec other wget -qO- -T 2 "http://$address/"
+    id=$(davit network inspect lost | jq -r '.[0].Id')
+    kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+    cp "$dir/root/networks/$id.json" "$dir/network.json"
+    : > "$dir/root/networks/$id.json"
+    start_davitd
+    wait_until written
+    # What is there reaches itself; nobody else reaches it.
+    davit exec hidden wget -qO- http://127.0.0.1/
+    refute davit exec other wget -qO- -T 2 "http://$address/"
+    kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+    cp "$dir/network.json" "$dir/root/networks/$id.json"
+    start_davitd
+    davit rm --force hidden other
+    davit network rm lost others
+}
+
 # A router advertisement, by a program that may do that with a container's usual capabilities.
 advertise() { # CONTAINER
     nsenter --net="/proc/$(pid_of "$1")/ns/net" python3 - "$2" <<'END'
