@@ -85,7 +85,6 @@ char *container_encode_state(const struct managed_container *container)
 }
 
 static void save_state(struct managed_container *container, bool is_durable);
-static void remove_run_directory(struct managed_container *container);
 
 /* A full disk may have room again. */
 static int on_save_timer(sd_event_source *source, uint64_t usec, void *context)
@@ -121,7 +120,7 @@ static void save_state(struct managed_container *container, bool is_durable)
     if (container->has_unsaved_state || container->status == CONTAINER_RUNNING)
         container_record_state(container, state);
     else if (container->has_state_file)
-        remove_run_directory(container);
+        container_record_forget_state(container);
     if (!container->has_unsaved_state)
         return;
     log_error("container %s: %s", container->definition.name, err.message);

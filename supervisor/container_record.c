@@ -287,6 +287,19 @@ void container_record_state(struct managed_container *container, const char *sta
         unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
 }
 
+void container_record_forget_state(struct managed_container *container)
+{
+    cleanup_close int run_fd = container_open_run_directory(container);
+
+    container->has_state_file = false;
+    if (run_fd < 0)
+        return;
+    unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
+    /* The directory itself is its monitor's as long as there is one. */
+    if (container->control_fd < 0)
+        unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
+}
+
 char *container_record_read_state(const struct managed_container *container)
 {
     cleanup_close int run_fd = container_open_run_directory(container);

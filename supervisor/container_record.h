@@ -46,6 +46,9 @@ int container_record_reconcile(struct managed_container *container, struct error
  */
 void container_record_state(struct managed_container *container, const char *state);
 
+/* The database has it. */
+void container_record_forget_state(struct managed_container *container);
+
 /* Reads it; free() it. NULL: there is none. */
 char *container_record_read_state(const struct managed_container *container);
 

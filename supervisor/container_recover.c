@@ -175,8 +175,13 @@ static void read_newer_state(struct managed_container *container, struct state_r
     if (text == NULL ||
         json_decode_text(&container->arena, text, strlen(text), &state_type, &newer, NULL) < 0)
         return;
-    *record = newer;
     container->has_state_file = true;
+    /* Who dies after the database has taken an end leaves the file from before it. */
+    if (newer.started_ns < record->started_ns ||
+        (newer.started_ns == record->started_ns && newer.finished_ns == 0 &&
+         record->finished_ns != 0))
+        return;
+    *record = newer;
 }
 
 /* What reading the rows comes to. */
