@@ -75,7 +75,7 @@ WRAP(int, renameat, (int from, const char *old, int to, const char *new), (from,
 WRAP(int, mkdirat, (int fd, const char *name, mode_t mode), (fd, name, mode))
 WRAP(int, fchownat, (int fd, const char *name, uid_t uid, gid_t gid, int flags),
      (fd, name, uid, gid, flags))
-WRAP(int, fchmodat, (int fd, const char *name, mode_t mode, int flags), (fd, name, mode, flags))
+WRAP(int, fchmod, (int fd, mode_t mode), (fd, mode))
 WRAP(int, symlinkat, (const char *target, int fd, const char *name), (target, fd, name))
 WRAP(int, linkat, (int from, const char *old, int to, const char *new, int flags),
      (from, old, to, new, flags))
@@ -85,9 +85,6 @@ WRAP(int, utimensat, (int fd, const char *name, const struct timespec times[2], 
 WRAP(int, futimens, (int fd, const struct timespec times[2]), (fd, times))
 WRAP(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
      (fd, name, value, size, flags))
-WRAP(int, lsetxattr,
-     (const char *path, const char *name, const void *value, size_t size, int flags),
-     (path, name, value, size, flags))
 WRAP(int, pipe2, (int fds[2], int flags), (fds, flags))
 WRAP(pid_t, fork, (void), ())
 WRAP(int, memfd_create, (const char *name, unsigned int flags), (name, flags))
