@@ -176,7 +176,7 @@ static void attach_now(struct attachment *attachment, struct managed_container *
     struct error err = {0};
 
     if (attach_once(container, attachment->netns_fd, &err) == 0)
-        network_plugins_attach(container, attachment->pid, &attachment->plugins);
+        network_plugins_attach(container, attachment->netns_fd, &attachment->plugins);
     else if (!tries_again(attachment, container, &err))
         fail(attachment, container, &err);
 }

@@ -286,12 +286,14 @@ static int start(struct managed_container *container, struct cni_job *job, int r
 
 /* ---- when it starts and when it has ended ---- */
 
-static int attach(struct managed_container *container, pid_t pid, struct plugins_waiter *waiter,
+/* By our descriptor of the namespace: its first process may not have entered it yet, and what it is
+ * in until then is the host's. */
+static int attach(struct managed_container *container, int netns_fd, struct plugins_waiter *waiter,
                   struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_close int record_fd = open_record(container, O_CREAT);
-    struct cni_job job = {.netns = arena_printf(&arena, "/proc/%d/ns/net", (int)pid)};
+    struct cni_job job = {.netns = arena_printf(&arena, "/proc/%d/fd/%d", (int)getpid(), netns_fd)};
 
     if (record_fd < 0)
         return error_errno(err, -record_fd, RECORD_FILE);
@@ -299,14 +301,14 @@ static int attach(struct managed_container *container, pid_t pid, struct plugins
     return start(container, &job, record_fd, waiter, err);
 }
 
-void network_plugins_attach(struct managed_container *container, pid_t pid,
+void network_plugins_attach(struct managed_container *container, int netns_fd,
                             struct plugins_waiter *waiter)
 {
     struct error err = {0};
 
     if (has_plugin_networks(container)) {
         container->has_plugins = true;
-        if (attach(container, pid, waiter, &err) == 0)
+        if (attach(container, netns_fd, waiter, &err) == 0)
             return;
     }
     waiter->done(waiter, &err);

@@ -22,11 +22,11 @@ int network_plugins_check_address(const char *text, const struct network *networ
 bool network_plugins_publish(const struct managed_container *container);
 
 /* Calls `done` when the devices of all its networks of plugins are there, or could not be made; at
- * once if it has none. */
+ * once if it has none. The namespace's descriptor is the caller's, and stays open until then. */
 struct plugins_waiter {
     void (*done)(struct plugins_waiter *waiter, const struct error *err);
 };
-void network_plugins_attach(struct managed_container *container, pid_t pid,
+void network_plugins_attach(struct managed_container *container, int netns_fd,
                             struct plugins_waiter *waiter);
 
 /* It has ended, or did not start: they take back what they made. */
