@@ -111,24 +111,24 @@ static int set_up(struct database *database, struct error *err)
 
 /* Behind the end of the file, where SQLite comes to when it appends (fallocate(2)). Not every
  * filesystem has that, and a disk that is full already has no room. */
-static void reserve(const char *path, off_t beyond)
+static void reserve(const char *path, int flags, off_t beyond)
 {
-    cleanup_close int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
     struct stat status;
 
     if (fd >= 0 && fstat(fd, &status) == 0)
         fallocate(fd, FALLOC_FL_KEEP_SIZE, status.st_size, beyond);
 }
 
-/* The journal stays when the database is closed, and its room with it. */
-static void reserve_room(struct database *database, const char *path)
+/* The journal stays when the database is closed, and its room with it. SQLite locks only the other
+ * file, so that this one may be closed here. */
+static void reserve_journal(struct database *database, const char *path)
 {
     cleanup_free char *journal = memory_printf("%s-wal", path);
     int keeps = 1;
 
     sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keeps);
-    reserve(path, TABLES_ROOM);
-    reserve(journal, JOURNAL_ROOM);
+    reserve(journal, 0, JOURNAL_ROOM);
 }
 
 int database_open(const char *root_path, struct database **opened, struct error *err)
@@ -138,6 +138,9 @@ int database_open(const char *root_path, struct database **opened, struct error 
     int result = 0;
 
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    /* Before SQLite has it: to close any descriptor of a file gives up all locks that a process has
+     * on it (fcntl(2)), and SQLite's would go too. */
+    reserve(path, O_CREAT, TABLES_ROOM);
     if (sqlite3_open_v2(path, &database->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK)
@@ -158,7 +161,7 @@ int database_open(const char *root_path, struct database **opened, struct error 
         database_close(database);
         return result;
     }
-    reserve_room(database, path);
+    reserve_journal(database, path);
     *opened = database;
     return 0;
 }
