@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -61,6 +62,16 @@ int file_write_fd(int fd, const void *bytes, size_t length)
         length -= (size_t)count;
     }
     return 0;
+}
+
+int file_in_memory(const char *name, const void *bytes, size_t length)
+{
+    cleanup_close int fd = memfd_create(name, MFD_CLOEXEC);
+    int result = fd < 0 ? -errno : file_write_fd(fd, bytes, length);
+
+    if (result == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        result = -errno;
+    return result < 0 ? result : take_fd(&fd);
 }
 
 #define TEMPORARY_SIZE 300

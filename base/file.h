@@ -20,6 +20,10 @@ int file_read(int directory_fd, const char *path, size_t max_bytes, struct buffe
 /* Writes all bytes, however many writes it takes. Returns 0 or a negative errno. */
 int file_write_fd(int fd, const void *bytes, size_t length);
 
+/* A file in memory (memfd_create(2)) that has these bytes and is at its beginning: for who reads a
+ * descriptor. Returns it, or a negative errno. */
+int file_in_memory(const char *name, const void *bytes, size_t length);
+
 /* Replaces directory_fd/name by rename. With `is_durable` content and name are synced. */
 int file_replace(int directory_fd, const char *name, const void *bytes, size_t length, mode_t mode,
                  bool is_durable, struct error *err);

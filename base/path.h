@@ -53,6 +53,10 @@ int path_move_unique(int directory_fd, const char *name, int into_fd, const char
  * path_remove.c */
 int path_remove_tree(int directory_fd, const char *name, struct error *err);
 
+/* Takes directory_fd/name away for somebody who has time to remove it: it is moved to trash_fd, or
+ * removed at once where that is another filesystem. path_remove.c */
+int path_discard(int directory_fd, const char *name, int trash_fd, struct error *err);
+
 /* Adds what a tree takes on disk, in bytes; a file with several names counts in shares. Follows
  * nothing and leaves no filesystem. A name that does not exist takes nothing. */
 int path_tree_size(int directory_fd, const char *name, uint64_t *bytes, struct error *err);

@@ -3,6 +3,7 @@
  * it may be deeper than there are descriptors, have any names, and stand on a full disk. So nothing
  * in it is renamed or made; directories that lie far above are closed and found again through "..".
  */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -44,6 +45,7 @@ static int note_failure(struct removal *removal, int errnum, const char *name)
 
 static struct level *top(const struct removal *removal)
 {
+    assert(removal->levels != NULL && removal->depth > 0);
     return &removal->levels[removal->depth - 1];
 }
 
@@ -118,7 +120,7 @@ static int pop(struct removal *removal)
 
     closedir(level->dir);
     removal->depth--;
-    if (result < 0 || parent == NULL)
+    if (parent == NULL || parent->dir == NULL)
         return result;
     /* One that was reopened comes to the child, which is empty now, once more. */
     if (parent->entry != NULL &&
@@ -211,4 +213,11 @@ int path_remove_tree(int directory_fd, const char *name, struct error *err)
     if (unlinkat(directory_fd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         return error_errno(err, errno, "remove %s", name);
     return 0;
+}
+
+int path_discard(int directory_fd, const char *name, int trash_fd, struct error *err)
+{
+    int result = path_move_unique(directory_fd, name, trash_fd, name, err);
+
+    return result == -EXDEV ? path_remove_tree(directory_fd, name, err) : result;
 }

@@ -47,16 +47,6 @@ int store_read_verified(int root_fd, struct arena *arena, const char *digest, co
     return error_set(err, ERROR_CORRUPT, EBADMSG, "blob %s is damaged", digest);
 }
 
-/* Out of the way: the trash is emptied by somebody who has time. */
-static int discard(const struct image_store *store, int directory_fd, const char *name,
-                   struct error *err)
-{
-    int result = path_move_unique(directory_fd, name, store->trash_fd, name, err);
-
-    /* Somebody has mounted a filesystem of its own there. */
-    return result == -EXDEV ? path_remove_tree(directory_fd, name, err) : result;
-}
-
 /* What cannot be discarded stays, and the rest goes all the same. */
 static int sweep(const struct image_store *store, const char *directory,
                  const struct string_list *reached, struct error *err)
@@ -72,7 +62,7 @@ static int sweep(const struct image_store *store, const char *directory,
         int one = 0;
 
         if (entry->d_name[0] != '.' && !string_list_has(reached, entry->d_name))
-            one = discard(store, fd, entry->d_name, err);
+            one = path_discard(fd, entry->d_name, store->trash_fd, err);
         if (one < 0)
             result = error_prefix(err, "%s", directory);
     }
@@ -195,10 +185,11 @@ int image_store_collect(struct image_store *store, const struct string_list *kep
     cleanup_arena struct arena arena = {0};
     struct string_list blobs = {0};
     struct string_list layers = {0};
-    int result = check_roots(store, err);
+    int result;
 
     if (store->worker_count > 0)
         return 0;
+    result = check_roots(store, err);
     reach_layers(store, kept_layers, &layers);
     if (result == 0)
         result = reach_blobs(store, &arena, &blobs, err);

@@ -378,18 +378,28 @@ static int put_index_aside(const struct image_store *store, struct error *err)
     return result == -ENOENT ? file_replace(store->root_fd, name, "", 0, 0600, true, err) : result;
 }
 
-static void find_damaged_index(struct image_store *store);
-
-static void distrust(struct image_store *store, const char *reason)
+static bool is_damaged_index(const char *name)
 {
-    if (store->distrust == NULL)
-        store->distrust = memory_strdup(reason);
+    return strncmp(name, DAMAGED_INDEX, strlen(DAMAGED_INDEX)) == 0;
 }
 
 void store_look_for_damage(struct image_store *store)
 {
+    int fd = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry = NULL;
+
     free(take_pointer(&store->distrust));
-    find_damaged_index(store);
+    if (dir == NULL) {
+        store->distrust = memory_strdup("the store's directory cannot be read");
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL && !is_damaged_index(entry->d_name))
+        ;
+    if (entry != NULL)
+        store->distrust = memory_printf("index.json was lost or damaged: remove %s when all images "
+                                        "that are wanted are there again",
+                                        entry->d_name);
 }
 
 bool image_store_is_damaged(struct image_store *store)
@@ -397,26 +407,6 @@ bool image_store_is_damaged(struct image_store *store)
     if (store->distrust != NULL)
         store_look_for_damage(store);
     return store->distrust != NULL || store->damaged.count > 0;
-}
-
-static void find_damaged_index(struct image_store *store)
-{
-    int fd = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-
-    if (dir == NULL)
-        distrust(store, "the store's directory cannot be read");
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        cleanup_free char *reason = NULL;
-
-        if (strncmp(entry->d_name, DAMAGED_INDEX, strlen(DAMAGED_INDEX)) != 0)
-            continue;
-        reason = memory_printf("index.json was lost or damaged: remove %s when all images that are "
-                               "wanted are there again",
-                               entry->d_name);
-        distrust(store, reason);
-    }
 }
 
 /* The descriptors are in the arena of damaged images, where some may have to stay. */
@@ -449,7 +439,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
     if (result < 0) {
         on_damage("the list of images", &damage);
         result = put_index_aside(store, err);
-        find_damaged_index(store);
+        store_look_for_damage(store);
         return result < 0 ? result : save_index(store, err);
     }
     for (size_t i = 0; i < index.manifests.count; i++) {
@@ -501,7 +491,7 @@ int image_store_open(struct image_store *store, int root_fd, int trash_fd,
             result = error_errno(err, errno, "open layers");
     }
     if (result == 0) {
-        find_damaged_index(store);
+        store_look_for_damage(store);
         result = load_index(store, on_damage, err);
     }
     if (result < 0) {

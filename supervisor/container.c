@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -323,16 +322,6 @@ static void unlink_container(struct managed_container *container)
 
 /* ---- the monitor ---- */
 
-/* For texts that are too long for a message: memory, from its beginning. */
-static int open_long_text(const void *text, size_t length, struct error *err)
-{
-    cleanup_close int fd = memfd_create("text", MFD_CLOEXEC);
-
-    if (fd < 0 || file_write_fd(fd, text, length) < 0 || lseek(fd, 0, SEEK_SET) < 0)
-        return error_errno(err, errno, "memory for a request");
-    return take_fd(&fd);
-}
-
 int container_send(struct managed_container *container, const struct monitor_message *header,
                    const void *text, size_t text_length, int fd, struct error *err)
 {
@@ -351,9 +340,9 @@ int container_send(struct managed_container *container, const struct monitor_mes
         return error_set(err, ERROR_TOO_LARGE, E2BIG, "the request is larger than %zu bytes",
                          max_length);
     if (is_long) {
-        text_fd = open_long_text(text, text_length, err);
+        text_fd = file_in_memory("text", text, text_length);
         if (text_fd < 0)
-            return text_fd;
+            return error_errno(err, -text_fd, "memory for a request");
         copy.flags |= MONITOR_TEXT_FD;
     }
     copy.version = MONITOR_PROTOCOL_VERSION;

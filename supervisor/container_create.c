@@ -164,11 +164,9 @@ int container_make_settings(struct managed_container *container, struct cgroup_s
 /* Room for the exit status, which may come when the disk is full. */
 static int reserve_exit_file(int directory_fd, struct error *err)
 {
-    char nothing[MONITOR_EXIT_SIZE];
+    int result = monitor_exit_write(directory_fd, "");
 
-    memset(nothing, ' ', sizeof(nothing));
-    return file_replace(directory_fd, MONITOR_EXIT_FILE, nothing, sizeof(nothing), 0600, false,
-                        err);
+    return result < 0 ? error_errno(err, -result, "write " MONITOR_EXIT_FILE) : 0;
 }
 
 static int make_on_disk(struct managed_container *container, struct error *err)
@@ -222,6 +220,7 @@ static int define(struct managed_container *container, const char *name, const c
         result = image_store_find(&daemon->images, definition->config.image, image, err);
     if (result < 0)
         return result;
+    assert(*image != NULL);
     random_id(id);
     definition->id = arena_strdup(&container->arena, id);
     definition->image_id = arena_strdup(&container->arena, (*image)->id);
@@ -258,7 +257,6 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
     container->control_fd = -1;
     container->monitor_pidfd = -1;
     result = define(container, name, body, body_length, &image, err);
-    assert(result < 0 || image != NULL);
     if (result == 0)
         result = container_volumes_make(daemon, &container->arena, &container->definition,
                                         image->config.config.volumes, err);

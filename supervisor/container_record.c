@@ -131,6 +131,14 @@ int container_record_publish(struct managed_container *container, struct error *
     return 0;
 }
 
+int container_record_put(struct managed_container *container, struct error *err)
+{
+    int result = database_delete_container(container->daemon->database, container->definition.id,
+                                           false, err);
+
+    return result < 0 ? result : insert_row(container, err);
+}
+
 int container_record_remove(struct managed_container *container, struct error *err)
 {
     struct daemon *daemon = container->daemon;
@@ -240,7 +248,6 @@ static int update_row(const struct managed_container *container, struct error *e
 static int take_newer(struct managed_container *container, const struct definition *newer,
                       struct error *err)
 {
-
     log_warning("container %s: its directory has a newer definition than the database, which takes "
                 "it",
                 container->definition.name);
@@ -275,12 +282,12 @@ int container_record_reconcile(struct managed_container *container, struct error
 
 void container_record_state(struct managed_container *container, const char *state)
 {
-    cleanup_close int run_fd = -1;
+    int runs_fd = container->daemon->run_containers_fd;
+    cleanup_close int run_fd = container_open_run_directory(container);
 
-    mkdirat(container->daemon->run_containers_fd, container->definition.id, 0700);
-    run_fd = container_open_run_directory(container);
+    if (run_fd < 0 && mkdirat(runs_fd, container->definition.id, 0700) == 0)
+        run_fd = container_open_run_directory(container);
     container->has_state_file = true;
-
     /* Rather none than one that is not true any more. */
     if (run_fd >= 0 &&
         file_replace(run_fd, CONTAINER_STATE_FILE, state, strlen(state), 0600, false, NULL) < 0)

@@ -23,6 +23,9 @@
  * a failure neither is there. */
 int container_record_publish(struct managed_container *container, struct error *err);
 
+/* The row of one that has its directory, in the place of any that is about it. */
+int container_record_put(struct managed_container *container, struct error *err);
+
 /* Takes the name and the row away; the directory goes to the trash. */
 int container_record_remove(struct managed_container *container, struct error *err);
 

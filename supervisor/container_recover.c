@@ -165,17 +165,23 @@ static struct managed_container *new_container(struct daemon *daemon)
 }
 
 /* The file is there as long as a container runs, or the database could not take its state. */
+static bool read_state_file(struct managed_container *container, struct state_record *record)
+{
+    cleanup_free char *text = container_record_read_state(container);
+
+    *record = (struct state_record){0};
+    container->has_state_file =
+        text != NULL && json_decode_text(&container->arena, arena_strdup(&container->arena, text),
+                                         strlen(text), &state_type, record, NULL) == 0;
+    return container->has_state_file;
+}
+
 static void read_newer_state(struct managed_container *container, struct state_record *record)
 {
-    struct state_record newer = {0};
-    char *state = container_record_read_state(container);
-    const char *text = state != NULL ? arena_strdup(&container->arena, state) : NULL;
+    struct state_record newer;
 
-    free(state);
-    if (text == NULL ||
-        json_decode_text(&container->arena, text, strlen(text), &state_type, &newer, NULL) < 0)
+    if (!read_state_file(container, &newer))
         return;
-    container->has_state_file = true;
     /* Who dies after the database has taken an end leaves the file from before it. */
     if (newer.started_ns < record->started_ns ||
         (newer.started_ns == record->started_ns && newer.finished_ns == 0 &&
@@ -298,29 +304,12 @@ static void settle_name(struct managed_container *container)
         use_other_name(container);
 }
 
-static int insert(struct managed_container *container, struct error *err)
-{
-    struct daemon *daemon = container->daemon;
-    struct json_writer *writer = json_writer_new(false);
-    cleanup_free char *state = container_encode_state(container);
-    int result = database_delete_container(daemon->database, container->definition.id, false, err);
-
-    json_encode(writer, &definition_type, &container->definition);
-    if (result == 0)
-        result = database_insert_container(daemon->database, container->definition.id,
-                                           container->definition.name, json_writer_text(writer),
-                                           state, err);
-    json_writer_free(writer);
-    return result;
-}
-
 /* Takes a container over from its files. Whether somebody had stopped it they do not say: no policy
  * but "always" starts it. */
 static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct error *err)
 {
     struct managed_container *container = new_container(daemon);
     struct state_record record = {0};
-    cleanup_free char *state = NULL;
     int result =
         container_record_read(directory_fd, &container->arena, &container->definition, err);
 
@@ -331,15 +320,13 @@ static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct
         return result;
     }
     settle_name(container);
-    state = container_record_read_state(container);
-    if (state == NULL ||
-        json_decode_text(&container->arena, state, strlen(state), &state_type, &record, NULL) < 0)
+    if (!read_state_file(container, &record))
         record = (struct state_record){.is_held_back = true};
     restore_state(container, &record);
-    if (insert(container, err) < 0) {
+    if (container_record_put(container, err) < 0) {
         /* A row that cannot be read may have the name. */
         use_other_name(container);
-        if (insert(container, err) < 0)
+        if (container_record_put(container, err) < 0)
             log_error("container %s: %s", container->definition.name, err->message);
     }
     container_link(daemon, container);

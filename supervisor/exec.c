@@ -78,7 +78,47 @@ static struct exec *find_or_refuse(struct daemon *daemon, const char *id, struct
     return exec;
 }
 
-static void answer_start(struct exec *exec, const struct error *err);
+static void exec_event(struct exec *exec, const char *action, const char *exit_code)
+{
+    cleanup_buffer struct buffer verb = {0};
+    struct string_pair pairs[2] = {{"execID", exec->id}, {"exitCode", exit_code}};
+    struct string_map extra = {pairs, exit_code != NULL ? 2 : 1};
+
+    buffer_append_string(&verb, action);
+    if (exit_code == NULL) {
+        buffer_append_string(&verb, ":");
+        for (size_t i = 0; i < exec->config.cmd.count; i++)
+            buffer_printf(&verb, " %s", exec->config.cmd.items[i]);
+    }
+    container_event(exec->container, buffer_text(&verb), &extra);
+}
+
+static void finish(struct exec *exec, int32_t exit_code)
+{
+    char text[16];
+
+    exec->is_running = false;
+    exec->has_exit_code = true;
+    exec->exit_code = exit_code;
+    exec->pid = 0;
+    exec->ended_us = clock_monotonic_us();
+    snprintf(text, sizeof(text), "%d", (int)exit_code);
+    exec_event(exec, "exec_die", text);
+}
+
+static void answer_start(struct exec *exec, const struct error *err)
+{
+    struct request *request = exec->start;
+
+    if (request == NULL)
+        return;
+    exec->start = NULL;
+    request->on_close = NULL;
+    if (err != NULL)
+        respond_error(request, err);
+    else
+        respond_empty(request, 200);
+}
 
 static void free_exec(struct exec *exec)
 {
@@ -114,21 +154,6 @@ static size_t forget_old(struct daemon *daemon, const struct managed_container *
         link = &exec->next;
     }
     return count;
-}
-
-static void exec_event(struct exec *exec, const char *action, const char *exit_code)
-{
-    cleanup_buffer struct buffer verb = {0};
-    struct string_pair pairs[2] = {{"execID", exec->id}, {"exitCode", exit_code}};
-    struct string_map extra = {pairs, exit_code != NULL ? 2 : 1};
-
-    buffer_append_string(&verb, action);
-    if (exit_code == NULL) {
-        buffer_append_string(&verb, ":");
-        for (size_t i = 0; i < exec->config.cmd.count; i++)
-            buffer_printf(&verb, " %s", exec->config.cmd.items[i]);
-    }
-    container_event(exec->container, buffer_text(&verb), &extra);
 }
 
 void exec_create(struct managed_container *container, struct request *request)
@@ -247,8 +272,6 @@ struct json_writer *exec_make_request(struct managed_container *container,
     json_object_close(writer);
     return writer;
 }
-
-static void finish(struct exec *exec, int32_t exit_code);
 
 static void on_start_client_gone(struct request *request)
 {
@@ -409,33 +432,6 @@ void exec_resize(struct daemon *daemon, const char *id, struct request *request)
     else if (api_read_terminal_size(request, &size, &err) < 0 ||
              container_resize(exec->container, exec->token, size.rows, size.columns, &err) < 0)
         respond_error(request, &err);
-    else
-        respond_empty(request, 200);
-}
-
-static void finish(struct exec *exec, int32_t exit_code)
-{
-    char text[16];
-
-    exec->is_running = false;
-    exec->has_exit_code = true;
-    exec->exit_code = exit_code;
-    exec->pid = 0;
-    exec->ended_us = clock_monotonic_us();
-    snprintf(text, sizeof(text), "%d", (int)exit_code);
-    exec_event(exec, "exec_die", text);
-}
-
-static void answer_start(struct exec *exec, const struct error *err)
-{
-    struct request *request = exec->start;
-
-    if (request == NULL)
-        return;
-    exec->start = NULL;
-    request->on_close = NULL;
-    if (err != NULL)
-        respond_error(request, err);
     else
         respond_empty(request, 200);
 }

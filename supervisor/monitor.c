@@ -37,10 +37,8 @@
 /* Who runs in the container may stop a process that enters it, and keep the first one busy. */
 #define EXEC_START_MS 30000
 #define START_STEP_S 900 /* copying an image's files to a volume is one step */
-#define DEATH_MS                                                                                   \
-    10000               /* of what was killed; what sleeps in the kernel for longer is left behind \
-                         */
-#define GOODBYE_MS 2000 /* for davitd to read how it ended; the file says it as well */
+#define DEATH_MS 10000   /* of what was killed; the rest sleeps in the kernel and is left behind */
+#define GOODBYE_MS 2000  /* for davitd to read how it ended; the file says it as well */
 #define SAID_MAX_BYTES (1 << 20)
 
 /* The container's first process (token 0) or an exec. */
@@ -75,8 +73,7 @@ struct monitor {
     struct task init;
     struct task *execs;
     size_t exec_count;
-    uint64_t
-        dead_us; /* when all that was killed with the first process should be dead; 0: it lives */
+    uint64_t dead_us; /* when all that was killed with the first process should be dead, or 0 */
     char message[sizeof(struct monitor_message) + MONITOR_TEXT_MAX];
     struct monitor_message *long_message; /* in its place, if its text is longer; or NULL */
 };

@@ -64,18 +64,28 @@ static const struct json_field exit_fields[] = {
 };
 const struct json_struct monitor_exit_type = JSON_STRUCT(struct monitor_exit, exit_fields);
 
-void monitor_exit_write(int directory_fd, const char *text)
+int monitor_exit_write(int directory_fd, const char *text)
 {
     char record[MONITOR_EXIT_SIZE];
     size_t length = strlen(text);
     cleanup_close int fd =
         openat(directory_fd, MONITOR_EXIT_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    ssize_t count = -1;
+    int problem;
 
-    memset(record, ' ', sizeof(record));
-    memcpy(record, text, length < sizeof(record) ? length : sizeof(record));
-    if (fd >= 0 && (length > sizeof(record) ||
-                    pwrite(fd, record, sizeof(record), 0) != (ssize_t)sizeof(record)))
-        unlinkat(directory_fd, MONITOR_EXIT_FILE, 0);
+    if (fd < 0)
+        return -errno;
+    errno = EFBIG;
+    if (length <= sizeof(record)) {
+        memset(record, ' ', sizeof(record));
+        memcpy(record, text, length);
+        count = pwrite(fd, record, sizeof(record), 0);
+    }
+    if (count == (ssize_t)sizeof(record))
+        return 0;
+    problem = count < 0 ? errno : ENOSPC;
+    unlinkat(directory_fd, MONITOR_EXIT_FILE, 0);
+    return -problem;
 }
 
 void monitor_message_error(const struct monitor_message *message, struct error *err)

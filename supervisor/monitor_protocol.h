@@ -123,8 +123,9 @@ struct monitor_exit {
 
 extern const struct json_struct monitor_exit_type;
 
-/* Writes exit.json of a container's directory, "" for spaces alone. What does not fit, or cannot be
- * written, leaves none. */
-void monitor_exit_write(int directory_fd, const char *text);
+/* Writes exit.json of a container's directory; "" for spaces alone, which keep room on a disk that
+ * is full later. What does not fit, or cannot be written, leaves none. Returns 0 or a negative
+ * errno. */
+int monitor_exit_write(int directory_fd, const char *text);
 
 #endif

@@ -252,15 +252,14 @@ static int spawn_nft(struct firewall_run *run, int script_fd, struct error *err)
 
 static int begin(struct firewall_run *run, struct error *err)
 {
-    cleanup_close int script_fd = memfd_create("davit-nft", MFD_CLOEXEC);
+    cleanup_close int script_fd = file_in_memory("davit-nft", run->script, strlen(run->script));
     int result;
 
+    if (script_fd < 0)
+        return error_errno(err, -script_fd, "script for nft");
     run->output_fd = memfd_create("davit-nft-output", MFD_CLOEXEC);
-    if (script_fd < 0 || run->output_fd < 0)
-        return error_errno(err, errno, "memfd");
-    result = file_write_fd(script_fd, run->script, strlen(run->script));
-    if (result < 0 || lseek(script_fd, 0, SEEK_SET) < 0)
-        return error_errno(err, EIO, "script for nft");
+    if (run->output_fd < 0)
+        return error_errno(err, errno, "output of nft");
     result = spawn_nft(run, script_fd, err);
     if (result == 0 && sd_event_add_io(run->daemon->loop, &run->source, run->pidfd, EPOLLIN,
                                        on_exit_of_nft, run) < 0)

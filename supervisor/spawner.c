@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -313,24 +312,22 @@ int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, 
 int spawner_open_job(const struct json_struct *type, const void *job, struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
-    cleanup_close int fd = memfd_create("job", MFD_CLOEXEC);
     const char *text;
     size_t length;
-    int result = 0;
+    int result;
 
     json_encode(writer, type, job);
     text = json_writer_text(writer);
     length = strlen(text);
-    if (fd < 0)
-        result = error_errno(err, errno, "the job");
-    else if (length > IMAGE_JOB_MAX)
+    if (length > IMAGE_JOB_MAX) {
         result = error_set(err, ERROR_TOO_LARGE, EFBIG,
                            "what the worker is to know of the request is more than %d bytes",
                            IMAGE_JOB_MAX);
-    else
-        result = file_write_fd(fd, text, length) < 0 ? error_errno(err, errno, "the job") : 0;
+    } else {
+        result = file_in_memory("job", text, length);
+        if (result < 0)
+            error_errno(err, -result, "the job");
+    }
     json_writer_free(writer);
-    if (result == 0 && lseek(fd, 0, SEEK_SET) < 0)
-        result = error_errno(err, errno, "the job");
-    return result < 0 ? result : take_fd(&fd);
+    return result;
 }

@@ -3,15 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/socket.h"
 #include "monitor_protocol.h"
 
 #define READ_BYTES 32768
@@ -88,12 +87,9 @@ static void write_input(struct streams *streams)
  * SDK, and what is built on it) lose what comes in one packet with the head. */
 static bool awaits_head(struct stream_client *client)
 {
-    int unread = 0;
-
     if (client->head_until_us == 0)
         return false;
-    if (ioctl(client->fd, SIOCOUTQ, &unread) == 0 && unread > 0 &&
-        clock_monotonic_us() < client->head_until_us)
+    if (socket_unread(client->fd) > 0 && clock_monotonic_us() < client->head_until_us)
         return true;
     client->head_until_us = 0;
     return false;

@@ -39,11 +39,8 @@ void trash_sweep_later(struct daemon *daemon)
 
 int trash_move(struct daemon *daemon, int directory_fd, const char *name, struct error *err)
 {
-    int result = path_move_unique(directory_fd, name, daemon->trash_fd, name, err);
+    int result = path_discard(directory_fd, name, daemon->trash_fd, err);
 
-    /* Somebody has mounted a filesystem of its own there. */
-    if (result == -EXDEV)
-        return path_remove_tree(directory_fd, name, err);
     return result < 0 ? error_prefix(err, "remove %s", name) : 0;
 }
 

@@ -118,7 +118,7 @@ int plugin_run(struct arena *arena, const char *type, const char *configuration,
                const struct plugin_call *call, const struct json **output, struct error *err)
 {
     const char *path = find_plugin(arena, type, call->directories, err);
-    cleanup_close int input_fd = memfd_create("cni-input", MFD_CLOEXEC);
+    cleanup_close int input_fd = file_in_memory("cni-input", configuration, strlen(configuration));
     cleanup_close int output_fd = memfd_create("cni-output", MFD_CLOEXEC);
     cleanup_close int messages_fd = memfd_create("cni-messages", MFD_CLOEXEC);
     cleanup_buffer struct buffer text = {0};
@@ -128,9 +128,7 @@ int plugin_run(struct arena *arena, const char *type, const char *configuration,
     *output = NULL;
     if (path == NULL)
         return -err->errnum;
-    if (input_fd < 0 || output_fd < 0 || messages_fd < 0 ||
-        file_write_fd(input_fd, configuration, strlen(configuration)) < 0 ||
-        lseek(input_fd, 0, SEEK_SET) < 0)
+    if (input_fd < 0 || output_fd < 0 || messages_fd < 0)
         return error_errno(err, EIO, "input of a plugin");
     make_environment(arena, call, environment);
     status = run(path, environment, input_fd, output_fd, messages_fd, err);

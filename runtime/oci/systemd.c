@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -51,20 +50,17 @@ static int run_helper(const char *command, const struct systemd_scope *scope, st
                       struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
-    cleanup_close int input_fd = memfd_create("scope", MFD_CLOEXEC);
+    cleanup_close int input_fd = -1;
     cleanup_close int read_fd = -1;
     int fds[2];
     int status = -1;
-    int result;
     pid_t pid;
 
     json_encode(writer, &systemd_scope_type, scope);
-    result = input_fd < 0 ? -errno
-                          : file_write_fd(input_fd, json_writer_text(writer),
-                                          strlen(json_writer_text(writer)));
+    input_fd = file_in_memory("scope", json_writer_text(writer), strlen(json_writer_text(writer)));
     json_writer_free(writer);
-    if (result < 0 || lseek(input_fd, 0, SEEK_SET) < 0 || pipe2(fds, O_CLOEXEC) < 0)
-        return error_errno(err, result < 0 ? -result : errno, "run " HELPER);
+    if (input_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
+        return error_errno(err, input_fd < 0 ? -input_fd : errno, "run " HELPER);
     read_fd = fds[0];
     pid = fork();
     if (pid == 0)
