@@ -42,7 +42,9 @@ endif
 
 # ---- what is built from what ------------------------------------------------------------------
 # A folder is a library; a program is its main file and the libraries that its line names.
-FOLDERS := base cgroups cgroups/systemd bundle runtime runtime/oci images images/worker images/fetch network network/resolver network/cni supervisor cli
+# The rooms of davitd: each may use those behind it (tools/check-layers).
+rooms := supervisor $(addprefix supervisor/,api images containers networks volumes definition store spawn monitor events http)
+FOLDERS := base cgroups cgroups/systemd bundle runtime runtime/oci images images/worker images/fetch network network/resolver network/cni $(rooms) cli
 mains := runtime/oci/davit-oci.c runtime/oci/self_start.c cgroups/systemd/davit-scope.c images/davit-image.c images/fetch/davit-fetch.c network/resolver/davit-resolver.c network/cni/davit-cni.c supervisor/davitd.c cli/davit.c
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 library = $(BUILD)/obj/$(subst /,-,$(1)).a
@@ -50,7 +52,7 @@ library = $(BUILD)/obj/$(subst /,-,$(1)).a
 PROGRAMS := $(addprefix $(BUILD)/,davitd davit davit-oci davit-image davit-fetch davit-resolver davit-cni davit-scope)
 
 davit-oci_uses := runtime/oci/davit-oci.c runtime/oci/self_start.c runtime/oci runtime bundle cgroups/systemd cgroups base
-davitd_uses := supervisor/davitd.c supervisor images network runtime bundle cgroups/systemd cgroups base
+davitd_uses := supervisor/davitd.c $(rooms) images network runtime bundle cgroups/systemd cgroups base
 davit_uses := cli/davit.c cli base
 # davit-oci is static and cannot have libsystemd: this speaks to systemd for it.
 davit-scope_uses := cgroups/systemd/davit-scope.c cgroups/systemd cgroups base
@@ -127,7 +129,7 @@ inputs = $(foreach u,$(1),$(if $(filter %.c,$(u)),$(call objects,$(u)),$(call li
 define program_rule
 $(BUILD)/$(1): $(call inputs,$($(1)_uses))
 	$$(call say,LINK $$@)
-	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(or $$($(1)_ldflags),-pie) -o $$@ $$^ $$($(1)_libs)
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(or $$($(1)_ldflags),-pie) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$($(1)_libs)
 endef
 $(foreach p,$(notdir $(PROGRAMS)),$(eval $(call program_rule,$(p))))
 

@@ -25,13 +25,13 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "cgroups/systemd/scope.h"
-#include "container.h"
-#include "namespace_pool.h"
-#include "networks.h"
-#include "resolver.h"
 #include "shutdown.h"
-#include "trash.h"
-#include "volumes.h"
+#include "supervisor/containers/container.h"
+#include "supervisor/networks/names.h"
+#include "supervisor/networks/networks.h"
+#include "supervisor/spawn/namespace_pool.h"
+#include "supervisor/store/trash.h"
+#include "supervisor/volumes/volumes.h"
 
 #define PREDECESSOR_MS 2000 /* one that was killed is gone by then */
 

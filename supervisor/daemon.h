@@ -9,14 +9,14 @@
 #include <systemd/sd-event.h>
 
 #include "cgroups/cgroups.h"
-#include "database.h"
-#include "definition.h"
-#include "events.h"
 #include "images/images.h"
 #include "network/nft_elements.h"
-#include "registries.h"
-#include "server.h"
-#include "spawner.h"
+#include "supervisor/definition/definition.h"
+#include "supervisor/events/bus.h"
+#include "supervisor/http/server.h"
+#include "supervisor/images/registries.h"
+#include "supervisor/spawn/spawner.h"
+#include "supervisor/store/database.h"
 
 #define CONTAINER_ID_SIZE 65
 #define NAMESPACE_POOL_MAX 64
@@ -135,7 +135,7 @@ int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
                       const struct definition_security *security,
                       const struct string_list *capabilities, const char **name, struct error *err);
 
-/* The API: see api.c. */
+/* The API: see api/api.c. */
 void api_handle(void *context, struct request *request);
 bool api_streams_body(void *context, const struct request *request);
 

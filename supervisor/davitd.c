@@ -15,9 +15,9 @@
 #include "base/log.h"
 #include "daemon.h"
 #include "images/trust.h"
-#include "networks.h"
 #include "runtime/runtime.h"
-#include "spawner.h"
+#include "supervisor/networks/networks.h"
+#include "supervisor/spawn/spawner.h"
 
 #define DEFAULT_ROOT "/var/lib/davit"
 #define DEFAULT_RUN "/run/davit"

@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "cgroups/systemd/scope.h"
-#include "container_internal.h"
+#include "supervisor/containers/internal.h"
 
 /* systemd goes on with its own signals; their own times are over by then. */
 #define LONGEST_US (240 * UINT64_C(1000000))

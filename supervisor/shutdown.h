@@ -6,7 +6,7 @@
 #ifndef DAVIT_SUPERVISOR_SHUTDOWN_H
 #define DAVIT_SUPERVISOR_SHUTDOWN_H
 
-#include "container.h"
+#include "supervisor/containers/container.h"
 
 /* davitd was told to end. False if that is all; else the loop ends when the containers have. */
 bool shutdown_begin(struct daemon *daemon);

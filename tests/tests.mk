@@ -1,7 +1,7 @@
 # Unit tests and fuzz targets, built with sanitizers beside the ordinary build.
 
 ASAN_BUILD := build/asan
-ALL_LIBRARIES := images/worker images/fetch network/resolver supervisor cli images network runtime/oci runtime bundle cgroups/systemd cgroups base
+ALL_LIBRARIES := images/worker images/fetch network/resolver $(rooms) cli images network runtime/oci runtime bundle cgroups/systemd cgroups base
 ALL_LIBS := $(davitd_libs) -larchive -lisal -lzstd -lcrypto -lcurl -lcmocka -pthread
 
 unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
@@ -9,7 +9,7 @@ unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call inputs,$(ALL_LIBRARIES))
 	$(call say,LINK $@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call inputs,$(ALL_LIBRARIES)) $(ALL_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(ALL_LIBS)
 
 .PHONY: unit-tests
 unit-tests: $(unit_tests)
@@ -51,7 +51,7 @@ FUZZ_BUILD := build/fuzz-objects
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call inputs,$(ALL_LIBRARIES))
 	$(call say,LINK $@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call inputs,$(ALL_LIBRARIES)) $(ALL_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ -Wl,--start-group $^ -Wl,--end-group $(ALL_LIBS)
 
 .PHONY: fuzz-targets
 fuzz-targets: $(fuzz_targets)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bundle/bundle.h"
-#include "supervisor/definition.h"
+#include "supervisor/definition/definition.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

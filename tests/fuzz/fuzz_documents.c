@@ -9,7 +9,7 @@
 #include "images/images.h"
 #include "images/registry_job.h"
 #include "images/report.h"
-#include "supervisor/filters.h"
+#include "supervisor/http/filters.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

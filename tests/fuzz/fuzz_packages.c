@@ -5,7 +5,7 @@
 
 #include "cli/versions.h"
 #include "images/worker/packages.h"
-#include "supervisor/image_changes.h"
+#include "supervisor/images/changes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -19,7 +19,7 @@
 #include "images/worker/ahead.h"
 #include "images/worker/packages.h"
 #include "images/worker/worker.h"
-#include "supervisor/registries.h"
+#include "supervisor/images/registries.h"
 
 static void references_follow_the_grammar(void **state)
 {

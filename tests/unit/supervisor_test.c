@@ -11,13 +11,13 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "cli/cli.h"
-#include "supervisor/database.h"
-#include "supervisor/definition.h"
-#include "supervisor/filters.h"
-#include "supervisor/image_changes.h"
-#include "supervisor/log_writer.h"
-#include "supervisor/monitor_protocol.h"
-#include "supervisor/streams.h"
+#include "supervisor/definition/definition.h"
+#include "supervisor/http/filters.h"
+#include "supervisor/images/changes.h"
+#include "supervisor/monitor/log_writer.h"
+#include "supervisor/monitor/protocol.h"
+#include "supervisor/monitor/streams.h"
+#include "supervisor/store/database.h"
 
 /* ---- log ---- */
 

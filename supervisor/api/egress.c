@@ -1,0 +1,109 @@
+/* What a container may reach: GET and PUT /davit/v1/containers/ID/egress. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "supervisor/containers/internal.h"
+#include "supervisor/networks/egress.h"
+#include "supervisor/networks/networks.h"
+
+static void answer(struct request *request, const struct managed_container *container)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    container_egress_write(writer, container);
+    respond_written(request, 200, writer);
+}
+
+void api_egress_show(struct daemon *daemon, struct request *request,
+                     const struct route_match *match)
+{
+    struct managed_container *container;
+    struct error err = {0};
+
+    if (container_find(daemon, match->name, &container, &err) < 0)
+        respond_error(request, &err);
+    else
+        answer(request, container);
+}
+
+/* Without a list it may reach everything, with an empty one nothing. */
+static int read_rules(struct managed_container *container, const struct request *request,
+                      const struct docker_egress **egress, struct error *err)
+{
+    /* They live as long as the container. */
+    const char *text = arena_strndup(&container->arena, request->body, request->body_length);
+    struct docker_egress *rules = arena_new(&container->arena, 1, sizeof(*rules));
+    const struct json *body;
+    const struct json *list;
+    int result =
+        json_parse(&container->arena, text, request->body_length, &json_default_limits, &body, err);
+
+    if (result == 0)
+        result = json_decode(&container->arena, body, &docker_egress_type, "", rules, err);
+    if (result < 0)
+        return result;
+    list = json_get(body, "Allow");
+    *egress = list != NULL && list->type == JSON_ARRAY ? rules : NULL;
+    return 0;
+}
+
+/* Answered when the kernel has the rules. */
+struct egress_change {
+    struct firewall_waiter waiter;
+    struct daemon *daemon;
+    struct request *request; /* NULL: the client has gone */
+    char id[CONTAINER_ID_SIZE];
+};
+
+static void on_client_gone(struct request *request)
+{
+    struct egress_change *change = request->context;
+
+    change->request = NULL;
+}
+
+static void on_rules_set(struct firewall_waiter *waiter, const struct error *err)
+{
+    struct egress_change *change = (struct egress_change *)(void *)waiter;
+    struct request *request = change->request;
+    struct managed_container *container;
+    struct error problem = *err;
+
+    if (request != NULL) {
+        request->on_close = NULL;
+        request->context = NULL;
+        if (problem.errnum == 0 &&
+            container_find(change->daemon, change->id, &container, &problem) == 0)
+            answer(request, container);
+        else
+            respond_error(request, &problem);
+    }
+    free(change);
+}
+
+void api_egress_set(struct daemon *daemon, struct request *request, const struct route_match *match)
+{
+    struct managed_container *container;
+    const struct docker_egress *egress = NULL;
+    struct egress_change *change;
+    struct error err = {0};
+    int result = container_find(daemon, match->name, &container, &err);
+
+    if (result == 0)
+        result = read_rules(container, request, &egress, &err);
+    if (result == 0)
+        result = container_egress_set(container, egress, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    change = memory_new_one(struct egress_change);
+    change->waiter.done = on_rules_set;
+    change->daemon = daemon;
+    change->request = request;
+    strcpy(change->id, container->definition.id);
+    request->context = change;
+    request->on_close = on_client_gone;
+    firewall_await(daemon, &change->waiter);
+}

@@ -1,0 +1,428 @@
+/* Images: list, inspect, remove. */
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "supervisor/http/filters.h"
+#include "supervisor/images/collect.h"
+
+void image_event(struct daemon *daemon, const char *action, const char *id, const char *name)
+{
+    struct string_pair pair = {"name", name};
+
+    events_publish(&daemon->events, "image", action, id, &(struct string_map){&pair, 1});
+}
+
+/* ---- list and inspect ---- */
+
+static void write_names(struct json_writer *writer, const struct image *image)
+{
+    char name[512];
+
+    json_key(writer, "RepoTags");
+    json_array_open(writer);
+    for (size_t i = 0; i < image->name_count; i++) {
+        image_reference_familiar(image->names[i], name, sizeof(name));
+        json_string(writer, name);
+    }
+    json_array_close(writer);
+    json_key(writer, "RepoDigests");
+    json_array_open(writer);
+    for (size_t i = 0; i < image->repo_digest_count; i++) {
+        image_reference_familiar(image->repo_digests[i], name, sizeof(name));
+        json_string(writer, name);
+    }
+    json_array_close(writer);
+}
+
+void image_write_summary(struct json_writer *writer, const struct image *image,
+                         int64_t shared_bytes, int64_t container_count)
+{
+    json_object_open(writer);
+    json_member_string(writer, "Id", image->id);
+    json_member_string(writer, "ParentId", "");
+    write_names(writer, image);
+    json_member_integer(writer, "Created", image->created_ns / 1000000000);
+    json_member_unsigned(writer, "Size", image->size);
+    json_member_integer(writer, "SharedSize", shared_bytes);
+    json_member_integer(writer, "Containers", container_count);
+    json_member_map(writer, "Labels", &image->config.config.labels);
+    json_object_close(writer);
+}
+
+/* "name", "name:tag" or a pattern, on the familiar form. */
+static bool reference_matches(const struct filters *filters, const struct image *image)
+{
+    const struct string_list *patterns = filters_get(filters, "reference");
+
+    for (size_t i = 0; patterns != NULL && i < patterns->count; i++) {
+        for (size_t j = 0; j < image->name_count; j++) {
+            char name[512];
+
+            image_reference_familiar(image->names[j], name, sizeof(name));
+            if (fnmatch(patterns->items[i], name, 0) == 0)
+                return true;
+            *strrchr(name, ':') = '\0';
+            if (fnmatch(patterns->items[i], name, 0) == 0)
+                return true;
+        }
+    }
+    return patterns == NULL;
+}
+
+static bool is_listed(const struct filters *filters, const struct image *image)
+{
+    const struct string_list *dangling = filters_get(filters, "dangling");
+    bool wants_dangling = dangling != NULL && (strcmp(dangling->items[0], "true") == 0 ||
+                                               strcmp(dangling->items[0], "1") == 0);
+
+    if (dangling != NULL && wants_dangling != (image->name_count == 0))
+        return false;
+    return reference_matches(filters, image) &&
+           filters_match_labels(filters, &image->config.config.labels);
+}
+
+void api_images_list(struct daemon *daemon, struct request *request,
+                     const struct route_match *match)
+{
+    static const char *const known[] = {"reference", "label", "dangling", NULL};
+    struct json_writer *writer;
+    struct filters filters;
+
+    (void)match;
+    if (!api_read_filters(request, known, &filters))
+        return;
+    writer = json_writer_new(false);
+    json_array_open(writer);
+    for (size_t i = daemon->images.image_count; i > 0; i--) {
+        if (is_listed(&filters, daemon->images.images[i - 1]))
+            image_write_summary(writer, daemon->images.images[i - 1], -1, -1);
+    }
+    json_array_close(writer);
+    respond_written(request, 200, writer);
+}
+
+static void write_rootfs(struct json_writer *writer, const struct image *image)
+{
+    json_key(writer, "RootFS");
+    json_object_open(writer);
+    json_member_string(writer, "Type", "layers");
+    json_member_strings(writer, "Layers", &image->config.rootfs.diff_ids);
+    json_object_close(writer);
+}
+
+void api_image_inspect(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    struct json_writer *writer;
+    struct image *image;
+    struct error err = {0};
+
+    if (image_store_find(&daemon->images, match->name, &image, &err) < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    json_member_string(writer, "Id", image->id);
+    write_names(writer, image);
+    json_member_string(writer, "Parent", "");
+    json_member_string(writer, "Comment", image->config.comment);
+    json_member_string(writer, "Created",
+                       image->config.created != NULL ? image->config.created
+                                                     : "0001-01-01T00:00:00Z");
+    json_member_string(writer, "Author", image->config.author);
+    json_key(writer, "Config");
+    json_encode(writer, &image_process_type, &image->config.config);
+    /* Docker's word of old for the same, which docker-compose 1 still reads. */
+    json_key(writer, "ContainerConfig");
+    json_encode(writer, &image_process_type, &image->config.config);
+    json_member_string(writer, "Architecture", image->config.architecture);
+    json_member_string(writer, "Os", image->config.os);
+    json_member_unsigned(writer, "Size", image->size);
+    write_rootfs(writer, image);
+    json_object_close(writer);
+    respond_written(request, 200, writer);
+}
+
+/* ---- history ---- */
+
+static void write_step(struct json_writer *writer, const struct image *image,
+                       const struct image_history *step, bool is_last, int64_t size)
+{
+    int64_t created_ns = 0;
+
+    if (step->created != NULL)
+        clock_parse_rfc3339(step->created, &created_ns);
+    json_object_open(writer);
+    json_member_string(writer, "Id", is_last ? image->id : "<missing>");
+    json_member_integer(writer, "Created", created_ns / 1000000000);
+    json_member_string(writer, "CreatedBy", step->created_by != NULL ? step->created_by : "");
+    json_key(writer, "Tags");
+    if (is_last && image->name_count > 0) {
+        json_array_open(writer);
+        for (size_t i = 0; i < image->name_count; i++) {
+            char name[512];
+
+            image_reference_familiar(image->names[i], name, sizeof(name));
+            json_string(writer, name);
+        }
+        json_array_close(writer);
+    } else {
+        json_null(writer);
+    }
+    json_member_integer(writer, "Size", size);
+    json_member_string(writer, "Comment", step->comment != NULL ? step->comment : "");
+    json_object_close(writer);
+}
+
+/* From the newest step to the oldest; those that made a layer have its size as it came. An image
+ * that does not say how it was made has one step a layer. */
+static void write_history(struct json_writer *writer, const struct image *image,
+                          const struct image_manifest *manifest)
+{
+    static const struct image_history unknown = {0};
+    size_t count = image->config.history.count;
+    size_t layer = manifest->layers.count;
+
+    json_array_open(writer);
+    for (size_t i = count > 0 ? count : layer; i > 0; i--) {
+        const struct image_history *step =
+            count > 0 ? &image->config.history.items[i - 1] : &unknown;
+        bool has_layer = !step->is_empty_layer && layer > 0;
+
+        write_step(writer, image, step, i == (count > 0 ? count : manifest->layers.count),
+                   has_layer ? manifest->layers.items[--layer].size : 0);
+    }
+    json_array_close(writer);
+}
+
+void api_image_history(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    struct image_manifest manifest = {0};
+    struct json_writer *writer;
+    struct image *image;
+    struct error err = {0};
+    const char *text;
+    size_t length;
+    int result = image_store_find(&daemon->images, match->name, &image, &err);
+
+    if (result == 0)
+        result = image_store_read_blob(daemon->images.root_fd, &request->arena,
+                                       image->manifest_digest, &text, &length, &err);
+    if (result == 0)
+        result = image_manifest_parse(&request->arena, text, length, &manifest, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    write_history(writer, image, &manifest);
+    respond_written(request, 200, writer);
+}
+
+/* ---- tag ---- */
+
+void api_image_tag(struct daemon *daemon, struct request *request, const struct route_match *match)
+{
+    const char *repository = request_query(request, "repo");
+    const char *tag = request_query(request, "tag");
+    struct image_reference reference;
+    struct image *image;
+    struct error err = {0};
+    char full[512];
+    char name[512];
+    int result = image_store_find(&daemon->images, match->name, &image, &err);
+
+    snprintf(name, sizeof(name), "%s%s%s", repository != NULL ? repository : "",
+             tag != NULL && tag[0] != '\0' ? ":" : "", tag != NULL ? tag : "");
+    if (result == 0)
+        result = image_reference_parse(name, &reference, &err);
+    if (result == 0 && reference.digest[0] != '\0')
+        result = error_set(&err, ERROR_INVALID, EINVAL, "a digest is no name that can be given");
+    if (result == 0) {
+        snprintf(full, sizeof(full), "%s:%s", reference.name, reference.tag);
+        result = image_store_tag(&daemon->images, image, full, &err);
+    }
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    image_reference_familiar(full, name, sizeof(name));
+    image_event(daemon, "tag", image->id, name);
+    respond_empty(request, 201);
+}
+
+/* ---- remove ---- */
+
+static const struct managed_container *find_user(const struct daemon *daemon,
+                                                 const struct image *image)
+{
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (strcmp(one->definition.image_id, image->id) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static int check_unused(const struct daemon *daemon, const struct image *image, const char *name,
+                        struct error *err)
+{
+    const struct managed_container *user = find_user(daemon, image);
+
+    if (user == NULL)
+        return 0;
+    return error_set(err, ERROR_CONFLICT, EBUSY,
+                     "conflict: unable to remove repository reference \"%.128s\" (must force) - "
+                     "container %.12s is using its referenced image %.12s",
+                     name, user->definition.id, image->id + 7);
+}
+
+static void write_untagged(struct json_writer *writer, const char *name)
+{
+    json_object_open(writer);
+    json_member_string(writer, "Untagged", name);
+    json_object_close(writer);
+}
+
+/* What nobody reaches any more goes with the next collection. */
+static int delete_image(struct daemon *daemon, struct image *image, struct json_writer *writer,
+                        struct error *err)
+{
+    char id[DIGEST_SIZE];
+    int result;
+
+    memcpy(id, image->id, sizeof(id));
+    result = image_store_remove(&daemon->images, image, err);
+    if (result < 0)
+        return result;
+    json_object_open(writer);
+    json_member_string(writer, "Deleted", id);
+    json_object_close(writer);
+    image_event(daemon, "delete", id, id);
+    return 0;
+}
+
+/* By name: takes the name, and the image with its last one. By id: everything, if it has no more
+ * than one name or force is given. */
+static int remove_image(struct daemon *daemon, struct image *image, const char *reference,
+                        bool is_forced, struct json_writer *writer, struct error *err)
+{
+    struct image_reference parsed;
+    char full[512] = "";
+    bool is_by_name = false;
+    int result = 0;
+
+    if (image_reference_parse(reference, &parsed, NULL) == 0) {
+        snprintf(full, sizeof(full), "%s:%s", parsed.name, parsed.tag);
+        for (size_t i = 0; i < image->name_count; i++)
+            is_by_name = is_by_name || strcmp(image->names[i], full) == 0;
+    }
+    if (!is_by_name && image->name_count > 1 && !is_forced)
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "conflict: unable to delete %.12s (must be forced) - image is referenced "
+                         "in multiple repositories",
+                         image->id + 7);
+    /* The layers of a container are its image's: even force does not take them away. */
+    if (!is_by_name || image->name_count <= 1)
+        result = check_unused(daemon, image, reference, err);
+    while (result == 0 && image->name_count > 0) {
+        char name[512];
+
+        if (!is_by_name)
+            snprintf(full, sizeof(full), "%s", image->names[image->name_count - 1]);
+        image_reference_familiar(full, name, sizeof(name));
+        result = image_store_untag(&daemon->images, image, full, err);
+        write_untagged(writer, name);
+        image_event(daemon, "untag", image->id, name);
+        if (is_by_name)
+            break;
+    }
+    if (result == 0 && image->name_count == 0)
+        result = delete_image(daemon, image, writer, err);
+    return result;
+}
+
+void api_image_remove(struct daemon *daemon, struct request *request,
+                      const struct route_match *match)
+{
+    struct json_writer *writer = json_writer_new(false);
+    struct image *image;
+    struct error err = {0};
+    int result = image_store_find(&daemon->images, match->name, &image, &err);
+
+    json_array_open(writer);
+    if (result == 0)
+        result = remove_image(daemon, image, match->name, request_query_bool(request, "force"),
+                              writer, &err);
+    else if (image_store_forget_damaged(&daemon->images, match->name, NULL) == 0)
+        result = 0;
+    if (result == 0)
+        images_collect(daemon);
+    if (result < 0) {
+        respond_error(request, &err);
+    } else {
+        json_array_close(writer);
+        respond_json(request, 200, json_writer_text(writer));
+    }
+    json_writer_free(writer);
+}
+
+/* ---- prune ---- */
+
+static bool is_prunable(const struct daemon *daemon, const struct filters *filters,
+                        bool only_dangling, int64_t until_ns, const struct image *image)
+{
+    return (!only_dangling || image->name_count == 0) &&
+           (until_ns == 0 || image->created_ns < until_ns) &&
+           filters_match_labels(filters, &image->config.config.labels) &&
+           find_user(daemon, image) == NULL;
+}
+
+static int prune_images(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                        const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                        struct error *err)
+{
+    const struct string_list *dangling = filters_get(filters, "dangling");
+    bool only_dangling = dangling == NULL || filters_match(filters, "dangling", "true") ||
+                         filters_match(filters, "dangling", "1");
+    struct image_store *store = &daemon->images;
+    uint64_t before = image_store_layer_bytes(store);
+    int result = 0;
+
+    (void)usage;
+    for (size_t i = store->image_count; result == 0 && i > 0; i--) {
+        struct image *image = store->images[i - 1];
+
+        if (!is_prunable(daemon, filters, only_dangling, until_ns, image))
+            continue;
+        for (size_t j = 0; j < image->name_count; j++) {
+            char name[512];
+
+            image_reference_familiar(image->names[j], name, sizeof(name));
+            write_untagged(writer, name);
+            image_event(daemon, "untag", image->id, name);
+        }
+        result = delete_image(daemon, image, writer, err);
+    }
+    if (result == 0)
+        images_collect(daemon);
+    *bytes = before - image_store_layer_bytes(store);
+    return result;
+}
+
+void api_images_prune(struct daemon *daemon, struct request *request,
+                      const struct route_match *match)
+{
+    static const char *const known[] = {"dangling", "until", "label", "label!", NULL};
+    static const struct prune_kind kind = {known, "ImagesDeleted", false, prune_images};
+
+    (void)match;
+    api_prune(daemon, request, &kind);
+}

@@ -1,0 +1,228 @@
+/* What the API says of a container: `inspect` and the list. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "supervisor/containers/container.h"
+#include "supervisor/containers/internal.h"
+#include "supervisor/containers/probes.h"
+#include "supervisor/volumes/volumes.h"
+
+void container_write_time(struct json_writer *writer, const char *name, int64_t time_ns)
+{
+    char text[CLOCK_RFC3339_SIZE];
+
+    clock_format_rfc3339(time_ns, text);
+    json_member_string(writer, name, text);
+}
+
+static void write_state(struct json_writer *writer, const struct managed_container *container)
+{
+    json_key(writer, "State");
+    json_object_open(writer);
+    json_member_string(writer, "Status", container_state_name(container));
+    json_member_boolean(writer, "Running",
+                        container->status == CONTAINER_RUNNING ||
+                            container->status == CONTAINER_RESTARTING);
+    json_member_boolean(writer, "Paused", container->is_paused);
+    json_member_boolean(writer, "Restarting", container->status == CONTAINER_RESTARTING);
+    json_member_boolean(writer, "OOMKilled", container->is_oom_killed);
+    json_member_boolean(writer, "Dead", false);
+    json_member_integer(writer, "Pid", container->pid);
+    json_member_integer(writer, "ExitCode", container->exit_code);
+    json_member_string(writer, "Error", container->error);
+    container_write_time(writer, "StartedAt", container->started_ns);
+    container_write_time(writer, "FinishedAt", container->finished_ns);
+    probes_write_health(writer, container);
+    json_object_close(writer);
+}
+
+static void write_mount(struct json_writer *writer, const struct daemon *daemon,
+                        const struct mount_point *mount)
+{
+    bool is_volume = strcmp(mount->type, "volume") == 0;
+    bool is_bind = strcmp(mount->type, "bind") == 0;
+    cleanup_free char *path = is_volume ? volume_path(daemon, mount->name) : NULL;
+    const char *propagation = mount->propagation;
+
+    json_object_open(writer);
+    json_member_string(writer, "Type", mount->type);
+    if (is_volume)
+        json_member_string(writer, "Name", mount->name);
+    json_member_string(writer, "Source", is_volume ? path : is_bind ? mount->source : "");
+    json_member_string(writer, "Destination", mount->destination);
+    if (is_volume)
+        json_member_string(writer, "Driver", "local");
+    json_member_string(writer, "Mode", mount->mode);
+    json_member_boolean(writer, "RW", !mount->is_readonly);
+    json_member_string(writer, "Propagation",
+                       propagation != NULL && propagation[0] != '\0' ? propagation
+                       : is_bind                                     ? "rprivate"
+                                                                     : "");
+    json_object_close(writer);
+}
+
+static void write_mounts(struct json_writer *writer, const struct managed_container *container)
+{
+    const struct definition *definition = &container->definition;
+
+    json_key(writer, "Mounts");
+    json_array_open(writer);
+    for (size_t i = 0; i < definition->mount_points.count; i++)
+        write_mount(writer, container->daemon, &definition->mount_points.items[i]);
+    json_array_close(writer);
+}
+
+/* The program and its arguments: entrypoint and command in one. */
+static const char *word(const struct docker_config *config, size_t index)
+{
+    if (index < config->entrypoint.count)
+        return config->entrypoint.items[index];
+    index -= config->entrypoint.count;
+    return index < config->cmd.count ? config->cmd.items[index] : NULL;
+}
+
+void container_write_inspect(struct json_writer *writer, const struct managed_container *container)
+{
+    const struct definition *definition = &container->definition;
+    cleanup_free char *name = memory_printf("/%s", definition->name);
+    cleanup_free char *log_path =
+        memory_printf("%s/containers/%s/%s-json.log", container->daemon->options.root,
+                      definition->id, definition->id);
+
+    json_object_open(writer);
+    json_member_string(writer, "Id", definition->id);
+    container_write_time(writer, "Created", definition->created_ns);
+    json_member_string(writer, "Path", word(&definition->config, 0));
+    json_key(writer, "Args");
+    json_array_open(writer);
+    for (size_t i = 1; word(&definition->config, i) != NULL; i++)
+        json_string(writer, word(&definition->config, i));
+    json_array_close(writer);
+    write_state(writer, container);
+    json_member_string(writer, "Image", definition->image_id);
+    json_member_string(writer, "LogPath", log_path);
+    json_member_string(writer, "Name", name);
+    json_member_integer(writer, "RestartCount", container->restart_count);
+    json_member_string(writer, "Driver", "overlayfs");
+    json_member_string(writer, "Platform", "linux");
+    json_key(writer, "HostConfig");
+    json_encode(writer, &docker_host_config_type, &definition->host_config);
+    write_mounts(writer, container);
+    json_key(writer, "Config");
+    json_encode(writer, &docker_config_type, &definition->config);
+    json_key(writer, "NetworkSettings");
+    json_object_open(writer);
+    container_network_write(writer, container);
+    json_object_close(writer);
+    json_object_close(writer);
+}
+
+/* "3 seconds", "About a minute", "2 hours": as docker says it. */
+static void format_duration(int64_t seconds, char *text, size_t size)
+{
+    if (seconds < 1)
+        snprintf(text, size, "Less than a second");
+    else if (seconds == 1)
+        snprintf(text, size, "1 second");
+    else if (seconds < 60)
+        snprintf(text, size, "%lld seconds", (long long)seconds);
+    else if (seconds < 120)
+        snprintf(text, size, "About a minute");
+    else if (seconds < 3600)
+        snprintf(text, size, "%lld minutes", (long long)seconds / 60);
+    else if (seconds < 7200)
+        snprintf(text, size, "About an hour");
+    else if (seconds < 48 * 3600)
+        snprintf(text, size, "%lld hours", (long long)seconds / 3600);
+    else if (seconds < 14 * 86400)
+        snprintf(text, size, "%lld days", (long long)seconds / 86400);
+    else
+        snprintf(text, size, "%lld weeks", (long long)seconds / (7 * 86400));
+}
+
+static const char *running_remark(const struct managed_container *container)
+{
+    const char *health = probes_health(container);
+
+    if (container->is_paused)
+        return " (Paused)";
+    if (health == NULL)
+        return "";
+    return strcmp(health, "starting") == 0  ? " (health: starting)"
+           : strcmp(health, "healthy") == 0 ? " (healthy)"
+                                            : " (unhealthy)";
+}
+
+static void format_status(const struct managed_container *container, char *text, size_t size)
+{
+    int64_t now_ns = clock_now_ns();
+    char duration[48];
+
+    switch (container->status) {
+    case CONTAINER_RUNNING:
+        format_duration((now_ns - container->started_ns) / 1000000000, duration, sizeof(duration));
+        snprintf(text, size, "Up %s%s", duration, running_remark(container));
+        break;
+    case CONTAINER_EXITED:
+        format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));
+        snprintf(text, size, "Exited (%d) %s ago", container->exit_code, duration);
+        break;
+    case CONTAINER_RESTARTING:
+        format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));
+        snprintf(text, size, "Restarting (%d) %s ago", container->exit_code, duration);
+        break;
+    case CONTAINER_REMOVING:
+        snprintf(text, size, "Removal In Progress");
+        break;
+    default:
+        snprintf(text, size, "Created");
+        break;
+    }
+}
+
+void container_write_summary(struct json_writer *writer, const struct managed_container *container,
+                             const struct container_sizes *sizes)
+{
+    const struct definition *definition = &container->definition;
+    cleanup_buffer struct buffer command = {0};
+    cleanup_free char *name = memory_printf("/%s", definition->name);
+    char status[96];
+
+    for (size_t i = 0; word(&definition->config, i) != NULL; i++) {
+        if (i > 0)
+            buffer_append(&command, " ", 1);
+        buffer_append_string(&command, word(&definition->config, i));
+    }
+    format_status(container, status, sizeof(status));
+    json_object_open(writer);
+    json_member_string(writer, "Id", definition->id);
+    json_key(writer, "Names");
+    json_array_open(writer);
+    json_string(writer, name);
+    json_array_close(writer);
+    json_member_string(writer, "Image", definition->config.image);
+    json_member_string(writer, "ImageID", definition->image_id);
+    json_member_string(writer, "Command", buffer_text(&command));
+    json_member_integer(writer, "Created", definition->created_ns / 1000000000);
+    container_ports_write_list(writer, container);
+    json_member_map(writer, "Labels", &definition->config.labels);
+    json_member_string(writer, "State", container_state_name(container));
+    json_member_string(writer, "Status", status);
+    json_key(writer, "HostConfig");
+    json_object_open(writer);
+    json_member_string(writer, "NetworkMode", container_network_mode(container));
+    json_object_close(writer);
+    json_key(writer, "NetworkSettings");
+    json_object_open(writer);
+    container_network_write_list(writer, container);
+    json_object_close(writer);
+    write_mounts(writer, container);
+    if (sizes != NULL) {
+        json_member_unsigned(writer, "SizeRw", sizes->changed);
+        json_member_unsigned(writer, "SizeRootFs", sizes->root);
+    }
+    json_object_close(writer);
+}

@@ -1,0 +1,82 @@
+/* davit's own probes: GET and PUT /davit/v1/containers/ID/probes. */
+#include <string.h>
+
+#include "api.h"
+#include "supervisor/containers/internal.h"
+#include "supervisor/containers/probes.h"
+
+struct probe_request {
+    struct probe_definition *liveness;
+    struct probe_definition *readiness;
+};
+
+static const struct json_field request_fields[] = {
+    JSON_FIELD(struct probe_request, liveness, "Liveness", JSON_KIND_STRUCT, .type = &probe_type),
+    JSON_FIELD(struct probe_request, readiness, "Readiness", JSON_KIND_STRUCT, .type = &probe_type),
+};
+static const struct json_struct request_type =
+    JSON_CLOSED_STRUCT(struct probe_request, request_fields);
+
+static void answer(struct request *request, const struct managed_container *container)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    probes_write(writer, container);
+    respond_written(request, 200, writer);
+}
+
+void api_probes_show(struct daemon *daemon, struct request *request,
+                     const struct route_match *match)
+{
+    struct managed_container *container;
+    struct error err = {0};
+
+    if (container_find(daemon, match->name, &container, &err) < 0)
+        respond_error(request, &err);
+    else
+        answer(request, container);
+}
+
+static int read_probes(struct managed_container *container, const struct request *request,
+                       struct probe_request *probes, struct error *err)
+{
+    /* The definitions live as long as the container. */
+    const char *text = arena_strndup(&container->arena, request->body, request->body_length);
+    int result =
+        json_decode_text(&container->arena, text, request->body_length, &request_type, probes, err);
+
+    if (result == 0)
+        result = probe_check(probes->liveness, "Liveness", err);
+    return result == 0 ? probe_check(probes->readiness, "Readiness", err) : result;
+}
+
+/* All of davit's own; what is not said is taken away. */
+void api_probes_set(struct daemon *daemon, struct request *request, const struct route_match *match)
+{
+    struct managed_container *container;
+    struct probe_request probes = {0};
+    struct probe_definition *liveness;
+    struct probe_definition *readiness;
+    struct error err = {0};
+    int result = container_find(daemon, match->name, &container, &err);
+
+    if (result == 0)
+        result = read_probes(container, request, &probes, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    liveness = container->definition.liveness;
+    readiness = container->definition.readiness;
+    container->definition.liveness = probes.liveness;
+    container->definition.readiness = probes.readiness;
+    if (container_save_definition(container, &err) < 0) {
+        container->definition.liveness = liveness;
+        container->definition.readiness = readiness;
+        respond_error(request, &err);
+        return;
+    }
+    /* They begin anew; Docker's goes on as it was. */
+    probes_replace(container);
+    answer(request, container);
+}

@@ -1,0 +1,165 @@
+/* _ping, version, info, events. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "base/clock.h"
+#include "supervisor/http/version.h"
+
+void api_ping(struct daemon *daemon, struct request *request, const struct route_match *match)
+{
+    (void)daemon;
+    (void)match;
+    respond_text(request, 200, "OK");
+}
+
+void api_version(struct daemon *daemon, struct request *request, const struct route_match *match)
+{
+    struct json_writer *writer = json_writer_new(false);
+    struct utsname names;
+
+    (void)daemon;
+    (void)match;
+    uname(&names);
+    json_object_open(writer);
+    json_key(writer, "Platform");
+    json_object_open(writer);
+    json_member_string(writer, "Name", "davit");
+    json_object_close(writer);
+    json_member_string(writer, "Version", DAVIT_VERSION);
+    json_member_string(writer, "ApiVersion", API_VERSION);
+    json_member_string(writer, "MinAPIVersion", API_VERSION_MIN);
+    json_member_string(writer, "Os", "linux");
+    json_member_string(writer, "Arch", image_host_architecture());
+    json_member_string(writer, "KernelVersion", names.release);
+    json_member_string(writer, "GitCommit", "");
+    json_member_string(writer, "GoVersion", "");
+    json_member_string(writer, "BuildTime", "");
+    json_member_boolean(writer, "Experimental", false);
+    json_key(writer, "Components");
+    json_array_open(writer);
+    json_object_open(writer);
+    json_member_string(writer, "Name", "davitd");
+    json_member_string(writer, "Version", DAVIT_VERSION);
+    json_key(writer, "Details");
+    json_object_open(writer);
+    json_member_string(writer, "ApiVersion", API_VERSION);
+    json_member_string(writer, "MinAPIVersion", API_VERSION_MIN);
+    json_member_string(writer, "Os", "linux");
+    json_member_string(writer, "Arch", image_host_architecture());
+    json_member_string(writer, "KernelVersion", names.release);
+    json_object_close(writer);
+    json_object_close(writer);
+    json_array_close(writer);
+    json_object_close(writer);
+    respond_written(request, 200, writer);
+}
+
+static void write_counts(struct json_writer *writer, const struct daemon *daemon)
+{
+    size_t running = 0;
+
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
+        running += one->status == CONTAINER_RUNNING;
+    json_member_unsigned(writer, "Containers", daemon->container_count);
+    json_member_unsigned(writer, "ContainersRunning", running);
+    json_member_unsigned(writer, "ContainersPaused", 0);
+    json_member_unsigned(writer, "ContainersStopped", daemon->container_count - running);
+    json_member_unsigned(writer, "Images", daemon->images.image_count);
+}
+
+/* What this host lacks is said here and refused where it is asked for. */
+static void write_limits(struct json_writer *writer, struct daemon *daemon)
+{
+    static const struct {
+        unsigned int controller;
+        const char *name;
+    } limits[] = {
+        {CGROUP_MEMORY, "MemoryLimit"}, {CGROUP_MEMORY, "SwapLimit"}, {CGROUP_CPU, "CpuCfsPeriod"},
+        {CGROUP_CPU, "CpuCfsQuota"},    {CGROUP_CPU, "CPUShares"},    {CGROUP_CPUSET, "CPUSet"},
+        {CGROUP_PIDS, "PidsLimit"},
+    };
+
+    json_member_string(writer, "CgroupDriver", "cgroupfs");
+    json_member_string(writer, "CgroupVersion", "2");
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+        json_member_boolean(writer, limits[i].name,
+                            (daemon->hierarchy.available & limits[i].controller) != 0);
+    json_key(writer, "Warnings");
+    json_array_open(writer);
+    for (unsigned int bit = CGROUP_CPU; bit <= CGROUP_PIDS; bit <<= 1) {
+        char text[128];
+
+        if ((daemon->hierarchy.available & bit) != 0)
+            continue;
+        snprintf(text, sizeof(text), "WARNING: No %s controller in cgroup2 at %.64s",
+                 cgroup_controller_name(bit), daemon->hierarchy.path);
+        json_string(writer, text);
+    }
+    if (image_store_is_damaged(&daemon->images))
+        json_string(writer, "WARNING: The image store is damaged: nothing is collected from it "
+                            "(see the log)");
+    if (!daemon->maps_ids)
+        json_string(writer, "WARNING: The filesystem of davitd's directory cannot map ids: "
+                            "containers have the host's");
+    json_array_close(writer);
+}
+
+static void write_host(struct json_writer *writer, const struct daemon *daemon)
+{
+    struct utsname names;
+    struct sysinfo memory = {0};
+    char now[CLOCK_RFC3339_SIZE];
+
+    uname(&names);
+    sysinfo(&memory);
+    clock_format_rfc3339(clock_now_ns(), now);
+    json_member_string(writer, "SystemTime", now);
+    json_member_string(writer, "KernelVersion", names.release);
+    json_member_string(writer, "OperatingSystem", "Linux");
+    json_member_string(writer, "OSType", "linux");
+    json_member_string(writer, "Architecture", names.machine);
+    json_member_integer(writer, "NCPU", sysconf(_SC_NPROCESSORS_ONLN));
+    json_member_unsigned(writer, "MemTotal", (uint64_t)memory.totalram * memory.mem_unit);
+    json_member_string(writer, "DockerRootDir", daemon->options.root);
+    json_member_string(writer, "Name", names.nodename);
+    json_member_string(writer, "ServerVersion", DAVIT_VERSION);
+    json_member_string(writer, "IndexServerAddress", "https://index.docker.io/v1/");
+}
+
+void api_info(struct daemon *daemon, struct request *request, const struct route_match *match)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    (void)match;
+    json_object_open(writer);
+    json_member_string(writer, "ID", daemon->id);
+    write_counts(writer, daemon);
+    json_member_string(writer, "Driver", "overlayfs");
+    json_member_string(writer, "LoggingDriver",
+                       daemon->options.log.type != NULL ? daemon->options.log.type : "json-file");
+    write_limits(writer, daemon);
+    write_host(writer, daemon);
+    json_key(writer, "SecurityOptions");
+    json_array_open(writer);
+    json_string(writer, "name=seccomp,profile=builtin");
+    json_string(writer, "name=cgroupns");
+    if (daemon->maps_ids && !daemon->options.gives_host_ids)
+        json_string(writer, "name=userns");
+    json_array_close(writer);
+    json_key(writer, "Swarm");
+    json_object_open(writer);
+    json_member_string(writer, "LocalNodeState", "inactive");
+    json_object_close(writer);
+    json_object_close(writer);
+    respond_written(request, 200, writer);
+}
+
+void api_events(struct daemon *daemon, struct request *request, const struct route_match *match)
+{
+    (void)match;
+    events_subscribe(&daemon->events, daemon->loop, request);
+}

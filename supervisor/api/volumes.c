@@ -1,0 +1,168 @@
+/* Volumes: create, list, inspect, remove, prune. */
+#include <errno.h>
+#include <string.h>
+
+#include "api.h"
+#include "base/path.h"
+#include "supervisor/volumes/volumes.h"
+
+static const struct json_field order_fields[] = {
+    JSON_FIELD(struct volume_order, name, "Name", JSON_KIND_STRING),
+    JSON_FIELD(struct volume_order, driver, "Driver", JSON_KIND_STRING),
+    JSON_FIELD(struct volume_order, labels, "Labels", JSON_KIND_STRING_MAP),
+    JSON_FIELD(struct volume_order, options, "DriverOpts", JSON_KIND_STRING_MAP),
+};
+static const struct json_struct order_type = JSON_CLOSED_STRUCT(struct volume_order, order_fields);
+
+void api_volume_create(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    struct volume_order order = {0};
+    struct volume *volume = NULL;
+    struct json_writer *writer;
+    struct error err = {0};
+    bool is_new;
+    int result = 0;
+
+    (void)match;
+    if (request->body_length > 0)
+        result = json_decode_text(&request->arena, request->body, request->body_length, &order_type,
+                                  &order, &err);
+    if (result == 0)
+        result = volume_make(daemon, &order, &volume, &is_new, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    volume_write(writer, daemon, volume, -1);
+    respond_written(request, 201, writer);
+}
+
+void api_volume_inspect(struct daemon *daemon, struct request *request,
+                        const struct route_match *match)
+{
+    struct volume *volume;
+    struct json_writer *writer;
+    struct error err = {0};
+
+    if (volume_find(daemon, match->name, &volume, &err) < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    writer = json_writer_new(false);
+    volume_write(writer, daemon, volume, -1);
+    respond_written(request, 200, writer);
+}
+
+/* ---- list ---- */
+
+static bool is_listed(const struct daemon *daemon, const struct filters *filters,
+                      const struct volume *volume)
+{
+    if (filters_get(filters, "dangling") != NULL &&
+        filters_is_on(filters, "dangling") != (volume_count_users(daemon, volume) == 0))
+        return false;
+    return filters_match_part(filters, "name", volume->name) &&
+           filters_match(filters, "driver", "local") &&
+           filters_match_labels(filters, &volume->labels);
+}
+
+void api_volumes_list(struct daemon *daemon, struct request *request,
+                      const struct route_match *match)
+{
+    static const char *const known[] = {"dangling", "driver", "label", "name", NULL};
+    struct json_writer *writer;
+    struct filters filters;
+
+    (void)match;
+    if (!api_read_filters(request, known, &filters))
+        return;
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    json_key(writer, "Volumes");
+    json_array_open(writer);
+    for (const struct volume *one = daemon->volumes; one != NULL; one = one->next) {
+        if (is_listed(daemon, &filters, one))
+            volume_write(writer, daemon, one, -1);
+    }
+    json_array_close(writer);
+    json_key(writer, "Warnings");
+    json_array_open(writer);
+    json_array_close(writer);
+    json_object_close(writer);
+    respond_written(request, 200, writer);
+}
+
+/* ---- remove ---- */
+
+void api_volume_remove(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    struct volume *volume;
+    struct error err = {0};
+    int result = volume_find(daemon, match->name, &volume, &err);
+
+    if (result < 0 && request_query_bool(request, "force")) {
+        respond_empty(request, 204);
+        return;
+    }
+    if (result == 0)
+        result = volume_remove(daemon, volume, &err);
+    if (result < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
+}
+
+static int prune(struct daemon *daemon, const struct filters *filters, bool has_all,
+                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                 struct error *err)
+{
+    struct volume *next;
+
+    for (struct volume *one = daemon->volumes; one != NULL; one = next) {
+        int result;
+
+        next = one->next;
+        if ((!has_all && !one->is_anonymous) || volume_count_users(daemon, one) > 0 ||
+            !filters_match_labels(filters, &one->labels))
+            continue;
+        *bytes += disk_usage_of_volume(usage, one->name);
+        json_string(writer, one->name);
+        result = volume_remove(daemon, one, err);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int prune_all(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                     const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                     struct error *err)
+{
+    (void)until_ns;
+    return prune(daemon, filters, true, usage, writer, bytes, err);
+}
+
+/* Anonymous ones, and others only if the filter "all" says so. */
+static int prune_anonymous(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+                           const struct disk_usage *usage, struct json_writer *writer,
+                           uint64_t *bytes, struct error *err)
+{
+    (void)until_ns;
+    return prune(daemon, filters, filters_is_on(filters, "all"), usage, writer, bytes, err);
+}
+
+/* Before 1.42 it was always all. */
+void api_volumes_prune(struct daemon *daemon, struct request *request,
+                       const struct route_match *match)
+{
+    static const char *const known[] = {"all", "label", "label!", NULL};
+    static const struct prune_kind all = {known, "VolumesDeleted", true, prune_all};
+    static const struct prune_kind anonymous = {known, "VolumesDeleted", true, prune_anonymous};
+    bool is_old = request->version >= 0 && request->version < 42;
+
+    (void)match;
+    api_prune(daemon, request, is_old ? &all : &anonymous);
+}

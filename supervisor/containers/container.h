@@ -1,0 +1,239 @@
+/*
+ * A container as davitd knows it, and its life. The states and the transitions between them are
+ * drawn in docs/container-states.md; container.c and restart.c have them and no others.
+ */
+#ifndef DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
+#define DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
+
+#include <net/if.h>
+
+#include "network/address.h"
+#include "supervisor/daemon.h"
+#include "supervisor/monitor/protocol.h"
+
+enum container_status {
+    CONTAINER_CREATED,  /* never ran, or did not start */
+    CONTAINER_STARTING, /* its monitor is at work */
+    CONTAINER_RUNNING,
+    CONTAINER_EXITED,
+    CONTAINER_REMOVING,
+    CONTAINER_RESTARTING, /* has exited, and its policy waits to start it again */
+    CONTAINER_STATUS_COUNT,
+};
+
+#define CONTAINER_STOP_TIMEOUT_MAX_S INT32_MAX
+#define CONTAINER_STOP_TIMEOUT_S 10 /* to SIGKILL, where neither request nor container says */
+
+struct attachment;
+struct managed_container;
+struct network;
+
+/* Docker's word for the state: one that runs may be paused. */
+const char *container_state_name(const struct managed_container *container);
+
+enum waiter_kind {
+    WAIT_STARTED, /* or failed to */
+    WAIT_NOT_RUNNING,
+    WAIT_NEXT_EXIT,
+    WAIT_REMOVED,
+};
+
+struct log_stream;
+struct probe;
+
+enum probe_kind {
+    PROBE_HEALTH, /* Docker's HEALTHCHECK */
+    PROBE_LIVENESS,
+    PROBE_READINESS,
+    PROBE_KIND_COUNT,
+};
+
+/* Something that waits for a container. `notify` is called once, after the waiter was unlinked,
+ * with an error if what it waited for cannot happen any more. */
+struct waiter {
+    struct waiter *next;
+    enum waiter_kind kind;
+    void (*notify)(struct waiter *waiter, struct managed_container *container,
+                   const struct error *err);
+    struct request *request;
+    struct managed_container *container;
+    bool is_restart; /* start again when it has stopped */
+};
+
+/* A connection that was attached before the container started. */
+struct early_attachment {
+    struct early_attachment *next;
+    int fd;
+    unsigned int flags;
+    struct buffer leftover;
+};
+
+/* What plugins have said of a device that they made. */
+struct plugin_lease {
+    unsigned int prefix; /* bits of the subnet */
+    unsigned int prefix6;
+    struct address gateway; /* family 0: none */
+    struct address gateway6;
+    char mac[32];
+};
+
+/* What a running container has of one of its networks. */
+struct network_lease {
+    struct address address;         /* family 0: nothing */
+    struct address address6;        /* family 0: none */
+    uint32_t device;                /* 1: eth1 */
+    const struct network *network;  /* that the addresses are of; NULL: there are none */
+    char host_device[IFNAMSIZ];     /* the other end; "": there is none */
+    struct plugin_lease *by_plugin; /* NULL: davitd made it; also while plugins are at work */
+};
+
+struct managed_container {
+    struct daemon *daemon;
+    struct managed_container *next;
+    struct arena arena;
+    struct definition definition;
+    enum container_status status;
+    int32_t pid;
+    int32_t exit_code;
+    int64_t started_ns;
+    uint64_t started_us; /* monotonic */
+    int64_t finished_ns;
+    bool is_oom_killed;
+    bool is_paused;                             /* while it runs */
+    struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
+    bool keeps_network;                  /* it has ended, and others are in its network namespace */
+    ino_t prepared_netns;                /* that has its devices, before it runs; 0: none */
+    struct published_ports ports;        /* of the host, while it runs */
+    const struct attachment *attachment; /* of its latest start; to be compared alone */
+    uint64_t refused_names;              /* by its egress rules */
+    bool has_fixed_addresses;            /* on any network, whether it runs or not */
+    bool has_plugins;                    /* that have made devices, or are about to */
+    char resolver_instance[CONTAINER_ID_SIZE]; /* that has its sockets; "": none */
+    bool has_unsaved_state;                    /* the database could not take it */
+    bool has_state_file;                       /* in its run directory */
+    bool is_unpublished;                       /* its directory has the name of a new one */
+    char *error;                               /* why it did not start */
+    const char *warning;                       /* for who makes it; or NULL */
+    int control_fd;                            /* to its monitor */
+    sd_event_source *control;
+    struct outbox outbox;     /* that its monitor has not read */
+    int monitor_pidfd;        /* -1: not known (yet), or there is none */
+    uint32_t monitor_version; /* of the protocol that it speaks */
+    sd_event_source *stop_timer;
+    sd_event_source *kill_timer; /* it should have been dead by then */
+    bool is_kill_overdue;        /* its monitor was killed as well */
+    bool is_stop_requested;
+    bool is_held_back; /* somebody stopped or killed it: its policy does not start it again */
+    sd_event_source *restart_timer;
+    int64_t restart_delay_ms; /* before the next; 0: the first */
+    int32_t restart_count;
+    bool is_kill_wanted; /* as soon as it has started */
+    struct waiter *waiters;
+    struct log_stream *log_streams;                      /* that follow it, see logs.c */
+    struct probe *probes[PROBE_KIND_COUNT];              /* NULL: not defined; see probes.c */
+    struct probe_record probe_records[PROBE_KIND_COUNT]; /* what they found */
+    unsigned int copies_in; /* under way; while it does not run none of them lets it start */
+    bool is_restart_wanted; /* when it has ended: its liveness probe has killed it */
+    struct early_attachment *attachments;
+};
+
+/* By id, name, or the first digits of an id. "No such container: X". */
+int container_find(struct daemon *daemon, const char *reference,
+                   struct managed_container **container, struct error *err);
+
+/* Makes a container from a checked definition: directory, configuration, database. `name` NULL
+ * picks one. */
+int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,
+                     struct managed_container **container, struct error *err);
+
+/* Begins to start; WAIT_STARTED waiters learn the outcome. ERROR_NOT_MODIFIED if it runs. */
+int container_begin_start(struct managed_container *container, struct error *err);
+
+/* Begins to stop: the signal (0: the container's own), then SIGKILL after timeout_s (-1: never).
+ * ERROR_NOT_MODIFIED if it does not run. */
+int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
+                         struct error *err);
+
+/* Holds all processes of one that runs, or lets them go on. ERROR_CONFLICT if it does not run, or
+ * is so already. */
+int container_pause(struct managed_container *container, struct error *err);
+int container_unpause(struct managed_container *container, struct error *err);
+
+/* Somebody wants it stopped: its restart policy does not start it again, even if davitd dies now.
+ */
+void container_hold_back(struct managed_container *container);
+
+/* Somebody starts it: its policy begins to count anew. */
+void container_forget_restarts(struct managed_container *container);
+
+/* Ends the waiting for the next start. */
+void container_cancel_restart(struct managed_container *container);
+
+/* Gives it another name. ERROR_CONFLICT if that is taken. */
+int container_rename(struct managed_container *container, const char *name, struct error *err);
+
+/* What its definition says, or else what is usual: the signal that asks it to end, and how many
+ * seconds it has for that. */
+int container_stop_signal(const struct managed_container *container);
+int64_t container_stop_timeout(const struct managed_container *container);
+
+int container_signal(struct managed_container *container, int signal_number, struct error *err);
+
+/* Kills all its processes by its cgroup, whatever its monitor does, also while it starts; a monitor
+ * that does not take notice is killed in turn. WAIT_NOT_RUNNING waiters learn when it is over. */
+void container_kill(struct managed_container *container);
+
+/* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. */
+int container_attach(struct managed_container *container, int fd, unsigned int flags,
+                     struct buffer *leftover, struct error *err);
+
+int container_resize(struct managed_container *container, uint64_t token, int rows, int columns,
+                     struct error *err);
+
+/* Sends a message with a text and perhaps a descriptor (-1: none) to the monitor. Nobody waits:
+ * ERROR_BUSY if the monitor has left too much unread. */
+int container_send(struct managed_container *container, const struct monitor_message *header,
+                   const void *text, size_t text_length, int fd, struct error *err);
+
+/* Removes a container that does not run, and everything it has; its anonymous volumes only if they
+ * are wanted to go. */
+int container_remove(struct managed_container *container, bool removes_volumes, struct error *err);
+
+/* Adds a waiter, to be freed by its notify, and the request's on_close unlinks it. */
+struct waiter *container_wait_for(struct managed_container *container, enum waiter_kind kind,
+                                  struct request *request,
+                                  void (*notify)(struct waiter *, struct managed_container *,
+                                                 const struct error *));
+
+/* Publishes an event with the container's labels, name and image; `extra` pairs may be NULL. */
+void container_event(struct managed_container *container, const char *action,
+                     const struct string_map *extra);
+
+/* At start: finds out whether davitd's directory can have other ids (idmapped mounts). */
+void container_ids_open(struct daemon *daemon);
+
+/* At start: reads all containers and takes over those that run. */
+int containers_recover(struct daemon *daemon, struct error *err);
+
+struct container_sizes {
+    uint64_t changed; /* what it has of its own */
+    uint64_t root;    /* with its image */
+};
+
+/* A member in RFC 3339; 0 is written as Docker writes a time that is not known. */
+void container_write_time(struct json_writer *writer, const char *name, int64_t time_ns);
+
+/* Writes `inspect` and an entry of the list; `sizes` may be NULL. */
+void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
+void container_write_summary(struct json_writer *writer, const struct managed_container *container,
+                             const struct container_sizes *sizes);
+
+/* Opens <root>/containers/ID. */
+int container_open_directory(const struct managed_container *container);
+
+/* Exec messages of a monitor, see exec.c. */
+void exec_handle_message(struct managed_container *container,
+                         const struct monitor_message *message);
+void execs_forget(struct managed_container *container);
+
+#endif

@@ -1,0 +1,122 @@
+/* Whose ids a container has: docs/decisions/user-namespaces.md. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "internal.h"
+#include "runtime/runtime.h"
+
+/* ---- what can map ids ---- */
+
+void container_ids_open(struct daemon *daemon)
+{
+    const struct oci_id_mapping mapping = {0, daemon->options.id_pool.first, ID_RANGE_SIZE};
+    struct error err = {0};
+
+    daemon->userns_fd = id_mappings_open(&mapping, 1, &mapping, 1, &err);
+    daemon->maps_ids =
+        daemon->userns_fd >= 0 && mount_maps_ids(daemon->root_fd, daemon->userns_fd, false);
+    if (!daemon->maps_ids)
+        log_warning("containers have the host's ids: %s",
+                    daemon->userns_fd < 0 ? err.message
+                                          : "the filesystem of --root cannot map them");
+}
+
+/* The source, or the directory that it will be made in. */
+static int open_source(const char *source)
+{
+    cleanup_free char *path = memory_strdup(source);
+    int fd = open(path, O_PATH | O_CLOEXEC);
+
+    while (fd < 0 && errno == ENOENT && strrchr(path, '/') > path) {
+        *strrchr(path, '/') = '\0';
+        fd = open(path, O_PATH | O_CLOEXEC);
+    }
+    return fd;
+}
+
+/* The first of what the container has from the host whose ids cannot be mapped; NULL: all can. */
+static const char *find_unmapped(const struct daemon *daemon, const struct definition *definition)
+{
+    if (!daemon->maps_ids)
+        return daemon->options.root;
+    for (size_t i = 0; i < definition->mount_points.count; i++) {
+        const struct mount_point *mount = &definition->mount_points.items[i];
+        cleanup_close int fd = -1;
+
+        if (strcmp(mount->type, "bind") != 0)
+            continue;
+        fd = open_source(mount->source);
+        if (fd >= 0 && !mount_maps_ids(fd, daemon->userns_fd, !mount->is_not_recursive))
+            return mount->source;
+    }
+    return NULL;
+}
+
+/* ---- the pool ---- */
+
+/* The ids are the container's for as long as it exists: no two have the same. */
+static int allocate(struct daemon *daemon, struct definition *definition, struct error *err)
+{
+    const struct id_pool *pool = &daemon->options.id_pool;
+    cleanup_free bool *taken = memory_new(pool->count, sizeof(*taken));
+
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        uint32_t range = (one->definition.id_range_first - pool->first) / ID_RANGE_SIZE;
+
+        if (one->definition.id_range_first >= pool->first && range < pool->count)
+            taken[range] = true;
+    }
+    for (uint32_t i = 0; i < pool->count; i++) {
+        if (taken[i])
+            continue;
+        definition->id_range_first = pool->first + i * ID_RANGE_SIZE;
+        return 0;
+    }
+    return error_set(err, ERROR_CONFLICT, EAGAIN,
+                     "all %u ranges of ids are taken: remove containers, or enlarge id_pool in "
+                     "davitd.json",
+                     pool->count);
+}
+
+/* ---- the choice ---- */
+
+/* What is of the host cannot be used with other ids than the host's. */
+static bool needs_host_ids(const struct docker_host_config *host)
+{
+    return host->is_privileged || host->devices.count > 0 || host->device_cgroup_rules.count > 0 ||
+           mode_is_host(host->network_mode) || mode_path(host->network_mode) != NULL ||
+           mode_is_host(host->pid_mode) || mode_is_host(host->ipc_mode) ||
+           mode_is_host(host->uts_mode);
+}
+
+int container_ids_assign(struct managed_container *container, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    struct docker_host_config *host = &container->definition.host_config;
+    bool is_asked_for = host->userns_mode != NULL && strcmp(host->userns_mode, "auto") == 0;
+    bool is_chosen = host->userns_mode != NULL && host->userns_mode[0] != '\0';
+    const char *unmapped;
+
+    if (!is_chosen && (daemon->options.gives_host_ids || needs_host_ids(host)))
+        host->userns_mode = "host";
+    if (mode_is_host(host->userns_mode) || container_joins_another(container))
+        return 0;
+    unmapped = find_unmapped(daemon, &container->definition);
+    if (unmapped != NULL && (is_asked_for || daemon->options.refuses_unmapped))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "the filesystem of %s cannot map ids, which a container with ids of its "
+                         "own needs; \"host\" as HostConfig.UsernsMode does without",
+                         unmapped);
+    host->userns_mode = unmapped != NULL ? "host" : "auto";
+    if (unmapped != NULL)
+        container->warning = arena_printf(&container->arena,
+                                          "The container has the host's user and group ids: the "
+                                          "filesystem of %s cannot map them",
+                                          unmapped);
+    return unmapped != NULL ? 0 : allocate(daemon, &container->definition, err);
+}

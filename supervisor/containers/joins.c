@@ -1,0 +1,190 @@
+/* Namespaces that are there: of another container, PidMode, NetworkMode and IpcMode
+ * "container:NAME", and by path, NetworkMode "ns:PATH". See internal.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "internal.h"
+
+struct join {
+    int type; /* enum oci_namespace_type */
+    const char **mode;
+};
+
+enum { JOIN_COUNT = 3 };
+
+static void list_joins(struct docker_host_config *host, struct join joins[JOIN_COUNT])
+{
+    joins[0] = (struct join){OCI_NAMESPACE_PID, &host->pid_mode};
+    joins[1] = (struct join){OCI_NAMESPACE_NETWORK, &host->network_mode};
+    joins[2] = (struct join){OCI_NAMESPACE_IPC, &host->ipc_mode};
+}
+
+/* As with Docker, its owner has to have said so. */
+static int check_shareable(const struct join *join, const struct managed_container *other,
+                           struct error *err)
+{
+    const char *mode = other->definition.host_config.ipc_mode;
+
+    if (join->type != OCI_NAMESPACE_IPC || (mode != NULL && strcmp(mode, "shareable") == 0))
+        return 0;
+    return error_set(err, ERROR_CONFLICT, EPERM,
+                     "HostConfig.IpcMode: container %s does not share its IPC namespace (its own "
+                     "IpcMode has to be shareable)",
+                     other->definition.name);
+}
+
+/* Who joins has the ids of whom it joins: others would have no rights in those namespaces. */
+static int share_ids(struct managed_container *container, const struct managed_container *other,
+                     bool is_first, struct error *err)
+{
+    struct definition *definition = &container->definition;
+    const char *mode = definition->host_config.userns_mode;
+
+    if (mode_is_host(mode) && is_first)
+        return 0;
+    if ((mode != NULL && strcmp(mode, "auto") == 0 && is_first) ||
+        (!is_first && definition->id_range_first != other->definition.id_range_first))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.UsernsMode: a container that joins another's namespaces has "
+                         "that one's ids");
+    definition->id_range_first = other->definition.id_range_first;
+    return 0;
+}
+
+int container_joins_resolve(struct managed_container *container, struct error *err)
+{
+    struct docker_host_config *host = &container->definition.host_config;
+    const char *asked = host->userns_mode;
+    struct join joins[JOIN_COUNT];
+    bool is_first = true;
+
+    list_joins(host, joins);
+    for (int i = 0; i < JOIN_COUNT; i++) {
+        const char *name = mode_container(*joins[i].mode);
+        struct managed_container *other;
+
+        if (name == NULL)
+            continue;
+        if (container_find(container->daemon, name, &other, err) < 0 ||
+            check_shareable(&joins[i], other, err) < 0 ||
+            share_ids(container, other, is_first, err) < 0)
+            return -err->errnum;
+        *joins[i].mode = arena_printf(&container->arena, "container:%s", other->definition.id);
+        is_first = false;
+    }
+    if (!is_first && (asked == NULL || asked[0] == '\0'))
+        host->userns_mode = container->definition.id_range_first != 0 ? "auto" : "host";
+    return 0;
+}
+
+bool container_joins_another(const struct managed_container *container)
+{
+    const struct docker_host_config *host = &container->definition.host_config;
+
+    return mode_container(host->pid_mode) != NULL || mode_container(host->network_mode) != NULL ||
+           mode_container(host->ipc_mode) != NULL;
+}
+
+/* Whether the process is one of the container's: of nobody else is a cgroup with its id. */
+static bool is_in_cgroup(pid_t pid, const struct managed_container *container)
+{
+    cleanup_buffer struct buffer text = {0};
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+    return file_read(AT_FDCWD, path, 1 << 16, &text, NULL) == 0 &&
+           strstr(buffer_text(&text), container->definition.id) != NULL;
+}
+
+int container_open_namespace(const struct managed_container *container, const char *file,
+                             struct error *err)
+{
+    cleanup_close int pidfd = container->pid > 0 ? pidfd_open(container->pid, 0) : -1;
+    cleanup_close int fd = -1;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)container->pid, file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* It has been that container's process all the time if it still is afterwards. */
+    if (container->status != CONTAINER_RUNNING || fd < 0 ||
+        !is_in_cgroup(container->pid, container) || pidfd < 0 ||
+        pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
+        return error_set(err, ERROR_CONFLICT, ESRCH,
+                         "cannot join the %s namespace of a non running container: %s", file,
+                         container->definition.name);
+    return take_fd(&fd);
+}
+
+int container_join_send(struct managed_container *container, int type, int fd, struct error *err)
+{
+    const struct monitor_message message = {.type = MONITOR_JOIN, .value = type};
+
+    return container_send(container, &message, NULL, 0, fd, err);
+}
+
+static int send_namespace(struct managed_container *container,
+                          const struct managed_container *other, int type, const char *file,
+                          struct error *err)
+{
+    cleanup_close int fd = container_open_namespace(other, file, err);
+
+    return fd < 0 ? fd : container_join_send(container, type, fd, err);
+}
+
+/* Its mounts, where /dev/shm is. */
+static int send_mounts(struct managed_container *container, const struct managed_container *other,
+                       struct error *err)
+{
+    const struct monitor_message message = {.type = MONITOR_SHM};
+    cleanup_close int fd = container_open_namespace(other, "mnt", err);
+
+    return fd < 0 ? fd : container_send(container, &message, NULL, 0, fd, err);
+}
+
+/* Who may say so may be root on the host: the path is one of the host's, whatever it leads to. */
+static int send_path(struct managed_container *container, const char *path, struct error *err)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return error_errno(err, errno, "HostConfig.NetworkMode: open %s", path);
+    if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.NetworkMode: %s is no network namespace", path);
+    return container_join_send(container, OCI_NAMESPACE_NETWORK, fd, err);
+}
+
+int container_joins_send(struct managed_container *container, struct error *err)
+{
+    static const char *const files[] = {"pid", "net", "ipc"};
+    const char *path = mode_path(container->definition.host_config.network_mode);
+    struct join joins[JOIN_COUNT];
+    struct managed_container *other = NULL;
+    int result = path != NULL ? send_path(container, path, err) : 0;
+
+    list_joins(&container->definition.host_config, joins);
+    for (int i = 0; result == 0 && i < JOIN_COUNT; i++) {
+        const char *name = mode_container(*joins[i].mode);
+
+        if (name == NULL)
+            continue;
+        result = container_find(container->daemon, name, &other, err);
+        if (result == 0)
+            result = send_namespace(container, other, joins[i].type, files[i], err);
+        if (result == 0 && joins[i].type == OCI_NAMESPACE_IPC)
+            result = send_mounts(container, other, err);
+    }
+    if (result == 0 && other != NULL && container->definition.id_range_first != 0)
+        result = send_namespace(container, other, OCI_NAMESPACE_USER, "user", err);
+    return result;
+}

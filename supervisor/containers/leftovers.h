@@ -1,0 +1,14 @@
+/* Cgroups whose processes were killed and may take a while to be gone: davitd goes on meanwhile. */
+#ifndef DAVIT_SUPERVISOR_CONTAINERS_LEFTOVERS_H
+#define DAVIT_SUPERVISOR_CONTAINERS_LEFTOVERS_H
+
+#include "supervisor/daemon.h"
+
+/* Kills what is in the cgroup of that path, if there is one, and removes it: at once, or as soon as
+ * it is empty. */
+void leftovers_kill(struct daemon *daemon, const char *path);
+
+/* Somebody starts in it anew: it is not removed any more. */
+void leftovers_keep(struct daemon *daemon, const char *path);
+
+#endif

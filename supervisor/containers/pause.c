@@ -1,0 +1,81 @@
+/* Holding a container, and giving it another name: what changes it while it goes on. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "internal.h"
+#include "supervisor/networks/names.h"
+
+#define FREEZE_TIMEOUT_MS 200
+
+int container_freeze(struct managed_container *container, bool is_frozen, struct error *err)
+{
+    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
+    int result = container_open_cgroup(container, cgroup, err);
+
+    if (result == 0)
+        result = cgroup_freeze(cgroup, is_frozen, is_frozen ? FREEZE_TIMEOUT_MS : 0, err);
+    cgroup_close(cgroup);
+    return result;
+}
+
+int container_pause(struct managed_container *container, struct error *err)
+{
+    int result;
+
+    if (container->status != CONTAINER_RUNNING)
+        return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
+                         container->definition.id);
+    if (container->is_paused)
+        return error_set(err, ERROR_CONFLICT, EALREADY, "Container %s is already paused",
+                         container->definition.id);
+    /* The state first: the next davitd makes it true if this one does not get to it. */
+    container->is_paused = true;
+    container_save_state(container);
+    result = container_freeze(container, true, err);
+    if (result < 0) {
+        container_freeze(container, false, NULL);
+        container->is_paused = false;
+        container_save_state(container);
+        return result;
+    }
+    container_event(container, "pause", NULL);
+    return 0;
+}
+
+int container_unpause(struct managed_container *container, struct error *err)
+{
+    int result;
+
+    if (!container->is_paused)
+        return error_set(err, ERROR_CONFLICT, EALREADY, "Container %s is not paused",
+                         container->definition.id);
+    result = container_freeze(container, false, err);
+    if (result < 0)
+        return result;
+    container->is_paused = false;
+    container_save_state(container);
+    container_event(container, "unpause", NULL);
+    return 0;
+}
+
+int container_rename(struct managed_container *container, const char *name, struct error *err)
+{
+    struct definition *definition = &container->definition;
+    const char *former = definition->name;
+    int result = container_check_name(container->daemon, name, err);
+
+    if (result < 0)
+        return result;
+    definition->name = arena_strdup(&container->arena, name);
+    result = container_save_definition(container, err);
+    if (result < 0) {
+        definition->name = former;
+        return result;
+    }
+    resolver_update(container);
+    container_event(container, "rename",
+                    &(struct string_map){&(struct string_pair){"oldName", former}, 1});
+    return 0;
+}

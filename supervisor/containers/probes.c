@@ -1,0 +1,451 @@
+/* Running probes: see probes.h. */
+#include "probes.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/signals.h"
+#include "exec.h"
+#include "internal.h"
+#include "supervisor/monitor/streams.h"
+
+#define READ_MAX (64 << 10)
+#define CHUNK_SIZE (16 << 10)
+#define TIMER_SLACK_US 5000
+
+struct probe_result {
+    int64_t start_ns;
+    int64_t end_ns;
+    int32_t exit_code;
+    char *output;
+};
+
+struct probe {
+    struct managed_container *container;
+    enum probe_kind kind;
+    const struct probe_definition *definition;
+    sd_event_source *timer; /* to the next run, or to the end of this one's time */
+    uint64_t token;         /* of the run under way; 0: none */
+    int output_fd;          /* from it */
+    sd_event_source *output;
+    struct buffer received; /* READ_MAX at most, the rest is thrown away */
+    int64_t start_ns;
+    struct probe_result results[PROBE_RESULTS_KEPT]; /* oldest first */
+    size_t result_count;
+};
+
+static const struct probe_definition *definition_of(const struct managed_container *container,
+                                                    enum probe_kind kind)
+{
+    const struct probe_definition *const definitions[] = {
+        [PROBE_HEALTH] = container->definition.config.healthcheck,
+        [PROBE_LIVENESS] = container->definition.liveness,
+        [PROBE_READINESS] = container->definition.readiness,
+    };
+
+    return probe_is_defined(definitions[kind]) ? definitions[kind] : NULL;
+}
+
+static int64_t since_start_ns(const struct probe *probe)
+{
+    return (int64_t)(clock_monotonic_us() - probe->container->started_us) * 1000;
+}
+
+/* ---- scheduling ---- */
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *context);
+
+static void arm(struct probe *probe, int64_t delay_ns)
+{
+    int result;
+
+    probe->timer = sd_event_source_disable_unref(probe->timer);
+    result =
+        sd_event_add_time_relative(probe->container->daemon->loop, &probe->timer, CLOCK_MONOTONIC,
+                                   (uint64_t)delay_ns / 1000, TIMER_SLACK_US, on_timer, probe);
+    if (result < 0)
+        log_error("container %s: probe: %s", probe->container->definition.name, strerror(-result));
+}
+
+static void arm_next(struct probe *probe)
+{
+    arm(probe, probe_interval_ns(probe->definition, &probe->container->probe_records[probe->kind],
+                                 since_start_ns(probe)));
+}
+
+/* ---- results ---- */
+
+static void keep_result(struct probe *probe, int32_t exit_code, char *output)
+{
+    if (probe->result_count == PROBE_RESULTS_KEPT) {
+        free(probe->results[0].output);
+        memmove(probe->results, probe->results + 1,
+                (PROBE_RESULTS_KEPT - 1) * sizeof(probe->results[0]));
+        probe->result_count--;
+    }
+    probe->results[probe->result_count++] = (struct probe_result){.start_ns = probe->start_ns,
+                                                                  .end_ns = clock_now_ns(),
+                                                                  .exit_code = exit_code,
+                                                                  .output = output};
+}
+
+/* The container is stopped as `stop` would, and started again whatever its policy is. */
+static void restart(struct managed_container *container)
+{
+    struct error err = {0};
+
+    log_warning("container %s: its liveness probe fails, it is restarted",
+                container->definition.name);
+    container->is_restart_wanted = true;
+    if (container_end(container, 0, container_stop_timeout(container), &err) < 0)
+        log_error("container %s: %s", container->definition.name, err.message);
+}
+
+static void announce(const struct probe *probe)
+{
+    static const char *const names[] = {"health_status", "liveness_status", "readiness_status"};
+    struct managed_container *container = probe->container;
+    int32_t status = container->probe_records[probe->kind].status;
+    char action[48];
+
+    snprintf(action, sizeof(action), "%s: %s", names[probe->kind], probe_status_name(status));
+    container_save_state(container);
+    container_event(container, action, NULL);
+    if (probe->kind == PROBE_LIVENESS && status == PROBE_UNHEALTHY)
+        restart(container);
+}
+
+static void close_output(struct probe *probe)
+{
+    probe->output = sd_event_source_disable_unref(probe->output);
+    fd_close(&probe->output_fd);
+    buffer_release(&probe->received);
+}
+
+static void finish(struct probe *probe, int32_t exit_code, char *output)
+{
+    struct probe_record *record = &probe->container->probe_records[probe->kind];
+
+    probe->token = 0;
+    close_output(probe);
+    keep_result(probe, exit_code, output);
+    arm_next(probe);
+    if (probe_judge(probe->definition, record, exit_code == 0, since_start_ns(probe)))
+        announce(probe);
+}
+
+/* False when there is nothing more for now. */
+static bool take_output(struct probe *probe)
+{
+    char bytes[CHUNK_SIZE];
+    ssize_t count = recv(probe->output_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    size_t room = READ_MAX - probe->received.length;
+
+    if (count <= 0) {
+        if (count == 0 || (errno != EAGAIN && errno != EINTR))
+            probe->output = sd_event_source_disable_unref(probe->output);
+        return false;
+    }
+    buffer_append(&probe->received, bytes, (size_t)count < room ? (size_t)count : room);
+    return true;
+}
+
+static int on_output(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+    (void)source;
+    (void)fd;
+    (void)events;
+    take_output(context);
+    return 0;
+}
+
+/* What the run has said, without the frames that a command's output has. */
+static char *read_output(struct probe *probe)
+{
+    cleanup_buffer struct buffer text = {0};
+    bool has_frames = probe->definition->test.count > 0;
+    const struct buffer *received = &probe->received;
+
+    while (take_output(probe))
+        ;
+    for (size_t i = 0; has_frames && i + STREAM_FRAME_HEADER < received->length;) {
+        const unsigned char *header = (const unsigned char *)received->data + i;
+        size_t size =
+            (size_t)header[4] << 24 | (size_t)header[5] << 16 | (size_t)header[6] << 8 | header[7];
+
+        i += STREAM_FRAME_HEADER;
+        if (size > received->length - i)
+            size = received->length - i;
+        buffer_append(&text, received->data + i, size);
+        i += size;
+    }
+    if (!has_frames)
+        buffer_append(&text, received->data, received->length);
+    return memory_printf("%.*s",
+                         (int)(text.length < PROBE_OUTPUT_MAX ? text.length : PROBE_OUTPUT_MAX),
+                         buffer_text(&text));
+}
+
+/* ---- runs ---- */
+
+static int send_test(struct probe *probe, int fd, struct error *err)
+{
+    static const char *const shell[] = {"/bin/sh", "-c"};
+    const struct string_list *test = &probe->definition->test;
+    const char *command[] = {shell[0], shell[1], test->items[1]};
+    bool is_shell = strcmp(test->items[0], "CMD-SHELL") == 0;
+    const struct exec_config config = {
+        .cmd = is_shell ? (struct string_list){command, 3}
+                        : (struct string_list){test->items + 1, test->count - 1},
+        .attaches_stdout = true,
+        .attaches_stderr = true,
+    };
+    struct json_writer *writer = exec_make_request(probe->container, &config, true, err);
+    int result;
+
+    if (writer == NULL)
+        return -err->errnum;
+    result = container_send(
+        probe->container, &(struct monitor_message){.type = MONITOR_EXEC, .token = probe->token},
+        json_writer_text(writer), strlen(json_writer_text(writer)) + 1, fd, err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int send_connection(struct probe *probe, int fd, struct error *err)
+{
+    const struct probe_definition *definition = probe->definition;
+    const struct probe_http *http = definition->http;
+    const char *path = http != NULL && http->path != NULL ? http->path : "/";
+    const struct monitor_probe request = {
+        .host = http != NULL ? http->host : definition->tcp->host,
+        .port = http != NULL ? http->port : definition->tcp->port,
+        .path = http != NULL ? path : NULL,
+        .timeout_ms = (int32_t)(probe_timeout_ns(definition) / 1000000 % INT32_MAX),
+    };
+    struct json_writer *writer = json_writer_new(false);
+    int result;
+
+    json_encode(writer, &monitor_probe_type, &request);
+    result = container_send(probe->container,
+                            &(struct monitor_message){.type = MONITOR_PROBE, .token = probe->token},
+                            json_writer_text(writer), strlen(json_writer_text(writer)), fd, err);
+    json_writer_free(writer);
+    return result;
+}
+
+static int begin(struct probe *probe, struct error *err)
+{
+    cleanup_close int far_fd = -1;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, errno, "socketpair");
+    probe->output_fd = pair[0];
+    far_fd = pair[1];
+    shutdown(probe->output_fd, SHUT_WR);
+    if (sd_event_add_io(probe->container->daemon->loop, &probe->output, probe->output_fd, EPOLLIN,
+                        on_output, probe) < 0)
+        return error_set(err, ERROR_INTERNAL, ENOMEM, "watch a probe's output");
+    probe->token = ++probe->container->daemon->next_token;
+    probe->start_ns = clock_now_ns();
+    return probe->definition->test.count > 0 ? send_test(probe, far_fd, err)
+                                             : send_connection(probe, far_fd, err);
+}
+
+static void give_up(struct probe *probe)
+{
+    const struct monitor_message message = {
+        .type = MONITOR_EXEC_SIGNAL, .token = probe->token, .value = SIGKILL};
+
+    container_send(probe->container, &message, NULL, 0, -1, NULL);
+    finish(probe, -1,
+           memory_printf("Health check exceeded timeout (%lld ms)",
+                         (long long)(probe_timeout_ns(probe->definition) / 1000000)));
+}
+
+/* The next run is due, or the time of this one is over. */
+static int on_timer(sd_event_source *source, uint64_t usec, void *context)
+{
+    struct probe *probe = context;
+    struct error err = {0};
+
+    (void)source;
+    (void)usec;
+    if (probe->token != 0) {
+        give_up(probe);
+        return 0;
+    }
+    /* Who is held cannot answer, and who is being ended need not. */
+    if (probe->container->is_paused || probe->container->is_restart_wanted ||
+        probe->container->is_stop_requested) {
+        arm_next(probe);
+        return 0;
+    }
+    if (begin(probe, &err) == 0)
+        arm(probe, probe_timeout_ns(probe->definition));
+    else
+        finish(probe, -1, memory_strdup(err.message));
+    return 0;
+}
+
+bool probes_handle_message(struct managed_container *container,
+                           const struct monitor_message *message)
+{
+    for (int kind = 0; kind < PROBE_KIND_COUNT; kind++) {
+        struct probe *probe = container->probes[kind];
+        struct error err = {0};
+
+        if (probe == NULL || probe->token == 0 || probe->token != message->token)
+            continue;
+        if (message->type == MONITOR_EXEC_FAILED) {
+            monitor_message_error(message, &err);
+            finish(probe, -1, memory_strdup(err.message));
+        } else if (message->type == MONITOR_EXEC_EXITED) {
+            finish(probe, message->value, read_output(probe));
+        }
+        return true;
+    }
+    return false;
+}
+
+/* ---- with the container ---- */
+
+void probes_start(struct managed_container *container)
+{
+    for (int kind = 0; kind < PROBE_KIND_COUNT; kind++) {
+        const struct probe_definition *definition = definition_of(container, (enum probe_kind)kind);
+        struct probe *probe = container->probes[kind];
+
+        if (definition == NULL || (probe != NULL && probe->timer != NULL))
+            continue;
+        if (probe == NULL)
+            probe = memory_new_one(struct probe);
+        probe->container = container;
+        probe->kind = (enum probe_kind)kind;
+        probe->definition = definition;
+        probe->output_fd = -1;
+        container->probes[kind] = probe;
+        arm_next(probe);
+    }
+}
+
+static void stop(struct probe *probe)
+{
+    if (probe == NULL)
+        return;
+    probe->timer = sd_event_source_disable_unref(probe->timer);
+    probe->token = 0;
+    close_output(probe);
+}
+
+static void release(struct managed_container *container, int kind)
+{
+    struct probe *probe = container->probes[kind];
+
+    stop(probe);
+    for (size_t i = 0; probe != NULL && i < probe->result_count; i++)
+        free(probe->results[i].output);
+    free(probe);
+    container->probes[kind] = NULL;
+}
+
+void probes_replace(struct managed_container *container)
+{
+    release(container, PROBE_LIVENESS);
+    release(container, PROBE_READINESS);
+    container->probe_records[PROBE_LIVENESS] = (struct probe_record){0};
+    container->probe_records[PROBE_READINESS] = (struct probe_record){0};
+    if (container->status == CONTAINER_RUNNING)
+        probes_start(container);
+}
+
+void probes_stop(struct managed_container *container)
+{
+    for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
+        stop(container->probes[kind]);
+}
+
+void probes_release(struct managed_container *container)
+{
+    for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
+        release(container, kind);
+}
+
+/* ---- what is said of them ---- */
+
+const char *probes_health(const struct managed_container *container)
+{
+    if (definition_of(container, PROBE_HEALTH) == NULL)
+        return NULL;
+    return probe_status_name(container->probe_records[PROBE_HEALTH].status);
+}
+
+static void write_results(struct json_writer *writer, const struct probe *probe)
+{
+    json_array_open(writer);
+    for (size_t i = 0; probe != NULL && i < probe->result_count; i++) {
+        const struct probe_result *result = &probe->results[i];
+        char start[CLOCK_RFC3339_SIZE];
+        char end[CLOCK_RFC3339_SIZE];
+
+        clock_format_rfc3339(result->start_ns, start);
+        clock_format_rfc3339(result->end_ns, end);
+        json_object_open(writer);
+        json_member_string(writer, "Start", start);
+        json_member_string(writer, "End", end);
+        json_member_integer(writer, "ExitCode", result->exit_code);
+        json_member_string(writer, "Output", result->output);
+        json_object_close(writer);
+    }
+    json_array_close(writer);
+}
+
+static void write_findings(struct json_writer *writer, const struct managed_container *container,
+                           enum probe_kind kind)
+{
+    const struct probe_record *record = &container->probe_records[kind];
+
+    json_member_string(writer, "Status", probe_status_name(record->status));
+    json_member_integer(writer, "FailingStreak", record->failing_streak);
+    json_key(writer, "Log");
+    write_results(writer, container->probes[kind]);
+}
+
+void probes_write_health(struct json_writer *writer, const struct managed_container *container)
+{
+    if (definition_of(container, PROBE_HEALTH) == NULL)
+        return;
+    json_key(writer, "Health");
+    json_object_open(writer);
+    write_findings(writer, container, PROBE_HEALTH);
+    json_object_close(writer);
+}
+
+void probes_write(struct json_writer *writer, const struct managed_container *container)
+{
+    static const char *const names[] = {"Health", "Liveness", "Readiness"};
+
+    json_object_open(writer);
+    for (int kind = 0; kind < PROBE_KIND_COUNT; kind++) {
+        const struct probe_definition *definition = definition_of(container, (enum probe_kind)kind);
+
+        if (definition == NULL)
+            continue;
+        json_key(writer, names[kind]);
+        json_object_open(writer);
+        json_key(writer, "Probe");
+        json_encode(writer, &probe_type, definition);
+        write_findings(writer, container, (enum probe_kind)kind);
+        json_object_close(writer);
+    }
+    json_object_close(writer);
+}

@@ -1,0 +1,32 @@
+/* Probes of containers that run: when they are due, what came of them, and what follows. */
+#ifndef DAVIT_SUPERVISOR_CONTAINERS_PROBES_H
+#define DAVIT_SUPERVISOR_CONTAINERS_PROBES_H
+
+#include "container.h"
+
+/* The container runs: its probes begin, with what is in their records. */
+void probes_start(struct managed_container *container);
+
+/* davit's own have been defined anew: they begin from the start. */
+void probes_replace(struct managed_container *container);
+
+/* It does not any more. What was found stays. */
+void probes_stop(struct managed_container *container);
+
+/* Forgets them, with what was found. */
+void probes_release(struct managed_container *container);
+
+/* A message about a run with that token. False if it is none of a probe's. */
+bool probes_handle_message(struct managed_container *container,
+                           const struct monitor_message *message);
+
+/* "healthy" and so on of Docker's HEALTHCHECK; NULL without one. */
+const char *probes_health(const struct managed_container *container);
+
+/* State.Health of `inspect`, if there is a HEALTHCHECK. */
+void probes_write_health(struct json_writer *writer, const struct managed_container *container);
+
+/* The definitions and what was found: GET /davit/v1/containers/ID/probes. */
+void probes_write(struct json_writer *writer, const struct managed_container *container);
+
+#endif

@@ -1,0 +1,336 @@
+/* Rows and files of containers: see record.h. */
+#include "record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "internal.h"
+#include "supervisor/store/trash.h"
+
+#define DEFINITION_PREFIX "definition-"
+#define DEFINITION_MAX_BYTES (16 << 20)
+#define DEFINITION_NAME_SIZE 64
+
+static void name_definition(uint64_t revision, char name[DEFINITION_NAME_SIZE])
+{
+    snprintf(name, DEFINITION_NAME_SIZE, DEFINITION_PREFIX "%llu.json",
+             (unsigned long long)revision);
+}
+
+/* False if it is none of ours. */
+static bool parse_definition_name(const char *name, uint64_t *revision)
+{
+    char expected[DEFINITION_NAME_SIZE];
+
+    if (strncmp(name, DEFINITION_PREFIX, strlen(DEFINITION_PREFIX)) != 0)
+        return false;
+    *revision = strtoull(name + strlen(DEFINITION_PREFIX), NULL, 10);
+    name_definition(*revision, expected);
+    return strcmp(name, expected) == 0;
+}
+
+static char *encode_definition(const struct definition *definition)
+{
+    struct json_writer *writer = json_writer_new(false);
+    char *text;
+
+    json_encode(writer, &definition_type, definition);
+    text = memory_strdup(json_writer_text(writer));
+    json_writer_free(writer);
+    return text;
+}
+
+static int write_definition(const struct definition *definition, int directory_fd, const char *text,
+                            struct error *err)
+{
+    char name[DEFINITION_NAME_SIZE];
+
+    name_definition(definition->revision, name);
+    /* The first stands beside a row that is durable; a later one takes the place of what was good.
+     */
+    return file_replace(directory_fd, name, text, strlen(text), 0600, definition->revision > 0,
+                        err);
+}
+
+static void forget_revision(int directory_fd, uint64_t revision)
+{
+    char name[DEFINITION_NAME_SIZE];
+
+    name_definition(revision, name);
+    unlinkat(directory_fd, name, 0);
+}
+
+int container_record_write(struct managed_container *container, int directory_fd, struct error *err)
+{
+    cleanup_free char *text = encode_definition(&container->definition);
+
+    return write_definition(&container->definition, directory_fd, text, err);
+}
+
+int container_save_definition(struct managed_container *container, struct error *err)
+{
+    struct definition *definition = &container->definition;
+    cleanup_close int directory_fd = container_open_directory(container);
+    cleanup_free char *text = NULL;
+    int result;
+
+    if (directory_fd < 0)
+        return error_errno(err, -directory_fd, "container directory");
+    definition->revision++;
+    text = encode_definition(definition);
+    result = write_definition(definition, directory_fd, text, err);
+    if (result == 0)
+        result = database_update_definition(container->daemon->database, definition->id,
+                                            definition->name, text, err);
+    if (result == 0) {
+        forget_revision(directory_fd, definition->revision - 1);
+        return 0;
+    }
+    forget_revision(directory_fd, definition->revision);
+    definition->revision--;
+    return result;
+}
+
+static int insert_row(struct managed_container *container, struct error *err)
+{
+    cleanup_free char *definition = encode_definition(&container->definition);
+    cleanup_free char *state = container_encode_state(container);
+
+    return database_insert_container(container->daemon->database, container->definition.id,
+                                     container->definition.name, definition, state, err);
+}
+
+int container_record_publish(struct managed_container *container, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    const char *id = container->definition.id;
+    cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
+    int result = insert_row(container, err);
+
+    if (result < 0)
+        return result;
+    /* Who dies here leaves a row whose directory is still called new: the next davitd renames it.
+     */
+    if (renameat2(daemon->containers_fd, unpublished, daemon->containers_fd, id, RENAME_NOREPLACE) <
+        0) {
+        error_errno(err, errno, "name the container's directory");
+        database_delete_container(daemon->database, id, true, NULL);
+        return -EIO;
+    }
+    container->is_unpublished = false;
+    return 0;
+}
+
+int container_record_put(struct managed_container *container, struct error *err)
+{
+    int result = database_delete_container(container->daemon->database, container->definition.id,
+                                           false, err);
+
+    return result < 0 ? result : insert_row(container, err);
+}
+
+int container_record_remove(struct managed_container *container, struct error *err)
+{
+    struct daemon *daemon = container->daemon;
+    const char *id = container->definition.id;
+    cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
+    bool is_gone =
+        renameat(daemon->containers_fd, id, daemon->containers_fd, removed) < 0 && errno == ENOENT;
+    int result;
+
+    if (!is_gone && faccessat(daemon->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return error_set(err, ERROR_INTERNAL, EIO, "rename the container's directory");
+    /* Who is removed with its end has nobody who relies on that. */
+    result = database_delete_container(daemon->database, id,
+                                       !container->definition.host_config.is_auto_removed, err);
+    if (result < 0) {
+        if (!is_gone)
+            renameat(daemon->containers_fd, removed, daemon->containers_fd, id);
+        return result;
+    }
+    if (!is_gone && trash_put(daemon, daemon->containers_fd, removed, err) < 0)
+        log_error("container %s: %s", container->definition.name, err->message);
+    return 0;
+}
+
+/* ---- what files say ---- */
+
+/* The highest below `limit`. */
+static int find_newest(int directory_fd, uint64_t limit, uint64_t *revision, struct error *err)
+{
+    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    bool is_found = false;
+
+    if (dir == NULL)
+        return error_errno(err, errno, "open the directory");
+    while ((entry = readdir(dir)) != NULL) {
+        uint64_t found;
+
+        if (!parse_definition_name(entry->d_name, &found) || found >= limit ||
+            (is_found && found < *revision))
+            continue;
+        *revision = found;
+        is_found = true;
+    }
+    return is_found
+               ? 0
+               : error_set(err, ERROR_NOT_FOUND, ENOENT, "there is no " DEFINITION_PREFIX "N.json");
+}
+
+static int read_revision(int directory_fd, uint64_t revision, struct arena *arena,
+                         struct definition *definition, struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    char name[DEFINITION_NAME_SIZE];
+    int result;
+
+    name_definition(revision, name);
+    *definition = (struct definition){0};
+    result = file_read(directory_fd, name, DEFINITION_MAX_BYTES, &text, err);
+    if (result == 0)
+        result = json_decode_text(arena, arena_strndup(arena, buffer_text(&text), text.length),
+                                  text.length, &definition_type, definition, err);
+    return result < 0 ? error_prefix(err, "%s", name) : 0;
+}
+
+int container_record_read(int directory_fd, struct arena *arena, struct definition *definition,
+                          struct error *err)
+{
+    uint64_t revision = UINT64_MAX;
+    int result;
+
+    /* One that is damaged has an earlier one beside it, if it was damaged while it was written. */
+    do {
+        result = find_newest(directory_fd, revision, &revision, err);
+        if (result < 0)
+            return result;
+        result = read_revision(directory_fd, revision, arena, definition, err);
+    } while (result < 0);
+    return 0;
+}
+
+/* It may have been left empty by a power cut: that is no second copy. */
+static bool has_revision(const struct managed_container *container)
+{
+    struct stat status;
+    char path[CONTAINER_ID_SIZE + DEFINITION_NAME_SIZE];
+    char name[DEFINITION_NAME_SIZE];
+
+    name_definition(container->definition.revision, name);
+    snprintf(path, sizeof(path), "%s/%s", container->definition.id, name);
+    return fstatat(container->daemon->containers_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           status.st_size > 0;
+}
+
+static int update_row(const struct managed_container *container, struct error *err)
+{
+    const struct definition *definition = &container->definition;
+    cleanup_free char *text = encode_definition(definition);
+
+    /* Another row, of which the same is to be done yet, may have the name. */
+    return database_update_definition(container->daemon->database, definition->id, definition->id,
+                                      text, err);
+}
+
+/* The row is of an earlier database: what was changed since is in the file. */
+static int take_newer(struct managed_container *container, const struct definition *newer,
+                      struct error *err)
+{
+    log_warning("container %s: its directory has a newer definition than the database, which takes "
+                "it",
+                container->definition.name);
+    container->definition = *newer;
+    return update_row(container, err);
+}
+
+int container_record_reconcile(struct managed_container *container, struct error *err)
+{
+    cleanup_close int directory_fd = -1;
+    struct definition other = {0};
+    struct error unread = {0};
+    int result = 0;
+
+    if (has_revision(container) && container->definition.layers.count > 0)
+        return 0;
+    directory_fd = container_open_directory(container);
+    if (directory_fd < 0)
+        return error_errno(err, -directory_fd, "its directory");
+    if (container_record_read(directory_fd, &container->arena, &other, &unread) == 0 &&
+        other.revision > container->definition.revision &&
+        strcmp(other.id, container->definition.id) == 0)
+        return take_newer(container, &other, err);
+    /* One that an earlier davitd has made has no file, and does not know its layers. */
+    if (container->definition.layers.count == 0)
+        result = container_record_read_layers(directory_fd, &container->arena,
+                                              &container->definition.layers, err);
+    if (result == 0)
+        result = container_record_write(container, directory_fd, err);
+    return result < 0 ? result : update_row(container, err);
+}
+
+void container_record_state(struct managed_container *container, const char *state)
+{
+    int runs_fd = container->daemon->run_containers_fd;
+    cleanup_close int run_fd = container_open_run_directory(container);
+
+    if (run_fd < 0 && mkdirat(runs_fd, container->definition.id, 0700) == 0)
+        run_fd = container_open_run_directory(container);
+    container->has_state_file = true;
+    /* Rather none than one that is not true any more. */
+    if (run_fd >= 0 &&
+        file_replace(run_fd, CONTAINER_STATE_FILE, state, strlen(state), 0600, false, NULL) < 0)
+        unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
+}
+
+void container_record_forget_state(struct managed_container *container)
+{
+    cleanup_close int run_fd = container_open_run_directory(container);
+
+    container->has_state_file = false;
+    if (run_fd < 0)
+        return;
+    unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
+    /* The directory itself is its monitor's as long as there is one. */
+    if (container->control_fd < 0)
+        unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
+}
+
+char *container_record_read_state(const struct managed_container *container)
+{
+    cleanup_close int run_fd = container_open_run_directory(container);
+    cleanup_buffer struct buffer text = {0};
+
+    if (run_fd < 0 ||
+        file_read(run_fd, CONTAINER_STATE_FILE, DEFINITION_MAX_BYTES, &text, NULL) < 0)
+        return NULL;
+    return memory_strdup(buffer_text(&text));
+}
+
+int container_record_read_layers(int directory_fd, struct arena *arena, struct string_list *layers,
+                                 struct error *err)
+{
+    cleanup_buffer struct buffer text = {0};
+    struct monitor_config config = {0};
+    int result = file_read(directory_fd, "monitor.json", DEFINITION_MAX_BYTES, &text, err);
+
+    if (result == 0)
+        result = json_decode_text(arena, arena_strndup(arena, buffer_text(&text), text.length),
+                                  text.length, &monitor_config_type, &config, err);
+    if (result < 0)
+        return error_prefix(err, "monitor.json");
+    for (size_t i = 0; i < config.layers.count; i++)
+        string_list_append(arena, layers, config.layers.items[i]);
+    return 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * What davitd knows of a container is kept twice: as a row of the database, and as files beside
+ * what the row is about. The row is what davitd reads when it starts. The files bring back what a
+ * database that was lost, damaged or put back from a copy does not know:
+ *
+ *   <root>/containers/ID/definition-N.json   the definition, in its Nth revision
+ *   <root>/containers/ID/exit.json           how it ended the last time (monitor/protocol.h)
+ *   <run>/containers/ID/state.json           the state of one that runs
+ *
+ * A container's directory has another name while it is no container yet or no more, so that who
+ * finds it can tell: .new-ID until the row is there, .removed-ID from before the row goes.
+ */
+#ifndef DAVIT_SUPERVISOR_CONTAINERS_RECORD_H
+#define DAVIT_SUPERVISOR_CONTAINERS_RECORD_H
+
+#include "container.h"
+
+#define CONTAINER_NEW_PREFIX ".new-"
+#define CONTAINER_REMOVED_PREFIX ".removed-"
+#define CONTAINER_STATE_FILE "state.json"
+
+/* Publishes a new container whose files are complete: row and name. Durable when it returns. After
+ * a failure neither is there. */
+int container_record_publish(struct managed_container *container, struct error *err);
+
+/* The row of one that has its directory, in the place of any that is about it. */
+int container_record_put(struct managed_container *container, struct error *err);
+
+/* Takes the name and the row away; the directory goes to the trash. */
+int container_record_remove(struct managed_container *container, struct error *err);
+
+/* Writes the definition as a new revision. Row and file are durable when it returns; after a
+ * failure the earlier one stands. */
+int container_save_definition(struct managed_container *container, struct error *err);
+
+/* The first revision, for a container that has no row yet. */
+int container_record_write(struct managed_container *container, int directory_fd,
+                           struct error *err);
+
+/* Reads the newest definition that is in a container's directory; it is allocated in the arena. */
+int container_record_read(int directory_fd, struct arena *arena, struct definition *definition,
+                          struct error *err);
+
+/* At start, for a row: whether the directory has the same revision. If it does not, the newer of
+ * the two is the container's afterwards, in both places. */
+int container_record_reconcile(struct managed_container *container, struct error *err);
+
+/* Writes the state to its run directory: of one that runs, and where the database cannot take it.
+ */
+void container_record_state(struct managed_container *container, const char *state);
+
+/* The database has it. */
+void container_record_forget_state(struct managed_container *container);
+
+/* Reads it; free() it. NULL: there is none. */
+char *container_record_read_state(const struct managed_container *container);
+
+/* The layers that monitor.json of a directory names, added to the list; for definitions that were
+ * written before they had them, and for directories that have none. */
+int container_record_read_layers(int directory_fd, struct arena *arena, struct string_list *layers,
+                                 struct error *err);
+
+#endif

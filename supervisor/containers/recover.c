@@ -1,0 +1,485 @@
+/* At davitd's start: what has become of the containers while it was away. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "base/socket.h"
+#include "internal.h"
+#include "network/firewall.h"
+#include "supervisor/networks/networks.h"
+#include "supervisor/networks/plugins.h"
+#include "supervisor/store/trash.h"
+
+/* The lock of one that was killed may outlive it by as much. */
+#define PREDECESSOR_MS 2000
+#define PREDECESSOR_IDLE_MS 100 /* where only leftovers are at stake */
+
+struct state_record {
+    int32_t status;
+    int32_t pid;
+    int32_t exit_code;
+    int64_t started_ns;
+    int64_t finished_ns;
+    bool is_oom_killed;
+    bool is_paused;
+    bool is_held_back;
+    int32_t restart_count;
+    bool is_restart_wanted;
+    const char *error;
+    LIST_OF(struct lease_record) leases;
+    const char *resolver; /* instance that has its sockets */
+    struct published_ports ports;
+    LIST_OF(struct probe_record) probes;
+};
+
+static const struct json_field lease_fields[] = {
+    JSON_FIELD(struct lease_record, address, "address", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct lease_record, address6, "address6", JSON_KIND_STRING),
+    JSON_FIELD(struct lease_record, device, "device", JSON_KIND_UINT32),
+    JSON_FIELD(struct lease_record, host_device, "hostDevice", JSON_KIND_STRING),
+    JSON_FIELD(struct lease_record, by_plugin, "plugin", JSON_KIND_JSON),
+};
+static const struct json_struct lease_type = JSON_STRUCT(struct lease_record, lease_fields);
+
+static const struct json_field state_fields[] = {
+    JSON_FIELD(struct state_record, status, "status", JSON_KIND_INT32, .minimum = 0,
+               .maximum = CONTAINER_STATUS_COUNT - 1),
+    JSON_FIELD(struct state_record, pid, "pid", JSON_KIND_INT32),
+    JSON_FIELD(struct state_record, exit_code, "exitCode", JSON_KIND_INT32),
+    JSON_FIELD(struct state_record, started_ns, "startedNs", JSON_KIND_INT64),
+    JSON_FIELD(struct state_record, finished_ns, "finishedNs", JSON_KIND_INT64),
+    JSON_FIELD(struct state_record, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, is_paused, "paused", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, is_held_back, "heldBack", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, restart_count, "restartCount", JSON_KIND_INT32),
+    JSON_FIELD(struct state_record, is_restart_wanted, "restartWanted", JSON_KIND_BOOL),
+    JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
+    JSON_FIELD(struct state_record, leases, "leases", JSON_KIND_STRUCTS, .type = &lease_type),
+    JSON_FIELD(struct state_record, resolver, "resolver", JSON_KIND_STRING),
+    JSON_FIELD(struct state_record, ports, "ports", JSON_KIND_STRUCTS,
+               .type = &published_port_type),
+    JSON_FIELD(struct state_record, probes, "probes", JSON_KIND_STRUCTS,
+               .type = &probe_record_type),
+};
+static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
+
+static int connect_monitor(struct managed_container *container)
+{
+    cleanup_close int run_fd = container_open_run_directory(container);
+
+    return run_fd < 0 ? run_fd : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
+}
+
+/* What was to go with its end, and did not get to it. */
+static void remove_if_over(struct managed_container *container)
+{
+    struct error err = {0};
+
+    if (container->status == CONTAINER_EXITED &&
+        container->definition.host_config.is_auto_removed &&
+        container_remove(container, true, &err) < 0)
+        log_error("container %s: %s", container->definition.name, err.message);
+}
+
+/* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
+ * writes its exit file before its socket goes away, so the file is looked for last as well. */
+static void take_over(struct managed_container *container, const struct state_record *record)
+{
+    int fd = connect_monitor(container);
+
+    network_plugins_recover(container);
+    container->status = (enum container_status)record->status;
+    if (container->status == CONTAINER_STARTING)
+        container->status = CONTAINER_CREATED;
+    if (fd >= 0 && container_watch_monitor(container, fd, NULL) == 0) {
+        container->monitor_pidfd = socket_peer_pidfd(fd);
+        container->status = CONTAINER_RUNNING;
+        container->is_paused = record->is_paused;
+        /* Our predecessor may have died between saying so and doing it, or while it held the
+         * container for a commit. */
+        container_freeze(container, container->is_paused, NULL);
+        return;
+    }
+    if (container->status == CONTAINER_RUNNING || container_has_unknown_exit(container)) {
+        container_handle_exit(container, NULL);
+        return;
+    }
+    /* Its monitor may have died between starting it and telling us. */
+    container_kill_leftovers(container);
+    container_network_release(container);
+    remove_if_over(container);
+}
+
+static void restore_state(struct managed_container *container, const struct state_record *record)
+{
+    container->pid = record->pid;
+    container->exit_code = record->exit_code;
+    container->started_ns = record->started_ns;
+    container->finished_ns = record->finished_ns;
+    container->is_oom_killed = record->is_oom_killed;
+    container->is_held_back = record->is_held_back;
+    container_network_restore(container, record->leases.items, record->leases.count,
+                              record->resolver, &record->ports);
+    container->restart_count = record->restart_count;
+    container->is_restart_wanted = record->is_restart_wanted;
+    for (size_t i = 0; i < record->probes.count && i < PROBE_KIND_COUNT; i++)
+        container->probe_records[i] = record->probes.items[i];
+    if (record->error != NULL && record->error[0] != '\0')
+        container->error = memory_strdup(record->error);
+}
+
+/* A predecessor may have died while it named the directory of a new container, or that of one it
+ * removed. -ESTALE: that one is removed now; -ENOENT: there is none. */
+static int settle_directory(const struct managed_container *container)
+{
+    struct daemon *daemon = container->daemon;
+    const char *id = container->definition.id;
+    cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
+    cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
+
+    if (faccessat(daemon->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+        renameat(daemon->containers_fd, unpublished, daemon->containers_fd, id) == 0)
+        return 0;
+    if (faccessat(daemon->containers_fd, removed, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return -ENOENT;
+    database_delete_container(daemon->database, id, true, NULL);
+    return -ESTALE;
+}
+
+static struct managed_container *new_container(struct daemon *daemon)
+{
+    struct managed_container *container = memory_new_one(struct managed_container);
+
+    container->daemon = daemon;
+    container->control_fd = -1;
+    container->monitor_pidfd = -1;
+    return container;
+}
+
+/* The file is there as long as a container runs, or the database could not take its state. */
+static bool read_state_file(struct managed_container *container, struct state_record *record)
+{
+    cleanup_free char *text = container_record_read_state(container);
+
+    *record = (struct state_record){0};
+    container->has_state_file =
+        text != NULL && json_decode_text(&container->arena, arena_strdup(&container->arena, text),
+                                         strlen(text), &state_type, record, NULL) == 0;
+    return container->has_state_file;
+}
+
+static void read_newer_state(struct managed_container *container, struct state_record *record)
+{
+    struct state_record newer;
+
+    if (!read_state_file(container, &newer))
+        return;
+    /* Who dies after the database has taken an end leaves the file from before it. */
+    if (newer.started_ns < record->started_ns ||
+        (newer.started_ns == record->started_ns && newer.finished_ns == 0 &&
+         record->finished_ns != 0))
+        return;
+    *record = newer;
+}
+
+/* What reading the rows comes to. */
+struct recovery {
+    struct daemon *daemon;
+    size_t found;                     /* rows that have a directory */
+    struct managed_container *ghosts; /* that have none */
+};
+
+/* A row that cannot be read keeps nobody else from being looked after; what it was about may still
+ * be found in its directory. */
+static int recover_row(void *context, const char *id, const char *definition, const char *state,
+                       struct error *err)
+{
+    struct recovery *recovery = context;
+    struct managed_container *container = new_container(recovery->daemon);
+    struct state_record record = {0};
+    struct error problem = {0};
+    int result = json_decode_text(&container->arena, definition, strlen(definition),
+                                  &definition_type, &container->definition, &problem);
+
+    (void)err;
+    if (result == 0)
+        result = json_decode_text(&container->arena, state, strlen(state), &state_type, &record,
+                                  &problem);
+    if (result == 0 && strcmp(container->definition.id, id) != 0)
+        result = error_set(&problem, ERROR_CORRUPT, EINVAL, "it is of another container");
+    if (result < 0) {
+        log_error("database: the row of container %s is left out: %s", id, problem.message);
+        database_release_name(recovery->daemon->database, id, NULL);
+        container_free(container);
+        return 0;
+    }
+    result = settle_directory(container);
+    if (result == -ESTALE) {
+        container_free(container);
+        return 0;
+    }
+    if (result == 0)
+        read_newer_state(container, &record);
+    restore_state(container, &record);
+    if (result == -ENOENT) {
+        container->status = CONTAINER_EXITED;
+        container->next = recovery->ghosts;
+        recovery->ghosts = container;
+        return 0;
+    }
+    recovery->found++;
+    if (container_record_reconcile(container, &problem) < 0)
+        log_error("container %s: %s", container->definition.name, problem.message);
+    container_link(container->daemon, container);
+    take_over(container, &record);
+    return 0;
+}
+
+/* A row without a directory is of a container that was removed, in a database that was put back
+ * from a copy. It must not keep a name from who has it now; all that it was is its definition. */
+static void put_row_aside(struct managed_container *ghost)
+{
+    struct daemon *daemon = ghost->daemon;
+    struct json_writer *writer = json_writer_new(true);
+    cleanup_free char *name = memory_printf("%s.json", ghost->definition.id);
+    const char *text;
+    struct error err = {0};
+
+    json_encode(writer, &definition_type, &ghost->definition);
+    text = json_writer_text(writer);
+    log_warning("container %s (%s) is in the database and its directory is gone: it counts as "
+                "removed, and its definition is aside/%s",
+                ghost->definition.name, ghost->definition.id, name);
+    if (file_replace(daemon->aside_fd, name, text, strlen(text), 0600, false, &err) < 0 ||
+        database_delete_container(daemon->database, ghost->definition.id, false, &err) < 0)
+        log_error("container %s: %s", ghost->definition.name, err.message);
+    json_writer_free(writer);
+    container_free(ghost);
+}
+
+/* Where there is no directory at all it is rather a filesystem that is not mounted. */
+static void settle_ghosts(struct recovery *recovery, bool has_directories)
+{
+    while (recovery->ghosts != NULL) {
+        struct managed_container *ghost = recovery->ghosts;
+
+        recovery->ghosts = ghost->next;
+        ghost->next = NULL;
+        if (has_directories) {
+            put_row_aside(ghost);
+            continue;
+        }
+        log_error("container %s: its directory is gone, like all others: is a filesystem not "
+                  "mounted?",
+                  ghost->definition.name);
+        container_link(recovery->daemon, ghost);
+    }
+}
+
+/* ---- directories that no row is about ---- */
+
+/* A container's directory that no row names: the database was lost, or put back from a copy. Its
+ * name may be another's by now. */
+static void use_other_name(struct managed_container *container)
+{
+    struct definition *definition = &container->definition;
+
+    definition->name =
+        arena_printf(&container->arena, "%.100s_%.12s", definition->name, definition->id);
+}
+
+static void settle_name(struct managed_container *container)
+{
+    struct error err = {0};
+
+    if (container_check_name(container->daemon, container->definition.name, &err) < 0)
+        use_other_name(container);
+}
+
+/* Takes a container over from its files. Whether somebody had stopped it they do not say: no policy
+ * but "always" starts it. */
+static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct error *err)
+{
+    struct managed_container *container = new_container(daemon);
+    struct state_record record = {0};
+    int result =
+        container_record_read(directory_fd, &container->arena, &container->definition, err);
+
+    if (result == 0 && strcmp(container->definition.id, id) != 0)
+        result = error_set(err, ERROR_CORRUPT, EINVAL, "its definition is of another container");
+    if (result < 0) {
+        container_free(container);
+        return result;
+    }
+    settle_name(container);
+    if (!read_state_file(container, &record))
+        record = (struct state_record){.is_held_back = true};
+    restore_state(container, &record);
+    if (container_record_put(container, err) < 0) {
+        /* A row that cannot be read may have the name. */
+        use_other_name(container);
+        if (container_record_put(container, err) < 0)
+            log_error("container %s: %s", container->definition.name, err->message);
+    }
+    container_link(daemon, container);
+    log_warning("container %s (%s) was not in the database: taken over from its directory",
+                container->definition.name, id);
+    take_over(container, &record);
+    return 0;
+}
+
+static bool is_id(const char *name)
+{
+    return strlen(name) == CONTAINER_ID_SIZE - 1 &&
+           strspn(name, "0123456789abcdef") == CONTAINER_ID_SIZE - 1;
+}
+
+static bool has_monitor(struct daemon *daemon, const char *id)
+{
+    cleanup_close int run_fd =
+        openat(daemon->run_containers_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int fd =
+        run_fd >= 0 ? socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL) : -1;
+
+    return fd >= 0;
+}
+
+static void put_aside(struct daemon *daemon, const char *name, const struct error *reason)
+{
+    struct error err = {0};
+
+    if (path_move_unique(daemon->containers_fd, name, daemon->aside_fd, name, &err) < 0)
+        log_error("containers/%s is no container that davitd knows (%s): %s", name, reason->message,
+                  err.message);
+    else
+        log_error("containers/%s is no container that davitd knows (%s): it is in aside/ now", name,
+                  reason->message);
+}
+
+/* What is in the directory and not known: work that was interrupted, which has a name that says so,
+ * or else what is kept. */
+static void settle_unknown(struct daemon *daemon, const char *name)
+{
+    cleanup_close int fd =
+        openat(daemon->containers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct error err = {0};
+
+    if (strncmp(name, CONTAINER_NEW_PREFIX, strlen(CONTAINER_NEW_PREFIX)) == 0 ||
+        strncmp(name, CONTAINER_REMOVED_PREFIX, strlen(CONTAINER_REMOVED_PREFIX)) == 0) {
+        if (trash_put(daemon, daemon->containers_fd, name, &err) < 0)
+            log_warning("containers: %s", err.message);
+        return;
+    }
+    if (fd < 0)
+        error_errno(&err, errno, "open");
+    else if (!is_id(name))
+        error_set(&err, ERROR_INVALID, EINVAL, "its name is no id");
+    else if (adopt(daemon, name, fd, &err) == 0)
+        return;
+    if (fd >= 0)
+        container_record_read_layers(fd, &daemon->aside_arena, &daemon->aside_layers, NULL);
+    if (has_monitor(daemon, name))
+        log_error("container %s runs and is not known (%s): it goes on, and its directory stays",
+                  name, err.message);
+    else
+        put_aside(daemon, name, &err);
+}
+
+static bool has_id(const struct string_list *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (is_id(names->items[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool is_known(struct daemon *daemon, const char *name)
+{
+    struct managed_container *container;
+    struct error unused;
+
+    return container_find(daemon, name, &container, &unused) == 0 &&
+           strcmp(container->definition.id, name) == 0;
+}
+
+static int list_unknown(struct daemon *daemon, struct arena *arena, struct string_list *names,
+                        struct error *err)
+{
+    int fd = openat(daemon->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    if (dir == NULL)
+        return error_errno(err, errno, "read containers");
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            !is_known(daemon, entry->d_name))
+            string_list_append(arena, names, arena_strdup(arena, entry->d_name));
+    }
+    return 0;
+}
+
+/* Whoever is put back must find the layers it stood on. */
+static void keep_layers_of_aside(struct daemon *daemon)
+{
+    int fd = openat(daemon->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        cleanup_close int directory_fd =
+            openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (directory_fd >= 0 && entry->d_name[0] != '.')
+            container_record_read_layers(directory_fd, &daemon->aside_arena, &daemon->aside_layers,
+                                         NULL);
+    }
+}
+
+/* Whatever has happened to the rules since: also those of containers that are no more. */
+static void repair_firewall(struct daemon *daemon)
+{
+    struct error err = {0};
+    bool has_work = false;
+
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
+        has_work = has_work || container_is_on_networks(one);
+    if (!has_work && !nft_table_exists(&daemon->nft, NFT_INET, FIREWALL_TABLE))
+        return;
+    if (networks_claim(daemon, has_work ? PREDECESSOR_MS : PREDECESSOR_IDLE_MS, &err) == 0)
+        firewall_change(daemon);
+    else if (has_work)
+        log_error("%s", err.message);
+}
+
+int containers_recover(struct daemon *daemon, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct recovery recovery = {.daemon = daemon};
+    struct string_list unknown = {0};
+    int result;
+
+    daemon->is_recovering = true;
+    result = database_each_container(daemon->database, recover_row, &recovery, err);
+    if (result == 0)
+        result = list_unknown(daemon, &arena, &unknown, err);
+    if (result < 0)
+        return result;
+    settle_ghosts(&recovery, recovery.found > 0 || has_id(&unknown));
+    for (size_t i = 0; i < unknown.count; i++)
+        settle_unknown(daemon, unknown.items[i]);
+    keep_layers_of_aside(daemon);
+    containers_network_recovered(daemon);
+    repair_firewall(daemon);
+    containers_start_at_boot(daemon);
+    return 0;
+}

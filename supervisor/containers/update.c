@@ -1,0 +1,141 @@
+/* POST /containers/NAME/update: other limits and another restart policy, for a container that runs
+ * or not. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "internal.h"
+#include "runtime/runtime.h"
+#include "supervisor/api/api.h"
+
+/* What can be changed; anything else is refused by name. */
+static int check_members(const struct json *body, struct error *err)
+{
+    static const char *const known[] = {
+        "Memory",    "MemorySwap", "MemoryReservation", "NanoCpus",  "CpuShares",    "CpuQuota",
+        "CpuPeriod", "CpusetCpus", "CpusetMems",        "PidsLimit", "RestartPolicy"};
+
+    if (body->type != JSON_OBJECT)
+        return error_set(err, ERROR_INVALID, EINVAL, "expected an object");
+    for (size_t i = 0; i < body->count; i++) {
+        bool is_known = json_is_empty(&body->members[i].value);
+
+        for (size_t j = 0; !is_known && j < ARRAY_SIZE(known); j++)
+            is_known = strcmp(known[j], body->members[i].name) == 0;
+        if (!is_known)
+            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                             "%.64s: cannot be updated by this version of davit",
+                             body->members[i].name);
+    }
+    return 0;
+}
+
+static void ignore_empty(const char **text)
+{
+    if (*text != NULL && (*text)[0] == '\0')
+        *text = NULL;
+}
+
+/* The document lives as long as the container: its strings become the definition's. */
+static int read_changes(struct managed_container *container, const struct request *request,
+                        struct docker_host_config *changes, struct error *err)
+{
+    const char *text = arena_strndup(&container->arena, request->body, request->body_length);
+    const struct json *body;
+    int result =
+        json_parse(&container->arena, text, request->body_length, &json_default_limits, &body, err);
+
+    if (result == 0)
+        result = check_members(body, err);
+    if (result == 0)
+        result = json_decode(&container->arena, body, &docker_host_config_type, "", changes, err);
+    ignore_empty(&changes->restart_policy.name);
+    ignore_empty(&changes->cpuset_cpus);
+    ignore_empty(&changes->cpuset_mems);
+    return result;
+}
+
+static void merge(struct managed_container *container, const struct docker_host_config *changes)
+{
+    struct docker_host_config *host = &container->definition.host_config;
+
+    /* A policy is replaced as a whole. */
+    if (changes->restart_policy.name != NULL)
+        host->restart_policy = (struct docker_restart_policy){0};
+    /* Docker's two ways to say the same: the new one replaces the other. */
+    if (changes->nano_cpus > 0)
+        host->cpu_quota = host->cpu_period = 0;
+    if (changes->cpu_quota > 0 || changes->cpu_period > 0)
+        host->nano_cpus = 0;
+    json_merge(&container->arena, &docker_host_config_type, host, changes);
+}
+
+static int apply_to_cgroup(struct managed_container *container, struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
+    int result = container_make_settings(container, settings, err);
+
+    if (result == 0)
+        result = cgroup_check_settings(&container->daemon->hierarchy, settings, err);
+    if (result == 0 && container->status == CONTAINER_RUNNING) {
+        result = container_open_cgroup(container, cgroup, err);
+        if (result == 0)
+            result = cgroup_apply(cgroup, settings, err);
+        cgroup_close(cgroup);
+    }
+    cgroup_settings_release(settings);
+    return result;
+}
+
+/* For the next start, and for the next davitd. */
+static int save(struct managed_container *container, struct error *err)
+{
+    int result = container_write_bundle(container, err);
+
+    return result < 0 ? result : container_save_definition(container, err);
+}
+
+static int update(struct managed_container *container, const struct docker_host_config *changes,
+                  struct error *err)
+{
+    const struct docker_host_config former = container->definition.host_config;
+    int result;
+
+    merge(container, changes);
+    result = definition_check_host_config(&container->definition.host_config, err);
+    if (result == 0)
+        result = apply_to_cgroup(container, err);
+    if (result == 0)
+        result = save(container, err);
+    if (result == 0)
+        return 0;
+    container->definition.host_config = former;
+    apply_to_cgroup(container, NULL);
+    return result;
+}
+
+void api_container_update(struct daemon *daemon, struct request *request,
+                          const struct route_match *match)
+{
+    struct managed_container *container;
+    struct docker_host_config changes = {0};
+    struct error err = {0};
+    int result = container_find(daemon, match->name, &container, &err);
+
+    if (result == 0)
+        result = read_changes(container, request, &changes, &err);
+    if (result == 0)
+        result = update(container, &changes, &err);
+    if (result < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    container_event(container, "update", NULL);
+    /* One that waits and shall not start again, or shall wait no longer. */
+    if (container->status == CONTAINER_RESTARTING && !container_schedule_restart(container))
+        container_cancel_restart(container);
+    respond_json(request, 200, "{\"Warnings\":[]}");
+}

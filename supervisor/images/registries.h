@@ -1,0 +1,33 @@
+/* Where registries are found: the "registries" of davitd.json(5), and the rules for the others. */
+#ifndef DAVIT_SUPERVISOR_IMAGES_REGISTRIES_H
+#define DAVIT_SUPERVISOR_IMAGES_REGISTRIES_H
+
+#include "images/fetch_channel.h"
+#include "images/images.h"
+
+/* One of the configuration's: by the domain that stands in references. */
+struct registry {
+    const char *domain;
+    struct string_list mirrors; /* "https://HOST[:PORT]", tried first */
+    const char *ca_file;        /* in place of the system's */
+    bool is_insecure;           /* an unverified certificate, or none at all */
+    const char *ca_pem;         /* what ca_file holds */
+};
+
+struct registries {
+    struct registry *items;
+    size_t count;
+};
+
+extern const struct json_struct registry_type;
+
+/* Refuses what could not be used and reads the files of certificates, which whom they are for, the
+ * fetch worker, may not be able to. */
+int registries_read(struct registries *registries, struct arena *arena, struct error *err);
+
+/* The endpoints and the repository of a reference; mirrors are for pulling only. What it points to
+ * lives in the arena. */
+void registries_locate(const struct registries *registries, const struct image_reference *reference,
+                       bool has_mirrors, struct arena *arena, struct fetch_setup *setup);
+
+#endif

@@ -1,0 +1,14 @@
+/*
+ * The monitor: parent of one container's first process and of its execs. It holds their streams,
+ * writes the log, serves attached connections, reaps, and records the exit status. It is a fork of
+ * the spawner and outlives davitd; a new davitd finds it at MONITOR_SOCKET.
+ */
+#ifndef DAVIT_SUPERVISOR_MONITOR_MONITOR_H
+#define DAVIT_SUPERVISOR_MONITOR_MONITOR_H
+
+#include "supervisor/spawn/spawner.h"
+
+/* Runs in the process that the spawner forked, until the container has ended. */
+_Noreturn void monitor_run(const struct spawn_monitor *spawn);
+
+#endif

@@ -1,0 +1,450 @@
+/* Networks on disk and in memory: see networks.h. */
+#include "networks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "plugins.h"
+#include "supervisor/containers/internal.h"
+
+#define FILE_MAX (1 << 20)
+#define NAME_MAX_LENGTH 128
+#define LABEL_ICC "com.docker.network.bridge.enable_icc"
+#define LABEL_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
+#define LABEL_MTU "com.docker.network.driver.mtu"
+
+/* On disk; what an earlier davit has written says nothing of it and is a bridge. */
+static const char *const driver_names[] = {NULL, "bridge", "macvlan", "ipvlan", "cni", NULL};
+
+static const struct json_field network_fields[] = {
+    JSON_FIELD(struct network, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct network, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct network, created_ns, "CreatedNs", JSON_KIND_INT64),
+    JSON_FIELD(struct network, driver, "Driver", JSON_KIND_ENUM, .names = driver_names),
+    JSON_FIELD(struct network, ipv4.subnet_text, "Subnet", JSON_KIND_STRING),
+    JSON_FIELD(struct network, ipv4.gateway_text, "Gateway", JSON_KIND_STRING),
+    JSON_FIELD(struct network, ipv4.range_text, "IPRange", JSON_KIND_STRING),
+    JSON_FIELD(struct network, ipv6.subnet_text, "Subnet6", JSON_KIND_STRING),
+    JSON_FIELD(struct network, ipv6.gateway_text, "Gateway6", JSON_KIND_STRING),
+    JSON_FIELD(struct network, ipv6.range_text, "IPRange6", JSON_KIND_STRING),
+    JSON_FIELD(struct network, parent, "Parent", JSON_KIND_STRING),
+    JSON_FIELD(struct network, mode, "Mode", JSON_KIND_STRING),
+    JSON_FIELD(struct network, conflist, "Conflist", JSON_KIND_STRING),
+    JSON_FIELD(struct network, mtu, "Mtu", JSON_KIND_UINT32),
+    JSON_FIELD(struct network, is_internal, "Internal", JSON_KIND_BOOL),
+    JSON_FIELD(struct network, is_isolated, "Isolated", JSON_KIND_BOOL),
+    JSON_FIELD(struct network, keeps_sources, "KeepsSources", JSON_KIND_BOOL),
+    JSON_FIELD(struct network, labels, "Labels", JSON_KIND_STRING_MAP),
+    JSON_FIELD(struct network, options, "Options", JSON_KIND_STRING_MAP),
+};
+static const struct json_struct network_type = JSON_STRUCT(struct network, network_fields);
+
+static void network_free(struct network *network)
+{
+    arena_release(&network->arena);
+    free(network);
+}
+
+static bool is_default(const struct network *network)
+{
+    return strcmp(network->name, NETWORK_DEFAULT) == 0;
+}
+
+/* ---- finding ---- */
+
+static struct network *look_up(const struct daemon *daemon, const char *name)
+{
+    size_t length = strlen(name);
+    struct network *found = NULL;
+
+    for (struct network *one = daemon->networks; one != NULL; one = one->next) {
+        if (strcmp(one->name, name) == 0 || strcmp(one->id, name) == 0)
+            return one;
+    }
+    for (struct network *one = daemon->networks; one != NULL && length >= 4; one = one->next) {
+        if (strncmp(one->id, name, length) != 0)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = one;
+    }
+    return found;
+}
+
+int network_find(struct daemon *daemon, const char *name, struct network **network,
+                 struct error *err)
+{
+    *network = look_up(daemon, name);
+    if (*network != NULL)
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %.128s not found", name);
+}
+
+bool network_is_used(const struct daemon *daemon, const struct network *network)
+{
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        if (container_find_endpoint(one, network) < one->definition.endpoints.count)
+            return true;
+    }
+    return false;
+}
+
+bool network_leads_out(const struct network *network, int family)
+{
+    if (network->driver == NETWORK_DRIVER_CNI)
+        return true;
+    return !network->is_internal && network_addresses(network, family)->subnet_text != NULL &&
+           (network->driver == NETWORK_DRIVER_BRIDGE || network->parent[0] != '\0');
+}
+
+/* ---- disk ---- */
+
+static int store(const struct daemon *daemon, const struct network *network, struct error *err)
+{
+    cleanup_free char *file = memory_printf("%s.json", network->id);
+    struct json_writer *writer = json_writer_new(false);
+    const char *text;
+    int result;
+
+    json_encode(writer, &network_type, network);
+    text = json_writer_text(writer);
+    result = file_replace(daemon->networks_fd, file, text, strlen(text), 0600, true, err);
+    json_writer_free(writer);
+    return result;
+}
+
+static void link_network(struct daemon *daemon, struct network *network)
+{
+    /* What is empty does not stand in its file. */
+    network->parent = network->parent != NULL ? network->parent : "";
+    network->mode = network->mode != NULL ? network->mode : "";
+    network_device_name(network);
+    network->next = daemon->networks;
+    daemon->networks = network;
+}
+
+static int read_network(struct daemon *daemon, const char *file, struct error *err)
+{
+    struct network *network = memory_new_one(struct network);
+    cleanup_buffer struct buffer text = {0};
+    int result = file_read(daemon->networks_fd, file, FILE_MAX, &text, err);
+
+    if (result == 0)
+        result = json_decode_text(&network->arena, buffer_text(&text), text.length, &network_type,
+                                  network, err);
+    if (network->driver == 0)
+        network->driver = NETWORK_DRIVER_BRIDGE;
+    if (result == 0 && network->driver != NETWORK_DRIVER_CNI)
+        result = network_addresses_resolve(network, err);
+    if (result < 0)
+        network_free(network);
+    else
+        link_network(daemon, network);
+    return result;
+}
+
+int networks_read(struct daemon *daemon, struct error *err)
+{
+    int fd = openat(daemon->networks_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    struct network *unused;
+
+    if (dir == NULL)
+        return error_errno(err, errno, "open networks");
+    while ((entry = readdir(dir)) != NULL) {
+        struct error problem = {0};
+
+        if (entry->d_name[0] != '.' && read_network(daemon, entry->d_name, &problem) < 0)
+            log_error("network %s is left out: %s", entry->d_name, problem.message);
+    }
+    if (look_up(daemon, NETWORK_DEFAULT) != NULL)
+        return 0;
+    return network_create(daemon, &(struct network_order){.name = NETWORK_DEFAULT}, &unused, err);
+}
+
+/* ---- making ---- */
+
+static int check_order(const struct network_order *order, struct error *err)
+{
+    static const char *const reserved[] = {"host", "none", "default"};
+
+    if (order->name == NULL || !name_is_valid(order->name, NAME_MAX_LENGTH))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "Name: \"%.64s\" is not a name of 2 to %d characters of [a-zA-Z0-9_.-]",
+                         order->name != NULL ? order->name : "", NAME_MAX_LENGTH);
+    for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+        if (strcmp(order->name, reserved[i]) == 0)
+            return error_set(err, ERROR_DENIED, EPERM,
+                             "operation is not permitted on predefined %s network", order->name);
+    }
+    if (order->ipam.driver != NULL && order->ipam.driver[0] != '\0' &&
+        strcmp(order->ipam.driver, "default") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP, "IPAM.Driver: \"%.64s\" is not supported",
+                         order->ipam.driver);
+    return 0;
+}
+
+static int take_driver(struct network *network, const char *name, struct error *err)
+{
+    if (name == NULL || name[0] == '\0')
+        name = driver_names[NETWORK_DRIVER_BRIDGE];
+    for (int i = NETWORK_DRIVER_BRIDGE; driver_names[i] != NULL; i++) {
+        if (strcmp(driver_names[i], name) == 0) {
+            network->driver = i;
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                     "Driver: \"%.64s\" is not supported by this version of davit; use bridge, "
+                     "macvlan, ipvlan or cni",
+                     name);
+}
+
+const char *network_driver_name(const struct network *network)
+{
+    return driver_names[network->driver];
+}
+
+static bool is_one_of(const char *value, const char *const *known)
+{
+    while (*known != NULL && strcmp(*known, value) != 0)
+        known++;
+    return *known != NULL;
+}
+
+static bool take_flag(const char *value, bool *flag)
+{
+    *flag = strcmp(value, "true") == 0;
+    return *flag || strcmp(value, "false") == 0;
+}
+
+/* Those that every driver has, and those of its own. False for a wrong value, or an unknown name,
+ * which clears *is_known. */
+static bool take_option(struct network *network, const char *name, const char *value,
+                        bool *is_known)
+{
+    static const char *const macvlan_modes[] = {"bridge", "private", "vepa", "passthru", NULL};
+    static const char *const ipvlan_modes[] = {"l2", "l3", "l3s", NULL};
+    bool is_bridge = network->driver == NETWORK_DRIVER_BRIDGE;
+    bool is_macvlan = network->driver == NETWORK_DRIVER_MACVLAN;
+    bool flag = true;
+    char *end;
+
+    if (network->driver == NETWORK_DRIVER_CNI) {
+        *is_known = strcmp(name, "conflist") == 0;
+        network->conflist = arena_strdup(&network->arena, value);
+        return *is_known && value[0] == '/';
+    }
+    if (strcmp(name, LABEL_MTU) == 0) {
+        network->mtu = (uint32_t)strtoul(value, &end, 10);
+        return *end == '\0' && network->mtu >= 68 && network->mtu <= 65535;
+    }
+    if (is_bridge && strcmp(name, LABEL_ICC) == 0) {
+        bool is_valid = take_flag(value, &flag);
+
+        network->is_isolated = !flag;
+        return is_valid;
+    }
+    if (is_bridge && strcmp(name, LABEL_MASQUERADE) == 0) {
+        bool is_valid = take_flag(value, &flag);
+
+        network->keeps_sources = !flag;
+        return is_valid;
+    }
+    if (!is_bridge && strcmp(name, "parent") == 0) {
+        network->parent = arena_strdup(&network->arena, value);
+        return value[0] != '\0' && strlen(value) < IFNAMSIZ && strchr(value, '/') == NULL;
+    }
+    if (!is_bridge && strcmp(name, is_macvlan ? "macvlan_mode" : "ipvlan_mode") == 0) {
+        network->mode = arena_strdup(&network->arena, value);
+        return is_one_of(value, is_macvlan ? macvlan_modes : ipvlan_modes);
+    }
+    *is_known = false;
+    return false;
+}
+
+static int take_options(struct network *network, const struct string_map *options,
+                        struct error *err)
+{
+    network->parent = network->mode = "";
+    for (size_t i = 0; i < options->count; i++) {
+        const struct string_pair *option = &options->items[i];
+        bool is_known = true;
+
+        if (take_option(network, option->name, option->value, &is_known))
+            continue;
+        if (is_known)
+            return error_set(err, ERROR_INVALID, EINVAL, "Options.%.64s: \"%.32s\"", option->name,
+                             option->value);
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "Options.%.64s: not supported by this version of davit", option->name);
+    }
+    return 0;
+}
+
+static int fill(const struct daemon *daemon, struct network *network,
+                const struct network_order *order, struct error *err)
+{
+    char id[CONTAINER_ID_SIZE];
+    int result;
+
+    random_id(id);
+    network->id = arena_strdup(&network->arena, id);
+    network->name = arena_strdup(&network->arena, order->name);
+    network->created_ns = clock_now_ns();
+    network->is_internal = order->is_internal;
+    string_map_copy(&network->arena, &order->labels, &network->labels);
+    string_map_copy(&network->arena, &order->options, &network->options);
+    result = take_driver(network, order->driver, err);
+    if (result == 0)
+        result = take_options(network, &order->options, err);
+    if (result < 0 || network->driver == NETWORK_DRIVER_CNI)
+        return result < 0 ? result : network_plugins_take(network, order, err);
+    result = network_addresses_take(daemon, network, order, err);
+    return result < 0 ? result : network_addresses_check(daemon, network, err);
+}
+
+int network_create(struct daemon *daemon, const struct network_order *order, struct network **made,
+                   struct error *err)
+{
+    struct network *network;
+    int result = check_order(order, err);
+
+    if (result < 0)
+        return result;
+    if (look_up(daemon, order->name) != NULL)
+        return error_set(err, ERROR_CONFLICT, EEXIST, "network with name %s already exists",
+                         order->name);
+    network = memory_new_one(struct network);
+    result = fill(daemon, network, order, err);
+    if (result == 0)
+        result = store(daemon, network, err);
+    if (result < 0) {
+        network_free(network);
+        return result;
+    }
+    link_network(daemon, network);
+    *made = network;
+    return 0;
+}
+
+int network_remove(struct daemon *daemon, struct network *network, struct error *err)
+{
+    cleanup_free char *file = memory_printf("%s.json", network->id);
+
+    if (is_default(network))
+        return error_set(err, ERROR_DENIED, EPERM,
+                         "%s is a pre-defined network and cannot be removed", network->name);
+    if (network_is_used(daemon, network))
+        return error_set(err, ERROR_DENIED, EBUSY,
+                         "error while removing network: network %s id %s "
+                         "has active endpoints",
+                         network->name, network->id);
+    if (unlinkat(daemon->networks_fd, file, 0) < 0 || fsync(daemon->networks_fd) < 0)
+        return error_errno(err, errno, "remove network %s", network->name);
+    for (struct network **link = &daemon->networks; *link != NULL; link = &(*link)->next) {
+        if (*link == network) {
+            *link = network->next;
+            break;
+        }
+    }
+    network_device_remove(network);
+    firewall_change(daemon);
+    network_free(network);
+    return 0;
+}
+
+/* ---- what is said of them ---- */
+
+static void write_pool(struct json_writer *writer, const struct network_addresses *addresses)
+{
+    if (addresses->subnet_text == NULL)
+        return;
+    json_object_open(writer);
+    json_member_string(writer, "Subnet", addresses->subnet_text);
+    if (addresses->range_text != NULL && addresses->range_text[0] != '\0')
+        json_member_string(writer, "IPRange", addresses->range_text);
+    json_member_string(writer, "Gateway", addresses->gateway_text);
+    json_object_close(writer);
+}
+
+static void write_ipam(struct json_writer *writer, const struct network *network)
+{
+    json_key(writer, "IPAM");
+    json_object_open(writer);
+    json_member_string(writer, "Driver", "default");
+    json_key(writer, "Options");
+    json_object_open(writer);
+    json_object_close(writer);
+    json_key(writer, "Config");
+    json_array_open(writer);
+    write_pool(writer, &network->ipv4);
+    write_pool(writer, &network->ipv6);
+    json_array_close(writer);
+    json_object_close(writer);
+}
+
+static void write_address(struct json_writer *writer, const char *name,
+                          const struct address *address, unsigned int prefix)
+{
+    const struct subnet subnet = {*address, prefix};
+    char text[ADDRESS_TEXT_SIZE];
+
+    subnet_format(&subnet, text);
+    json_member_string(writer, name, text);
+}
+
+/* Those that run on it. */
+static void write_containers(struct json_writer *writer, const struct daemon *daemon,
+                             const struct network *network)
+{
+    json_key(writer, "Containers");
+    json_object_open(writer);
+    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+        size_t index = container_find_endpoint(one, network);
+        const struct network_lease *lease;
+
+        if (index == one->definition.endpoints.count || one->leases[index].address.family == 0)
+            continue;
+        lease = &one->leases[index];
+        json_key(writer, one->definition.id);
+        json_object_open(writer);
+        json_member_string(writer, "Name", one->definition.name);
+        write_address(writer, "IPv4Address", &lease->address,
+                      container_lease_prefix(lease, network, AF_INET));
+        write_address(writer, "IPv6Address", &lease->address6,
+                      container_lease_prefix(lease, network, AF_INET6));
+        json_object_close(writer);
+    }
+    json_object_close(writer);
+}
+
+void network_write(struct json_writer *writer, const struct daemon *daemon,
+                   const struct network *network)
+{
+    json_object_open(writer);
+    json_member_string(writer, "Name", network->name);
+    json_member_string(writer, "Id", network->id);
+    container_write_time(writer, "Created", network->created_ns);
+    json_member_string(writer, "Scope", "local");
+    json_member_string(writer, "Driver", network_driver_name(network));
+    json_member_boolean(writer, "EnableIPv6", network->ipv6.subnet_text != NULL);
+    write_ipam(writer, network);
+    json_member_boolean(writer, "Internal", network->is_internal);
+    json_member_boolean(writer, "Attachable", false);
+    json_member_boolean(writer, "Ingress", false);
+    write_containers(writer, daemon, network);
+    json_member_map(writer, "Options", &network->options);
+    json_member_map(writer, "Labels", &network->labels);
+    json_object_close(writer);
+}

@@ -1,0 +1,392 @@
+/* Networks whose devices are made by plugins: see plugins.h. */
+#include "plugins.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "network/cni_config.h"
+#include "network/cni_job.h"
+#include "supervisor/containers/internal.h"
+#include "supervisor/spawn/spawner.h"
+
+#define RECORD_FILE "cni.jsonl" /* in the container's directory; davit-cni's */
+#define REPORT_MAX (1 << 20)
+
+/* davit-cni at work. */
+struct plugins_run {
+    struct daemon *daemon;
+    char id[CONTAINER_ID_SIZE];
+    struct plugins_waiter *waiter; /* NULL: they take back */
+    int report_fd;
+    sd_event_source *source;
+    struct buffer report;
+};
+
+/* ---- the network ---- */
+
+int network_plugins_take(struct network *network, const struct network_order *order,
+                         struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct cni_config config;
+
+    if (order->ipam.pools.count > 0 || order->has_ipv6 || order->is_internal)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "IPAM.Config, EnableIPv6, Internal: a network of driver cni is what its "
+                         "configuration list says");
+    if (network->conflist == NULL &&
+        cni_config_find(&network->arena, network->name, &network->conflist, err) < 0)
+        return -err->errnum;
+    return cni_config_read(&arena, network->conflist, &config, err);
+}
+
+int network_plugins_check_address(const char *text, const struct network *network,
+                                  struct error *err)
+{
+    struct address address;
+
+    if (address_parse(text, &address) == 0 && address.family == AF_INET)
+        return 0;
+    return error_set(err, ERROR_INVALID, EINVAL,
+                     "IPAMConfig: \"%.64s\" is not an IPv4 address, which alone can be asked for "
+                     "on network %s (cni)",
+                     text, network->name);
+}
+
+static struct network *plugin_network(const struct managed_container *container, size_t index)
+{
+    struct network *network = NULL;
+
+    network_find(container->daemon, container->definition.endpoints.items[index].network_id,
+                 &network, NULL);
+    return network != NULL && network->driver == NETWORK_DRIVER_CNI ? network : NULL;
+}
+
+static bool has_plugin_networks(const struct managed_container *container)
+{
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        if (plugin_network(container, i) != NULL)
+            return true;
+    }
+    return false;
+}
+
+bool network_plugins_publish(const struct managed_container *container)
+{
+    return container_network_address(container, AF_INET) == NULL && has_plugin_networks(container);
+}
+
+/* ---- the job ---- */
+
+static void describe_ports(struct arena *arena, const struct managed_container *container,
+                           struct cni_network *network)
+{
+    network->ports.items = arena_new(arena, container->ports.count, sizeof(*network->ports.items));
+    for (size_t i = 0; i < container->ports.count; i++) {
+        const struct published_port *port = &container->ports.items[i];
+
+        network->ports.items[network->ports.count++] =
+            (struct cni_port){.host_port = port->host_port,
+                              .container_port = port->container_port,
+                              .protocol = port->protocol,
+                              .host = port->host[0] != '\0' ? port->host : NULL};
+    }
+}
+
+/* Published ports are the first one's. */
+static void describe_networks(struct arena *arena, const struct managed_container *container,
+                              struct cni_job *job)
+{
+    size_t count = container->definition.endpoints.count;
+
+    job->networks.items = arena_new(arena, count, sizeof(*job->networks.items));
+    for (size_t i = 0; i < count; i++) {
+        const struct network *network = plugin_network(container, i);
+        const char *address = container->definition.endpoints.items[i].ipam.ipv4_address;
+        struct cni_network *said = &job->networks.items[job->networks.count];
+        char name[IFNAMSIZ];
+
+        if (network == NULL)
+            continue;
+        container_device_name(&container->leases[i], name);
+        said->config = network->conflist;
+        said->interface = arena_strdup(arena, name);
+        said->address = address != NULL && address[0] != '\0' ? address : NULL;
+        if (job->networks.count++ == 0 && network_plugins_publish(container))
+            describe_ports(arena, container, said);
+    }
+}
+
+/* Locked if nobody has it: the lock goes with the descriptor, so that who was asked first works
+ * first, however long the processes take to begin. */
+static int open_record(const struct managed_container *container, int flags)
+{
+    cleanup_close int directory_fd = container_open_directory(container);
+    int fd;
+
+    if (directory_fd < 0)
+        return directory_fd;
+    fd =
+        openat(directory_fd, RECORD_FILE, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+    if (fd < 0)
+        return -errno;
+    flock(fd, LOCK_EX | LOCK_NB);
+    return fd;
+}
+
+/* ---- what comes of it ---- */
+
+static void run_free(struct plugins_run *run)
+{
+    sd_event_source_disable_unref(run->source);
+    fd_close(&run->report_fd);
+    buffer_release(&run->report);
+    free(run);
+}
+
+static void take_address(const struct cni_address *from, struct network_lease *lease)
+{
+    struct subnet subnet;
+    struct address gateway = {0};
+    bool is_ipv6;
+
+    if (subnet_parse(from->address, &subnet) < 0)
+        return;
+    is_ipv6 = subnet.address.family == AF_INET6;
+    if ((is_ipv6 ? &lease->address6 : &lease->address)->family != 0)
+        return;
+    if (from->gateway == NULL || address_parse(from->gateway, &gateway) < 0)
+        gateway.family = 0;
+    *(is_ipv6 ? &lease->address6 : &lease->address) = subnet.address;
+    *(is_ipv6 ? &lease->by_plugin->prefix6 : &lease->by_plugin->prefix) = subnet.prefix;
+    *(is_ipv6 ? &lease->by_plugin->gateway6 : &lease->by_plugin->gateway) = gateway;
+}
+
+static int take_report(struct managed_container *container, const struct cni_report *report,
+                       struct error *err)
+{
+    size_t taken = 0;
+
+    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+        struct network_lease *lease = &container->leases[i];
+        const struct cni_attached *attached = &report->networks.items[taken];
+
+        if (lease->by_plugin == NULL || taken == report->networks.count)
+            continue;
+        taken++;
+        if (attached->mac != NULL)
+            snprintf(lease->by_plugin->mac, sizeof(lease->by_plugin->mac), "%s", attached->mac);
+        for (size_t j = 0; j < attached->addresses.count; j++)
+            take_address(&attached->addresses.items[j], lease);
+        /* All that davitd says of a device it says by this one. */
+        if (lease->address.family == 0)
+            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                             "network %s: its plugins gave no IPv4 address",
+                             container->definition.endpoints.items[i].network_name);
+    }
+    return 0;
+}
+
+static int read_report(const struct plugins_run *run, struct arena *arena,
+                       struct cni_report *report, struct error *err)
+{
+    struct error problem = {0};
+
+    if (json_decode_text(arena, buffer_text(&run->report), run->report.length, &cni_report_type,
+                         report, &problem) < 0)
+        return error_set(err, ERROR_INTERNAL, EPROTO, "davit-cni ended without a report");
+    if (report->error != NULL)
+        return error_set(err, ERROR_INTERNAL, EIO, "%.900s", report->error);
+    return 0;
+}
+
+static void finish(struct plugins_run *run)
+{
+    cleanup_arena struct arena arena = {0};
+    struct managed_container *container;
+    struct cni_report report = {0};
+    struct error err = {0};
+    int result = read_report(run, &arena, &report, &err);
+
+    if (run->waiter == NULL && result < 0)
+        log_warning("container %.12s: plugins of its networks: %s", run->id, err.message);
+    if (run->waiter != NULL) {
+        if (result == 0 && container_find(run->daemon, run->id, &container, NULL) == 0 &&
+            container->has_plugins)
+            take_report(container, &report, &err);
+        run->waiter->done(run->waiter, &err);
+    }
+    run_free(run);
+}
+
+static int on_report(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+    struct plugins_run *run = context;
+    ssize_t count = read(fd, buffer_reserve(&run->report, 4096), 4096);
+
+    (void)source;
+    (void)events;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (count > 0 && run->report.length + (size_t)count <= REPORT_MAX) {
+        run->report.length += (size_t)count;
+        return 0;
+    }
+    finish(run);
+    return 0;
+}
+
+static int begin(struct plugins_run *run, const struct cni_job *job, int record_fd,
+                 struct error *err)
+{
+    cleanup_close int job_fd = spawner_open_job(&cni_job_type, job, err);
+    cleanup_close int write_fd = -1;
+    int pipe_fds[2];
+
+    if (job_fd < 0)
+        return job_fd;
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+    run->report_fd = pipe_fds[0];
+    write_fd = pipe_fds[1];
+    fcntl(run->report_fd, F_SETFL, O_NONBLOCK);
+    if (sd_event_add_io(run->daemon->loop, &run->source, run->report_fd, EPOLLIN, on_report, run) <
+        0)
+        return error_set(err, ERROR_INTERNAL, ENOMEM, "watch davit-cni");
+    return spawner_request_worker(&run->daemon->spawner, WORKER_CNI,
+                                  (const int[]){job_fd, write_fd, record_fd}, 3, err);
+}
+
+static int start(struct managed_container *container, struct cni_job *job, int record_fd,
+                 struct plugins_waiter *waiter, struct error *err)
+{
+    struct plugins_run *run = memory_new_one(struct plugins_run);
+    int result;
+
+    run->daemon = container->daemon;
+    run->waiter = waiter;
+    run->report_fd = -1;
+    strcpy(run->id, container->definition.id);
+    job->container = container->definition.id;
+    job->plugin_directories = container->daemon->options.cni_plugin_directories;
+    result = begin(run, job, record_fd, err);
+    if (result < 0)
+        run_free(run);
+    return result;
+}
+
+/* ---- when it starts and when it has ended ---- */
+
+/* By our descriptor of the namespace: its first process may not have entered it yet, and what it is
+ * in until then is the host's. */
+static int attach(struct managed_container *container, int netns_fd, struct plugins_waiter *waiter,
+                  struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    cleanup_close int record_fd = open_record(container, O_CREAT);
+    struct cni_job job = {.netns = arena_printf(&arena, "/proc/%d/fd/%d", (int)getpid(), netns_fd)};
+
+    if (record_fd < 0)
+        return error_errno(err, -record_fd, RECORD_FILE);
+    describe_networks(&arena, container, &job);
+    return start(container, &job, record_fd, waiter, err);
+}
+
+void network_plugins_attach(struct managed_container *container, int netns_fd,
+                            struct plugins_waiter *waiter)
+{
+    struct error err = {0};
+
+    if (has_plugin_networks(container)) {
+        container->has_plugins = true;
+        if (attach(container, netns_fd, waiter, &err) == 0)
+            return;
+    }
+    waiter->done(waiter, &err);
+}
+
+void network_plugins_release(struct managed_container *container)
+{
+    struct cni_job job = {.is_removal = true};
+    struct error err = {0};
+    cleanup_close int record_fd = -1;
+
+    if (!container->has_plugins)
+        return;
+    container->has_plugins = false;
+    record_fd = open_record(container, 0);
+    if (record_fd >= 0 && start(container, &job, record_fd, NULL, &err) < 0)
+        log_warning("container %s: plugins of its networks: %s", container->definition.name,
+                    err.message);
+}
+
+void network_plugins_recover(struct managed_container *container)
+{
+    cleanup_close int record_fd = -1;
+
+    if (!has_plugin_networks(container))
+        return;
+    record_fd = open_record(container, 0);
+    /* Or somebody is about to write to it. */
+    container->has_plugins = record_fd >= 0 && (lseek(record_fd, 0, SEEK_END) > 0 ||
+                                                flock(record_fd, LOCK_EX | LOCK_NB) < 0);
+}
+
+/* ---- its state ---- */
+
+struct plugin_record {
+    uint32_t prefix;
+    uint32_t prefix6;
+    const char *gateway;
+    const char *gateway6;
+    const char *mac;
+};
+
+static const struct json_field record_fields[] = {
+    JSON_FIELD(struct plugin_record, prefix, "prefix", JSON_KIND_UINT32),
+    JSON_FIELD(struct plugin_record, prefix6, "prefix6", JSON_KIND_UINT32),
+    JSON_FIELD(struct plugin_record, gateway, "gateway", JSON_KIND_STRING),
+    JSON_FIELD(struct plugin_record, gateway6, "gateway6", JSON_KIND_STRING),
+    JSON_FIELD(struct plugin_record, mac, "mac", JSON_KIND_STRING),
+};
+static const struct json_struct record_type = JSON_STRUCT(struct plugin_record, record_fields);
+
+void network_plugins_encode(struct json_writer *writer, const struct plugin_lease *lease)
+{
+    char gateway[ADDRESS_TEXT_SIZE];
+    char gateway6[ADDRESS_TEXT_SIZE];
+
+    address_format(&lease->gateway, gateway);
+    address_format(&lease->gateway6, gateway6);
+    json_key(writer, "plugin");
+    json_encode(
+        writer, &record_type,
+        &(struct plugin_record){lease->prefix, lease->prefix6, gateway, gateway6, lease->mac});
+}
+
+struct plugin_lease *network_plugins_decode(const struct json *value)
+{
+    cleanup_arena struct arena arena = {0};
+    struct plugin_record record = {0};
+    struct plugin_lease *lease = memory_new_one(struct plugin_lease);
+
+    if (json_decode(&arena, value, &record_type, "plugin", &record, NULL) < 0)
+        return lease;
+    lease->prefix = record.prefix;
+    lease->prefix6 = record.prefix6;
+    if (record.gateway == NULL || address_parse(record.gateway, &lease->gateway) < 0)
+        lease->gateway = (struct address){0};
+    if (record.gateway6 == NULL || address_parse(record.gateway6, &lease->gateway6) < 0)
+        lease->gateway6 = (struct address){0};
+    snprintf(lease->mac, sizeof(lease->mac), "%s", record.mac != NULL ? record.mac : "");
+    return lease;
+}
