@@ -33,84 +33,6 @@
 #include "supervisor/store/trash.h"
 #include "supervisor/volumes/volumes.h"
 
-#define PREDECESSOR_MS 2000 /* one that was killed is gone by then */
-
-void random_id(char id[CONTAINER_ID_SIZE])
-{
-    unsigned char bytes[32];
-
-    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
-        abort();
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-}
-
-bool name_is_valid(const char *name, size_t max_length)
-{
-    static const char allowed[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    size_t length = strlen(name);
-
-    return length >= 2 && length <= max_length && strspn(name, allowed) == length &&
-           strchr("_.-", name[0]) == NULL;
-}
-
-static int open_subdirectory(int fd, const char *name, struct error *err)
-{
-    int opened;
-
-    if (mkdirat(fd, name, 0700) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "make %s", name);
-    opened = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return opened < 0 ? error_errno(err, errno, "open %s", name) : opened;
-}
-
-/* Other users have no business in either directory: images contain setuid files. */
-static int open_root(struct daemon *daemon, struct error *err)
-{
-    int fd = path_make_host_directory(daemon->options.root, 0711, err);
-
-    if (fd < 0)
-        return error_prefix(err, "--root");
-    daemon->root_fd = fd;
-    if (fchmod(fd, 0700) < 0)
-        return error_errno(err, errno, "--root %s", daemon->options.root);
-    /* Two daemons on one root would each undo what the other does. */
-    if (file_lock(fd, PREDECESSOR_MS) < 0)
-        return error_set(err, ERROR_CONFLICT, EBUSY, "%s is in use by another davitd",
-                         daemon->options.root);
-    daemon->containers_fd = open_subdirectory(fd, "containers", err);
-    if (daemon->containers_fd < 0)
-        return daemon->containers_fd;
-    daemon->seccomp_fd = open_subdirectory(fd, "seccomp", err);
-    if (daemon->seccomp_fd < 0)
-        return daemon->seccomp_fd;
-    daemon->volumes_fd = open_subdirectory(fd, "volumes", err);
-    if (daemon->volumes_fd < 0)
-        return daemon->volumes_fd;
-    daemon->networks_fd = open_subdirectory(fd, "networks", err);
-    if (daemon->networks_fd < 0)
-        return daemon->networks_fd;
-    daemon->aside_fd = open_subdirectory(fd, "aside", err);
-    if (daemon->aside_fd < 0)
-        return daemon->aside_fd;
-    daemon->trash_fd = open_subdirectory(fd, "trash", err);
-    return daemon->trash_fd < 0 ? daemon->trash_fd : 0;
-}
-
-static int open_run(struct daemon *daemon, struct error *err)
-{
-    daemon->run_fd = path_make_host_directory(daemon->options.run, 0711, err);
-    if (daemon->run_fd < 0)
-        return error_prefix(err, "--run");
-    /* Two daemons would take each other's socket and containers. */
-    if (file_lock(daemon->run_fd, PREDECESSOR_MS) < 0)
-        return error_set(err, ERROR_CONFLICT, EBUSY, "--run %s is in use by another davitd",
-                         daemon->options.run);
-    daemon->run_containers_fd = open_subdirectory(daemon->run_fd, "containers", err);
-    return daemon->run_containers_fd < 0 ? daemon->run_containers_fd : 0;
-}
-
 /* Below a parent of the administrator's choice, in a scope of our own under systemd, or in /davit.
  * A cgroup that has children with controllers holds no processes, so the spawner, and its monitors
  * with it, gets a leaf beside the containers. */
@@ -168,13 +90,14 @@ static int load_id(struct daemon *daemon, struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
 
-    if (file_read(daemon->root_fd, "id", 128, &text, NULL) == 0 &&
-        text.length == CONTAINER_ID_SIZE - 1) {
-        memcpy(daemon->id, text.data, CONTAINER_ID_SIZE);
+    if (file_read(daemon->places.root_fd, "id", 128, &text, NULL) == 0 &&
+        text.length == IDENTIFIER_SIZE - 1) {
+        memcpy(daemon->id, text.data, IDENTIFIER_SIZE);
         return 0;
     }
-    random_id(daemon->id);
-    return file_replace(daemon->root_fd, "id", daemon->id, strlen(daemon->id), 0600, true, err);
+    identifier_make(daemon->id);
+    return file_replace(daemon->places.root_fd, "id", daemon->id, strlen(daemon->id), 0600, true,
+                        err);
 }
 
 /* The directory that the socket is in may have been made for root alone. */
@@ -241,7 +164,7 @@ static int open_socket(struct daemon *daemon, struct error *err)
         if (daemon->options.socket != NULL)
             snprintf(path, sizeof(path), "%s", daemon->options.socket);
         else
-            snprintf(path, sizeof(path), "%s/davit.sock", daemon->options.run);
+            snprintf(path, sizeof(path), "%s/davit.sock", daemon->places.run);
         if (is_served(path))
             return error_set(err, ERROR_CONFLICT, EADDRINUSE,
                              "socket %s: another program answers there", path);
@@ -293,6 +216,7 @@ static int start_loop(struct daemon *daemon, struct error *err)
     int result = sd_event_new(&daemon->loop);
 
     daemon->spawner.loop = daemon->loop;
+    daemon->trash.loop = daemon->loop;
     sigemptyset(&mask);
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
         sigaddset(&mask, signals[i]);
@@ -304,12 +228,22 @@ static int start_loop(struct daemon *daemon, struct error *err)
     return result < 0 ? error_errno(err, -result, "event loop") : watch_spawner(daemon, err);
 }
 
+static int sweep(void *context, int directory_fd, struct error *err)
+{
+    return spawner_request_sweep(context, directory_fd, err);
+}
+
 static int open_all(struct daemon *daemon, struct error *err)
 {
-    int result = open_root(daemon, err);
+    int result = places_open(&daemon->places, daemon->options.root, daemon->options.run, err);
 
-    if (result == 0)
-        result = open_run(daemon, err);
+    daemon->trash.fd = daemon->places.trash_fd;
+    daemon->trash.sweep = sweep;
+    daemon->trash.context = &daemon->spawner;
+    daemon->volumes = (struct volumes){.places = &daemon->places,
+                                       .trash = &daemon->trash,
+                                       .projects = &daemon->projects,
+                                       .events = &daemon->events};
     if (result == 0)
         result = load_id(daemon, err);
     if (result == 0)
@@ -317,14 +251,14 @@ static int open_all(struct daemon *daemon, struct error *err)
     if (result == 0)
         result = choose_cgroup_parent(daemon, err);
     if (result == 0)
-        result = image_store_open(&daemon->images, daemon->root_fd, daemon->trash_fd, report_damage,
-                                  err);
+        result = image_store_open(&daemon->images, daemon->places.root_fd, daemon->places.trash_fd,
+                                  report_damage, err);
     if (result == 0 && daemon->images.distrust != NULL)
         log_error("images: nothing is collected: %s", daemon->images.distrust);
     if (result == 0)
-        result = database_open(daemon->options.root, &daemon->database, err);
+        result = database_open(daemon->places.root, &daemon->database, err);
     if (result == 0)
-        result = volumes_read(daemon, err);
+        result = volumes_read(&daemon->volumes, err);
     if (result == 0)
         result = networks_read(daemon, err);
     if (result == 0)
@@ -333,7 +267,7 @@ static int open_all(struct daemon *daemon, struct error *err)
         return result;
     container_ids_open(daemon);
     namespace_pool_open(daemon);
-    trash_sweep(daemon);
+    trash_sweep(&daemon->trash);
     return 0;
 }
 
@@ -354,7 +288,7 @@ static int serve(struct daemon *daemon, struct error *err)
         return result;
     sd_notify(0, "READY=1");
     log_info("ready: %zu containers, %zu images, root %s", daemon->container_count,
-             daemon->images.image_count, daemon->options.root);
+             daemon->images.image_count, daemon->places.root);
     result = sd_event_loop(daemon->loop);
     sd_notify(0, "STOPPING=1");
     if (result == -ESRCH)
@@ -383,7 +317,6 @@ int daemon_run(const struct daemon_options *options, const struct spawner *spawn
     if (getrandom(&daemon->next_token, sizeof(daemon->next_token), 0) != sizeof(daemon->next_token))
         abort();
     daemon->next_token &= INT64_MAX; /* it does not come to 0, which is the first process */
-    daemon->root_fd = -1;
     daemon->resolver_fd = -1;
     daemon->networks_lock_fd = -1;
     daemon->hierarchy.fd = -1;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "base/identifier.h"
 #include "cgroups/cgroups.h"
 #include "images/images.h"
 #include "network/nft_elements.h"
@@ -17,8 +18,11 @@
 #include "supervisor/images/registries.h"
 #include "supervisor/spawn/spawner.h"
 #include "supervisor/store/database.h"
+#include "supervisor/store/places.h"
+#include "supervisor/store/projects.h"
+#include "supervisor/store/trash.h"
+#include "supervisor/volumes/volumes.h"
 
-#define CONTAINER_ID_SIZE 65
 #define NAMESPACE_POOL_MAX 64
 
 struct egress_ended;
@@ -29,7 +33,6 @@ struct leftover;
 struct managed_container;
 struct namespace_pool;
 struct network;
-struct volume;
 
 /* Host ids for containers with a user namespace, in ranges of ID_RANGE_SIZE. */
 struct id_pool {
@@ -59,23 +62,16 @@ struct daemon {
     struct daemon_options options;
     sd_event *loop;
     struct spawner spawner;
-    int root_fd;
-    int containers_fd;     /* <root>/containers */
-    int run_fd;            /* <run>, which is locked */
-    int run_containers_fd; /* <run>/containers */
-    int seccomp_fd;        /* <root>/seccomp */
-    int volumes_fd;        /* <root>/volumes */
-    int trash_fd;          /* <root>/trash */
-    int aside_fd;          /* <root>/aside: what was found and is not known */
-    int networks_fd;       /* <root>/networks */
+    struct places places;
+    struct trash trash;
+    struct projects projects;
     struct database *database;
     struct image_store images;
     struct cgroup_hierarchy hierarchy;
     char cgroup_parent[CGROUP_PATH_SIZE];
-    int userns_fd;                /* of no container: to try what can map ids */
-    bool maps_ids;                /* the filesystem of `root` */
-    sd_event_source *sweep_timer; /* of the trash */
-    struct leftover *leftovers;   /* cgroups that are to go */
+    int userns_fd;              /* of no container: to try what can map ids */
+    bool maps_ids;              /* the filesystem of `root` */
+    struct leftover *leftovers; /* cgroups that are to go */
     sd_event_source *leftovers_timer;
     sd_event_source *save_timer; /* to save states that could not be saved */
     struct server *server;
@@ -84,8 +80,8 @@ struct daemon {
     struct arena aside_arena;
     struct managed_container *containers; /* newest first */
     size_t container_count;
-    bool is_recovering;     /* not all that there are may be known */
-    struct volume *volumes; /* newest first */
+    bool is_recovering; /* not all that there are may be known */
+    struct volumes volumes;
     struct network *networks;
     struct namespace_pool *namespace_pool;
     int networks_lock_fd;     /* as long as no other davitd may have any; -1: nobody needs it */
@@ -108,32 +104,19 @@ struct daemon {
     struct outbox resolver_outbox;
     sd_event_source *resolver;       /* listens to it */
     sd_event_source *resolver_timer; /* to start another */
-    char resolver_instance[CONTAINER_ID_SIZE];
+    char resolver_instance[IDENTIFIER_SIZE];
     bool watches_names;        /* the host's resolv.conf(5) */
     ino_t redirected_cgroup;   /* whose processes' questions come to it; 0: none */
     sd_event_source *shutdown; /* the machine goes down, see shutdown.h; NULL: it does not */
     struct exec *execs;
     uint64_t next_token; /* of an exec or probe: unique over all davitds that a monitor may meet */
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
 };
 
 /* Opens everything, takes over containers that run, and serves until SIGTERM or SIGINT. Containers
  * go on afterwards. */
 int daemon_run(const struct daemon_options *options, const struct spawner *spawner,
                struct error *err);
-
-/* 64 random hexadecimal digits. */
-void random_id(char id[CONTAINER_ID_SIZE]);
-
-/* Whether containers and volumes may be called so: 2 to `max_length` characters of
- * [a-zA-Z0-9_.-], the first a letter or a digit. */
-bool name_is_valid(const char *name, size_t max_length);
-
-/* The file name in <root>/seccomp of the compiled filter for a container, made if it is new. NULL
- * for an unconfined one. Allocated in the arena. */
-int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
-                      const struct definition_security *security,
-                      const struct string_list *capabilities, const char **name, struct error *err);
 
 /* The API: see api/api.c. */
 void api_handle(void *context, struct request *request);

@@ -653,7 +653,7 @@ static int prune_containers(struct daemon *daemon, const struct filters *filters
 
     for (struct managed_container *one = daemon->containers; result == 0 && one != NULL;
          one = next) {
-        char id[CONTAINER_ID_SIZE];
+        char id[IDENTIFIER_SIZE];
 
         next = one->next;
         if (!is_prunable(one, filters, until_ns))

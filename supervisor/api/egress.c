@@ -53,7 +53,7 @@ struct egress_change {
     struct firewall_waiter waiter;
     struct daemon *daemon;
     struct request *request; /* NULL: the client has gone */
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
 };
 
 static void on_client_gone(struct request *request)

@@ -44,7 +44,7 @@ static void write_mount(struct json_writer *writer, const struct daemon *daemon,
 {
     bool is_volume = strcmp(mount->type, "volume") == 0;
     bool is_bind = strcmp(mount->type, "bind") == 0;
-    cleanup_free char *path = is_volume ? volume_path(daemon, mount->name) : NULL;
+    cleanup_free char *path = is_volume ? volume_path(&daemon->volumes, mount->name) : NULL;
     const char *propagation = mount->propagation;
 
     json_object_open(writer);
@@ -89,7 +89,7 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     const struct definition *definition = &container->definition;
     cleanup_free char *name = memory_printf("/%s", definition->name);
     cleanup_free char *log_path =
-        memory_printf("%s/containers/%s/%s-json.log", container->daemon->options.root,
+        memory_printf("%s/containers/%s/%s-json.log", container->daemon->places.root,
                       definition->id, definition->id);
 
     json_object_open(writer);

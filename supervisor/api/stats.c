@@ -28,7 +28,7 @@ struct sample {
 struct stats {
     struct daemon *daemon;
     struct request *request;
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     sd_event_source *timer;
     struct sample previous;
     bool is_stream;

@@ -1,4 +1,4 @@
-/* _ping, version, info, events. */
+/* _ping, version, info. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysinfo.h>
@@ -124,7 +124,7 @@ static void write_host(struct json_writer *writer, const struct daemon *daemon)
     json_member_string(writer, "Architecture", names.machine);
     json_member_integer(writer, "NCPU", sysconf(_SC_NPROCESSORS_ONLN));
     json_member_unsigned(writer, "MemTotal", (uint64_t)memory.totalram * memory.mem_unit);
-    json_member_string(writer, "DockerRootDir", daemon->options.root);
+    json_member_string(writer, "DockerRootDir", daemon->places.root);
     json_member_string(writer, "Name", names.nodename);
     json_member_string(writer, "ServerVersion", DAVIT_VERSION);
     json_member_string(writer, "IndexServerAddress", "https://index.docker.io/v1/");
@@ -156,10 +156,4 @@ void api_info(struct daemon *daemon, struct request *request, const struct route
     json_object_close(writer);
     json_object_close(writer);
     respond_written(request, 200, writer);
-}
-
-void api_events(struct daemon *daemon, struct request *request, const struct route_match *match)
-{
-    (void)match;
-    events_subscribe(&daemon->events, daemon->loop, request);
 }

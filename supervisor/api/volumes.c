@@ -29,13 +29,13 @@ void api_volume_create(struct daemon *daemon, struct request *request,
         result = json_decode_text(&request->arena, request->body, request->body_length, &order_type,
                                   &order, &err);
     if (result == 0)
-        result = volume_make(daemon, &order, &volume, &is_new, &err);
+        result = volume_make(&daemon->volumes, &order, &volume, &is_new, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;
     }
     writer = json_writer_new(false);
-    volume_write(writer, daemon, volume, -1);
+    volume_write(writer, &daemon->volumes, volume, -1);
     respond_written(request, 201, writer);
 }
 
@@ -46,22 +46,21 @@ void api_volume_inspect(struct daemon *daemon, struct request *request,
     struct json_writer *writer;
     struct error err = {0};
 
-    if (volume_find(daemon, match->name, &volume, &err) < 0) {
+    if (volume_find(&daemon->volumes, match->name, &volume, &err) < 0) {
         respond_error(request, &err);
         return;
     }
     writer = json_writer_new(false);
-    volume_write(writer, daemon, volume, -1);
+    volume_write(writer, &daemon->volumes, volume, -1);
     respond_written(request, 200, writer);
 }
 
 /* ---- list ---- */
 
-static bool is_listed(const struct daemon *daemon, const struct filters *filters,
-                      const struct volume *volume)
+static bool is_listed(const struct filters *filters, const struct volume *volume)
 {
     if (filters_get(filters, "dangling") != NULL &&
-        filters_is_on(filters, "dangling") != (volume_count_users(daemon, volume) == 0))
+        filters_is_on(filters, "dangling") != (volume->user_count == 0))
         return false;
     return filters_match_part(filters, "name", volume->name) &&
            filters_match(filters, "driver", "local") &&
@@ -82,9 +81,9 @@ void api_volumes_list(struct daemon *daemon, struct request *request,
     json_object_open(writer);
     json_key(writer, "Volumes");
     json_array_open(writer);
-    for (const struct volume *one = daemon->volumes; one != NULL; one = one->next) {
-        if (is_listed(daemon, &filters, one))
-            volume_write(writer, daemon, one, -1);
+    for (const struct volume *one = daemon->volumes.list; one != NULL; one = one->next) {
+        if (is_listed(&filters, one))
+            volume_write(writer, &daemon->volumes, one, -1);
     }
     json_array_close(writer);
     json_key(writer, "Warnings");
@@ -101,14 +100,14 @@ void api_volume_remove(struct daemon *daemon, struct request *request,
 {
     struct volume *volume;
     struct error err = {0};
-    int result = volume_find(daemon, match->name, &volume, &err);
+    int result = volume_find(&daemon->volumes, match->name, &volume, &err);
 
     if (result < 0 && request_query_bool(request, "force")) {
         respond_empty(request, 204);
         return;
     }
     if (result == 0)
-        result = volume_remove(daemon, volume, &err);
+        result = volume_remove(&daemon->volumes, volume, &err);
     if (result < 0)
         respond_error(request, &err);
     else
@@ -121,16 +120,16 @@ static int prune(struct daemon *daemon, const struct filters *filters, bool has_
 {
     struct volume *next;
 
-    for (struct volume *one = daemon->volumes; one != NULL; one = next) {
+    for (struct volume *one = daemon->volumes.list; one != NULL; one = next) {
         int result;
 
         next = one->next;
-        if ((!has_all && !one->is_anonymous) || volume_count_users(daemon, one) > 0 ||
+        if ((!has_all && !one->is_anonymous) || one->user_count > 0 ||
             !filters_match_labels(filters, &one->labels))
             continue;
         *bytes += disk_usage_of_volume(usage, one->name);
         json_string(writer, one->name);
-        result = volume_remove(daemon, one, err);
+        result = volume_remove(&daemon->volumes, one, err);
         if (result < 0)
             return result;
     }

@@ -138,19 +138,19 @@ void container_save_state_durably(struct managed_container *container)
 
 int container_open_directory(const struct managed_container *container)
 {
-    char name[sizeof(CONTAINER_NEW_PREFIX) + CONTAINER_ID_SIZE];
+    char name[sizeof(CONTAINER_NEW_PREFIX) + IDENTIFIER_SIZE];
     int fd;
 
     snprintf(name, sizeof(name), "%s%s", container->is_unpublished ? CONTAINER_NEW_PREFIX : "",
              container->definition.id);
-    fd = openat(container->daemon->containers_fd, name,
+    fd = openat(container->daemon->places.containers_fd, name,
                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
 int container_open_run_directory(const struct managed_container *container)
 {
-    int fd = openat(container->daemon->run_containers_fd, container->definition.id,
+    int fd = openat(container->daemon->places.run_containers_fd, container->definition.id,
                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
@@ -308,6 +308,8 @@ void container_link(struct daemon *daemon, struct managed_container *container)
     container->next = daemon->containers;
     daemon->containers = container;
     daemon->container_count++;
+    volumes_hold(&daemon->volumes, &container->definition);
+    projects_note(&daemon->projects, container->definition.project);
 }
 
 static void unlink_container(struct managed_container *container)
@@ -318,6 +320,8 @@ static void unlink_container(struct managed_container *container)
         link = &(*link)->next;
     *link = container->next;
     container->daemon->container_count--;
+    volumes_release(&container->daemon->volumes, &container->definition);
+    projects_release(&container->daemon->projects, container->definition.project);
 }
 
 /* ---- the monitor ---- */
@@ -514,8 +518,10 @@ static void remove_run_directory(struct managed_container *container)
     container->has_state_file = false;
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
     /* What else is there is of somebody who was killed while he wrote. */
-    if (unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR) < 0)
-        path_remove_tree(container->daemon->run_containers_fd, container->definition.id, NULL);
+    if (unlinkat(container->daemon->places.run_containers_fd, container->definition.id,
+                 AT_REMOVEDIR) < 0)
+        path_remove_tree(container->daemon->places.run_containers_fd, container->definition.id,
+                         NULL);
 }
 
 static char *cgroup_path(const struct managed_container *container)
@@ -707,7 +713,8 @@ static int spawn(struct managed_container *container, int control_fd, struct err
     leftovers_keep(daemon, cgroup);
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    if (mkdirat(daemon->run_containers_fd, container->definition.id, 0700) < 0 && errno != EEXIST)
+    if (mkdirat(daemon->places.run_containers_fd, container->definition.id, 0700) < 0 &&
+        errno != EEXIST)
         return error_errno(err, errno, "make the container's run directory");
     run_fd = container_open_run_directory(container);
     if (run_fd < 0)
@@ -717,7 +724,7 @@ static int spawn(struct managed_container *container, int control_fd, struct err
                                        .container_fd = directory_fd,
                                        .run_fd = run_fd,
                                        .layers_fd = daemon->images.layers_fd,
-                                       .seccomp_fd = daemon->seccomp_fd,
+                                       .seccomp_fd = daemon->places.seccomp_fd,
                                        .control_fd = control_fd,
                                    },
                                    err);
@@ -1016,14 +1023,14 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
     }
     container_network_cut(container);
     if (container->definition.project != 0)
-        quota_limit(daemon->containers_fd, container->definition.project, 0, NULL);
+        quota_limit(daemon->places.containers_fd, container->definition.project, 0, NULL);
     remove_run_directory(container);
     unlink_container(container);
     /* It may have been its network's last. */
     if (container->definition.endpoints.count > 0)
         firewall_change(daemon);
     if (removes_volumes)
-        container_volumes_remove(daemon, &container->definition);
+        container_volumes_remove(&daemon->volumes, &container->definition);
     container_event(container, "destroy", NULL);
     execs_forget(container);
     notify_waiters(container, ~0u, NULL);

@@ -108,13 +108,13 @@ struct managed_container {
     uint64_t refused_names;              /* by its egress rules */
     bool has_fixed_addresses;            /* on any network, whether it runs or not */
     bool has_plugins;                    /* that have made devices, or are about to */
-    char resolver_instance[CONTAINER_ID_SIZE]; /* that has its sockets; "": none */
-    bool has_unsaved_state;                    /* the database could not take it */
-    bool has_state_file;                       /* in its run directory */
-    bool is_unpublished;                       /* its directory has the name of a new one */
-    char *error;                               /* why it did not start */
-    const char *warning;                       /* for who makes it; or NULL */
-    int control_fd;                            /* to its monitor */
+    char resolver_instance[IDENTIFIER_SIZE]; /* that has its sockets; "": none */
+    bool has_unsaved_state;                  /* the database could not take it */
+    bool has_state_file;                     /* in its run directory */
+    bool is_unpublished;                     /* its directory has the name of a new one */
+    char *error;                             /* why it did not start */
+    const char *warning;                     /* for who makes it; or NULL */
+    int control_fd;                          /* to its monitor */
     sd_event_source *control;
     struct outbox outbox;     /* that its monitor has not read */
     int monitor_pidfd;        /* -1: not known (yet), or there is none */

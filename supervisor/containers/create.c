@@ -13,7 +13,7 @@
 #include "base/signals.h"
 #include "internal.h"
 #include "runtime/runtime.h"
-#include "supervisor/store/projects.h"
+#include "supervisor/definition/seccomp_cache.h"
 #include "supervisor/volumes/volumes.h"
 
 int container_check_name(struct daemon *daemon, const char *name, struct error *err)
@@ -110,7 +110,7 @@ static int write_files(struct managed_container *container, int directory_fd, st
     };
     const struct definition_places places = {
         .cgroups_path = monitor.cgroup_path,
-        .volumes = arena_printf(&arena, "%s/volumes", daemon->options.root),
+        .volumes = arena_printf(&arena, "%s/volumes", daemon->places.root),
     };
     int result = definition_security(&arena, definition, &security, err);
 
@@ -122,8 +122,8 @@ static int write_files(struct managed_container *container, int directory_fd, st
         result = check_limits(daemon, &config, err);
     if (result == 0)
         result =
-            seccomp_cache_get(daemon, &arena, &security, &config.process->capabilities->bounding,
-                              &monitor.seccomp_file, err);
+            seccomp_cache_get(daemon->places.seccomp_fd, &arena, &security,
+                              &config.process->capabilities->bounding, &monitor.seccomp_file, err);
     if (result == 0)
         result = definition_make_bind_sources(definition, err);
     if (result == 0)
@@ -176,7 +176,7 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     cleanup_close int directory_fd = -1;
     int result;
 
-    if (mkdirat(daemon->containers_fd, name, 0700) < 0)
+    if (mkdirat(daemon->places.containers_fd, name, 0700) < 0)
         return error_errno(err, errno, "make the container's directory");
     container->is_unpublished = true;
     directory_fd = container_open_directory(container);
@@ -191,7 +191,7 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     if (result == 0)
         result = container_record_publish(container, err);
     if (result < 0)
-        path_remove_tree(daemon->containers_fd, name, NULL);
+        path_remove_tree(daemon->places.containers_fd, name, NULL);
     return result;
 }
 
@@ -201,8 +201,8 @@ static int set_quota(struct daemon *daemon, struct definition *definition, struc
 
     if (bytes == 0)
         return 0;
-    definition->project = project_pick(daemon);
-    return quota_limit(daemon->containers_fd, definition->project, bytes, err);
+    definition->project = projects_pick(&daemon->projects);
+    return quota_limit(daemon->places.containers_fd, definition->project, bytes, err);
 }
 
 static int define(struct managed_container *container, const char *name, const char *body,
@@ -212,7 +212,7 @@ static int define(struct managed_container *container, const char *name, const c
     struct definition *definition = &container->definition;
     /* The definition points into this copy's tree for as long as the container lives. */
     const char *text = arena_strndup(&container->arena, body, body_length);
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     int result = definition_parse(&container->arena, text, body_length, &daemon->options.log,
                                   definition, err);
 
@@ -221,7 +221,7 @@ static int define(struct managed_container *container, const char *name, const c
     if (result < 0)
         return result;
     assert(*image != NULL);
-    random_id(id);
+    identifier_make(id);
     definition->id = arena_strdup(&container->arena, id);
     definition->image_id = arena_strdup(&container->arena, (*image)->id);
     for (size_t i = 0; i < (*image)->layers.count; i++)
@@ -258,7 +258,9 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
     container->monitor_pidfd = -1;
     result = define(container, name, body, body_length, &image, err);
     if (result == 0)
-        result = container_volumes_make(daemon, &container->arena, &container->definition,
+        result = container_volumes_from(container, err);
+    if (result == 0)
+        result = container_volumes_make(&daemon->volumes, &container->arena, &container->definition,
                                         image->config.config.volumes, err);
     if (result == 0)
         result = container_joins_resolve(container, err);
@@ -269,9 +271,10 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
     if (result == 0)
         result = make_on_disk(container, err);
     if (result < 0) {
-        container_volumes_take_back(daemon, &container->definition);
+        container_volumes_take_back(&daemon->volumes, &container->definition);
         if (container->definition.project != 0)
-            quota_limit(daemon->containers_fd, container->definition.project, 0, NULL);
+            quota_limit(daemon->places.containers_fd, container->definition.project, 0, NULL);
+        projects_release(&daemon->projects, container->definition.project);
         container_free(container);
         return result;
     }

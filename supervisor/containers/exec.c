@@ -23,8 +23,8 @@
 struct exec {
     struct exec *next;
     struct managed_container *container; /* NULL when that has ended */
-    char id[CONTAINER_ID_SIZE];
-    char container_id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
+    char container_id[IDENTIFIER_SIZE];
     uint64_t token;
     struct arena arena;
     struct exec_config config;
@@ -192,7 +192,7 @@ void exec_create(struct managed_container *container, struct request *request)
         free_exec(exec);
         return;
     }
-    random_id(exec->id);
+    identifier_make(exec->id);
     strcpy(exec->container_id, container->definition.id);
     exec->container = container;
     exec->token = ++daemon->next_token;

@@ -19,7 +19,7 @@ void container_ids_open(struct daemon *daemon)
 
     daemon->userns_fd = id_mappings_open(&mapping, 1, &mapping, 1, &err);
     daemon->maps_ids =
-        daemon->userns_fd >= 0 && mount_maps_ids(daemon->root_fd, daemon->userns_fd, false);
+        daemon->userns_fd >= 0 && mount_maps_ids(daemon->places.root_fd, daemon->userns_fd, false);
     if (!daemon->maps_ids)
         log_warning("containers have the host's ids: %s",
                     daemon->userns_fd < 0 ? err.message
@@ -43,7 +43,7 @@ static int open_source(const char *source)
 static const char *find_unmapped(const struct daemon *daemon, const struct definition *definition)
 {
     if (!daemon->maps_ids)
-        return daemon->options.root;
+        return daemon->places.root;
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *mount = &definition->mount_points.items[i];
         cleanup_close int fd = -1;

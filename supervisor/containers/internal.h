@@ -23,6 +23,9 @@ int container_check_name(struct daemon *daemon, const char *name, struct error *
  * could not be had. */
 int container_ids_assign(struct managed_container *container, struct error *err);
 
+/* Gives a new container the mounts of those that its VolumesFrom names, where it has nothing. */
+int container_volumes_from(struct managed_container *container, struct error *err);
+
 /* ---- namespaces of another container: joins.c ---- */
 
 /* Finds the containers whose namespaces a new one is to join: their ids stand in its modes

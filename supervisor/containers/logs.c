@@ -27,7 +27,7 @@ struct log_stream {
     sd_event_source *watch;
     struct log_stream *next; /* of the container it follows */
     int directory_fd;        /* the container's */
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     int fd;
     int next_fd; /* of the file after it: all that will ever be in this one is there; or -1 */
     struct buffer pending;

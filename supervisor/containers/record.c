@@ -121,8 +121,8 @@ int container_record_publish(struct managed_container *container, struct error *
         return result;
     /* Who dies here leaves a row whose directory is still called new: the next davitd renames it.
      */
-    if (renameat2(daemon->containers_fd, unpublished, daemon->containers_fd, id, RENAME_NOREPLACE) <
-        0) {
+    if (renameat2(daemon->places.containers_fd, unpublished, daemon->places.containers_fd, id,
+                  RENAME_NOREPLACE) < 0) {
         error_errno(err, errno, "name the container's directory");
         database_delete_container(daemon->database, id, true, NULL);
         return -EIO;
@@ -145,20 +145,21 @@ int container_record_remove(struct managed_container *container, struct error *e
     const char *id = container->definition.id;
     cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
     bool is_gone =
-        renameat(daemon->containers_fd, id, daemon->containers_fd, removed) < 0 && errno == ENOENT;
+        renameat(daemon->places.containers_fd, id, daemon->places.containers_fd, removed) < 0 &&
+        errno == ENOENT;
     int result;
 
-    if (!is_gone && faccessat(daemon->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (!is_gone && faccessat(daemon->places.containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return error_set(err, ERROR_INTERNAL, EIO, "rename the container's directory");
     /* Who is removed with its end has nobody who relies on that. */
     result = database_delete_container(daemon->database, id,
                                        !container->definition.host_config.is_auto_removed, err);
     if (result < 0) {
         if (!is_gone)
-            renameat(daemon->containers_fd, removed, daemon->containers_fd, id);
+            renameat(daemon->places.containers_fd, removed, daemon->places.containers_fd, id);
         return result;
     }
-    if (!is_gone && trash_put(daemon, daemon->containers_fd, removed, err) < 0)
+    if (!is_gone && trash_put(&daemon->trash, daemon->places.containers_fd, removed, err) < 0)
         log_error("container %s: %s", container->definition.name, err->message);
     return 0;
 }
@@ -225,12 +226,13 @@ int container_record_read(int directory_fd, struct arena *arena, struct definiti
 static bool has_revision(const struct managed_container *container)
 {
     struct stat status;
-    char path[CONTAINER_ID_SIZE + DEFINITION_NAME_SIZE];
+    char path[IDENTIFIER_SIZE + DEFINITION_NAME_SIZE];
     char name[DEFINITION_NAME_SIZE];
 
     name_definition(container->definition.revision, name);
     snprintf(path, sizeof(path), "%s/%s", container->definition.id, name);
-    return fstatat(container->daemon->containers_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+    return fstatat(container->daemon->places.containers_fd, path, &status, AT_SYMLINK_NOFOLLOW) ==
+               0 &&
            status.st_size > 0;
 }
 
@@ -282,7 +284,7 @@ int container_record_reconcile(struct managed_container *container, struct error
 
 void container_record_state(struct managed_container *container, const char *state)
 {
-    int runs_fd = container->daemon->run_containers_fd;
+    int runs_fd = container->daemon->places.run_containers_fd;
     cleanup_close int run_fd = container_open_run_directory(container);
 
     if (run_fd < 0 && mkdirat(runs_fd, container->definition.id, 0700) == 0)
@@ -304,7 +306,8 @@ void container_record_forget_state(struct managed_container *container)
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
     /* The directory itself is its monitor's as long as there is one. */
     if (container->control_fd < 0)
-        unlinkat(container->daemon->run_containers_fd, container->definition.id, AT_REMOVEDIR);
+        unlinkat(container->daemon->places.run_containers_fd, container->definition.id,
+                 AT_REMOVEDIR);
 }
 
 char *container_record_read_state(const struct managed_container *container)

@@ -145,10 +145,10 @@ static int settle_directory(const struct managed_container *container)
     cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
     cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
 
-    if (faccessat(daemon->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-        renameat(daemon->containers_fd, unpublished, daemon->containers_fd, id) == 0)
+    if (faccessat(daemon->places.containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+        renameat(daemon->places.containers_fd, unpublished, daemon->places.containers_fd, id) == 0)
         return 0;
-    if (faccessat(daemon->containers_fd, removed, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (faccessat(daemon->places.containers_fd, removed, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return -ENOENT;
     database_delete_container(daemon->database, id, true, NULL);
     return -ESTALE;
@@ -258,7 +258,7 @@ static void put_row_aside(struct managed_container *ghost)
     log_warning("container %s (%s) is in the database and its directory is gone: it counts as "
                 "removed, and its definition is aside/%s",
                 ghost->definition.name, ghost->definition.id, name);
-    if (file_replace(daemon->aside_fd, name, text, strlen(text), 0600, false, &err) < 0 ||
+    if (file_replace(daemon->places.aside_fd, name, text, strlen(text), 0600, false, &err) < 0 ||
         database_delete_container(daemon->database, ghost->definition.id, false, &err) < 0)
         log_error("container %s: %s", ghost->definition.name, err.message);
     json_writer_free(writer);
@@ -338,14 +338,14 @@ static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct
 
 static bool is_id(const char *name)
 {
-    return strlen(name) == CONTAINER_ID_SIZE - 1 &&
-           strspn(name, "0123456789abcdef") == CONTAINER_ID_SIZE - 1;
+    return strlen(name) == IDENTIFIER_SIZE - 1 &&
+           strspn(name, "0123456789abcdef") == IDENTIFIER_SIZE - 1;
 }
 
 static bool has_monitor(struct daemon *daemon, const char *id)
 {
-    cleanup_close int run_fd =
-        openat(daemon->run_containers_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int run_fd = openat(daemon->places.run_containers_fd, id,
+                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_close int fd =
         run_fd >= 0 ? socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL) : -1;
 
@@ -356,7 +356,8 @@ static void put_aside(struct daemon *daemon, const char *name, const struct erro
 {
     struct error err = {0};
 
-    if (path_move_unique(daemon->containers_fd, name, daemon->aside_fd, name, &err) < 0)
+    if (path_move_unique(daemon->places.containers_fd, name, daemon->places.aside_fd, name, &err) <
+        0)
         log_error("containers/%s is no container that davitd knows (%s): %s", name, reason->message,
                   err.message);
     else
@@ -369,12 +370,12 @@ static void put_aside(struct daemon *daemon, const char *name, const struct erro
 static void settle_unknown(struct daemon *daemon, const char *name)
 {
     cleanup_close int fd =
-        openat(daemon->containers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        openat(daemon->places.containers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct error err = {0};
 
     if (strncmp(name, CONTAINER_NEW_PREFIX, strlen(CONTAINER_NEW_PREFIX)) == 0 ||
         strncmp(name, CONTAINER_REMOVED_PREFIX, strlen(CONTAINER_REMOVED_PREFIX)) == 0) {
-        if (trash_put(daemon, daemon->containers_fd, name, &err) < 0)
+        if (trash_put(&daemon->trash, daemon->places.containers_fd, name, &err) < 0)
             log_warning("containers: %s", err.message);
         return;
     }
@@ -414,7 +415,7 @@ static bool is_known(struct daemon *daemon, const char *name)
 static int list_unknown(struct daemon *daemon, struct arena *arena, struct string_list *names,
                         struct error *err)
 {
-    int fd = openat(daemon->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(daemon->places.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
@@ -431,7 +432,7 @@ static int list_unknown(struct daemon *daemon, struct arena *arena, struct strin
 /* Whoever is put back must find the layers it stood on. */
 static void keep_layers_of_aside(struct daemon *daemon)
 {
-    int fd = openat(daemon->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(daemon->places.aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 

@@ -347,6 +347,12 @@ extern const struct json_struct published_port_type;
 
 /* ---- mounts: mounts.c ---- */
 
+#define VOLUME_DATA "_data" /* in a volume's directory: what containers see */
+#define VOLUME_NAME_MAX 200
+
+/* Refuses what cannot be a volume's name. */
+int volume_check_name(const char *name, struct error *err);
+
 /* Reads Binds, Mounts and Tmpfs into the mount points. Refuses what is wrong in itself. */
 int definition_read_mounts(struct arena *arena, struct definition *definition, struct error *err);
 

@@ -5,9 +5,20 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/identifier.h"
 #include "base/path.h"
 #include "definition.h"
-#include "supervisor/volumes/volumes.h"
+
+int volume_check_name(const char *name, struct error *err)
+{
+    if (name_is_valid(name, VOLUME_NAME_MAX))
+        return 0;
+    return error_set(err, ERROR_INVALID, EINVAL,
+                     "\"%.64s\" includes invalid characters for a local volume name, only "
+                     "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host "
+                     "directory, use absolute path",
+                     name);
+}
 
 static int check_target(const char *target, struct error *err)
 {

@@ -1,7 +1,6 @@
-/*
- * Compiled seccomp filters, in <root>/seccomp under a name that says what they were made from.
- * Compiling takes milliseconds, more than starting a container; loading a compiled one takes none.
- */
+/* Compiled seccomp filters: see seccomp_cache.h. */
+#include "seccomp_cache.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,7 +12,6 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "runtime/runtime.h"
-#include "supervisor/daemon.h"
 
 /* FNV-1a, twice with different starts: the name only has to tell profiles apart that one
  * administrator uses. Profiles are given by people who may run any container anyway. */
@@ -38,7 +36,7 @@ static const char *make_name(struct arena *arena, const char *profile, size_t le
     return arena_printf(arena, "%016" PRIx64 "%016" PRIx64 ".bpf", values[0], values[1]);
 }
 
-int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
+int seccomp_cache_get(int directory_fd, struct arena *arena,
                       const struct definition_security *security,
                       const struct string_list *capabilities, const char **name, struct error *err)
 {
@@ -57,7 +55,7 @@ int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
         length = strlen(profile);
     }
     *name = make_name(arena, profile, length, capabilities);
-    if (faccessat(daemon->seccomp_fd, *name, F_OK, 0) == 0)
+    if (faccessat(directory_fd, *name, F_OK, 0) == 0)
         return 0;
     result = seccomp_profile_resolve(&temporary, profile, length, capabilities, &seccomp, err);
     if (result == 0)
@@ -69,7 +67,7 @@ int seccomp_cache_get(struct daemon *daemon, struct arena *arena,
         seccomp_program_release(&program);
         return result;
     }
-    result = file_replace(daemon->seccomp_fd, *name, program.instructions,
+    result = file_replace(directory_fd, *name, program.instructions,
                           program.length * sizeof(struct sock_filter), 0600, true, err);
     seccomp_program_release(&program);
     return result;

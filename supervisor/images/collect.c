@@ -26,5 +26,5 @@ void images_collect(struct daemon *daemon)
     list_layers(daemon, &arena, &layers);
     if (image_store_collect(&daemon->images, &layers, &err) < 0)
         log_warning("images: %s", err.message);
-    trash_sweep_later(daemon);
+    trash_sweep_later(&daemon->trash);
 }

@@ -51,7 +51,7 @@ static void describe_mounts(const struct managed_container *container, struct ar
             continue;
         job->mounts.items[job->mounts.count++] = (struct copy_mount){
             .source = is_volume ? arena_printf(arena, "%s/volumes/%s/" VOLUME_DATA,
-                                               container->daemon->options.root, mount->name)
+                                               container->daemon->places.root, mount->name)
                                 : mount->source,
             .destination = mount->destination,
             .subpath = mount->subpath,
@@ -85,7 +85,7 @@ static int prepare(struct daemon *daemon, struct request *request, const char *r
         return copy->process_fd < 0 ? copy->process_fd : 0;
     }
     describe_mounts(container, &request->arena, &copy->job);
-    copy->process_fd = fcntl(daemon->trash_fd, F_DUPFD_CLOEXEC, 3);
+    copy->process_fd = fcntl(daemon->places.trash_fd, F_DUPFD_CLOEXEC, 3);
     return copy->process_fd < 0 ? error_errno(err, errno, "dup") : 0;
 }
 

@@ -114,7 +114,7 @@ void api_images_import(struct daemon *daemon, struct request *request)
 
 struct commit {
     struct image_worker worker;
-    char container_id[CONTAINER_ID_SIZE];
+    char container_id[IDENTIFIER_SIZE];
     bool is_paused;
 };
 

@@ -157,8 +157,9 @@ static void write_volumes(struct json_writer *writer, const struct disk_usage *u
 
     json_key(writer, "Volumes");
     json_array_open(writer);
-    for (const struct volume *one = daemon->volumes; one != NULL; one = one->next)
-        volume_write(writer, daemon, one, (int64_t)disk_usage_of_volume(usage, one->name));
+    for (const struct volume *one = daemon->volumes.list; one != NULL; one = one->next)
+        volume_write(writer, &daemon->volumes, one,
+                     (int64_t)disk_usage_of_volume(usage, one->name));
     json_array_close(writer);
 }
 

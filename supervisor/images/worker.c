@@ -281,7 +281,7 @@ int image_worker_start(struct image_worker *worker, enum spawner_worker command,
         return output_fd;
     result = spawner_request_worker(
         &daemon->spawner, command,
-        (const int[]){daemon->root_fd, input_fd, output_fd, fd, worker->process_fd},
+        (const int[]){daemon->places.root_fd, input_fd, output_fd, fd, worker->process_fd},
         fd < 0                    ? 3
         : worker->process_fd <= 0 ? 4
                                   : 5,

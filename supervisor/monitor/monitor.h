@@ -6,7 +6,14 @@
 #ifndef DAVIT_SUPERVISOR_MONITOR_MONITOR_H
 #define DAVIT_SUPERVISOR_MONITOR_MONITOR_H
 
-#include "supervisor/spawn/spawner.h"
+/* What a monitor is born with. */
+struct spawn_monitor {
+    int container_fd; /* <root>/containers/ID */
+    int run_fd;       /* <run>/containers/ID */
+    int layers_fd;    /* <root>/layers */
+    int seccomp_fd;   /* <root>/seccomp */
+    int control_fd;   /* the monitor's end of its channel to davitd */
+};
 
 /* Runs in the process that the spawner forked, until the container has ended. */
 _Noreturn void monitor_run(const struct spawn_monitor *spawn);

@@ -75,7 +75,7 @@ struct attachment {
     struct firewall_waiter waiter;
     struct plugins_waiter plugins;
     struct daemon *daemon;
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     int netns_fd;
     pid_t pid;
     int attempts;

@@ -25,7 +25,7 @@
 /* What the kernel may still have of one that has ended, until it is written that it has not. */
 struct egress_ended {
     struct egress_ended *next;
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     size_t rule_count;
     bool is_being_written;
 };

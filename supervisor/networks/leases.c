@@ -258,11 +258,11 @@ static int make_pair(struct managed_container *container, size_t index, struct n
     const struct bridge_port port = {container->definition.ports.count > 0, network->is_isolated};
     struct network_lease *held = &container->leases[index];
     uint8_t mac[6];
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     char peer_name[IFNAMSIZ];
     int result;
 
-    random_id(id);
+    identifier_make(id);
     snprintf(held->host_device, sizeof(held->host_device), "veth%.8s", id);
     container_device_name(held, peer_name);
     link_make_mac(&held->address, mac);

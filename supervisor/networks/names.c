@@ -232,7 +232,7 @@ static int watch_channel(struct daemon *daemon, struct error *err)
 
 static char *socket_path(const struct daemon *daemon)
 {
-    return memory_printf("%s/" RESOLVER_SOCKET, daemon->options.run);
+    return memory_printf("%s/" RESOLVER_SOCKET, daemon->places.run);
 }
 
 /* Its answer, or its end: at davitd's start alone, and not for long. */
@@ -282,7 +282,7 @@ static int start(struct daemon *daemon, struct error *err)
 
     if (listener_fd < 0)
         return listener_fd;
-    random_id(daemon->resolver_instance);
+    identifier_make(daemon->resolver_instance);
     result = spawner_request_worker(&daemon->spawner, WORKER_RESOLVER, &listener_fd, 1, err);
     if (result < 0)
         return result;

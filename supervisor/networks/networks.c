@@ -117,7 +117,7 @@ static int store(const struct daemon *daemon, const struct network *network, str
 
     json_encode(writer, &network_type, network);
     text = json_writer_text(writer);
-    result = file_replace(daemon->networks_fd, file, text, strlen(text), 0600, true, err);
+    result = file_replace(daemon->places.networks_fd, file, text, strlen(text), 0600, true, err);
     json_writer_free(writer);
     return result;
 }
@@ -136,7 +136,7 @@ static int read_network(struct daemon *daemon, const char *file, struct error *e
 {
     struct network *network = memory_new_one(struct network);
     cleanup_buffer struct buffer text = {0};
-    int result = file_read(daemon->networks_fd, file, FILE_MAX, &text, err);
+    int result = file_read(daemon->places.networks_fd, file, FILE_MAX, &text, err);
 
     if (result == 0)
         result = json_decode_text(&network->arena, buffer_text(&text), text.length, &network_type,
@@ -154,7 +154,7 @@ static int read_network(struct daemon *daemon, const char *file, struct error *e
 
 int networks_read(struct daemon *daemon, struct error *err)
 {
-    int fd = openat(daemon->networks_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(daemon->places.networks_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
     struct network *unused;
@@ -295,10 +295,10 @@ static int take_options(struct network *network, const struct string_map *option
 static int fill(const struct daemon *daemon, struct network *network,
                 const struct network_order *order, struct error *err)
 {
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     int result;
 
-    random_id(id);
+    identifier_make(id);
     network->id = arena_strdup(&network->arena, id);
     network->name = arena_strdup(&network->arena, order->name);
     network->created_ns = clock_now_ns();
@@ -350,7 +350,7 @@ int network_remove(struct daemon *daemon, struct network *network, struct error 
                          "error while removing network: network %s id %s "
                          "has active endpoints",
                          network->name, network->id);
-    if (unlinkat(daemon->networks_fd, file, 0) < 0 || fsync(daemon->networks_fd) < 0)
+    if (unlinkat(daemon->places.networks_fd, file, 0) < 0 || fsync(daemon->places.networks_fd) < 0)
         return error_errno(err, errno, "remove network %s", network->name);
     for (struct network **link = &daemon->networks; *link != NULL; link = &(*link)->next) {
         if (*link == network) {

@@ -24,7 +24,7 @@
 /* davit-cni at work. */
 struct plugins_run {
     struct daemon *daemon;
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     struct plugins_waiter *waiter; /* NULL: they take back */
     int report_fd;
     sd_event_source *source;

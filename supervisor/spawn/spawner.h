@@ -12,6 +12,7 @@
 
 #include "base/json_table.h"
 #include "outbox.h"
+#include "supervisor/monitor/monitor.h"
 
 /* davitd's side of it. Whoever asks does not wait: a spawner that is stopped is asked later, or,
  * when much waits for it already, said not to answer (ERROR_BUSY). */
@@ -26,17 +27,9 @@ struct spawner {
  * which would show in a container whose process 1 is the built-in reaper. */
 int spawner_start(char **argv, struct spawner *spawner, struct error *err);
 
-/* What a monitor is born with. All descriptors stay the caller's. */
-struct spawn_monitor {
-    int container_fd; /* <root>/containers/ID */
-    int run_fd;       /* <run>/containers/ID */
-    int layers_fd;    /* <root>/layers */
-    int seccomp_fd;   /* <root>/seccomp */
-    int control_fd;   /* the monitor's end of its channel to davitd */
-};
-
-/* Asks for a monitor. Its pidfd comes through its control channel (MONITOR_SPAWNED), perhaps behind
- * what the monitor says; if it cannot be had that channel closes. */
+/* Asks for a monitor. All descriptors stay the caller's. Its pidfd comes through its control
+ * channel (MONITOR_SPAWNED), perhaps behind what the monitor says; if it cannot be had that channel
+ * closes. */
 int spawner_request_monitor(struct spawner *spawner, const struct spawn_monitor *monitor,
                             struct error *err);
 

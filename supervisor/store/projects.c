@@ -1,29 +1,46 @@
-/* Picking project numbers: see projects.h. */
+/* Project numbers: see projects.h. */
 #include "projects.h"
 
-#include "supervisor/containers/container.h"
-#include "supervisor/volumes/volumes.h"
+#include <string.h>
+
+#include "base/memory.h"
 
 #define PROJECT_FIRST 0x64610000
+#define GROWTH 64
+/* One beyond was made by nobody here: it is not counted, and not given away. */
+#define PROJECTS_MAX (1 << 20)
 
-static bool is_taken(const struct daemon *daemon, uint32_t project)
+static void mark(struct projects *projects, uint32_t project, bool is_taken)
 {
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (one->definition.project == project)
-            return true;
+    size_t index = project - (size_t)PROJECT_FIRST;
+    size_t count = index + GROWTH;
+
+    if (project < PROJECT_FIRST || index >= PROJECTS_MAX)
+        return;
+    if (index >= projects->count) {
+        projects->is_taken = memory_resize(projects->is_taken, count, sizeof(bool));
+        memset(projects->is_taken + projects->count, 0, count - projects->count);
+        projects->count = count;
     }
-    for (const struct volume *one = daemon->volumes; one != NULL; one = one->next) {
-        if (one->project == project)
-            return true;
-    }
-    return false;
+    projects->is_taken[index] = is_taken;
 }
 
-uint32_t project_pick(const struct daemon *daemon)
+uint32_t projects_pick(struct projects *projects)
 {
-    uint32_t project = PROJECT_FIRST;
+    size_t index = 0;
 
-    while (is_taken(daemon, project))
-        project++;
-    return project;
+    while (index < projects->count && projects->is_taken[index])
+        index++;
+    mark(projects, (uint32_t)(PROJECT_FIRST + index), true);
+    return (uint32_t)(PROJECT_FIRST + index);
+}
+
+void projects_note(struct projects *projects, uint32_t project)
+{
+    mark(projects, project, true);
+}
+
+void projects_release(struct projects *projects, uint32_t project)
+{
+    mark(projects, project, false);
 }

@@ -5,50 +5,49 @@
 
 #include "base/log.h"
 #include "base/path.h"
-#include "supervisor/spawn/spawner.h"
 
 /* Trees that come within this time go together. */
 #define SWEEP_DELAY_US 20000
 
 /* What cannot be removed now is when davitd starts the next time. */
-void trash_sweep(struct daemon *daemon)
+void trash_sweep(struct trash *trash)
 {
     struct error err = {0};
 
-    if (spawner_request_sweep(&daemon->spawner, daemon->trash_fd, &err) < 0)
+    if (trash->sweep(trash->context, trash->fd, &err) < 0)
         log_warning("trash: %s", err.message);
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 {
-    struct daemon *daemon = context;
+    struct trash *trash = context;
 
     (void)source;
     (void)usec;
-    daemon->sweep_timer = sd_event_source_disable_unref(daemon->sweep_timer);
-    trash_sweep(daemon);
+    trash->timer = sd_event_source_disable_unref(trash->timer);
+    trash_sweep(trash);
     return 0;
 }
 
-void trash_sweep_later(struct daemon *daemon)
+void trash_sweep_later(struct trash *trash)
 {
-    if (daemon->sweep_timer == NULL)
-        sd_event_add_time_relative(daemon->loop, &daemon->sweep_timer, CLOCK_MONOTONIC,
-                                   SWEEP_DELAY_US, 0, on_timer, daemon);
+    if (trash->timer == NULL)
+        sd_event_add_time_relative(trash->loop, &trash->timer, CLOCK_MONOTONIC, SWEEP_DELAY_US, 0,
+                                   on_timer, trash);
 }
 
-int trash_move(struct daemon *daemon, int directory_fd, const char *name, struct error *err)
+int trash_move(struct trash *trash, int directory_fd, const char *name, struct error *err)
 {
-    int result = path_discard(directory_fd, name, daemon->trash_fd, err);
+    int result = path_discard(directory_fd, name, trash->fd, err);
 
     return result < 0 ? error_prefix(err, "remove %s", name) : 0;
 }
 
-int trash_put(struct daemon *daemon, int directory_fd, const char *name, struct error *err)
+int trash_put(struct trash *trash, int directory_fd, const char *name, struct error *err)
 {
-    int result = trash_move(daemon, directory_fd, name, err);
+    int result = trash_move(trash, directory_fd, name, err);
 
     if (result == 0)
-        trash_sweep_later(daemon);
+        trash_sweep_later(trash);
     return result;
 }

@@ -3,17 +3,28 @@
 #ifndef DAVIT_SUPERVISOR_STORE_TRASH_H
 #define DAVIT_SUPERVISOR_STORE_TRASH_H
 
-#include "supervisor/daemon.h"
+#include <systemd/sd-event.h>
 
-/* Has removed what is in <root>/trash: at once, or with what else comes within a moment. */
-void trash_sweep(struct daemon *daemon);
-void trash_sweep_later(struct daemon *daemon);
+#include "base/error.h"
+
+struct trash {
+    int fd;         /* <root>/trash */
+    sd_event *loop; /* to be set before anything is swept */
+    /* Has everything in a directory removed by another process. */
+    int (*sweep)(void *context, int directory_fd, struct error *err);
+    void *context;
+    sd_event_source *timer; /* the next sweep; NULL: none is due */
+};
+
+/* Has removed what is there: at once, or with what else comes within a moment. */
+void trash_sweep(struct trash *trash);
+void trash_sweep_later(struct trash *trash);
 
 /* Moves directory_fd/name there, for the next sweep: before there is a loop. */
-int trash_move(struct daemon *daemon, int directory_fd, const char *name, struct error *err);
+int trash_move(struct trash *trash, int directory_fd, const char *name, struct error *err);
 
 /* Moves directory_fd/name there and has it removed. It is gone for good, also after a power cut,
  * when the caller has synced the directory. */
-int trash_put(struct daemon *daemon, int directory_fd, const char *name, struct error *err);
+int trash_put(struct trash *trash, int directory_fd, const char *name, struct error *err);
 
 #endif

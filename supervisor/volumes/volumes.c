@@ -12,16 +12,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/identifier.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/size.h"
-#include "supervisor/containers/container.h"
-#include "supervisor/store/projects.h"
-#include "supervisor/store/trash.h"
 
 #define VOLUME_FILE "volume.json"
 #define VOLUME_FILE_MAX (1 << 20)
-#define NAME_MAX_LENGTH 200
 #define TEMPORARY_PREFIX ".new-"
 #define SIZE_MIN (1 << 20)
 
@@ -34,25 +31,17 @@ static const struct json_field volume_fields[] = {
 };
 static const struct json_struct volume_type = JSON_STRUCT(struct volume, volume_fields);
 
-int volume_check_name(const char *name, struct error *err)
+char *volume_path(const struct volumes *volumes, const char *name)
 {
-    if (name_is_valid(name, NAME_MAX_LENGTH))
-        return 0;
-    return error_set(err, ERROR_INVALID, EINVAL,
-                     "\"%.64s\" includes invalid characters for a local volume name, only "
-                     "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host "
-                     "directory, use absolute path",
-                     name);
-}
-
-char *volume_path(const struct daemon *daemon, const char *name)
-{
-    return memory_printf("%s/volumes/%s/" VOLUME_DATA, daemon->options.root, name);
+    return memory_printf("%s/volumes/%s/" VOLUME_DATA, volumes->places->root, name);
 }
 
 static void volume_free(struct volume *volume)
 {
     arena_release(&volume->arena);
+    for (size_t i = 0; i < volume->user_count; i++)
+        free(volume->users[i]);
+    free(volume->users);
     free(volume->name);
     free(volume);
 }
@@ -65,20 +54,21 @@ static struct volume *volume_new(const char *name)
     return volume;
 }
 
-static void volume_link(struct daemon *daemon, struct volume *volume)
+static void volume_link(struct volumes *volumes, struct volume *volume)
 {
-    volume->next = daemon->volumes;
-    daemon->volumes = volume;
+    volume->next = volumes->list;
+    volumes->list = volume;
+    projects_note(volumes->projects, volume->project);
 }
 
 /* ---- at start ---- */
 
-static int read_volume(struct daemon *daemon, const char *name, struct error *err)
+static int read_volume(struct volumes *volumes, const char *name, struct error *err)
 {
     struct volume *volume = volume_new(name);
     cleanup_buffer struct buffer text = {0};
     cleanup_close int fd =
-        openat(daemon->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        openat(volumes->places->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int result = fd < 0 ? error_errno(err, errno, "open") : 0;
 
     if (result == 0)
@@ -90,13 +80,13 @@ static int read_volume(struct daemon *daemon, const char *name, struct error *er
     if (result < 0)
         volume_free(volume);
     else
-        volume_link(daemon, volume);
+        volume_link(volumes, volume);
     return result;
 }
 
-int volumes_read(struct daemon *daemon, struct error *err)
+int volumes_read(struct volumes *volumes, struct error *err)
 {
-    int fd = openat(daemon->volumes_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(volumes->places->volumes_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
@@ -107,9 +97,10 @@ int volumes_read(struct daemon *daemon, struct error *err)
         int result = 0;
 
         if (strncmp(entry->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0)
-            result = trash_move(daemon, daemon->volumes_fd, entry->d_name, &problem);
+            result =
+                trash_move(volumes->trash, volumes->places->volumes_fd, entry->d_name, &problem);
         else if (entry->d_name[0] != '.')
-            result = read_volume(daemon, entry->d_name, &problem);
+            result = read_volume(volumes, entry->d_name, &problem);
         if (result < 0)
             log_error("volume %s is left out: %s", entry->d_name, problem.message);
     }
@@ -118,41 +109,22 @@ int volumes_read(struct daemon *daemon, struct error *err)
 
 /* ---- finding ---- */
 
-static struct volume *look_up(const struct daemon *daemon, const char *name)
+static struct volume *look_up(const struct volumes *volumes, const char *name)
 {
-    struct volume *volume = daemon->volumes;
+    struct volume *volume = volumes->list;
 
     while (volume != NULL && strcmp(volume->name, name) != 0)
         volume = volume->next;
     return volume;
 }
 
-int volume_find(struct daemon *daemon, const char *name, struct volume **volume, struct error *err)
+int volume_find(const struct volumes *volumes, const char *name, struct volume **volume,
+                struct error *err)
 {
-    *volume = look_up(daemon, name);
+    *volume = look_up(volumes, name);
     if (*volume != NULL)
         return 0;
     return error_set(err, ERROR_NOT_FOUND, ENOENT, "get %.128s: no such volume", name);
-}
-
-static bool has_volume(const struct managed_container *container, const char *name)
-{
-    for (size_t i = 0; i < container->definition.mount_points.count; i++) {
-        const struct mount_point *mount = &container->definition.mount_points.items[i];
-
-        if (mount->name != NULL && strcmp(mount->name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-size_t volume_count_users(const struct daemon *daemon, const struct volume *volume)
-{
-    size_t count = 0;
-
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
-        count += has_volume(one, volume->name);
-    return count;
 }
 
 /* ---- making ---- */
@@ -177,22 +149,22 @@ static int check_order(const struct volume_order *order, int64_t *size, struct e
     return 0;
 }
 
-static int set_quota(const struct daemon *daemon, struct volume *volume, int data_fd, int64_t size,
+static int set_quota(struct volumes *volumes, struct volume *volume, int data_fd, int64_t size,
                      struct error *err)
 {
     int result;
 
     if (size == 0)
         return 0;
-    volume->project = project_pick(daemon);
-    result = quota_limit(daemon->volumes_fd, volume->project, (uint64_t)size, err);
+    volume->project = projects_pick(volumes->projects);
+    result = quota_limit(volumes->places->volumes_fd, volume->project, (uint64_t)size, err);
     if (result == 0)
         result = quota_assign(data_fd, volume->project, err);
     return result < 0 ? error_prefix(err, "DriverOpts.size") : 0;
 }
 
 /* What the directory of a volume holds. */
-static int fill(const struct daemon *daemon, struct volume *volume, int directory_fd, int64_t size,
+static int fill(struct volumes *volumes, struct volume *volume, int directory_fd, int64_t size,
                 struct error *err)
 {
     cleanup_close int data_fd = -1;
@@ -206,7 +178,7 @@ static int fill(const struct daemon *daemon, struct volume *volume, int director
     /* davitd's umask is for its own files. */
     if (data_fd < 0 || fchmod(data_fd, 0755) < 0)
         return error_errno(err, errno, "open " VOLUME_DATA);
-    result = set_quota(daemon, volume, data_fd, size, err);
+    result = set_quota(volumes, volume, data_fd, size, err);
     if (result < 0)
         return result;
     writer = json_writer_new(false);
@@ -217,50 +189,53 @@ static int fill(const struct daemon *daemon, struct volume *volume, int director
     return result;
 }
 
-static int publish(const struct daemon *daemon, const char *temporary, const char *name,
+static int publish(const struct volumes *volumes, const char *temporary, const char *name,
                    struct error *err)
 {
-    if (renameat2(daemon->volumes_fd, temporary, daemon->volumes_fd, name, RENAME_NOREPLACE) < 0)
+    if (renameat2(volumes->places->volumes_fd, temporary, volumes->places->volumes_fd, name,
+                  RENAME_NOREPLACE) < 0)
         return error_errno(err, errno, "name volume %s", name);
-    return fsync(daemon->volumes_fd) < 0 ? error_errno(err, errno, "sync volume %s", name) : 0;
+    return fsync(volumes->places->volumes_fd) < 0 ? error_errno(err, errno, "sync volume %s", name)
+                                                  : 0;
 }
 
-static int make_on_disk(const struct daemon *daemon, struct volume *volume, int64_t size,
+static int make_on_disk(struct volumes *volumes, struct volume *volume, int64_t size,
                         struct error *err)
 {
     cleanup_free char *temporary = memory_printf(TEMPORARY_PREFIX "%s", volume->name);
     cleanup_close int directory_fd = -1;
     int result;
 
-    if (mkdirat(daemon->volumes_fd, temporary, 0700) < 0)
+    if (mkdirat(volumes->places->volumes_fd, temporary, 0700) < 0)
         return error_errno(err, errno, "make volume %s", volume->name);
-    directory_fd =
-        openat(daemon->volumes_fd, temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    directory_fd = openat(volumes->places->volumes_fd, temporary,
+                          O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     result = directory_fd < 0 ? error_errno(err, errno, "open volume %s", volume->name)
-                              : fill(daemon, volume, directory_fd, size, err);
+                              : fill(volumes, volume, directory_fd, size, err);
     if (result == 0)
-        result = publish(daemon, temporary, volume->name, err);
+        result = publish(volumes, temporary, volume->name, err);
     if (result == 0)
         return 0;
-    path_remove_tree(daemon->volumes_fd, temporary, NULL);
+    path_remove_tree(volumes->places->volumes_fd, temporary, NULL);
     if (volume->project != 0)
-        quota_limit(daemon->volumes_fd, volume->project, 0, NULL);
+        quota_limit(volumes->places->volumes_fd, volume->project, 0, NULL);
+    projects_release(volumes->projects, volume->project);
     return result;
 }
 
-static void publish_event(struct daemon *daemon, const char *action, const struct volume *volume)
+static void publish_event(struct volumes *volumes, const char *action, const struct volume *volume)
 {
     struct string_pair driver = {"driver", "local"};
 
-    events_publish(&daemon->events, "volume", action, volume->name,
+    events_publish(volumes->events, "volume", action, volume->name,
                    &(struct string_map){&driver, 1});
 }
 
-int volume_make(struct daemon *daemon, const struct volume_order *order, struct volume **made,
+int volume_make(struct volumes *volumes, const struct volume_order *order, struct volume **made,
                 bool *is_new, struct error *err)
 {
     bool is_anonymous = order->name == NULL || order->name[0] == '\0';
-    char id[CONTAINER_ID_SIZE];
+    char id[IDENTIFIER_SIZE];
     struct volume *volume;
     int64_t size = 0;
     int result = check_order(order, &size, err);
@@ -270,22 +245,22 @@ int volume_make(struct daemon *daemon, const struct volume_order *order, struct 
         result = volume_check_name(order->name, err);
     if (result < 0)
         return result;
-    *made = is_anonymous ? NULL : look_up(daemon, order->name);
+    *made = is_anonymous ? NULL : look_up(volumes, order->name);
     if (*made != NULL)
         return 0;
-    random_id(id);
+    identifier_make(id);
     volume = volume_new(is_anonymous ? id : order->name);
     volume->created_ns = clock_now_ns();
     volume->is_anonymous = is_anonymous;
     string_map_copy(&volume->arena, &order->labels, &volume->labels);
     string_map_copy(&volume->arena, &order->options, &volume->options);
-    result = make_on_disk(daemon, volume, size, err);
+    result = make_on_disk(volumes, volume, size, err);
     if (result < 0) {
         volume_free(volume);
         return result;
     }
-    volume_link(daemon, volume);
-    publish_event(daemon, "create", volume);
+    volume_link(volumes, volume);
+    publish_event(volumes, "create", volume);
     *is_new = true;
     *made = volume;
     return 0;
@@ -293,43 +268,42 @@ int volume_make(struct daemon *daemon, const struct volume_order *order, struct 
 
 /* ---- removing ---- */
 
-static void unlink_volume(struct daemon *daemon, const struct volume *volume)
+static void unlink_volume(struct volumes *volumes, const struct volume *volume)
 {
-    struct volume **link = &daemon->volumes;
+    struct volume **link = &volumes->list;
 
     while (*link != volume)
         link = &(*link)->next;
     *link = volume->next;
 }
 
-int volume_remove(struct daemon *daemon, struct volume *volume, struct error *err)
+int volume_remove(struct volumes *volumes, struct volume *volume, struct error *err)
 {
     int result;
 
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (has_volume(one, volume->name))
-            return error_set(err, ERROR_CONFLICT, EBUSY, "remove %s: volume is in use - [%s]",
-                             volume->name, one->definition.id);
-    }
-    result = trash_put(daemon, daemon->volumes_fd, volume->name, err);
-    if (result == 0 && fsync(daemon->volumes_fd) < 0)
+    if (volume->user_count > 0)
+        return error_set(err, ERROR_CONFLICT, EBUSY, "remove %s: volume is in use - [%s]",
+                         volume->name, volume->users[0]);
+    result = trash_put(volumes->trash, volumes->places->volumes_fd, volume->name, err);
+    if (result == 0 && fsync(volumes->places->volumes_fd) < 0)
         result = error_errno(err, errno, "sync after the removal of %s", volume->name);
     if (result < 0)
         return result;
     if (volume->project != 0)
-        quota_limit(daemon->volumes_fd, volume->project, 0, NULL);
-    unlink_volume(daemon, volume);
-    publish_event(daemon, "destroy", volume);
+        quota_limit(volumes->places->volumes_fd, volume->project, 0, NULL);
+    projects_release(volumes->projects, volume->project);
+    unlink_volume(volumes, volume);
+    publish_event(volumes, "destroy", volume);
     volume_free(volume);
     return 0;
 }
 
 /* ---- what the API says ---- */
 
-void volume_write(struct json_writer *writer, const struct daemon *daemon,
+void volume_write(struct json_writer *writer, const struct volumes *volumes,
                   const struct volume *volume, int64_t bytes)
 {
-    cleanup_free char *path = volume_path(daemon, volume->name);
+    cleanup_free char *path = volume_path(volumes, volume->name);
     char created[CLOCK_RFC3339_SIZE];
 
     clock_format_rfc3339(volume->created_ns, created);
@@ -345,7 +319,7 @@ void volume_write(struct json_writer *writer, const struct daemon *daemon,
         json_key(writer, "UsageData");
         json_object_open(writer);
         json_member_integer(writer, "Size", bytes);
-        json_member_unsigned(writer, "RefCount", volume_count_users(daemon, volume));
+        json_member_unsigned(writer, "RefCount", volume->user_count);
         json_object_close(writer);
     }
     json_object_close(writer);

@@ -5,17 +5,17 @@
  *   <root>/volumes/NAME/volume.json   labels, options; there before the volume has its name
  *
  * What is on disk is the truth: a volume is made under a temporary name and renamed, and leaves by
- * a rename.
+ * a rename. Whoever has a volume says so (volumes_hold()): while anybody has it it stays.
  */
 #ifndef DAVIT_SUPERVISOR_VOLUMES_VOLUMES_H
 #define DAVIT_SUPERVISOR_VOLUMES_VOLUMES_H
 
 #include "base/json_table.h"
-
-#define VOLUME_DATA "_data"
-
-struct daemon;
-struct definition;
+#include "supervisor/definition/definition.h"
+#include "supervisor/events/bus.h"
+#include "supervisor/store/places.h"
+#include "supervisor/store/projects.h"
+#include "supervisor/store/trash.h"
 
 struct volume {
     struct volume *next;
@@ -26,6 +26,17 @@ struct volume {
     struct string_map labels;
     struct string_map options; /* "size" */
     struct arena arena;
+    char **users; /* ids of the containers that have it */
+    size_t user_count;
+};
+
+/* All there are. The rooms that it needs are to be set before anything else. */
+struct volumes {
+    const struct places *places;
+    struct trash *trash;
+    struct projects *projects;
+    struct event_bus *events;
+    struct volume *list; /* newest first */
 };
 
 /* What a volume is made of. */
@@ -36,45 +47,44 @@ struct volume_order {
     struct string_map options;
 };
 
-/* Refuses what cannot be a volume's name. */
-int volume_check_name(const char *name, struct error *err);
-
 /* Reads those on disk and removes what is half made. One that cannot be read is reported and left
  * alone. */
-int volumes_read(struct daemon *daemon, struct error *err);
+int volumes_read(struct volumes *volumes, struct error *err);
 
 /* ERROR_NOT_FOUND "get NAME: no such volume". */
-int volume_find(struct daemon *daemon, const char *name, struct volume **volume, struct error *err);
+int volume_find(const struct volumes *volumes, const char *name, struct volume **volume,
+                struct error *err);
 
 /* Finds or makes it; durable when it returns. *is_new says which. */
-int volume_make(struct daemon *daemon, const struct volume_order *order, struct volume **volume,
+int volume_make(struct volumes *volumes, const struct volume_order *order, struct volume **volume,
                 bool *is_new, struct error *err);
 
 /* Removes it with its content, and frees it. ERROR_CONFLICT while a container has it. */
-int volume_remove(struct daemon *daemon, struct volume *volume, struct error *err);
-
-/* How many containers have it. */
-size_t volume_count_users(const struct daemon *daemon, const struct volume *volume);
+int volume_remove(struct volumes *volumes, struct volume *volume, struct error *err);
 
 /* Writes what the API says of it; `bytes` < 0: not known. */
-void volume_write(struct json_writer *writer, const struct daemon *daemon,
+void volume_write(struct json_writer *writer, const struct volumes *volumes,
                   const struct volume *volume, int64_t bytes);
 
 /* "/var/lib/davit/volumes/NAME/_data"; free() it. */
-char *volume_path(const struct daemon *daemon, const char *name);
+char *volume_path(const struct volumes *volumes, const char *name);
 
 /* ---- a container's: of_container.c ---- */
 
-/* Completes the mount points of a definition with those of VolumesFrom and anonymous volumes, and
- * makes the volumes that are missing. After a failure those are gone again. */
-int container_volumes_make(struct daemon *daemon, struct arena *arena,
+/* Completes the mount points of a definition with anonymous volumes, and makes the volumes that are
+ * missing. After a failure those are gone again. */
+int container_volumes_make(struct volumes *volumes, struct arena *arena,
                            struct definition *definition, const struct json *image_volumes,
                            struct error *err);
 
 /* Removes those that were made for a container which then could not be. */
-void container_volumes_take_back(struct daemon *daemon, const struct definition *definition);
+void container_volumes_take_back(struct volumes *volumes, const struct definition *definition);
 
-/* The anonymous volumes of a container that goes, if nobody else has them. */
-void container_volumes_remove(struct daemon *daemon, const struct definition *definition);
+/* The container is there: it has its volumes until it says that it is gone. */
+void volumes_hold(struct volumes *volumes, const struct definition *definition);
+void volumes_release(struct volumes *volumes, const struct definition *definition);
+
+/* The anonymous volumes of a container that is gone, if nobody else has them. */
+void container_volumes_remove(struct volumes *volumes, const struct definition *definition);
 
 #endif
