@@ -11,6 +11,7 @@
 
 #include "buffer.h"
 #include "cleanup.h"
+#include "clock.h"
 
 const struct json_limits json_default_limits = {
     .max_bytes = 4 << 20,
@@ -527,4 +528,12 @@ void json_member_boolean(struct json_writer *writer, const char *name, bool valu
 {
     json_key(writer, name);
     json_boolean(writer, value);
+}
+
+void json_member_time(struct json_writer *writer, const char *name, int64_t time_ns)
+{
+    char text[CLOCK_RFC3339_SIZE];
+
+    clock_format_rfc3339(time_ns, text);
+    json_member_string(writer, name, text);
 }

@@ -98,5 +98,7 @@ void json_member_string(struct json_writer *writer, const char *name, const char
 void json_member_integer(struct json_writer *writer, const char *name, int64_t value);
 void json_member_unsigned(struct json_writer *writer, const char *name, uint64_t value);
 void json_member_boolean(struct json_writer *writer, const char *name, bool value);
+/* In RFC 3339, of nanoseconds since the epoch; 0 as Docker writes a time that is not known. */
+void json_member_time(struct json_writer *writer, const char *name, int64_t time_ns);
 
 #endif

@@ -217,6 +217,7 @@ static int start_loop(struct daemon *daemon, struct error *err)
 
     daemon->spawner.loop = daemon->loop;
     daemon->trash.loop = daemon->loop;
+    daemon->networks.loop = daemon->loop;
     sigemptyset(&mask);
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
         sigaddset(&mask, signals[i]);
@@ -244,6 +245,17 @@ static int open_all(struct daemon *daemon, struct error *err)
                                        .trash = &daemon->trash,
                                        .projects = &daemon->projects,
                                        .events = &daemon->events};
+    daemon->networks =
+        (struct networks){.spawner = &daemon->spawner,
+                          .events = &daemon->events,
+                          .places = &daemon->places,
+                          .hierarchy = &daemon->hierarchy,
+                          .cgroup_parent = daemon->cgroup_parent,
+                          .default_network = daemon->options.default_network,
+                          .plugin_directories = daemon->options.cni_plugin_directories,
+                          .id = daemon->id,
+                          .lock_fd = -1,
+                          .names.fd = -1};
     if (result == 0)
         result = load_id(daemon, err);
     if (result == 0)
@@ -260,13 +272,19 @@ static int open_all(struct daemon *daemon, struct error *err)
     if (result == 0)
         result = volumes_read(&daemon->volumes, err);
     if (result == 0)
-        result = networks_read(daemon, err);
+        result = networks_read(&daemon->networks, err);
     if (result == 0)
         result = start_loop(daemon, err);
     if (result < 0)
         return result;
     container_ids_open(daemon);
-    namespace_pool_open(daemon);
+    daemon->namespace_pool =
+        (struct namespace_pool){.loop = daemon->loop,
+                                .spawner = &daemon->spawner,
+                                .target = daemon->options.namespace_pool,
+                                .has_user = daemon->maps_ids && !daemon->options.gives_host_ids,
+                                .channel_fd = -1};
+    namespace_pool_fill(&daemon->namespace_pool);
     trash_sweep(&daemon->trash);
     return 0;
 }
@@ -278,7 +296,7 @@ static int serve(struct daemon *daemon, struct error *err)
 
     if (result < 0)
         return result;
-    resolver_open(daemon);
+    names_open(&daemon->networks);
     fd = open_socket(daemon, err);
     if (fd < 0)
         return fd;
@@ -317,8 +335,8 @@ int daemon_run(const struct daemon_options *options, const struct spawner *spawn
     if (getrandom(&daemon->next_token, sizeof(daemon->next_token), 0) != sizeof(daemon->next_token))
         abort();
     daemon->next_token &= INT64_MAX; /* it does not come to 0, which is the first process */
-    daemon->resolver_fd = -1;
-    daemon->networks_lock_fd = -1;
+    daemon->networks.names.fd = -1;
+    daemon->networks.lock_fd = -1;
     daemon->hierarchy.fd = -1;
     daemon->images.layers_fd = -1;
     signal(SIGPIPE, SIG_IGN);
@@ -330,8 +348,8 @@ int daemon_run(const struct daemon_options *options, const struct spawner *spawn
         result = serve(daemon, err);
     /* State is on disk after every change; what memory holds goes with the process. */
     server_stop(daemon->server);
-    resolver_close(daemon);
-    networks_release(daemon);
+    names_close(&daemon->networks);
+    networks_release(&daemon->networks);
     database_close(daemon->database);
     remove_empty_cgroup(daemon);
     return result;

@@ -11,11 +11,12 @@
 #include "base/identifier.h"
 #include "cgroups/cgroups.h"
 #include "images/images.h"
-#include "network/nft_elements.h"
 #include "supervisor/definition/definition.h"
 #include "supervisor/events/bus.h"
 #include "supervisor/http/server.h"
 #include "supervisor/images/registries.h"
+#include "supervisor/networks/networks.h"
+#include "supervisor/spawn/namespace_pool.h"
 #include "supervisor/spawn/spawner.h"
 #include "supervisor/store/database.h"
 #include "supervisor/store/places.h"
@@ -23,16 +24,9 @@
 #include "supervisor/store/trash.h"
 #include "supervisor/volumes/volumes.h"
 
-#define NAMESPACE_POOL_MAX 64
-
-struct egress_ended;
 struct exec;
-struct firewall_run;
-struct firewall_waiter;
 struct leftover;
 struct managed_container;
-struct namespace_pool;
-struct network;
 
 /* Host ids for containers with a user namespace, in ranges of ID_RANGE_SIZE. */
 struct id_pool {
@@ -82,31 +76,8 @@ struct daemon {
     size_t container_count;
     bool is_recovering; /* not all that there are may be known */
     struct volumes volumes;
-    struct network *networks;
-    struct namespace_pool *namespace_pool;
-    int networks_lock_fd;     /* as long as no other davitd may have any; -1: nobody needs it */
-    bool firewall_is_dirty;   /* what davitd knows is not what the kernel has */
-    char *firewall_base;      /* that the kernel has; NULL: unknown */
-    bool lost_track_of_ports; /* of which of them the kernel has: the next run has to write them */
-    struct nft_channel nft;
-    struct firewall_run *firewall_run;        /* under way; NULL: none */
-    struct firewall_waiter *firewall_waiters; /* for the next run */
-    sd_event_source *firewall_turn;           /* that begins it */
-    sd_event_source *firewall_watch;          /* hears of what others do to it; NULL: not yet */
-    sd_event_source *firewall_retry;          /* after it has failed */
-    uint64_t firewall_retry_us;               /* to that; 0: the last run was good */
-    bool has_egress;                   /* rules of containers, or what an earlier davitd left */
-    bool lacks_bridge_tracking;        /* the kernel has no CONFIG_NF_CONNTRACK_BRIDGE */
-    struct egress_ended *egress_ended; /* that the kernel may still know */
-    int egress_log_fd;                 /* what was refused */
-    sd_event_source *egress_log;       /* NULL: not yet */
-    int resolver_fd;                   /* channel to the resolver of names; -1: none */
-    struct outbox resolver_outbox;
-    sd_event_source *resolver;       /* listens to it */
-    sd_event_source *resolver_timer; /* to start another */
-    char resolver_instance[IDENTIFIER_SIZE];
-    bool watches_names;        /* the host's resolv.conf(5) */
-    ino_t redirected_cgroup;   /* whose processes' questions come to it; 0: none */
+    struct networks networks;
+    struct namespace_pool namespace_pool;
     sd_event_source *shutdown; /* the machine goes down, see shutdown.h; NULL: it does not */
     struct exec *execs;
     uint64_t next_token; /* of an exec or probe: unique over all davitds that a monitor may meet */

@@ -143,9 +143,10 @@ static bool network_matches(struct daemon *daemon, const struct filters *filters
     for (size_t i = 0; networks != NULL && i < networks->count; i++) {
         struct network *network;
 
-        if (strcmp(container_network_mode(container), networks->items[i]) == 0 ||
-            (network_find(daemon, networks->items[i], &network, NULL) == 0 &&
-             container_find_endpoint(container, network) < container->definition.endpoints.count))
+        if (strcmp(definition_network_mode(&container->definition), networks->items[i]) == 0 ||
+            (network_find(&daemon->networks, networks->items[i], &network, NULL) == 0 &&
+             membership_find_endpoint(&container->network, network) <
+                 container->definition.endpoints.count))
             return true;
     }
     return networks == NULL;
@@ -161,8 +162,8 @@ static bool port_matches(const struct filters *filters, const struct managed_con
         unsigned long number = strtoul(wanted->items[i], &end, 10);
         const char *protocol = *end == '/' ? end + 1 : "tcp";
 
-        for (size_t j = 0; j < container->ports.count; j++) {
-            const struct published_port *port = &container->ports.items[j];
+        for (size_t j = 0; j < container->network.ports.count; j++) {
+            const struct published_port *port = &container->network.ports.items[j];
 
             if ((port->host_port == number || port->container_port == number) &&
                 strcmp(port->protocol, protocol) == 0)

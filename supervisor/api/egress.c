@@ -11,7 +11,7 @@ static void answer(struct request *request, const struct managed_container *cont
 {
     struct json_writer *writer = json_writer_new(false);
 
-    container_egress_write(writer, container);
+    egress_write_rules(writer, &container->network);
     respond_written(request, 200, writer);
 }
 
@@ -50,7 +50,7 @@ static int read_rules(struct managed_container *container, const struct request 
 
 /* Answered when the kernel has the rules. */
 struct egress_change {
-    struct firewall_waiter waiter;
+    struct completion completion;
     struct daemon *daemon;
     struct request *request; /* NULL: the client has gone */
     char id[IDENTIFIER_SIZE];
@@ -63,12 +63,15 @@ static void on_client_gone(struct request *request)
     change->request = NULL;
 }
 
-static void on_rules_set(struct firewall_waiter *waiter, const struct error *err)
+static void on_rules_set(struct completion *completion, const struct error *err)
 {
-    struct egress_change *change = (struct egress_change *)(void *)waiter;
+    struct egress_change *change = (struct egress_change *)(void *)completion;
     struct request *request = change->request;
     struct managed_container *container;
-    struct error problem = *err;
+    struct error problem = {0};
+
+    if (err != NULL)
+        problem = *err;
 
     if (request != NULL) {
         request->on_close = NULL;
@@ -93,17 +96,17 @@ void api_egress_set(struct daemon *daemon, struct request *request, const struct
     if (result == 0)
         result = read_rules(container, request, &egress, &err);
     if (result == 0)
-        result = container_egress_set(container, egress, &err);
+        result = container_set_egress(container, egress, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;
     }
     change = memory_new_one(struct egress_change);
-    change->waiter.done = on_rules_set;
+    change->completion.done = on_rules_set;
     change->daemon = daemon;
     change->request = request;
     strcpy(change->id, container->definition.id);
     request->context = change;
     request->on_close = on_client_gone;
-    firewall_await(daemon, &change->waiter);
+    firewall_await(&daemon->networks, &change->completion);
 }

@@ -10,14 +10,6 @@
 #include "supervisor/containers/probes.h"
 #include "supervisor/volumes/volumes.h"
 
-void container_write_time(struct json_writer *writer, const char *name, int64_t time_ns)
-{
-    char text[CLOCK_RFC3339_SIZE];
-
-    clock_format_rfc3339(time_ns, text);
-    json_member_string(writer, name, text);
-}
-
 static void write_state(struct json_writer *writer, const struct managed_container *container)
 {
     json_key(writer, "State");
@@ -33,8 +25,8 @@ static void write_state(struct json_writer *writer, const struct managed_contain
     json_member_integer(writer, "Pid", container->pid);
     json_member_integer(writer, "ExitCode", container->exit_code);
     json_member_string(writer, "Error", container->error);
-    container_write_time(writer, "StartedAt", container->started_ns);
-    container_write_time(writer, "FinishedAt", container->finished_ns);
+    json_member_time(writer, "StartedAt", container->started_ns);
+    json_member_time(writer, "FinishedAt", container->finished_ns);
     probes_write_health(writer, container);
     json_object_close(writer);
 }
@@ -94,7 +86,7 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
 
     json_object_open(writer);
     json_member_string(writer, "Id", definition->id);
-    container_write_time(writer, "Created", definition->created_ns);
+    json_member_time(writer, "Created", definition->created_ns);
     json_member_string(writer, "Path", word(&definition->config, 0));
     json_key(writer, "Args");
     json_array_open(writer);
@@ -115,7 +107,7 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     json_encode(writer, &docker_config_type, &definition->config);
     json_key(writer, "NetworkSettings");
     json_object_open(writer);
-    container_network_write(writer, container);
+    membership_write(writer, &container->network);
     json_object_close(writer);
     json_object_close(writer);
 }
@@ -207,17 +199,17 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "ImageID", definition->image_id);
     json_member_string(writer, "Command", buffer_text(&command));
     json_member_integer(writer, "Created", definition->created_ns / 1000000000);
-    container_ports_write_list(writer, container);
+    ports_write_list(writer, &container->network);
     json_member_map(writer, "Labels", &definition->config.labels);
     json_member_string(writer, "State", container_state_name(container));
     json_member_string(writer, "Status", status);
     json_key(writer, "HostConfig");
     json_object_open(writer);
-    json_member_string(writer, "NetworkMode", container_network_mode(container));
+    json_member_string(writer, "NetworkMode", definition_network_mode(&container->definition));
     json_object_close(writer);
     json_key(writer, "NetworkSettings");
     json_object_open(writer);
-    container_network_write_list(writer, container);
+    membership_write_list(writer, &container->network);
     json_object_close(writer);
     write_mounts(writer, container);
     if (sizes != NULL) {

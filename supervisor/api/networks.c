@@ -64,7 +64,7 @@ void api_network_create(struct daemon *daemon, struct request *request,
 
     (void)match;
     if (result == 0)
-        result = network_create(daemon, &order, &network, &err);
+        result = network_create(&daemon->networks, &order, &network, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;
@@ -124,12 +124,12 @@ void api_network_inspect(struct daemon *daemon, struct request *request,
             return;
         }
     }
-    if (network_find(daemon, match->name, &network, &err) < 0) {
+    if (network_find(&daemon->networks, match->name, &network, &err) < 0) {
         json_writer_free(writer);
         respond_error(request, &err);
         return;
     }
-    network_write(writer, daemon, network);
+    network_write(writer, &daemon->networks, network);
     respond_written(request, 200, writer);
 }
 
@@ -146,7 +146,7 @@ static bool is_listed(const struct daemon *daemon, const struct filters *filters
            filters_match_labels(filters, &network->labels) &&
            (filters_get(filters, "dangling") == NULL ||
             filters_is_on(filters, "dangling") ==
-                (!is_built_in && !network_is_used(daemon, network)));
+                (!is_built_in && !network_is_used(&daemon->networks, network)));
 }
 
 void api_networks_list(struct daemon *daemon, struct request *request,
@@ -162,9 +162,9 @@ void api_networks_list(struct daemon *daemon, struct request *request,
         return;
     writer = json_writer_new(false);
     json_array_open(writer);
-    for (const struct network *one = daemon->networks; one != NULL; one = one->next) {
+    for (const struct network *one = daemon->networks.list; one != NULL; one = one->next) {
         if (is_listed(daemon, &filters, one))
-            network_write(writer, daemon, one);
+            network_write(writer, &daemon->networks, one);
     }
     for (size_t i = 0; i < ARRAY_SIZE(built_in); i++) {
         if (filters_match_part(&filters, "name", built_in[i]) &&
@@ -182,25 +182,26 @@ void api_networks_list(struct daemon *daemon, struct request *request,
 
 /* ---- connect and disconnect ---- */
 
-struct membership {
+struct network_member {
     const char *container;
     struct endpoint endpoint; /* for connect */
 };
 
 static const struct json_field membership_fields[] = {
-    JSON_FIELD(struct membership, container, "Container", JSON_KIND_STRING, .flags = JSON_REQUIRED),
-    JSON_FIELD(struct membership, endpoint, "EndpointConfig", JSON_KIND_INLINE,
+    JSON_FIELD(struct network_member, container, "Container", JSON_KIND_STRING,
+               .flags = JSON_REQUIRED),
+    JSON_FIELD(struct network_member, endpoint, "EndpointConfig", JSON_KIND_INLINE,
                .type = &endpoint_type),
     /* There is nothing that would have to be forced. */
     {.name = "Force", .kind = JSON_KIND_IGNORED},
 };
 static const struct json_struct membership_type =
-    JSON_CLOSED_STRUCT(struct membership, membership_fields);
+    JSON_CLOSED_STRUCT(struct network_member, membership_fields);
 
 static void change_membership(struct daemon *daemon, struct request *request,
                               const struct route_match *match, bool connects)
 {
-    struct membership membership = {0};
+    struct network_member membership = {0};
     struct managed_container *container = NULL;
     struct network *network = NULL;
     struct error err = {0};
@@ -208,13 +209,12 @@ static void change_membership(struct daemon *daemon, struct request *request,
                                   &membership_type, &membership, &err);
 
     if (result == 0)
-        result = network_find(daemon, match->name, &network, &err);
+        result = network_find(&daemon->networks, match->name, &network, &err);
     if (result == 0)
         result = container_find(daemon, membership.container, &container, &err);
     if (result == 0)
-        result = connects
-                     ? container_network_connect(container, network, &membership.endpoint, &err)
-                     : container_network_disconnect(container, network, &err);
+        result = connects ? container_connect(container, network, &membership.endpoint, &err)
+                          : container_disconnect(container, network, &err);
     if (result < 0)
         respond_error(request, &err);
     else
@@ -240,7 +240,7 @@ static int remove_network(struct daemon *daemon, struct network *network, struct
     cleanup_free char *id = memory_strdup(network->id);
     cleanup_free char *name = memory_strdup(network->name);
     int driver = network->driver;
-    int result = network_remove(daemon, network, err);
+    int result = network_remove(&daemon->networks, network, err);
 
     if (result == 0)
         network_event(daemon, "destroy",
@@ -253,7 +253,7 @@ void api_network_remove(struct daemon *daemon, struct request *request,
 {
     struct network *network;
     struct error err = {0};
-    int result = network_find(daemon, match->name, &network, &err);
+    int result = network_find(&daemon->networks, match->name, &network, &err);
 
     if (result == 0)
         result = remove_network(daemon, network, &err);
@@ -271,9 +271,9 @@ static int prune(struct daemon *daemon, const struct filters *filters, int64_t u
 
     (void)usage;
     (void)bytes;
-    for (struct network *one = daemon->networks; one != NULL; one = next) {
+    for (struct network *one = daemon->networks.list; one != NULL; one = next) {
         next = one->next;
-        if (strcmp(one->name, NETWORK_DEFAULT) == 0 || network_is_used(daemon, one) ||
+        if (strcmp(one->name, NETWORK_DEFAULT) == 0 || network_is_used(&daemon->networks, one) ||
             (until_ns != 0 && one->created_ns >= until_ns) ||
             !filters_match_labels(filters, &one->labels))
             continue;

@@ -148,7 +148,7 @@ static void write_blkio(struct json_writer *writer, const struct cgroup_statisti
 static void write_networks(struct json_writer *writer, const struct managed_container *container)
 {
     struct device_counters devices[ENDPOINTS_MAX];
-    size_t count = container_device_counters(container, devices);
+    size_t count = leases_read_counters(&container->network, devices);
 
     if (count == 0)
         return;
@@ -180,8 +180,8 @@ static void write_object(struct json_writer *writer, const struct managed_contai
     json_object_open(writer);
     json_member_string(writer, "id", container->definition.id);
     json_member_string(writer, "name", name);
-    container_write_time(writer, "read", sample->time_ns);
-    container_write_time(writer, "preread", previous->time_ns);
+    json_member_time(writer, "read", sample->time_ns);
+    json_member_time(writer, "preread", previous->time_ns);
     json_key(writer, "pids_stats");
     json_object_open(writer);
     json_member_unsigned(writer, "current", sample->counters.pids);

@@ -28,7 +28,6 @@
 #include "probes.h"
 #include "runtime/runtime.h"
 #include "supervisor/networks/names.h"
-#include "supervisor/networks/networks.h"
 #include "supervisor/shutdown.h"
 #include "supervisor/spawn/namespace_pool.h"
 #include "supervisor/spawn/spawner.h"
@@ -71,7 +70,7 @@ char *container_encode_state(const struct managed_container *container)
     json_member_integer(writer, "restartCount", container->restart_count);
     json_member_boolean(writer, "restartWanted", container->is_restart_wanted);
     json_member_string(writer, "error", container->error);
-    container_network_encode(writer, container);
+    membership_encode(writer, &container->network);
     json_key(writer, "probes");
     json_array_open(writer);
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
@@ -284,6 +283,17 @@ static void event_with_number(struct managed_container *container, const char *a
 
 static void disconnect(struct managed_container *container);
 
+struct managed_container *container_new(struct daemon *daemon)
+{
+    struct managed_container *container = memory_new_one(struct managed_container);
+
+    container->daemon = daemon;
+    container->control_fd = -1;
+    container->monitor_pidfd = -1;
+    container_network_open(container);
+    return container;
+}
+
 void container_free(struct managed_container *container)
 {
     while (container->attachments != NULL) {
@@ -308,6 +318,7 @@ void container_link(struct daemon *daemon, struct managed_container *container)
     container->next = daemon->containers;
     daemon->containers = container;
     daemon->container_count++;
+    membership_link(&container->network);
     volumes_hold(&daemon->volumes, &container->definition);
     projects_note(&daemon->projects, container->definition.project);
 }
@@ -320,6 +331,7 @@ static void unlink_container(struct managed_container *container)
         link = &(*link)->next;
     *link = container->next;
     container->daemon->container_count--;
+    membership_unlink(&container->network);
     volumes_release(&container->daemon->volumes, &container->definition);
     projects_release(&container->daemon->projects, container->definition.project);
 }
@@ -391,11 +403,12 @@ static void on_started(struct managed_container *container, const struct monitor
     save_state(container, is_new && container_has_policy(container));
     if (is_new)
         container_event(container, "start", NULL);
+    membership_run(&container->network, container->pid);
     /* One that an earlier davitd has started may be new to the resolver. */
     if (!is_new)
-        resolver_update(container);
+        names_update(&container->network);
     probes_start(container);
-    namespace_pool_fill(container->daemon);
+    namespace_pool_fill(&container->daemon->namespace_pool);
     if (container->is_kill_wanted)
         container_kill(container);
     notify_waiters(container, 1u << WAIT_STARTED, NULL);
@@ -420,8 +433,8 @@ static void on_start_failed(struct managed_container *container,
     monitor_message_error(message, &err);
     error_prefix(&err, "failed to start container");
     disconnect(container);
-    container_network_forget(container);
-    namespace_pool_fill(container->daemon);
+    membership_fail(&container->network);
+    namespace_pool_fill(&container->daemon->namespace_pool);
     container->status = CONTAINER_CREATED;
     container->exit_code = message->value;
     free(container->error);
@@ -596,7 +609,7 @@ void container_handle_exit(struct managed_container *container,
     container->status = CONTAINER_EXITED;
     container->is_paused = false;
     container->pid = 0;
-    container_network_release(container);
+    membership_end(&container->network);
     /* Of one that is removed now nobody asks how it ended. */
     save_state(container, !container->definition.host_config.is_auto_removed);
     remove_run_directory(container);
@@ -669,7 +682,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
         on_start_failed(container, message);
         break;
     case MONITOR_NETWORK:
-        container_network_attach(container, passed_fd, message->value);
+        membership_attach(&container->network, passed_fd, message->value);
         break;
     case MONITOR_EXITED:
         container_handle_exit(container, message);
@@ -775,7 +788,7 @@ int container_begin_start(struct managed_container *container, struct error *err
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, errno, "socketpair");
     monitor_fd = pair[1];
-    container_network_cut(container);
+    membership_cut(&container->network);
     result = container_watch_monitor(container, pair[0], err);
     if (result == 0)
         result = spawn(container, monitor_fd, err);
@@ -784,7 +797,7 @@ int container_begin_start(struct managed_container *container, struct error *err
     if (result == 0)
         result = container_joins_send(container, err);
     if (result == 0) {
-        netns_fd = namespace_pool_give(container);
+        netns_fd = container_give_namespaces(container);
         result = container_send(container, &(struct monitor_message){.type = MONITOR_START}, NULL,
                                 0, -1, err);
     }
@@ -797,8 +810,7 @@ int container_begin_start(struct managed_container *container, struct error *err
     container->is_kill_wanted = false;
     container->is_stop_requested = false;
     container->status = CONTAINER_STARTING;
-    if (netns_fd >= 0)
-        container_network_prepare(container, netns_fd);
+    membership_start(&container->network, netns_fd);
     return 0;
 }
 
@@ -1021,14 +1033,14 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
         container->status = status;
         return result;
     }
-    container_network_cut(container);
+    membership_cut(&container->network);
     if (container->definition.project != 0)
         quota_limit(daemon->places.containers_fd, container->definition.project, 0, NULL);
     remove_run_directory(container);
     unlink_container(container);
     /* It may have been its network's last. */
     if (container->definition.endpoints.count > 0)
-        firewall_change(daemon);
+        firewall_change(&daemon->networks);
     if (removes_volumes)
         container_volumes_remove(&daemon->volumes, &container->definition);
     container_event(container, "destroy", NULL);

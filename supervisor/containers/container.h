@@ -5,11 +5,9 @@
 #ifndef DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
 #define DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
 
-#include <net/if.h>
-
-#include "network/address.h"
 #include "supervisor/daemon.h"
 #include "supervisor/monitor/protocol.h"
+#include "supervisor/networks/membership.h"
 
 enum container_status {
     CONTAINER_CREATED,  /* never ran, or did not start */
@@ -24,9 +22,7 @@ enum container_status {
 #define CONTAINER_STOP_TIMEOUT_MAX_S INT32_MAX
 #define CONTAINER_STOP_TIMEOUT_S 10 /* to SIGKILL, where neither request nor container says */
 
-struct attachment;
 struct managed_container;
-struct network;
 
 /* Docker's word for the state: one that runs may be paused. */
 const char *container_state_name(const struct managed_container *container);
@@ -68,25 +64,6 @@ struct early_attachment {
     struct buffer leftover;
 };
 
-/* What plugins have said of a device that they made. */
-struct plugin_lease {
-    unsigned int prefix; /* bits of the subnet */
-    unsigned int prefix6;
-    struct address gateway; /* family 0: none */
-    struct address gateway6;
-    char mac[32];
-};
-
-/* What a running container has of one of its networks. */
-struct network_lease {
-    struct address address;         /* family 0: nothing */
-    struct address address6;        /* family 0: none */
-    uint32_t device;                /* 1: eth1 */
-    const struct network *network;  /* that the addresses are of; NULL: there are none */
-    char host_device[IFNAMSIZ];     /* the other end; "": there is none */
-    struct plugin_lease *by_plugin; /* NULL: davitd made it; also while plugins are at work */
-};
-
 struct managed_container {
     struct daemon *daemon;
     struct managed_container *next;
@@ -99,22 +76,13 @@ struct managed_container {
     uint64_t started_us; /* monotonic */
     int64_t finished_ns;
     bool is_oom_killed;
-    bool is_paused;                             /* while it runs */
-    struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
-    bool keeps_network;                  /* it has ended, and others are in its network namespace */
-    ino_t prepared_netns;                /* that has its devices, before it runs; 0: none */
-    struct published_ports ports;        /* of the host, while it runs */
-    const struct attachment *attachment; /* of its latest start; to be compared alone */
-    uint64_t refused_names;              /* by its egress rules */
-    bool has_fixed_addresses;            /* on any network, whether it runs or not */
-    bool has_plugins;                    /* that have made devices, or are about to */
-    char resolver_instance[IDENTIFIER_SIZE]; /* that has its sockets; "": none */
-    bool has_unsaved_state;                  /* the database could not take it */
-    bool has_state_file;                     /* in its run directory */
-    bool is_unpublished;                     /* its directory has the name of a new one */
-    char *error;                             /* why it did not start */
-    const char *warning;                     /* for who makes it; or NULL */
-    int control_fd;                          /* to its monitor */
+    bool is_paused;         /* while it runs */
+    bool has_unsaved_state; /* the database could not take it */
+    bool has_state_file;    /* in its run directory */
+    bool is_unpublished;    /* its directory has the name of a new one */
+    char *error;            /* why it did not start */
+    const char *warning;    /* for who makes it; or NULL */
+    int control_fd;         /* to its monitor */
     sd_event_source *control;
     struct outbox outbox;     /* that its monitor has not read */
     int monitor_pidfd;        /* -1: not known (yet), or there is none */
@@ -129,7 +97,8 @@ struct managed_container {
     int32_t restart_count;
     bool is_kill_wanted; /* as soon as it has started */
     struct waiter *waiters;
-    struct log_stream *log_streams;                      /* that follow it, see logs.c */
+    struct log_stream *log_streams; /* that follow it, see logs.c */
+    struct membership network;
     struct probe *probes[PROBE_KIND_COUNT];              /* NULL: not defined; see probes.c */
     struct probe_record probe_records[PROBE_KIND_COUNT]; /* what they found */
     unsigned int copies_in; /* under way; while it does not run none of them lets it start */
@@ -220,13 +189,21 @@ struct container_sizes {
     uint64_t root;    /* with its image */
 };
 
-/* A member in RFC 3339; 0 is written as Docker writes a time that is not known. */
-void container_write_time(struct json_writer *writer, const char *name, int64_t time_ns);
-
 /* Writes `inspect` and an entry of the list; `sizes` may be NULL. */
 void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
 void container_write_summary(struct json_writer *writer, const struct managed_container *container,
                              const struct container_sizes *sizes);
+
+/* One network more or less, whether it runs or not. `wanted` stays the caller's. */
+int container_connect(struct managed_container *container, const struct network *network,
+                      const struct endpoint *wanted, struct error *err);
+int container_disconnect(struct managed_container *container, const struct network *network,
+                         struct error *err);
+
+/* Other rules of what it may reach, running or not; NULL: none, it may reach everything. They are
+ * in force soon after (firewall_await()). */
+int container_set_egress(struct managed_container *container, const struct docker_egress *egress,
+                         struct error *err);
 
 /* Opens <root>/containers/ID. */
 int container_open_directory(const struct managed_container *container);

@@ -183,7 +183,7 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
                               : write_files(container, directory_fd, err);
     if (result == 0)
-        result = container_network_write_files(container, err);
+        result = membership_write_files(&container->network, err);
     if (result == 0)
         result = reserve_exit_file(directory_fd, err);
     if (result == 0)
@@ -203,6 +203,19 @@ static int set_quota(struct daemon *daemon, struct definition *definition, struc
         return 0;
     definition->project = projects_pick(&daemon->projects);
     return quota_limit(daemon->places.containers_fd, definition->project, bytes, err);
+}
+
+/* A container whose network namespace it is to have lends it its names. */
+static int resolve_network(struct managed_container *container, struct error *err)
+{
+    const char *mode = container->definition.host_config.network_mode;
+    const char *name = mode != NULL ? mode_container(mode) : NULL;
+    struct managed_container *joined = NULL;
+    int result = name != NULL ? container_find(container->daemon, name, &joined, err) : 0;
+
+    return result < 0 ? result
+                      : membership_resolve(&container->network,
+                                           joined != NULL ? &joined->definition : NULL, err);
 }
 
 static int define(struct managed_container *container, const char *name, const char *body,
@@ -236,7 +249,7 @@ static int define(struct managed_container *container, const char *name, const c
     definition_apply_image(&container->arena, definition, &(*image)->config.config);
     result = definition_read_ports(&container->arena, definition, err);
     if (result == 0)
-        result = container_network_resolve(container, err);
+        result = resolve_network(container, err);
     if (result < 0)
         return result;
     if (definition->config.stop_signal != NULL && definition->config.stop_signal[0] != '\0' &&
@@ -249,13 +262,10 @@ static int define(struct managed_container *container, const char *name, const c
 int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,
                      struct managed_container **created, struct error *err)
 {
-    struct managed_container *container = memory_new_one(struct managed_container);
+    struct managed_container *container = container_new(daemon);
     struct image *image = NULL;
     int result;
 
-    container->daemon = daemon;
-    container->control_fd = -1;
-    container->monitor_pidfd = -1;
     result = define(container, name, body, body_length, &image, err);
     if (result == 0)
         result = container_volumes_from(container, err);

@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "internal.h"
 
 struct join {
@@ -187,4 +188,42 @@ int container_joins_send(struct managed_container *container, struct error *err)
     if (result == 0 && other != NULL && container->definition.id_range_first != 0)
         result = send_namespace(container, other, OCI_NAMESPACE_USER, "user", err);
     return result;
+}
+
+/* ---- namespaces made ahead ---- */
+
+/* Nothing is sent before all that may fail has been done. */
+static int send_ready(struct managed_container *container, const struct ready_namespaces *ready,
+                      struct error *err)
+{
+    const struct oci_id_mapping mapping = {0, container->definition.id_range_first, ID_RANGE_SIZE};
+    int result = 0;
+
+    if (mapping.host_id != 0)
+        result = ready_namespaces_map(ready, &mapping, err);
+    if (result == 0)
+        result =
+            container_join_send(container, OCI_NAMESPACE_NETWORK, ready->fds[READY_NETWORK], err);
+    if (result == 0 && mapping.host_id != 0)
+        result = container_join_send(container, OCI_NAMESPACE_USER, ready->fds[READY_USER], err);
+    return result;
+}
+
+int container_give_namespaces(struct managed_container *container)
+{
+    bool has_ids = container->definition.id_range_first != 0;
+    struct ready_namespaces ready;
+    struct error err = {0};
+    int fd = -1;
+
+    if (!membership_is_own(&container->network) || container_joins_another(container) ||
+        !namespace_pool_take(&container->daemon->namespace_pool, has_ids, &ready))
+        return -1;
+    if (send_ready(container, &ready, &err) == 0)
+        fd = take_fd(&ready.fds[READY_NETWORK]);
+    else
+        log_warning("container %s: namespaces made ahead: %s", container->definition.name,
+                    err.message);
+    ready_namespaces_release(&ready);
+    return fd;
 }

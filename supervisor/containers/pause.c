@@ -74,7 +74,7 @@ int container_rename(struct managed_container *container, const char *name, stru
         definition->name = former;
         return result;
     }
-    resolver_update(container);
+    names_update(&container->network);
     container_event(container, "rename",
                     &(struct string_map){&(struct string_pair){"oldName", former}, 1});
     return 0;

@@ -13,14 +13,9 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "internal.h"
-#include "network/firewall.h"
 #include "supervisor/networks/networks.h"
 #include "supervisor/networks/plugins.h"
 #include "supervisor/store/trash.h"
-
-/* The lock of one that was killed may outlive it by as much. */
-#define PREDECESSOR_MS 2000
-#define PREDECESSOR_IDLE_MS 100 /* where only leftovers are at stake */
 
 struct state_record {
     int32_t status;
@@ -95,13 +90,14 @@ static void take_over(struct managed_container *container, const struct state_re
 {
     int fd = connect_monitor(container);
 
-    network_plugins_recover(container);
+    plugins_recover(&container->network);
     container->status = (enum container_status)record->status;
     if (container->status == CONTAINER_STARTING)
         container->status = CONTAINER_CREATED;
     if (fd >= 0 && container_watch_monitor(container, fd, NULL) == 0) {
         container->monitor_pidfd = socket_peer_pidfd(fd);
         container->status = CONTAINER_RUNNING;
+        membership_run(&container->network, container->pid);
         container->is_paused = record->is_paused;
         /* Our predecessor may have died between saying so and doing it, or while it held the
          * container for a commit. */
@@ -114,7 +110,7 @@ static void take_over(struct managed_container *container, const struct state_re
     }
     /* Its monitor may have died between starting it and telling us. */
     container_kill_leftovers(container);
-    container_network_release(container);
+    membership_end(&container->network);
     remove_if_over(container);
 }
 
@@ -126,8 +122,8 @@ static void restore_state(struct managed_container *container, const struct stat
     container->finished_ns = record->finished_ns;
     container->is_oom_killed = record->is_oom_killed;
     container->is_held_back = record->is_held_back;
-    container_network_restore(container, record->leases.items, record->leases.count,
-                              record->resolver, &record->ports);
+    membership_restore(&container->network, record->leases.items, record->leases.count,
+                       record->resolver, &record->ports);
     container->restart_count = record->restart_count;
     container->is_restart_wanted = record->is_restart_wanted;
     for (size_t i = 0; i < record->probes.count && i < PROBE_KIND_COUNT; i++)
@@ -152,16 +148,6 @@ static int settle_directory(const struct managed_container *container)
         return -ENOENT;
     database_delete_container(daemon->database, id, true, NULL);
     return -ESTALE;
-}
-
-static struct managed_container *new_container(struct daemon *daemon)
-{
-    struct managed_container *container = memory_new_one(struct managed_container);
-
-    container->daemon = daemon;
-    container->control_fd = -1;
-    container->monitor_pidfd = -1;
-    return container;
 }
 
 /* The file is there as long as a container runs, or the database could not take its state. */
@@ -203,7 +189,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
                        struct error *err)
 {
     struct recovery *recovery = context;
-    struct managed_container *container = new_container(recovery->daemon);
+    struct managed_container *container = container_new(recovery->daemon);
     struct state_record record = {0};
     struct error problem = {0};
     int result = json_decode_text(&container->arena, definition, strlen(definition),
@@ -308,7 +294,7 @@ static void settle_name(struct managed_container *container)
  * but "always" starts it. */
 static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct error *err)
 {
-    struct managed_container *container = new_container(daemon);
+    struct managed_container *container = container_new(daemon);
     struct state_record record = {0};
     int result =
         container_record_read(directory_fd, &container->arena, &container->definition, err);
@@ -446,22 +432,6 @@ static void keep_layers_of_aside(struct daemon *daemon)
     }
 }
 
-/* Whatever has happened to the rules since: also those of containers that are no more. */
-static void repair_firewall(struct daemon *daemon)
-{
-    struct error err = {0};
-    bool has_work = false;
-
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
-        has_work = has_work || container_is_on_networks(one);
-    if (!has_work && !nft_table_exists(&daemon->nft, NFT_INET, FIREWALL_TABLE))
-        return;
-    if (networks_claim(daemon, has_work ? PREDECESSOR_MS : PREDECESSOR_IDLE_MS, &err) == 0)
-        firewall_change(daemon);
-    else if (has_work)
-        log_error("%s", err.message);
-}
-
 int containers_recover(struct daemon *daemon, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
@@ -470,6 +440,7 @@ int containers_recover(struct daemon *daemon, struct error *err)
     int result;
 
     daemon->is_recovering = true;
+    daemon->networks.is_recovering = true;
     result = database_each_container(daemon->database, recover_row, &recovery, err);
     if (result == 0)
         result = list_unknown(daemon, &arena, &unknown, err);
@@ -479,8 +450,8 @@ int containers_recover(struct daemon *daemon, struct error *err)
     for (size_t i = 0; i < unknown.count; i++)
         settle_unknown(daemon, unknown.items[i]);
     keep_layers_of_aside(daemon);
-    containers_network_recovered(daemon);
-    repair_firewall(daemon);
+    daemon->is_recovering = false;
+    networks_recovered(&daemon->networks);
     containers_start_at_boot(daemon);
     return 0;
 }

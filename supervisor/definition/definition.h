@@ -325,6 +325,9 @@ int definition_make_resources(struct arena *arena, const struct docker_host_conf
 
 /* ---- networks: network.c ---- */
 
+/* NetworkMode: "none", "host", "container:ID", or its first network's name. */
+const char *definition_network_mode(const struct definition *definition);
+
 /* Reads the request's NetworkingConfig: what it wants of which network, by name. */
 int definition_read_endpoints(struct arena *arena, const struct json *networking,
                               struct definition *definition, struct error *err);

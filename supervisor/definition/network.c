@@ -263,3 +263,11 @@ int definition_check_names(const struct docker_host_config *host, struct error *
         return -err->errnum;
     return check_words(&host->dns_options, "DnsOptions", err);
 }
+
+const char *definition_network_mode(const struct definition *definition)
+{
+    const char *mode = definition->host_config.network_mode;
+
+    /* Containers of an earlier davit have the request's own words. */
+    return mode == NULL || mode[0] == '\0' || strcmp(mode, "default") == 0 ? "none" : mode;
+}

@@ -94,9 +94,10 @@ static bool is_of_host(const struct subnet *subnet)
     return is_taken;
 }
 
-static const struct network *find_overlap(const struct daemon *daemon, const struct subnet *subnet)
+static const struct network *find_overlap(const struct networks *networks,
+                                          const struct subnet *subnet)
 {
-    for (const struct network *one = daemon->networks; one != NULL; one = one->next) {
+    for (const struct network *one = networks->list; one != NULL; one = one->next) {
         if (subnet_overlaps(&one->ipv4.subnet, subnet) ||
             (one->ipv6.subnet_text != NULL && subnet_overlaps(&one->ipv6.subnet, subnet)))
             return one;
@@ -104,53 +105,53 @@ static const struct network *find_overlap(const struct daemon *daemon, const str
     return NULL;
 }
 
-static bool is_free(const struct daemon *daemon, const struct subnet *subnet)
+static bool is_free(const struct networks *networks, const struct subnet *subnet)
 {
-    return find_overlap(daemon, subnet) == NULL && !is_of_host(subnet);
+    return find_overlap(networks, subnet) == NULL && !is_of_host(subnet);
 }
 
 /* The first that is free of those that Docker takes as well. */
-static bool pick_ipv4(const struct daemon *daemon, struct subnet *subnet)
+static bool pick_ipv4(const struct networks *networks, struct subnet *subnet)
 {
     for (uint8_t i = 17; i < 32; i++) {
         *subnet = (struct subnet){{AF_INET, {172, i}}, 16};
-        if (is_free(daemon, subnet))
+        if (is_free(networks, subnet))
             return true;
     }
     for (unsigned int i = 0; i < 256; i += 16) {
         *subnet = (struct subnet){{AF_INET, {192, 168, (uint8_t)i}}, 20};
-        if (is_free(daemon, subnet))
+        if (is_free(networks, subnet))
             return true;
     }
     return false;
 }
 
 /* Of this davitd's own unique local addresses (RFC 4193): 40 bits of its id, which is random. */
-static bool pick_ipv6(const struct daemon *daemon, struct subnet *subnet)
+static bool pick_ipv6(const struct networks *networks, struct subnet *subnet)
 {
     *subnet = (struct subnet){{AF_INET6, {0xfd}}, 64};
     for (size_t i = 0; i < 5; i++) {
-        const char digits[] = {daemon->id[2 * i], daemon->id[2 * i + 1], '\0'};
+        const char digits[] = {networks->id[2 * i], networks->id[2 * i + 1], '\0'};
 
         subnet->address.bytes[1 + i] = (uint8_t)strtoul(digits, NULL, 16);
     }
     for (unsigned int i = 0; i <= UINT16_MAX; i++) {
         subnet->address.bytes[6] = (uint8_t)(i >> 8);
         subnet->address.bytes[7] = (uint8_t)i;
-        if (is_free(daemon, subnet))
+        if (is_free(networks, subnet))
             return true;
     }
     return false;
 }
 
-int network_addresses_check(const struct daemon *daemon, const struct network *network,
+int network_addresses_check(const struct networks *networks, const struct network *network,
                             struct error *err)
 {
     const struct network_addresses *const each[] = {&network->ipv4, &network->ipv6};
 
     for (size_t i = 0; i < 2; i++) {
         const struct network *overlap =
-            each[i]->subnet_text != NULL ? find_overlap(daemon, &each[i]->subnet) : NULL;
+            each[i]->subnet_text != NULL ? find_overlap(networks, &each[i]->subnet) : NULL;
 
         if (overlap != NULL)
             return error_set(err, ERROR_DENIED, EEXIST,
@@ -190,7 +191,7 @@ static int find_pool(const struct network_order *order, int family,
     return 0;
 }
 
-static int choose_subnet(const struct daemon *daemon, const struct network_pool_order *pool,
+static int choose_subnet(const struct networks *networks, const struct network_pool_order *pool,
                          int family, struct subnet *subnet, struct error *err)
 {
     if (pool != NULL && has_text(pool->subnet)) {
@@ -199,21 +200,21 @@ static int choose_subnet(const struct daemon *daemon, const struct network_pool_
                              pool->subnet);
         return 0;
     }
-    if (family == AF_INET6 ? pick_ipv6(daemon, subnet) : pick_ipv4(daemon, subnet))
+    if (family == AF_INET6 ? pick_ipv6(networks, subnet) : pick_ipv4(networks, subnet))
         return 0;
     return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL,
                      "all subnets that networks get by themselves are taken; name one "
                      "(IPAM.Config.Subnet)");
 }
 
-static int take_family(const struct daemon *daemon, struct network *network,
+static int take_family(const struct networks *networks, struct network *network,
                        const struct network_pool_order *pool, int family, struct error *err)
 {
     struct network_addresses *addresses = family == AF_INET6 ? &network->ipv6 : &network->ipv4;
     char text[ADDRESS_TEXT_SIZE];
     struct subnet subnet;
     struct address gateway;
-    int result = choose_subnet(daemon, pool, family, &subnet, err);
+    int result = choose_subnet(networks, pool, family, &subnet, err);
 
     if (result < 0)
         return result;
@@ -229,7 +230,7 @@ static int take_family(const struct daemon *daemon, struct network *network,
     return 0;
 }
 
-int network_addresses_take(const struct daemon *daemon, struct network *network,
+int network_addresses_take(const struct networks *networks, struct network *network,
                            const struct network_order *order, struct error *err)
 {
     const struct network_pool_order *ipv4 = NULL;
@@ -243,8 +244,8 @@ int network_addresses_take(const struct daemon *daemon, struct network *network,
     if (ipv6 != NULL && !order->has_ipv6)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "IPAM.Config.Subnet: \"%.64s\" needs EnableIPv6 (--ipv6)", ipv6->subnet);
-    result = take_family(daemon, network, ipv4, AF_INET, err);
+    result = take_family(networks, network, ipv4, AF_INET, err);
     if (result == 0 && order->has_ipv6)
-        result = take_family(daemon, network, ipv6, AF_INET6, err);
+        result = take_family(networks, network, ipv6, AF_INET6, err);
     return result < 0 ? result : network_addresses_resolve(network, err);
 }

@@ -224,12 +224,12 @@ static int open_lock(const char *path, int timeout_ms)
     }
 }
 
-int networks_claim(struct daemon *daemon, int timeout_ms, struct error *err)
+int networks_claim(struct networks *networks, int timeout_ms, struct error *err)
 {
     cleanup_free char *path = lock_path();
     int fd;
 
-    if (daemon->networks_lock_fd >= 0)
+    if (networks->lock_fd >= 0)
         return 0;
     fd = path != NULL ? open_lock(path, timeout_ms) : -ENOENT;
     if (fd == -EWOULDBLOCK)
@@ -240,23 +240,23 @@ int networks_claim(struct daemon *daemon, int timeout_ms, struct error *err)
             path);
     if (fd < 0)
         return error_errno(err, -fd, "lock %s", path != NULL ? path : "the host's networks");
-    daemon->networks_lock_fd = fd;
+    networks->lock_fd = fd;
     return 0;
 }
 
-void networks_release(struct daemon *daemon)
+void networks_release(struct networks *networks)
 {
     cleanup_free char *path = lock_path();
 
-    if (daemon->networks_lock_fd < 0)
+    if (networks->lock_fd < 0)
         return;
     /* Somebody who writes rules yet has it locked, too. */
-    if (path != NULL && firewall_settle(daemon))
+    if (path != NULL && firewall_settle(networks))
         unlink(path);
-    fd_close(&daemon->networks_lock_fd);
+    fd_close(&networks->lock_fd);
 }
 
-int network_prepare(struct daemon *daemon, struct netlink *netlink, struct network *network,
+int network_prepare(struct networks *networks, struct netlink *netlink, struct network *network,
                     struct error *err)
 {
     bool is_bridge = network->driver == NETWORK_DRIVER_BRIDGE;
@@ -264,12 +264,12 @@ int network_prepare(struct daemon *daemon, struct netlink *netlink, struct netwo
 
     if (network->is_prepared && link_index(netlink, network->device) != 0)
         return 0;
-    if (networks_claim(daemon, 0, err) < 0)
+    if (networks_claim(networks, 0, err) < 0)
         return -err->errnum;
     result = is_bridge ? make_bridge(netlink, network, err) : make_parent(netlink, network, err);
     network->is_prepared = result == 0;
     if (is_bridge)
-        firewall_change(daemon);
+        firewall_change(networks);
     return result < 0 ? error_prefix(err, "network %s", network->name) : 0;
 }
 

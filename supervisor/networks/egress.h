@@ -7,39 +7,52 @@
 #ifndef DAVIT_SUPERVISOR_NETWORKS_EGRESS_H
 #define DAVIT_SUPERVISOR_NETWORKS_EGRESS_H
 
+#include "membership.h"
 #include "network/egress.h"
 #include "network/resolver_channel.h"
-#include "supervisor/containers/container.h"
+
+/* It has ended: nothing of its rules stays in the kernel. */
+void egress_release(struct membership *member);
+
+/* Its definition has other rules than `former` (NULL: it had none), running or not. What was learnt
+ * by the old ones goes with them, the count begins anew, and they are in force soon after. */
+void egress_replace(struct membership *member, const struct docker_egress *former);
+
+/* Writes the rules, and what they refused. */
+void egress_write_rules(struct json_writer *writer, const struct membership *member);
+
+/* ---- what they say: egress_rules.c ---- */
+
+/* Reads rules, as many as `egress` has. */
+int egress_parse(struct arena *arena, const struct docker_egress *egress,
+                 struct egress_rule **rules, struct error *err);
 
 /* Refuses rules that are none, and networks where they cannot be kept. */
-int container_egress_check(const struct managed_container *container, struct error *err);
+int egress_check(const struct membership *member, struct error *err);
 
-/* Other rules for a container, running or not; NULL: none, it may reach everything. They are in
- * force soon after. */
-int container_egress_set(struct managed_container *container, const struct docker_egress *egress,
-                         struct error *err);
+/* A container's names, for the resolver. */
+void egress_list_names(struct arena *arena, const struct membership *member,
+                       struct resolver_container *said);
 
-/* It has ended: nothing of it stays in the kernel. */
-void container_egress_release(struct managed_container *container);
-
-/* Its names, for the resolver. */
-void container_egress_names(struct arena *arena, const struct managed_container *container,
-                            struct resolver_container *said);
-
-/* The resolver has found addresses for a name that a container has asked for. */
-void egress_grant(struct daemon *daemon, const struct resolver_grant *grant);
-
-/* It has not looked for names that a container may not know. */
-void egress_note_refusal(struct daemon *daemon, const struct resolver_refusal *refusal);
+/* The kernel may still know rules of that container, until the next script has run. */
+void egress_note_ended(struct networks *networks, const char *id, size_t rule_count);
 
 /* Adds to the firewall's script what has to be done; after it was run: that it is done. */
-void egress_add_to_script(struct daemon *daemon, struct arena *arena, struct buffer *script);
-void egress_is_written(struct daemon *daemon);
+void egress_add_to_script(struct networks *networks, struct arena *arena, struct buffer *script);
+void egress_forget_written(struct networks *networks);
+
+/* ---- addresses of names: egress_grants.c ---- */
+
+/* The resolver has found addresses for a name that a container has asked for: lets them through.
+ * False if they cannot be: then the resolver must not answer. */
+bool egress_grant(struct networks *networks, const struct resolver_grant *grant);
+
+/* ---- what was refused: egress_log.c ---- */
+
+/* The resolver has not looked for names that a container may not know. */
+void egress_note_refusal(struct networks *networks, const struct resolver_refusal *refusal);
 
 /* Once there are rules: listens for what they refuse. */
-void egress_open_log(struct daemon *daemon);
-
-/* The rules, and what they refused. */
-void container_egress_write(struct json_writer *writer, const struct managed_container *container);
+void egress_open_log(struct networks *networks);
 
 #endif

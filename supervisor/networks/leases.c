@@ -7,61 +7,57 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "membership.h"
 #include "network/links.h"
 #include "networks.h"
-#include "supervisor/containers/internal.h"
 
 /* ---- addresses ---- */
 
-static const char *fixed_address(const struct managed_container *container, size_t index,
-                                 int family)
+static const char *fixed_address(const struct membership *member, size_t index, int family)
 {
-    const struct endpoint_ipam *ipam = &container->definition.endpoints.items[index].ipam;
+    const struct endpoint_ipam *ipam = &member->definition->endpoints.items[index].ipam;
 
     return family == AF_INET6 ? ipam->ipv6_address : ipam->ipv4_address;
 }
 
-static bool fixed_as(const struct managed_container *container, size_t index, int family,
+static bool fixed_as(const struct membership *member, size_t index, int family,
                      struct address *address)
 {
-    const char *text = fixed_address(container, index, family);
+    const char *text = fixed_address(member, index, family);
 
     return text != NULL && text[0] != '\0' && address_parse(text, address) == 0;
 }
 
-void container_devices_note_fixed(struct managed_container *container)
+void leases_note_fixed(struct membership *member)
 {
-    container->has_fixed_addresses = false;
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+    member->has_fixed_addresses = false;
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
         struct address unused;
 
-        if (fixed_as(container, i, AF_INET, &unused) || fixed_as(container, i, AF_INET6, &unused))
-            container->has_fixed_addresses = true;
+        if (fixed_as(member, i, AF_INET, &unused) || fixed_as(member, i, AF_INET6, &unused))
+            member->has_fixed_addresses = true;
     }
 }
 
-static void mark_fixed(const struct managed_container *container, const struct network *network,
-                       int family, void (*mark)(void *context, const struct address *address),
-                       void *context)
+static void mark_fixed(const struct membership *member, const struct network *network, int family,
+                       void (*mark)(void *context, const struct address *address), void *context)
 {
-    size_t index = container_find_endpoint(container, network);
+    size_t index = membership_find_endpoint(member, network);
     struct address fixed;
 
-    if (index < container->definition.endpoints.count && fixed_as(container, index, family, &fixed))
+    if (index < member->definition->endpoints.count && fixed_as(member, index, family, &fixed))
         mark(context, &fixed);
 }
 
 /* Calls `mark` for what each other container has of the network, or has been promised: that nobody
  * else gets, also while it does not run. */
-static void each_taken(const struct managed_container *container, const struct network *network,
-                       int family, void (*mark)(void *context, const struct address *address),
-                       void *context)
+static void each_taken(const struct membership *member, const struct network *network, int family,
+                       void (*mark)(void *context, const struct address *address), void *context)
 {
-    for (const struct managed_container *one = container->daemon->containers; one != NULL;
-         one = one->next) {
-        if (one == container)
+    for (const struct membership *one = member->networks->members; one != NULL; one = one->next) {
+        if (one == member)
             continue;
-        for (size_t i = 0; i < one->definition.endpoints.count; i++) {
+        for (size_t i = 0; i < one->definition->endpoints.count; i++) {
             if (one->leases[i].network == network)
                 mark(context,
                      family == AF_INET6 ? &one->leases[i].address6 : &one->leases[i].address);
@@ -101,16 +97,16 @@ static void mark_taken(void *context, const struct address *address)
 }
 
 /* UINT32_MAX if there is none. */
-static uint32_t find_free(const struct managed_container *container, const struct network *network,
+static uint32_t find_free(const struct membership *member, const struct network *network,
                           const struct network_addresses *own, int family)
 {
-    size_t count = 2 * container->daemon->container_count + 4;
+    size_t count = 2 * member->networks->member_count + 4;
     cleanup_free bool *is_taken = memory_new(count, sizeof(*is_taken));
     struct candidates candidates = {&own->range, is_taken, count};
 
     if (count > subnet_size(&own->range))
         candidates.count = subnet_size(&own->range);
-    each_taken(container, network, family, mark_taken, &candidates);
+    each_taken(member, network, family, mark_taken, &candidates);
     mark_taken(&candidates, &own->gateway);
     for (uint32_t i = 0; i < candidates.count; i++) {
         struct address address = subnet_at(&own->range, i);
@@ -121,24 +117,24 @@ static uint32_t find_free(const struct managed_container *container, const struc
     return UINT32_MAX;
 }
 
-static int lease_family(const struct managed_container *container, size_t index,
+static int lease_family(const struct membership *member, size_t index,
                         const struct network *network, int family, struct address *address,
                         struct error *err)
 {
     const struct network_addresses *own = network_addresses(network, family);
     uint32_t offset;
 
-    if (fixed_as(container, index, family, address)) {
+    if (fixed_as(member, index, family, address)) {
         struct wanted wanted = {address, false};
 
-        each_taken(container, network, family, compare, &wanted);
+        each_taken(member, network, family, compare, &wanted);
         if (!wanted.is_taken)
             return 0;
         *address = (struct address){0};
         return error_set(err, ERROR_CONFLICT, EADDRINUSE, "Address %s is already in use",
-                         fixed_address(container, index, family));
+                         fixed_address(member, index, family));
     }
-    offset = find_free(container, network, own, family);
+    offset = find_free(member, network, own, family);
     if (offset == UINT32_MAX)
         return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL,
                          "no available %s addresses on network %s",
@@ -147,15 +143,15 @@ static int lease_family(const struct managed_container *container, size_t index,
     return 0;
 }
 
-static int lease(struct managed_container *container, size_t index, const struct network *network,
+static int lease(struct membership *member, size_t index, const struct network *network,
                  struct error *err)
 {
-    struct network_lease *held = &container->leases[index];
-    int result = lease_family(container, index, network, AF_INET, &held->address, err);
+    struct network_lease *held = &member->leases[index];
+    int result = lease_family(member, index, network, AF_INET, &held->address, err);
 
     held->network = network;
     if (result == 0 && network->ipv6.subnet_text != NULL)
-        result = lease_family(container, index, network, AF_INET6, &held->address6, err);
+        result = lease_family(member, index, network, AF_INET6, &held->address6, err);
     return result;
 }
 
@@ -167,29 +163,29 @@ static bool is_held(const struct network_lease *held)
 }
 
 /* The lowest number that no other of its devices has. */
-static void pick_device(struct managed_container *container, size_t index)
+static void pick_device(struct membership *member, size_t index)
 {
     uint32_t number = 0;
 
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        if (i != index && is_held(&container->leases[i]) && container->leases[i].device == number) {
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        if (i != index && is_held(&member->leases[i]) && member->leases[i].device == number) {
             number++;
             i = (size_t)-1;
         }
     }
-    container->leases[index].device = number;
+    member->leases[index].device = number;
 }
 
 /* One default route of each family: that of its first network that leads out. */
-static bool is_way_out(const struct managed_container *container, size_t index, int family)
+static bool is_way_out(const struct membership *member, size_t index, int family)
 {
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
         struct network *network = NULL;
 
-        if (i != index && !is_held(&container->leases[i]))
+        if (i != index && !is_held(&member->leases[i]))
             continue;
-        network_find(container->daemon, container->definition.endpoints.items[i].network_id,
-                     &network, NULL);
+        network_find(member->networks, member->definition->endpoints.items[i].network_id, &network,
+                     NULL);
         if (network != NULL && network_leads_out(network, family))
             return i == index;
     }
@@ -208,21 +204,21 @@ static void add_route(struct netlink_batch *batch, unsigned int device,
 }
 
 /* What the host sends through its end the container receives. */
-static void limit_host_end(const struct managed_container *container, struct netlink_batch *batch,
+static void limit_host_end(const struct membership *member, struct netlink_batch *batch,
                            unsigned int device)
 {
-    const struct docker_network_rate *rate = container->definition.host_config.network_rate;
+    const struct docker_network_rate *rate = member->definition->host_config.network_rate;
 
     if (rate != NULL && rate->receive > 0)
         link_limit(batch, device, rate->receive);
 }
 
-static int configure_inside(const struct managed_container *container, size_t index,
+static int configure_inside(const struct membership *member, size_t index,
                             const struct network *network, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    const struct docker_network_rate *rate = container->definition.host_config.network_rate;
-    const struct network_lease *held = &container->leases[index];
+    const struct docker_network_rate *rate = member->definition->host_config.network_rate;
+    const struct network_lease *held = &member->leases[index];
     const struct subnet address = {held->address, network->ipv4.subnet.prefix};
     const struct subnet address6 = {held->address6, network->ipv6.subnet.prefix};
     char name[IFNAMSIZ];
@@ -232,7 +228,7 @@ static int configure_inside(const struct managed_container *container, size_t in
 
     if (result < 0)
         return result;
-    container_device_name(held, name);
+    lease_device_name(held, name);
     device = link_index(&netlink, name);
     link_add_address(batch, device, &address);
     if (held->address6.family != 0)
@@ -242,21 +238,21 @@ static int configure_inside(const struct managed_container *container, size_t in
     link_set_up(batch, name);
     if (rate != NULL && rate->send > 0)
         link_limit(batch, device, rate->send);
-    if (is_way_out(container, index, AF_INET))
+    if (is_way_out(member, index, AF_INET))
         add_route(batch, device, network, AF_INET);
-    if (held->address6.family != 0 && is_way_out(container, index, AF_INET6))
+    if (held->address6.family != 0 && is_way_out(member, index, AF_INET6))
         add_route(batch, device, network, AF_INET6);
     result = netlink_run(&netlink, batch, err);
     netlink_close(&netlink);
     return result;
 }
 
-static int make_pair(struct managed_container *container, size_t index, struct netlink *netlink,
+static int make_pair(struct membership *member, size_t index, struct netlink *netlink,
                      const struct network *network, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    const struct bridge_port port = {container->definition.ports.count > 0, network->is_isolated};
-    struct network_lease *held = &container->leases[index];
+    const struct bridge_port port = {member->definition->ports.count > 0, network->is_isolated};
+    struct network_lease *held = &member->leases[index];
     uint8_t mac[6];
     char id[IDENTIFIER_SIZE];
     char peer_name[IFNAMSIZ];
@@ -264,7 +260,7 @@ static int make_pair(struct managed_container *container, size_t index, struct n
 
     identifier_make(id);
     snprintf(held->host_device, sizeof(held->host_device), "veth%.8s", id);
-    container_device_name(held, peer_name);
+    lease_device_name(held, peer_name);
     link_make_mac(&held->address, mac);
     link_add_veth(batch, &(struct veth){.name = held->host_device,
                                         .master = link_index(netlink, network->device),
@@ -281,7 +277,7 @@ static int make_pair(struct managed_container *container, size_t index, struct n
 
         if (port.gets_own_back || port.is_isolated)
             link_set_port(batch, device, &port);
-        limit_host_end(container, batch, device);
+        limit_host_end(member, batch, device);
         result = netlink_run(netlink, batch, err);
     }
     return result;
@@ -296,7 +292,7 @@ static int make_upper(const struct network_lease *held, struct netlink *netlink,
     char name[IFNAMSIZ];
     uint8_t mac[6];
 
-    container_device_name(held, name);
+    lease_device_name(held, name);
     link_make_mac(&held->address, mac);
     link_add_upper(
         batch, &(struct upper_link){.kind = network_driver_name(network),
@@ -310,7 +306,7 @@ static int make_upper(const struct network_lease *held, struct netlink *netlink,
 }
 
 /* By one connection to the host's network and one to the container's. */
-static int add_device(struct managed_container *container, size_t index, struct network *network,
+static int add_device(struct membership *member, size_t index, struct network *network,
                       int netns_fd, struct error *err)
 {
     struct netlink netlink;
@@ -318,36 +314,35 @@ static int add_device(struct managed_container *container, size_t index, struct 
 
     if (result < 0)
         return result;
-    result = network_prepare(container->daemon, &netlink, network, err);
+    result = network_prepare(member->networks, &netlink, network, err);
     if (result == 0)
-        result = lease(container, index, network, err);
+        result = lease(member, index, network, err);
     if (result == 0) {
-        pick_device(container, index);
+        pick_device(member, index);
         result = network->driver == NETWORK_DRIVER_BRIDGE
-                     ? make_pair(container, index, &netlink, network, netns_fd, err)
-                     : make_upper(&container->leases[index], &netlink, network, netns_fd, err);
+                     ? make_pair(member, index, &netlink, network, netns_fd, err)
+                     : make_upper(&member->leases[index], &netlink, network, netns_fd, err);
     }
     netlink_close(&netlink);
-    return result < 0 ? result : configure_inside(container, index, network, netns_fd, err);
+    return result < 0 ? result : configure_inside(member, index, network, netns_fd, err);
 }
 
-int container_device_add(struct managed_container *container, size_t index, int netns_fd,
-                         struct error *err)
+int lease_add(struct membership *member, size_t index, int netns_fd, struct error *err)
 {
-    const struct endpoint *endpoint = &container->definition.endpoints.items[index];
-    struct network_lease *held = &container->leases[index];
+    const struct endpoint *endpoint = &member->definition->endpoints.items[index];
+    struct network_lease *held = &member->leases[index];
     struct network *network = NULL;
     int result;
 
-    if (network_find(container->daemon, endpoint->network_id, &network, NULL) < 0)
+    if (network_find(member->networks, endpoint->network_id, &network, NULL) < 0)
         return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %s not found",
                          endpoint->network_name);
     if (network->driver == NETWORK_DRIVER_CNI) {
         held->by_plugin = memory_new_one(struct plugin_lease);
-        pick_device(container, index);
+        pick_device(member, index);
         return 0;
     }
-    result = add_device(container, index, network, netns_fd, err);
+    result = add_device(member, index, network, netns_fd, err);
     if (result < 0) {
         held->address = held->address6 = (struct address){0};
         held->network = NULL;
@@ -355,13 +350,12 @@ int container_device_add(struct managed_container *container, size_t index, int 
     return result;
 }
 
-void container_device_name(const struct network_lease *held, char name[IFNAMSIZ])
+void lease_device_name(const struct network_lease *held, char name[IFNAMSIZ])
 {
     snprintf(name, IFNAMSIZ, "eth%u", held->device);
 }
 
-int container_device_remove(const struct managed_container *container, size_t index, int netns_fd,
-                            struct error *err)
+int lease_remove(const struct membership *member, size_t index, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
     struct netlink netlink;
@@ -370,7 +364,7 @@ int container_device_remove(const struct managed_container *container, size_t in
 
     if (result < 0)
         return result;
-    container_device_name(&container->leases[index], name);
+    lease_device_name(&member->leases[index], name);
     link_delete(batch, name);
     result = netlink_run(&netlink, batch, err);
     netlink_close(&netlink);
@@ -393,10 +387,10 @@ static int read_host_end(struct netlink *netlink, const char *name, struct link_
     return result;
 }
 
-static int read_inside(const struct managed_container *container, const char *name,
+static int read_inside(const struct membership *member, const char *name,
                        struct link_counters *counters)
 {
-    cleanup_close int netns_fd = container_open_namespace(container, "net", NULL);
+    cleanup_close int netns_fd = member->owner->open_namespace(member, NULL);
     struct netlink netlink;
     int result = netns_fd < 0 ? netns_fd : netlink_open_in(&netlink, netns_fd, NULL);
 
@@ -407,24 +401,24 @@ static int read_inside(const struct managed_container *container, const char *na
     return result;
 }
 
-size_t container_device_counters(const struct managed_container *container,
-                                 struct device_counters counters[ENDPOINTS_MAX])
+size_t leases_read_counters(const struct membership *member,
+                            struct device_counters counters[ENDPOINTS_MAX])
 {
     struct netlink netlink;
     size_t count = 0;
 
-    if (container->definition.endpoints.count == 0 || netlink_open(&netlink, NULL) < 0)
+    if (member->definition->endpoints.count == 0 || netlink_open(&netlink, NULL) < 0)
         return 0;
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        const struct network_lease *held = &container->leases[i];
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        const struct network_lease *held = &member->leases[i];
         struct device_counters *to = &counters[count];
 
         if (held->address.family == 0)
             continue;
-        container_device_name(held, to->name);
+        lease_device_name(held, to->name);
         if ((held->host_device[0] != '\0'
                  ? read_host_end(&netlink, held->host_device, &to->counters)
-                 : read_inside(container, to->name, &to->counters)) == 0)
+                 : read_inside(member, to->name, &to->counters)) == 0)
             count++;
     }
     netlink_close(&netlink);

@@ -9,18 +9,18 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "membership.h"
 #include "names.h"
 #include "network/resolver_channel.h"
 #include "networks.h"
-#include "supervisor/containers/internal.h"
 
 #define FILE_MAX (1 << 20)
 
 /* In place: they are bound into the container. */
-static int write_file(const struct managed_container *container, const char *name, const char *text,
+static int write_file(const struct membership *member, const char *name, const char *text,
                       struct error *err)
 {
-    cleanup_close int directory_fd = container_open_directory(container);
+    cleanup_close int directory_fd = member->owner->open_directory(member);
     cleanup_close int fd = -1;
 
     if (directory_fd >= 0)
@@ -33,21 +33,21 @@ static int write_file(const struct managed_container *container, const char *nam
 
 /* The host's address on its first network, which is its gateway; with the host's network: itself.
  */
-static const char *host_gateway(const struct managed_container *container, char *text)
+static const char *host_gateway(const struct membership *member, char *text)
 {
-    const struct endpoint *first = &container->definition.endpoints.items[0];
+    const struct endpoint *first = &member->definition->endpoints.items[0];
     struct network *network;
 
-    if (container->definition.endpoints.count == 0 ||
-        network_find(container->daemon, first->network_id, &network, NULL) < 0)
+    if (member->definition->endpoints.count == 0 ||
+        network_find(member->networks, first->network_id, &network, NULL) < 0)
         return "127.0.0.1";
     address_format(&network->ipv4.gateway, text);
     return text;
 }
 
-static void write_extra_hosts(const struct managed_container *container, struct buffer *text)
+static void write_extra_hosts(const struct membership *member, struct buffer *text)
 {
-    const struct string_list *extra = &container->definition.host_config.extra_hosts;
+    const struct string_list *extra = &member->definition->host_config.extra_hosts;
 
     for (size_t i = 0; i < extra->count; i++) {
         char gateway[ADDRESS_TEXT_SIZE];
@@ -57,7 +57,7 @@ static void write_extra_hosts(const struct managed_container *container, struct 
         if (!definition_split_extra_host(extra->items[i], name, &address))
             continue;
         if (strcmp(address, "host-gateway") == 0)
-            address = host_gateway(container, gateway);
+            address = host_gateway(member, gateway);
         buffer_printf(text, "%s\t%s\n", address, name);
     }
 }
@@ -74,22 +74,22 @@ static void write_own(struct buffer *text, const struct docker_config *config,
                       has_domain ? config->domainname : "", config->hostname);
 }
 
-int container_network_write_hosts(const struct managed_container *container, struct error *err)
+int membership_write_hosts(const struct membership *member, struct error *err)
 {
-    const struct docker_config *config = &container->definition.config;
+    const struct docker_config *config = &member->definition->config;
     cleanup_buffer struct buffer text = {0};
 
-    if (mode_is_host(container_network_mode(container)))
+    if (mode_is_host(definition_network_mode(member->definition)))
         file_read(AT_FDCWD, "/etc/hosts", FILE_MAX, &text, NULL);
     else
         buffer_append_string(&text, "127.0.0.1\tlocalhost\n"
                                     "::1\tlocalhost ip6-localhost ip6-loopback\n");
-    write_extra_hosts(container, &text);
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        write_own(&text, config, &container->leases[i].address);
-        write_own(&text, config, &container->leases[i].address6);
+    write_extra_hosts(member, &text);
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        write_own(&text, config, &member->leases[i].address);
+        write_own(&text, config, &member->leases[i].address6);
     }
-    return write_file(container, "hosts", buffer_text(&text), err);
+    return write_file(member, "hosts", buffer_text(&text), err);
 }
 
 static bool begins_with(const struct string_list *list, const char *beginning)
@@ -103,16 +103,16 @@ static bool begins_with(const struct string_list *list, const char *beginning)
 
 /* As Docker's: names of containers are short, and asked for as they are. "." stands for no search
  * list at all. */
-static int write_resolv_conf(const struct managed_container *container, struct error *err)
+static int write_resolv_conf(const struct membership *member, struct error *err)
 {
     static const char *const resolver[] = {RESOLVER_ADDRESS};
-    const struct docker_host_config *config = &container->definition.host_config;
-    bool has_resolver = container->definition.endpoints.count > 0;
+    const struct docker_host_config *config = &member->definition->host_config;
+    bool has_resolver = member->definition->endpoints.count > 0;
     cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer text = {0};
     struct resolver_host host = {0};
 
-    resolver_read_host(&arena, &host);
+    names_read_host(&arena, &host);
     if (config->dns.count > 0)
         host.servers = config->dns;
     if (has_resolver)
@@ -129,20 +129,20 @@ static int write_resolv_conf(const struct managed_container *container, struct e
         buffer_printf(&text, "search %s\n", string_list_join(&arena, &host.search, " "));
     if (host.options.count > 0)
         buffer_printf(&text, "options %s\n", string_list_join(&arena, &host.options, " "));
-    return write_file(container, "resolv.conf", buffer_text(&text), err);
+    return write_file(member, "resolv.conf", buffer_text(&text), err);
 }
 
-int container_network_write_files(struct managed_container *container, struct error *err)
+int membership_write_files(struct membership *member, struct error *err)
 {
-    cleanup_free char *hostname = memory_printf("%s\n", container->definition.config.hostname);
-    const char *directory = container->definition.names_directory;
+    cleanup_free char *hostname = memory_printf("%s\n", member->definition->config.hostname);
+    const char *directory = member->definition->names_directory;
     int result = 0;
 
-    if (container->definition.endpoints.count == 0 &&
+    if (member->definition->endpoints.count == 0 &&
         (directory == NULL || strcmp(directory, ".") != 0))
         return 0;
-    result = container_network_write_hosts(container, err);
+    result = membership_write_hosts(member, err);
     if (result == 0)
-        result = write_resolv_conf(container, err);
-    return result < 0 ? result : write_file(container, "hostname", hostname, err);
+        result = write_resolv_conf(member, err);
+    return result < 0 ? result : write_file(member, "hostname", hostname, err);
 }

@@ -22,10 +22,10 @@
 #include "base/network_namespace.h"
 #include "base/socket.h"
 #include "egress.h"
+#include "membership.h"
 #include "network/dns.h"
 #include "network/resolver_channel.h"
 #include "networks.h"
-#include "supervisor/containers/internal.h"
 #include "supervisor/spawn/spawner.h"
 
 #define ANSWER_TIMEOUT_MS 1000
@@ -46,7 +46,7 @@ static void append_words(struct arena *arena, struct string_list *list, char *te
         string_list_append(arena, list, word);
 }
 
-void resolver_read_host(struct arena *arena, struct resolver_host *host)
+void names_read_host(struct arena *arena, struct resolver_host *host)
 {
     cleanup_buffer struct buffer text = {0};
     char *rest = NULL;
@@ -74,7 +74,7 @@ void resolver_read_host(struct arena *arena, struct resolver_host *host)
 
 /* ---- what is said ---- */
 
-static int send_order(struct daemon *daemon, const struct resolver_order *order, const int *fds,
+static int send_order(struct networks *networks, const struct resolver_order *order, const int *fds,
                       size_t fd_count, struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -84,7 +84,7 @@ static int send_order(struct daemon *daemon, const struct resolver_order *order,
     json_encode(writer, &resolver_order_type, order);
     text = json_writer_text(writer);
     if (strlen(text) < RESOLVER_MESSAGE_MAX)
-        result = outbox_send(&daemon->resolver_outbox, daemon->loop, daemon->resolver_fd, text,
+        result = outbox_send(&networks->names.outbox, networks->loop, networks->names.fd, text,
                              strlen(text), fds, fd_count, "the resolver of names", err);
     else
         result = error_errno(err, EMSGSIZE, "tell the resolver");
@@ -93,146 +93,147 @@ static int send_order(struct daemon *daemon, const struct resolver_order *order,
 }
 
 /* What others call it: its name first, which is what its address leads to. */
-static void list_names(struct arena *arena, const struct managed_container *container,
+static void list_names(struct arena *arena, const struct membership *member,
                        const struct endpoint *endpoint, struct string_list *names)
 {
-    const char *hostname = container->definition.config.hostname;
+    const char *hostname = member->definition->config.hostname;
 
-    string_list_append(arena, names, container->definition.name);
-    string_list_append(arena, names, arena_printf(arena, "%.12s", container->definition.id));
+    string_list_append(arena, names, member->definition->name);
+    string_list_append(arena, names, arena_printf(arena, "%.12s", member->definition->id));
     for (size_t i = 0; i < endpoint->aliases.count; i++)
         string_list_append(arena, names, endpoint->aliases.items[i]);
     if (hostname != NULL && hostname[0] != '\0' && !string_list_has(names, hostname))
         string_list_append(arena, names, hostname);
 }
 
-static void describe(struct arena *arena, const struct managed_container *container,
+static void describe(struct arena *arena, const struct membership *member,
                      struct resolver_container *said)
 {
-    const struct string_list *own = &container->definition.host_config.dns;
+    const struct string_list *own = &member->definition->host_config.dns;
     struct resolver_host host = {0};
-    size_t count = container->definition.endpoints.count;
+    size_t count = member->definition->endpoints.count;
 
-    said->id = container->definition.id;
+    said->id = member->definition->id;
     said->endpoints.items = arena_new(arena, count, sizeof(*said->endpoints.items));
     for (size_t i = 0; i < count; i++) {
-        const struct endpoint *endpoint = &container->definition.endpoints.items[i];
+        const struct endpoint *endpoint = &member->definition->endpoints.items[i];
         struct resolver_endpoint *to = &said->endpoints.items[said->endpoints.count];
         char address[ADDRESS_TEXT_SIZE];
 
-        if (container->leases[i].address.family == 0)
+        if (member->leases[i].address.family == 0)
             continue;
-        address_format(&container->leases[i].address, address);
+        address_format(&member->leases[i].address, address);
         to->network = endpoint->network_id;
         to->network_name = endpoint->network_name;
         to->ipv4 = arena_strdup(arena, address);
-        address_format(&container->leases[i].address6, address);
+        address_format(&member->leases[i].address6, address);
         to->ipv6 = arena_strdup(arena, address);
-        list_names(arena, container, endpoint, &to->names);
+        list_names(arena, member, endpoint, &to->names);
         said->endpoints.count++;
     }
-    container_egress_names(arena, container, said);
+    egress_list_names(arena, member, said);
     /* Who cannot get out does not get out by questions either. */
-    if (!container_network_leads_out(container))
+    if (!membership_leads_out(member))
         return;
-    resolver_read_host(arena, &host);
+    names_read_host(arena, &host);
     said->servers = own->count > 0 ? *own : host.servers;
 }
 
-static int send_container(struct managed_container *container, const int *fds, struct error *err)
+static int send_container(struct membership *member, const int *fds, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct resolver_order order = {.kind = RESOLVER_SET};
 
-    describe(&arena, container, &order.container);
-    return send_order(container->daemon, &order, fds, fds != NULL ? RESOLVER_DESCRIPTORS : 0, err);
+    describe(&arena, member, &order.container);
+    return send_order(member->networks, &order, fds, fds != NULL ? RESOLVER_DESCRIPTORS : 0, err);
 }
 
 /* ---- the channel ---- */
 
-static void disconnect(struct daemon *daemon)
+static void disconnect(struct networks *networks)
 {
-    daemon->resolver = sd_event_source_disable_unref(daemon->resolver);
-    outbox_release(&daemon->resolver_outbox);
-    fd_close(&daemon->resolver_fd);
+    networks->names.channel = sd_event_source_disable_unref(networks->names.channel);
+    outbox_release(&networks->names.outbox);
+    fd_close(&networks->names.fd);
 }
 
-static bool is_needed(const struct daemon *daemon)
+static bool is_needed(const struct networks *networks)
 {
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (container_is_on_networks(one))
+    for (const struct membership *one = networks->members; one != NULL; one = one->next) {
+        if (membership_is_attached(one))
             return true;
     }
     return false;
 }
 
-static void restore(struct daemon *daemon);
+static void restore(struct networks *networks);
 
 static int on_restart(sd_event_source *source, uint64_t usec, void *context)
 {
-    struct daemon *daemon = context;
+    struct networks *networks = context;
 
     (void)source;
     (void)usec;
-    daemon->resolver_timer = sd_event_source_disable_unref(daemon->resolver_timer);
-    if (daemon->resolver_fd < 0 && is_needed(daemon))
-        restore(daemon);
+    networks->names.restart_timer = sd_event_source_disable_unref(networks->names.restart_timer);
+    if (networks->names.fd < 0 && is_needed(networks))
+        restore(networks);
     return 0;
 }
 
-static void handle_report(struct daemon *daemon, const char *text, size_t length)
+/* The addresses of its report of that serial are let through. */
+static void confirm(struct networks *networks, uint64_t serial)
+{
+    if (networks->names.fd >= 0)
+        send_order(networks, &(struct resolver_order){.kind = RESOLVER_GRANTED, .serial = serial},
+                   NULL, 0, NULL);
+}
+
+static void handle_report(struct networks *networks, const char *text, size_t length)
 {
     cleanup_arena struct arena arena = {0};
     struct resolver_report report = {0};
 
     if (json_decode_text(&arena, text, length, &resolver_report_type, &report, NULL) == 0 &&
-        report.grant.serial != 0)
-        egress_grant(daemon, &report.grant);
+        report.grant.serial != 0 && egress_grant(networks, &report.grant))
+        confirm(networks, report.grant.serial);
     if (report.refusal.id != NULL)
-        egress_note_refusal(daemon, &report.refusal);
-}
-
-void resolver_confirm(struct daemon *daemon, uint64_t serial)
-{
-    if (daemon->resolver_fd >= 0)
-        send_order(daemon, &(struct resolver_order){.kind = RESOLVER_GRANTED, .serial = serial},
-                   NULL, 0, NULL);
+        egress_note_refusal(networks, &report.refusal);
 }
 
 static int on_channel(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-    struct daemon *daemon = context;
+    struct networks *networks = context;
     char text[REPORT_MAX];
     ssize_t length = recv(fd, text, sizeof(text), MSG_DONTWAIT);
 
     (void)source;
     (void)events;
     if (length > 0)
-        handle_report(daemon, text, (size_t)length);
+        handle_report(networks, text, (size_t)length);
     if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
         return 0;
     log_warning("the resolver of names has ended; another is started");
-    disconnect(daemon);
-    if (daemon->resolver_timer == NULL)
-        sd_event_add_time_relative(daemon->loop, &daemon->resolver_timer, CLOCK_MONOTONIC,
-                                   RESTART_DELAY_US, 0, on_restart, daemon);
+    disconnect(networks);
+    if (networks->names.restart_timer == NULL)
+        sd_event_add_time_relative(networks->loop, &networks->names.restart_timer, CLOCK_MONOTONIC,
+                                   RESTART_DELAY_US, 0, on_restart, networks);
     return 0;
 }
 
-static int watch_channel(struct daemon *daemon, struct error *err)
+static int watch_channel(struct networks *networks, struct error *err)
 {
     const int size = CHANNEL_BYTES;
     int result;
 
-    setsockopt(daemon->resolver_fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-    result = sd_event_add_io(daemon->loop, &daemon->resolver, daemon->resolver_fd, EPOLLIN,
-                             on_channel, daemon);
+    setsockopt(networks->names.fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+    result = sd_event_add_io(networks->loop, &networks->names.channel, networks->names.fd, EPOLLIN,
+                             on_channel, networks);
     return result < 0 ? error_errno(err, -result, "watch the resolver") : 0;
 }
 
-static char *socket_path(const struct daemon *daemon)
+static char *socket_path(const struct networks *networks)
 {
-    return memory_printf("%s/" RESOLVER_SOCKET, daemon->places.run);
+    return memory_printf("%s/" RESOLVER_SOCKET, networks->places->run);
 }
 
 /* Its answer, or its end: at davitd's start alone, and not for long. */
@@ -250,124 +251,124 @@ static bool read_report(int fd, struct arena *arena, struct resolver_report *rep
 }
 
 /* One of another version makes room for ours. */
-static bool take_over(struct daemon *daemon)
+static bool take_over(struct networks *networks)
 {
     cleanup_arena struct arena arena = {0};
-    cleanup_free char *path = socket_path(daemon);
+    cleanup_free char *path = socket_path(networks);
     struct resolver_report report = {0};
 
-    daemon->resolver_fd = socket_connect(AT_FDCWD, path, SOCK_SEQPACKET | SOCK_NONBLOCK, NULL);
-    if (daemon->resolver_fd < 0)
+    networks->names.fd = socket_connect(AT_FDCWD, path, SOCK_SEQPACKET | SOCK_NONBLOCK, NULL);
+    if (networks->names.fd < 0)
         return false;
-    if (send_order(daemon, &(struct resolver_order){.kind = RESOLVER_BEGIN}, NULL, 0, NULL) == 0 &&
-        read_report(daemon->resolver_fd, &arena, &report) &&
-        strcmp(report.version, DAVIT_VERSION) == 0 && watch_channel(daemon, NULL) == 0) {
-        snprintf(daemon->resolver_instance, sizeof(daemon->resolver_instance), "%s",
-                 report.instance);
+    if (send_order(networks, &(struct resolver_order){.kind = RESOLVER_BEGIN}, NULL, 0, NULL) ==
+            0 &&
+        read_report(networks->names.fd, &arena, &report) &&
+        strcmp(report.version, DAVIT_VERSION) == 0 && watch_channel(networks, NULL) == 0) {
+        snprintf(networks->names.instance, sizeof(networks->names.instance), "%s", report.instance);
         return true;
     }
-    send_order(daemon, &(struct resolver_order){.kind = RESOLVER_QUIT}, NULL, 0, NULL);
-    while (read_report(daemon->resolver_fd, &arena, &report)) {
+    send_order(networks, &(struct resolver_order){.kind = RESOLVER_QUIT}, NULL, 0, NULL);
+    while (read_report(networks->names.fd, &arena, &report)) {
     }
-    disconnect(daemon);
+    disconnect(networks);
     return false;
 }
 
-static int start(struct daemon *daemon, struct error *err)
+static int start(struct networks *networks, struct error *err)
 {
-    cleanup_free char *path = socket_path(daemon);
+    cleanup_free char *path = socket_path(networks);
     cleanup_close int listener_fd = socket_listen(AT_FDCWD, path, SOCK_SEQPACKET, 0600, err);
-    struct resolver_order begin = {.kind = RESOLVER_BEGIN, .instance = daemon->resolver_instance};
+    struct resolver_order begin = {.kind = RESOLVER_BEGIN, .instance = networks->names.instance};
     int result;
 
     if (listener_fd < 0)
         return listener_fd;
-    identifier_make(daemon->resolver_instance);
-    result = spawner_request_worker(&daemon->spawner, WORKER_RESOLVER, &listener_fd, 1, err);
+    identifier_make(networks->names.instance);
+    result = spawner_request_worker(networks->spawner, WORKER_RESOLVER, &listener_fd, 1, err);
     if (result < 0)
         return result;
-    daemon->resolver_fd = socket_connect(AT_FDCWD, path, SOCK_SEQPACKET | SOCK_NONBLOCK, err);
-    if (daemon->resolver_fd < 0)
-        return daemon->resolver_fd;
-    result = watch_channel(daemon, err);
+    networks->names.fd = socket_connect(AT_FDCWD, path, SOCK_SEQPACKET | SOCK_NONBLOCK, err);
+    if (networks->names.fd < 0)
+        return networks->names.fd;
+    result = watch_channel(networks, err);
     if (result == 0)
-        result = send_order(daemon, &begin, NULL, 0, err);
+        result = send_order(networks, &begin, NULL, 0, err);
     if (result < 0)
-        disconnect(daemon);
+        disconnect(networks);
     return result;
 }
 
 /* Containers ask at port 53, where programs of their own may want to listen. Their parent cgroup is
  * another one if somebody has removed it while it was empty. */
-static int redirect(struct daemon *daemon, struct error *err)
+static int redirect(struct networks *networks, struct error *err)
 {
     cleanup_free struct cgroup *parent = memory_new_one(struct cgroup);
     struct cgroup_redirection redirection = {.from = DNS_PORT, .to = RESOLVER_PORT};
     struct stat status;
     int result;
 
-    if (fstatat(daemon->hierarchy.fd, daemon->cgroup_parent + 1, &status, 0) == 0 &&
-        status.st_ino == daemon->redirected_cgroup)
+    if (fstatat(networks->hierarchy->fd, networks->cgroup_parent + 1, &status, 0) == 0 &&
+        status.st_ino == networks->names.redirected_cgroup)
         return 0;
     inet_pton(AF_INET, RESOLVER_ADDRESS, redirection.address);
-    result = cgroup_create(&daemon->hierarchy, daemon->cgroup_parent, 0, false, parent, err);
+    result = cgroup_create(networks->hierarchy, networks->cgroup_parent, 0, false, parent, err);
     if (result == 0)
         result = cgroup_redirect(parent, &redirection, err);
     if (result == 0 && fstat(parent->fd, &status) == 0)
-        daemon->redirected_cgroup = status.st_ino;
+        networks->names.redirected_cgroup = status.st_ino;
     cgroup_close(parent);
     return result;
 }
 
-static bool has_sockets(const struct managed_container *container)
+static bool has_sockets(const struct membership *member)
 {
-    return container->resolver_instance[0] != '\0' &&
-           strcmp(container->resolver_instance, container->daemon->resolver_instance) == 0;
+    return member->resolver_instance[0] != '\0' &&
+           strcmp(member->resolver_instance, member->networks->names.instance) == 0;
 }
 
 /* ---- when the host's configuration changes ---- */
 
 static int on_host_change(sd_event_source *source, const struct inotify_event *event, void *context)
 {
-    struct daemon *daemon = context;
+    struct networks *networks = context;
 
     (void)source;
     if (event->len == 0 || strcmp(event->name, "resolv.conf") != 0)
         return 0;
-    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (struct membership *one = networks->members; one != NULL; one = one->next) {
         if (has_sockets(one))
-            resolver_update(one);
+            names_update(one);
     }
     return 0;
 }
 
 /* The directory of the file, and of what it links to: some write it, some put another there. */
-static void watch_host(struct daemon *daemon)
+static void watch_host(struct networks *networks)
 {
     const uint32_t changes = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE;
     cleanup_free char *file = realpath(RESOLV_CONF, NULL);
     char *slash = file != NULL ? strrchr(file, '/') : NULL;
 
-    if (daemon->watches_names)
+    if (networks->names.watches_host)
         return;
-    daemon->watches_names = true;
-    sd_event_add_inotify(daemon->loop, NULL, "/etc", changes, on_host_change, daemon);
+    networks->names.watches_host = true;
+    sd_event_add_inotify(networks->loop, NULL, "/etc", changes, on_host_change, networks);
     if (slash == NULL || slash == file)
         return;
     *slash = '\0';
     if (strcmp(file, "/etc") != 0)
-        sd_event_add_inotify(daemon->loop, NULL, file, changes, on_host_change, daemon);
+        sd_event_add_inotify(networks->loop, NULL, file, changes, on_host_change, networks);
 }
 
 /* Whatever a container with a network needs of davitd. */
-static int reach(struct daemon *daemon, struct error *err)
+static int reach(struct networks *networks, struct error *err)
 {
-    int result = redirect(daemon, err);
+    int result = redirect(networks, err);
 
-    if (result == 0 && daemon->resolver_fd < 0)
-        result = start(daemon, err);
+    if (result == 0 && networks->names.fd < 0)
+        result = start(networks, err);
     if (result == 0)
-        watch_host(daemon);
+        watch_host(networks);
     return result < 0 ? error_prefix(err, "resolver of names") : 0;
 }
 
@@ -398,88 +399,87 @@ static int open_sockets(void *context, struct error *err)
     return fds[RESOLVER_TCP] < 0 ? -err->errnum : 0;
 }
 
-int resolver_begin(struct managed_container *container, int netns_fd, pid_t pid, struct error *err)
+int names_attach(struct membership *member, int netns_fd, pid_t pid, struct error *err)
 {
     int fds[RESOLVER_DESCRIPTORS] = {-1, -1, -1};
-    int result = reach(container->daemon, err);
+    int result = reach(member->networks, err);
 
     if (result == 0)
         result = network_namespace_run(netns_fd, open_sockets, fds, err);
     if (result == 0) {
         fds[RESOLVER_PROCESS] = pidfd_open(pid, 0);
         result = fds[RESOLVER_PROCESS] < 0 ? error_errno(err, errno, "pidfd of the container")
-                                           : send_container(container, fds, err);
+                                           : send_container(member, fds, err);
     }
     for (size_t i = 0; i < RESOLVER_DESCRIPTORS; i++)
         fd_close(&fds[i]);
     if (result == 0)
-        strcpy(container->resolver_instance, container->daemon->resolver_instance);
+        strcpy(member->resolver_instance, member->networks->names.instance);
     return result;
 }
 
-void resolver_update(struct managed_container *container)
+void names_update(struct membership *member)
 {
-    struct daemon *daemon = container->daemon;
+    struct networks *networks = member->networks;
     cleanup_close int netns_fd = -1;
     struct error err = {0};
     int result = 0;
 
-    if (has_sockets(container)) {
-        if (daemon->resolver_fd >= 0)
-            result = send_container(container, NULL, &err);
-    } else if (container_is_on_networks(container) && container->pid > 0 &&
-               container->status == CONTAINER_RUNNING) {
-        netns_fd = container_open_namespace(container, "net", &err);
-        result =
-            netns_fd < 0 ? netns_fd : resolver_begin(container, netns_fd, container->pid, &err);
+    if (has_sockets(member)) {
+        if (networks->names.fd >= 0)
+            result = send_container(member, NULL, &err);
+    } else if (membership_is_attached(member) && member->pid > 0 &&
+               member->phase == MEMBER_RUNNING) {
+        netns_fd = member->owner->open_namespace(member, &err);
+        result = netns_fd < 0 ? netns_fd : names_attach(member, netns_fd, member->pid, &err);
         if (result == 0)
-            container_save_state(container);
+            member->owner->save(member);
     }
     if (result < 0)
-        log_warning("container %s: %s", container->definition.name, err.message);
+        log_warning("container %s: %s", member->definition->name, err.message);
 }
 
-void resolver_end(struct managed_container *container)
+void names_detach(struct membership *member)
 {
     const struct resolver_order order = {.kind = RESOLVER_REMOVE,
-                                         .container = {.id = container->definition.id}};
+                                         .container = {.id = member->definition->id}};
 
-    if (container->resolver_instance[0] != '\0' && container->daemon->resolver_fd >= 0)
-        send_order(container->daemon, &order, NULL, 0, NULL);
-    container->resolver_instance[0] = '\0';
+    if (member->resolver_instance[0] != '\0' && member->networks->names.fd >= 0)
+        send_order(member->networks, &order, NULL, 0, NULL);
+    member->resolver_instance[0] = '\0';
 }
 
 /* ---- davitd's life, and the resolver's ---- */
 
-static void restore(struct daemon *daemon)
+static void restore(struct networks *networks)
 {
     struct error err = {0};
 
-    if (reach(daemon, &err) < 0) {
+    if (reach(networks, &err) < 0) {
         log_error("%s", err.message);
         return;
     }
-    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next)
-        resolver_update(one);
-    send_order(daemon, &(struct resolver_order){.kind = RESOLVER_ALL}, NULL, 0, NULL);
+    for (struct membership *one = networks->members; one != NULL; one = one->next)
+        names_update(one);
+    send_order(networks, &(struct resolver_order){.kind = RESOLVER_ALL}, NULL, 0, NULL);
 }
 
-void resolver_open(struct daemon *daemon)
+void names_open(struct networks *networks)
 {
-    bool is_there = take_over(daemon);
+    bool is_there = take_over(networks);
 
-    if (is_needed(daemon))
-        restore(daemon);
+    if (is_needed(networks))
+        restore(networks);
     else if (is_there)
-        send_order(daemon, &(struct resolver_order){.kind = RESOLVER_ALL}, NULL, 0, NULL);
+        send_order(networks, &(struct resolver_order){.kind = RESOLVER_ALL}, NULL, 0, NULL);
 }
 
-void resolver_close(struct daemon *daemon)
+void names_close(struct networks *networks)
 {
-    cleanup_free char *path = socket_path(daemon);
+    cleanup_free char *path = socket_path(networks);
 
-    if (daemon->resolver_fd < 0 || is_needed(daemon))
+    if (networks->names.fd < 0 || is_needed(networks))
         return;
-    send_order(daemon, &(struct resolver_order){.kind = RESOLVER_QUIT}, NULL, 0, NULL);
+    send_order(networks, &(struct resolver_order){.kind = RESOLVER_QUIT}, NULL, 0, NULL);
     unlink(path);
 }

@@ -13,8 +13,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "membership.h"
 #include "plugins.h"
-#include "supervisor/containers/internal.h"
 
 #define FILE_MAX (1 << 20)
 #define NAME_MAX_LENGTH 128
@@ -22,14 +22,11 @@
 #define LABEL_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
 #define LABEL_MTU "com.docker.network.driver.mtu"
 
-/* On disk; what an earlier davit has written says nothing of it and is a bridge. */
-static const char *const driver_names[] = {NULL, "bridge", "macvlan", "ipvlan", "cni", NULL};
-
 static const struct json_field network_fields[] = {
     JSON_FIELD(struct network, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct network, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct network, created_ns, "CreatedNs", JSON_KIND_INT64),
-    JSON_FIELD(struct network, driver, "Driver", JSON_KIND_ENUM, .names = driver_names),
+    JSON_FIELD(struct network, driver, "Driver", JSON_KIND_ENUM, .names = network_driver_names),
     JSON_FIELD(struct network, ipv4.subnet_text, "Subnet", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv4.gateway_text, "Gateway", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv4.range_text, "IPRange", JSON_KIND_STRING),
@@ -61,54 +58,9 @@ static bool is_default(const struct network *network)
 
 /* ---- finding ---- */
 
-static struct network *look_up(const struct daemon *daemon, const char *name)
-{
-    size_t length = strlen(name);
-    struct network *found = NULL;
-
-    for (struct network *one = daemon->networks; one != NULL; one = one->next) {
-        if (strcmp(one->name, name) == 0 || strcmp(one->id, name) == 0)
-            return one;
-    }
-    for (struct network *one = daemon->networks; one != NULL && length >= 4; one = one->next) {
-        if (strncmp(one->id, name, length) != 0)
-            continue;
-        if (found != NULL)
-            return NULL;
-        found = one;
-    }
-    return found;
-}
-
-int network_find(struct daemon *daemon, const char *name, struct network **network,
-                 struct error *err)
-{
-    *network = look_up(daemon, name);
-    if (*network != NULL)
-        return 0;
-    return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %.128s not found", name);
-}
-
-bool network_is_used(const struct daemon *daemon, const struct network *network)
-{
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        if (container_find_endpoint(one, network) < one->definition.endpoints.count)
-            return true;
-    }
-    return false;
-}
-
-bool network_leads_out(const struct network *network, int family)
-{
-    if (network->driver == NETWORK_DRIVER_CNI)
-        return true;
-    return !network->is_internal && network_addresses(network, family)->subnet_text != NULL &&
-           (network->driver == NETWORK_DRIVER_BRIDGE || network->parent[0] != '\0');
-}
-
 /* ---- disk ---- */
 
-static int store(const struct daemon *daemon, const struct network *network, struct error *err)
+static int store(const struct networks *networks, const struct network *network, struct error *err)
 {
     cleanup_free char *file = memory_printf("%s.json", network->id);
     struct json_writer *writer = json_writer_new(false);
@@ -117,26 +69,26 @@ static int store(const struct daemon *daemon, const struct network *network, str
 
     json_encode(writer, &network_type, network);
     text = json_writer_text(writer);
-    result = file_replace(daemon->places.networks_fd, file, text, strlen(text), 0600, true, err);
+    result = file_replace(networks->places->networks_fd, file, text, strlen(text), 0600, true, err);
     json_writer_free(writer);
     return result;
 }
 
-static void link_network(struct daemon *daemon, struct network *network)
+static void link_network(struct networks *networks, struct network *network)
 {
     /* What is empty does not stand in its file. */
     network->parent = network->parent != NULL ? network->parent : "";
     network->mode = network->mode != NULL ? network->mode : "";
     network_device_name(network);
-    network->next = daemon->networks;
-    daemon->networks = network;
+    network->next = networks->list;
+    networks->list = network;
 }
 
-static int read_network(struct daemon *daemon, const char *file, struct error *err)
+static int read_network(struct networks *networks, const char *file, struct error *err)
 {
     struct network *network = memory_new_one(struct network);
     cleanup_buffer struct buffer text = {0};
-    int result = file_read(daemon->places.networks_fd, file, FILE_MAX, &text, err);
+    int result = file_read(networks->places->networks_fd, file, FILE_MAX, &text, err);
 
     if (result == 0)
         result = json_decode_text(&network->arena, buffer_text(&text), text.length, &network_type,
@@ -148,13 +100,13 @@ static int read_network(struct daemon *daemon, const char *file, struct error *e
     if (result < 0)
         network_free(network);
     else
-        link_network(daemon, network);
+        link_network(networks, network);
     return result;
 }
 
-int networks_read(struct daemon *daemon, struct error *err)
+int networks_read(struct networks *networks, struct error *err)
 {
-    int fd = openat(daemon->places.networks_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(networks->places->networks_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
     struct network *unused;
@@ -164,12 +116,12 @@ int networks_read(struct daemon *daemon, struct error *err)
     while ((entry = readdir(dir)) != NULL) {
         struct error problem = {0};
 
-        if (entry->d_name[0] != '.' && read_network(daemon, entry->d_name, &problem) < 0)
+        if (entry->d_name[0] != '.' && read_network(networks, entry->d_name, &problem) < 0)
             log_error("network %s is left out: %s", entry->d_name, problem.message);
     }
-    if (look_up(daemon, NETWORK_DEFAULT) != NULL)
+    if (network_look_up(networks, NETWORK_DEFAULT) != NULL)
         return 0;
-    return network_create(daemon, &(struct network_order){.name = NETWORK_DEFAULT}, &unused, err);
+    return network_create(networks, &(struct network_order){.name = NETWORK_DEFAULT}, &unused, err);
 }
 
 /* ---- making ---- */
@@ -197,9 +149,9 @@ static int check_order(const struct network_order *order, struct error *err)
 static int take_driver(struct network *network, const char *name, struct error *err)
 {
     if (name == NULL || name[0] == '\0')
-        name = driver_names[NETWORK_DRIVER_BRIDGE];
-    for (int i = NETWORK_DRIVER_BRIDGE; driver_names[i] != NULL; i++) {
-        if (strcmp(driver_names[i], name) == 0) {
+        name = network_driver_names[NETWORK_DRIVER_BRIDGE];
+    for (int i = NETWORK_DRIVER_BRIDGE; network_driver_names[i] != NULL; i++) {
+        if (strcmp(network_driver_names[i], name) == 0) {
             network->driver = i;
             return 0;
         }
@@ -208,11 +160,6 @@ static int take_driver(struct network *network, const char *name, struct error *
                      "Driver: \"%.64s\" is not supported by this version of davit; use bridge, "
                      "macvlan, ipvlan or cni",
                      name);
-}
-
-const char *network_driver_name(const struct network *network)
-{
-    return driver_names[network->driver];
 }
 
 static bool is_one_of(const char *value, const char *const *known)
@@ -292,7 +239,7 @@ static int take_options(struct network *network, const struct string_map *option
     return 0;
 }
 
-static int fill(const struct daemon *daemon, struct network *network,
+static int fill(const struct networks *networks, struct network *network,
                 const struct network_order *order, struct error *err)
 {
     char id[IDENTIFIER_SIZE];
@@ -309,142 +256,58 @@ static int fill(const struct daemon *daemon, struct network *network,
     if (result == 0)
         result = take_options(network, &order->options, err);
     if (result < 0 || network->driver == NETWORK_DRIVER_CNI)
-        return result < 0 ? result : network_plugins_take(network, order, err);
-    result = network_addresses_take(daemon, network, order, err);
-    return result < 0 ? result : network_addresses_check(daemon, network, err);
+        return result < 0 ? result : plugins_take(network, order, err);
+    result = network_addresses_take(networks, network, order, err);
+    return result < 0 ? result : network_addresses_check(networks, network, err);
 }
 
-int network_create(struct daemon *daemon, const struct network_order *order, struct network **made,
-                   struct error *err)
+int network_create(struct networks *networks, const struct network_order *order,
+                   struct network **made, struct error *err)
 {
     struct network *network;
     int result = check_order(order, err);
 
     if (result < 0)
         return result;
-    if (look_up(daemon, order->name) != NULL)
+    if (network_look_up(networks, order->name) != NULL)
         return error_set(err, ERROR_CONFLICT, EEXIST, "network with name %s already exists",
                          order->name);
     network = memory_new_one(struct network);
-    result = fill(daemon, network, order, err);
+    result = fill(networks, network, order, err);
     if (result == 0)
-        result = store(daemon, network, err);
+        result = store(networks, network, err);
     if (result < 0) {
         network_free(network);
         return result;
     }
-    link_network(daemon, network);
+    link_network(networks, network);
     *made = network;
     return 0;
 }
 
-int network_remove(struct daemon *daemon, struct network *network, struct error *err)
+int network_remove(struct networks *networks, struct network *network, struct error *err)
 {
     cleanup_free char *file = memory_printf("%s.json", network->id);
 
     if (is_default(network))
         return error_set(err, ERROR_DENIED, EPERM,
                          "%s is a pre-defined network and cannot be removed", network->name);
-    if (network_is_used(daemon, network))
+    if (network_is_used(networks, network))
         return error_set(err, ERROR_DENIED, EBUSY,
                          "error while removing network: network %s id %s "
                          "has active endpoints",
                          network->name, network->id);
-    if (unlinkat(daemon->places.networks_fd, file, 0) < 0 || fsync(daemon->places.networks_fd) < 0)
+    if (unlinkat(networks->places->networks_fd, file, 0) < 0 ||
+        fsync(networks->places->networks_fd) < 0)
         return error_errno(err, errno, "remove network %s", network->name);
-    for (struct network **link = &daemon->networks; *link != NULL; link = &(*link)->next) {
+    for (struct network **link = &networks->list; *link != NULL; link = &(*link)->next) {
         if (*link == network) {
             *link = network->next;
             break;
         }
     }
     network_device_remove(network);
-    firewall_change(daemon);
+    firewall_change(networks);
     network_free(network);
     return 0;
-}
-
-/* ---- what is said of them ---- */
-
-static void write_pool(struct json_writer *writer, const struct network_addresses *addresses)
-{
-    if (addresses->subnet_text == NULL)
-        return;
-    json_object_open(writer);
-    json_member_string(writer, "Subnet", addresses->subnet_text);
-    if (addresses->range_text != NULL && addresses->range_text[0] != '\0')
-        json_member_string(writer, "IPRange", addresses->range_text);
-    json_member_string(writer, "Gateway", addresses->gateway_text);
-    json_object_close(writer);
-}
-
-static void write_ipam(struct json_writer *writer, const struct network *network)
-{
-    json_key(writer, "IPAM");
-    json_object_open(writer);
-    json_member_string(writer, "Driver", "default");
-    json_key(writer, "Options");
-    json_object_open(writer);
-    json_object_close(writer);
-    json_key(writer, "Config");
-    json_array_open(writer);
-    write_pool(writer, &network->ipv4);
-    write_pool(writer, &network->ipv6);
-    json_array_close(writer);
-    json_object_close(writer);
-}
-
-static void write_address(struct json_writer *writer, const char *name,
-                          const struct address *address, unsigned int prefix)
-{
-    const struct subnet subnet = {*address, prefix};
-    char text[ADDRESS_TEXT_SIZE];
-
-    subnet_format(&subnet, text);
-    json_member_string(writer, name, text);
-}
-
-/* Those that run on it. */
-static void write_containers(struct json_writer *writer, const struct daemon *daemon,
-                             const struct network *network)
-{
-    json_key(writer, "Containers");
-    json_object_open(writer);
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
-        size_t index = container_find_endpoint(one, network);
-        const struct network_lease *lease;
-
-        if (index == one->definition.endpoints.count || one->leases[index].address.family == 0)
-            continue;
-        lease = &one->leases[index];
-        json_key(writer, one->definition.id);
-        json_object_open(writer);
-        json_member_string(writer, "Name", one->definition.name);
-        write_address(writer, "IPv4Address", &lease->address,
-                      container_lease_prefix(lease, network, AF_INET));
-        write_address(writer, "IPv6Address", &lease->address6,
-                      container_lease_prefix(lease, network, AF_INET6));
-        json_object_close(writer);
-    }
-    json_object_close(writer);
-}
-
-void network_write(struct json_writer *writer, const struct daemon *daemon,
-                   const struct network *network)
-{
-    json_object_open(writer);
-    json_member_string(writer, "Name", network->name);
-    json_member_string(writer, "Id", network->id);
-    container_write_time(writer, "Created", network->created_ns);
-    json_member_string(writer, "Scope", "local");
-    json_member_string(writer, "Driver", network_driver_name(network));
-    json_member_boolean(writer, "EnableIPv6", network->ipv6.subnet_text != NULL);
-    write_ipam(writer, network);
-    json_member_boolean(writer, "Internal", network->is_internal);
-    json_member_boolean(writer, "Attachable", false);
-    json_member_boolean(writer, "Ingress", false);
-    write_containers(writer, daemon, network);
-    json_member_map(writer, "Options", &network->options);
-    json_member_map(writer, "Labels", &network->labels);
-    json_object_close(writer);
 }

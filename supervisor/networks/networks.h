@@ -7,11 +7,19 @@
 
 #include <net/if.h>
 
+#include "base/completion.h"
+#include "base/identifier.h"
+#include "base/json_table.h"
+#include "cgroups/cgroups.h"
 #include "network/address.h"
-#include "supervisor/daemon.h"
-#include "supervisor/http/filters.h"
+#include "network/nft_elements.h"
+#include "supervisor/events/bus.h"
+#include "supervisor/spawn/spawner.h"
+#include "supervisor/store/places.h"
 
-struct managed_container;
+struct egress_ended;
+struct firewall_run;
+struct membership;
 struct netlink;
 
 #define NETWORK_DEFAULT "bridge" /* which is always there */
@@ -59,6 +67,62 @@ struct network {
     bool is_prepared;      /* by this davitd: that device is as it has to be */
 };
 
+/* The kernel's rules, and how they come to be what davitd knows: firewall.c. */
+struct firewall_state {
+    bool is_dirty;            /* what davitd knows is not what the kernel has */
+    char *base;               /* that the kernel has; NULL: unknown */
+    bool lost_track_of_ports; /* of which of them the kernel has: the next run has to write them */
+    struct firewall_run *run; /* under way; NULL: none */
+    struct completion *waiters; /* for the next run */
+    sd_event_source *turn;      /* that begins it */
+    sd_event_source *watch;     /* hears of what others do to it; NULL: not yet */
+    sd_event_source *retry;     /* after it has failed */
+    uint64_t retry_us;          /* to that; 0: the last run was good */
+    bool lacks_bridge_tracking; /* the kernel has no CONFIG_NF_CONNTRACK_BRIDGE */
+};
+
+/* What containers are refused: egress.c. */
+struct egress_state {
+    bool is_there;              /* rules of containers, or what an earlier davitd left */
+    struct egress_ended *ended; /* that the kernel may still know */
+    int log_fd;
+    sd_event_source *log; /* NULL: not yet */
+};
+
+/* davitd's side of the resolver: names.c. */
+struct names_state {
+    int fd; /* channel to it; -1: none */
+    struct outbox outbox;
+    sd_event_source *channel;
+    sd_event_source *restart_timer;
+    char instance[IDENTIFIER_SIZE];
+    bool watches_host;       /* the host's resolv.conf(5) */
+    ino_t redirected_cgroup; /* whose processes' questions come to it; 0: none */
+};
+
+/* All networks, and who is on them. The first members are to be set before anything else. */
+struct networks {
+    sd_event *loop;
+    struct spawner *spawner;
+    struct event_bus *events;
+    const struct places *places;
+    const struct cgroup_hierarchy *hierarchy;
+    const char *cgroup_parent;             /* of all containers */
+    const char *default_network;           /* of containers that do not name one */
+    struct string_list plugin_directories; /* of CNI */
+    const char *id;                        /* davitd's */
+
+    struct network *list;
+    struct membership *members; /* newest first */
+    size_t member_count;
+    bool is_recovering; /* not all members that there are may be known */
+    int lock_fd;        /* as long as no other davitd may have any; -1: nobody needs it */
+    struct nft_channel nft;
+    struct firewall_state firewall;
+    struct egress_state egress;
+    struct names_state names;
+};
+
 /* POST /networks/create. */
 struct network_pool_order {
     const char *subnet;
@@ -82,50 +146,47 @@ struct network_order {
 };
 
 /* At start: reads those on disk, and makes the default one if it is not there. */
-int networks_read(struct daemon *daemon, struct error *err);
+int networks_read(struct networks *networks, struct error *err);
 
 /* By id, a part of its beginning, or name. ERROR_NOT_FOUND "network NAME not found". */
-int network_find(struct daemon *daemon, const char *name, struct network **network,
+int network_find(struct networks *networks, const char *name, struct network **network,
                  struct error *err);
 
 /* Durable when it returns. */
-int network_create(struct daemon *daemon, const struct network_order *order,
+int network_create(struct networks *networks, const struct network_order *order,
                    struct network **network, struct error *err);
 
 /* Refuses the default one and those that containers are attached to. */
-int network_remove(struct daemon *daemon, struct network *network, struct error *err);
+int network_remove(struct networks *networks, struct network *network, struct error *err);
 
-/* Whether a container, running or not, belongs to it. */
-bool network_is_used(const struct daemon *daemon, const struct network *network);
-
-/* "bridge", "macvlan", "ipvlan", "cni". */
+/* "bridge", "macvlan", "ipvlan", "cni"; by enum network_driver, which begins at 1. */
+extern const char *const network_driver_names[];
 const char *network_driver_name(const struct network *network);
 
 /* Of the family AF_INET or AF_INET6. */
 const struct network_addresses *network_addresses(const struct network *network, int family);
 
+/* By id, a part of its beginning, or name; NULL: there is none, or more than one. */
+struct network *network_look_up(const struct networks *networks, const char *name);
+
 /* Whether a container that is on it has a way out by that family. */
 bool network_leads_out(const struct network *network, int family);
 
 /* Makes its device if there is none, and what another davitd has left half made whole. */
-int network_prepare(struct daemon *daemon, struct netlink *netlink, struct network *network,
+int network_prepare(struct networks *networks, struct netlink *netlink, struct network *network,
                     struct error *err);
-
-/* Docker's object. */
-void network_write(struct json_writer *writer, const struct daemon *daemon,
-                   const struct network *network);
 
 /* ---- subnets: addresses.c ---- */
 
 /* What the order says, and what it leaves open. */
-int network_addresses_take(const struct daemon *daemon, struct network *network,
+int network_addresses_take(const struct networks *networks, struct network *network,
                            const struct network_order *order, struct error *err);
 
 /* The texts become what is calculated with. */
 int network_addresses_resolve(struct network *network, struct error *err);
 
 /* Refuses what another network has. */
-int network_addresses_check(const struct daemon *daemon, const struct network *network,
+int network_addresses_check(const struct networks *networks, const struct network *network,
                             struct error *err);
 
 /* ---- the host's device: device.c ---- */
@@ -134,28 +195,24 @@ void network_device_name(struct network *network);
 
 /* One davitd alone has networks in a network namespace of the host: they have one firewall. Waits
  * so long for one that may be about to die. */
-int networks_claim(struct daemon *daemon, int timeout_ms, struct error *err);
+int networks_claim(struct networks *networks, int timeout_ms, struct error *err);
 
 /* At davitd's end. */
-void networks_release(struct daemon *daemon);
+void networks_release(struct networks *networks);
 void network_device_remove(const struct network *network);
 
 /* ---- the firewall: firewall.c ---- */
 
 /* What davitd knows is to become the kernel's rules; soon, several changes at once. */
-void firewall_change(struct daemon *daemon);
+void firewall_change(struct networks *networks);
 
 /* At davitd's end: waits a moment for rules that are being written. False if they are still. */
-bool firewall_settle(const struct daemon *daemon);
+bool firewall_settle(const struct networks *networks);
 
 /* Published ports have come, or are about to go: they are changed now, if nothing else is. */
-void firewall_change_ports(const struct managed_container *container, bool is_removed);
+void firewall_change_ports(const struct membership *member, bool is_removed);
 
-/* Calls `done` when the rules are those of this moment, or could not be set. One call for each. */
-struct firewall_waiter {
-    struct firewall_waiter *next;
-    void (*done)(struct firewall_waiter *waiter, const struct error *err);
-};
-void firewall_await(struct daemon *daemon, struct firewall_waiter *waiter);
+/* Ends when the rules are those of this moment, or could not be set. */
+void firewall_await(struct networks *networks, struct completion *completion);
 
 #endif

@@ -13,9 +13,9 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "membership.h"
 #include "network/cni_config.h"
 #include "network/cni_job.h"
-#include "supervisor/containers/internal.h"
 #include "supervisor/spawn/spawner.h"
 
 #define RECORD_FILE "cni.jsonl" /* in the container's directory; davit-cni's */
@@ -23,9 +23,9 @@
 
 /* davit-cni at work. */
 struct plugins_run {
-    struct daemon *daemon;
+    struct networks *networks;
     char id[IDENTIFIER_SIZE];
-    struct plugins_waiter *waiter; /* NULL: they take back */
+    struct completion *waiter; /* NULL: they take back */
     int report_fd;
     sd_event_source *source;
     struct buffer report;
@@ -33,8 +33,7 @@ struct plugins_run {
 
 /* ---- the network ---- */
 
-int network_plugins_take(struct network *network, const struct network_order *order,
-                         struct error *err)
+int plugins_take(struct network *network, const struct network_order *order, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct cni_config config;
@@ -49,8 +48,7 @@ int network_plugins_take(struct network *network, const struct network_order *or
     return cni_config_read(&arena, network->conflist, &config, err);
 }
 
-int network_plugins_check_address(const char *text, const struct network *network,
-                                  struct error *err)
+int plugins_check_address(const char *text, const struct network *network, struct error *err)
 {
     struct address address;
 
@@ -62,37 +60,37 @@ int network_plugins_check_address(const char *text, const struct network *networ
                      text, network->name);
 }
 
-static struct network *plugin_network(const struct managed_container *container, size_t index)
+static struct network *plugin_network(const struct membership *member, size_t index)
 {
     struct network *network = NULL;
 
-    network_find(container->daemon, container->definition.endpoints.items[index].network_id,
-                 &network, NULL);
+    network_find(member->networks, member->definition->endpoints.items[index].network_id, &network,
+                 NULL);
     return network != NULL && network->driver == NETWORK_DRIVER_CNI ? network : NULL;
 }
 
-static bool has_plugin_networks(const struct managed_container *container)
+static bool has_plugin_networks(const struct membership *member)
 {
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        if (plugin_network(container, i) != NULL)
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        if (plugin_network(member, i) != NULL)
             return true;
     }
     return false;
 }
 
-bool network_plugins_publish(const struct managed_container *container)
+bool plugins_publish(const struct membership *member)
 {
-    return container_network_address(container, AF_INET) == NULL && has_plugin_networks(container);
+    return membership_address(member, AF_INET) == NULL && has_plugin_networks(member);
 }
 
 /* ---- the job ---- */
 
-static void describe_ports(struct arena *arena, const struct managed_container *container,
+static void describe_ports(struct arena *arena, const struct membership *member,
                            struct cni_network *network)
 {
-    network->ports.items = arena_new(arena, container->ports.count, sizeof(*network->ports.items));
-    for (size_t i = 0; i < container->ports.count; i++) {
-        const struct published_port *port = &container->ports.items[i];
+    network->ports.items = arena_new(arena, member->ports.count, sizeof(*network->ports.items));
+    for (size_t i = 0; i < member->ports.count; i++) {
+        const struct published_port *port = &member->ports.items[i];
 
         network->ports.items[network->ports.count++] =
             (struct cni_port){.host_port = port->host_port,
@@ -103,34 +101,34 @@ static void describe_ports(struct arena *arena, const struct managed_container *
 }
 
 /* Published ports are the first one's. */
-static void describe_networks(struct arena *arena, const struct managed_container *container,
+static void describe_networks(struct arena *arena, const struct membership *member,
                               struct cni_job *job)
 {
-    size_t count = container->definition.endpoints.count;
+    size_t count = member->definition->endpoints.count;
 
     job->networks.items = arena_new(arena, count, sizeof(*job->networks.items));
     for (size_t i = 0; i < count; i++) {
-        const struct network *network = plugin_network(container, i);
-        const char *address = container->definition.endpoints.items[i].ipam.ipv4_address;
+        const struct network *network = plugin_network(member, i);
+        const char *address = member->definition->endpoints.items[i].ipam.ipv4_address;
         struct cni_network *said = &job->networks.items[job->networks.count];
         char name[IFNAMSIZ];
 
         if (network == NULL)
             continue;
-        container_device_name(&container->leases[i], name);
+        lease_device_name(&member->leases[i], name);
         said->config = network->conflist;
         said->interface = arena_strdup(arena, name);
         said->address = address != NULL && address[0] != '\0' ? address : NULL;
-        if (job->networks.count++ == 0 && network_plugins_publish(container))
-            describe_ports(arena, container, said);
+        if (job->networks.count++ == 0 && plugins_publish(member))
+            describe_ports(arena, member, said);
     }
 }
 
 /* Locked if nobody has it: the lock goes with the descriptor, so that who was asked first works
  * first, however long the processes take to begin. */
-static int open_record(const struct managed_container *container, int flags)
+static int open_record(const struct membership *member, int flags)
 {
-    cleanup_close int directory_fd = container_open_directory(container);
+    cleanup_close int directory_fd = member->owner->open_directory(member);
     int fd;
 
     if (directory_fd < 0)
@@ -171,13 +169,13 @@ static void take_address(const struct cni_address *from, struct network_lease *l
     *(is_ipv6 ? &lease->by_plugin->gateway6 : &lease->by_plugin->gateway) = gateway;
 }
 
-static int take_report(struct managed_container *container, const struct cni_report *report,
+static int take_report(struct membership *member, const struct cni_report *report,
                        struct error *err)
 {
     size_t taken = 0;
 
-    for (size_t i = 0; i < container->definition.endpoints.count; i++) {
-        struct network_lease *lease = &container->leases[i];
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        struct network_lease *lease = &member->leases[i];
         const struct cni_attached *attached = &report->networks.items[taken];
 
         if (lease->by_plugin == NULL || taken == report->networks.count)
@@ -191,7 +189,7 @@ static int take_report(struct managed_container *container, const struct cni_rep
         if (lease->address.family == 0)
             return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                              "network %s: its plugins gave no IPv4 address",
-                             container->definition.endpoints.items[i].network_name);
+                             member->definition->endpoints.items[i].network_name);
     }
     return 0;
 }
@@ -212,7 +210,7 @@ static int read_report(const struct plugins_run *run, struct arena *arena,
 static void finish(struct plugins_run *run)
 {
     cleanup_arena struct arena arena = {0};
-    struct managed_container *container;
+    struct membership *member = membership_find(run->networks, run->id);
     struct cni_report report = {0};
     struct error err = {0};
     int result = read_report(run, &arena, &report, &err);
@@ -220,10 +218,9 @@ static void finish(struct plugins_run *run)
     if (run->waiter == NULL && result < 0)
         log_warning("container %.12s: plugins of its networks: %s", run->id, err.message);
     if (run->waiter != NULL) {
-        if (result == 0 && container_find(run->daemon, run->id, &container, NULL) == 0 &&
-            container->has_plugins)
-            take_report(container, &report, &err);
-        run->waiter->done(run->waiter, &err);
+        if (result == 0 && member != NULL && member->has_plugins)
+            take_report(member, &report, &err);
+        run->waiter->done(run->waiter, err.errnum != 0 ? &err : NULL);
     }
     run_free(run);
 }
@@ -259,25 +256,25 @@ static int begin(struct plugins_run *run, const struct cni_job *job, int record_
     run->report_fd = pipe_fds[0];
     write_fd = pipe_fds[1];
     fcntl(run->report_fd, F_SETFL, O_NONBLOCK);
-    if (sd_event_add_io(run->daemon->loop, &run->source, run->report_fd, EPOLLIN, on_report, run) <
-        0)
+    if (sd_event_add_io(run->networks->loop, &run->source, run->report_fd, EPOLLIN, on_report,
+                        run) < 0)
         return error_set(err, ERROR_INTERNAL, ENOMEM, "watch davit-cni");
-    return spawner_request_worker(&run->daemon->spawner, WORKER_CNI,
+    return spawner_request_worker(run->networks->spawner, WORKER_CNI,
                                   (const int[]){job_fd, write_fd, record_fd}, 3, err);
 }
 
-static int start(struct managed_container *container, struct cni_job *job, int record_fd,
-                 struct plugins_waiter *waiter, struct error *err)
+static int start(struct membership *member, struct cni_job *job, int record_fd,
+                 struct completion *waiter, struct error *err)
 {
     struct plugins_run *run = memory_new_one(struct plugins_run);
     int result;
 
-    run->daemon = container->daemon;
+    run->networks = member->networks;
     run->waiter = waiter;
     run->report_fd = -1;
-    strcpy(run->id, container->definition.id);
-    job->container = container->definition.id;
-    job->plugin_directories = container->daemon->options.cni_plugin_directories;
+    strcpy(run->id, member->definition->id);
+    job->container = member->definition->id;
+    job->plugin_directories = member->networks->plugin_directories;
     result = begin(run, job, record_fd, err);
     if (result < 0)
         run_free(run);
@@ -288,57 +285,56 @@ static int start(struct managed_container *container, struct cni_job *job, int r
 
 /* By our descriptor of the namespace: its first process may not have entered it yet, and what it is
  * in until then is the host's. */
-static int attach(struct managed_container *container, int netns_fd, struct plugins_waiter *waiter,
+static int attach(struct membership *member, int netns_fd, struct completion *waiter,
                   struct error *err)
 {
     cleanup_arena struct arena arena = {0};
-    cleanup_close int record_fd = open_record(container, O_CREAT);
+    cleanup_close int record_fd = open_record(member, O_CREAT);
     struct cni_job job = {.netns = arena_printf(&arena, "/proc/%d/fd/%d", (int)getpid(), netns_fd)};
 
     if (record_fd < 0)
         return error_errno(err, -record_fd, RECORD_FILE);
-    describe_networks(&arena, container, &job);
-    return start(container, &job, record_fd, waiter, err);
+    describe_networks(&arena, member, &job);
+    return start(member, &job, record_fd, waiter, err);
 }
 
-void network_plugins_attach(struct managed_container *container, int netns_fd,
-                            struct plugins_waiter *waiter)
+void plugins_attach(struct membership *member, int netns_fd, struct completion *waiter)
 {
     struct error err = {0};
 
-    if (has_plugin_networks(container)) {
-        container->has_plugins = true;
-        if (attach(container, netns_fd, waiter, &err) == 0)
+    if (has_plugin_networks(member)) {
+        member->has_plugins = true;
+        if (attach(member, netns_fd, waiter, &err) == 0)
             return;
     }
-    waiter->done(waiter, &err);
+    waiter->done(waiter, err.errnum != 0 ? &err : NULL);
 }
 
-void network_plugins_release(struct managed_container *container)
+void plugins_release(struct membership *member)
 {
     struct cni_job job = {.is_removal = true};
     struct error err = {0};
     cleanup_close int record_fd = -1;
 
-    if (!container->has_plugins)
+    if (!member->has_plugins)
         return;
-    container->has_plugins = false;
-    record_fd = open_record(container, 0);
-    if (record_fd >= 0 && start(container, &job, record_fd, NULL, &err) < 0)
-        log_warning("container %s: plugins of its networks: %s", container->definition.name,
+    member->has_plugins = false;
+    record_fd = open_record(member, 0);
+    if (record_fd >= 0 && start(member, &job, record_fd, NULL, &err) < 0)
+        log_warning("container %s: plugins of its networks: %s", member->definition->name,
                     err.message);
 }
 
-void network_plugins_recover(struct managed_container *container)
+void plugins_recover(struct membership *member)
 {
     cleanup_close int record_fd = -1;
 
-    if (!has_plugin_networks(container))
+    if (!has_plugin_networks(member))
         return;
-    record_fd = open_record(container, 0);
+    record_fd = open_record(member, 0);
     /* Or somebody is about to write to it. */
-    container->has_plugins = record_fd >= 0 && (lseek(record_fd, 0, SEEK_END) > 0 ||
-                                                flock(record_fd, LOCK_EX | LOCK_NB) < 0);
+    member->has_plugins = record_fd >= 0 && (lseek(record_fd, 0, SEEK_END) > 0 ||
+                                             flock(record_fd, LOCK_EX | LOCK_NB) < 0);
 }
 
 /* ---- its state ---- */
@@ -360,7 +356,7 @@ static const struct json_field record_fields[] = {
 };
 static const struct json_struct record_type = JSON_STRUCT(struct plugin_record, record_fields);
 
-void network_plugins_encode(struct json_writer *writer, const struct plugin_lease *lease)
+void plugins_encode(struct json_writer *writer, const struct plugin_lease *lease)
 {
     char gateway[ADDRESS_TEXT_SIZE];
     char gateway6[ADDRESS_TEXT_SIZE];
@@ -373,7 +369,7 @@ void network_plugins_encode(struct json_writer *writer, const struct plugin_leas
         &(struct plugin_record){lease->prefix, lease->prefix6, gateway, gateway6, lease->mac});
 }
 
-struct plugin_lease *network_plugins_decode(const struct json *value)
+struct plugin_lease *plugins_decode(const struct json *value)
 {
     cleanup_arena struct arena arena = {0};
     struct plugin_record record = {0};

@@ -6,38 +6,32 @@
 #ifndef DAVIT_SUPERVISOR_NETWORKS_PLUGINS_H
 #define DAVIT_SUPERVISOR_NETWORKS_PLUGINS_H
 
+#include "membership.h"
 #include "networks.h"
-#include "supervisor/containers/container.h"
 
 /* A new network: finds and checks its configuration list. */
-int network_plugins_take(struct network *network, const struct network_order *order,
-                         struct error *err);
+int plugins_take(struct network *network, const struct network_order *order, struct error *err);
 
 /* An address that a container wants there: one of IPv4, whose plugins will say whether it can be.
  */
-int network_plugins_check_address(const char *text, const struct network *network,
-                                  struct error *err);
+int plugins_check_address(const char *text, const struct network *network, struct error *err);
 
 /* Whether published ports are theirs, since no bridge of the container has any. */
-bool network_plugins_publish(const struct managed_container *container);
+bool plugins_publish(const struct membership *member);
 
-/* Calls `done` when the devices of all its networks of plugins are there, or could not be made; at
+/* Ends when the devices of all its networks of plugins are there, or could not be made; at
  * once if it has none. The namespace's descriptor is the caller's, and stays open until then. */
-struct plugins_waiter {
-    void (*done)(struct plugins_waiter *waiter, const struct error *err);
-};
-void network_plugins_attach(struct managed_container *container, int netns_fd,
-                            struct plugins_waiter *waiter);
+void plugins_attach(struct membership *member, int netns_fd, struct completion *completion);
 
 /* It has ended, or did not start: they take back what they made. */
-void network_plugins_release(struct managed_container *container);
+void plugins_release(struct membership *member);
 
 /* At davitd's start, before it is known whether the container runs: whether plugins have anything
  * to take back. */
-void network_plugins_recover(struct managed_container *container);
+void plugins_recover(struct membership *member);
 
 /* In a container's state: a member of its lease. */
-void network_plugins_encode(struct json_writer *writer, const struct plugin_lease *lease);
-struct plugin_lease *network_plugins_decode(const struct json *value);
+void plugins_encode(struct json_writer *writer, const struct plugin_lease *lease);
+struct plugin_lease *plugins_decode(const struct json *value);
 
 #endif

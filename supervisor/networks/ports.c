@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "membership.h"
 #include "networks.h"
 #include "plugins.h"
-#include "supervisor/containers/internal.h"
 
 /* Where ports that nobody names are taken from: above what the host's own clients mostly get
  * (ip(7)). */
@@ -38,10 +38,10 @@ static bool is_bindable(const char *protocol, const struct address *host, unsign
     return bind(fd, (const struct sockaddr *)&name, size) == 0;
 }
 
-static bool is_published(const struct daemon *daemon, const char *protocol,
+static bool is_published(const struct networks *networks, const char *protocol,
                          const struct address *host, unsigned int port)
 {
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (const struct membership *one = networks->members; one != NULL; one = one->next) {
         for (size_t i = 0; i < one->ports.count; i++) {
             const struct published_port *other = &one->ports.items[i];
             struct address other_host = {0};
@@ -60,25 +60,25 @@ static bool is_published(const struct daemon *daemon, const char *protocol,
 }
 
 /* The first free port of the wanted ones, or 0. */
-static unsigned int pick_port(const struct daemon *daemon, const struct published_port *wanted,
+static unsigned int pick_port(const struct networks *networks, const struct published_port *wanted,
                               const struct address *host)
 {
     unsigned int first = wanted->host_port != 0 ? wanted->host_port : PORT_FIRST;
     unsigned int last = wanted->host_port != 0 ? wanted->last_host_port : PORT_LAST;
 
     for (unsigned int port = first; port <= last; port++) {
-        if (!is_published(daemon, wanted->protocol, host, port) &&
+        if (!is_published(networks, wanted->protocol, host, port) &&
             is_bindable(wanted->protocol, host, port))
             return port;
     }
     return 0;
 }
 
-int container_ports_publish(struct managed_container *container, struct error *err)
+int ports_publish(struct membership *member, struct error *err)
 {
-    const struct published_ports *wanted = &container->definition.ports;
+    const struct published_ports *wanted = &member->definition->ports;
 
-    container->ports.items = memory_new(wanted->count, sizeof(struct published_port));
+    member->ports.items = memory_new(wanted->count, sizeof(struct published_port));
     for (size_t i = 0; i < wanted->count; i++) {
         const struct published_port *from = &wanted->items[i];
         struct address host = {0};
@@ -86,121 +86,24 @@ int container_ports_publish(struct managed_container *container, struct error *e
 
         if (from->host[0] != '\0')
             address_parse(from->host, &host);
-        if (container_network_address(container, host.family != 0 ? host.family : AF_INET) ==
-                NULL &&
-            !network_plugins_publish(container))
+        if (membership_address(member, host.family != 0 ? host.family : AF_INET) == NULL &&
+            !plugins_publish(member))
             return error_set(err, ERROR_INVALID, EADDRNOTAVAIL,
                              "HostConfig.PortBindings: no bridge that the container is on has %s",
                              host.family == AF_INET6 ? "IPv6" : "ports to publish");
-        port = pick_port(container->daemon, from, &host);
+        port = pick_port(member->networks, from, &host);
         if (port == 0)
             return error_set(err, ERROR_CONFLICT, EADDRINUSE,
                              "Bind for %s:%u failed: port is already allocated",
                              from->host[0] != '\0' ? from->host : "0.0.0.0", from->host_port);
-        container->ports.items[container->ports.count] = *from;
-        container->ports.items[container->ports.count++].host_port = port;
+        member->ports.items[member->ports.count] = *from;
+        member->ports.items[member->ports.count++].host_port = port;
     }
     return 0;
 }
 
-void container_ports_release(struct managed_container *container)
+void ports_release(struct membership *member)
 {
-    free(container->ports.items);
-    container->ports = (struct published_ports){0};
-}
-
-/* ---- what is said of them ---- */
-
-static bool is_written(const struct published_ports *ports, size_t index)
-{
-    for (size_t i = 0; i < index; i++) {
-        if (ports->items[i].container_port == ports->items[index].container_port &&
-            strcmp(ports->items[i].protocol, ports->items[index].protocol) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void write_binding(struct json_writer *writer, const char *host, uint32_t port)
-{
-    char number[16];
-
-    snprintf(number, sizeof(number), "%u", port);
-    json_object_open(writer);
-    json_member_string(writer, "HostIp", host);
-    json_member_string(writer, "HostPort", number);
-    json_object_close(writer);
-}
-
-/* Any address of the host is one of both families, where the container has both. */
-static bool is_dual(const struct managed_container *container, const struct published_port *port)
-{
-    return port->host[0] == '\0' && container_network_address(container, AF_INET6) != NULL;
-}
-
-static const char *host_of(const struct published_port *port)
-{
-    return port->host[0] != '\0' ? port->host : "0.0.0.0";
-}
-
-static void write_bindings(struct json_writer *writer, const struct managed_container *container,
-                           const struct published_port *port)
-{
-    json_array_open(writer);
-    for (size_t i = 0; i < container->ports.count; i++) {
-        const struct published_port *one = &container->ports.items[i];
-
-        if (one->container_port != port->container_port ||
-            strcmp(one->protocol, port->protocol) != 0)
-            continue;
-        write_binding(writer, host_of(one), one->host_port);
-        if (is_dual(container, one))
-            write_binding(writer, "::", one->host_port);
-    }
-    json_array_close(writer);
-}
-
-void container_ports_write(struct json_writer *writer, const struct managed_container *container)
-{
-    const struct published_ports *ports = &container->ports;
-
-    json_key(writer, "Ports");
-    json_object_open(writer);
-    for (size_t i = 0; i < ports->count; i++) {
-        char name[32];
-
-        if (is_written(ports, i))
-            continue;
-        snprintf(name, sizeof(name), "%u/%s", ports->items[i].container_port,
-                 ports->items[i].protocol);
-        json_key(writer, name);
-        write_bindings(writer, container, &ports->items[i]);
-    }
-    json_object_close(writer);
-}
-
-static void write_entry(struct json_writer *writer, const struct published_port *port,
-                        const char *host)
-{
-    json_object_open(writer);
-    json_member_string(writer, "IP", host);
-    json_member_unsigned(writer, "PrivatePort", port->container_port);
-    json_member_unsigned(writer, "PublicPort", port->host_port);
-    json_member_string(writer, "Type", port->protocol);
-    json_object_close(writer);
-}
-
-void container_ports_write_list(struct json_writer *writer,
-                                const struct managed_container *container)
-{
-    json_key(writer, "Ports");
-    json_array_open(writer);
-    for (size_t i = 0; i < container->ports.count; i++) {
-        const struct published_port *port = &container->ports.items[i];
-
-        write_entry(writer, port, host_of(port));
-        if (is_dual(container, port))
-            write_entry(writer, port, "::");
-    }
-    json_array_close(writer);
+    free(member->ports.items);
+    member->ports = (struct published_ports){0};
 }

@@ -7,18 +7,31 @@
 #ifndef DAVIT_SUPERVISOR_SPAWN_NAMESPACE_POOL_H
 #define DAVIT_SUPERVISOR_SPAWN_NAMESPACE_POOL_H
 
-#include "supervisor/containers/container.h"
+#include "runtime/runtime.h"
+#include "spawner.h"
 
-struct namespace_pool;
+#define NAMESPACE_POOL_MAX 64
 
-/* At start. The first ones are there a moment later. */
-void namespace_pool_open(struct daemon *daemon);
+/* The first members are to be set before anything else. */
+struct namespace_pool {
+    sd_event *loop;
+    struct spawner *spawner;
+    uint32_t target; /* how many are kept in reserve */
+    bool has_user;   /* each has a user namespace */
 
-/* Gives namespaces to the container's monitor, before it starts. Returns a descriptor of the
- * network namespace, or -1: none are there that suit it, and its monitor will make them. */
-int namespace_pool_give(struct managed_container *container);
+    struct ready_namespaces items[NAMESPACE_POOL_MAX];
+    uint32_t count;
+    int channel_fd;
+    sd_event_source *channel; /* while more are made; NULL: none are */
+};
 
-/* Makes up for what was given, beside davitd's other work: called when a start is over. */
-void namespace_pool_fill(struct daemon *daemon);
+/* Makes what is missing, beside davitd's other work: called at start, and when what was taken is no
+ * longer waited for. */
+void namespace_pool_fill(struct namespace_pool *pool);
+
+/* Takes one, with a user namespace or without: ready_namespaces_release() is the caller's. False if
+ * there is none of that kind. */
+bool namespace_pool_take(struct namespace_pool *pool, bool has_user,
+                         struct ready_namespaces *ready);
 
 #endif

@@ -1,0 +1,218 @@
+/* The rules of what containers may reach: see egress.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "egress.h"
+#include "network/links.h"
+
+/* What the kernel may still have of one that has ended, until it is written that it has not. */
+struct egress_ended {
+    struct egress_ended *next;
+    char id[IDENTIFIER_SIZE];
+    size_t rule_count;
+    bool is_being_written;
+};
+
+int egress_parse(struct arena *arena, const struct docker_egress *egress,
+                 struct egress_rule **rules, struct error *err)
+{
+    if (egress->allow.count > EGRESS_RULES_MAX)
+        return error_set(err, ERROR_INVALID, E2BIG, "HostConfig.Egress: more than %d rules",
+                         EGRESS_RULES_MAX);
+    *rules = arena_new(arena, egress->allow.count, sizeof(**rules));
+    for (size_t i = 0; i < egress->allow.count; i++) {
+        if (egress_rule_parse(egress->allow.items[i], &(*rules)[i], err) < 0)
+            return error_prefix(err, "HostConfig.Egress");
+    }
+    return 0;
+}
+
+/* Rules stand at the host's end of devices that lie on bridges. */
+static int check_networks(const struct membership *member, struct error *err)
+{
+    const struct definition *definition = member->definition;
+    const char *mode = definition_network_mode(member->definition);
+
+    if (definition->endpoints.count == 0 && strcmp(mode, "none") != 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.Egress: rules cannot be kept on network %s", mode);
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        struct network *network = NULL;
+
+        network_find(member->networks, definition->endpoints.items[i].network_id, &network, NULL);
+        if (network != NULL && network->driver != NETWORK_DRIVER_BRIDGE)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "HostConfig.Egress: rules cannot be kept on network %s (%s)",
+                             network->name, network_driver_name(network));
+    }
+    return 0;
+}
+
+int egress_check(const struct membership *member, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct docker_egress *egress = member->definition->host_config.egress;
+    struct egress_rule *rules = NULL;
+
+    if (egress == NULL)
+        return 0;
+    if (egress_parse(&arena, egress, &rules, err) < 0)
+        return -err->errnum;
+    return check_networks(member, err);
+}
+
+void egress_list_names(struct arena *arena, const struct membership *member,
+                       struct resolver_container *said)
+{
+    const struct docker_egress *egress = member->definition->host_config.egress;
+    struct egress_rule *rules = NULL;
+
+    if (egress == NULL)
+        return;
+    said->is_limited = true;
+    if (egress_parse(arena, egress, &rules, NULL) < 0)
+        return;
+    for (size_t i = 0; i < egress->allow.count; i++) {
+        if (rules[i].name[0] != '\0')
+            string_list_append(arena, &said->allowed, rules[i].name);
+    }
+}
+
+/* ---- the script ---- */
+
+void egress_note_ended(struct networks *networks, const char *id, size_t rule_count)
+{
+    struct egress_ended *ended = memory_new_one(struct egress_ended);
+
+    strcpy(ended->id, id);
+    ended->rule_count = rule_count;
+    ended->next = networks->egress.ended;
+    networks->egress.ended = ended;
+}
+
+static void note_unlimited(struct networks *networks, struct membership *member)
+{
+    const struct docker_egress *egress = member->definition->host_config.egress;
+
+    if (egress == NULL || member->definition->endpoints.count == 0)
+        return;
+    member->refused_names = 0;
+    egress_note_ended(networks, member->definition->id, egress->allow.count);
+}
+
+static void describe_devices(struct arena *arena, const struct membership *member,
+                             struct egress_container *said)
+{
+    size_t count = member->definition->endpoints.count;
+    struct egress_device *devices = arena_new(arena, count, sizeof(*devices));
+
+    for (size_t i = 0; i < count; i++) {
+        const struct network_lease *lease = &member->leases[i];
+        struct egress_device *device = &devices[said->device_count];
+
+        if (lease->address.family == 0)
+            continue;
+        device->host_device = lease->host_device;
+        device->address = lease->address;
+        device->address6 = lease->address6;
+        link_make_mac(&lease->address, device->mac);
+        said->device_count++;
+    }
+    said->devices = devices;
+}
+
+static void describe(struct arena *arena, const struct membership *member,
+                     struct egress_container *said)
+{
+    const struct docker_egress *egress = member->definition->host_config.egress;
+    struct egress_rule *rules = NULL;
+
+    /* They were checked; what cannot be read any more allows nothing. */
+    if (egress_parse(arena, egress, &rules, NULL) == 0)
+        said->rule_count = egress->allow.count;
+    said->rules = rules;
+    said->id = member->definition->id;
+    describe_devices(arena, member, said);
+}
+
+static bool is_limited(const struct membership *member)
+{
+    return member->definition->host_config.egress != NULL && membership_is_attached(member);
+}
+
+/* Whether there is anything to be done about rules: from the first container that has some on, and
+ * where a predecessor has left some. */
+static bool has_work(struct networks *networks)
+{
+    if (networks->egress.is_there)
+        return true;
+    networks->egress.is_there =
+        networks->egress.ended != NULL || nft_table_exists(&networks->nft, NFT_INET, EGRESS_TABLE);
+    for (const struct membership *one = networks->members; one != NULL; one = one->next)
+        networks->egress.is_there = networks->egress.is_there || is_limited(one);
+    /* What ended while there was no davitd. */
+    for (struct membership *one = networks->members; one != NULL; one = one->next) {
+        if (networks->egress.is_there && !is_limited(one))
+            note_unlimited(networks, one);
+    }
+    return networks->egress.is_there;
+}
+
+static void list_limited(struct arena *arena, const struct networks *networks,
+                         struct egress *egress)
+{
+    struct egress_container *limited = arena_new(arena, networks->member_count, sizeof(*limited));
+
+    for (const struct membership *one = networks->members; one != NULL; one = one->next) {
+        if (is_limited(one))
+            describe(arena, one, &limited[egress->count++]);
+    }
+    egress->containers = limited;
+}
+
+static void list_ended(struct arena *arena, struct networks *networks, struct egress *egress)
+{
+    struct egress_container *ended;
+    size_t count = 0;
+
+    for (const struct egress_ended *one = networks->egress.ended; one != NULL; one = one->next)
+        count++;
+    ended = arena_new(arena, count, sizeof(*ended));
+    for (struct egress_ended *one = networks->egress.ended; one != NULL; one = one->next) {
+        one->is_being_written = true;
+        ended[egress->ended_count++] =
+            (struct egress_container){.id = one->id, .rule_count = one->rule_count};
+    }
+    egress->ended = ended;
+}
+
+void egress_add_to_script(struct networks *networks, struct arena *arena, struct buffer *script)
+{
+    struct egress egress = {.count = 0};
+
+    if (!has_work(networks))
+        return;
+    egress.lacks_bridge_tracking = networks->firewall.lacks_bridge_tracking;
+    list_limited(arena, networks, &egress);
+    list_ended(arena, networks, &egress);
+    egress_write(script, &egress);
+}
+
+void egress_forget_written(struct networks *networks)
+{
+    struct egress_ended **link = &networks->egress.ended;
+
+    while (*link != NULL) {
+        struct egress_ended *one = *link;
+
+        if (one->is_being_written) {
+            *link = one->next;
+            free(one);
+        } else {
+            link = &one->next;
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/* A container's life on its networks: see membership.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "membership.h"
+#include "names.h"
+
+void membership_start(struct membership *member, int netns_fd)
+{
+    member->phase = MEMBER_STARTING;
+    if (netns_fd >= 0)
+        membership_prepare(member, netns_fd);
+}
+
+void membership_run(struct membership *member, pid_t pid)
+{
+    member->phase = MEMBER_RUNNING;
+    member->pid = pid;
+}
+
+void membership_fail(struct membership *member)
+{
+    membership_forget(member);
+    member->phase = MEMBER_ENDED;
+}
+
+int membership_join(struct membership *member, size_t index, struct error *err)
+{
+    cleanup_close int netns_fd = member->owner->open_namespace(member, err);
+    int result;
+
+    if (netns_fd < 0)
+        return netns_fd;
+    /* They may lead to another of its networks now. */
+    firewall_change_ports(member, true);
+    result = lease_add(member, index, netns_fd, err);
+    firewall_change_ports(member, false);
+    if (result == 0) {
+        names_update(member);
+        member->owner->save(member);
+    }
+    return result;
+}
+
+static int remove_live(const struct membership *member, size_t index, struct error *err)
+{
+    cleanup_close int netns_fd = member->owner->open_namespace(member, err);
+
+    return netns_fd < 0 ? netns_fd : lease_remove(member, index, netns_fd, err);
+}
+
+int membership_leave(struct membership *member, size_t index, struct error *err)
+{
+    size_t behind = ENDPOINTS_MAX - index - 1;
+    int result = 0;
+
+    membership_cut(member);
+    if (member->leases[index].address.family != 0)
+        result = remove_live(member, index, err);
+    if (result < 0)
+        return result;
+    firewall_change_ports(member, true);
+    memmove(member->leases + index, member->leases + index + 1,
+            behind * sizeof(struct network_lease));
+    member->leases[ENDPOINTS_MAX - 1] = (struct network_lease){0};
+    return 0;
+}
+
+void membership_left(struct membership *member)
+{
+    firewall_change_ports(member, false);
+    firewall_change(member->networks);
+    names_update(member);
+    member->owner->save(member);
+}

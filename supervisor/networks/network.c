@@ -1,0 +1,49 @@
+/* What can be asked of a network: see networks.h. */
+#include <errno.h>
+#include <string.h>
+
+#include "networks.h"
+
+/* On disk; what an earlier davit has written says nothing of it and is a bridge. */
+const char *const network_driver_names[] = {NULL, "bridge", "macvlan", "ipvlan", "cni", NULL};
+
+struct network *network_look_up(const struct networks *networks, const char *name)
+{
+    size_t length = strlen(name);
+    struct network *found = NULL;
+
+    for (struct network *one = networks->list; one != NULL; one = one->next) {
+        if (strcmp(one->name, name) == 0 || strcmp(one->id, name) == 0)
+            return one;
+    }
+    for (struct network *one = networks->list; one != NULL && length >= 4; one = one->next) {
+        if (strncmp(one->id, name, length) != 0)
+            continue;
+        if (found != NULL)
+            return NULL;
+        found = one;
+    }
+    return found;
+}
+
+int network_find(struct networks *networks, const char *name, struct network **network,
+                 struct error *err)
+{
+    *network = network_look_up(networks, name);
+    if (*network != NULL)
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %.128s not found", name);
+}
+
+bool network_leads_out(const struct network *network, int family)
+{
+    if (network->driver == NETWORK_DRIVER_CNI)
+        return true;
+    return !network->is_internal && network_addresses(network, family)->subnet_text != NULL &&
+           (network->driver == NETWORK_DRIVER_BRIDGE || network->parent[0] != '\0');
+}
+
+const char *network_driver_name(const struct network *network)
+{
+    return network_driver_names[network->driver];
+}

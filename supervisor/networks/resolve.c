@@ -1,0 +1,174 @@
+/* What a container asks of networks: see membership.h. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "egress.h"
+#include "membership.h"
+#include "plugins.h"
+
+static bool is_mode(const char *mode, const char *word)
+{
+    return mode != NULL && strcmp(mode, word) == 0;
+}
+
+static bool has_text(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+static int check_address(const char *text, const struct network *network, int family,
+                         struct error *err)
+{
+    const struct network_addresses *addresses = network_addresses(network, family);
+    struct address address;
+
+    if (!has_text(text))
+        return 0;
+    if (network->driver == NETWORK_DRIVER_CNI)
+        return plugins_check_address(text, network, err);
+    if (addresses->subnet_text == NULL || address_parse(text, &address) < 0 ||
+        !subnet_contains(&addresses->subnet, &address) ||
+        subnet_reserves(&addresses->subnet, &address) ||
+        address_equals(&addresses->gateway, &address))
+        return error_set(
+            err, ERROR_INVALID, EINVAL,
+            "IPAMConfig: \"%.64s\" is not an address for containers of network %s (%s)", text,
+            network->name,
+            addresses->subnet_text != NULL ? addresses->subnet_text : "which has none of IPv6");
+    return 0;
+}
+
+static int check_addresses(const struct endpoint *endpoint, const struct network *network,
+                           struct error *err)
+{
+    int result = check_address(endpoint->ipam.ipv4_address, network, AF_INET, err);
+
+    return result < 0 ? result : check_address(endpoint->ipam.ipv6_address, network, AF_INET6, err);
+}
+
+/* Whose hosts, resolv.conf and hostname it has. */
+static int resolve_names(struct membership *member, const struct definition *joined,
+                         const char *mode, struct error *err)
+{
+    struct definition *definition = member->definition;
+    bool has_names = definition_has_names(&definition->host_config);
+
+    if (has_names && !mode_is_host(mode))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig: Dns, DnsSearch, DnsOptions and ExtraHosts are for containers "
+                         "with a network of their own or the host's, not for %s",
+                         mode);
+    if (has_names)
+        definition->names_directory = ".";
+    else if (joined != NULL && joined->names_directory != NULL)
+        definition->names_directory = arena_printf(member->arena, "../%s", joined->id);
+    return 0;
+}
+
+/* Modes without a network of ours: clients may name them as one, with nothing to say about it. */
+static int resolve_without(struct membership *member, const struct definition *joined,
+                           const char *mode, struct error *err)
+{
+    struct definition *definition = member->definition;
+
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        if (!is_mode(mode, definition->endpoints.items[i].network_name) ||
+            has_text(definition->endpoints.items[i].ipam.ipv4_address) ||
+            has_text(definition->endpoints.items[i].ipam.ipv6_address))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "NetworkingConfig: a container whose network is %s can have no other, "
+                             "and no address",
+                             mode);
+    }
+    definition->endpoints.count = 0;
+    if (definition->host_config.network_rate != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.NetworkRate: cannot be kept on network %s", mode);
+    if (definition->ports.count > 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.PortBindings: network %s has no ports to publish; name "
+                         "another, such as bridge",
+                         mode);
+    definition->host_config.network_mode = mode;
+    return resolve_names(member, joined, mode, err) < 0 ? -err->errnum : egress_check(member, err);
+}
+
+/* The mode's network is the first. */
+static void put_first(struct arena *arena, struct definition *definition, const char *name)
+{
+    struct endpoint first = {.network_name = name};
+    size_t at = 0;
+
+    while (at < definition->endpoints.count &&
+           strcmp(definition->endpoints.items[at].network_name, name) != 0)
+        at++;
+    if (at == definition->endpoints.count) {
+        definition->endpoints.items = arena_grow(arena, definition->endpoints.items,
+                                                 definition->endpoints.count, sizeof(first));
+        definition->endpoints.count++;
+    } else {
+        first = definition->endpoints.items[at];
+    }
+    memmove(definition->endpoints.items + 1, definition->endpoints.items, at * sizeof(first));
+    definition->endpoints.items[0] = first;
+}
+
+/* The host's end of a device limits what it sends on: macvlan and ipvlan have none. What plugins
+ * make is theirs. */
+static int check_rate(const struct membership *member, const struct network *network,
+                      struct error *err)
+{
+    const struct docker_network_rate *rate = member->definition->host_config.network_rate;
+
+    if (rate == NULL || network->driver == NETWORK_DRIVER_BRIDGE ||
+        (rate->receive == 0 && network->driver != NETWORK_DRIVER_CNI))
+        return 0;
+    return error_set(
+        err, ERROR_INVALID, EINVAL, "HostConfig.NetworkRate.%s: cannot be kept on network %s (%s)",
+        rate->receive != 0 ? "Receive" : "Send", network->name, network_driver_name(network));
+}
+
+int membership_resolve(struct membership *member, const struct definition *joined,
+                       struct error *err)
+{
+    struct definition *definition = member->definition;
+    const char *mode = definition->host_config.network_mode;
+
+    if (definition_check_names(&definition->host_config, err) < 0)
+        return -err->errnum;
+    if (mode == NULL || mode[0] == '\0' || is_mode(mode, "default"))
+        mode = member->networks->default_network;
+    if (mode_path(mode) != NULL && mode_path(mode)[0] != '/')
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.NetworkMode: \"%.64s\": an absolute path is expected", mode);
+    if (is_mode(mode, "none") || mode_is_host(mode) || mode_container(mode) != NULL ||
+        mode_path(mode) != NULL)
+        return resolve_without(member, joined, mode, err);
+    put_first(member->arena, definition, mode);
+    if (definition->endpoints.count > ENDPOINTS_MAX)
+        return error_set(err, ERROR_INVALID, E2BIG, "NetworkingConfig: more than %d networks",
+                         ENDPOINTS_MAX);
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        struct endpoint *endpoint = &definition->endpoints.items[i];
+        struct network *network;
+
+        if (network_find(member->networks, endpoint->network_name, &network, err) < 0 ||
+            check_addresses(endpoint, network, err) < 0 || check_rate(member, network, err) < 0)
+            return -err->errnum;
+        endpoint->network_id = arena_strdup(member->arena, network->id);
+        endpoint->network_name = arena_strdup(member->arena, network->name);
+    }
+    definition->host_config.network_mode = definition->endpoints.items[0].network_name;
+    definition->names_directory = ".";
+    leases_note_fixed(member);
+    return egress_check(member, err);
+}
+
+int membership_check_endpoint(const struct membership *member, const struct network *network,
+                              const struct endpoint *wanted, struct error *err)
+{
+    int result = check_addresses(wanted, network, err);
+
+    return result < 0 ? result : check_rate(member, network, err);
+}
