@@ -181,7 +181,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     struct daemon *daemon = context;
 
     (void)source;
-    if (shutdown_begin(daemon))
+    if (shutdown_begin(&daemon->containers))
         return 0;
     log_info("signal %u: stopping; containers go on", info->ssi_signo);
     sd_event_exit(daemon->loop, 0);
@@ -215,9 +215,6 @@ static int start_loop(struct daemon *daemon, struct error *err)
     sigset_t mask;
     int result = sd_event_new(&daemon->loop);
 
-    daemon->spawner.loop = daemon->loop;
-    daemon->trash.loop = daemon->loop;
-    daemon->networks.loop = daemon->loop;
     sigemptyset(&mask);
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
         sigaddset(&mask, signals[i]);
@@ -234,56 +231,105 @@ static int sweep(void *context, int directory_fd, struct error *err)
     return spawner_request_sweep(context, directory_fd, err);
 }
 
-static int open_all(struct daemon *daemon, struct error *err)
+/* Gives each room those that it uses. */
+static void assemble(struct daemon *daemon)
 {
-    int result = places_open(&daemon->places, daemon->options.root, daemon->options.run, err);
+    const struct daemon_options *options = &daemon->options;
 
-    daemon->trash.fd = daemon->places.trash_fd;
-    daemon->trash.sweep = sweep;
-    daemon->trash.context = &daemon->spawner;
+    daemon->spawner.loop = daemon->loop;
+    daemon->trash = (struct trash){.fd = daemon->places.trash_fd,
+                                   .loop = daemon->loop,
+                                   .sweep = sweep,
+                                   .context = &daemon->spawner};
+    daemon->namespace_pool = (struct namespace_pool){.loop = daemon->loop,
+                                                     .spawner = &daemon->spawner,
+                                                     .target = options->namespace_pool,
+                                                     .channel_fd = -1};
     daemon->volumes = (struct volumes){.places = &daemon->places,
                                        .trash = &daemon->trash,
                                        .projects = &daemon->projects,
                                        .events = &daemon->events};
-    daemon->networks =
-        (struct networks){.spawner = &daemon->spawner,
-                          .events = &daemon->events,
-                          .places = &daemon->places,
-                          .hierarchy = &daemon->hierarchy,
-                          .cgroup_parent = daemon->cgroup_parent,
-                          .default_network = daemon->options.default_network,
-                          .plugin_directories = daemon->options.cni_plugin_directories,
-                          .id = daemon->id,
-                          .lock_fd = -1,
-                          .names.fd = -1};
+    daemon->networks = (struct networks){.loop = daemon->loop,
+                                         .spawner = &daemon->spawner,
+                                         .events = &daemon->events,
+                                         .places = &daemon->places,
+                                         .hierarchy = &daemon->hierarchy,
+                                         .cgroup_parent = daemon->cgroup_parent,
+                                         .default_network = options->default_network,
+                                         .plugin_directories = options->cni_plugin_directories,
+                                         .id = daemon->id,
+                                         .lock_fd = -1,
+                                         .names.fd = -1};
+    daemon->containers = (struct containers){.loop = daemon->loop,
+                                             .spawner = &daemon->spawner,
+                                             .events = &daemon->events,
+                                             .places = &daemon->places,
+                                             .trash = &daemon->trash,
+                                             .projects = &daemon->projects,
+                                             .images = &daemon->store,
+                                             .volumes = &daemon->volumes,
+                                             .networks = &daemon->networks,
+                                             .namespace_pool = &daemon->namespace_pool,
+                                             .hierarchy = &daemon->hierarchy,
+                                             .cgroup_parent = daemon->cgroup_parent,
+                                             .settings = options->containers};
+    daemon->images = (struct images){.loop = daemon->loop,
+                                     .spawner = &daemon->spawner,
+                                     .events = &daemon->events,
+                                     .places = &daemon->places,
+                                     .trash = &daemon->trash,
+                                     .store = &daemon->store,
+                                     .containers = &daemon->containers,
+                                     .registries = &options->registries,
+                                     .policy = options->policy};
+    daemon->api = (struct api){.loop = daemon->loop,
+                               .places = &daemon->places,
+                               .id = daemon->id,
+                               .events = &daemon->events,
+                               .store = &daemon->store,
+                               .volumes = &daemon->volumes,
+                               .networks = &daemon->networks,
+                               .containers = &daemon->containers,
+                               .images = &daemon->images};
+}
+
+static int open_store(struct daemon *daemon, struct error *err)
+{
+    int result = image_store_open(&daemon->store, daemon->places.root_fd, daemon->places.trash_fd,
+                                  report_damage, err);
+
+    if (result == 0 && daemon->store.distrust != NULL)
+        log_error("images: nothing is collected: %s", daemon->store.distrust);
+    return result;
+}
+
+static int open_all(struct daemon *daemon, struct error *err)
+{
+    int result = places_open(&daemon->places, daemon->options.root, daemon->options.run, err);
+
     if (result == 0)
-        result = load_id(daemon, err);
+        result = start_loop(daemon, err);
+    if (result < 0)
+        return result;
+    assemble(daemon);
+    result = load_id(daemon, err);
     if (result == 0)
         result = cgroup_hierarchy_open(&daemon->hierarchy, err);
     if (result == 0)
         result = choose_cgroup_parent(daemon, err);
     if (result == 0)
-        result = image_store_open(&daemon->images, daemon->places.root_fd, daemon->places.trash_fd,
-                                  report_damage, err);
-    if (result == 0 && daemon->images.distrust != NULL)
-        log_error("images: nothing is collected: %s", daemon->images.distrust);
+        result = open_store(daemon, err);
     if (result == 0)
-        result = database_open(daemon->places.root, &daemon->database, err);
+        result = database_open(daemon->places.root, &daemon->containers.database, err);
     if (result == 0)
         result = volumes_read(&daemon->volumes, err);
     if (result == 0)
         result = networks_read(&daemon->networks, err);
-    if (result == 0)
-        result = start_loop(daemon, err);
     if (result < 0)
         return result;
-    container_ids_open(daemon);
-    daemon->namespace_pool =
-        (struct namespace_pool){.loop = daemon->loop,
-                                .spawner = &daemon->spawner,
-                                .target = daemon->options.namespace_pool,
-                                .has_user = daemon->maps_ids && !daemon->options.gives_host_ids,
-                                .channel_fd = -1};
+    containers_open(&daemon->containers);
+    daemon->namespace_pool.has_user =
+        daemon->containers.maps_ids && !daemon->options.containers.gives_host_ids;
     namespace_pool_fill(&daemon->namespace_pool);
     trash_sweep(&daemon->trash);
     return 0;
@@ -291,7 +337,7 @@ static int open_all(struct daemon *daemon, struct error *err)
 
 static int serve(struct daemon *daemon, struct error *err)
 {
-    int result = containers_recover(daemon, err);
+    int result = containers_recover(&daemon->containers, err);
     int fd;
 
     if (result < 0)
@@ -300,13 +346,13 @@ static int serve(struct daemon *daemon, struct error *err)
     fd = open_socket(daemon, err);
     if (fd < 0)
         return fd;
-    result =
-        server_start(daemon->loop, fd, api_handle, api_streams_body, daemon, &daemon->server, err);
+    result = server_start(daemon->loop, fd, api_handle, api_streams_body, &daemon->api,
+                          &daemon->server, err);
     if (result < 0)
         return result;
     sd_notify(0, "READY=1");
-    log_info("ready: %zu containers, %zu images, root %s", daemon->container_count,
-             daemon->images.image_count, daemon->places.root);
+    log_info("ready: %zu containers, %zu images, root %s", daemon->containers.count,
+             daemon->store.image_count, daemon->places.root);
     result = sd_event_loop(daemon->loop);
     sd_notify(0, "STOPPING=1");
     if (result == -ESRCH)
@@ -331,14 +377,10 @@ int daemon_run(const struct daemon_options *options, const struct spawner *spawn
 
     daemon->options = *options;
     daemon->spawner = *spawner;
-    /* Monitors outlive us, and what the tokens of our predecessors mean to them. */
-    if (getrandom(&daemon->next_token, sizeof(daemon->next_token), 0) != sizeof(daemon->next_token))
-        abort();
-    daemon->next_token &= INT64_MAX; /* it does not come to 0, which is the first process */
     daemon->networks.names.fd = -1;
     daemon->networks.lock_fd = -1;
     daemon->hierarchy.fd = -1;
-    daemon->images.layers_fd = -1;
+    daemon->store.layers_fd = -1;
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     /* Thousands of containers are thousands of descriptors. */
@@ -350,7 +392,7 @@ int daemon_run(const struct daemon_options *options, const struct spawner *spawn
     server_stop(daemon->server);
     names_close(&daemon->networks);
     networks_release(&daemon->networks);
-    database_close(daemon->database);
+    database_close(daemon->containers.database);
     remove_empty_cgroup(daemon);
     return result;
 }

@@ -54,11 +54,12 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.cgroup_parent, "cgroup_parent", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.registries, "registries", JSON_KIND_STRUCT_MAP,
                .type = &registry_type),
-    JSON_FIELD(struct settings, daemon.id_pool, "id_pool", JSON_KIND_INLINE, .type = &id_pool_type),
+    JSON_FIELD(struct settings, daemon.containers.id_pool, "id_pool", JSON_KIND_INLINE,
+               .type = &id_pool_type),
     JSON_FIELD(struct settings, userns, "userns", JSON_KIND_STRING),
     JSON_FIELD(struct settings, userns_fallback, "userns_fallback", JSON_KIND_STRING),
-    JSON_FIELD(struct settings, daemon.log.type, "log_driver", JSON_KIND_STRING),
-    JSON_FIELD(struct settings, daemon.log.config, "log_opts", JSON_KIND_STRING_MAP),
+    JSON_FIELD(struct settings, daemon.containers.log.type, "log_driver", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.containers.log.config, "log_opts", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct settings, daemon.default_network, "default_network", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.namespace_pool, "namespace_pool", JSON_KIND_UINT32),
     JSON_FIELD(struct settings, daemon.cni_plugin_directories, "cni_plugin_directories",
@@ -78,6 +79,7 @@ static const struct option options[] = {
     {"log-format", required_argument, NULL, 'f'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'v'},
+    {"routes", no_argument, NULL, 'e'},
     {NULL, 0, NULL, 0},
 };
 
@@ -120,6 +122,9 @@ static int parse_options(struct settings *settings, int argc, char **argv, struc
         case 'v':
             printf("davitd version %s\n", DAVIT_VERSION);
             return 0;
+        case 'e':
+            api_print_routes(stdout);
+            return 0;
         default:
             return error_set(err, ERROR_INVALID, EINVAL,
                              "unknown option or missing value: %s; davitd --help lists them",
@@ -152,15 +157,15 @@ static int choose_ids(struct settings *file, struct error *err)
     const char *mode = file->userns != NULL ? file->userns : "auto";
     const char *fallback = file->userns_fallback != NULL ? file->userns_fallback : "host";
 
-    file->daemon.gives_host_ids = strcmp(mode, "host") == 0;
-    file->daemon.refuses_unmapped = strcmp(fallback, "refuse") == 0;
-    if (!file->daemon.gives_host_ids && strcmp(mode, "auto") != 0)
+    file->daemon.containers.gives_host_ids = strcmp(mode, "host") == 0;
+    file->daemon.containers.refuses_unmapped = strcmp(fallback, "refuse") == 0;
+    if (!file->daemon.containers.gives_host_ids && strcmp(mode, "auto") != 0)
         return error_set(err, ERROR_INVALID, EINVAL, "userns: \"%.32s\" is neither auto nor host",
                          mode);
-    if (!file->daemon.refuses_unmapped && strcmp(fallback, "host") != 0)
+    if (!file->daemon.containers.refuses_unmapped && strcmp(fallback, "host") != 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "userns_fallback: \"%.32s\" is neither host nor refuse", fallback);
-    return check_id_pool(&file->daemon.id_pool, err);
+    return check_id_pool(&file->daemon.containers.id_pool, err);
 }
 
 static int read_config_file(const char *path, bool must_exist, struct arena *arena,
@@ -187,7 +192,7 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
         result = registries_read(&file->daemon.registries, arena, err);
     if (result == 0)
         result = choose_ids(file, err);
-    if (result == 0 && definition_log_options(&file->daemon.log, &log, err) < 0)
+    if (result == 0 && definition_log_options(&file->daemon.containers.log, &log, err) < 0)
         result = error_prefix(err, "log_driver, log_opts");
     /* It is read again whenever an image comes; a mistake in it had better show now. */
     if (result == 0)
@@ -233,12 +238,12 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     if (file.daemon.cni_plugin_directories.count == 0)
         settings->daemon.cni_plugin_directories =
             (struct string_list){cni_directories, ARRAY_SIZE(cni_directories)};
-    settings->daemon.log = file.daemon.log;
-    settings->daemon.id_pool = file.daemon.id_pool;
-    settings->daemon.gives_host_ids = file.daemon.gives_host_ids;
-    settings->daemon.refuses_unmapped = file.daemon.refuses_unmapped;
-    if (settings->daemon.id_pool.count == 0)
-        settings->daemon.id_pool = (struct id_pool){DEFAULT_ID_FIRST, DEFAULT_ID_COUNT};
+    settings->daemon.containers.log = file.daemon.containers.log;
+    settings->daemon.containers.id_pool = file.daemon.containers.id_pool;
+    settings->daemon.containers.gives_host_ids = file.daemon.containers.gives_host_ids;
+    settings->daemon.containers.refuses_unmapped = file.daemon.containers.refuses_unmapped;
+    if (settings->daemon.containers.id_pool.count == 0)
+        settings->daemon.containers.id_pool = (struct id_pool){DEFAULT_ID_FIRST, DEFAULT_ID_COUNT};
     settings->log_level = choose(settings->log_level, "DAVIT_LOG_LEVEL", file.log_level, "info");
     settings->log_format = choose(settings->log_format, "DAVIT_LOG_FORMAT", file.log_format,
                                   getenv("JOURNAL_STREAM") != NULL ? "journal" : "text");

@@ -9,12 +9,12 @@
 #include "supervisor/containers/container.h"
 
 /* davitd was told to end. False if that is all; else the loop ends when the containers have. */
-bool shutdown_begin(struct daemon *daemon);
+bool shutdown_begin(struct containers *containers);
 
 /* One that was on its way. */
 void shutdown_container_started(struct managed_container *container);
 
 /* It was perhaps the last. */
-void shutdown_container_ended(struct daemon *daemon);
+void shutdown_container_ended(struct containers *containers);
 
 #endif

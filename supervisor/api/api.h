@@ -1,170 +1,86 @@
-/* Handlers of the control socket, by subject. Each answers its request, now or later. */
+/*
+ * What stands behind each path of the control socket, a file a subject. A file's handlers are its
+ * own: the rows at its end are all that others see. Each handler answers its request, now or later.
+ * docs/openapi.yaml describes them.
+ */
 #ifndef DAVIT_SUPERVISOR_API_API_H
 #define DAVIT_SUPERVISOR_API_API_H
 
 #include "supervisor/containers/container.h"
 #include "supervisor/http/filters.h"
-#include "supervisor/images/usage.h"
+#include "supervisor/http/server.h"
+#include "supervisor/images/images.h"
 
-/* What "*" in a route matched, decoded. */
+/* The rooms that requests become calls of. */
+struct api {
+    sd_event *loop;
+    const struct places *places;
+    const char *id; /* davitd's */
+    struct event_bus *events;
+    struct image_store *store;
+    struct volumes *volumes;
+    struct networks *networks;
+    struct containers *containers;
+    struct images *images;
+};
+
+/* What "{id}" and its like in a row's path matched, decoded. */
 struct route_match {
     const char *name;
 };
 
-typedef void (*api_handler)(struct daemon *daemon, struct request *request,
-                            const struct route_match *match);
+/* What whoever asks has to be allowed. Today that is whoever can open the socket. */
+enum permission {
+    PERMISSION_READ,    /* sees */
+    PERMISSION_OPERATE, /* changes */
+};
 
-void api_ping(struct daemon *daemon, struct request *request, const struct route_match *match);
-void api_version(struct daemon *daemon, struct request *request, const struct route_match *match);
-void api_info(struct daemon *daemon, struct request *request, const struct route_match *match);
-void api_events(struct daemon *daemon, struct request *request, const struct route_match *match);
+/* An endpoint. In its path one part in braces stands for anything without a slash, and "{name}",
+ * an image's, for anything. */
+struct route {
+    const char *method; /* NULL ends a table */
+    const char *path;
+    void (*handler)(struct api *api, struct request *request, const struct route_match *match);
+    enum permission permission;
+    /* Whether a request's body goes to its on_body; NULL: it is a document, collected first. */
+    bool (*streams)(const struct request *request);
+};
 
-/* An event of type "image". */
-void image_event(struct daemon *daemon, const char *action, const char *id, const char *name);
+extern const struct route system_routes[];
+extern const struct route event_routes[];
+extern const struct route image_routes[];
+extern const struct route image_job_routes[];
+extern const struct route archive_routes[];
+extern const struct route container_routes[];
+extern const struct route life_routes[];
+extern const struct route log_routes[];
+extern const struct route exec_routes[];
+extern const struct route stats_routes[];
+extern const struct route top_routes[];
+extern const struct route egress_routes[];
+extern const struct route probe_routes[];
+extern const struct route network_routes[];
+extern const struct route volume_routes[];
+extern const struct route usage_routes[];
 
-/* An entry of the list of images; -1 for what nobody has counted. */
-void image_write_summary(struct json_writer *writer, const struct image *image,
-                         int64_t shared_bytes, int64_t container_count);
+/* For server_start(): `context` is a struct api. */
+void api_handle(void *context, struct request *request);
+bool api_streams_body(void *context, const struct request *request);
+
+/* Writes all rows, one a line: method, path and permission. */
+void api_print_routes(FILE *out);
+
+/* For `streams`. */
+bool api_always_streams(const struct request *request);
+
+/* ---- shared by handlers ---- */
+
+/* The container of the path; NULL after a 404. */
+struct managed_container *api_find_container(const struct api *api, struct request *request,
+                                             const struct route_match *match);
 
 /* Reads the query's filters; false: they were wrong, which has been answered. */
 bool api_read_filters(struct request *request, const char *const *known, struct filters *filters);
-
-/* What can be pruned. */
-struct prune_kind {
-    const char *const *filters; /* that it knows; NULL ends them */
-    const char *list_name;
-    bool is_measured; /* `usage` is wanted */
-    /* Removes what the filters leave, writes a list of it and adds up the bytes. */
-    int (*prune)(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
-                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
-                 struct error *err);
-};
-
-/* Answers POST .../prune. */
-void api_prune(struct daemon *daemon, struct request *request, const struct prune_kind *kind);
-
-void api_network_create(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_network_inspect(struct daemon *daemon, struct request *request,
-                         const struct route_match *match);
-void api_networks_list(struct daemon *daemon, struct request *request,
-                       const struct route_match *match);
-void api_network_remove(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_network_connect(struct daemon *daemon, struct request *request,
-                         const struct route_match *match);
-void api_network_disconnect(struct daemon *daemon, struct request *request,
-                            const struct route_match *match);
-void api_networks_prune(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_images_prune(struct daemon *daemon, struct request *request,
-                      const struct route_match *match);
-void api_build_prune(struct daemon *daemon, struct request *request,
-                     const struct route_match *match);
-void api_containers_prune(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_disk_usage(struct daemon *daemon, struct request *request,
-                    const struct route_match *match);
-void api_images_list(struct daemon *daemon, struct request *request,
-                     const struct route_match *match);
-void api_images_load(struct daemon *daemon, struct request *request,
-                     const struct route_match *match);
-void api_images_create(struct daemon *daemon, struct request *request,
-                       const struct route_match *match);
-void api_images_save(struct daemon *daemon, struct request *request,
-                     const struct route_match *match);
-void api_image_save(struct daemon *daemon, struct request *request,
-                    const struct route_match *match);
-void api_images_import(struct daemon *daemon, struct request *request);
-/* POST /images/create with an archive as its body. */
-bool api_is_import(const struct request *request);
-void api_egress_show(struct daemon *daemon, struct request *request,
-                     const struct route_match *match);
-void api_egress_set(struct daemon *daemon, struct request *request,
-                    const struct route_match *match);
-void api_probes_show(struct daemon *daemon, struct request *request,
-                     const struct route_match *match);
-void api_probes_set(struct daemon *daemon, struct request *request,
-                    const struct route_match *match);
-void api_container_stat_path(struct daemon *daemon, struct request *request,
-                             const struct route_match *match);
-void api_container_copy_out(struct daemon *daemon, struct request *request,
-                            const struct route_match *match);
-void api_container_copy_in(struct daemon *daemon, struct request *request,
-                           const struct route_match *match);
-void api_volumes_list(struct daemon *daemon, struct request *request,
-                      const struct route_match *match);
-void api_volume_create(struct daemon *daemon, struct request *request,
-                       const struct route_match *match);
-void api_volume_inspect(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_volume_remove(struct daemon *daemon, struct request *request,
-                       const struct route_match *match);
-void api_volumes_prune(struct daemon *daemon, struct request *request,
-                       const struct route_match *match);
-void api_commit(struct daemon *daemon, struct request *request, const struct route_match *match);
-void api_image_inspect(struct daemon *daemon, struct request *request,
-                       const struct route_match *match);
-void api_image_push_index(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_image_push(struct daemon *daemon, struct request *request,
-                    const struct route_match *match);
-void api_image_sbom(struct daemon *daemon, struct request *request,
-                    const struct route_match *match);
-void api_image_tag(struct daemon *daemon, struct request *request, const struct route_match *match);
-void api_image_history(struct daemon *daemon, struct request *request,
-                       const struct route_match *match);
-void api_image_remove(struct daemon *daemon, struct request *request,
-                      const struct route_match *match);
-
-void api_containers_list(struct daemon *daemon, struct request *request,
-                         const struct route_match *match);
-void api_container_create(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_container_inspect(struct daemon *daemon, struct request *request,
-                           const struct route_match *match);
-void api_container_start(struct daemon *daemon, struct request *request,
-                         const struct route_match *match);
-void api_container_stop(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_container_restart(struct daemon *daemon, struct request *request,
-                           const struct route_match *match);
-void api_container_pause(struct daemon *daemon, struct request *request,
-                         const struct route_match *match);
-void api_container_unpause(struct daemon *daemon, struct request *request,
-                           const struct route_match *match);
-void api_container_rename(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_container_stats(struct daemon *daemon, struct request *request,
-                         const struct route_match *match);
-void api_container_update(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_container_top(struct daemon *daemon, struct request *request,
-                       const struct route_match *match);
-void api_container_kill(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_container_wait(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_container_logs(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_container_attach(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_container_resize(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_container_remove(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_container_changes(struct daemon *daemon, struct request *request,
-                           const struct route_match *match);
-void api_container_export(struct daemon *daemon, struct request *request,
-                          const struct route_match *match);
-void api_container_exec(struct daemon *daemon, struct request *request,
-                        const struct route_match *match);
-void api_exec_start(struct daemon *daemon, struct request *request,
-                    const struct route_match *match);
-void api_exec_inspect(struct daemon *daemon, struct request *request,
-                      const struct route_match *match);
-void api_exec_resize(struct daemon *daemon, struct request *request,
-                     const struct route_match *match);
 
 /* "h" and "w" of a request to change a terminal's size. */
 struct terminal_size {
@@ -173,5 +89,92 @@ struct terminal_size {
 };
 int api_read_terminal_size(const struct request *request, struct terminal_size *size,
                            struct error *err);
+
+/* Answers with a container's log: logs.c. */
+void api_serve_logs(struct managed_container *container, struct request *request, bool is_attach);
+
+/* ---- what is said of containers and images: inspect.c, images.c ---- */
+
+struct container_sizes {
+    uint64_t changed; /* what it has of its own */
+    uint64_t root;    /* with its image */
+};
+
+/* Writes `inspect` and an entry of the list; `sizes` may be NULL. */
+void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
+void container_write_summary(struct json_writer *writer, const struct managed_container *container,
+                             const struct container_sizes *sizes);
+
+/* An entry of the list of images; -1 for what nobody has counted. */
+void image_write_summary(struct json_writer *writer, const struct image *image,
+                         int64_t shared_bytes, int64_t container_count);
+
+/* ---- prune: prune.c ---- */
+
+/* What can be pruned. */
+struct prune_kind {
+    const char *const *filters; /* that it knows; NULL ends them */
+    const char *list_name;
+    bool is_measured; /* `usage` is wanted */
+    /* Removes what the filters leave, writes a list of it and adds up the bytes. */
+    int (*prune)(struct api *api, const struct filters *filters, int64_t until_ns,
+                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
+                 struct error *err);
+};
+
+/* Answers POST .../prune. */
+void api_prune(struct api *api, struct request *request, const struct prune_kind *kind);
+
+/* ---- disk usage: usage.c ---- */
+
+/* The answer to a request, which the caller frees, or NULL after a failure. */
+typedef struct json_writer *(*usage_answer)(struct api *api, struct request *request,
+                                            const struct disk_usage *usage, const void *context,
+                                            struct error *err);
+
+/* Counts and answers, unless the client goes away meanwhile. */
+void api_measure_usage(struct api *api, struct request *request, usage_answer answer,
+                       const void *context);
+
+/* ---- answers that tell of a job: job_answer.c ---- */
+
+/* How a job's end becomes an answer. */
+enum answer_kind {
+    ANSWER_PROGRESS, /* a JSON object a line, as Docker has it; an error is the last */
+    ANSWER_BYTES,    /* what the job gives; an error cuts it off */
+    ANSWER_EMPTY,    /* 200 */
+};
+
+/* A request that is answered while its job is at work. */
+struct job_answer {
+    struct job_client client;
+    struct request *request;
+    struct image_job *job;
+    enum answer_kind kind;
+    const char *content_type; /* of ANSWER_BYTES */
+    bool has_answered;
+    /* NULL, or called in place of an answer of the kind when the job has done all. */
+    void (*on_done)(struct job_answer *answer);
+    void (*on_release)(struct job_answer *answer); /* NULL: free() */
+};
+
+/* Sets a new one up, zeroed but for what its owner has set, for a request. */
+void job_answer_init(struct job_answer *answer, struct request *request, enum answer_kind kind);
+
+/* The job was begun (`result` of that), or else its error is answered. */
+void job_answer_begun(struct job_answer *answer, int result, const struct error *err);
+
+/* The request's body goes to the job. */
+void job_answer_take_body(struct job_answer *answer);
+
+/* Sends the client an object, which is freed. */
+void job_answer_say(struct job_answer *answer, struct json_writer *writer);
+
+/* {"stream": TEXT} or {"status": TEXT, "id": ID}; ID may be NULL. */
+void job_answer_say_stream(struct job_answer *answer, const char *text);
+void job_answer_say_status(struct job_answer *answer, const char *text, const char *id);
+
+/* A report's progress, with a bar in Docker's form where it has numbers. */
+void job_answer_say_progress(struct job_answer *answer, const struct image_report *report);
 
 #endif

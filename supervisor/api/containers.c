@@ -1,4 +1,4 @@
-/* Containers: create, list, inspect, life, streams, logs. */
+/* Containers: create, list, inspect, attach, change, prune. */
 #include <errno.h>
 #include <regex.h>
 #include <signal.h>
@@ -10,35 +10,20 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 #include "base/signals.h"
-#include "supervisor/containers/exec.h"
 #include "supervisor/containers/internal.h"
-#include "supervisor/containers/logs.h"
 #include "supervisor/containers/probes.h"
 #include "supervisor/http/filters.h"
 #include "supervisor/networks/networks.h"
 
-/* The container of the path, or NULL after a 404. */
-static struct managed_container *find(struct daemon *daemon, struct request *request,
-                                      const struct route_match *match)
-{
-    struct managed_container *container;
-    struct error err = {0};
-
-    if (container_find(daemon, match->name, &container, &err) == 0)
-        return container;
-    respond_error(request, &err);
-    return NULL;
-}
-
-void api_container_create(struct daemon *daemon, struct request *request,
-                          const struct route_match *match)
+static void serve_container_create(struct api *api, struct request *request,
+                                   const struct route_match *match)
 {
     struct managed_container *container;
     struct error err = {0};
     struct json_writer *writer;
 
     (void)match;
-    if (container_create(daemon, request_query(request, "name"), request->body,
+    if (container_create(api->containers, request_query(request, "name"), request->body,
                          request->body_length, &container, &err) < 0) {
         respond_error(request, &err);
         return;
@@ -55,10 +40,10 @@ void api_container_create(struct daemon *daemon, struct request *request,
     respond_written(request, 201, writer);
 }
 
-void api_container_inspect(struct daemon *daemon, struct request *request,
-                           const struct route_match *match)
+static void serve_container_inspect(struct api *api, struct request *request,
+                                    const struct route_match *match)
 {
-    struct managed_container *container = find(daemon, request, match);
+    struct managed_container *container = api_find_container(api, request, match);
     struct json_writer *writer;
 
     if (container == NULL)
@@ -101,7 +86,7 @@ static bool id_matches(const struct filters *filters, const struct managed_conta
     return ids == NULL;
 }
 
-static bool ancestor_matches(struct daemon *daemon, const struct filters *filters,
+static bool ancestor_matches(struct api *api, const struct filters *filters,
                              const struct managed_container *container)
 {
     const struct string_list *ancestors = filters_get(filters, "ancestor");
@@ -110,7 +95,7 @@ static bool ancestor_matches(struct daemon *daemon, const struct filters *filter
         struct image *image;
 
         if (strcmp(container->definition.config.image, ancestors->items[i]) == 0 ||
-            (image_store_find(&daemon->images, ancestors->items[i], &image, NULL) == 0 &&
+            (image_store_find(api->store, ancestors->items[i], &image, NULL) == 0 &&
              strcmp(image->id, container->definition.image_id) == 0))
             return true;
     }
@@ -135,7 +120,7 @@ static bool volume_matches(const struct filters *filters, const struct managed_c
 }
 
 /* By name or id, also of modes that are no networks of davitd's. */
-static bool network_matches(struct daemon *daemon, const struct filters *filters,
+static bool network_matches(struct api *api, const struct filters *filters,
                             const struct managed_container *container)
 {
     const struct string_list *networks = filters_get(filters, "network");
@@ -144,7 +129,7 @@ static bool network_matches(struct daemon *daemon, const struct filters *filters
         struct network *network;
 
         if (strcmp(definition_network_mode(&container->definition), networks->items[i]) == 0 ||
-            (network_find(&daemon->networks, networks->items[i], &network, NULL) == 0 &&
+            (network_find(api->networks, networks->items[i], &network, NULL) == 0 &&
              membership_find_endpoint(&container->network, network) <
                  container->definition.endpoints.count))
             return true;
@@ -174,14 +159,14 @@ static bool port_matches(const struct filters *filters, const struct managed_con
 }
 
 /* Made before or after another container. Who is not there is nobody's before or after. */
-static bool age_matches(struct daemon *daemon, const struct filters *filters, const char *key,
+static bool age_matches(struct api *api, const struct filters *filters, const char *key,
                         const struct managed_container *container)
 {
     const struct string_list *names = filters_get(filters, key);
     struct managed_container *other;
 
     for (size_t i = 0; names != NULL && i < names->count; i++) {
-        if (container_find(daemon, names->items[i], &other, NULL) < 0)
+        if (container_find(api->containers, names->items[i], &other, NULL) < 0)
             continue;
         if (strcmp(key, "before") == 0
                 ? container->definition.created_ns < other->definition.created_ns
@@ -198,7 +183,7 @@ static bool health_matches(const struct filters *filters, const struct managed_c
     return filters_match(filters, "health", health != NULL ? health : "none");
 }
 
-static bool is_listed(struct daemon *daemon, const struct filters *filters, bool shows_all,
+static bool is_listed(struct api *api, const struct filters *filters, bool shows_all,
                       const struct managed_container *container)
 {
     char exit_code[16];
@@ -214,15 +199,14 @@ static bool is_listed(struct daemon *daemon, const struct filters *filters, bool
            filters_match(filters, "exited", exit_code) &&
            filters_match_labels(filters, &container->definition.config.labels) &&
            name_matches(filters, container) && id_matches(filters, container) &&
-           ancestor_matches(daemon, filters, container) && volume_matches(filters, container) &&
-           network_matches(daemon, filters, container) && port_matches(filters, container) &&
-           health_matches(filters, container) &&
-           age_matches(daemon, filters, "before", container) &&
-           age_matches(daemon, filters, "since", container);
+           ancestor_matches(api, filters, container) && volume_matches(filters, container) &&
+           network_matches(api, filters, container) && port_matches(filters, container) &&
+           health_matches(filters, container) && age_matches(api, filters, "before", container) &&
+           age_matches(api, filters, "since", container);
 }
 
-void api_containers_list(struct daemon *daemon, struct request *request,
-                         const struct route_match *match)
+static void serve_containers_list(struct api *api, struct request *request,
+                                  const struct route_match *match)
 {
     static const char *const known[] = {"id",       "name",    "label",  "status", "exited",
                                         "ancestor", "volume",  "health", "before", "since",
@@ -242,10 +226,10 @@ void api_containers_list(struct daemon *daemon, struct request *request,
     }
     writer = json_writer_new(false);
     json_array_open(writer);
-    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (struct managed_container *one = api->containers->list; one != NULL; one = one->next) {
         if (limit > 0 && shown == limit)
             break;
-        if (!is_listed(daemon, &filters, request_query_bool(request, "all") || limit > 0, one))
+        if (!is_listed(api, &filters, request_query_bool(request, "all") || limit > 0, one))
             continue;
         container_write_summary(writer, one, NULL);
         shown++;
@@ -254,202 +238,12 @@ void api_containers_list(struct daemon *daemon, struct request *request,
     respond_written(request, 200, writer);
 }
 
-/* ---- life ---- */
-
-static void on_started(struct waiter *waiter, struct managed_container *container,
-                       const struct error *err)
-{
-    (void)container;
-    if (err != NULL)
-        respond_error(waiter->request, err);
-    else
-        respond_empty(waiter->request, 204);
-}
-
-static void begin_start(struct managed_container *container, struct request *request)
-{
-    struct error err = {0};
-
-    container_forget_restarts(container);
-    if (container_begin_start(container, &err) < 0)
-        respond_error(request, &err);
-    else
-        container_wait_for(container, WAIT_STARTED, request, on_started);
-}
-
-void api_container_start(struct daemon *daemon, struct request *request,
-                         const struct route_match *match)
-{
-    struct managed_container *container = find(daemon, request, match);
-
-    if (container == NULL)
-        return;
-    if (container->status == CONTAINER_STARTING)
-        container_wait_for(container, WAIT_STARTED, request, on_started);
-    else
-        begin_start(container, request);
-}
-
-/* ?signal=, 0 if there is none, negative after a 400. */
-static int parse_signal(struct request *request)
-{
-    const char *text = request_query(request, "signal");
-    char message[96];
-    int number;
-
-    if (text == NULL || text[0] == '\0')
-        return 0;
-    number = signal_parse(text);
-    if (number < 0) {
-        snprintf(message, sizeof(message), "Invalid signal: %.32s", text);
-        respond_failure(request, 400, message);
-    }
-    return number;
-}
-
-static void on_stopped(struct waiter *waiter, struct managed_container *container,
-                       const struct error *err)
-{
-    struct request *request = waiter->request;
-
-    (void)err;
-    if (waiter->is_restart)
-        begin_start(container, request);
-    else
-        respond_empty(request, 204);
-}
-
-static void stop_or_restart(struct managed_container *container, struct request *request,
-                            bool is_restart)
-{
-    struct waiter *waiter;
-    struct error err = {0};
-    int64_t timeout_s = container_stop_timeout(container);
-    int signal_number = parse_signal(request);
-    int result;
-
-    if (signal_number < 0)
-        return;
-    if (request_query_integer(request, "t", INT32_MIN, CONTAINER_STOP_TIMEOUT_MAX_S, &timeout_s,
-                              &err) < 0) {
-        respond_error(request, &err);
-        return;
-    }
-    result = container_begin_stop(container, signal_number, timeout_s, &err);
-    if (result < 0 && is_restart && err.code == ERROR_NOT_MODIFIED) {
-        begin_start(container, request);
-    } else if (result < 0) {
-        respond_error(request, &err);
-    } else {
-        waiter = container_wait_for(container, WAIT_NOT_RUNNING, request, on_stopped);
-        waiter->is_restart = is_restart;
-    }
-}
-
-void api_container_stop(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
-{
-    struct managed_container *container = find(daemon, request, match);
-
-    if (container != NULL)
-        stop_or_restart(container, request, false);
-}
-
-void api_container_restart(struct daemon *daemon, struct request *request,
-                           const struct route_match *match)
-{
-    struct managed_container *container = find(daemon, request, match);
-
-    if (container != NULL)
-        stop_or_restart(container, request, true);
-}
-
-void api_container_kill(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
-{
-    struct managed_container *container = find(daemon, request, match);
-    struct error err = {0};
-    int signal_number;
-
-    if (container == NULL)
-        return;
-    signal_number = parse_signal(request);
-    if (signal_number < 0)
-        return;
-    if (container->status == CONTAINER_RUNNING ||
-        (container->status == CONTAINER_STARTING &&
-         (signal_number == 0 || signal_number == SIGKILL)))
-        container_hold_back(container);
-    if (container_signal(container, signal_number != 0 ? signal_number : SIGKILL, &err) < 0)
-        respond_error(request, &err);
-    else
-        respond_empty(request, 204);
-}
-
-/* ---- wait ---- */
-
-static void write_wait_result(struct request *request, const struct managed_container *container)
-{
-    struct json_writer *writer = json_writer_new(false);
-
-    json_object_open(writer);
-    json_member_integer(writer, "StatusCode", container->exit_code);
-    json_key(writer, "Error");
-    json_null(writer);
-    json_object_close(writer);
-    stream_write_message(request, json_writer_text(writer), "\n");
-    stream_end(request);
-    json_writer_free(writer);
-}
-
-static void on_waited(struct waiter *waiter, struct managed_container *container,
-                      const struct error *err)
-{
-    (void)err;
-    write_wait_result(waiter->request, container);
-}
-
-void api_container_wait(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
-{
-    struct managed_container *container = find(daemon, request, match);
-    const char *condition = request_query(request, "condition");
-    enum waiter_kind kind = WAIT_NOT_RUNNING;
-
-    if (container == NULL)
-        return;
-    if (condition != NULL && strcmp(condition, "next-exit") == 0) {
-        kind = WAIT_NEXT_EXIT;
-    } else if (condition != NULL && strcmp(condition, "removed") == 0) {
-        kind = WAIT_REMOVED;
-    } else if (condition != NULL && condition[0] != '\0' && strcmp(condition, "not-running") != 0) {
-        respond_failure(request, 400, "invalid condition: use not-running, next-exit or removed");
-        return;
-    }
-    /* Clients start the container only when they have these headers. */
-    stream_begin(request, "application/json");
-    if (kind == WAIT_NOT_RUNNING && container->status != CONTAINER_RUNNING &&
-        container->status != CONTAINER_STARTING && container->status != CONTAINER_RESTARTING)
-        write_wait_result(request, container);
-    else
-        container_wait_for(container, kind, request, on_waited);
-}
-
 /* ---- streams ---- */
 
-void api_container_logs(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
+static void serve_container_attach(struct api *api, struct request *request,
+                                   const struct route_match *match)
 {
-    struct managed_container *container = find(daemon, request, match);
-
-    if (container != NULL)
-        logs_serve(container, request);
-}
-
-void api_container_attach(struct daemon *daemon, struct request *request,
-                          const struct route_match *match)
-{
-    struct managed_container *container = find(daemon, request, match);
+    struct managed_container *container = api_find_container(api, request, match);
     cleanup_buffer struct buffer leftover = {0};
     struct error err = {0};
     unsigned int flags = 0;
@@ -461,7 +255,7 @@ void api_container_attach(struct daemon *daemon, struct request *request,
         if (request_query_bool(request, "stdin"))
             respond_failure(request, 501, "attach: logs and stdin exclude each other in davit");
         else
-            logs_attach(container, request);
+            api_serve_logs(container, request, true);
         return;
     }
     if (!request_query_bool(request, "stream")) {
@@ -498,10 +292,10 @@ int api_read_terminal_size(const struct request *request, struct terminal_size *
     return result;
 }
 
-void api_container_resize(struct daemon *daemon, struct request *request,
-                          const struct route_match *match)
+static void serve_container_resize(struct api *api, struct request *request,
+                                   const struct route_match *match)
 {
-    struct managed_container *container = find(daemon, request, match);
+    struct managed_container *container = api_find_container(api, request, match);
     struct terminal_size size = {0};
     struct error err = {0};
 
@@ -514,89 +308,13 @@ void api_container_resize(struct daemon *daemon, struct request *request,
         respond_empty(request, 200);
 }
 
-/* ---- remove ---- */
-
-static void remove_now(struct managed_container *container, struct request *request)
-{
-    struct error err = {0};
-
-    if (container_remove(container, request_query_bool(request, "v"), &err) < 0)
-        respond_error(request, &err);
-    else
-        respond_empty(request, 204);
-}
-
-static void on_killed(struct waiter *waiter, struct managed_container *container,
-                      const struct error *err)
-{
-    (void)err;
-    if (container->status == CONTAINER_REMOVING)
-        respond_empty(waiter->request, 204);
-    else
-        remove_now(container, waiter->request);
-}
-
-void api_container_remove(struct daemon *daemon, struct request *request,
-                          const struct route_match *match)
-{
-    struct managed_container *container = find(daemon, request, match);
-    struct error err = {0};
-
-    if (container == NULL)
-        return;
-    if (request_query_bool(request, "link")) {
-        respond_failure(request, 501, "link: not supported by this version of davit");
-        return;
-    }
-    if (request_query_bool(request, "force") && container->status == CONTAINER_RESTARTING)
-        container_cancel_restart(container);
-    if (!request_query_bool(request, "force") ||
-        (container->status != CONTAINER_RUNNING && container->status != CONTAINER_STARTING)) {
-        remove_now(container, request);
-        return;
-    }
-    container_hold_back(container);
-    if (container_signal(container, SIGKILL, &err) < 0)
-        respond_error(request, &err);
-    else
-        container_wait_for(container, WAIT_NOT_RUNNING, request, on_killed);
-}
-
-/* ---- exec ---- */
-
-void api_container_exec(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
-{
-    struct managed_container *container = find(daemon, request, match);
-
-    if (container != NULL)
-        exec_create(container, request);
-}
-
-void api_exec_start(struct daemon *daemon, struct request *request, const struct route_match *match)
-{
-    exec_start(daemon, match->name, request);
-}
-
-void api_exec_inspect(struct daemon *daemon, struct request *request,
-                      const struct route_match *match)
-{
-    exec_inspect(daemon, match->name, request);
-}
-
-void api_exec_resize(struct daemon *daemon, struct request *request,
-                     const struct route_match *match)
-{
-    exec_resize(daemon, match->name, request);
-}
-
 /* ---- pause, rename ---- */
 
-static void pause_or_unpause(struct daemon *daemon, struct request *request,
+static void pause_or_unpause(struct api *api, struct request *request,
                              const struct route_match *match,
                              int (*change)(struct managed_container *container, struct error *err))
 {
-    struct managed_container *container = find(daemon, request, match);
+    struct managed_container *container = api_find_container(api, request, match);
     struct error err = {0};
 
     if (container == NULL)
@@ -607,22 +325,22 @@ static void pause_or_unpause(struct daemon *daemon, struct request *request,
         respond_empty(request, 204);
 }
 
-void api_container_pause(struct daemon *daemon, struct request *request,
-                         const struct route_match *match)
+static void serve_container_pause(struct api *api, struct request *request,
+                                  const struct route_match *match)
 {
-    pause_or_unpause(daemon, request, match, container_pause);
+    pause_or_unpause(api, request, match, container_pause);
 }
 
-void api_container_unpause(struct daemon *daemon, struct request *request,
-                           const struct route_match *match)
+static void serve_container_unpause(struct api *api, struct request *request,
+                                    const struct route_match *match)
 {
-    pause_or_unpause(daemon, request, match, container_unpause);
+    pause_or_unpause(api, request, match, container_unpause);
 }
 
-void api_container_rename(struct daemon *daemon, struct request *request,
-                          const struct route_match *match)
+static void serve_container_rename(struct api *api, struct request *request,
+                                   const struct route_match *match)
 {
-    struct managed_container *container = find(daemon, request, match);
+    struct managed_container *container = api_find_container(api, request, match);
     const char *name = request_query(request, "name");
     struct error err = {0};
 
@@ -635,6 +353,20 @@ void api_container_rename(struct daemon *daemon, struct request *request,
         respond_empty(request, 204);
 }
 
+static void serve_container_update(struct api *api, struct request *request,
+                                   const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+    struct error err = {0};
+
+    if (container == NULL)
+        return;
+    if (container_update(container, request->body, request->body_length, &err) < 0)
+        respond_error(request, &err);
+    else
+        respond_json(request, 200, "{\"Warnings\":[]}");
+}
+
 /* ---- prune ---- */
 
 static bool is_prunable(const struct managed_container *container, const struct filters *filters,
@@ -645,14 +377,14 @@ static bool is_prunable(const struct managed_container *container, const struct 
            filters_match_labels(filters, &container->definition.config.labels);
 }
 
-static int prune_containers(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+static int prune_containers(struct api *api, const struct filters *filters, int64_t until_ns,
                             const struct disk_usage *usage, struct json_writer *writer,
                             uint64_t *bytes, struct error *err)
 {
     struct managed_container *next;
     int result = 0;
 
-    for (struct managed_container *one = daemon->containers; result == 0 && one != NULL;
+    for (struct managed_container *one = api->containers->list; result == 0 && one != NULL;
          one = next) {
         char id[IDENTIFIER_SIZE];
 
@@ -669,13 +401,27 @@ static int prune_containers(struct daemon *daemon, const struct filters *filters
     return result;
 }
 
-void api_containers_prune(struct daemon *daemon, struct request *request,
-                          const struct route_match *match)
+static void serve_containers_prune(struct api *api, struct request *request,
+                                   const struct route_match *match)
 {
     static const char *const known[] = {"until", "label", "label!", NULL};
 
     static const struct prune_kind kind = {known, "ContainersDeleted", true, prune_containers};
 
     (void)match;
-    api_prune(daemon, request, &kind);
+    api_prune(api, request, &kind);
 }
+
+const struct route container_routes[] = {
+    {"GET", "/containers/json", serve_containers_list, PERMISSION_READ, NULL},
+    {"POST", "/containers/create", serve_container_create, PERMISSION_OPERATE, NULL},
+    {"GET", "/containers/{id}/json", serve_container_inspect, PERMISSION_READ, NULL},
+    {"POST", "/containers/{id}/attach", serve_container_attach, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/resize", serve_container_resize, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/pause", serve_container_pause, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/unpause", serve_container_unpause, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/rename", serve_container_rename, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/prune", serve_containers_prune, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/update", serve_container_update, PERMISSION_OPERATE, NULL},
+    {.method = NULL},
+};

@@ -15,13 +15,13 @@ static void answer(struct request *request, const struct managed_container *cont
     respond_written(request, 200, writer);
 }
 
-void api_egress_show(struct daemon *daemon, struct request *request,
-                     const struct route_match *match)
+static void serve_egress_show(struct api *api, struct request *request,
+                              const struct route_match *match)
 {
     struct managed_container *container;
     struct error err = {0};
 
-    if (container_find(daemon, match->name, &container, &err) < 0)
+    if (container_find(api->containers, match->name, &container, &err) < 0)
         respond_error(request, &err);
     else
         answer(request, container);
@@ -51,7 +51,7 @@ static int read_rules(struct managed_container *container, const struct request 
 /* Answered when the kernel has the rules. */
 struct egress_change {
     struct completion completion;
-    struct daemon *daemon;
+    struct api *api;
     struct request *request; /* NULL: the client has gone */
     char id[IDENTIFIER_SIZE];
 };
@@ -74,10 +74,9 @@ static void on_rules_set(struct completion *completion, const struct error *err)
         problem = *err;
 
     if (request != NULL) {
-        request->on_close = NULL;
-        request->context = NULL;
+        request_forget(request);
         if (problem.errnum == 0 &&
-            container_find(change->daemon, change->id, &container, &problem) == 0)
+            container_find(change->api->containers, change->id, &container, &problem) == 0)
             answer(request, container);
         else
             respond_error(request, &problem);
@@ -85,13 +84,14 @@ static void on_rules_set(struct completion *completion, const struct error *err)
     free(change);
 }
 
-void api_egress_set(struct daemon *daemon, struct request *request, const struct route_match *match)
+static void serve_egress_set(struct api *api, struct request *request,
+                             const struct route_match *match)
 {
     struct managed_container *container;
     const struct docker_egress *egress = NULL;
     struct egress_change *change;
     struct error err = {0};
-    int result = container_find(daemon, match->name, &container, &err);
+    int result = container_find(api->containers, match->name, &container, &err);
 
     if (result == 0)
         result = read_rules(container, request, &egress, &err);
@@ -103,10 +103,16 @@ void api_egress_set(struct daemon *daemon, struct request *request, const struct
     }
     change = memory_new_one(struct egress_change);
     change->completion.done = on_rules_set;
-    change->daemon = daemon;
+    change->api = api;
     change->request = request;
     strcpy(change->id, container->definition.id);
     request->context = change;
     request->on_close = on_client_gone;
-    firewall_await(&daemon->networks, &change->completion);
+    firewall_await(api->networks, &change->completion);
 }
+
+const struct route egress_routes[] = {
+    {"GET", "/davit/v1/containers/{id}/egress", serve_egress_show, PERMISSION_READ, NULL},
+    {"PUT", "/davit/v1/containers/{id}/egress", serve_egress_set, PERMISSION_OPERATE, NULL},
+    {.method = NULL},
+};

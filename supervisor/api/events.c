@@ -121,7 +121,7 @@ static int read_query(struct listener *listener, int64_t *since_ns, int64_t *unt
                          &listener->filters, err);
 }
 
-void api_events(struct daemon *daemon, struct request *request, const struct route_match *match)
+static void serve_events(struct api *api, struct request *request, const struct route_match *match)
 {
     struct listener *listener = memory_new_one(struct listener);
     struct error err = {0};
@@ -131,7 +131,7 @@ void api_events(struct daemon *daemon, struct request *request, const struct rou
 
     (void)match;
     listener->subscriber.notify = notify;
-    listener->bus = &daemon->events;
+    listener->bus = api->events;
     listener->request = request;
     if (read_query(listener, &since_ns, &until_ns, &err) < 0) {
         respond_error(request, &err);
@@ -148,6 +148,11 @@ void api_events(struct daemon *daemon, struct request *request, const struct rou
     if (until_ns != 0 && until_ns <= now_ns)
         stream_end(request);
     else if (until_ns != 0)
-        sd_event_add_time_relative(daemon->loop, &listener->until, CLOCK_MONOTONIC,
+        sd_event_add_time_relative(api->loop, &listener->until, CLOCK_MONOTONIC,
                                    (uint64_t)(until_ns - now_ns) / 1000, 0, on_until, listener);
 }
+
+const struct route event_routes[] = {
+    {"GET", "/events", serve_events, PERMISSION_READ, NULL},
+    {.method = NULL},
+};

@@ -9,14 +9,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "supervisor/http/filters.h"
-#include "supervisor/images/collect.h"
-
-void image_event(struct daemon *daemon, const char *action, const char *id, const char *name)
-{
-    struct string_pair pair = {"name", name};
-
-    events_publish(&daemon->events, "image", action, id, &(struct string_map){&pair, 1});
-}
 
 /* ---- list and inspect ---- */
 
@@ -87,8 +79,8 @@ static bool is_listed(const struct filters *filters, const struct image *image)
            filters_match_labels(filters, &image->config.config.labels);
 }
 
-void api_images_list(struct daemon *daemon, struct request *request,
-                     const struct route_match *match)
+static void serve_images_list(struct api *api, struct request *request,
+                              const struct route_match *match)
 {
     static const char *const known[] = {"reference", "label", "dangling", NULL};
     struct json_writer *writer;
@@ -99,9 +91,9 @@ void api_images_list(struct daemon *daemon, struct request *request,
         return;
     writer = json_writer_new(false);
     json_array_open(writer);
-    for (size_t i = daemon->images.image_count; i > 0; i--) {
-        if (is_listed(&filters, daemon->images.images[i - 1]))
-            image_write_summary(writer, daemon->images.images[i - 1], -1, -1);
+    for (size_t i = api->store->image_count; i > 0; i--) {
+        if (is_listed(&filters, api->store->images[i - 1]))
+            image_write_summary(writer, api->store->images[i - 1], -1, -1);
     }
     json_array_close(writer);
     respond_written(request, 200, writer);
@@ -116,14 +108,14 @@ static void write_rootfs(struct json_writer *writer, const struct image *image)
     json_object_close(writer);
 }
 
-void api_image_inspect(struct daemon *daemon, struct request *request,
-                       const struct route_match *match)
+static void serve_image_inspect(struct api *api, struct request *request,
+                                const struct route_match *match)
 {
     struct json_writer *writer;
     struct image *image;
     struct error err = {0};
 
-    if (image_store_find(&daemon->images, match->name, &image, &err) < 0) {
+    if (image_store_find(api->store, match->name, &image, &err) < 0) {
         respond_error(request, &err);
         return;
     }
@@ -202,8 +194,8 @@ static void write_history(struct json_writer *writer, const struct image *image,
     json_array_close(writer);
 }
 
-void api_image_history(struct daemon *daemon, struct request *request,
-                       const struct route_match *match)
+static void serve_image_history(struct api *api, struct request *request,
+                                const struct route_match *match)
 {
     struct image_manifest manifest = {0};
     struct json_writer *writer;
@@ -211,11 +203,11 @@ void api_image_history(struct daemon *daemon, struct request *request,
     struct error err = {0};
     const char *text;
     size_t length;
-    int result = image_store_find(&daemon->images, match->name, &image, &err);
+    int result = image_store_find(api->store, match->name, &image, &err);
 
     if (result == 0)
-        result = image_store_read_blob(daemon->images.root_fd, &request->arena,
-                                       image->manifest_digest, &text, &length, &err);
+        result = image_store_read_blob(api->store->root_fd, &request->arena, image->manifest_digest,
+                                       &text, &length, &err);
     if (result == 0)
         result = image_manifest_parse(&request->arena, text, length, &manifest, &err);
     if (result < 0) {
@@ -229,7 +221,8 @@ void api_image_history(struct daemon *daemon, struct request *request,
 
 /* ---- tag ---- */
 
-void api_image_tag(struct daemon *daemon, struct request *request, const struct route_match *match)
+static void serve_image_tag(struct api *api, struct request *request,
+                            const struct route_match *match)
 {
     const char *repository = request_query(request, "repo");
     const char *tag = request_query(request, "tag");
@@ -238,7 +231,7 @@ void api_image_tag(struct daemon *daemon, struct request *request, const struct 
     struct error err = {0};
     char full[512];
     char name[512];
-    int result = image_store_find(&daemon->images, match->name, &image, &err);
+    int result = image_store_find(api->store, match->name, &image, &err);
 
     snprintf(name, sizeof(name), "%s%s%s", repository != NULL ? repository : "",
              tag != NULL && tag[0] != '\0' ? ":" : "", tag != NULL ? tag : "");
@@ -248,33 +241,33 @@ void api_image_tag(struct daemon *daemon, struct request *request, const struct 
         result = error_set(&err, ERROR_INVALID, EINVAL, "a digest is no name that can be given");
     if (result == 0) {
         snprintf(full, sizeof(full), "%s:%s", reference.name, reference.tag);
-        result = image_store_tag(&daemon->images, image, full, &err);
+        result = image_store_tag(api->store, image, full, &err);
     }
     if (result < 0) {
         respond_error(request, &err);
         return;
     }
     image_reference_familiar(full, name, sizeof(name));
-    image_event(daemon, "tag", image->id, name);
+    image_event(api->images, "tag", image->id, name);
     respond_empty(request, 201);
 }
 
 /* ---- remove ---- */
 
-static const struct managed_container *find_user(const struct daemon *daemon,
-                                                 const struct image *image)
+static const struct managed_container *find_user(const struct api *api, const struct image *image)
 {
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (const struct managed_container *one = api->containers->list; one != NULL;
+         one = one->next) {
         if (strcmp(one->definition.image_id, image->id) == 0)
             return one;
     }
     return NULL;
 }
 
-static int check_unused(const struct daemon *daemon, const struct image *image, const char *name,
+static int check_unused(const struct api *api, const struct image *image, const char *name,
                         struct error *err)
 {
-    const struct managed_container *user = find_user(daemon, image);
+    const struct managed_container *user = find_user(api, image);
 
     if (user == NULL)
         return 0;
@@ -292,27 +285,27 @@ static void write_untagged(struct json_writer *writer, const char *name)
 }
 
 /* What nobody reaches any more goes with the next collection. */
-static int delete_image(struct daemon *daemon, struct image *image, struct json_writer *writer,
+static int delete_image(struct api *api, struct image *image, struct json_writer *writer,
                         struct error *err)
 {
     char id[DIGEST_SIZE];
     int result;
 
     memcpy(id, image->id, sizeof(id));
-    result = image_store_remove(&daemon->images, image, err);
+    result = image_store_remove(api->store, image, err);
     if (result < 0)
         return result;
     json_object_open(writer);
     json_member_string(writer, "Deleted", id);
     json_object_close(writer);
-    image_event(daemon, "delete", id, id);
+    image_event(api->images, "delete", id, id);
     return 0;
 }
 
 /* By name: takes the name, and the image with its last one. By id: everything, if it has no more
  * than one name or force is given. */
-static int remove_image(struct daemon *daemon, struct image *image, const char *reference,
-                        bool is_forced, struct json_writer *writer, struct error *err)
+static int remove_image(struct api *api, struct image *image, const char *reference, bool is_forced,
+                        struct json_writer *writer, struct error *err)
 {
     struct image_reference parsed;
     char full[512] = "";
@@ -331,40 +324,40 @@ static int remove_image(struct daemon *daemon, struct image *image, const char *
                          image->id + 7);
     /* The layers of a container are its image's: even force does not take them away. */
     if (!is_by_name || image->name_count <= 1)
-        result = check_unused(daemon, image, reference, err);
+        result = check_unused(api, image, reference, err);
     while (result == 0 && image->name_count > 0) {
         char name[512];
 
         if (!is_by_name)
             snprintf(full, sizeof(full), "%s", image->names[image->name_count - 1]);
         image_reference_familiar(full, name, sizeof(name));
-        result = image_store_untag(&daemon->images, image, full, err);
+        result = image_store_untag(api->store, image, full, err);
         write_untagged(writer, name);
-        image_event(daemon, "untag", image->id, name);
+        image_event(api->images, "untag", image->id, name);
         if (is_by_name)
             break;
     }
     if (result == 0 && image->name_count == 0)
-        result = delete_image(daemon, image, writer, err);
+        result = delete_image(api, image, writer, err);
     return result;
 }
 
-void api_image_remove(struct daemon *daemon, struct request *request,
-                      const struct route_match *match)
+static void serve_image_remove(struct api *api, struct request *request,
+                               const struct route_match *match)
 {
     struct json_writer *writer = json_writer_new(false);
     struct image *image;
     struct error err = {0};
-    int result = image_store_find(&daemon->images, match->name, &image, &err);
+    int result = image_store_find(api->store, match->name, &image, &err);
 
     json_array_open(writer);
     if (result == 0)
-        result = remove_image(daemon, image, match->name, request_query_bool(request, "force"),
-                              writer, &err);
-    else if (image_store_forget_damaged(&daemon->images, match->name, NULL) == 0)
+        result = remove_image(api, image, match->name, request_query_bool(request, "force"), writer,
+                              &err);
+    else if (image_store_forget_damaged(api->store, match->name, NULL) == 0)
         result = 0;
     if (result == 0)
-        images_collect(daemon);
+        images_collect(api->images);
     if (result < 0) {
         respond_error(request, &err);
     } else {
@@ -376,23 +369,23 @@ void api_image_remove(struct daemon *daemon, struct request *request,
 
 /* ---- prune ---- */
 
-static bool is_prunable(const struct daemon *daemon, const struct filters *filters,
-                        bool only_dangling, int64_t until_ns, const struct image *image)
+static bool is_prunable(const struct api *api, const struct filters *filters, bool only_dangling,
+                        int64_t until_ns, const struct image *image)
 {
     return (!only_dangling || image->name_count == 0) &&
            (until_ns == 0 || image->created_ns < until_ns) &&
            filters_match_labels(filters, &image->config.config.labels) &&
-           find_user(daemon, image) == NULL;
+           find_user(api, image) == NULL;
 }
 
-static int prune_images(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+static int prune_images(struct api *api, const struct filters *filters, int64_t until_ns,
                         const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
                         struct error *err)
 {
     const struct string_list *dangling = filters_get(filters, "dangling");
     bool only_dangling = dangling == NULL || filters_match(filters, "dangling", "true") ||
                          filters_match(filters, "dangling", "1");
-    struct image_store *store = &daemon->images;
+    struct image_store *store = api->store;
     uint64_t before = image_store_layer_bytes(store);
     int result = 0;
 
@@ -400,29 +393,49 @@ static int prune_images(struct daemon *daemon, const struct filters *filters, in
     for (size_t i = store->image_count; result == 0 && i > 0; i--) {
         struct image *image = store->images[i - 1];
 
-        if (!is_prunable(daemon, filters, only_dangling, until_ns, image))
+        if (!is_prunable(api, filters, only_dangling, until_ns, image))
             continue;
         for (size_t j = 0; j < image->name_count; j++) {
             char name[512];
 
             image_reference_familiar(image->names[j], name, sizeof(name));
             write_untagged(writer, name);
-            image_event(daemon, "untag", image->id, name);
+            image_event(api->images, "untag", image->id, name);
         }
-        result = delete_image(daemon, image, writer, err);
+        result = delete_image(api, image, writer, err);
     }
     if (result == 0)
-        images_collect(daemon);
+        images_collect(api->images);
     *bytes = before - image_store_layer_bytes(store);
     return result;
 }
 
-void api_images_prune(struct daemon *daemon, struct request *request,
-                      const struct route_match *match)
+static void serve_images_prune(struct api *api, struct request *request,
+                               const struct route_match *match)
 {
     static const char *const known[] = {"dangling", "until", "label", "label!", NULL};
     static const struct prune_kind kind = {known, "ImagesDeleted", false, prune_images};
 
     (void)match;
-    api_prune(daemon, request, &kind);
+    api_prune(api, request, &kind);
 }
+
+/* docker's "system prune" asks for it. davit builds nothing, and keeps nothing of builds. */
+static void serve_build_prune(struct api *api, struct request *request,
+                              const struct route_match *match)
+{
+    (void)api;
+    (void)match;
+    respond_json(request, 200, "{\"CachesDeleted\":null,\"SpaceReclaimed\":0}");
+}
+
+const struct route image_routes[] = {
+    {"GET", "/images/json", serve_images_list, PERMISSION_READ, NULL},
+    {"GET", "/images/{name}/json", serve_image_inspect, PERMISSION_READ, NULL},
+    {"GET", "/images/{name}/history", serve_image_history, PERMISSION_READ, NULL},
+    {"POST", "/images/{name}/tag", serve_image_tag, PERMISSION_OPERATE, NULL},
+    {"DELETE", "/images/{name}", serve_image_remove, PERMISSION_OPERATE, NULL},
+    {"POST", "/images/prune", serve_images_prune, PERMISSION_OPERATE, NULL},
+    {"POST", "/build/prune", serve_build_prune, PERMISSION_OPERATE, NULL},
+    {.method = NULL},
+};

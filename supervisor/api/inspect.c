@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "supervisor/containers/container.h"
@@ -31,12 +32,12 @@ static void write_state(struct json_writer *writer, const struct managed_contain
     json_object_close(writer);
 }
 
-static void write_mount(struct json_writer *writer, const struct daemon *daemon,
+static void write_mount(struct json_writer *writer, const struct volumes *volumes,
                         const struct mount_point *mount)
 {
     bool is_volume = strcmp(mount->type, "volume") == 0;
     bool is_bind = strcmp(mount->type, "bind") == 0;
-    cleanup_free char *path = is_volume ? volume_path(&daemon->volumes, mount->name) : NULL;
+    cleanup_free char *path = is_volume ? volume_path(volumes, mount->name) : NULL;
     const char *propagation = mount->propagation;
 
     json_object_open(writer);
@@ -63,7 +64,7 @@ static void write_mounts(struct json_writer *writer, const struct managed_contai
     json_key(writer, "Mounts");
     json_array_open(writer);
     for (size_t i = 0; i < definition->mount_points.count; i++)
-        write_mount(writer, container->daemon, &definition->mount_points.items[i]);
+        write_mount(writer, container->containers->volumes, &definition->mount_points.items[i]);
     json_array_close(writer);
 }
 
@@ -81,7 +82,7 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     const struct definition *definition = &container->definition;
     cleanup_free char *name = memory_printf("/%s", definition->name);
     cleanup_free char *log_path =
-        memory_printf("%s/containers/%s/%s-json.log", container->daemon->places.root,
+        memory_printf("%s/containers/%s/%s-json.log", container->containers->places->root,
                       definition->id, definition->id);
 
     json_object_open(writer);

@@ -44,16 +44,16 @@ static const struct json_field order_fields[] = {
 };
 static const struct json_struct order_type = JSON_CLOSED_STRUCT(struct network_order, order_fields);
 
-static void network_event(struct daemon *daemon, const char *action, const struct network *network)
+static void network_event(struct api *api, const char *action, const struct network *network)
 {
     struct string_pair pairs[] = {{"name", network->name}, {"type", network_driver_name(network)}};
 
-    events_publish(&daemon->events, "network", action, network->id,
+    events_publish(api->events, "network", action, network->id,
                    &(struct string_map){pairs, ARRAY_SIZE(pairs)});
 }
 
-void api_network_create(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
+static void serve_network_create(struct api *api, struct request *request,
+                                 const struct route_match *match)
 {
     struct network_order order = {0};
     struct network *network = NULL;
@@ -64,13 +64,13 @@ void api_network_create(struct daemon *daemon, struct request *request,
 
     (void)match;
     if (result == 0)
-        result = network_create(&daemon->networks, &order, &network, &err);
+        result = network_create(api->networks, &order, &network, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;
     }
     assert(network != NULL);
-    network_event(daemon, "create", network);
+    network_event(api, "create", network);
     writer = json_writer_new(false);
     json_object_open(writer);
     json_member_string(writer, "Id", network->id);
@@ -110,8 +110,8 @@ static void write_built_in(struct json_writer *writer, const char *name)
     json_object_close(writer);
 }
 
-void api_network_inspect(struct daemon *daemon, struct request *request,
-                         const struct route_match *match)
+static void serve_network_inspect(struct api *api, struct request *request,
+                                  const struct route_match *match)
 {
     struct network *network;
     struct json_writer *writer = json_writer_new(false);
@@ -124,16 +124,16 @@ void api_network_inspect(struct daemon *daemon, struct request *request,
             return;
         }
     }
-    if (network_find(&daemon->networks, match->name, &network, &err) < 0) {
+    if (network_find(api->networks, match->name, &network, &err) < 0) {
         json_writer_free(writer);
         respond_error(request, &err);
         return;
     }
-    network_write(writer, &daemon->networks, network);
+    network_write(writer, api->networks, network);
     respond_written(request, 200, writer);
 }
 
-static bool is_listed(const struct daemon *daemon, const struct filters *filters,
+static bool is_listed(const struct api *api, const struct filters *filters,
                       const struct network *network)
 {
     bool is_built_in = strcmp(network->name, NETWORK_DEFAULT) == 0;
@@ -146,11 +146,11 @@ static bool is_listed(const struct daemon *daemon, const struct filters *filters
            filters_match_labels(filters, &network->labels) &&
            (filters_get(filters, "dangling") == NULL ||
             filters_is_on(filters, "dangling") ==
-                (!is_built_in && !network_is_used(&daemon->networks, network)));
+                (!is_built_in && !network_is_used(api->networks, network)));
 }
 
-void api_networks_list(struct daemon *daemon, struct request *request,
-                       const struct route_match *match)
+static void serve_networks_list(struct api *api, struct request *request,
+                                const struct route_match *match)
 {
     static const char *const known[] = {"name", "id",       "driver", "scope",
                                         "type", "dangling", "label",  NULL};
@@ -162,9 +162,9 @@ void api_networks_list(struct daemon *daemon, struct request *request,
         return;
     writer = json_writer_new(false);
     json_array_open(writer);
-    for (const struct network *one = daemon->networks.list; one != NULL; one = one->next) {
-        if (is_listed(daemon, &filters, one))
-            network_write(writer, &daemon->networks, one);
+    for (const struct network *one = api->networks->list; one != NULL; one = one->next) {
+        if (is_listed(api, &filters, one))
+            network_write(writer, api->networks, one);
     }
     for (size_t i = 0; i < ARRAY_SIZE(built_in); i++) {
         if (filters_match_part(&filters, "name", built_in[i]) &&
@@ -198,7 +198,7 @@ static const struct json_field membership_fields[] = {
 static const struct json_struct membership_type =
     JSON_CLOSED_STRUCT(struct network_member, membership_fields);
 
-static void change_membership(struct daemon *daemon, struct request *request,
+static void change_membership(struct api *api, struct request *request,
                               const struct route_match *match, bool connects)
 {
     struct network_member membership = {0};
@@ -209,9 +209,9 @@ static void change_membership(struct daemon *daemon, struct request *request,
                                   &membership_type, &membership, &err);
 
     if (result == 0)
-        result = network_find(&daemon->networks, match->name, &network, &err);
+        result = network_find(api->networks, match->name, &network, &err);
     if (result == 0)
-        result = container_find(daemon, membership.container, &container, &err);
+        result = container_find(api->containers, membership.container, &container, &err);
     if (result == 0)
         result = connects ? container_connect(container, network, &membership.endpoint, &err)
                           : container_disconnect(container, network, &err);
@@ -221,49 +221,48 @@ static void change_membership(struct daemon *daemon, struct request *request,
         respond_text(request, 200, "");
 }
 
-void api_network_connect(struct daemon *daemon, struct request *request,
-                         const struct route_match *match)
+static void serve_network_connect(struct api *api, struct request *request,
+                                  const struct route_match *match)
 {
-    change_membership(daemon, request, match, true);
+    change_membership(api, request, match, true);
 }
 
-void api_network_disconnect(struct daemon *daemon, struct request *request,
-                            const struct route_match *match)
+static void serve_network_disconnect(struct api *api, struct request *request,
+                                     const struct route_match *match)
 {
-    change_membership(daemon, request, match, false);
+    change_membership(api, request, match, false);
 }
 
 /* ---- remove ---- */
 
-static int remove_network(struct daemon *daemon, struct network *network, struct error *err)
+static int remove_network(struct api *api, struct network *network, struct error *err)
 {
     cleanup_free char *id = memory_strdup(network->id);
     cleanup_free char *name = memory_strdup(network->name);
     int driver = network->driver;
-    int result = network_remove(&daemon->networks, network, err);
+    int result = network_remove(api->networks, network, err);
 
     if (result == 0)
-        network_event(daemon, "destroy",
-                      &(struct network){.id = id, .name = name, .driver = driver});
+        network_event(api, "destroy", &(struct network){.id = id, .name = name, .driver = driver});
     return result;
 }
 
-void api_network_remove(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
+static void serve_network_remove(struct api *api, struct request *request,
+                                 const struct route_match *match)
 {
     struct network *network;
     struct error err = {0};
-    int result = network_find(&daemon->networks, match->name, &network, &err);
+    int result = network_find(api->networks, match->name, &network, &err);
 
     if (result == 0)
-        result = remove_network(daemon, network, &err);
+        result = remove_network(api, network, &err);
     if (result < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 204);
 }
 
-static int prune(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+static int prune(struct api *api, const struct filters *filters, int64_t until_ns,
                  const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
                  struct error *err)
 {
@@ -271,25 +270,36 @@ static int prune(struct daemon *daemon, const struct filters *filters, int64_t u
 
     (void)usage;
     (void)bytes;
-    for (struct network *one = daemon->networks.list; one != NULL; one = next) {
+    for (struct network *one = api->networks->list; one != NULL; one = next) {
         next = one->next;
-        if (strcmp(one->name, NETWORK_DEFAULT) == 0 || network_is_used(&daemon->networks, one) ||
+        if (strcmp(one->name, NETWORK_DEFAULT) == 0 || network_is_used(api->networks, one) ||
             (until_ns != 0 && one->created_ns >= until_ns) ||
             !filters_match_labels(filters, &one->labels))
             continue;
         json_string(writer, one->name);
-        if (remove_network(daemon, one, err) < 0)
+        if (remove_network(api, one, err) < 0)
             return -err->errnum;
     }
     return 0;
 }
 
-void api_networks_prune(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
+static void serve_networks_prune(struct api *api, struct request *request,
+                                 const struct route_match *match)
 {
     static const char *const known[] = {"until", "label", "label!", NULL};
     static const struct prune_kind kind = {known, "NetworksDeleted", false, prune};
 
     (void)match;
-    api_prune(daemon, request, &kind);
+    api_prune(api, request, &kind);
 }
+
+const struct route network_routes[] = {
+    {"GET", "/networks", serve_networks_list, PERMISSION_READ, NULL},
+    {"POST", "/networks/create", serve_network_create, PERMISSION_OPERATE, NULL},
+    {"GET", "/networks/{id}", serve_network_inspect, PERMISSION_READ, NULL},
+    {"DELETE", "/networks/{id}", serve_network_remove, PERMISSION_OPERATE, NULL},
+    {"POST", "/networks/{id}/connect", serve_network_connect, PERMISSION_OPERATE, NULL},
+    {"POST", "/networks/{id}/disconnect", serve_network_disconnect, PERMISSION_OPERATE, NULL},
+    {"POST", "/networks/prune", serve_networks_prune, PERMISSION_OPERATE, NULL},
+    {.method = NULL},
+};

@@ -25,13 +25,13 @@ static void answer(struct request *request, const struct managed_container *cont
     respond_written(request, 200, writer);
 }
 
-void api_probes_show(struct daemon *daemon, struct request *request,
-                     const struct route_match *match)
+static void serve_probes_show(struct api *api, struct request *request,
+                              const struct route_match *match)
 {
     struct managed_container *container;
     struct error err = {0};
 
-    if (container_find(daemon, match->name, &container, &err) < 0)
+    if (container_find(api->containers, match->name, &container, &err) < 0)
         respond_error(request, &err);
     else
         answer(request, container);
@@ -51,32 +51,26 @@ static int read_probes(struct managed_container *container, const struct request
 }
 
 /* All of davit's own; what is not said is taken away. */
-void api_probes_set(struct daemon *daemon, struct request *request, const struct route_match *match)
+static void serve_probes_set(struct api *api, struct request *request,
+                             const struct route_match *match)
 {
     struct managed_container *container;
     struct probe_request probes = {0};
-    struct probe_definition *liveness;
-    struct probe_definition *readiness;
     struct error err = {0};
-    int result = container_find(daemon, match->name, &container, &err);
+    int result = container_find(api->containers, match->name, &container, &err);
 
     if (result == 0)
         result = read_probes(container, request, &probes, &err);
-    if (result < 0) {
+    if (result == 0)
+        result = container_set_probes(container, probes.liveness, probes.readiness, &err);
+    if (result < 0)
         respond_error(request, &err);
-        return;
-    }
-    liveness = container->definition.liveness;
-    readiness = container->definition.readiness;
-    container->definition.liveness = probes.liveness;
-    container->definition.readiness = probes.readiness;
-    if (container_save_definition(container, &err) < 0) {
-        container->definition.liveness = liveness;
-        container->definition.readiness = readiness;
-        respond_error(request, &err);
-        return;
-    }
-    /* They begin anew; Docker's goes on as it was. */
-    probes_replace(container);
-    answer(request, container);
+    else
+        answer(request, container);
 }
+
+const struct route probe_routes[] = {
+    {"GET", "/davit/v1/containers/{id}/probes", serve_probes_show, PERMISSION_READ, NULL},
+    {"PUT", "/davit/v1/containers/{id}/probes", serve_probes_set, PERMISSION_OPERATE, NULL},
+    {.method = NULL},
+};

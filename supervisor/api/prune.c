@@ -11,7 +11,7 @@ static int parse_filters(struct request *request, const struct prune_kind *kind,
     return result < 0 ? result : filters_get_time(filters, "until", until_ns, err);
 }
 
-static struct json_writer *prune(struct daemon *daemon, struct request *request,
+static struct json_writer *prune(struct api *api, struct request *request,
                                  const struct disk_usage *usage, const void *context,
                                  struct error *err)
 {
@@ -26,7 +26,7 @@ static struct json_writer *prune(struct daemon *daemon, struct request *request,
     json_key(writer, kind->list_name);
     json_array_open(writer);
     if (result == 0)
-        result = kind->prune(daemon, &filters, until_ns, usage, writer, &bytes, err);
+        result = kind->prune(api, &filters, until_ns, usage, writer, &bytes, err);
     json_array_close(writer);
     json_member_unsigned(writer, "SpaceReclaimed", bytes);
     json_object_close(writer);
@@ -36,7 +36,7 @@ static struct json_writer *prune(struct daemon *daemon, struct request *request,
     return NULL;
 }
 
-void api_prune(struct daemon *daemon, struct request *request, const struct prune_kind *kind)
+void api_prune(struct api *api, struct request *request, const struct prune_kind *kind)
 {
     struct filters filters;
     int64_t until_ns;
@@ -45,22 +45,13 @@ void api_prune(struct daemon *daemon, struct request *request, const struct prun
     int result = parse_filters(request, kind, &filters, &until_ns, &err);
 
     if (result == 0 && kind->is_measured) {
-        disk_usage_measure(daemon, request, prune, kind);
+        api_measure_usage(api, request, prune, kind);
         return;
     }
     if (result == 0)
-        writer = prune(daemon, request, NULL, kind, &err);
+        writer = prune(api, request, NULL, kind, &err);
     if (writer != NULL)
         respond_written(request, 200, writer);
     else
         respond_error(request, &err);
-}
-
-/* docker's "system prune" asks for it. davit builds nothing, and keeps nothing of builds. */
-void api_build_prune(struct daemon *daemon, struct request *request,
-                     const struct route_match *match)
-{
-    (void)daemon;
-    (void)match;
-    respond_json(request, 200, "{\"CachesDeleted\":null,\"SpaceReclaimed\":0}");
 }

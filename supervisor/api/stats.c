@@ -26,7 +26,7 @@ struct sample {
 };
 
 struct stats {
-    struct daemon *daemon;
+    struct api *api;
     struct request *request;
     char id[IDENTIFIER_SIZE];
     sd_event_source *timer;
@@ -237,7 +237,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
     struct stats *stats = context;
     struct managed_container *container;
 
-    if (container_find(stats->daemon, stats->id, &container, NULL) < 0) {
+    if (container_find(stats->api->containers, stats->id, &container, NULL) < 0) {
         end(stats);
         return 0;
     }
@@ -254,8 +254,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 
 /* Docker's defaults: a stream; one object has the second before it to compare with, unless
  * "one-shot" says that nobody compares. */
-void api_container_stats(struct daemon *daemon, struct request *request,
-                         const struct route_match *match)
+static void serve_container_stats(struct api *api, struct request *request,
+                                  const struct route_match *match)
 {
     const char *stream = request_query(request, "stream");
     bool is_stream = stream == NULL || request_query_bool(request, "stream");
@@ -264,12 +264,12 @@ void api_container_stats(struct daemon *daemon, struct request *request,
     struct stats *stats;
     struct error err = {0};
 
-    if (container_find(daemon, match->name, &container, &err) < 0) {
+    if (container_find(api->containers, match->name, &container, &err) < 0) {
         respond_error(request, &err);
         return;
     }
     stats = memory_new_one(struct stats);
-    stats->daemon = daemon;
+    stats->api = api;
     stats->request = request;
     stats->is_stream = is_stream;
     strcpy(stats->id, container->definition.id);
@@ -281,7 +281,12 @@ void api_container_stats(struct daemon *daemon, struct request *request,
     else
         take_sample(container, &stats->previous);
     if ((!is_stream && (is_immediate || container->status != CONTAINER_RUNNING)) ||
-        sd_event_add_time_relative(daemon->loop, &stats->timer, CLOCK_MONOTONIC, INTERVAL_US, 10000,
+        sd_event_add_time_relative(api->loop, &stats->timer, CLOCK_MONOTONIC, INTERVAL_US, 10000,
                                    on_tick, stats) < 0)
         end(stats);
 }
+
+const struct route stats_routes[] = {
+    {"GET", "/containers/{id}/stats", serve_container_stats, PERMISSION_READ, NULL},
+    {.method = NULL},
+};

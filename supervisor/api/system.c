@@ -9,19 +9,19 @@
 #include "base/clock.h"
 #include "supervisor/http/version.h"
 
-void api_ping(struct daemon *daemon, struct request *request, const struct route_match *match)
+static void serve_ping(struct api *api, struct request *request, const struct route_match *match)
 {
-    (void)daemon;
+    (void)api;
     (void)match;
     respond_text(request, 200, "OK");
 }
 
-void api_version(struct daemon *daemon, struct request *request, const struct route_match *match)
+static void serve_version(struct api *api, struct request *request, const struct route_match *match)
 {
     struct json_writer *writer = json_writer_new(false);
     struct utsname names;
 
-    (void)daemon;
+    (void)api;
     (void)match;
     uname(&names);
     json_object_open(writer);
@@ -58,21 +58,21 @@ void api_version(struct daemon *daemon, struct request *request, const struct ro
     respond_written(request, 200, writer);
 }
 
-static void write_counts(struct json_writer *writer, const struct daemon *daemon)
+static void write_counts(struct json_writer *writer, const struct api *api)
 {
     size_t running = 0;
 
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next)
+    for (const struct managed_container *one = api->containers->list; one != NULL; one = one->next)
         running += one->status == CONTAINER_RUNNING;
-    json_member_unsigned(writer, "Containers", daemon->container_count);
+    json_member_unsigned(writer, "Containers", api->containers->count);
     json_member_unsigned(writer, "ContainersRunning", running);
     json_member_unsigned(writer, "ContainersPaused", 0);
-    json_member_unsigned(writer, "ContainersStopped", daemon->container_count - running);
-    json_member_unsigned(writer, "Images", daemon->images.image_count);
+    json_member_unsigned(writer, "ContainersStopped", api->containers->count - running);
+    json_member_unsigned(writer, "Images", api->store->image_count);
 }
 
 /* What this host lacks is said here and refused where it is asked for. */
-static void write_limits(struct json_writer *writer, struct daemon *daemon)
+static void write_limits(struct json_writer *writer, struct api *api)
 {
     static const struct {
         unsigned int controller;
@@ -87,28 +87,28 @@ static void write_limits(struct json_writer *writer, struct daemon *daemon)
     json_member_string(writer, "CgroupVersion", "2");
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
         json_member_boolean(writer, limits[i].name,
-                            (daemon->hierarchy.available & limits[i].controller) != 0);
+                            (api->containers->hierarchy->available & limits[i].controller) != 0);
     json_key(writer, "Warnings");
     json_array_open(writer);
     for (unsigned int bit = CGROUP_CPU; bit <= CGROUP_PIDS; bit <<= 1) {
         char text[128];
 
-        if ((daemon->hierarchy.available & bit) != 0)
+        if ((api->containers->hierarchy->available & bit) != 0)
             continue;
         snprintf(text, sizeof(text), "WARNING: No %s controller in cgroup2 at %.64s",
-                 cgroup_controller_name(bit), daemon->hierarchy.path);
+                 cgroup_controller_name(bit), api->containers->hierarchy->path);
         json_string(writer, text);
     }
-    if (image_store_is_damaged(&daemon->images))
+    if (image_store_is_damaged(api->store))
         json_string(writer, "WARNING: The image store is damaged: nothing is collected from it "
                             "(see the log)");
-    if (!daemon->maps_ids)
+    if (!api->containers->maps_ids)
         json_string(writer, "WARNING: The filesystem of davitd's directory cannot map ids: "
                             "containers have the host's");
     json_array_close(writer);
 }
 
-static void write_host(struct json_writer *writer, const struct daemon *daemon)
+static void write_host(struct json_writer *writer, const struct api *api)
 {
     struct utsname names;
     struct sysinfo memory = {0};
@@ -124,30 +124,32 @@ static void write_host(struct json_writer *writer, const struct daemon *daemon)
     json_member_string(writer, "Architecture", names.machine);
     json_member_integer(writer, "NCPU", sysconf(_SC_NPROCESSORS_ONLN));
     json_member_unsigned(writer, "MemTotal", (uint64_t)memory.totalram * memory.mem_unit);
-    json_member_string(writer, "DockerRootDir", daemon->places.root);
+    json_member_string(writer, "DockerRootDir", api->places->root);
     json_member_string(writer, "Name", names.nodename);
     json_member_string(writer, "ServerVersion", DAVIT_VERSION);
     json_member_string(writer, "IndexServerAddress", "https://index.docker.io/v1/");
 }
 
-void api_info(struct daemon *daemon, struct request *request, const struct route_match *match)
+static void serve_info(struct api *api, struct request *request, const struct route_match *match)
 {
     struct json_writer *writer = json_writer_new(false);
 
     (void)match;
     json_object_open(writer);
-    json_member_string(writer, "ID", daemon->id);
-    write_counts(writer, daemon);
+    json_member_string(writer, "ID", api->id);
+    write_counts(writer, api);
     json_member_string(writer, "Driver", "overlayfs");
     json_member_string(writer, "LoggingDriver",
-                       daemon->options.log.type != NULL ? daemon->options.log.type : "json-file");
-    write_limits(writer, daemon);
-    write_host(writer, daemon);
+                       api->containers->settings.log.type != NULL
+                           ? api->containers->settings.log.type
+                           : "json-file");
+    write_limits(writer, api);
+    write_host(writer, api);
     json_key(writer, "SecurityOptions");
     json_array_open(writer);
     json_string(writer, "name=seccomp,profile=builtin");
     json_string(writer, "name=cgroupns");
-    if (daemon->maps_ids && !daemon->options.gives_host_ids)
+    if (api->containers->maps_ids && !api->containers->settings.gives_host_ids)
         json_string(writer, "name=userns");
     json_array_close(writer);
     json_key(writer, "Swarm");
@@ -157,3 +159,11 @@ void api_info(struct daemon *daemon, struct request *request, const struct route
     json_object_close(writer);
     respond_written(request, 200, writer);
 }
+
+const struct route system_routes[] = {
+    {"GET", "/_ping", serve_ping, PERMISSION_READ, NULL},
+    {"HEAD", "/_ping", serve_ping, PERMISSION_READ, NULL},
+    {"GET", "/version", serve_version, PERMISSION_READ, NULL},
+    {"GET", "/info", serve_info, PERMISSION_READ, NULL},
+    {.method = NULL},
+};

@@ -157,8 +157,8 @@ static void write_processes(struct json_writer *writer, const pid_t *pids, size_
     json_object_close(writer);
 }
 
-void api_container_top(struct daemon *daemon, struct request *request,
-                       const struct route_match *match)
+static void serve_container_top(struct api *api, struct request *request,
+                                const struct route_match *match)
 {
     const char *arguments = request_query(request, "ps_args");
     struct managed_container *container;
@@ -166,7 +166,7 @@ void api_container_top(struct daemon *daemon, struct request *request,
     cleanup_free pid_t *pids = NULL;
     size_t count = 0;
     struct error err = {0};
-    int result = container_find(daemon, match->name, &container, &err);
+    int result = container_find(api->containers, match->name, &container, &err);
 
     if (result == 0 && arguments != NULL && arguments[0] != '\0' && strcmp(arguments, "-ef") != 0)
         result = error_set(&err, ERROR_UNSUPPORTED, ENOTSUP,
@@ -184,3 +184,8 @@ void api_container_top(struct daemon *daemon, struct request *request,
     write_processes(writer, pids, count);
     respond_written(request, 200, writer);
 }
+
+const struct route top_routes[] = {
+    {"GET", "/containers/{id}/top", serve_container_top, PERMISSION_READ, NULL},
+    {.method = NULL},
+};

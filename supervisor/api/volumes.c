@@ -14,8 +14,8 @@ static const struct json_field order_fields[] = {
 };
 static const struct json_struct order_type = JSON_CLOSED_STRUCT(struct volume_order, order_fields);
 
-void api_volume_create(struct daemon *daemon, struct request *request,
-                       const struct route_match *match)
+static void serve_volume_create(struct api *api, struct request *request,
+                                const struct route_match *match)
 {
     struct volume_order order = {0};
     struct volume *volume = NULL;
@@ -29,29 +29,29 @@ void api_volume_create(struct daemon *daemon, struct request *request,
         result = json_decode_text(&request->arena, request->body, request->body_length, &order_type,
                                   &order, &err);
     if (result == 0)
-        result = volume_make(&daemon->volumes, &order, &volume, &is_new, &err);
+        result = volume_make(api->volumes, &order, &volume, &is_new, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;
     }
     writer = json_writer_new(false);
-    volume_write(writer, &daemon->volumes, volume, -1);
+    volume_write(writer, api->volumes, volume, -1);
     respond_written(request, 201, writer);
 }
 
-void api_volume_inspect(struct daemon *daemon, struct request *request,
-                        const struct route_match *match)
+static void serve_volume_inspect(struct api *api, struct request *request,
+                                 const struct route_match *match)
 {
     struct volume *volume;
     struct json_writer *writer;
     struct error err = {0};
 
-    if (volume_find(&daemon->volumes, match->name, &volume, &err) < 0) {
+    if (volume_find(api->volumes, match->name, &volume, &err) < 0) {
         respond_error(request, &err);
         return;
     }
     writer = json_writer_new(false);
-    volume_write(writer, &daemon->volumes, volume, -1);
+    volume_write(writer, api->volumes, volume, -1);
     respond_written(request, 200, writer);
 }
 
@@ -67,8 +67,8 @@ static bool is_listed(const struct filters *filters, const struct volume *volume
            filters_match_labels(filters, &volume->labels);
 }
 
-void api_volumes_list(struct daemon *daemon, struct request *request,
-                      const struct route_match *match)
+static void serve_volumes_list(struct api *api, struct request *request,
+                               const struct route_match *match)
 {
     static const char *const known[] = {"dangling", "driver", "label", "name", NULL};
     struct json_writer *writer;
@@ -81,9 +81,9 @@ void api_volumes_list(struct daemon *daemon, struct request *request,
     json_object_open(writer);
     json_key(writer, "Volumes");
     json_array_open(writer);
-    for (const struct volume *one = daemon->volumes.list; one != NULL; one = one->next) {
+    for (const struct volume *one = api->volumes->list; one != NULL; one = one->next) {
         if (is_listed(&filters, one))
-            volume_write(writer, &daemon->volumes, one, -1);
+            volume_write(writer, api->volumes, one, -1);
     }
     json_array_close(writer);
     json_key(writer, "Warnings");
@@ -95,32 +95,32 @@ void api_volumes_list(struct daemon *daemon, struct request *request,
 
 /* ---- remove ---- */
 
-void api_volume_remove(struct daemon *daemon, struct request *request,
-                       const struct route_match *match)
+static void serve_volume_remove(struct api *api, struct request *request,
+                                const struct route_match *match)
 {
     struct volume *volume;
     struct error err = {0};
-    int result = volume_find(&daemon->volumes, match->name, &volume, &err);
+    int result = volume_find(api->volumes, match->name, &volume, &err);
 
     if (result < 0 && request_query_bool(request, "force")) {
         respond_empty(request, 204);
         return;
     }
     if (result == 0)
-        result = volume_remove(&daemon->volumes, volume, &err);
+        result = volume_remove(api->volumes, volume, &err);
     if (result < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 204);
 }
 
-static int prune(struct daemon *daemon, const struct filters *filters, bool has_all,
+static int prune(struct api *api, const struct filters *filters, bool has_all,
                  const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
                  struct error *err)
 {
     struct volume *next;
 
-    for (struct volume *one = daemon->volumes.list; one != NULL; one = next) {
+    for (struct volume *one = api->volumes->list; one != NULL; one = next) {
         int result;
 
         next = one->next;
@@ -129,33 +129,33 @@ static int prune(struct daemon *daemon, const struct filters *filters, bool has_
             continue;
         *bytes += disk_usage_of_volume(usage, one->name);
         json_string(writer, one->name);
-        result = volume_remove(&daemon->volumes, one, err);
+        result = volume_remove(api->volumes, one, err);
         if (result < 0)
             return result;
     }
     return 0;
 }
 
-static int prune_all(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+static int prune_all(struct api *api, const struct filters *filters, int64_t until_ns,
                      const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
                      struct error *err)
 {
     (void)until_ns;
-    return prune(daemon, filters, true, usage, writer, bytes, err);
+    return prune(api, filters, true, usage, writer, bytes, err);
 }
 
 /* Anonymous ones, and others only if the filter "all" says so. */
-static int prune_anonymous(struct daemon *daemon, const struct filters *filters, int64_t until_ns,
+static int prune_anonymous(struct api *api, const struct filters *filters, int64_t until_ns,
                            const struct disk_usage *usage, struct json_writer *writer,
                            uint64_t *bytes, struct error *err)
 {
     (void)until_ns;
-    return prune(daemon, filters, filters_is_on(filters, "all"), usage, writer, bytes, err);
+    return prune(api, filters, filters_is_on(filters, "all"), usage, writer, bytes, err);
 }
 
 /* Before 1.42 it was always all. */
-void api_volumes_prune(struct daemon *daemon, struct request *request,
-                       const struct route_match *match)
+static void serve_volumes_prune(struct api *api, struct request *request,
+                                const struct route_match *match)
 {
     static const char *const known[] = {"all", "label", "label!", NULL};
     static const struct prune_kind all = {known, "VolumesDeleted", true, prune_all};
@@ -163,5 +163,14 @@ void api_volumes_prune(struct daemon *daemon, struct request *request,
     bool is_old = request->version >= 0 && request->version < 42;
 
     (void)match;
-    api_prune(daemon, request, is_old ? &all : &anonymous);
+    api_prune(api, request, is_old ? &all : &anonymous);
 }
+
+const struct route volume_routes[] = {
+    {"GET", "/volumes", serve_volumes_list, PERMISSION_READ, NULL},
+    {"POST", "/volumes/create", serve_volume_create, PERMISSION_OPERATE, NULL},
+    {"GET", "/volumes/{volume}", serve_volume_inspect, PERMISSION_READ, NULL},
+    {"DELETE", "/volumes/{volume}", serve_volume_remove, PERMISSION_OPERATE, NULL},
+    {"POST", "/volumes/prune", serve_volumes_prune, PERMISSION_OPERATE, NULL},
+    {.method = NULL},
+};

@@ -22,6 +22,7 @@
 #include "base/path.h"
 #include "base/signals.h"
 #include "base/socket.h"
+#include "exec.h"
 #include "internal.h"
 #include "leftovers.h"
 #include "logs.h"
@@ -87,23 +88,23 @@ static void save_state(struct managed_container *container, bool is_durable);
 /* A full disk may have room again. */
 static int on_save_timer(sd_event_source *source, uint64_t usec, void *context)
 {
-    struct daemon *daemon = context;
+    struct containers *containers = context;
 
     (void)source;
     (void)usec;
-    daemon->save_timer = sd_event_source_disable_unref(daemon->save_timer);
-    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    containers->save_timer = sd_event_source_disable_unref(containers->save_timer);
+    for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
         if (one->has_unsaved_state && one->status != CONTAINER_REMOVING)
             save_state(one, true);
     }
     return 0;
 }
 
-static void save_later(struct daemon *daemon)
+static void save_later(struct containers *containers)
 {
-    if (daemon->save_timer == NULL)
-        sd_event_add_time_relative(daemon->loop, &daemon->save_timer, CLOCK_MONOTONIC,
-                                   SAVE_AGAIN_US, 0, on_save_timer, daemon);
+    if (containers->save_timer == NULL)
+        sd_event_add_time_relative(containers->loop, &containers->save_timer, CLOCK_MONOTONIC,
+                                   SAVE_AGAIN_US, 0, on_save_timer, containers);
 }
 
 static void save_state(struct managed_container *container, bool is_durable)
@@ -113,7 +114,7 @@ static void save_state(struct managed_container *container, bool is_durable)
 
     /* Until the database has it the file in /run has. */
     container->has_unsaved_state =
-        database_update_state(container->daemon->database, container->definition.id, state,
+        database_update_state(container->containers->database, container->definition.id, state,
                               is_durable, &err) < 0;
     if (container->has_unsaved_state || container->status == CONTAINER_RUNNING)
         container_record_state(container, state);
@@ -122,7 +123,7 @@ static void save_state(struct managed_container *container, bool is_durable)
     if (!container->has_unsaved_state)
         return;
     log_error("container %s: %s", container->definition.name, err.message);
-    save_later(container->daemon);
+    save_later(container->containers);
 }
 
 void container_save_state(struct managed_container *container)
@@ -142,14 +143,14 @@ int container_open_directory(const struct managed_container *container)
 
     snprintf(name, sizeof(name), "%s%s", container->is_unpublished ? CONTAINER_NEW_PREFIX : "",
              container->definition.id);
-    fd = openat(container->daemon->places.containers_fd, name,
+    fd = openat(container->containers->places->containers_fd, name,
                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 
 int container_open_run_directory(const struct managed_container *container)
 {
-    int fd = openat(container->daemon->places.run_containers_fd, container->definition.id,
+    int fd = openat(container->containers->places->run_containers_fd, container->definition.id,
                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
@@ -157,20 +158,20 @@ int container_open_run_directory(const struct managed_container *container)
 
 /* ---- finding ---- */
 
-int container_find(struct daemon *daemon, const char *reference, struct managed_container **found,
-                   struct error *err)
+int container_find(struct containers *containers, const char *reference,
+                   struct managed_container **found, struct error *err)
 {
     const char *name = reference[0] == '/' ? reference + 1 : reference;
     size_t length = strlen(reference);
 
     *found = NULL;
-    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
         if (strcmp(one->definition.id, reference) == 0 || strcmp(one->definition.name, name) == 0) {
             *found = one;
             return 0;
         }
     }
-    for (struct managed_container *one = daemon->containers; one != NULL && length > 0;
+    for (struct managed_container *one = containers->list; one != NULL && length > 0;
          one = one->next) {
         if (strncmp(one->definition.id, reference, length) != 0)
             continue;
@@ -186,62 +187,17 @@ int container_find(struct daemon *daemon, const char *reference, struct managed_
 
 /* ---- waiters ---- */
 
-static void unlink_waiter(struct waiter *waiter)
+void container_wait_for(struct managed_container *container, enum container_wait kind,
+                        struct completion *completion)
 {
-    struct waiter **link = &waiter->container->waiters;
-
-    while (*link != NULL && *link != waiter)
-        link = &(*link)->next;
-    if (*link == waiter)
-        *link = waiter->next;
+    completion_add(&container->waiters[kind], completion);
 }
 
-static void on_waiting_client_gone(struct request *request)
+void container_stop_waiting(struct managed_container *container,
+                            const struct completion *completion)
 {
-    struct waiter *waiter = request->context;
-
-    unlink_waiter(waiter);
-    free(waiter);
-}
-
-struct waiter *container_wait_for(struct managed_container *container, enum waiter_kind kind,
-                                  struct request *request,
-                                  void (*notify)(struct waiter *, struct managed_container *,
-                                                 const struct error *))
-{
-    struct waiter *waiter = memory_new_one(struct waiter);
-    struct waiter **link = &container->waiters;
-
-    *waiter =
-        (struct waiter){.kind = kind, .notify = notify, .request = request, .container = container};
-    request->context = waiter;
-    request->on_close = on_waiting_client_gone;
-    while (*link != NULL)
-        link = &(*link)->next;
-    *link = waiter;
-    return waiter;
-}
-
-/* Notifying may add waiters and end others, so the list is looked through anew each time. */
-static void notify_waiters(struct managed_container *container, unsigned int kinds,
-                           const struct error *err)
-{
-    bool found = true;
-
-    while (found) {
-        found = false;
-        for (struct waiter *waiter = container->waiters; waiter != NULL; waiter = waiter->next) {
-            if ((kinds & 1u << waiter->kind) == 0)
-                continue;
-            unlink_waiter(waiter);
-            waiter->request->on_close = NULL;
-            waiter->request->context = NULL;
-            waiter->notify(waiter, container, err);
-            free(waiter);
-            found = true;
-            break;
-        }
-    }
+    for (int kind = 0; kind < WAIT_COUNT; kind++)
+        completion_remove(&container->waiters[kind], completion);
 }
 
 /* ---- events ---- */
@@ -265,7 +221,7 @@ void container_event(struct managed_container *container, const char *action,
     attributes.items[attributes.count++] =
         (struct string_pair){"image", container->definition.config.image};
     attributes.items[attributes.count++] = (struct string_pair){"name", container->definition.name};
-    events_publish(&container->daemon->events, "container", action, container->definition.id,
+    events_publish(container->containers->events, "container", action, container->definition.id,
                    &attributes);
 }
 
@@ -283,11 +239,11 @@ static void event_with_number(struct managed_container *container, const char *a
 
 static void disconnect(struct managed_container *container);
 
-struct managed_container *container_new(struct daemon *daemon)
+struct managed_container *container_new(struct containers *containers)
 {
     struct managed_container *container = memory_new_one(struct managed_container);
 
-    container->daemon = daemon;
+    container->containers = containers;
     container->control_fd = -1;
     container->monitor_pidfd = -1;
     container_network_open(container);
@@ -313,27 +269,27 @@ void container_free(struct managed_container *container)
     free(container);
 }
 
-void container_link(struct daemon *daemon, struct managed_container *container)
+void container_link(struct containers *containers, struct managed_container *container)
 {
-    container->next = daemon->containers;
-    daemon->containers = container;
-    daemon->container_count++;
+    container->next = containers->list;
+    containers->list = container;
+    containers->count++;
     membership_link(&container->network);
-    volumes_hold(&daemon->volumes, &container->definition);
-    projects_note(&daemon->projects, container->definition.project);
+    volumes_hold(containers->volumes, &container->definition);
+    projects_note(containers->projects, container->definition.project);
 }
 
 static void unlink_container(struct managed_container *container)
 {
-    struct managed_container **link = &container->daemon->containers;
+    struct managed_container **link = &container->containers->list;
 
     while (*link != container)
         link = &(*link)->next;
     *link = container->next;
-    container->daemon->container_count--;
+    container->containers->count--;
     membership_unlink(&container->network);
-    volumes_release(&container->daemon->volumes, &container->definition);
-    projects_release(&container->daemon->projects, container->definition.project);
+    volumes_release(container->containers->volumes, &container->definition);
+    projects_release(container->containers->projects, container->definition.project);
 }
 
 /* ---- the monitor ---- */
@@ -369,7 +325,7 @@ int container_send(struct managed_container *container, const struct monitor_mes
         fds[fd_count++] = fd;
     if (text_fd >= 0)
         fds[fd_count++] = text_fd;
-    return outbox_send(&container->outbox, container->daemon->loop, container->control_fd,
+    return outbox_send(&container->outbox, container->containers->loop, container->control_fd,
                        message.data, message.length, fds, fd_count, "the container's monitor", err);
 }
 
@@ -408,10 +364,10 @@ static void on_started(struct managed_container *container, const struct monitor
     if (!is_new)
         names_update(&container->network);
     probes_start(container);
-    namespace_pool_fill(&container->daemon->namespace_pool);
+    namespace_pool_fill(container->containers->namespace_pool);
     if (container->is_kill_wanted)
         container_kill(container);
-    notify_waiters(container, 1u << WAIT_STARTED, NULL);
+    completions_end(&container->waiters[WAIT_STARTED], NULL);
     shutdown_container_started(container);
 }
 
@@ -427,14 +383,14 @@ static void remove_if_wanted(struct managed_container *container)
 static void on_start_failed(struct managed_container *container,
                             const struct monitor_message *message)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     struct error err = {0};
 
     monitor_message_error(message, &err);
     error_prefix(&err, "failed to start container");
     disconnect(container);
     membership_fail(&container->network);
-    namespace_pool_fill(&container->daemon->namespace_pool);
+    namespace_pool_fill(container->containers->namespace_pool);
     container->status = CONTAINER_CREATED;
     container->exit_code = message->value;
     free(container->error);
@@ -445,17 +401,18 @@ static void on_start_failed(struct managed_container *container,
         container_schedule_restart(container);
     }
     container_save_state(container);
-    notify_waiters(container, 1u << WAIT_STARTED, &err);
+    completions_end(&container->waiters[WAIT_STARTED], &err);
     container_notify_stopped(container);
     /* Those who waited may have removed it, or started it again. */
     if (container->status == CONTAINER_CREATED || container->status == CONTAINER_EXITED)
         remove_if_wanted(container);
-    shutdown_container_ended(daemon);
+    shutdown_container_ended(containers);
 }
 
 void container_notify_stopped(struct managed_container *container)
 {
-    notify_waiters(container, 1u << WAIT_NOT_RUNNING | 1u << WAIT_NEXT_EXIT, NULL);
+    completions_end(&container->waiters[WAIT_NOT_RUNNING], NULL);
+    completions_end(&container->waiters[WAIT_NEXT_EXIT], NULL);
 }
 
 static void take_exit_record(struct managed_container *container, const struct monitor_exit *record)
@@ -531,15 +488,15 @@ static void remove_run_directory(struct managed_container *container)
     container->has_state_file = false;
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
     /* What else is there is of somebody who was killed while he wrote. */
-    if (unlinkat(container->daemon->places.run_containers_fd, container->definition.id,
+    if (unlinkat(container->containers->places->run_containers_fd, container->definition.id,
                  AT_REMOVEDIR) < 0)
-        path_remove_tree(container->daemon->places.run_containers_fd, container->definition.id,
+        path_remove_tree(container->containers->places->run_containers_fd, container->definition.id,
                          NULL);
 }
 
 static char *cgroup_path(const struct managed_container *container)
 {
-    return memory_printf("%s/%s", container->daemon->cgroup_parent, container->definition.id);
+    return memory_printf("%s/%s", container->containers->cgroup_parent, container->definition.id);
 }
 
 int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
@@ -548,7 +505,7 @@ int container_open_cgroup(const struct managed_container *container, struct cgro
     cleanup_free char *path = cgroup_path(container);
 
     cgroup->fd = -1;
-    return cgroup_open(&container->daemon->hierarchy, path, cgroup, err);
+    return cgroup_open(container->containers->hierarchy, path, cgroup, err);
 }
 
 static void kill_by_cgroup(const struct managed_container *container)
@@ -565,7 +522,7 @@ void container_kill_leftovers(struct managed_container *container)
 {
     cleanup_free char *path = cgroup_path(container);
 
-    leftovers_kill(container->daemon, path);
+    leftovers_kill(container->containers, path);
 }
 
 /* In the place of its monitor, which could not: the database is not all that knows. */
@@ -587,7 +544,7 @@ static void write_exit_file(const struct managed_container *container)
 void container_handle_exit(struct managed_container *container,
                            const struct monitor_message *message)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     bool was_stopped = container->is_stop_requested;
 
     disconnect(container);
@@ -622,11 +579,11 @@ void container_handle_exit(struct managed_container *container,
         container_event(container, "stop", NULL);
     container_schedule_restart(container);
     container->is_restart_wanted = false;
-    notify_waiters(container, 1u << WAIT_STARTED, NULL);
+    completions_end(&container->waiters[WAIT_STARTED], NULL);
     container_notify_stopped(container);
     if (container->status == CONTAINER_EXITED)
         remove_if_wanted(container);
-    shutdown_container_ended(daemon);
+    shutdown_container_ended(containers);
 }
 
 /* A monitor that goes away before it could say more than nothing. */
@@ -704,8 +661,8 @@ int container_watch_monitor(struct managed_container *container, int fd, struct 
     int result;
 
     container->control_fd = fd;
-    result = sd_event_add_io(container->daemon->loop, &container->control, fd, EPOLLIN, on_control,
-                             container);
+    result = sd_event_add_io(container->containers->loop, &container->control, fd, EPOLLIN,
+                             on_control, container);
     if (result < 0) {
         fd_close(&container->control_fd);
         return error_errno(err, -result, "watch the container's monitor");
@@ -718,26 +675,26 @@ int container_watch_monitor(struct managed_container *container, int fd, struct 
 
 static int spawn(struct managed_container *container, int control_fd, struct error *err)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     cleanup_close int directory_fd = container_open_directory(container);
     cleanup_free char *cgroup = cgroup_path(container);
     cleanup_close int run_fd = -1;
 
-    leftovers_keep(daemon, cgroup);
+    leftovers_keep(containers, cgroup);
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    if (mkdirat(daemon->places.run_containers_fd, container->definition.id, 0700) < 0 &&
+    if (mkdirat(containers->places->run_containers_fd, container->definition.id, 0700) < 0 &&
         errno != EEXIST)
         return error_errno(err, errno, "make the container's run directory");
     run_fd = container_open_run_directory(container);
     if (run_fd < 0)
         return error_errno(err, -run_fd, "container's run directory");
-    return spawner_request_monitor(&daemon->spawner,
+    return spawner_request_monitor(containers->spawner,
                                    &(struct spawn_monitor){
                                        .container_fd = directory_fd,
                                        .run_fd = run_fd,
-                                       .layers_fd = daemon->images.layers_fd,
-                                       .seccomp_fd = daemon->places.seccomp_fd,
+                                       .layers_fd = containers->images->layers_fd,
+                                       .seccomp_fd = containers->places->seccomp_fd,
                                        .control_fd = control_fd,
                                    },
                                    err);
@@ -780,7 +737,7 @@ int container_begin_start(struct managed_container *container, struct error *err
         return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is already running");
     if (container->status == CONTAINER_REMOVING)
         return error_set(err, ERROR_CONFLICT, EBUSY, "container is being removed");
-    if (container->daemon->shutdown != NULL)
+    if (container->containers->shutdown != NULL)
         return error_set(err, ERROR_BUSY, EBUSY, "the machine goes down");
     if (container->copies_in > 0)
         return error_set(err, ERROR_CONFLICT, EBUSY, "files are being copied into container %s",
@@ -859,8 +816,8 @@ static void arm_kill_timer(struct managed_container *container)
                                : KILL_IMPATIENCE_US;
 
     if (container->kill_timer == NULL)
-        sd_event_add_time_relative(container->daemon->loop, &container->kill_timer, CLOCK_MONOTONIC,
-                                   patience_us, 10000, on_kill_timeout, container);
+        sd_event_add_time_relative(container->containers->loop, &container->kill_timer,
+                                   CLOCK_MONOTONIC, patience_us, 10000, on_kill_timeout, container);
 }
 
 void container_kill(struct managed_container *container)
@@ -940,7 +897,7 @@ int container_end(struct managed_container *container, int signal_number, int64_
     if (result < 0 || timeout_s <= 0)
         return result;
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
-    result = sd_event_add_time_relative(container->daemon->loop, &container->stop_timer,
+    result = sd_event_add_time_relative(container->containers->loop, &container->stop_timer,
                                         CLOCK_MONOTONIC, (uint64_t)timeout_s * 1000000, 10000,
                                         on_stop_timeout, container);
     return result < 0 ? error_errno(err, -result, "stop timer") : 0;
@@ -1008,7 +965,7 @@ static int on_bury(sd_event_source *source, void *context)
 
 int container_remove(struct managed_container *container, bool removes_volumes, struct error *err)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     const enum container_status status = container->status;
     int result;
 
@@ -1035,19 +992,20 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
     }
     membership_cut(&container->network);
     if (container->definition.project != 0)
-        quota_limit(daemon->places.containers_fd, container->definition.project, 0, NULL);
+        quota_limit(containers->places->containers_fd, container->definition.project, 0, NULL);
     remove_run_directory(container);
     unlink_container(container);
     /* It may have been its network's last. */
     if (container->definition.endpoints.count > 0)
-        firewall_change(&daemon->networks);
+        firewall_change(containers->networks);
     if (removes_volumes)
-        container_volumes_remove(&daemon->volumes, &container->definition);
+        container_volumes_remove(containers->volumes, &container->definition);
     container_event(container, "destroy", NULL);
     execs_forget(container);
-    notify_waiters(container, ~0u, NULL);
+    for (int kind = 0; kind < WAIT_COUNT; kind++)
+        completions_end(&container->waiters[kind], NULL);
     /* Callers up the stack may be in the middle of this container's affairs: it goes when they are
      * done. */
-    sd_event_add_defer(daemon->loop, NULL, on_bury, container);
+    sd_event_add_defer(containers->loop, NULL, on_bury, container);
     return 0;
 }

@@ -5,7 +5,8 @@
 #ifndef DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
 #define DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
 
-#include "supervisor/daemon.h"
+#include "base/completion.h"
+#include "containers.h"
 #include "supervisor/monitor/protocol.h"
 #include "supervisor/networks/membership.h"
 
@@ -22,16 +23,16 @@ enum container_status {
 #define CONTAINER_STOP_TIMEOUT_MAX_S INT32_MAX
 #define CONTAINER_STOP_TIMEOUT_S 10 /* to SIGKILL, where neither request nor container says */
 
-struct managed_container;
-
 /* Docker's word for the state: one that runs may be paused. */
 const char *container_state_name(const struct managed_container *container);
 
-enum waiter_kind {
+/* What a completion can wait for. */
+enum container_wait {
     WAIT_STARTED, /* or failed to */
     WAIT_NOT_RUNNING,
     WAIT_NEXT_EXIT,
     WAIT_REMOVED,
+    WAIT_COUNT,
 };
 
 struct log_stream;
@@ -44,18 +45,6 @@ enum probe_kind {
     PROBE_KIND_COUNT,
 };
 
-/* Something that waits for a container. `notify` is called once, after the waiter was unlinked,
- * with an error if what it waited for cannot happen any more. */
-struct waiter {
-    struct waiter *next;
-    enum waiter_kind kind;
-    void (*notify)(struct waiter *waiter, struct managed_container *container,
-                   const struct error *err);
-    struct request *request;
-    struct managed_container *container;
-    bool is_restart; /* start again when it has stopped */
-};
-
 /* A connection that was attached before the container started. */
 struct early_attachment {
     struct early_attachment *next;
@@ -65,7 +54,7 @@ struct early_attachment {
 };
 
 struct managed_container {
-    struct daemon *daemon;
+    struct containers *containers;
     struct managed_container *next;
     struct arena arena;
     struct definition definition;
@@ -96,7 +85,7 @@ struct managed_container {
     int64_t restart_delay_ms; /* before the next; 0: the first */
     int32_t restart_count;
     bool is_kill_wanted; /* as soon as it has started */
-    struct waiter *waiters;
+    struct completion *waiters[WAIT_COUNT];
     struct log_stream *log_streams; /* that follow it, see logs.c */
     struct membership network;
     struct probe *probes[PROBE_KIND_COUNT];              /* NULL: not defined; see probes.c */
@@ -107,15 +96,15 @@ struct managed_container {
 };
 
 /* By id, name, or the first digits of an id. "No such container: X". */
-int container_find(struct daemon *daemon, const char *reference,
+int container_find(struct containers *containers, const char *reference,
                    struct managed_container **container, struct error *err);
 
 /* Makes a container from a checked definition: directory, configuration, database. `name` NULL
  * picks one. */
-int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,
-                     struct managed_container **container, struct error *err);
+int container_create(struct containers *containers, const char *name, const char *body,
+                     size_t body_length, struct managed_container **container, struct error *err);
 
-/* Begins to start; WAIT_STARTED waiters learn the outcome. ERROR_NOT_MODIFIED if it runs. */
+/* Begins to start; who waits for WAIT_STARTED learns the outcome. ERROR_NOT_MODIFIED if it runs. */
 int container_begin_start(struct managed_container *container, struct error *err);
 
 /* Begins to stop: the signal (0: the container's own), then SIGKILL after timeout_s (-1: never).
@@ -149,7 +138,8 @@ int64_t container_stop_timeout(const struct managed_container *container);
 int container_signal(struct managed_container *container, int signal_number, struct error *err);
 
 /* Kills all its processes by its cgroup, whatever its monitor does, also while it starts; a monitor
- * that does not take notice is killed in turn. WAIT_NOT_RUNNING waiters learn when it is over. */
+ * that does not take notice is killed in turn. who waits for WAIT_NOT_RUNNING learns when it is
+ * over. */
 void container_kill(struct managed_container *container);
 
 /* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. */
@@ -168,31 +158,24 @@ int container_send(struct managed_container *container, const struct monitor_mes
  * are wanted to go. */
 int container_remove(struct managed_container *container, bool removes_volumes, struct error *err);
 
-/* Adds a waiter, to be freed by its notify, and the request's on_close unlinks it. */
-struct waiter *container_wait_for(struct managed_container *container, enum waiter_kind kind,
-                                  struct request *request,
-                                  void (*notify)(struct waiter *, struct managed_container *,
-                                                 const struct error *));
+/* Waits for what it says, which is called once; container_stop_waiting() if nobody waits any more.
+ * What cannot happen any more ends with an error. */
+void container_wait_for(struct managed_container *container, enum container_wait kind,
+                        struct completion *completion);
+void container_stop_waiting(struct managed_container *container,
+                            const struct completion *completion);
 
 /* Publishes an event with the container's labels, name and image; `extra` pairs may be NULL. */
 void container_event(struct managed_container *container, const char *action,
                      const struct string_map *extra);
 
-/* At start: finds out whether davitd's directory can have other ids (idmapped mounts). */
-void container_ids_open(struct daemon *daemon);
+/* Changes limits and restart policy as Docker's request for that says, in force at once. */
+int container_update(struct managed_container *container, const char *request, size_t length,
+                     struct error *err);
 
-/* At start: reads all containers and takes over those that run. */
-int containers_recover(struct daemon *daemon, struct error *err);
-
-struct container_sizes {
-    uint64_t changed; /* what it has of its own */
-    uint64_t root;    /* with its image */
-};
-
-/* Writes `inspect` and an entry of the list; `sizes` may be NULL. */
-void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
-void container_write_summary(struct json_writer *writer, const struct managed_container *container,
-                             const struct container_sizes *sizes);
+/* Other probes of davit's own; NULL: none. They live in the container's arena, and begin anew. */
+int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
+                         struct probe_definition *readiness, struct error *err);
 
 /* One network more or less, whether it runs or not. `wanted` stays the caller's. */
 int container_connect(struct managed_container *container, const struct network *network,
@@ -207,10 +190,5 @@ int container_set_egress(struct managed_container *container, const struct docke
 
 /* Opens <root>/containers/ID. */
 int container_open_directory(const struct managed_container *container);
-
-/* Exec messages of a monitor, see exec.c. */
-void exec_handle_message(struct managed_container *container,
-                         const struct monitor_message *message);
-void execs_forget(struct managed_container *container);
 
 #endif

@@ -16,14 +16,14 @@
 #include "supervisor/definition/seccomp_cache.h"
 #include "supervisor/volumes/volumes.h"
 
-int container_check_name(struct daemon *daemon, const char *name, struct error *err)
+int container_check_name(struct containers *containers, const char *name, struct error *err)
 {
     if (!name_is_valid(name, 128))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "Invalid container name (%.64s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
                          "allowed",
                          name);
-    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
         if (strcmp(one->definition.name, name) == 0)
             return error_set(err, ERROR_CONFLICT, EEXIST,
                              "Conflict. The container name \"/%s\" is already in use by container "
@@ -34,7 +34,7 @@ int container_check_name(struct daemon *daemon, const char *name, struct error *
     return 0;
 }
 
-static const char *pick_name(struct daemon *daemon, struct arena *arena, const char *id)
+static const char *pick_name(struct containers *containers, struct arena *arena, const char *id)
 {
     static const char *const left[] = {"able",   "brave", "calm",   "deft",  "eager",  "fair",
                                        "gentle", "keen",  "lucid",  "merry", "nimble", "plain",
@@ -50,20 +50,21 @@ static const char *pick_name(struct daemon *daemon, struct arena *arena, const c
             arena_printf(arena, i == 0 ? "%s_%s" : "%s_%s%u", left[number % ARRAY_SIZE(left)],
                          right[number / 16 % ARRAY_SIZE(right)], i);
 
-        if (container_check_name(daemon, name, &err) == 0)
+        if (container_check_name(containers, name, &err) == 0)
             return name;
     }
     return arena_strndup(arena, id, 12);
 }
 
 /* What this host cannot enforce is refused now, not when the container starts. */
-static int check_limits(struct daemon *daemon, const struct oci_config *config, struct error *err)
+static int check_limits(struct containers *containers, const struct oci_config *config,
+                        struct error *err)
 {
     cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
     int result = resources_to_settings(config->linux->resources, settings, err);
 
     if (result == 0)
-        result = cgroup_check_settings(&daemon->hierarchy, settings, err);
+        result = cgroup_check_settings(containers->hierarchy, settings, err);
     cgroup_settings_release(settings);
     return result;
 }
@@ -92,14 +93,14 @@ static int make_log_options(const struct definition *definition, struct arena *a
 static int write_files(struct managed_container *container, int directory_fd, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     const struct definition *definition = &container->definition;
     struct definition_security security;
     struct oci_config config = {0};
     struct json_writer *writer;
     struct monitor_config monitor = {
         .id = definition->id,
-        .cgroup_path = arena_printf(&arena, "%s/%s", daemon->cgroup_parent, definition->id),
+        .cgroup_path = arena_printf(&arena, "%s/%s", containers->cgroup_parent, definition->id),
         .layers = definition->layers,
         .project = definition->project,
         .has_open_stdin = definition->config.has_open_stdin,
@@ -110,7 +111,7 @@ static int write_files(struct managed_container *container, int directory_fd, st
     };
     const struct definition_places places = {
         .cgroups_path = monitor.cgroup_path,
-        .volumes = arena_printf(&arena, "%s/volumes", daemon->places.root),
+        .volumes = arena_printf(&arena, "%s/volumes", containers->places->root),
     };
     int result = definition_security(&arena, definition, &security, err);
 
@@ -119,10 +120,10 @@ static int write_files(struct managed_container *container, int directory_fd, st
     if (result == 0)
         result = definition_make_config(&arena, definition, &security, &places, &config, err);
     if (result == 0)
-        result = check_limits(daemon, &config, err);
+        result = check_limits(containers, &config, err);
     if (result == 0)
         result =
-            seccomp_cache_get(daemon->places.seccomp_fd, &arena, &security,
+            seccomp_cache_get(containers->places->seccomp_fd, &arena, &security,
                               &config.process->capabilities->bounding, &monitor.seccomp_file, err);
     if (result == 0)
         result = definition_make_bind_sources(definition, err);
@@ -171,12 +172,12 @@ static int reserve_exit_file(int directory_fd, struct error *err)
 
 static int make_on_disk(struct managed_container *container, struct error *err)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     cleanup_free char *name = memory_printf(CONTAINER_NEW_PREFIX "%s", container->definition.id);
     cleanup_close int directory_fd = -1;
     int result;
 
-    if (mkdirat(daemon->places.containers_fd, name, 0700) < 0)
+    if (mkdirat(containers->places->containers_fd, name, 0700) < 0)
         return error_errno(err, errno, "make the container's directory");
     container->is_unpublished = true;
     directory_fd = container_open_directory(container);
@@ -191,18 +192,19 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     if (result == 0)
         result = container_record_publish(container, err);
     if (result < 0)
-        path_remove_tree(daemon->places.containers_fd, name, NULL);
+        path_remove_tree(containers->places->containers_fd, name, NULL);
     return result;
 }
 
-static int set_quota(struct daemon *daemon, struct definition *definition, struct error *err)
+static int set_quota(struct containers *containers, struct definition *definition,
+                     struct error *err)
 {
     uint64_t bytes = definition_disk_bytes(definition);
 
     if (bytes == 0)
         return 0;
-    definition->project = projects_pick(&daemon->projects);
-    return quota_limit(daemon->places.containers_fd, definition->project, bytes, err);
+    definition->project = projects_pick(containers->projects);
+    return quota_limit(containers->places->containers_fd, definition->project, bytes, err);
 }
 
 /* A container whose network namespace it is to have lends it its names. */
@@ -211,7 +213,7 @@ static int resolve_network(struct managed_container *container, struct error *er
     const char *mode = container->definition.host_config.network_mode;
     const char *name = mode != NULL ? mode_container(mode) : NULL;
     struct managed_container *joined = NULL;
-    int result = name != NULL ? container_find(container->daemon, name, &joined, err) : 0;
+    int result = name != NULL ? container_find(container->containers, name, &joined, err) : 0;
 
     return result < 0 ? result
                       : membership_resolve(&container->network,
@@ -221,16 +223,16 @@ static int resolve_network(struct managed_container *container, struct error *er
 static int define(struct managed_container *container, const char *name, const char *body,
                   size_t body_length, struct image **image, struct error *err)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     struct definition *definition = &container->definition;
     /* The definition points into this copy's tree for as long as the container lives. */
     const char *text = arena_strndup(&container->arena, body, body_length);
     char id[IDENTIFIER_SIZE];
-    int result = definition_parse(&container->arena, text, body_length, &daemon->options.log,
+    int result = definition_parse(&container->arena, text, body_length, &containers->settings.log,
                                   definition, err);
 
     if (result == 0)
-        result = image_store_find(&daemon->images, definition->config.image, image, err);
+        result = image_store_find(containers->images, definition->config.image, image, err);
     if (result < 0)
         return result;
     assert(*image != NULL);
@@ -243,7 +245,7 @@ static int define(struct managed_container *container, const char *name, const c
     definition->created_ns = clock_now_ns();
     definition->name = name != NULL && name[0] != '\0'
                            ? arena_strdup(&container->arena, name[0] == '/' ? name + 1 : name)
-                           : pick_name(daemon, &container->arena, id);
+                           : pick_name(containers, &container->arena, id);
     if (definition->config.hostname == NULL || definition->config.hostname[0] == '\0')
         definition->config.hostname = arena_strndup(&container->arena, id, 12);
     definition_apply_image(&container->arena, definition, &(*image)->config.config);
@@ -256,13 +258,13 @@ static int define(struct managed_container *container, const char *name, const c
         signal_parse(definition->config.stop_signal) < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "StopSignal: unknown signal \"%.32s\"",
                          definition->config.stop_signal);
-    return container_check_name(daemon, definition->name, err);
+    return container_check_name(containers, definition->name, err);
 }
 
-int container_create(struct daemon *daemon, const char *name, const char *body, size_t body_length,
-                     struct managed_container **created, struct error *err)
+int container_create(struct containers *containers, const char *name, const char *body,
+                     size_t body_length, struct managed_container **created, struct error *err)
 {
-    struct managed_container *container = container_new(daemon);
+    struct managed_container *container = container_new(containers);
     struct image *image = NULL;
     int result;
 
@@ -270,25 +272,25 @@ int container_create(struct daemon *daemon, const char *name, const char *body, 
     if (result == 0)
         result = container_volumes_from(container, err);
     if (result == 0)
-        result = container_volumes_make(&daemon->volumes, &container->arena, &container->definition,
-                                        image->config.config.volumes, err);
+        result = container_volumes_make(containers->volumes, &container->arena,
+                                        &container->definition, image->config.config.volumes, err);
     if (result == 0)
         result = container_joins_resolve(container, err);
     if (result == 0)
         result = container_ids_assign(container, err);
     if (result == 0)
-        result = set_quota(daemon, &container->definition, err);
+        result = set_quota(containers, &container->definition, err);
     if (result == 0)
         result = make_on_disk(container, err);
     if (result < 0) {
-        container_volumes_take_back(&daemon->volumes, &container->definition);
+        container_volumes_take_back(containers->volumes, &container->definition);
         if (container->definition.project != 0)
-            quota_limit(daemon->places.containers_fd, container->definition.project, 0, NULL);
-        projects_release(&daemon->projects, container->definition.project);
+            quota_limit(containers->places->containers_fd, container->definition.project, 0, NULL);
+        projects_release(containers->projects, container->definition.project);
         container_free(container);
         return result;
     }
-    container_link(daemon, container);
+    container_link(containers, container);
     *created = container;
     container_event(container, "create", NULL);
     return 0;

@@ -11,72 +11,15 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/identifier.h"
 #include "bundle/capabilities.h"
-#include "supervisor/api/api.h"
 #include "supervisor/monitor/streams.h"
 
+#define SHORT_ID_LENGTH 12
 #define EXECS_PER_CONTAINER_MAX 4096
 /* Of those that have ended so many can still be asked about, and not for longer than this. */
 #define ENDED_PER_CONTAINER_MAX 256
 #define ENDED_KEPT_US (300 * UINT64_C(1000000))
-
-struct exec {
-    struct exec *next;
-    struct managed_container *container; /* NULL when that has ended */
-    char id[IDENTIFIER_SIZE];
-    char container_id[IDENTIFIER_SIZE];
-    uint64_t token;
-    struct arena arena;
-    struct exec_config config;
-    bool has_started;
-    bool is_running;
-    bool has_exit_code;
-    int32_t exit_code;
-    int32_t pid;
-    uint64_t ended_us;     /* monotonic; 0: it has not */
-    struct request *start; /* a detached start that waits for its outcome */
-};
-
-static const struct json_field config_fields[] = {
-    JSON_FIELD(struct exec_config, cmd, "Cmd", JSON_KIND_STRINGS, .flags = JSON_REQUIRED),
-    JSON_FIELD(struct exec_config, env, "Env", JSON_KIND_STRINGS),
-    JSON_FIELD(struct exec_config, user, "User", JSON_KIND_STRING),
-    JSON_FIELD(struct exec_config, working_dir, "WorkingDir", JSON_KIND_STRING),
-    JSON_FIELD(struct exec_config, has_terminal, "Tty", JSON_KIND_BOOL),
-    JSON_FIELD(struct exec_config, attaches_stdin, "AttachStdin", JSON_KIND_BOOL),
-    JSON_FIELD(struct exec_config, attaches_stdout, "AttachStdout", JSON_KIND_BOOL),
-    JSON_FIELD(struct exec_config, attaches_stderr, "AttachStderr", JSON_KIND_BOOL),
-    {.name = "Detach", .kind = JSON_KIND_IGNORED},      /* said again at the start */
-    {.name = "ConsoleSize", .kind = JSON_KIND_IGNORED}, /* comes with resize as well */
-    {.name = "Container", .kind = JSON_KIND_IGNORED},   /* the path has it */
-    {.name = "DetachKeys", .kind = JSON_KIND_IGNORED},  /* clients watch for them themselves */
-    JSON_FIELD(struct exec_config, is_privileged, "Privileged", JSON_KIND_BOOL),
-};
-static const struct json_struct config_type = JSON_CLOSED_STRUCT(struct exec_config, config_fields);
-
-static struct exec *find(struct daemon *daemon, const char *id)
-{
-    struct exec *found = NULL;
-    size_t length = strlen(id);
-
-    for (struct exec *exec = daemon->execs; exec != NULL; exec = exec->next) {
-        if (length >= 12 && strncmp(exec->id, id, length) == 0)
-            found = exec;
-    }
-    return found;
-}
-
-static struct exec *find_or_refuse(struct daemon *daemon, const char *id, struct request *request)
-{
-    struct exec *exec = find(daemon, id);
-
-    if (exec == NULL) {
-        cleanup_free char *message = memory_printf("No such exec instance: %.80s", id);
-
-        respond_failure(request, 404, message);
-    }
-    return exec;
-}
 
 static void exec_event(struct exec *exec, const char *action, const char *exit_code)
 {
@@ -106,35 +49,21 @@ static void finish(struct exec *exec, int32_t exit_code)
     exec_event(exec, "exec_die", text);
 }
 
-static void answer_start(struct exec *exec, const struct error *err)
-{
-    struct request *request = exec->start;
-
-    if (request == NULL)
-        return;
-    exec->start = NULL;
-    request->on_close = NULL;
-    if (err != NULL)
-        respond_error(request, err);
-    else
-        respond_empty(request, 200);
-}
-
 static void free_exec(struct exec *exec)
 {
     const struct error gone = {.errnum = ESRCH,
                                .code = ERROR_CONFLICT,
                                .message = "the exec has ended before its program ran"};
 
-    answer_start(exec, &gone);
+    completions_end(&exec->start, &gone);
     arena_release(&exec->arena);
     free(exec);
 }
 
 /* The newest come first. Returns how many of the container's are left. */
-static size_t forget_old(struct daemon *daemon, const struct managed_container *container)
+static size_t forget_old(struct containers *containers, const struct managed_container *container)
 {
-    struct exec **link = &daemon->execs;
+    struct exec **link = &containers->execs;
     uint64_t now_us = clock_monotonic_us();
     size_t ended = 0;
     size_t count = 0;
@@ -156,51 +85,59 @@ static size_t forget_old(struct daemon *daemon, const struct managed_container *
     return count;
 }
 
-void exec_create(struct managed_container *container, struct request *request)
+static int check_container(const struct managed_container *container, struct error *err)
 {
-    struct daemon *daemon = container->daemon;
-    struct exec *exec;
-    struct error err = {0};
-    const char *text;
-    char answer[128];
+    if (container->status != CONTAINER_RUNNING)
+        return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
+                         container->definition.id);
+    if (container->is_paused)
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "Container %s is paused, unpause the container before exec",
+                         container->definition.id);
+    return 0;
+}
 
-    if (container->status != CONTAINER_RUNNING) {
-        error_set(&err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
-                  container->definition.id);
-        respond_error(request, &err);
-        return;
-    }
-    if (container->is_paused) {
-        error_set(&err, ERROR_CONFLICT, EBUSY,
-                  "Container %s is paused, unpause the container before exec",
-                  container->definition.id);
-        respond_error(request, &err);
-        return;
-    }
-    if (forget_old(daemon, container) >= EXECS_PER_CONTAINER_MAX) {
-        respond_failure(request, 409,
-                        "too many execs in this container that run or were never started");
-        return;
-    }
+int exec_create(struct managed_container *container, struct arena *arena,
+                const struct exec_config *config, struct exec **created, struct error *err)
+{
+    struct containers *containers = container->containers;
+    struct exec *exec;
+
+    if (check_container(container, err) < 0)
+        return -err->errnum;
+    if (forget_old(containers, container) >= EXECS_PER_CONTAINER_MAX)
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "too many execs in this container that run or were never started");
+    if (config->cmd.count == 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "No exec command specified");
     exec = memory_new_one(struct exec);
-    text = arena_strndup(&exec->arena, request->body, request->body_length);
-    if (json_decode_text(&exec->arena, text, request->body_length, &config_type, &exec->config,
-                         &err) < 0 ||
-        (exec->config.cmd.count == 0 &&
-         error_set(&err, ERROR_INVALID, EINVAL, "No exec command specified") < 0)) {
-        respond_error(request, &err);
-        free_exec(exec);
-        return;
-    }
+    exec->arena = *arena;
+    *arena = (struct arena){0};
+    exec->config = *config;
     identifier_make(exec->id);
     strcpy(exec->container_id, container->definition.id);
     exec->container = container;
-    exec->token = ++daemon->next_token;
-    exec->next = daemon->execs;
-    daemon->execs = exec;
+    exec->token = ++containers->next_token;
+    exec->next = containers->execs;
+    containers->execs = exec;
     exec_event(exec, "exec_create", NULL);
-    snprintf(answer, sizeof(answer), "{\"Id\":\"%s\"}", exec->id);
-    respond_json(request, 201, answer);
+    *created = exec;
+    return 0;
+}
+
+int exec_find(const struct containers *containers, const char *id, struct exec **found,
+              struct error *err)
+{
+    size_t length = strlen(id);
+
+    *found = NULL;
+    for (struct exec *exec = containers->execs; exec != NULL; exec = exec->next) {
+        if (length >= SHORT_ID_LENGTH && strncmp(exec->id, id, length) == 0)
+            *found = exec;
+    }
+    return *found != NULL
+               ? 0
+               : error_set(err, ERROR_NOT_FOUND, ENOENT, "No such exec instance: %.80s", id);
 }
 
 static int add_capabilities(struct arena *arena, struct oci_process *process, struct error *err)
@@ -273,11 +210,6 @@ struct json_writer *exec_make_request(struct managed_container *container,
     return writer;
 }
 
-static void on_start_client_gone(struct request *request)
-{
-    ((struct exec *)request->context)->start = NULL;
-}
-
 /* The request and, behind its NUL, input that came in one packet with it: that goes ahead of what
  * is still in the socket. */
 static int send_start(struct exec *exec, const char *text, const struct buffer *input, int fd,
@@ -315,130 +247,68 @@ static void report_on_stream(const struct exec *exec, int fd, const struct error
     send(fd, frame.data, frame.length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void start_attached(struct exec *exec, struct json_writer *writer, struct request *request)
+static int check_start(const struct exec *exec, struct error *err)
 {
-    cleanup_buffer struct buffer leftover = {0};
-    struct error err = {0};
-    int fd = request_hijack(request,
-                            exec->config.has_terminal ? "application/vnd.docker.raw-stream"
-                                                      : "application/vnd.docker.multiplexed-stream",
-                            &leftover);
+    if (exec->has_started)
+        return error_set(err, ERROR_CONFLICT, EALREADY, "exec has already run");
+    if (exec->container == NULL || exec->container->status != CONTAINER_RUNNING)
+        return error_set(err, ERROR_CONFLICT, ESRCH, "Container is not running");
+    return 0;
+}
 
-    if (send_start(exec, json_writer_text(writer), &leftover, fd, &err) < 0) {
+int exec_start(struct exec *exec, struct completion *completion, struct error *err)
+{
+    struct json_writer *writer;
+    int result = check_start(exec, err);
+
+    if (result < 0)
+        return result;
+    writer = exec_make_request(exec->container, &exec->config, false, err);
+    if (writer == NULL)
+        return -err->errnum;
+    result = send_start(exec, json_writer_text(writer), &(struct buffer){0}, -1, err);
+    if (result == 0)
+        completion_add(&exec->start, completion);
+    json_writer_free(writer);
+    return result;
+}
+
+void exec_stop_waiting(struct exec *exec, const struct completion *completion)
+{
+    completion_remove(&exec->start, completion);
+}
+
+struct json_writer *exec_prepare_attached(struct exec *exec, struct error *err)
+{
+    if (check_start(exec, err) < 0)
+        return NULL;
+    return exec_make_request(exec->container, &exec->config, true, err);
+}
+
+void exec_start_attached(struct exec *exec, struct json_writer *prepared, int fd,
+                         const struct buffer *input)
+{
+    struct error err = {0};
+
+    if (send_start(exec, json_writer_text(prepared), input, fd, &err) < 0) {
         if (fd >= 0)
             report_on_stream(exec, fd, &err);
         exec->has_started = true;
         finish(exec, 126);
     }
-    fd_close(&fd);
+    json_writer_free(prepared);
 }
 
-void exec_start(struct daemon *daemon, const char *id, struct request *request)
+int exec_resize(struct exec *exec, int rows, int columns, struct error *err)
 {
-    cleanup_arena struct arena arena = {0};
-    struct exec *exec = find_or_refuse(daemon, id, request);
-    const struct json *body = NULL;
-    const struct json *detach;
-    struct json_writer *writer;
-    struct error err = {0};
-    bool is_detached;
-
-    if (exec == NULL)
-        return;
-    if (request->body_length > 0 && json_parse(&arena, request->body, request->body_length,
-                                               &json_default_limits, &body, &err) < 0) {
-        respond_error(request, &err);
-        return;
-    }
-    if (exec->has_started || exec->container == NULL ||
-        exec->container->status != CONTAINER_RUNNING) {
-        respond_failure(request, 409,
-                        exec->has_started ? "exec has already run" : "Container is not running");
-        return;
-    }
-    detach = json_get(body, "Detach");
-    is_detached = detach != NULL && detach->type == JSON_BOOLEAN && detach->boolean;
-    writer = exec_make_request(exec->container, &exec->config, !is_detached, &err);
-    if (writer == NULL) {
-        respond_error(request, &err);
-        return;
-    }
-    if (is_detached) {
-        request->context = exec;
-        request->on_close = on_start_client_gone;
-        exec->start = request;
-        if (send_start(exec, json_writer_text(writer), &(struct buffer){0}, -1, &err) < 0)
-            respond_error(request, &err);
-    } else {
-        start_attached(exec, writer, request);
-    }
-    json_writer_free(writer);
-}
-
-static void write_inspect(const struct exec *exec, struct json_writer *writer)
-{
-    json_object_open(writer);
-    json_member_string(writer, "ID", exec->id);
-    json_member_boolean(writer, "Running", exec->is_running);
-    json_key(writer, "ExitCode");
-    if (exec->has_exit_code)
-        json_integer(writer, exec->exit_code);
-    else
-        json_null(writer);
-    json_key(writer, "ProcessConfig");
-    json_object_open(writer);
-    json_member_boolean(writer, "tty", exec->config.has_terminal);
-    json_member_string(writer, "entrypoint", exec->config.cmd.items[0]);
-    json_key(writer, "arguments");
-    json_array_open(writer);
-    for (size_t i = 1; i < exec->config.cmd.count; i++)
-        json_string(writer, exec->config.cmd.items[i]);
-    json_array_close(writer);
-    json_member_boolean(writer, "privileged", exec->config.is_privileged);
-    json_member_string(writer, "user", exec->config.user);
-    json_object_close(writer);
-    json_member_boolean(writer, "OpenStdin", exec->config.attaches_stdin);
-    json_member_boolean(writer, "OpenStderr", exec->config.attaches_stderr);
-    json_member_boolean(writer, "OpenStdout", exec->config.attaches_stdout);
-    json_member_boolean(writer, "CanRemove", false);
-    json_member_string(writer, "ContainerID", exec->container_id);
-    json_member_string(writer, "DetachKeys", "");
-    json_member_integer(writer, "Pid", exec->pid);
-    json_object_close(writer);
-}
-
-void exec_inspect(struct daemon *daemon, const char *id, struct request *request)
-{
-    struct exec *exec = find_or_refuse(daemon, id, request);
-    struct json_writer *writer;
-
-    if (exec == NULL)
-        return;
-    writer = json_writer_new(false);
-    write_inspect(exec, writer);
-    respond_written(request, 200, writer);
-}
-
-void exec_resize(struct daemon *daemon, const char *id, struct request *request)
-{
-    struct exec *exec = find_or_refuse(daemon, id, request);
-    struct terminal_size size = {0};
-    struct error err = {0};
-
-    if (exec == NULL)
-        return;
     if (exec->container == NULL || !exec->is_running)
-        respond_failure(request, 409, "exec is not running");
-    else if (api_read_terminal_size(request, &size, &err) < 0 ||
-             container_resize(exec->container, exec->token, size.rows, size.columns, &err) < 0)
-        respond_error(request, &err);
-    else
-        respond_empty(request, 200);
+        return error_set(err, ERROR_CONFLICT, ESRCH, "exec is not running");
+    return container_resize(exec->container, exec->token, rows, columns, err);
 }
 
 void exec_handle_message(struct managed_container *container, const struct monitor_message *message)
 {
-    struct exec *exec = container->daemon->execs;
+    struct exec *exec = container->containers->execs;
     struct error err = {0};
 
     while (exec != NULL && (exec->token != message->token || exec->container != container))
@@ -448,16 +318,16 @@ void exec_handle_message(struct managed_container *container, const struct monit
     switch (message->type) {
     case MONITOR_EXEC_STARTED:
         exec->pid = message->value;
-        answer_start(exec, NULL);
+        completions_end(&exec->start, NULL);
         break;
     case MONITOR_EXEC_FAILED:
         monitor_message_error(message, &err);
         finish(exec, message->value);
-        answer_start(exec, &err);
+        completions_end(&exec->start, &err);
         break;
     default:
         finish(exec, message->value);
-        answer_start(exec, NULL);
+        completions_end(&exec->start, NULL);
         break;
     }
 }
@@ -469,7 +339,7 @@ void execs_forget(struct managed_container *container)
     const struct error ended = {.errnum = ESRCH,
                                 .code = ERROR_CONFLICT,
                                 .message = "the container has ended before the program ran"};
-    struct exec **link = &container->daemon->execs;
+    struct exec **link = &container->containers->execs;
 
     while (*link != NULL) {
         struct exec *exec = *link;
@@ -480,7 +350,7 @@ void execs_forget(struct managed_container *container)
         }
         if (exec->is_running)
             finish(exec, 137);
-        answer_start(exec, &ended);
+        completions_end(&exec->start, &ended);
         if (container->status != CONTAINER_REMOVING) {
             exec->container = NULL;
             link = &exec->next;

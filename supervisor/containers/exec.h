@@ -1,4 +1,4 @@
-/* Execs: POST /containers/ID/exec and /exec/ID/... */
+/* Execs: processes that are started in a container that runs. */
 #ifndef DAVIT_SUPERVISOR_CONTAINERS_EXEC_H
 #define DAVIT_SUPERVISOR_CONTAINERS_EXEC_H
 
@@ -17,15 +17,56 @@ struct exec_config {
     bool attaches_stderr;
 };
 
+struct exec {
+    struct exec *next;
+    struct managed_container *container; /* NULL when that has ended */
+    char id[IDENTIFIER_SIZE];
+    char container_id[IDENTIFIER_SIZE];
+    uint64_t token;
+    struct arena arena;
+    struct exec_config config;
+    bool has_started;
+    bool is_running;
+    bool has_exit_code;
+    int32_t exit_code;
+    int32_t pid;
+    uint64_t ended_us;        /* monotonic; 0: it has not */
+    struct completion *start; /* who waits for the outcome of a detached start */
+};
+
+/* Makes one; it is started later. What `config` points to lies in the arena, which the exec takes.
+ * The exec lives as long as its container, and some time after its end. */
+int exec_create(struct managed_container *container, struct arena *arena,
+                const struct exec_config *config, struct exec **exec, struct error *err);
+
+/* By id, or 12 of its digits and more. ERROR_NOT_FOUND "No such exec instance: X". */
+int exec_find(const struct containers *containers, const char *id, struct exec **exec,
+              struct error *err);
+
+/* Starts it without anybody attached. The completion ends when its program runs, or could not;
+ * exec_stop_waiting() if nobody waits any more. After a failure it is not called. */
+int exec_start(struct exec *exec, struct completion *completion, struct error *err);
+void exec_stop_waiting(struct exec *exec, const struct completion *completion);
+
+/* Starts it with a connection as its streams, in two steps: what can be refused is refused before
+ * the connection is given away. The second frees what the first has prepared; the descriptor stays
+ * the caller's (-1: the client has gone), and a failure is told on it. `input` was read already. */
+struct json_writer *exec_prepare_attached(struct exec *exec, struct error *err);
+void exec_start_attached(struct exec *exec, struct json_writer *prepared, int fd,
+                         const struct buffer *input);
+
+int exec_resize(struct exec *exec, int rows, int columns, struct error *err);
+
 /* The request to the monitor, a struct monitor_exec; NULL after a failure. */
 struct json_writer *exec_make_request(struct managed_container *container,
                                       const struct exec_config *config, bool is_attached,
                                       struct error *err);
 
-/* Answers the requests of that name. */
-void exec_create(struct managed_container *container, struct request *request);
-void exec_start(struct daemon *daemon, const char *id, struct request *request);
-void exec_inspect(struct daemon *daemon, const char *id, struct request *request);
-void exec_resize(struct daemon *daemon, const char *id, struct request *request);
+/* A message of the container's monitor about an exec. */
+void exec_handle_message(struct managed_container *container,
+                         const struct monitor_message *message);
+
+/* The container has ended, or is removed. */
+void execs_forget(struct managed_container *container);
 
 #endif

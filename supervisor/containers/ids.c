@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include <sys/random.h>
+
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "internal.h"
@@ -12,18 +14,24 @@
 
 /* ---- what can map ids ---- */
 
-void container_ids_open(struct daemon *daemon)
+void containers_open(struct containers *containers)
 {
-    const struct oci_id_mapping mapping = {0, daemon->options.id_pool.first, ID_RANGE_SIZE};
+    const struct oci_id_mapping mapping = {0, containers->settings.id_pool.first, ID_RANGE_SIZE};
     struct error err = {0};
 
-    daemon->userns_fd = id_mappings_open(&mapping, 1, &mapping, 1, &err);
-    daemon->maps_ids =
-        daemon->userns_fd >= 0 && mount_maps_ids(daemon->places.root_fd, daemon->userns_fd, false);
-    if (!daemon->maps_ids)
+    /* Monitors outlive us, and what the tokens of our predecessors mean to them. */
+    if (getrandom(&containers->next_token, sizeof(containers->next_token), 0) !=
+        sizeof(containers->next_token))
+        abort();
+    containers->next_token &= INT64_MAX; /* it does not come to 0, which is the first process */
+    containers->userns_fd = id_mappings_open(&mapping, 1, &mapping, 1, &err);
+    containers->maps_ids =
+        containers->userns_fd >= 0 &&
+        mount_maps_ids(containers->places->root_fd, containers->userns_fd, false);
+    if (!containers->maps_ids)
         log_warning("containers have the host's ids: %s",
-                    daemon->userns_fd < 0 ? err.message
-                                          : "the filesystem of --root cannot map them");
+                    containers->userns_fd < 0 ? err.message
+                                              : "the filesystem of --root cannot map them");
 }
 
 /* The source, or the directory that it will be made in. */
@@ -40,10 +48,11 @@ static int open_source(const char *source)
 }
 
 /* The first of what the container has from the host whose ids cannot be mapped; NULL: all can. */
-static const char *find_unmapped(const struct daemon *daemon, const struct definition *definition)
+static const char *find_unmapped(const struct containers *containers,
+                                 const struct definition *definition)
 {
-    if (!daemon->maps_ids)
-        return daemon->places.root;
+    if (!containers->maps_ids)
+        return containers->places->root;
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *mount = &definition->mount_points.items[i];
         cleanup_close int fd = -1;
@@ -51,7 +60,7 @@ static const char *find_unmapped(const struct daemon *daemon, const struct defin
         if (strcmp(mount->type, "bind") != 0)
             continue;
         fd = open_source(mount->source);
-        if (fd >= 0 && !mount_maps_ids(fd, daemon->userns_fd, !mount->is_not_recursive))
+        if (fd >= 0 && !mount_maps_ids(fd, containers->userns_fd, !mount->is_not_recursive))
             return mount->source;
     }
     return NULL;
@@ -60,12 +69,12 @@ static const char *find_unmapped(const struct daemon *daemon, const struct defin
 /* ---- the pool ---- */
 
 /* The ids are the container's for as long as it exists: no two have the same. */
-static int allocate(struct daemon *daemon, struct definition *definition, struct error *err)
+static int allocate(struct containers *containers, struct definition *definition, struct error *err)
 {
-    const struct id_pool *pool = &daemon->options.id_pool;
+    const struct id_pool *pool = &containers->settings.id_pool;
     cleanup_free bool *taken = memory_new(pool->count, sizeof(*taken));
 
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (const struct managed_container *one = containers->list; one != NULL; one = one->next) {
         uint32_t range = (one->definition.id_range_first - pool->first) / ID_RANGE_SIZE;
 
         if (one->definition.id_range_first >= pool->first && range < pool->count)
@@ -96,18 +105,18 @@ static bool needs_host_ids(const struct docker_host_config *host)
 
 int container_ids_assign(struct managed_container *container, struct error *err)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     struct docker_host_config *host = &container->definition.host_config;
     bool is_asked_for = host->userns_mode != NULL && strcmp(host->userns_mode, "auto") == 0;
     bool is_chosen = host->userns_mode != NULL && host->userns_mode[0] != '\0';
     const char *unmapped;
 
-    if (!is_chosen && (daemon->options.gives_host_ids || needs_host_ids(host)))
+    if (!is_chosen && (containers->settings.gives_host_ids || needs_host_ids(host)))
         host->userns_mode = "host";
     if (mode_is_host(host->userns_mode) || container_joins_another(container))
         return 0;
-    unmapped = find_unmapped(daemon, &container->definition);
-    if (unmapped != NULL && (is_asked_for || daemon->options.refuses_unmapped))
+    unmapped = find_unmapped(containers, &container->definition);
+    if (unmapped != NULL && (is_asked_for || containers->settings.refuses_unmapped))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "the filesystem of %s cannot map ids, which a container with ids of its "
                          "own needs; \"host\" as HostConfig.UsernsMode does without",
@@ -118,5 +127,5 @@ int container_ids_assign(struct managed_container *container, struct error *err)
                                           "The container has the host's user and group ids: the "
                                           "filesystem of %s cannot map them",
                                           unmapped);
-    return unmapped != NULL ? 0 : allocate(daemon, &container->definition, err);
+    return unmapped != NULL ? 0 : allocate(containers, &container->definition, err);
 }

@@ -15,7 +15,7 @@ int container_end(struct managed_container *container, int signal_number, int64_
                   struct error *err);
 
 /* Refuses a name that is none, or that another container has. */
-int container_check_name(struct daemon *daemon, const char *name, struct error *err);
+int container_check_name(struct containers *containers, const char *name, struct error *err);
 
 /* Gives a new container, whose mounts are known, ids of its own or the host's, as it and davitd's
  * configuration say: UsernsMode is "auto" or "host" afterwards. Sets `warning` where ids of its own
@@ -48,7 +48,7 @@ int container_give_namespaces(struct managed_container *container);
 int container_joins_send(struct managed_container *container, struct error *err);
 
 /* A new struct, of a container that is to be made or was found. */
-struct managed_container *container_new(struct daemon *daemon);
+struct managed_container *container_new(struct containers *containers);
 
 /* ---- what networks ask of it: network.c ---- */
 
@@ -69,7 +69,7 @@ char *container_encode_state(const struct managed_container *container);
  * errno. */
 int container_open_run_directory(const struct managed_container *container);
 
-void container_link(struct daemon *daemon, struct managed_container *container);
+void container_link(struct containers *containers, struct managed_container *container);
 void container_free(struct managed_container *container);
 
 /* Listens to the monitor at the other end of fd, which is taken. */
@@ -91,7 +91,7 @@ bool container_schedule_restart(struct managed_container *container);
 bool container_has_policy(const struct managed_container *container);
 
 /* At davitd's start: what of the containers that do not run has to. */
-void containers_start_at_boot(struct daemon *daemon);
+void containers_start_at_boot(struct containers *containers);
 
 /* Opens its cgroup into *cgroup, which the caller has and closes; after a failure it is closed. */
 int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,

@@ -76,7 +76,7 @@ int container_joins_resolve(struct managed_container *container, struct error *e
 
         if (name == NULL)
             continue;
-        if (container_find(container->daemon, name, &other, err) < 0 ||
+        if (container_find(container->containers, name, &other, err) < 0 ||
             check_shareable(&joins[i], other, err) < 0 ||
             share_ids(container, other, is_first, err) < 0)
             return -err->errnum;
@@ -179,7 +179,7 @@ int container_joins_send(struct managed_container *container, struct error *err)
 
         if (name == NULL)
             continue;
-        result = container_find(container->daemon, name, &other, err);
+        result = container_find(container->containers, name, &other, err);
         if (result == 0)
             result = send_namespace(container, other, joins[i].type, files[i], err);
         if (result == 0 && joins[i].type == OCI_NAMESPACE_IPC)
@@ -217,7 +217,7 @@ int container_give_namespaces(struct managed_container *container)
     int fd = -1;
 
     if (!membership_is_own(&container->network) || container_joins_another(container) ||
-        !namespace_pool_take(&container->daemon->namespace_pool, has_ids, &ready))
+        !namespace_pool_take(container->containers->namespace_pool, has_ids, &ready))
         return -1;
     if (send_ready(container, &ready, &err) == 0)
         fd = take_fd(&ready.fds[READY_NETWORK]);

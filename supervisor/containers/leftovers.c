@@ -18,15 +18,15 @@ struct leftover {
 };
 
 /* True if nothing is left to be done. */
-static bool kill_and_remove(const struct daemon *daemon, const char *path)
+static bool kill_and_remove(const struct containers *containers, const char *path)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
 
     cgroup->fd = -1;
-    if (cgroup_open(&daemon->hierarchy, path, cgroup, NULL) < 0)
+    if (cgroup_open(containers->hierarchy, path, cgroup, NULL) < 0)
         return true;
     cgroup_kill(cgroup, NULL);
-    return cgroup_remove(&daemon->hierarchy, cgroup, 0, NULL) == 0;
+    return cgroup_remove(containers->hierarchy, cgroup, 0, NULL) == 0;
 }
 
 static void free_leftover(struct leftover *leftover)
@@ -35,9 +35,9 @@ static void free_leftover(struct leftover *leftover)
     free(leftover);
 }
 
-static bool is_done(const struct daemon *daemon, struct leftover *leftover)
+static bool is_done(const struct containers *containers, struct leftover *leftover)
 {
-    if (kill_and_remove(daemon, leftover->path))
+    if (kill_and_remove(containers, leftover->path))
         return true;
     if (++leftover->attempts < ATTEMPTS_MAX)
         return false;
@@ -45,54 +45,54 @@ static bool is_done(const struct daemon *daemon, struct leftover *leftover)
     return true;
 }
 
-static void arm(struct daemon *daemon);
+static void arm(struct containers *containers);
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 {
-    struct daemon *daemon = context;
-    struct leftover **link = &daemon->leftovers;
+    struct containers *containers = context;
+    struct leftover **link = &containers->leftovers;
 
     (void)source;
     (void)usec;
-    daemon->leftovers_timer = sd_event_source_disable_unref(daemon->leftovers_timer);
+    containers->leftovers_timer = sd_event_source_disable_unref(containers->leftovers_timer);
     while (*link != NULL) {
         struct leftover *leftover = *link;
 
-        if (is_done(daemon, leftover)) {
+        if (is_done(containers, leftover)) {
             *link = leftover->next;
             free_leftover(leftover);
         } else {
             link = &leftover->next;
         }
     }
-    arm(daemon);
+    arm(containers);
     return 0;
 }
 
-static void arm(struct daemon *daemon)
+static void arm(struct containers *containers)
 {
-    if (daemon->leftovers != NULL && daemon->leftovers_timer == NULL)
-        sd_event_add_time_relative(daemon->loop, &daemon->leftovers_timer, CLOCK_MONOTONIC,
-                                   AGAIN_US, 0, on_timer, daemon);
+    if (containers->leftovers != NULL && containers->leftovers_timer == NULL)
+        sd_event_add_time_relative(containers->loop, &containers->leftovers_timer, CLOCK_MONOTONIC,
+                                   AGAIN_US, 0, on_timer, containers);
 }
 
-void leftovers_kill(struct daemon *daemon, const char *path)
+void leftovers_kill(struct containers *containers, const char *path)
 {
     struct leftover *leftover;
 
-    if (kill_and_remove(daemon, path))
+    if (kill_and_remove(containers, path))
         return;
-    leftovers_keep(daemon, path);
+    leftovers_keep(containers, path);
     leftover = memory_new_one(struct leftover);
     leftover->path = memory_strdup(path);
-    leftover->next = daemon->leftovers;
-    daemon->leftovers = leftover;
-    arm(daemon);
+    leftover->next = containers->leftovers;
+    containers->leftovers = leftover;
+    arm(containers);
 }
 
-void leftovers_keep(struct daemon *daemon, const char *path)
+void leftovers_keep(struct containers *containers, const char *path)
 {
-    struct leftover **link = &daemon->leftovers;
+    struct leftover **link = &containers->leftovers;
 
     while (*link != NULL && strcmp((*link)->path, path) != 0)
         link = &(*link)->next;

@@ -6,9 +6,9 @@
 
 /* Kills what is in the cgroup of that path, if there is one, and removes it: at once, or as soon as
  * it is empty. */
-void leftovers_kill(struct daemon *daemon, const char *path);
+void leftovers_kill(struct containers *containers, const char *path);
 
 /* Somebody starts in it anew: it is not removed any more. */
-void leftovers_keep(struct daemon *daemon, const char *path);
+void leftovers_keep(struct containers *containers, const char *path);
 
 #endif

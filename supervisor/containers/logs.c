@@ -22,7 +22,8 @@
 
 struct log_stream {
     struct managed_container *container; /* while it is followed */
-    struct request *request;
+    struct log_client *client;
+    struct log_query query;
     sd_event_source *turn;
     sd_event_source *watch;
     struct log_stream *next; /* of the container it follows */
@@ -32,16 +33,10 @@ struct log_stream {
     int next_fd; /* of the file after it: all that will ever be in this one is there; or -1 */
     struct buffer pending;
     struct buffer frames; /* of one turn */
-    bool wants_stdout;
-    bool wants_stderr;
-    bool has_timestamps;
-    bool has_details; /* entries' attributes before their lines */
     bool is_raw;
-    bool follows;
     bool has_container_ended;
-    uint64_t left; /* bytes: who does not follow gets what is there at the start */
-    int64_t since_ns;
-    int64_t until_ns;
+    bool is_client_full; /* until logs_resume() */
+    uint64_t left;       /* bytes: who does not follow gets what is there at the start */
 };
 
 static void unfollow(struct log_stream *log)
@@ -56,10 +51,8 @@ static void unfollow(struct log_stream *log)
     log->container = NULL;
 }
 
-static void release(struct request *request)
+void logs_close(struct log_stream *log)
 {
-    struct log_stream *log = request->context;
-
     unfollow(log);
     sd_event_source_disable_unref(log->turn);
     sd_event_source_disable_unref(log->watch);
@@ -172,7 +165,7 @@ static size_t open_frame(struct log_stream *log, const char *time, size_t time_l
 
     if (!log->is_raw)
         buffer_append(&log->frames, header, sizeof(header));
-    if (log->has_timestamps) {
+    if (log->query.has_timestamps) {
         buffer_append(&log->frames, time, time_length);
         buffer_append(&log->frames, " ", 1);
     }
@@ -197,12 +190,12 @@ static enum reach find_reach(const struct log_stream *log, const char *time, siz
     char copy[CLOCK_RFC3339_SIZE];
     int64_t time_ns;
 
-    if (log->since_ns == 0 && log->until_ns == 0)
+    if (log->query.since_ns == 0 && log->query.until_ns == 0)
         return REACH_WITHIN;
     snprintf(copy, sizeof(copy), "%.*s", (int)length, time);
-    if (clock_parse_rfc3339(copy, &time_ns) < 0 || time_ns < log->since_ns)
+    if (clock_parse_rfc3339(copy, &time_ns) < 0 || time_ns < log->query.since_ns)
         return REACH_BEFORE;
-    return log->until_ns != 0 && time_ns > log->until_ns ? REACH_BEYOND : REACH_WITHIN;
+    return log->query.until_ns != 0 && time_ns > log->query.until_ns ? REACH_BEYOND : REACH_WITHIN;
 }
 
 /* "name=value,other=value ", as Docker writes them; a space where there are none. */
@@ -228,10 +221,10 @@ static bool send_foreign(struct log_stream *log, const char *line, size_t length
         return true;
     is_stdout = strcmp(entry.stream, "stdout") == 0;
     reach = find_reach(log, entry.time, strlen(entry.time));
-    if (reach != REACH_WITHIN || (is_stdout ? !log->wants_stdout : !log->wants_stderr))
+    if (reach != REACH_WITHIN || (is_stdout ? !log->query.wants_stdout : !log->query.wants_stderr))
         return reach != REACH_BEYOND;
     position = open_frame(log, entry.time, strnlen(entry.time, CLOCK_RFC3339_SIZE));
-    if (log->has_details)
+    if (log->query.has_details)
         append_details(&log->frames, &entry.attributes);
     buffer_append_string(&log->frames, entry.log);
     close_frame(log, position, is_stdout);
@@ -245,10 +238,11 @@ static bool send_entry(struct log_stream *log, const char *line, size_t length)
     enum reach reach;
     size_t position;
 
-    if (log->has_details || !read_raw(line, length, &entry))
+    if (log->query.has_details || !read_raw(line, length, &entry))
         return send_foreign(log, line, length);
     reach = find_reach(log, entry.time, entry.time_length);
-    if (reach != REACH_WITHIN || (entry.is_stdout ? !log->wants_stdout : !log->wants_stderr))
+    if (reach != REACH_WITHIN ||
+        (entry.is_stdout ? !log->query.wants_stdout : !log->query.wants_stderr))
         return reach != REACH_BEYOND;
     position = open_frame(log, entry.time, entry.time_length);
     if (!append_unescaped(&log->frames, entry.log, entry.log_length)) {
@@ -278,7 +272,9 @@ static bool send_lines(struct log_stream *log)
         left -= length;
     }
     buffer_consume(&log->pending, log->pending.length - left);
-    stream_write(log->request, log->frames.data, log->frames.length);
+    /* It goes on when the client has room again. */
+    if (!log->client->bytes(log->client, log->frames.data, log->frames.length))
+        log->is_client_full = true;
     log->frames.length = 0;
     if (log->pending.length > ENTRY_MAX)
         log->pending.length = 0;
@@ -315,7 +311,7 @@ static bool goes_on_elsewhere(struct log_stream *log)
         fd_close(&log->fd);
         log->fd = log->next_fd;
         log->next_fd = -1;
-        if (log->follows)
+        if (log->query.follows)
             watch(log);
         return true;
     }
@@ -337,36 +333,29 @@ static int on_turn(sd_event_source *source, void *context)
     struct log_stream *log = context;
     ssize_t count;
 
-    if (stream_backlog(log->request) >= SERVER_OUTPUT_MAX / 2) {
+    if (log->is_client_full) {
         sd_event_source_set_enabled(source, SD_EVENT_OFF);
         return 0;
     }
     count = read(log->fd, buffer_reserve(&log->pending, READ_BYTES),
                  log->left < READ_BYTES ? (size_t)log->left : READ_BYTES);
     if (count > 0) {
-        if (!log->follows)
+        if (!log->query.follows)
             log->left -= (uint64_t)count;
         log->pending.length += (size_t)count;
         if (!send_lines(log))
-            stream_end(log->request);
+            log->client->ended(log->client);
         return 0;
     }
     if (count == 0 && log->left > 0 && goes_on_elsewhere(log))
         return 0;
-    if (!log->follows || log->has_container_ended || count < 0) {
-        stream_end(log->request);
+    if (!log->query.follows || log->has_container_ended || count < 0) {
+        log->client->ended(log->client);
         return 0;
     }
     /* At the end for now: the file's watch wakes us. */
     sd_event_source_set_enabled(source, SD_EVENT_OFF);
     return 0;
-}
-
-static void on_drain(struct request *request)
-{
-    struct log_stream *log = request->context;
-
-    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
 }
 
 /* Where the last *count lines begin; -1 if there are fewer, which *count is less by then. */
@@ -440,10 +429,6 @@ static uint64_t count_left(const struct log_stream *log)
 static int open_log(struct log_stream *log, const struct managed_container *container,
                     struct error *err)
 {
-    const char *tail = request_query(log->request, "tail");
-    char *end = NULL;
-    long count = tail != NULL ? strtol(tail, &end, 10) : -1;
-    bool has_tail = tail != NULL && end != tail && *end == '\0' && count >= 0;
     const char *driver = container->definition.host_config.log_config.type;
 
     if (driver != NULL && strcmp(driver, "none") == 0)
@@ -455,7 +440,7 @@ static int open_log(struct log_stream *log, const struct managed_container *cont
         return error_errno(err, -log->directory_fd, "container directory");
     /* A container that never ran has an empty log. */
     log->fd = log_files_open_oldest(log->directory_fd, log->id, err);
-    if (log->fd < 0 || !has_tail)
+    if (log->fd < 0 || log->query.tail < 0)
         return log->fd;
     for (int next_fd = log->fd; next_fd >= 0;) {
         next_fd = log_files_open_next(log->directory_fd, log->id, log->fd);
@@ -464,69 +449,41 @@ static int open_log(struct log_stream *log, const struct managed_container *cont
         fd_close(&log->fd);
         log->fd = next_fd;
     }
-    find_start(log, count);
+    find_start(log, log->query.tail);
     return 0;
 }
 
-static void serve(struct managed_container *container, struct request *request, bool is_attach)
+int logs_open(struct managed_container *container, const struct log_query *query,
+              struct log_client *client, struct log_stream **opened, struct error *err)
 {
-    const char *content_type = container->definition.config.has_terminal
-                                   ? "application/vnd.docker.raw-stream"
-                                   : "application/vnd.docker.multiplexed-stream";
-    struct log_stream *log;
-    struct error err = {0};
+    struct log_stream *log = memory_new_one(struct log_stream);
 
-    if (!request_query_bool(request, "stdout") && !request_query_bool(request, "stderr")) {
-        respond_failure(request, 400, "Bad parameters: you must choose at least one stream");
-        return;
-    }
-    log = memory_new_one(struct log_stream);
-    log->request = request;
-    log->wants_stdout = request_query_bool(request, "stdout");
-    log->wants_stderr = request_query_bool(request, "stderr");
-    log->has_timestamps = request_query_bool(request, "timestamps");
-    log->has_details = request_query_bool(request, "details");
-    log->follows = request_query_bool(request, is_attach ? "stream" : "follow") &&
-                   container->status == CONTAINER_RUNNING;
+    log->client = client;
+    log->query = *query;
+    log->query.follows = query->follows && container->status == CONTAINER_RUNNING;
     log->is_raw = container->definition.config.has_terminal;
     log->fd = log->next_fd = log->directory_fd = -1;
-    if (open_log(log, container, &err) >= 0 &&
-        (request_query_time(request, "since", &log->since_ns) < 0 ||
-         request_query_time(request, "until", &log->until_ns) < 0))
-        error_set(&err, ERROR_INVALID, EINVAL, "since, until: not a timestamp");
-    if (err.errnum != 0) {
-        fd_close(&log->fd);
-        fd_close(&log->directory_fd);
-        free(log);
-        respond_error(request, &err);
-        return;
+    if (open_log(log, container, err) < 0) {
+        logs_close(log);
+        return -err->errnum;
     }
-    request->context = log;
-    request->on_close = release;
-    request->on_drain = on_drain;
-    if (is_attach)
-        stream_begin_raw(request, content_type);
-    else
-        stream_begin(request, content_type);
-    sd_event_add_defer(container->daemon->loop, &log->turn, on_turn, log);
+    sd_event_add_defer(container->containers->loop, &log->turn, on_turn, log);
     sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
-    log->left = log->follows ? UINT64_MAX : count_left(log);
-    if (log->follows) {
+    log->left = log->query.follows ? UINT64_MAX : count_left(log);
+    if (log->query.follows) {
         log->container = container;
         log->next = container->log_streams;
         container->log_streams = log;
         watch(log);
     }
+    *opened = log;
+    return 0;
 }
 
-void logs_serve(struct managed_container *container, struct request *request)
+void logs_resume(struct log_stream *log)
 {
-    serve(container, request, false);
-}
-
-void logs_attach(struct managed_container *container, struct request *request)
-{
-    serve(container, request, true);
+    log->is_client_full = false;
+    sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
 }
 
 void logs_end(struct managed_container *container)

@@ -52,7 +52,7 @@ void container_network_open(struct managed_container *container)
     static const struct membership_owner owner = {open_directory, open_namespace, save, attached,
                                                   publish};
 
-    container->network.networks = &container->daemon->networks;
+    container->network.networks = container->containers->networks;
     container->network.owner = &owner;
     container->network.definition = &container->definition;
     container->network.arena = &container->arena;

@@ -64,7 +64,7 @@ int container_rename(struct managed_container *container, const char *name, stru
 {
     struct definition *definition = &container->definition;
     const char *former = definition->name;
-    int result = container_check_name(container->daemon, name, err);
+    int result = container_check_name(container->containers, name, err);
 
     if (result < 0)
         return result;

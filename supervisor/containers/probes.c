@@ -68,9 +68,9 @@ static void arm(struct probe *probe, int64_t delay_ns)
     int result;
 
     probe->timer = sd_event_source_disable_unref(probe->timer);
-    result =
-        sd_event_add_time_relative(probe->container->daemon->loop, &probe->timer, CLOCK_MONOTONIC,
-                                   (uint64_t)delay_ns / 1000, TIMER_SLACK_US, on_timer, probe);
+    result = sd_event_add_time_relative(probe->container->containers->loop, &probe->timer,
+                                        CLOCK_MONOTONIC, (uint64_t)delay_ns / 1000, TIMER_SLACK_US,
+                                        on_timer, probe);
     if (result < 0)
         log_error("container %s: probe: %s", probe->container->definition.name, strerror(-result));
 }
@@ -252,10 +252,10 @@ static int begin(struct probe *probe, struct error *err)
     probe->output_fd = pair[0];
     far_fd = pair[1];
     shutdown(probe->output_fd, SHUT_WR);
-    if (sd_event_add_io(probe->container->daemon->loop, &probe->output, probe->output_fd, EPOLLIN,
-                        on_output, probe) < 0)
+    if (sd_event_add_io(probe->container->containers->loop, &probe->output, probe->output_fd,
+                        EPOLLIN, on_output, probe) < 0)
         return error_set(err, ERROR_INTERNAL, ENOMEM, "watch a probe's output");
-    probe->token = ++probe->container->daemon->next_token;
+    probe->token = ++probe->container->containers->next_token;
     probe->start_ns = clock_now_ns();
     return probe->definition->test.count > 0 ? send_test(probe, far_fd, err)
                                              : send_connection(probe, far_fd, err);
@@ -358,7 +358,7 @@ static void release(struct managed_container *container, int kind)
     container->probes[kind] = NULL;
 }
 
-void probes_replace(struct managed_container *container)
+static void probes_replace(struct managed_container *container)
 {
     release(container, PROBE_LIVENESS);
     release(container, PROBE_READINESS);
@@ -366,6 +366,24 @@ void probes_replace(struct managed_container *container)
     container->probe_records[PROBE_READINESS] = (struct probe_record){0};
     if (container->status == CONTAINER_RUNNING)
         probes_start(container);
+}
+
+int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
+                         struct probe_definition *readiness, struct error *err)
+{
+    struct definition *definition = &container->definition;
+    struct probe_definition *const former[] = {definition->liveness, definition->readiness};
+
+    definition->liveness = liveness;
+    definition->readiness = readiness;
+    if (container_save_definition(container, err) < 0) {
+        definition->liveness = former[0];
+        definition->readiness = former[1];
+        return -err->errnum;
+    }
+    /* Docker's goes on as it was. */
+    probes_replace(container);
+    return 0;
 }
 
 void probes_stop(struct managed_container *container)

@@ -7,9 +7,6 @@
 /* The container runs: its probes begin, with what is in their records. */
 void probes_start(struct managed_container *container);
 
-/* davit's own have been defined anew: they begin from the start. */
-void probes_replace(struct managed_container *container);
-
 /* It does not any more. What was found stays. */
 void probes_stop(struct managed_container *container);
 

@@ -90,7 +90,7 @@ int container_save_definition(struct managed_container *container, struct error 
     text = encode_definition(definition);
     result = write_definition(definition, directory_fd, text, err);
     if (result == 0)
-        result = database_update_definition(container->daemon->database, definition->id,
+        result = database_update_definition(container->containers->database, definition->id,
                                             definition->name, text, err);
     if (result == 0) {
         forget_revision(directory_fd, definition->revision - 1);
@@ -106,13 +106,13 @@ static int insert_row(struct managed_container *container, struct error *err)
     cleanup_free char *definition = encode_definition(&container->definition);
     cleanup_free char *state = container_encode_state(container);
 
-    return database_insert_container(container->daemon->database, container->definition.id,
+    return database_insert_container(container->containers->database, container->definition.id,
                                      container->definition.name, definition, state, err);
 }
 
 int container_record_publish(struct managed_container *container, struct error *err)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     const char *id = container->definition.id;
     cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
     int result = insert_row(container, err);
@@ -121,10 +121,10 @@ int container_record_publish(struct managed_container *container, struct error *
         return result;
     /* Who dies here leaves a row whose directory is still called new: the next davitd renames it.
      */
-    if (renameat2(daemon->places.containers_fd, unpublished, daemon->places.containers_fd, id,
-                  RENAME_NOREPLACE) < 0) {
+    if (renameat2(containers->places->containers_fd, unpublished, containers->places->containers_fd,
+                  id, RENAME_NOREPLACE) < 0) {
         error_errno(err, errno, "name the container's directory");
-        database_delete_container(daemon->database, id, true, NULL);
+        database_delete_container(containers->database, id, true, NULL);
         return -EIO;
     }
     container->is_unpublished = false;
@@ -133,33 +133,36 @@ int container_record_publish(struct managed_container *container, struct error *
 
 int container_record_put(struct managed_container *container, struct error *err)
 {
-    int result = database_delete_container(container->daemon->database, container->definition.id,
-                                           false, err);
+    int result = database_delete_container(container->containers->database,
+                                           container->definition.id, false, err);
 
     return result < 0 ? result : insert_row(container, err);
 }
 
 int container_record_remove(struct managed_container *container, struct error *err)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     const char *id = container->definition.id;
     cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
-    bool is_gone =
-        renameat(daemon->places.containers_fd, id, daemon->places.containers_fd, removed) < 0 &&
-        errno == ENOENT;
+    bool is_gone = renameat(containers->places->containers_fd, id,
+                            containers->places->containers_fd, removed) < 0 &&
+                   errno == ENOENT;
     int result;
 
-    if (!is_gone && faccessat(daemon->places.containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (!is_gone &&
+        faccessat(containers->places->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return error_set(err, ERROR_INTERNAL, EIO, "rename the container's directory");
     /* Who is removed with its end has nobody who relies on that. */
-    result = database_delete_container(daemon->database, id,
+    result = database_delete_container(containers->database, id,
                                        !container->definition.host_config.is_auto_removed, err);
     if (result < 0) {
         if (!is_gone)
-            renameat(daemon->places.containers_fd, removed, daemon->places.containers_fd, id);
+            renameat(containers->places->containers_fd, removed, containers->places->containers_fd,
+                     id);
         return result;
     }
-    if (!is_gone && trash_put(&daemon->trash, daemon->places.containers_fd, removed, err) < 0)
+    if (!is_gone &&
+        trash_put(containers->trash, containers->places->containers_fd, removed, err) < 0)
         log_error("container %s: %s", container->definition.name, err->message);
     return 0;
 }
@@ -231,8 +234,8 @@ static bool has_revision(const struct managed_container *container)
 
     name_definition(container->definition.revision, name);
     snprintf(path, sizeof(path), "%s/%s", container->definition.id, name);
-    return fstatat(container->daemon->places.containers_fd, path, &status, AT_SYMLINK_NOFOLLOW) ==
-               0 &&
+    return fstatat(container->containers->places->containers_fd, path, &status,
+                   AT_SYMLINK_NOFOLLOW) == 0 &&
            status.st_size > 0;
 }
 
@@ -242,8 +245,8 @@ static int update_row(const struct managed_container *container, struct error *e
     cleanup_free char *text = encode_definition(definition);
 
     /* Another row, of which the same is to be done yet, may have the name. */
-    return database_update_definition(container->daemon->database, definition->id, definition->id,
-                                      text, err);
+    return database_update_definition(container->containers->database, definition->id,
+                                      definition->id, text, err);
 }
 
 /* The row is of an earlier database: what was changed since is in the file. */
@@ -284,7 +287,7 @@ int container_record_reconcile(struct managed_container *container, struct error
 
 void container_record_state(struct managed_container *container, const char *state)
 {
-    int runs_fd = container->daemon->places.run_containers_fd;
+    int runs_fd = container->containers->places->run_containers_fd;
     cleanup_close int run_fd = container_open_run_directory(container);
 
     if (run_fd < 0 && mkdirat(runs_fd, container->definition.id, 0700) == 0)
@@ -306,7 +309,7 @@ void container_record_forget_state(struct managed_container *container)
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
     /* The directory itself is its monitor's as long as there is one. */
     if (container->control_fd < 0)
-        unlinkat(container->daemon->places.run_containers_fd, container->definition.id,
+        unlinkat(container->containers->places->run_containers_fd, container->definition.id,
                  AT_REMOVEDIR);
 }
 

@@ -136,17 +136,18 @@ static void restore_state(struct managed_container *container, const struct stat
  * removed. -ESTALE: that one is removed now; -ENOENT: there is none. */
 static int settle_directory(const struct managed_container *container)
 {
-    struct daemon *daemon = container->daemon;
+    struct containers *containers = container->containers;
     const char *id = container->definition.id;
     cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
     cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
 
-    if (faccessat(daemon->places.containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-        renameat(daemon->places.containers_fd, unpublished, daemon->places.containers_fd, id) == 0)
+    if (faccessat(containers->places->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+        renameat(containers->places->containers_fd, unpublished, containers->places->containers_fd,
+                 id) == 0)
         return 0;
-    if (faccessat(daemon->places.containers_fd, removed, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (faccessat(containers->places->containers_fd, removed, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
         return -ENOENT;
-    database_delete_container(daemon->database, id, true, NULL);
+    database_delete_container(containers->database, id, true, NULL);
     return -ESTALE;
 }
 
@@ -178,7 +179,7 @@ static void read_newer_state(struct managed_container *container, struct state_r
 
 /* What reading the rows comes to. */
 struct recovery {
-    struct daemon *daemon;
+    struct containers *containers;
     size_t found;                     /* rows that have a directory */
     struct managed_container *ghosts; /* that have none */
 };
@@ -189,7 +190,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
                        struct error *err)
 {
     struct recovery *recovery = context;
-    struct managed_container *container = container_new(recovery->daemon);
+    struct managed_container *container = container_new(recovery->containers);
     struct state_record record = {0};
     struct error problem = {0};
     int result = json_decode_text(&container->arena, definition, strlen(definition),
@@ -203,7 +204,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
         result = error_set(&problem, ERROR_CORRUPT, EINVAL, "it is of another container");
     if (result < 0) {
         log_error("database: the row of container %s is left out: %s", id, problem.message);
-        database_release_name(recovery->daemon->database, id, NULL);
+        database_release_name(recovery->containers->database, id, NULL);
         container_free(container);
         return 0;
     }
@@ -224,7 +225,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
     recovery->found++;
     if (container_record_reconcile(container, &problem) < 0)
         log_error("container %s: %s", container->definition.name, problem.message);
-    container_link(container->daemon, container);
+    container_link(container->containers, container);
     take_over(container, &record);
     return 0;
 }
@@ -233,7 +234,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
  * from a copy. It must not keep a name from who has it now; all that it was is its definition. */
 static void put_row_aside(struct managed_container *ghost)
 {
-    struct daemon *daemon = ghost->daemon;
+    struct containers *containers = ghost->containers;
     struct json_writer *writer = json_writer_new(true);
     cleanup_free char *name = memory_printf("%s.json", ghost->definition.id);
     const char *text;
@@ -244,8 +245,9 @@ static void put_row_aside(struct managed_container *ghost)
     log_warning("container %s (%s) is in the database and its directory is gone: it counts as "
                 "removed, and its definition is aside/%s",
                 ghost->definition.name, ghost->definition.id, name);
-    if (file_replace(daemon->places.aside_fd, name, text, strlen(text), 0600, false, &err) < 0 ||
-        database_delete_container(daemon->database, ghost->definition.id, false, &err) < 0)
+    if (file_replace(containers->places->aside_fd, name, text, strlen(text), 0600, false, &err) <
+            0 ||
+        database_delete_container(containers->database, ghost->definition.id, false, &err) < 0)
         log_error("container %s: %s", ghost->definition.name, err.message);
     json_writer_free(writer);
     container_free(ghost);
@@ -266,7 +268,7 @@ static void settle_ghosts(struct recovery *recovery, bool has_directories)
         log_error("container %s: its directory is gone, like all others: is a filesystem not "
                   "mounted?",
                   ghost->definition.name);
-        container_link(recovery->daemon, ghost);
+        container_link(recovery->containers, ghost);
     }
 }
 
@@ -286,15 +288,15 @@ static void settle_name(struct managed_container *container)
 {
     struct error err = {0};
 
-    if (container_check_name(container->daemon, container->definition.name, &err) < 0)
+    if (container_check_name(container->containers, container->definition.name, &err) < 0)
         use_other_name(container);
 }
 
 /* Takes a container over from its files. Whether somebody had stopped it they do not say: no policy
  * but "always" starts it. */
-static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct error *err)
+static int adopt(struct containers *containers, const char *id, int directory_fd, struct error *err)
 {
-    struct managed_container *container = container_new(daemon);
+    struct managed_container *container = container_new(containers);
     struct state_record record = {0};
     int result =
         container_record_read(directory_fd, &container->arena, &container->definition, err);
@@ -315,7 +317,7 @@ static int adopt(struct daemon *daemon, const char *id, int directory_fd, struct
         if (container_record_put(container, err) < 0)
             log_error("container %s: %s", container->definition.name, err->message);
     }
-    container_link(daemon, container);
+    container_link(containers, container);
     log_warning("container %s (%s) was not in the database: taken over from its directory",
                 container->definition.name, id);
     take_over(container, &record);
@@ -328,9 +330,9 @@ static bool is_id(const char *name)
            strspn(name, "0123456789abcdef") == IDENTIFIER_SIZE - 1;
 }
 
-static bool has_monitor(struct daemon *daemon, const char *id)
+static bool has_monitor(struct containers *containers, const char *id)
 {
-    cleanup_close int run_fd = openat(daemon->places.run_containers_fd, id,
+    cleanup_close int run_fd = openat(containers->places->run_containers_fd, id,
                                       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     cleanup_close int fd =
         run_fd >= 0 ? socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL) : -1;
@@ -338,12 +340,12 @@ static bool has_monitor(struct daemon *daemon, const char *id)
     return fd >= 0;
 }
 
-static void put_aside(struct daemon *daemon, const char *name, const struct error *reason)
+static void put_aside(struct containers *containers, const char *name, const struct error *reason)
 {
     struct error err = {0};
 
-    if (path_move_unique(daemon->places.containers_fd, name, daemon->places.aside_fd, name, &err) <
-        0)
+    if (path_move_unique(containers->places->containers_fd, name, containers->places->aside_fd,
+                         name, &err) < 0)
         log_error("containers/%s is no container that davitd knows (%s): %s", name, reason->message,
                   err.message);
     else
@@ -353,15 +355,15 @@ static void put_aside(struct daemon *daemon, const char *name, const struct erro
 
 /* What is in the directory and not known: work that was interrupted, which has a name that says so,
  * or else what is kept. */
-static void settle_unknown(struct daemon *daemon, const char *name)
+static void settle_unknown(struct containers *containers, const char *name)
 {
-    cleanup_close int fd =
-        openat(daemon->places.containers_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int fd = openat(containers->places->containers_fd, name,
+                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct error err = {0};
 
     if (strncmp(name, CONTAINER_NEW_PREFIX, strlen(CONTAINER_NEW_PREFIX)) == 0 ||
         strncmp(name, CONTAINER_REMOVED_PREFIX, strlen(CONTAINER_REMOVED_PREFIX)) == 0) {
-        if (trash_put(&daemon->trash, daemon->places.containers_fd, name, &err) < 0)
+        if (trash_put(containers->trash, containers->places->containers_fd, name, &err) < 0)
             log_warning("containers: %s", err.message);
         return;
     }
@@ -369,15 +371,15 @@ static void settle_unknown(struct daemon *daemon, const char *name)
         error_errno(&err, errno, "open");
     else if (!is_id(name))
         error_set(&err, ERROR_INVALID, EINVAL, "its name is no id");
-    else if (adopt(daemon, name, fd, &err) == 0)
+    else if (adopt(containers, name, fd, &err) == 0)
         return;
     if (fd >= 0)
-        container_record_read_layers(fd, &daemon->aside_arena, &daemon->aside_layers, NULL);
-    if (has_monitor(daemon, name))
+        container_record_read_layers(fd, &containers->aside_arena, &containers->aside_layers, NULL);
+    if (has_monitor(containers, name))
         log_error("container %s runs and is not known (%s): it goes on, and its directory stays",
                   name, err.message);
     else
-        put_aside(daemon, name, &err);
+        put_aside(containers, name, &err);
 }
 
 static bool has_id(const struct string_list *names)
@@ -389,19 +391,19 @@ static bool has_id(const struct string_list *names)
     return false;
 }
 
-static bool is_known(struct daemon *daemon, const char *name)
+static bool is_known(struct containers *containers, const char *name)
 {
     struct managed_container *container;
     struct error unused;
 
-    return container_find(daemon, name, &container, &unused) == 0 &&
+    return container_find(containers, name, &container, &unused) == 0 &&
            strcmp(container->definition.id, name) == 0;
 }
 
-static int list_unknown(struct daemon *daemon, struct arena *arena, struct string_list *names,
-                        struct error *err)
+static int list_unknown(struct containers *containers, struct arena *arena,
+                        struct string_list *names, struct error *err)
 {
-    int fd = openat(daemon->places.containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(containers->places->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
@@ -409,16 +411,16 @@ static int list_unknown(struct daemon *daemon, struct arena *arena, struct strin
         return error_errno(err, errno, "read containers");
     while ((entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            !is_known(daemon, entry->d_name))
+            !is_known(containers, entry->d_name))
             string_list_append(arena, names, arena_strdup(arena, entry->d_name));
     }
     return 0;
 }
 
 /* Whoever is put back must find the layers it stood on. */
-static void keep_layers_of_aside(struct daemon *daemon)
+static void keep_layers_of_aside(struct containers *containers)
 {
-    int fd = openat(daemon->places.aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(containers->places->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     struct dirent *entry;
 
@@ -427,31 +429,31 @@ static void keep_layers_of_aside(struct daemon *daemon)
             openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
         if (directory_fd >= 0 && entry->d_name[0] != '.')
-            container_record_read_layers(directory_fd, &daemon->aside_arena, &daemon->aside_layers,
-                                         NULL);
+            container_record_read_layers(directory_fd, &containers->aside_arena,
+                                         &containers->aside_layers, NULL);
     }
 }
 
-int containers_recover(struct daemon *daemon, struct error *err)
+int containers_recover(struct containers *containers, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
-    struct recovery recovery = {.daemon = daemon};
+    struct recovery recovery = {.containers = containers};
     struct string_list unknown = {0};
     int result;
 
-    daemon->is_recovering = true;
-    daemon->networks.is_recovering = true;
-    result = database_each_container(daemon->database, recover_row, &recovery, err);
+    containers->is_recovering = true;
+    containers->networks->is_recovering = true;
+    result = database_each_container(containers->database, recover_row, &recovery, err);
     if (result == 0)
-        result = list_unknown(daemon, &arena, &unknown, err);
+        result = list_unknown(containers, &arena, &unknown, err);
     if (result < 0)
         return result;
     settle_ghosts(&recovery, recovery.found > 0 || has_id(&unknown));
     for (size_t i = 0; i < unknown.count; i++)
-        settle_unknown(daemon, unknown.items[i]);
-    keep_layers_of_aside(daemon);
-    daemon->is_recovering = false;
-    networks_recovered(&daemon->networks);
-    containers_start_at_boot(daemon);
+        settle_unknown(containers, unknown.items[i]);
+    keep_layers_of_aside(containers);
+    containers->is_recovering = false;
+    networks_recovered(containers->networks);
+    containers_start_at_boot(containers);
     return 0;
 }

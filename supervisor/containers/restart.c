@@ -82,7 +82,7 @@ static bool arm(struct managed_container *container, int64_t delay_ms)
     int result;
 
     container->restart_timer = sd_event_source_disable_unref(container->restart_timer);
-    result = sd_event_add_time_relative(container->daemon->loop, &container->restart_timer,
+    result = sd_event_add_time_relative(container->containers->loop, &container->restart_timer,
                                         CLOCK_MONOTONIC, (uint64_t)delay_ms * 1000, 1000,
                                         on_restart, container);
     if (result < 0) {
@@ -98,7 +98,7 @@ bool container_schedule_restart(struct managed_container *container)
 {
     uint64_t lasted_us = clock_monotonic_us() - container->started_us;
 
-    if (container->daemon->shutdown != NULL || !wants_restart(container))
+    if (container->containers->shutdown != NULL || !wants_restart(container))
         return false;
     if (container->restart_delay_ms == 0 || (container->started_us > 0 && lasted_us >= LASTING_US))
         container->restart_delay_ms = FIRST_DELAY_MS;
@@ -143,9 +143,9 @@ static bool starts_at_boot(const struct managed_container *container)
     return policy_of(container) == POLICY_ALWAYS || wants_restart(container);
 }
 
-void containers_start_at_boot(struct daemon *daemon)
+void containers_start_at_boot(struct containers *containers)
 {
-    for (struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
         if (one->restart_timer == NULL && starts_at_boot(one))
             arm(one, BOOT_DELAY_MS);
     }

@@ -1,5 +1,5 @@
-/* POST /containers/NAME/update: other limits and another restart policy, for a container that runs
- * or not. */
+/* Other limits and another restart policy, for a container that runs or not: Docker's "update". See
+ * container.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,6 @@
 #include "base/cleanup.h"
 #include "internal.h"
 #include "runtime/runtime.h"
-#include "supervisor/api/api.h"
 
 /* What can be changed; anything else is refused by name. */
 static int check_members(const struct json *body, struct error *err)
@@ -39,13 +38,12 @@ static void ignore_empty(const char **text)
 }
 
 /* The document lives as long as the container: its strings become the definition's. */
-static int read_changes(struct managed_container *container, const struct request *request,
+static int read_changes(struct managed_container *container, const char *request, size_t length,
                         struct docker_host_config *changes, struct error *err)
 {
-    const char *text = arena_strndup(&container->arena, request->body, request->body_length);
+    const char *text = arena_strndup(&container->arena, request, length);
     const struct json *body;
-    int result =
-        json_parse(&container->arena, text, request->body_length, &json_default_limits, &body, err);
+    int result = json_parse(&container->arena, text, length, &json_default_limits, &body, err);
 
     if (result == 0)
         result = check_members(body, err);
@@ -79,7 +77,7 @@ static int apply_to_cgroup(struct managed_container *container, struct error *er
     int result = container_make_settings(container, settings, err);
 
     if (result == 0)
-        result = cgroup_check_settings(&container->daemon->hierarchy, settings, err);
+        result = cgroup_check_settings(container->containers->hierarchy, settings, err);
     if (result == 0 && container->status == CONTAINER_RUNNING) {
         result = container_open_cgroup(container, cgroup, err);
         if (result == 0)
@@ -98,7 +96,7 @@ static int save(struct managed_container *container, struct error *err)
     return result < 0 ? result : container_save_definition(container, err);
 }
 
-static int update(struct managed_container *container, const struct docker_host_config *changes,
+static int change(struct managed_container *container, const struct docker_host_config *changes,
                   struct error *err)
 {
     const struct docker_host_config former = container->definition.host_config;
@@ -117,25 +115,19 @@ static int update(struct managed_container *container, const struct docker_host_
     return result;
 }
 
-void api_container_update(struct daemon *daemon, struct request *request,
-                          const struct route_match *match)
+int container_update(struct managed_container *container, const char *request, size_t length,
+                     struct error *err)
 {
-    struct managed_container *container;
     struct docker_host_config changes = {0};
-    struct error err = {0};
-    int result = container_find(daemon, match->name, &container, &err);
+    int result = read_changes(container, request, length, &changes, err);
 
     if (result == 0)
-        result = read_changes(container, request, &changes, &err);
-    if (result == 0)
-        result = update(container, &changes, &err);
-    if (result < 0) {
-        respond_error(request, &err);
-        return;
-    }
+        result = change(container, &changes, err);
+    if (result < 0)
+        return result;
     container_event(container, "update", NULL);
     /* One that waits and shall not start again, or shall wait no longer. */
     if (container->status == CONTAINER_RESTARTING && !container_schedule_restart(container))
         container_cancel_restart(container);
-    respond_json(request, 200, "{\"Warnings\":[]}");
+    return 0;
 }

@@ -10,8 +10,8 @@ static const char *copy(struct arena *arena, const char *text)
 }
 
 /* "CONTAINER[:ro|rw]": what that one has, but its tmpfs, where this one has nothing. */
-static int add_from(struct daemon *daemon, struct arena *arena, struct definition *definition,
-                    const char *text, struct error *err)
+static int add_from(struct containers *containers, struct arena *arena,
+                    struct definition *definition, const char *text, struct error *err)
 {
     char *reference = arena_strdup(arena, text);
     const char *mode = strchr(text, ':');
@@ -23,7 +23,7 @@ static int add_from(struct daemon *daemon, struct arena *arena, struct definitio
         strcmp(mode, ":z") != 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.VolumesFrom: invalid mode in \"%.128s\"", text);
-    result = container_find(daemon, reference, &other, err);
+    result = container_find(containers, reference, &other, err);
     if (result < 0)
         return result;
     for (size_t i = 0; i < other->definition.mount_points.count; i++) {
@@ -53,7 +53,7 @@ int container_volumes_from(struct managed_container *container, struct error *er
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < from->count; i++)
-        result = add_from(container->daemon, &container->arena, &container->definition,
+        result = add_from(container->containers, &container->arena, &container->definition,
                           from->items[i], err);
     return result;
 }

@@ -48,6 +48,7 @@ struct connection {
     int fd;
     sd_event_source *io;
     sd_event_source *timer; /* while a request is on its way */
+    sd_event_source *turn;  /* goes on after a response; NULL: there is nothing to go on with */
     struct http_parser_state *parser;
     struct buffer in;
     struct buffer out;
@@ -62,6 +63,7 @@ struct connection {
     bool is_input_over;
     bool is_parsing; /* on the stack: do not free */
     bool is_lost;
+    bool is_full;     /* until the stream's handler is told that there is room */
     bool is_draining; /* refused: what still comes is thrown away, so that the answer is read */
 };
 
@@ -229,6 +231,24 @@ static void write_head(struct request *request, int status, const char *content_
         buffer_append_string(out, "Connection: close\r\n");
 }
 
+static int on_turn(sd_event_source *source, void *context)
+{
+    struct connection *connection = context;
+
+    (void)source;
+    connection->turn = sd_event_source_disable_unref(connection->turn);
+    connection_process(connection);
+    return 0;
+}
+
+/* On to what has been read already, but not from inside whoever answers: the next request's handler
+ * may do anything. Who parses goes on by itself. */
+static void go_on_later(struct connection *connection)
+{
+    if (!connection->is_parsing && connection->turn == NULL)
+        sd_event_add_defer(connection->server->loop, &connection->turn, on_turn, connection);
+}
+
 /* The response is complete: on to the next request, or the end. */
 static void finish_response(struct connection *connection)
 {
@@ -243,10 +263,10 @@ static void finish_response(struct connection *connection)
     connection->is_body_decided = false;
     connection->is_body_paused = false;
     connection->is_chunked = false;
+    connection->is_full = false;
     if (connection->closes_after_response && connection->out.length == 0)
         connection->is_lost = true;
-    if (!connection->is_parsing)
-        connection_process(connection);
+    go_on_later(connection);
 }
 
 static void respond(struct request *request, int status, const char *content_type, const char *body)
@@ -389,6 +409,7 @@ bool stream_write(struct request *request, const void *bytes, size_t length)
         write_out(connection);
         update_interest(connection);
     }
+    connection->is_full = connection->out.length >= SERVER_OUTPUT_MAX / 2;
     return connection->out.length < SERVER_OUTPUT_MAX;
 }
 
@@ -435,6 +456,14 @@ int request_hijack(struct request *request, const char *content_type, struct buf
     return fd;
 }
 
+void request_forget(struct request *request)
+{
+    request->on_close = NULL;
+    request->on_drain = NULL;
+    request->on_body = NULL;
+    request->context = NULL;
+}
+
 void request_pause_body(struct request *request)
 {
     request->connection->is_body_paused = true;
@@ -446,8 +475,7 @@ void request_resume_body(struct request *request)
     struct connection *connection = request->connection;
 
     connection->is_body_paused = false;
-    if (!connection->is_parsing)
-        connection_process(connection);
+    go_on_later(connection);
 }
 
 /* ---- connections ---- */
@@ -497,6 +525,7 @@ static void connection_free(struct connection *connection)
     request_release(connection);
     sd_event_source_disable_unref(connection->io);
     sd_event_source_disable_unref(connection->timer);
+    sd_event_source_disable_unref(connection->turn);
     http_parser_free(connection->parser);
     buffer_release(&connection->in);
     buffer_release(&connection->out);
@@ -673,7 +702,8 @@ static void update_interest(struct connection *connection)
     if (connection->io == NULL)
         return;
     message = http_parser_message(connection->parser);
-    if (connection->out.length > 0)
+    /* There may be room already by what was written since, which nobody has been told. */
+    if (connection->out.length > 0 || connection->is_full)
         events |= EPOLLOUT;
     /* While a request is being answered its successor stays in the socket. */
     if (!connection->is_body_paused && !connection->is_input_over && !message->is_complete)
@@ -746,10 +776,23 @@ static void read_in(struct connection *connection)
         connection->is_lost = true;
 }
 
+/* True if the handler was told, which may have ended anything. */
+static bool tell_of_room(struct connection *connection)
+{
+    struct request *request = &connection->request;
+
+    if (!connection->is_full || connection->out.length >= SERVER_OUTPUT_MAX / 2)
+        return false;
+    connection->is_full = false;
+    if (!connection->has_request || connection->is_lost || request->on_drain == NULL)
+        return false;
+    request->on_drain(request);
+    return true;
+}
+
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *context)
 {
     struct connection *connection = context;
-    size_t before = connection->out.length;
 
     (void)source;
     (void)fd;
@@ -765,12 +808,8 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
         connection->is_lost = true;
     if ((events & EPOLLOUT) != 0)
         write_out(connection);
-    if (connection->has_request && !connection->is_lost && connection->request.on_drain != NULL &&
-        before >= SERVER_OUTPUT_MAX / 2 && connection->out.length < SERVER_OUTPUT_MAX / 2) {
-        connection->request.on_drain(&connection->request);
-        return 0;
-    }
-    connection_process(connection);
+    if (!tell_of_room(connection))
+        connection_process(connection);
     return 0;
 }
 
@@ -779,7 +818,7 @@ static bool evict(struct server *server)
 {
     struct connection *victim = server->last;
 
-    while (victim != NULL && (victim->has_request || victim->is_parsing))
+    while (victim != NULL && (victim->has_request || victim->is_parsing || victim->turn != NULL))
         victim = victim->previous;
     if (victim == NULL)
         return false;

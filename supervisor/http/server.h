@@ -106,6 +106,9 @@ size_t stream_backlog(const struct request *request);
  * request are appended to `leftover`. The request is gone afterwards; -1 if the client was lost. */
 int request_hijack(struct request *request, const char *content_type, struct buffer *leftover);
 
+/* Who has kept the request for later is done with it: its callbacks are not called any more. */
+void request_forget(struct request *request);
+
 /* Stops reading the body until request_resume_body(). */
 void request_pause_body(struct request *request);
 void request_resume_body(struct request *request);

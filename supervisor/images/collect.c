@@ -1,30 +1,30 @@
-/* Collection of images: see collect.h. */
-#include "collect.h"
+/* Collection of images: see images.h. */
+#include "images.h"
 
 #include "base/log.h"
 #include "supervisor/containers/container.h"
-#include "supervisor/store/trash.h"
 
 /* Layers that containers stand on stay, whatever has become of their images. */
-static void list_layers(const struct daemon *daemon, struct arena *arena,
+static void list_layers(const struct images *images, struct arena *arena,
                         struct string_list *layers)
 {
-    for (const struct managed_container *one = daemon->containers; one != NULL; one = one->next) {
+    for (const struct managed_container *one = images->containers->list; one != NULL;
+         one = one->next) {
         for (size_t i = 0; i < one->definition.layers.count; i++)
             string_list_append(arena, layers, one->definition.layers.items[i]);
     }
-    for (size_t i = 0; i < daemon->aside_layers.count; i++)
-        string_list_append(arena, layers, daemon->aside_layers.items[i]);
+    for (size_t i = 0; i < images->containers->aside_layers.count; i++)
+        string_list_append(arena, layers, images->containers->aside_layers.items[i]);
 }
 
-void images_collect(struct daemon *daemon)
+void images_collect(struct images *images)
 {
     cleanup_arena struct arena arena = {0};
     struct string_list layers = {0};
     struct error err = {0};
 
-    list_layers(daemon, &arena, &layers);
-    if (image_store_collect(&daemon->images, &layers, &err) < 0)
+    list_layers(images, &arena, &layers);
+    if (image_store_collect(images->store, &layers, &err) < 0)
         log_warning("images: %s", err.message);
-    trash_sweep_later(&daemon->trash);
+    trash_sweep_later(images->trash);
 }

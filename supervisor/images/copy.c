@@ -1,5 +1,4 @@
-/* Files into and out of containers: HEAD, GET and PUT /containers/ID/archive, by image workers. */
-#include <assert.h>
+/* Files into and out of containers, by image workers: see images.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,16 +9,14 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "download.h"
-#include "images/image_job.h"
-#include "supervisor/api/api.h"
-#include "supervisor/volumes/volumes.h"
-#include "upload.h"
+#include "job.h"
+#include "supervisor/containers/container.h"
 
 struct copy {
     struct managed_container *container;
-    struct copy_job job;
+    struct copy_job parameters;
     int process_fd; /* of one that runs: its first process; else something harmless */
+    struct arena arena;
 };
 
 /* The number may have been given to another process meanwhile: that is in another cgroup. */
@@ -37,21 +34,21 @@ static int open_process(const struct managed_container *container, struct error 
 }
 
 static void describe_mounts(const struct managed_container *container, struct arena *arena,
-                            struct copy_job *job)
+                            struct copy_job *parameters)
 {
     const struct definition *definition = &container->definition;
 
-    job->mounts.items =
-        arena_new(arena, definition->mount_points.count, sizeof(*job->mounts.items));
+    parameters->mounts.items =
+        arena_new(arena, definition->mount_points.count, sizeof(*parameters->mounts.items));
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *mount = &definition->mount_points.items[i];
         bool is_volume = strcmp(mount->type, "volume") == 0;
 
         if (strcmp(mount->type, "tmpfs") == 0)
             continue;
-        job->mounts.items[job->mounts.count++] = (struct copy_mount){
+        parameters->mounts.items[parameters->mounts.count++] = (struct copy_mount){
             .source = is_volume ? arena_printf(arena, "%s/volumes/%s/" VOLUME_DATA,
-                                               container->daemon->places.root, mount->name)
+                                               container->containers->places->root, mount->name)
                                 : mount->source,
             .destination = mount->destination,
             .subpath = mount->subpath,
@@ -60,32 +57,38 @@ static void describe_mounts(const struct managed_container *container, struct ar
     }
 }
 
-static int prepare(struct daemon *daemon, struct request *request, const char *reference,
-                   struct copy *copy, struct error *err)
+static void release_copy(struct copy *copy)
 {
-    const char *path = request_query(request, "path");
-    struct managed_container *container;
-    int result = container_find(daemon, reference, &container, err);
+    fd_close(&copy->process_fd);
+    arena_release(&copy->arena);
+}
+
+static int prepare_copy(struct images *images, const struct copy_order *order, struct copy *copy,
+                        struct error *err)
+{
+    const char *path = order->path;
+    struct managed_container *container = NULL;
+    struct copy_job *parameters = &copy->parameters;
+    int result = container_find(images->containers, order->container, &container, err);
 
     *copy = (struct copy){.process_fd = -1};
-    if (result == 0 && (path == NULL || path[0] == '\0'))
-        result = error_set(err, ERROR_INVALID, EINVAL, "bad parameter: path is required");
     if (result < 0)
         return result;
-    assert(path != NULL);
+    if (path == NULL || path[0] == '\0')
+        return error_set(err, ERROR_INVALID, EINVAL, "bad parameter: path is required");
     copy->container = container;
-    copy->job.container.id = container->definition.id;
-    copy->job.container.layers = container->definition.layers;
-    copy->job.path = path[0] == '/' ? path : arena_printf(&request->arena, "/%s", path);
-    copy->job.is_running = container->status == CONTAINER_RUNNING;
-    copy->job.has_user_namespace = container->definition.id_range_first != 0;
-    copy->job.is_root_readonly = container->definition.host_config.has_readonly_rootfs;
-    if (copy->job.is_running) {
+    parameters->container.id = container->definition.id;
+    parameters->container.layers = container->definition.layers;
+    parameters->path = path[0] == '/' ? path : arena_printf(&copy->arena, "/%s", path);
+    parameters->is_running = container->status == CONTAINER_RUNNING;
+    parameters->has_user_namespace = container->definition.id_range_first != 0;
+    parameters->is_root_readonly = container->definition.host_config.has_readonly_rootfs;
+    if (parameters->is_running) {
         copy->process_fd = open_process(container, err);
         return copy->process_fd < 0 ? copy->process_fd : 0;
     }
-    describe_mounts(container, &request->arena, &copy->job);
-    copy->process_fd = fcntl(daemon->places.trash_fd, F_DUPFD_CLOEXEC, 3);
+    describe_mounts(container, &copy->arena, parameters);
+    copy->process_fd = fcntl(images->places->trash_fd, F_DUPFD_CLOEXEC, 3);
     return copy->process_fd < 0 ? error_errno(err, errno, "dup") : 0;
 }
 
@@ -96,135 +99,123 @@ static void path_event(struct managed_container *container, const char *action, 
     container_event(container, action, &(struct string_map){&pair, 1});
 }
 
-/* ---- HEAD ---- */
+/* ---- what a path is ---- */
 
-static void on_look_status(struct image_worker *worker, const struct image_report *report)
+static void on_look_status(struct image_job *job, const struct image_report *report)
 {
-    worker->has_result = strcmp(report->status, REPORT_DONE) == 0;
-    if (strcmp(report->status, REPORT_PATH) == 0 && worker->request != NULL)
-        set_path_stat(worker->request, report);
+    job->has_result = strcmp(report->status, REPORT_DONE) == 0;
+    if (strcmp(report->status, REPORT_PATH) == 0)
+        image_job_progress(job, report);
 }
 
-static void on_look_end(struct image_worker *worker)
+static void on_look_release(struct image_job *job)
 {
-    image_worker_release(worker);
-    free(worker);
+    image_job_close(job);
+    free(job);
 }
 
-static void on_look_client_gone(struct request *request)
+static int begin_look(struct images *images, const struct copy *copy, struct job_client *client,
+                      struct image_job **job, struct error *err)
 {
-    image_worker_lose_client(request->context, true);
-}
-
-static int begin_look(struct daemon *daemon, struct request *request, const struct copy *copy,
-                      struct error *err)
-{
-    struct image_worker *worker = memory_new_one(struct image_worker);
+    struct image_job *look = memory_new_one(struct image_job);
     int result;
 
-    *worker = (struct image_worker){.daemon = daemon,
-                                    .request = request,
-                                    .context = worker,
-                                    .output_fd = -1,
-                                    .process_fd = copy->process_fd,
-                                    .answers_empty = true,
-                                    .on_status = on_look_status,
-                                    .on_end = on_look_end};
+    *look = (struct image_job){.images = images,
+                               .client = client,
+                               .output_fd = -1,
+                               .process_fd = copy->process_fd,
+                               .on_status = on_look_status,
+                               .on_release = on_look_release};
     /* Descriptor 3 is of no use here. */
-    result = image_worker_start(worker, WORKER_STAT_PATH, &copy_job_type, &copy->job,
-                                copy->process_fd, err);
-    if (result < 0) {
-        on_look_end(worker);
-        return result;
-    }
-    request->context = worker;
-    request->on_close = on_look_client_gone;
-    return 0;
+    result = image_job_start(look, WORKER_STAT_PATH, &copy_job_type, &copy->parameters,
+                             copy->process_fd, err);
+    if (result < 0)
+        on_look_release(look);
+    else
+        *job = look;
+    return result;
 }
 
-void api_container_stat_path(struct daemon *daemon, struct request *request,
-                             const struct route_match *match)
+int container_stat_path(struct images *images, const struct copy_order *order,
+                        struct job_client *client, struct image_job **job, struct error *err)
 {
-    struct error err = {0};
     struct copy copy;
-    int result = prepare(daemon, request, match->name, &copy, &err);
+    int result = prepare_copy(images, order, &copy, err);
 
     if (result == 0)
-        result = begin_look(daemon, request, &copy, &err);
-    if (result < 0)
-        respond_error(request, &err);
-    fd_close(&copy.process_fd);
+        result = begin_look(images, &copy, client, job, err);
+    release_copy(&copy);
+    return result;
 }
 
-/* ---- GET ---- */
+/* ---- out ---- */
 
-void api_container_copy_out(struct daemon *daemon, struct request *request,
-                            const struct route_match *match)
+int container_copy_out(struct images *images, const struct copy_order *order,
+                       struct job_client *client, struct image_job **job, struct error *err)
 {
-    struct error err = {0};
     struct copy copy;
+    int result = prepare_copy(images, order, &copy, err);
 
-    if (prepare(daemon, request, match->name, &copy, &err) < 0) {
-        respond_error(request, &err);
-        fd_close(&copy.process_fd);
-        return;
+    if (result == 0) {
+        path_event(copy.container, "archive-path", copy.parameters.path);
+        result = image_download(images,
+                                &(struct download_order){.command = WORKER_COPY_OUT,
+                                                         .type = &copy_job_type,
+                                                         .parameters = &copy.parameters,
+                                                         .has_path_stat = true,
+                                                         .process_fd = copy.process_fd},
+                                client, job, err);
     }
-    path_event(copy.container, "archive-path", copy.job.path);
-    image_download(daemon, request,
-                   &(struct download_order){.command = WORKER_COPY_OUT,
-                                            .job_type = &copy_job_type,
-                                            .job = &copy.job,
-                                            .content_type = "application/x-tar",
-                                            .has_path_stat = true,
-                                            .process_fd = copy.process_fd});
-    fd_close(&copy.process_fd);
+    release_copy(&copy);
+    return result;
 }
 
-/* ---- PUT ---- */
+/* ---- into ---- */
 
 /* The container may have gone. */
-static void on_copied(struct daemon *daemon, void *context)
+static void on_copied(struct images *images, void *context)
 {
     struct managed_container *container;
 
-    if (container_find(daemon, context, &container, NULL) == 0 &&
+    if (container_find(images->containers, context, &container, NULL) == 0 &&
         strcmp(container->definition.id, context) == 0)
         container->copies_in--;
     free(context);
 }
 
-void api_container_copy_in(struct daemon *daemon, struct request *request,
-                           const struct route_match *match)
+static int begin_copy_in(struct images *images, const struct copy_order *order, struct copy *copy,
+                         struct job_client *client, struct image_job **job, struct error *err)
 {
-    struct error err = {0};
-    struct copy copy;
+    struct managed_container *container = copy->container;
+    const char *user = container->definition.config.user;
 
-    if (prepare(daemon, request, match->name, &copy, &err) < 0) {
-        respond_error(request, &err);
-        fd_close(&copy.process_fd);
-        return;
-    }
-    if (copy.container->copies_in > 0 && !copy.job.is_running) {
-        fd_close(&copy.process_fd);
-        respond_failure(request, 409, "files are being copied into the container already");
-        return;
-    }
-    copy.job.keeps_kind = request_query_bool(request, "noOverwriteDirNonDir");
-    if (request_query_bool(request, "copyUIDGID")) {
-        const char *user = copy.container->definition.config.user;
-
-        copy.job.user = user != NULL ? user : "";
-    }
-    path_event(copy.container, "extract-to-dir", copy.job.path);
+    if (container->copies_in > 0 && !copy->parameters.is_running)
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "files are being copied into the container already");
+    copy->parameters.keeps_kind = order->keeps_kind;
+    if (order->keeps_user)
+        copy->parameters.user = user != NULL ? user : "";
+    path_event(container, "extract-to-dir", copy->parameters.path);
     /* Its root is mounted twice until that is over: it must not start meanwhile. */
-    copy.container->copies_in++;
-    image_upload(daemon, request,
-                 &(struct upload_order){.command = WORKER_COPY_IN,
-                                        .job_type = &copy_job_type,
-                                        .job = &copy.job,
-                                        .on_end = on_copied,
-                                        .context = memory_strdup(copy.container->definition.id),
-                                        .process_fd = copy.process_fd,
-                                        .answers_empty = true});
-    fd_close(&copy.process_fd);
+    container->copies_in++;
+    return image_upload(images,
+                        &(struct upload_order){.command = WORKER_COPY_IN,
+                                               .type = &copy_job_type,
+                                               .parameters = &copy->parameters,
+                                               .on_end = on_copied,
+                                               .context = memory_strdup(container->definition.id),
+                                               .process_fd = copy->process_fd},
+                        client, job, err);
+}
+
+int container_copy_in(struct images *images, const struct copy_order *order,
+                      struct job_client *client, struct image_job **job, struct error *err)
+{
+    struct copy copy;
+    int result = prepare_copy(images, order, &copy, err);
+
+    if (result == 0)
+        result = begin_copy_in(images, order, &copy, client, job, err);
+    release_copy(&copy);
+    return result;
 }

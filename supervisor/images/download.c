@@ -1,6 +1,6 @@
-/* Downloads: see download.h. */
-#include "download.h"
-
+/* Jobs whose output is bytes for the client: an archive, a list. They come through a pipe, as fast
+ * as the client takes them; that they are complete, or why not, is in the worker's report. See
+ * job.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,103 +8,74 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "base/base64.h"
 #include "base/cleanup.h"
+#include "job.h"
 
 #define CHUNK_BYTES (256 << 10)
-#define BACKLOG_MAX (SERVER_OUTPUT_MAX / 2) /* where on_drain is called again */
 
 struct download {
-    struct image_worker worker;
-    const char *content_type;
+    struct image_job job;
     int body_fd;
     sd_event_source *body;
 };
 
-static void download_free(struct download *download)
+static void on_release(struct image_job *job)
 {
+    struct download *download = (struct download *)(void *)job;
+
     sd_event_source_disable_unref(download->body);
     fd_close(&download->body_fd);
-    image_worker_release(&download->worker);
+    image_job_close(job);
     free(download);
 }
 
-static void on_end(struct image_worker *worker)
+static void on_resume(struct image_job *job)
 {
-    download_free(worker->context);
-}
-
-static void on_client_gone(struct request *request)
-{
-    struct download *download = request->context;
-
-    image_worker_lose_client(&download->worker, true);
-}
-
-static void on_drain(struct request *request)
-{
-    struct download *download = request->context;
+    struct download *download = (struct download *)(void *)job;
 
     if (download->body != NULL)
         sd_event_source_set_enabled(download->body, SD_EVENT_ON);
 }
 
-void set_path_stat(struct request *request, const struct image_report *report)
-{
-    cleanup_free char *base64 = base64_encode(report->path_stat != NULL ? report->path_stat : "{}");
-
-    request->response_header =
-        arena_printf(&request->arena, "X-Docker-Container-Path-Stat: %s", base64);
-}
-
 /* What comes after the report of a path is its content; the report goes on when that is over. */
-static void on_status(struct image_worker *worker, const struct image_report *report)
+static void on_status(struct image_job *job, const struct image_report *report)
 {
-    struct download *download = worker->context;
+    struct download *download = (struct download *)(void *)job;
 
-    worker->has_result = strcmp(report->status, REPORT_DONE) == 0;
+    job->has_result = strcmp(report->status, REPORT_DONE) == 0;
     if (strcmp(report->status, REPORT_PATH) != 0 || download->body == NULL)
         return;
-    set_path_stat(worker->request, report);
+    image_job_progress(job, report);
     sd_event_source_set_enabled(download->body, SD_EVENT_ON);
-    sd_event_source_set_enabled(worker->output, SD_EVENT_OFF);
-}
-
-static void begin(struct download *download)
-{
-    if (!download->worker.has_answered)
-        stream_begin(download->worker.request, download->content_type);
-    download->worker.has_answered = true;
+    sd_event_source_set_enabled(job->output, SD_EVENT_OFF);
 }
 
 /* The report says whether that was all of it. */
 static void end_body(struct download *download)
 {
     download->body = sd_event_source_disable_unref(download->body);
-    sd_event_source_set_enabled(download->worker.output, SD_EVENT_ON);
+    sd_event_source_set_enabled(download->job.output, SD_EVENT_ON);
 }
 
 static int on_body(sd_event_source *source, int fd, uint32_t events, void *context)
 {
     struct download *download = context;
+    struct job_client *client = download->job.client;
     cleanup_free char *bytes = memory_new(CHUNK_BYTES, 1);
     ssize_t count = read(fd, bytes, CHUNK_BYTES);
 
     (void)events;
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
-    if (count <= 0) {
+    if (count <= 0)
         end_body(download);
-        return 0;
-    }
-    begin(download);
-    stream_write(download->worker.request, bytes, (size_t)count);
-    if (stream_backlog(download->worker.request) >= BACKLOG_MAX)
+    else if (!client->bytes(client, bytes, (size_t)count))
         sd_event_source_set_enabled(source, SD_EVENT_OFF);
     return 0;
 }
 
-static int start(struct download *download, const struct download_order *order, struct error *err)
+static int begin_download(struct download *download, const struct download_order *order,
+                          struct error *err)
 {
     cleanup_close int write_fd = -1;
     int pair[2];
@@ -116,40 +87,36 @@ static int start(struct download *download, const struct download_order *order, 
     write_fd = pair[1];
     fcntl(download->body_fd, F_SETFL, O_NONBLOCK);
     fcntl(write_fd, F_SETPIPE_SZ, 1 << 20);
-    result = sd_event_add_io(download->worker.daemon->loop, &download->body, download->body_fd,
+    result = sd_event_add_io(download->job.images->loop, &download->body, download->body_fd,
                              EPOLLIN, on_body, download);
     if (result < 0)
         return error_errno(err, -result, "watch the image worker");
-    result = image_worker_start(&download->worker, order->command, order->job_type, order->job,
-                                write_fd, err);
+    result = image_job_start(&download->job, order->command, order->type, order->parameters,
+                             write_fd, err);
     if (result == 0)
-        sd_event_source_set_enabled(order->has_path_stat ? download->body : download->worker.output,
+        sd_event_source_set_enabled(order->has_path_stat ? download->body : download->job.output,
                                     SD_EVENT_OFF);
     return result;
 }
 
-void image_download(struct daemon *daemon, struct request *request,
-                    const struct download_order *order)
+int image_download(struct images *images, const struct download_order *order,
+                   struct job_client *client, struct image_job **job, struct error *err)
 {
     struct download *download = memory_new_one(struct download);
-    struct error err = {0};
+    int result;
 
-    download->content_type = order->content_type;
     download->body_fd = -1;
-    download->worker = (struct image_worker){.daemon = daemon,
-                                             .request = request,
-                                             .context = download,
-                                             .output_fd = -1,
-                                             .process_fd = order->process_fd,
-                                             .is_download = true,
-                                             .on_status = on_status,
-                                             .on_end = on_end};
-    if (start(download, order, &err) < 0) {
-        download_free(download);
-        respond_error(request, &err);
-        return;
-    }
-    request->context = download;
-    request->on_close = on_client_gone;
-    request->on_drain = on_drain;
+    download->job = (struct image_job){.images = images,
+                                       .client = client,
+                                       .output_fd = -1,
+                                       .process_fd = order->process_fd,
+                                       .on_status = on_status,
+                                       .on_resume = on_resume,
+                                       .on_release = on_release};
+    result = begin_download(download, order, err);
+    if (result < 0)
+        on_release(&download->job);
+    else
+        *job = &download->job;
+    return result;
 }

@@ -1,36 +1,33 @@
-/* A container's files, by an image worker: what it has changed, and all of them as a tar. */
-#include "download.h"
-#include "images/image_job.h"
-#include "supervisor/api/api.h"
+/* A container's files: what it has changed, and all of them as a tar. See images.h. */
+#include "job.h"
+#include "supervisor/containers/container.h"
 
-static void answer_with(struct daemon *daemon, struct request *request, const char *reference,
-                        enum spawner_worker command, const char *content_type)
+static int begin_listing(struct images *images, const char *reference, enum spawner_worker command,
+                         struct job_client *client, struct image_job **job, struct error *err)
 {
     struct managed_container *container;
-    struct container_job job = {0};
-    struct error err = {0};
+    struct container_job parameters = {0};
+    int result = container_find(images->containers, reference, &container, err);
 
-    if (container_find(daemon, reference, &container, &err) < 0) {
-        respond_error(request, &err);
-        return;
-    }
-    job.id = container->definition.id;
-    job.layers = container->definition.layers;
-    image_download(daemon, request,
-                   &(struct download_order){.command = command,
-                                            .job_type = &container_job_type,
-                                            .job = &job,
-                                            .content_type = content_type});
+    if (result < 0)
+        return result;
+    parameters.id = container->definition.id;
+    parameters.layers = container->definition.layers;
+    return image_download(images,
+                          &(struct download_order){.command = command,
+                                                   .type = &container_job_type,
+                                                   .parameters = &parameters},
+                          client, job, err);
 }
 
-void api_container_changes(struct daemon *daemon, struct request *request,
-                           const struct route_match *match)
+int container_list_changes(struct images *images, const char *container, struct job_client *client,
+                           struct image_job **job, struct error *err)
 {
-    answer_with(daemon, request, match->name, WORKER_DIFF, "application/json");
+    return begin_listing(images, container, WORKER_DIFF, client, job, err);
 }
 
-void api_container_export(struct daemon *daemon, struct request *request,
-                          const struct route_match *match)
+int container_export(struct images *images, const char *container, struct job_client *client,
+                     struct image_job **job, struct error *err)
 {
-    answer_with(daemon, request, match->name, WORKER_EXPORT, "application/x-tar");
+    return begin_listing(images, container, WORKER_EXPORT, client, job, err);
 }

@@ -1,40 +1,34 @@
-/* POST /images/load: the request's body goes to an image worker. */
-#include <stdio.h>
+/* An archive of images becomes images: see images.h. */
+#include <string.h>
 
-#include "images/image_job.h"
-#include "supervisor/api/api.h"
-#include "upload.h"
+#include "images/trust.h"
+#include "job.h"
 
-static void on_image(struct image_worker *worker, const struct image_report *report,
+static void on_image(struct image_job *job, const struct image_report *report,
                      const struct image *image, const char *full_name)
 {
-    char text[640];
     char name[512];
 
     (void)report;
-    if (full_name == NULL) {
-        snprintf(text, sizeof(text), "Loaded image ID: %s\n", image->id);
-    } else {
-        image_reference_familiar(full_name, name, sizeof(name));
-        snprintf(text, sizeof(text), "Loaded image: %s\n", name);
-        image_event(worker->daemon, "load", image->id, name);
-    }
-    image_worker_say_stream(worker, text);
+    if (full_name == NULL)
+        return;
+    image_reference_familiar(full_name, name, sizeof(name));
+    image_event(job->images, "load", image->id, name);
 }
 
-void api_images_load(struct daemon *daemon, struct request *request,
-                     const struct route_match *match)
+int image_load(struct images *images, struct job_client *client, struct image_job **job,
+               struct error *err)
 {
-    struct load_job job = {0};
-    struct error err = {0};
+    cleanup_arena struct arena arena = {0};
+    struct load_job parameters = {0};
+    int result = trust_read(images->policy, &arena, &parameters.policy, err);
 
-    (void)match;
-    if (trust_read(daemon->options.policy, &request->arena, &job.policy, &err) < 0) {
-        respond_error(request, &err);
-        return;
-    }
-    image_upload(
-        daemon, request,
-        &(struct upload_order){
-            .command = WORKER_LOAD, .job_type = &load_job_type, .job = &job, .on_image = on_image});
+    return result < 0 ? result
+                      : image_upload(images,
+                                     &(struct upload_order){.command = WORKER_LOAD,
+                                                            .type = &load_job_type,
+                                                            .parameters = &parameters,
+                                                            .makes_images = true,
+                                                            .on_image = on_image},
+                                     client, job, err);
 }

@@ -1,26 +1,20 @@
-/* POST /images/create with an archive, and POST /commit: a worker makes an image of one layer more
- * than a base has, or of one layer. */
+/* A worker makes an image of one layer, or of one layer more than a base has: see images.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "changes.h"
-#include "images/image_job.h"
-#include "supervisor/api/api.h"
+#include "job.h"
 #include "supervisor/containers/internal.h"
-#include "upload.h"
-#include "worker.h"
 
-/* "repo" and "tag" of the query, as a full name in *name; NULL if there are none. */
-static int read_name(struct request *request, const char **name, struct error *err)
+/* The full name in *name; NULL if there is none. */
+static int read_name(const struct make_order *order, const char **name, struct error *err)
 {
-    const char *repository = request_query(request, "repo");
-    const char *tag = request_query(request, "tag");
+    const char *repository = order->repository;
+    const char *tag = order->tag;
     struct image_reference reference;
     int result;
 
@@ -28,23 +22,24 @@ static int read_name(struct request *request, const char **name, struct error *e
     if (repository == NULL || repository[0] == '\0')
         return 0;
     result = image_reference_parse(tag != NULL && tag[0] != '\0'
-                                       ? arena_printf(&request->arena, "%s:%s", repository, tag)
+                                       ? arena_printf(order->arena, "%s:%s", repository, tag)
                                        : repository,
                                    &reference, err);
     if (result == 0 && reference.digest[0] != '\0')
         result = error_set(err, ERROR_INVALID, EINVAL, "a digest is no name that can be given");
     if (result == 0)
-        *name = arena_printf(&request->arena, "%s:%s", reference.name, reference.tag);
+        *name = arena_printf(order->arena, "%s:%s", reference.name, reference.tag);
     return result;
 }
 
-static int apply_changes(struct request *request, struct image_process *process, struct error *err)
+static int apply_changes(const struct make_order *order, struct image_process *process,
+                         struct error *err)
 {
     int result = 0;
 
-    for (size_t i = 0; result == 0 && i < request->query_count; i++) {
-        if (strcmp(request->query[i].name, "changes") == 0 && request->query[i].value[0] != '\0')
-            result = image_change(&request->arena, request->query[i].value, process, err);
+    for (size_t i = 0; result == 0 && i < order->changes.count; i++) {
+        if (order->changes.items[i][0] != '\0')
+            result = image_change(order->arena, order->changes.items[i], process, err);
     }
     return result;
 }
@@ -67,108 +62,76 @@ static void add_step(struct arena *arena, struct image_config *config, const cha
 
 /* ---- import ---- */
 
-bool api_is_import(const struct request *request)
-{
-    const char *source = request_query(request, "fromSrc");
-
-    return strcmp(request->path, "/images/create") == 0 && source != NULL &&
-           strcmp(source, "-") == 0;
-}
-
-static void on_imported(struct image_worker *worker, const struct image_report *report,
+static void on_imported(struct image_job *job, const struct image_report *report,
                         const struct image *image, const char *full_name)
 {
     char name[512];
 
     (void)report;
-    image_worker_say_status(worker, image->id, NULL);
     image_reference_familiar(full_name != NULL ? full_name : image->id, name, sizeof(name));
-    image_event(worker->daemon, "import", image->id, name);
+    image_event(job->images, "import", image->id, name);
 }
 
-void api_images_import(struct daemon *daemon, struct request *request)
+int image_import(struct images *images, const struct make_order *order, struct job_client *client,
+                 struct image_job **job, struct error *err)
 {
-    const char *message = request_query(request, "message");
-    struct make_job job = {.config = {.architecture = image_host_architecture(),
-                                      .os = "linux",
-                                      .rootfs = {.type = "layers"}}};
-    struct error err = {0};
-    int result = read_name(request, &job.name, &err);
+    struct make_job parameters = {.config = {.architecture = image_host_architecture(),
+                                             .os = "linux",
+                                             .rootfs = {.type = "layers"}}};
+    int result = read_name(order, &parameters.name, err);
 
     if (result == 0)
-        result = apply_changes(request, &job.config.config, &err);
-    if (result < 0) {
-        respond_error(request, &err);
-        return;
-    }
-    add_step(&request->arena, &job.config, "davit import",
-             message != NULL && message[0] != '\0' ? message : "Imported from -");
-    image_upload(daemon, request,
-                 &(struct upload_order){.command = WORKER_IMPORT,
-                                        .job_type = &make_job_type,
-                                        .job = &job,
-                                        .on_image = on_imported});
+        result = apply_changes(order, &parameters.config.config, err);
+    if (result < 0)
+        return result;
+    add_step(order->arena, &parameters.config, "davit import",
+             order->comment != NULL && order->comment[0] != '\0' ? order->comment
+                                                                 : "Imported from -");
+    return image_upload(images,
+                        &(struct upload_order){.command = WORKER_IMPORT,
+                                               .type = &make_job_type,
+                                               .parameters = &parameters,
+                                               .makes_images = true,
+                                               .on_image = on_imported},
+                        client, job, err);
 }
 
 /* ---- commit ---- */
 
 struct commit {
-    struct image_worker worker;
+    struct image_job job;
     char container_id[IDENTIFIER_SIZE];
     bool is_paused;
 };
 
 /* The container may be gone by now. */
-static void commit_free(struct commit *commit)
+static void on_commit_release(struct image_job *job)
 {
+    struct commit *commit = (struct commit *)(void *)job;
     struct managed_container *container;
 
     if (commit->is_paused &&
-        container_find(commit->worker.daemon, commit->container_id, &container, NULL) == 0)
+        container_find(job->images->containers, commit->container_id, &container, NULL) == 0)
         container_freeze(container, false, NULL);
-    image_worker_release(&commit->worker);
+    image_job_close(job);
     free(commit);
 }
 
-static void on_commit_end(struct image_worker *worker)
-{
-    commit_free(worker->context);
-}
-
-/* The work goes on: a name that was asked for may be waited for by somebody else. */
-static void on_client_gone(struct request *request)
-{
-    struct commit *commit = request->context;
-
-    image_worker_lose_client(&commit->worker, false);
-}
-
-static void on_committed(struct image_worker *worker, const struct image_report *report,
+static void on_committed(struct image_job *job, const struct image_report *report,
                          const struct image *image, const char *full_name)
 {
-    const struct commit *commit = worker->context;
+    const struct commit *commit = (const struct commit *)(void *)job;
+    const char *comment = image->config.comment;
     struct managed_container *container;
-    struct json_writer *writer;
     char name[512] = "";
+    struct string_pair pairs[] = {
+        {"comment", comment != NULL ? comment : ""}, {"imageID", image->id}, {"imageRef", name}};
 
     (void)report;
     if (full_name != NULL)
         image_reference_familiar(full_name, name, sizeof(name));
-    if (container_find(worker->daemon, commit->container_id, &container, NULL) == 0) {
-        const char *comment = image->config.comment;
-        struct string_pair pairs[] = {{"comment", comment != NULL ? comment : ""},
-                                      {"imageID", image->id},
-                                      {"imageRef", name}};
-
+    if (container_find(job->images->containers, commit->container_id, &container, NULL) == 0)
         container_event(container, "commit", &(struct string_map){pairs, ARRAY_SIZE(pairs)});
-    }
-    if (worker->request == NULL)
-        return;
-    writer = json_writer_new(false);
-    json_object_open(writer);
-    json_member_string(writer, "Id", image->id);
-    json_object_close(writer);
-    image_worker_respond(worker, 201, writer);
 }
 
 /* The container's own settings, which came from its image where nothing was said. */
@@ -195,45 +158,45 @@ static void describe_process(struct arena *arena, const struct definition *defin
         process->exposed_ports = config->exposed_ports;
 }
 
-/* The request's body is a Config, in which clients may give what they want changed. */
-static int apply_body(struct request *request, struct image_process *process, struct error *err)
+/* Clients may give a Config with what they want changed. */
+static int apply_config(const struct make_order *order, struct image_process *process,
+                        struct error *err)
 {
     struct image_process changes = {0};
     int result;
 
-    if (request->body_length == 0 || strcmp(request->body, "null") == 0 ||
-        strcmp(request->body, "null\n") == 0)
+    if (order->config_length == 0 || strcmp(order->config, "null") == 0 ||
+        strcmp(order->config, "null\n") == 0)
         return 0;
-    result = json_decode_text(&request->arena, request->body, request->body_length,
+    result = json_decode_text(order->arena, order->config, order->config_length,
                               &image_process_type, &changes, err);
     if (result == 0)
-        json_merge(&request->arena, &image_process_type, process, &changes);
+        json_merge(order->arena, &image_process_type, process, &changes);
     return result;
 }
 
-static int make_job(struct request *request, const struct managed_container *container,
-                    const struct image *image, struct make_job *job, struct error *err)
+static int describe_commit(const struct make_order *order,
+                           const struct managed_container *container, const struct image *image,
+                           struct make_job *parameters, struct error *err)
 {
-    const char *author = request_query(request, "author");
-    const char *comment = request_query(request, "comment");
-    int result = read_name(request, &job->name, err);
+    int result = read_name(order, &parameters->name, err);
 
-    job->base = image->manifest_digest;
-    job->container = container->definition.id;
-    job->config = image->config;
-    job->config.author = author;
-    describe_process(&request->arena, &container->definition, image, &job->config.config);
+    parameters->base = image->manifest_digest;
+    parameters->container = container->definition.id;
+    parameters->config = image->config;
+    parameters->config.author = order->author;
+    describe_process(order->arena, &container->definition, image, &parameters->config.config);
     if (result == 0)
-        result = apply_body(request, &job->config.config, err);
+        result = apply_config(order, &parameters->config.config, err);
     if (result == 0)
-        result = apply_changes(request, &job->config.config, err);
-    add_step(&request->arena, &job->config, "davit commit",
-             comment != NULL && comment[0] != '\0' ? comment : NULL);
+        result = apply_changes(order, &parameters->config.config, err);
+    add_step(order->arena, &parameters->config, "davit commit",
+             order->comment != NULL && order->comment[0] != '\0' ? order->comment : NULL);
     return result;
 }
 
-static int start_commit(struct commit *commit, struct managed_container *container,
-                        const struct make_job *job, bool pauses, struct error *err)
+static int begin_commit(struct commit *commit, struct managed_container *container,
+                        const struct make_job *parameters, bool pauses, struct error *err)
 {
     int result = 0;
 
@@ -242,45 +205,38 @@ static int start_commit(struct commit *commit, struct managed_container *contain
         result = container_freeze(container, true, err);
     }
     if (result == 0)
-        result = image_worker_start(&commit->worker, WORKER_COMMIT, &make_job_type, job, -1, err);
+        result = image_job_start(&commit->job, WORKER_COMMIT, &make_job_type, parameters, -1, err);
     return result;
 }
 
-void api_commit(struct daemon *daemon, struct request *request, const struct route_match *match)
+int image_commit(struct images *images, const char *reference, const struct make_order *order,
+                 struct job_client *client, struct image_job **job, struct error *err)
 {
-    const char *reference = request_query(request, "container");
-    const char *pause = request_query(request, "pause");
     struct managed_container *container;
     struct commit *commit;
-    struct make_job job = {0};
+    struct make_job parameters = {0};
     struct image *image;
-    struct error err = {0};
-    int result = container_find(daemon, reference != NULL ? reference : "", &container, &err);
+    int result = container_find(images->containers, reference, &container, err);
 
-    (void)match;
     if (result == 0)
-        result = image_store_find(&daemon->images, container->definition.image_id, &image, &err);
+        result = image_store_find(images->store, container->definition.image_id, &image, err);
     if (result == 0)
-        result = make_job(request, container, image, &job, &err);
-    if (result < 0) {
-        respond_error(request, &err);
-        return;
-    }
+        result = describe_commit(order, container, image, &parameters, err);
+    if (result < 0)
+        return result;
     commit = memory_new_one(struct commit);
-    commit->worker = (struct image_worker){.daemon = daemon,
-                                           .request = request,
-                                           .context = commit,
-                                           .output_fd = -1,
-                                           .on_image = on_committed,
-                                           .on_end = on_commit_end};
+    /* A name that was asked for may be waited for by somebody else. */
+    commit->job = (struct image_job){.images = images,
+                                     .client = client,
+                                     .output_fd = -1,
+                                     .outlives_client = true,
+                                     .on_image = on_committed,
+                                     .on_release = on_commit_release};
     snprintf(commit->container_id, sizeof(commit->container_id), "%s", container->definition.id);
-    result = start_commit(commit, container, &job,
-                          pause == NULL || request_query_bool(request, "pause"), &err);
-    if (result < 0) {
-        commit_free(commit);
-        respond_error(request, &err);
-        return;
-    }
-    request->context = commit;
-    request->on_close = on_client_gone;
+    result = begin_commit(commit, container, &parameters, order->pauses, err);
+    if (result < 0)
+        on_commit_release(&commit->job);
+    else
+        *job = &commit->job;
+    return result;
 }

@@ -1,4 +1,4 @@
-/* POST /images/create: an image worker and a fetch worker, joined by a channel, pull an image. */
+/* An image worker and a fetch worker, joined by a channel, pull an image: see images.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,68 +6,42 @@
 
 #include "base/cleanup.h"
 #include "images/registry_job.h"
-#include "registries.h"
+#include "images/trust.h"
+#include "job.h"
 #include "registry_auth.h"
-#include "supervisor/api/api.h"
-#include "worker.h"
 
 struct pull {
-    struct image_worker worker;
+    struct image_job job;
     struct image_reference reference;
-    struct pull_job job;
-    char previous[DIGEST_SIZE]; /* the image that had the name before; "" for none */
-    bool has_begun;
+    struct pull_job parameters;
     struct arena arena;
 };
 
-static void begin(struct pull *pull)
-{
-    char familiar[512];
-    char text[640];
-
-    if (pull->has_begun)
-        return;
-    pull->has_begun = true;
-    /* The path alone, as Docker has it, official images with their "library/". */
-    snprintf(familiar, sizeof(familiar), "%s",
-             pull->reference.name + strcspn(pull->reference.name, "/") + 1);
-    snprintf(text, sizeof(text), "Pulling from %s", familiar);
-    image_worker_say_status(&pull->worker, text, pull->job.reference);
-}
-
-static void on_status(struct image_worker *worker, const struct image_report *report)
-{
-    struct pull *pull = worker->context;
-
-    begin(pull);
-    image_worker_say_progress(worker, report);
-}
-
-static void on_image(struct image_worker *worker, const struct image_report *report,
+static void on_image(struct image_job *job, const struct image_report *report,
                      const struct image *image, const char *full_name)
 {
-    struct pull *pull = worker->context;
+    const struct pull *pull = (const struct pull *)(void *)job;
     cleanup_free char *full = memory_printf("%s@%s", pull->reference.name, report->repo_digest);
-    bool is_same = strcmp(pull->previous, image->id) == 0;
-    char text[640];
     char name[512];
 
-    begin(pull);
-    snprintf(text, sizeof(text), "Digest: %s", report->repo_digest);
-    image_worker_say_status(worker, text, NULL);
+    (void)image;
     image_reference_familiar(full_name != NULL ? full_name : full, name, sizeof(name));
-    snprintf(text, sizeof(text), "Status: %s for %s",
-             is_same ? "Image is up to date" : "Downloaded newer image", name);
-    image_worker_say_status(worker, text, NULL);
-    image_event(worker->daemon, "pull", name, name);
+    image_event(job->images, "pull", name, name);
 }
 
-/* ---- the request ---- */
+static void on_release(struct image_job *job)
+{
+    struct pull *pull = (struct pull *)(void *)job;
+
+    image_job_close(job);
+    arena_release(&pull->arena);
+    free(pull);
+}
 
 /* "linux/arm64/v8" */
 static int read_platform(struct pull *pull, const char *text, struct error *err)
 {
-    struct image_platform *platform = &pull->job.platform;
+    struct image_platform *platform = &pull->parameters.platform;
     char *rest = arena_strdup(&pull->arena, text != NULL ? text : "");
 
     if (rest[0] == '\0')
@@ -82,17 +56,14 @@ static int read_platform(struct pull *pull, const char *text, struct error *err)
     return 0;
 }
 
-static int read_reference(struct pull *pull, const struct request *request, struct error *err)
+static int read_reference(struct pull *pull, const struct pull_order *order, struct error *err)
 {
-    const char *name = request_query(request, "fromImage");
-    const char *tag = request_query(request, "tag");
+    const char *name = order->name;
+    const char *tag = order->tag;
     struct image_reference *reference = &pull->reference;
     const char *text = name;
     int result;
 
-    if (request_query(request, "fromSrc") != NULL)
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "fromSrc: only \"-\", the request's body, is supported");
     if (name == NULL || name[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "fromImage or fromSrc is expected");
     if (tag != NULL && tag[0] != '\0')
@@ -101,23 +72,22 @@ static int read_reference(struct pull *pull, const struct request *request, stru
     if (result < 0)
         return result;
     if (reference->digest[0] != '\0') {
-        pull->job.reference = reference->digest;
+        pull->parameters.reference = reference->digest;
         return 0;
     }
     if (!image_reference_has_tag(text)) /* all of them, as Docker has it */
         return 0;
-    pull->job.reference = reference->tag;
-    pull->job.name = arena_printf(&pull->arena, "%s:%s", reference->name, reference->tag);
+    pull->parameters.reference = reference->tag;
+    pull->parameters.name = arena_printf(&pull->arena, "%s:%s", reference->name, reference->tag);
     return 0;
 }
 
 /* What the policy rejects by its name alone is not even asked for. */
 static int check_policy(struct pull *pull, struct error *err)
 {
-    const struct trust_policy *policy = &pull->job.policy;
+    const struct trust_policy *policy = &pull->parameters.policy;
     const struct trust_rule *rule;
-    int result =
-        trust_read(pull->worker.daemon->options.policy, &pull->arena, &pull->job.policy, err);
+    int result = trust_read(pull->job.images->policy, &pull->arena, &pull->parameters.policy, err);
 
     if (result < 0)
         return result;
@@ -127,81 +97,59 @@ static int check_policy(struct pull *pull, struct error *err)
     return trust_check(policy, pull->reference.name, NULL, 0, err);
 }
 
-static void note_previous(struct pull *pull)
+static void note_previous(struct pull *pull, char previous[DIGEST_SIZE])
 {
     cleanup_free char *full =
-        pull->job.name != NULL ? memory_strdup(pull->job.name)
-                               : memory_printf("%s@%s", pull->reference.name, pull->job.reference);
+        pull->parameters.name != NULL
+            ? memory_strdup(pull->parameters.name)
+            : memory_printf("%s@%s", pull->reference.name, pull->parameters.reference);
     struct image *image;
 
-    if (image_store_find(&pull->worker.daemon->images, full, &image, NULL) == 0)
-        memcpy(pull->previous, image->id, sizeof(pull->previous));
+    if (image_store_find(pull->job.images->store, full, &image, NULL) == 0)
+        memcpy(previous, image->id, DIGEST_SIZE);
 }
 
-/* ---- the workers ---- */
-
-static void pull_free(struct pull *pull)
+static int begin_pull(struct pull *pull, const struct pull_order *order,
+                      struct pull_subject *subject, struct error *err)
 {
-    image_worker_release(&pull->worker);
-    arena_release(&pull->arena);
-    free(pull);
+    int result = read_reference(pull, order, err);
+
+    pull->parameters.repository = pull->reference.name;
+    if (result == 0)
+        result = check_policy(pull, err);
+    if (result == 0)
+        result = read_platform(pull, order->platform, err);
+    if (result == 0)
+        result =
+            registry_auth_read(order->auth, &pull->arena, &pull->parameters.fetch.credentials, err);
+    if (result < 0)
+        return result;
+    registries_locate(pull->job.images->registries, &pull->reference, true, &pull->arena,
+                      &pull->parameters.fetch);
+    subject->reference = pull->reference;
+    subject->wanted = pull->parameters.reference;
+    if (pull->parameters.reference != NULL)
+        note_previous(pull, subject->previous);
+    return image_job_start_with_fetch(&pull->job, WORKER_PULL, &pull_job_type, &pull->parameters,
+                                      err);
 }
 
-static void on_end(struct image_worker *worker)
+int image_pull(struct images *images, const struct pull_order *order, struct job_client *client,
+               struct pull_subject *subject, struct image_job **job, struct error *err)
 {
-    pull_free(worker->context);
-}
-
-static void on_client_gone(struct request *request)
-{
-    struct pull *pull = request->context;
-
-    image_worker_lose_client(&pull->worker, true);
-}
-
-void api_images_create(struct daemon *daemon, struct request *request,
-                       const struct route_match *match)
-{
-    struct pull *pull;
-    struct error err = {0};
+    struct pull *pull = memory_new_one(struct pull);
     int result;
 
-    (void)match;
-    if (api_is_import(request)) {
-        api_images_import(daemon, request);
-        return;
-    }
-    pull = memory_new_one(struct pull);
-    pull->worker = (struct image_worker){.daemon = daemon,
-                                         .request = request,
-                                         .context = pull,
-                                         .output_fd = -1,
-                                         .repository = pull->reference.name,
-                                         .on_status = on_status,
-                                         .on_image = on_image,
-                                         .on_end = on_end};
-    result = read_reference(pull, request, &err);
-    pull->job.repository = pull->reference.name;
-    if (result == 0)
-        result = check_policy(pull, &err);
-    if (result == 0)
-        result = read_platform(pull, request_query(request, "platform"), &err);
-    if (result == 0)
-        result = registry_auth_read(http_header_get(request->message, "X-Registry-Auth"),
-                                    &pull->arena, &pull->job.fetch.credentials, &err);
-    if (result == 0) {
-        registries_locate(&daemon->options.registries, &pull->reference, true, &pull->arena,
-                          &pull->job.fetch);
-        if (pull->job.reference != NULL)
-            note_previous(pull);
-        result = image_worker_start_with_fetch(&pull->worker, WORKER_PULL, &pull_job_type,
-                                               &pull->job, &err);
-    }
-    if (result < 0) {
-        pull_free(pull);
-        respond_error(request, &err);
-        return;
-    }
-    request->context = pull;
-    request->on_close = on_client_gone;
+    pull->job = (struct image_job){.images = images,
+                                   .client = client,
+                                   .output_fd = -1,
+                                   .repository = pull->reference.name,
+                                   .on_image = on_image,
+                                   .on_release = on_release};
+    result = begin_pull(pull, order, subject, err);
+    if (result < 0)
+        on_release(&pull->job);
+    else
+        *job = &pull->job;
+    return result;
 }

@@ -1,10 +1,8 @@
-/* GET /images/get and /images/NAME/get: an image worker writes images as an archive. */
+/* Images as an archive: see images.h. */
 #include <errno.h>
 #include <string.h>
 
-#include "download.h"
-#include "images/image_job.h"
-#include "supervisor/api/api.h"
+#include "job.h"
 
 #define NAMES_MAX 256
 
@@ -31,14 +29,14 @@ static void add_name(struct save_image *entry, struct arena *arena, const char *
 }
 
 /* All images of a repository, "docker.io/library/busybox". */
-static bool add_repository(struct daemon *daemon, struct save_job *job, struct arena *arena,
+static bool add_repository(struct images *images, struct save_job *job, struct arena *arena,
                            const char *repository)
 {
     size_t length = strlen(repository);
     bool has_any = false;
 
-    for (size_t i = 0; i < daemon->images.image_count; i++) {
-        const struct image *image = daemon->images.images[i];
+    for (size_t i = 0; i < images->store->image_count; i++) {
+        const struct image *image = images->store->images[i];
 
         for (size_t j = 0; j < image->name_count; j++) {
             if (strncmp(image->names[j], repository, length) != 0 || image->names[j][length] != ':')
@@ -50,9 +48,7 @@ static bool add_repository(struct daemon *daemon, struct save_job *job, struct a
     return has_any;
 }
 
-/* As docker does: "busybox:1" is saved under that name, a bare "busybox" is every image of the
- * repository, and one that is named by its id is saved without a name. */
-static int add_image(struct daemon *daemon, struct save_job *job, struct arena *arena,
+static int add_image(struct images *images, struct save_job *job, struct arena *arena,
                      const char *text, struct error *err)
 {
     struct image_reference reference;
@@ -64,9 +60,9 @@ static int add_image(struct daemon *daemon, struct save_job *job, struct arena *
     int result;
 
     if (is_name && !image_reference_has_tag(text) &&
-        add_repository(daemon, job, arena, reference.name))
+        add_repository(images, job, arena, reference.name))
         return 0;
-    result = image_store_find(&daemon->images, text, &image, err);
+    result = image_store_find(images->store, text, &image, err);
     if (result < 0)
         return result;
     entry = find_entry(job, arena, image);
@@ -78,45 +74,24 @@ static int add_image(struct daemon *daemon, struct save_job *job, struct arena *
     return 0;
 }
 
-static void save(struct daemon *daemon, struct request *request, const char *const *names,
-                 size_t count)
+int image_save(struct images *images, const char *const *names, size_t count,
+               struct job_client *client, struct image_job **job, struct error *err)
 {
-    struct save_job job = {0};
-    struct error err = {0};
+    cleanup_arena struct arena arena = {0};
+    struct save_job parameters = {0};
     int result = 0;
 
-    job.images.items =
-        arena_new(&request->arena, daemon->images.image_count + 1, sizeof(*job.images.items));
+    parameters.images.items =
+        arena_new(&arena, images->store->image_count + 1, sizeof(*parameters.images.items));
     if (count == 0 || count > NAMES_MAX)
         result =
-            error_set(&err, ERROR_INVALID, EINVAL, "names: 1 to %d images are expected", NAMES_MAX);
+            error_set(err, ERROR_INVALID, EINVAL, "names: 1 to %d images are expected", NAMES_MAX);
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = add_image(daemon, &job, &request->arena, names[i], &err);
-    if (result < 0) {
-        respond_error(request, &err);
-        return;
-    }
-    image_download(daemon, request,
-                   &(struct download_order){.command = WORKER_SAVE,
-                                            .job_type = &save_job_type,
-                                            .job = &job,
-                                            .content_type = "application/x-tar"});
-}
-
-void api_images_save(struct daemon *daemon, struct request *request,
-                     const struct route_match *match)
-{
-    struct string_list names = {0};
-
-    (void)match;
-    for (size_t i = 0; i < request->query_count; i++) {
-        if (strcmp(request->query[i].name, "names") == 0)
-            string_list_append(&request->arena, &names, request->query[i].value);
-    }
-    save(daemon, request, names.items, names.count);
-}
-
-void api_image_save(struct daemon *daemon, struct request *request, const struct route_match *match)
-{
-    save(daemon, request, &match->name, 1);
+        result = add_image(images, &parameters, &arena, names[i], err);
+    return result < 0 ? result
+                      : image_download(images,
+                                       &(struct download_order){.command = WORKER_SAVE,
+                                                                .type = &save_job_type,
+                                                                .parameters = &parameters},
+                                       client, job, err);
 }

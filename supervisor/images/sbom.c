@@ -1,32 +1,29 @@
-/* GET /davit/v1/images/NAME/sbom: an image worker lists the packages of an image. */
-#include <stdio.h>
+/* The packages of an image: see images.h. */
+#include <string.h>
 #include <time.h>
 
-#include "download.h"
-#include "images/image_job.h"
-#include "supervisor/api/api.h"
+#include "job.h"
 
-void api_image_sbom(struct daemon *daemon, struct request *request, const struct route_match *match)
+int image_list_packages(struct images *images, const char *name, struct job_client *client,
+                        struct image_job **job, struct error *err)
 {
-    struct sbom_job job = {0};
+    struct sbom_job parameters = {0};
     struct image *image = NULL;
-    struct error err = {0};
     time_t now = time(NULL);
     char created[32];
     struct tm utc;
+    int result = image_store_find(images->store, name, &image, err);
 
-    if (image_store_find(&daemon->images, match->name, &image, &err) < 0) {
-        respond_error(request, &err);
-        return;
-    }
+    if (result < 0)
+        return result;
     strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    job.name = image->name_count > 0 ? image->names[0] : image->id;
-    job.digest = image->manifest_digest;
-    job.created = created;
-    job.layers = image->layers;
-    image_download(daemon, request,
-                   &(struct download_order){.command = WORKER_SBOM,
-                                            .job_type = &sbom_job_type,
-                                            .job = &job,
-                                            .content_type = "application/spdx+json"});
+    parameters.name = image->name_count > 0 ? image->names[0] : image->id;
+    parameters.digest = image->manifest_digest;
+    parameters.created = created;
+    parameters.layers = image->layers;
+    return image_download(images,
+                          &(struct download_order){.command = WORKER_SBOM,
+                                                   .type = &sbom_job_type,
+                                                   .parameters = &parameters},
+                          client, job, err);
 }

@@ -1,23 +1,21 @@
-/* Uploads: see upload.h. */
-#include "upload.h"
-
+/* Jobs that get bytes from the client: an archive that becomes images, or files. See job.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "job.h"
 
 struct upload {
-    struct image_worker worker;
+    struct image_job job;
     int input_fd; /* to the worker; -1: all of the body is in it */
     sd_event_source *input;
     struct buffer pending; /* of the body, when the worker does not keep up */
     bool is_body_over;
-    void (*on_end)(struct daemon *daemon, void *context);
+    void (*on_end)(struct images *images, void *context);
     void *context;
 };
 
@@ -27,33 +25,27 @@ static void close_worker_input(struct upload *upload)
     fd_close(&upload->input_fd);
 }
 
-static void upload_free(struct upload *upload)
+static void on_release(struct image_job *job)
 {
+    struct upload *upload = (struct upload *)(void *)job;
+
     if (upload->on_end != NULL)
-        upload->on_end(upload->worker.daemon, upload->context);
+        upload->on_end(job->images, upload->context);
     close_worker_input(upload);
-    image_worker_release(&upload->worker);
+    image_job_close(job);
     buffer_release(&upload->pending);
     free(upload);
 }
 
-static void on_end(struct image_worker *worker)
+static void on_status(struct image_job *job, const struct image_report *report)
 {
-    upload_free(worker->context);
-}
-
-static void on_status(struct image_worker *worker, const struct image_report *report)
-{
-    worker->has_result = strcmp(report->status, REPORT_DONE) == 0;
+    job->has_result = strcmp(report->status, REPORT_DONE) == 0;
 }
 
 /* The worker sees its input end and gives up by itself. */
-static void on_client_gone(struct request *request)
+static void on_abandon(struct image_job *job)
 {
-    struct upload *upload = request->context;
-
-    image_worker_lose_client(&upload->worker, false);
-    close_worker_input(upload);
+    close_worker_input((struct upload *)(void *)job);
 }
 
 /* Gives the worker what it takes now; the number of bytes. */
@@ -91,25 +83,27 @@ static void settle(struct upload *upload)
 static int on_worker_takes(sd_event_source *source, int fd, uint32_t events, void *context)
 {
     struct upload *upload = context;
+    struct job_client *client = upload->job.client;
 
     (void)source;
     (void)fd;
     (void)events;
     buffer_consume(&upload->pending, feed(upload, upload->pending.data, upload->pending.length));
     settle(upload);
-    if (upload->pending.length == 0 && upload->worker.request != NULL && !upload->is_body_over)
-        request_resume_body(upload->worker.request);
+    if (upload->pending.length == 0 && client != NULL && client->taken != NULL &&
+        !upload->is_body_over)
+        client->taken(client);
     return 0;
 }
 
-static int on_body(struct request *request, const char *bytes, size_t length)
+static bool on_feed(struct image_job *job, const char *bytes, size_t length)
 {
-    struct upload *upload = request->context;
+    struct upload *upload = (struct upload *)(void *)job;
 
     if (length == 0)
         upload->is_body_over = true;
     if (upload->input_fd < 0)
-        return 0;
+        return true;
     if (upload->pending.length == 0) {
         size_t taken = feed(upload, bytes, length);
 
@@ -118,16 +112,10 @@ static int on_body(struct request *request, const char *bytes, size_t length)
     }
     buffer_append(&upload->pending, bytes, length);
     settle(upload);
-    /* One read of the connection may bring several pieces: what stopped after one of them has to go
-     * on if the worker has taken it with the next. */
-    if (upload->pending.length > 0 && !upload->is_body_over)
-        request_pause_body(request);
-    else
-        request_resume_body(request);
-    return 0;
+    return upload->pending.length == 0 || upload->is_body_over;
 }
 
-static int start(struct upload *upload, const struct upload_order *order, struct error *err)
+static int begin_upload(struct upload *upload, const struct upload_order *order, struct error *err)
 {
     cleanup_close int archive_fd = -1;
     int input[2];
@@ -139,38 +127,38 @@ static int start(struct upload *upload, const struct upload_order *order, struct
     upload->input_fd = input[1];
     fcntl(upload->input_fd, F_SETFL, O_NONBLOCK);
     fcntl(upload->input_fd, F_SETPIPE_SZ, 1 << 20);
-    result = sd_event_add_io(upload->worker.daemon->loop, &upload->input, upload->input_fd,
-                             EPOLLOUT, on_worker_takes, upload);
+    result = sd_event_add_io(upload->job.images->loop, &upload->input, upload->input_fd, EPOLLOUT,
+                             on_worker_takes, upload);
     if (result < 0)
         return error_errno(err, -result, "watch the image worker");
     sd_event_source_set_enabled(upload->input, SD_EVENT_OFF);
-    return image_worker_start(&upload->worker, order->command, order->job_type, order->job,
-                              archive_fd, err);
+    return image_job_start(&upload->job, order->command, order->type, order->parameters, archive_fd,
+                           err);
 }
 
-void image_upload(struct daemon *daemon, struct request *request, const struct upload_order *order)
+int image_upload(struct images *images, const struct upload_order *order, struct job_client *client,
+                 struct image_job **job, struct error *err)
 {
     struct upload *upload = memory_new_one(struct upload);
-    struct error err = {0};
+    int result;
 
-    upload->worker = (struct image_worker){.daemon = daemon,
-                                           .request = request,
-                                           .context = upload,
-                                           .output_fd = -1,
-                                           .process_fd = order->process_fd,
-                                           .answers_empty = order->answers_empty,
-                                           .on_status = order->answers_empty ? on_status : NULL,
-                                           .on_image = order->on_image,
-                                           .on_end = on_end};
+    upload->job = (struct image_job){.images = images,
+                                     .client = client,
+                                     .output_fd = -1,
+                                     .outlives_client = true,
+                                     .process_fd = order->process_fd,
+                                     .on_status = order->makes_images ? NULL : on_status,
+                                     .on_image = order->on_image,
+                                     .on_abandon = on_abandon,
+                                     .on_feed = on_feed,
+                                     .on_release = on_release};
     upload->input_fd = -1;
     upload->on_end = order->on_end;
     upload->context = order->context;
-    if (start(upload, order, &err) < 0) {
-        upload_free(upload);
-        respond_error(request, &err);
-        return;
-    }
-    request->context = upload;
-    request->on_close = on_client_gone;
-    request->on_body = on_body;
+    result = begin_upload(upload, order, err);
+    if (result < 0)
+        on_release(&upload->job);
+    else
+        *job = &upload->job;
+    return result;
 }

@@ -1,0 +1,289 @@
+/* The life of containers: start, stop, restart, kill, wait, remove. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api.h"
+#include "base/signals.h"
+#include "supervisor/containers/internal.h"
+
+/* A request that waits for a container. */
+struct life_wait {
+    struct completion completion;
+    struct request *request;
+    struct managed_container *container;
+};
+
+static void on_client_gone(struct request *request)
+{
+    struct life_wait *wait = request->context;
+
+    container_stop_waiting(wait->container, &wait->completion);
+    free(wait);
+}
+
+static void wait_for(struct managed_container *container, enum container_wait kind,
+                     struct request *request,
+                     void (*done)(struct completion *completion, const struct error *err))
+{
+    struct life_wait *wait = memory_new_one(struct life_wait);
+
+    *wait = (struct life_wait){.completion.done = done, .request = request, .container = container};
+    request->context = wait;
+    request->on_close = on_client_gone;
+    container_wait_for(container, kind, &wait->completion);
+}
+
+/* What it is about; the request is free for what comes next. */
+static struct life_wait take_wait(const struct completion *completion)
+{
+    struct life_wait *wait = (struct life_wait *)(void *)(uintptr_t)completion;
+    struct life_wait copy = *wait;
+
+    request_forget(wait->request);
+    free(wait);
+    return copy;
+}
+
+/* ---- start, stop, restart, kill ---- */
+
+static void on_started(struct completion *completion, const struct error *err)
+{
+    struct life_wait wait = take_wait(completion);
+
+    if (err != NULL)
+        respond_error(wait.request, err);
+    else
+        respond_empty(wait.request, 204);
+}
+
+static void begin_start(struct managed_container *container, struct request *request)
+{
+    struct error err = {0};
+
+    container_forget_restarts(container);
+    if (container_begin_start(container, &err) < 0)
+        respond_error(request, &err);
+    else
+        wait_for(container, WAIT_STARTED, request, on_started);
+}
+
+static void serve_container_start(struct api *api, struct request *request,
+                                  const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+
+    if (container == NULL)
+        return;
+    if (container->status == CONTAINER_STARTING)
+        wait_for(container, WAIT_STARTED, request, on_started);
+    else
+        begin_start(container, request);
+}
+
+/* ?signal=, 0 if there is none, negative after a 400. */
+static int parse_signal(struct request *request)
+{
+    const char *text = request_query(request, "signal");
+    char message[96];
+    int number;
+
+    if (text == NULL || text[0] == '\0')
+        return 0;
+    number = signal_parse(text);
+    if (number < 0) {
+        snprintf(message, sizeof(message), "Invalid signal: %.32s", text);
+        respond_failure(request, 400, message);
+    }
+    return number;
+}
+
+static void on_stopped(struct completion *completion, const struct error *err)
+{
+    (void)err;
+    respond_empty(take_wait(completion).request, 204);
+}
+
+static void on_stopped_to_start(struct completion *completion, const struct error *err)
+{
+    struct life_wait wait = take_wait(completion);
+
+    (void)err;
+    begin_start(wait.container, wait.request);
+}
+
+static void stop_or_restart(struct managed_container *container, struct request *request,
+                            bool is_restart)
+{
+    struct error err = {0};
+    int64_t timeout_s = container_stop_timeout(container);
+    int signal_number = parse_signal(request);
+    int result;
+
+    if (signal_number < 0)
+        return;
+    if (request_query_integer(request, "t", INT32_MIN, CONTAINER_STOP_TIMEOUT_MAX_S, &timeout_s,
+                              &err) < 0) {
+        respond_error(request, &err);
+        return;
+    }
+    result = container_begin_stop(container, signal_number, timeout_s, &err);
+    if (result < 0 && is_restart && err.code == ERROR_NOT_MODIFIED)
+        begin_start(container, request);
+    else if (result < 0)
+        respond_error(request, &err);
+    else
+        wait_for(container, WAIT_NOT_RUNNING, request,
+                 is_restart ? on_stopped_to_start : on_stopped);
+}
+
+static void serve_container_stop(struct api *api, struct request *request,
+                                 const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+
+    if (container != NULL)
+        stop_or_restart(container, request, false);
+}
+
+static void serve_container_restart(struct api *api, struct request *request,
+                                    const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+
+    if (container != NULL)
+        stop_or_restart(container, request, true);
+}
+
+static void serve_container_kill(struct api *api, struct request *request,
+                                 const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+    struct error err = {0};
+    int signal_number;
+
+    if (container == NULL)
+        return;
+    signal_number = parse_signal(request);
+    if (signal_number < 0)
+        return;
+    if (container->status == CONTAINER_RUNNING ||
+        (container->status == CONTAINER_STARTING &&
+         (signal_number == 0 || signal_number == SIGKILL)))
+        container_hold_back(container);
+    if (container_signal(container, signal_number != 0 ? signal_number : SIGKILL, &err) < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
+}
+
+/* ---- wait ---- */
+
+static void write_wait_result(struct request *request, const struct managed_container *container)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    json_object_open(writer);
+    json_member_integer(writer, "StatusCode", container->exit_code);
+    json_key(writer, "Error");
+    json_null(writer);
+    json_object_close(writer);
+    stream_write_message(request, json_writer_text(writer), "\n");
+    stream_end(request);
+    json_writer_free(writer);
+}
+
+static void on_waited(struct completion *completion, const struct error *err)
+{
+    struct life_wait wait = take_wait(completion);
+
+    (void)err;
+    write_wait_result(wait.request, wait.container);
+}
+
+static void serve_container_wait(struct api *api, struct request *request,
+                                 const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+    const char *condition = request_query(request, "condition");
+    enum container_wait kind = WAIT_NOT_RUNNING;
+
+    if (container == NULL)
+        return;
+    if (condition != NULL && strcmp(condition, "next-exit") == 0) {
+        kind = WAIT_NEXT_EXIT;
+    } else if (condition != NULL && strcmp(condition, "removed") == 0) {
+        kind = WAIT_REMOVED;
+    } else if (condition != NULL && condition[0] != '\0' && strcmp(condition, "not-running") != 0) {
+        respond_failure(request, 400, "invalid condition: use not-running, next-exit or removed");
+        return;
+    }
+    /* Clients start the container only when they have these headers. */
+    stream_begin(request, "application/json");
+    if (kind == WAIT_NOT_RUNNING && container->status != CONTAINER_RUNNING &&
+        container->status != CONTAINER_STARTING && container->status != CONTAINER_RESTARTING)
+        write_wait_result(request, container);
+    else
+        wait_for(container, kind, request, on_waited);
+}
+
+/* ---- remove ---- */
+
+static void remove_now(struct managed_container *container, struct request *request)
+{
+    struct error err = {0};
+
+    if (container_remove(container, request_query_bool(request, "v"), &err) < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
+}
+
+static void on_killed(struct completion *completion, const struct error *err)
+{
+    struct life_wait wait = take_wait(completion);
+
+    (void)err;
+    if (wait.container->status == CONTAINER_REMOVING)
+        respond_empty(wait.request, 204);
+    else
+        remove_now(wait.container, wait.request);
+}
+
+static void serve_container_remove(struct api *api, struct request *request,
+                                   const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+    struct error err = {0};
+
+    if (container == NULL)
+        return;
+    if (request_query_bool(request, "link")) {
+        respond_failure(request, 501, "link: not supported by this version of davit");
+        return;
+    }
+    if (request_query_bool(request, "force") && container->status == CONTAINER_RESTARTING)
+        container_cancel_restart(container);
+    if (!request_query_bool(request, "force") ||
+        (container->status != CONTAINER_RUNNING && container->status != CONTAINER_STARTING)) {
+        remove_now(container, request);
+        return;
+    }
+    container_hold_back(container);
+    if (container_signal(container, SIGKILL, &err) < 0)
+        respond_error(request, &err);
+    else
+        wait_for(container, WAIT_NOT_RUNNING, request, on_killed);
+}
+
+const struct route life_routes[] = {
+    {"POST", "/containers/{id}/start", serve_container_start, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/stop", serve_container_stop, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/restart", serve_container_restart, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/kill", serve_container_kill, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/wait", serve_container_wait, PERMISSION_OPERATE, NULL},
+    {"DELETE", "/containers/{id}", serve_container_remove, PERMISSION_OPERATE, NULL},
+    {.method = NULL},
+};

@@ -1,0 +1,74 @@
+/*
+ * All containers of davitd, and the rooms that they live from. One thread.
+ */
+#ifndef DAVIT_SUPERVISOR_CONTAINERS_CONTAINERS_H
+#define DAVIT_SUPERVISOR_CONTAINERS_CONTAINERS_H
+
+#include "cgroups/cgroups.h"
+#include "supervisor/definition/definition.h"
+#include "supervisor/events/bus.h"
+#include "supervisor/networks/networks.h"
+#include "supervisor/spawn/namespace_pool.h"
+#include "supervisor/store/database.h"
+#include "supervisor/store/places.h"
+#include "supervisor/store/projects.h"
+#include "supervisor/store/trash.h"
+#include "supervisor/volumes/volumes.h"
+
+struct exec;
+struct leftover;
+struct managed_container;
+
+/* Host ids for containers with a user namespace, in ranges of ID_RANGE_SIZE. */
+struct id_pool {
+    uint32_t first; /* a multiple of the size */
+    uint32_t count; /* of ranges */
+};
+
+/* What an administrator says of containers that do not say it themselves. */
+struct container_settings {
+    struct id_pool id_pool;
+    bool gives_host_ids;
+    bool refuses_unmapped; /* one whose files cannot have other ids; or it gets the host's */
+    struct docker_log_config log;
+};
+
+/* The first members are to be set before anything else. */
+struct containers {
+    sd_event *loop;
+    struct spawner *spawner;
+    struct event_bus *events;
+    const struct places *places;
+    struct trash *trash;
+    struct projects *projects;
+    struct database *database;
+    struct image_store *images;
+    struct volumes *volumes;
+    struct networks *networks;
+    struct namespace_pool *namespace_pool;
+    const struct cgroup_hierarchy *hierarchy;
+    const char *cgroup_parent;
+    struct container_settings settings;
+
+    struct managed_container *list; /* newest first */
+    size_t count;
+    bool is_recovering;         /* not all that there are may be known */
+    int userns_fd;              /* of no container: to try what can map ids */
+    bool maps_ids;              /* the filesystem of <root> */
+    struct leftover *leftovers; /* cgroups that are to go */
+    sd_event_source *leftovers_timer;
+    sd_event_source *save_timer;     /* to save states that could not be saved */
+    struct string_list aside_layers; /* of containers that were put aside */
+    struct arena aside_arena;
+    struct exec *execs;
+    uint64_t next_token;       /* of an exec or probe: see containers_open() */
+    sd_event_source *shutdown; /* the machine goes down, see shutdown.h; NULL: it does not */
+};
+
+/* At start, when all it needs is there: finds out what can map ids. */
+void containers_open(struct containers *containers);
+
+/* Then: reads all containers and takes over those that run. */
+int containers_recover(struct containers *containers, struct error *err);
+
+#endif

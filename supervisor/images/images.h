@@ -1,0 +1,178 @@
+/*
+ * Work on images and on files of containers, by image workers (images/davit-image.c): pull, push,
+ * load, import, commit, save, copy and so on. Each is a job that somebody asks for: it tells of its
+ * progress, of images that have come, and of its end. What a worker reports comes from bytes of
+ * strangers and is checked. One thread.
+ */
+#ifndef DAVIT_SUPERVISOR_IMAGES_IMAGES_H
+#define DAVIT_SUPERVISOR_IMAGES_IMAGES_H
+
+#include "images/images.h"
+#include "images/report.h"
+#include "registries.h"
+#include "supervisor/containers/containers.h"
+
+/* To be set before anything else. */
+struct images {
+    sd_event *loop;
+    struct spawner *spawner;
+    struct event_bus *events;
+    const struct places *places;
+    struct trash *trash;
+    struct image_store *store;
+    struct containers *containers;
+    const struct registries *registries;
+    const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
+};
+
+struct image_job;
+struct image_upload;
+
+/* Who has asked for a job: a member of its own struct. All but `ended` may be NULL. It is told of
+ * nothing before the call that has begun the job returns. */
+struct job_client {
+    /* Something is under way: see images/report.h. */
+    void (*progress)(struct job_client *client, const struct image_report *report);
+    /* An image has come, or has been pushed. `full_name` is the one it has got; NULL: none. */
+    void (*image)(struct job_client *client, const struct image_report *report,
+                  const struct image *image, const char *full_name);
+    /* Bytes of what is downloaded. False: there is no room for more until image_job_resume(). */
+    bool (*bytes)(struct job_client *client, const void *bytes, size_t length);
+    /* What was uploaded has been taken: there is room for more. */
+    void (*taken)(struct job_client *client);
+    /* The last call: it is over. `err` is NULL if all has been done. */
+    void (*ended)(struct job_client *client, const struct error *err);
+};
+
+/* The client of a job has gone: it is not told of anything any more. The work of one that changes
+ * something for good is finished all the same; any other is ended. */
+void image_job_abandon(struct image_job *job);
+
+/* The client of a download has room again. */
+void image_job_resume(struct image_job *job);
+
+/* Gives an upload bytes of its body; length 0 is its end. False: it has no room for more until its
+ * client is told (`taken`); what it was given it has. */
+bool image_job_feed(struct image_job *job, const char *bytes, size_t length);
+
+/* What nobody needs of the store goes: blobs and layers of no image and no container are moved to
+ * the trash. Where that cannot be told nothing is moved, which is logged. collect.c */
+void images_collect(struct images *images);
+
+/* Publishes an event of type "image". */
+void image_event(struct images *images, const char *action, const char *id, const char *name);
+
+/* ---- registries: pull.c, push.c ---- */
+
+struct pull_order {
+    const char *name;     /* as people write it */
+    const char *tag;      /* a tag or a digest, behind the name; NULL: the name says it */
+    const char *platform; /* "linux/arm64/v8"; NULL or "": the host's */
+    const char *auth;     /* X-Registry-Auth, see registry_auth.h; NULL: none */
+};
+
+/* What a pull is of, for who tells people. */
+struct pull_subject {
+    struct image_reference reference;
+    const char *wanted;         /* tag or digest; NULL: all tags */
+    char previous[DIGEST_SIZE]; /* the image that had the name before; "": none */
+};
+
+/* Without a tag in either it is all tags. Events "pull" tell what has come. */
+int image_pull(struct images *images, const struct pull_order *order, struct job_client *client,
+               struct pull_subject *subject, struct image_job **job, struct error *err);
+
+struct push_order {
+    const char *name;
+    const char *tag; /* NULL: the name says it, or it is all tags */
+    const char *auth;
+    /* The images of an index that is pushed under the tag; none: images themselves. */
+    struct string_list members;
+    bool is_index;
+};
+
+/* `reference` and `count` are what is pushed, for who tells people. */
+int image_push(struct images *images, const struct push_order *order, struct job_client *client,
+               struct image_reference *reference, size_t *count, struct image_job **job,
+               struct error *err);
+
+/* ---- uploads: load.c, make.c ---- */
+
+/* An archive of images becomes images. Events "load" tell which. */
+int image_load(struct images *images, struct job_client *client, struct image_job **job,
+               struct error *err);
+
+/* What makes an image from something else. The arena is the caller's, for the call. */
+struct make_order {
+    struct arena *arena;
+    const char *repository; /* of the name that it gets; NULL or "": none */
+    const char *tag;
+    const char *author;
+    const char *comment;
+    struct string_list changes; /* instructions, see changes.h */
+    const char *config;         /* of commits: a Config in Docker's words; "" or NULL: no change */
+    size_t config_length;
+    bool pauses; /* commits: hold the container meanwhile */
+};
+
+/* An archive of files becomes an image of one layer. */
+int image_import(struct images *images, const struct make_order *order, struct job_client *client,
+                 struct image_job **job, struct error *err);
+
+/* What a container has changed becomes a layer above those of its image. */
+int image_commit(struct images *images, const char *container, const struct make_order *order,
+                 struct job_client *client, struct image_job **job, struct error *err);
+
+/* ---- downloads: save.c, sbom.c, files.c ---- */
+
+/* Images as an archive. As docker does it: "busybox:1" is saved under that name, a bare "busybox"
+ * is every image of the repository, and one that is named by its id is saved without a name. */
+int image_save(struct images *images, const char *const *names, size_t count,
+               struct job_client *client, struct image_job **job, struct error *err);
+
+/* The packages of an image, as SPDX. */
+int image_list_packages(struct images *images, const char *name, struct job_client *client,
+                        struct image_job **job, struct error *err);
+
+/* What a container has changed in its image's files, as Docker's list; all of its files, as a tar.
+ */
+int container_list_changes(struct images *images, const char *container, struct job_client *client,
+                           struct image_job **job, struct error *err);
+int container_export(struct images *images, const char *container, struct job_client *client,
+                     struct image_job **job, struct error *err);
+
+/* ---- files into and out of containers: copy.c ---- */
+
+struct copy_order {
+    const char *container;
+    const char *path;
+    bool keeps_kind; /* into: no directory takes the place of a file, and the reverse */
+    bool keeps_user; /* into: what is made is the container's user's */
+};
+
+/* Tells of the path, as a report of REPORT_PATH. */
+int container_stat_path(struct images *images, const struct copy_order *order,
+                        struct job_client *client, struct image_job **job, struct error *err);
+
+/* Tells of the path, then its content as a tar. */
+int container_copy_out(struct images *images, const struct copy_order *order,
+                       struct job_client *client, struct image_job **job, struct error *err);
+
+/* A tar is unpacked below the path. Until it is over a container that does not run does not start.
+ * ERROR_CONFLICT while another is. */
+int container_copy_in(struct images *images, const struct copy_order *order,
+                      struct job_client *client, struct image_job **job, struct error *err);
+
+/* ---- what containers and volumes take on the disk: usage.c ---- */
+
+struct disk_usage;
+
+/* Counts, which takes long. `ended` may ask about what was found, until it returns. */
+int disk_usage_measure(struct images *images, struct job_client *client, struct disk_usage **usage,
+                       struct image_job **job, struct error *err);
+
+/* Bytes of what the container has changed, by id, and of a volume, by name; 0: not counted. */
+uint64_t disk_usage_of_container(const struct disk_usage *usage, const char *id);
+uint64_t disk_usage_of_volume(const struct disk_usage *usage, const char *name);
+
+#endif

@@ -1,0 +1,254 @@
+/* Jobs: see job.h and images.h. */
+#include "job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+
+#define REPORT_MAX (4 << 20) /* of one line */
+
+void image_event(struct images *images, const char *action, const char *id, const char *name)
+{
+    struct string_pair pair = {"name", name};
+
+    events_publish(images->events, "image", action, id, &(struct string_map){&pair, 1});
+}
+
+/* ---- what the worker reports ---- */
+
+void image_job_progress(struct image_job *job, const struct image_report *report)
+{
+    if (job->client != NULL && job->client->progress != NULL)
+        job->client->progress(job->client, report);
+}
+
+static void tell_status(struct image_job *job, const struct image_report *report)
+{
+    if (job->on_status != NULL)
+        job->on_status(job, report);
+    else
+        image_job_progress(job, report);
+}
+
+static void tell_image(struct image_job *job, const struct image_report *report,
+                       const struct image *image, const char *full_name)
+{
+    if (job->on_image != NULL)
+        job->on_image(job, report, image, full_name);
+    if (job->client != NULL && job->client->image != NULL)
+        job->client->image(job->client, report, image, full_name);
+}
+
+static int add_name(struct image_job *job, const struct image_report *report, const char *name,
+                    const char *repo_digest)
+{
+    struct string_pair annotation = {ANNOTATION_LAYERS, report->layers};
+    const struct image_descriptor descriptor = {
+        .media_type = report->media_type != NULL ? report->media_type : MEDIA_TYPE_MANIFEST,
+        .digest = report->digest,
+        .size = report->size,
+        .annotations = {&annotation, 1},
+    };
+    struct image_reference reference;
+    struct image *image = NULL;
+    char full[512];
+    int result = 0;
+
+    if (name != NULL)
+        result = image_reference_parse(name, &reference, &job->err);
+    if (result == 0 && name != NULL)
+        snprintf(full, sizeof(full), "%s:%s", reference.name,
+                 reference.tag[0] != '\0' ? reference.tag : "latest");
+    if (result == 0)
+        result = image_store_add(job->images->store, name != NULL ? full : NULL, repo_digest,
+                                 &descriptor, &image, &job->err);
+    if (result == 0)
+        tell_image(job, report, image, name != NULL ? full : NULL);
+    return result;
+}
+
+static int add_image(struct image_job *job, const struct image_report *report)
+{
+    cleanup_free char *repo_digest =
+        job->repository != NULL && report->repo_digest != NULL
+            ? memory_printf("%s@%s", job->repository, report->repo_digest)
+            : NULL;
+    int result = 0;
+
+    job->has_result = true;
+    if (report->names.count == 0)
+        return add_name(job, report, NULL, repo_digest);
+    for (size_t i = 0; result == 0 && i < report->names.count; i++)
+        result = add_name(job, report, report->names.items[i], repo_digest);
+    return result;
+}
+
+static bool is_valid(const struct image_report *report)
+{
+    return report->digest != NULL && digest_is_valid(report->digest) && report->layers != NULL &&
+           (report->repo_digest == NULL || digest_is_valid(report->repo_digest));
+}
+
+/* The worker has handled bytes from outside: its report is checked like a stranger's. */
+static void handle_line(struct image_job *job, const char *line, size_t length)
+{
+    cleanup_arena struct arena arena = {0};
+    struct image_report report = {0};
+
+    if (job->err.errnum != 0)
+        return;
+    if (json_decode_text(&arena, line, length, &image_report_type, &report, &job->err) < 0)
+        return;
+    if (report.error != NULL)
+        error_set(&job->err, error_code_by_name(report.code), EINVAL, "%s", report.error);
+    else if (report.status != NULL)
+        tell_status(job, &report);
+    else if (is_valid(&report))
+        add_image(job, &report);
+    else
+        error_set(&job->err, ERROR_CORRUPT, EINVAL, "the image worker's report is not valid");
+}
+
+/* ---- its life ---- */
+
+static void end_job(struct image_job *job)
+{
+    struct job_client *client = job->client;
+
+    if (job->err.errnum == 0 && !job->has_result)
+        error_set(&job->err, ERROR_INTERNAL, ECHILD, "the image worker died");
+    job->images->store->worker_count--;
+    images_collect(job->images);
+    job->client = NULL;
+    if (client != NULL)
+        client->ended(client, job->err.errnum != 0 ? &job->err : NULL);
+    job->on_release(job);
+}
+
+static int on_report(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+    struct image_job *job = context;
+    ssize_t count = read(fd, buffer_reserve(&job->report, 65536), 65536);
+    char *newline;
+
+    (void)source;
+    (void)events;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (count <= 0 || job->report.length >= REPORT_MAX) {
+        end_job(job);
+        return 0;
+    }
+    job->report.length += (size_t)count;
+    while ((newline = memchr(job->report.data, '\n', job->report.length)) != NULL) {
+        size_t length = (size_t)(newline - job->report.data);
+
+        handle_line(job, job->report.data, length);
+        buffer_consume(&job->report, length + 1);
+    }
+    return 0;
+}
+
+/* A pipe for the worker's report: returns its writing end. */
+static int watch_report(struct image_job *job, struct error *err)
+{
+    int pair[2];
+    int result;
+
+    job->output_fd = -1;
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+    job->output_fd = pair[0];
+    fcntl(job->output_fd, F_SETFL, O_NONBLOCK);
+    result =
+        sd_event_add_io(job->images->loop, &job->output, job->output_fd, EPOLLIN, on_report, job);
+    if (result < 0) {
+        close(pair[1]);
+        return error_errno(err, -result, "watch the image worker");
+    }
+    return pair[1];
+}
+
+int image_job_start(struct image_job *job, enum spawner_worker command,
+                    const struct json_struct *type, const void *parameters, int fd,
+                    struct error *err)
+{
+    struct images *images = job->images;
+    cleanup_close int input_fd = spawner_open_job(type, parameters, err);
+    cleanup_close int output_fd = -1;
+    size_t count = fd < 0 ? 3 : job->process_fd <= 0 ? 4 : 5;
+    int result;
+
+    if (input_fd < 0)
+        return input_fd;
+    output_fd = watch_report(job, err);
+    if (output_fd < 0)
+        return output_fd;
+    result = spawner_request_worker(
+        images->spawner, command,
+        (const int[]){images->places->root_fd, input_fd, output_fd, fd, job->process_fd}, count,
+        err);
+    /* Until it ends nothing is collected from the store. */
+    if (result == 0)
+        images->store->worker_count++;
+    return result;
+}
+
+int image_job_start_with_fetch(struct image_job *job, enum spawner_worker command,
+                               const struct json_struct *type, const void *parameters,
+                               struct error *err)
+{
+    cleanup_close int image_end = -1;
+    cleanup_close int fetch_end = -1;
+    int pair[2];
+    int result;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, errno, "socketpair");
+    image_end = pair[0];
+    fetch_end = pair[1];
+    result = spawner_request_worker(job->images->spawner, WORKER_FETCH, &fetch_end, 1, err);
+    if (result == 0)
+        result = image_job_start(job, command, type, parameters, image_end, err);
+    return result;
+}
+
+void image_job_close(struct image_job *job)
+{
+    sd_event_source_disable_unref(job->output);
+    fd_close(&job->output_fd);
+    buffer_release(&job->report);
+}
+
+/* ---- what its client does ---- */
+
+void image_job_abandon(struct image_job *job)
+{
+    job->client = NULL;
+    if (job->on_abandon != NULL)
+        job->on_abandon(job);
+    if (job->outlives_client)
+        return;
+    /* The report is closed, which ends a worker that looks at it. */
+    error_set(&job->err, ERROR_CONFLICT, ECANCELED, "the client has gone");
+    end_job(job);
+}
+
+void image_job_resume(struct image_job *job)
+{
+    if (job->on_resume != NULL)
+        job->on_resume(job);
+}
+
+bool image_job_feed(struct image_job *job, const char *bytes, size_t length)
+{
+    return job->on_feed == NULL || job->on_feed(job, bytes, length);
+}
