@@ -129,7 +129,7 @@ inputs = $(foreach u,$(1),$(if $(filter %.c,$(u)),$(call objects,$(u)),$(call li
 define program_rule
 $(BUILD)/$(1): $(call inputs,$($(1)_uses))
 	$$(call say,LINK $$@)
-	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(or $$($(1)_ldflags),-pie) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$($(1)_libs)
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) $$(or $$($(1)_ldflags),-pie) -o $$@ $$^ $$($(1)_libs)
 endef
 $(foreach p,$(notdir $(PROGRAMS)),$(eval $(call program_rule,$(p))))
 

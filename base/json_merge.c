@@ -12,6 +12,7 @@ static size_t size_of_kind(const struct json_field *field)
         return sizeof(struct optional_bool);
     case JSON_KIND_INT32:
     case JSON_KIND_UINT32:
+    case JSON_KIND_WORD:
         return sizeof(uint32_t);
     case JSON_KIND_INT64:
     case JSON_KIND_UINT64:

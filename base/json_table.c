@@ -224,6 +224,28 @@ static int decode_structs(struct decoder *decoder, const struct place *place,
     return 0;
 }
 
+static int decode_word(struct decoder *decoder, const struct place *place, const struct json *value,
+                       const struct json_field *field, int32_t *target)
+{
+    struct json_field number = {.kind = JSON_KIND_INT32};
+    int32_t count = 0;
+
+    while (field->names[count] != NULL)
+        count++;
+    number.maximum = (uint64_t)count - 1;
+    if (value->type == JSON_NUMBER)
+        return decode_number(decoder, place, value, &number, target);
+    if (value->type == JSON_STRING) {
+        for (int32_t i = 0; i < count; i++) {
+            if (strcmp(field->names[i], value->text) == 0) {
+                *target = i;
+                return 0;
+            }
+        }
+    }
+    return refuse(decoder, place, ERROR_INVALID, "not one of the words that are known here");
+}
+
 static int decode_field(struct decoder *decoder, const struct place *place,
                         const struct json *value, const struct json_field *field, void *target)
 {
@@ -251,6 +273,8 @@ static int decode_field(struct decoder *decoder, const struct place *place,
         return decode_string_map(decoder, place, value, target);
     case JSON_KIND_ENUM:
         return decode_enum(decoder, place, value, field->names, target);
+    case JSON_KIND_WORD:
+        return decode_word(decoder, place, value, field, target);
     case JSON_KIND_STRUCT:
         *(void **)target = arena_new(decoder->arena, 1, field->type->size);
         return decode_struct(decoder, place, value, field->type, *(void **)target);
@@ -368,6 +392,7 @@ bool json_field_is_unset(const struct json_field *field, const void *target)
     case JSON_KIND_STRUCT_MAP:
         return list->count == 0;
     case JSON_KIND_INLINE:
+    case JSON_KIND_WORD:
         return false;
     case JSON_KIND_UNSUPPORTED:
     case JSON_KIND_IGNORED:
@@ -473,6 +498,9 @@ static void encode_field(struct json_writer *writer, const struct json_field *fi
         string = field->names[*(const int *)target];
         json_string(writer, string != NULL ? string : "");
         break;
+    case JSON_KIND_WORD:
+        json_string(writer, field->names[*(const int32_t *)target]);
+        break;
     case JSON_KIND_STRUCT:
         if (*(const void *const *)target == NULL)
             json_null(writer);
@@ -496,9 +524,9 @@ static void encode_field(struct json_writer *writer, const struct json_field *fi
     }
 }
 
-void json_encode(struct json_writer *writer, const struct json_struct *type, const void *object)
+void json_encode_members(struct json_writer *writer, const struct json_struct *type,
+                         const void *object)
 {
-    json_object_open(writer);
     for (size_t i = 0; i < type->field_count; i++) {
         const struct json_field *field = &type->fields[i];
         const void *target = (const char *)object + field->offset;
@@ -509,6 +537,12 @@ void json_encode(struct json_writer *writer, const struct json_struct *type, con
         json_key(writer, field->name);
         encode_field(writer, field, target);
     }
+}
+
+void json_encode(struct json_writer *writer, const struct json_struct *type, const void *object)
+{
+    json_object_open(writer);
+    json_encode_members(writer, type, object);
     json_object_close(writer);
 }
 

@@ -79,6 +79,8 @@ enum json_kind {
     JSON_KIND_STRINGS,         /* struct string_list */
     JSON_KIND_STRING_MAP,      /* struct string_map */
     JSON_KIND_ENUM,            /* int: index into names, whose 0 is NULL and means unset */
+    JSON_KIND_WORD,            /* int32_t: index into names, which NULL ends; always written, and
+                                * read also as the number that earlier versions wrote */
     JSON_KIND_STRUCT,          /* pointer to struct, NULL if absent */
     JSON_KIND_INLINE,          /* struct inside this one */
     JSON_KIND_STRUCTS,         /* LIST_OF(struct) */
@@ -138,6 +140,10 @@ struct json_struct {
  * root; "" for nothing. */
 int json_decode(struct arena *arena, const struct json *value, const struct json_struct *type,
                 const char *path, void *object, struct error *err);
+
+/* Writes the members of `object` into one that is open. */
+void json_encode_members(struct json_writer *writer, const struct json_struct *type,
+                         const void *object);
 
 /* Parses and decodes in one step. */
 int json_decode_text(struct arena *arena, const char *text, size_t length,

@@ -26,7 +26,7 @@
 #include "base/socket.h"
 #include "cgroups/systemd/scope.h"
 #include "shutdown.h"
-#include "supervisor/containers/container.h"
+#include "supervisor/containers/all_parts.h"
 #include "supervisor/networks/names.h"
 #include "supervisor/networks/networks.h"
 #include "supervisor/spawn/namespace_pool.h"
@@ -181,7 +181,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     struct daemon *daemon = context;
 
     (void)source;
-    if (shutdown_begin(&daemon->containers))
+    if (shutdown_begin(&daemon->shutdown, &daemon->containers))
         return 0;
     log_info("signal %u: stopping; containers go on", info->ssi_signo);
     sd_event_exit(daemon->loop, 0);
@@ -213,7 +213,7 @@ static int start_loop(struct daemon *daemon, struct error *err)
 {
     static const int signals[] = {SIGTERM, SIGINT};
     sigset_t mask;
-    int result = sd_event_new(&daemon->loop);
+    int result = 0;
 
     sigemptyset(&mask);
     for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
@@ -231,16 +231,20 @@ static int sweep(void *context, int directory_fd, struct error *err)
     return spawner_request_sweep(context, directory_fd, err);
 }
 
+/* In this order: what a row needs of another is done by then. */
+static const struct container_part *const container_parts[] = {
+    &closing_part, &probe_part, &network_part, &volume_part, &namespace_part, &id_part, &quota_part,
+    &exec_part,    &log_part,   &restart_part, NULL,
+};
+
 /* Gives each room those that it uses. */
 static void assemble(struct daemon *daemon)
 {
     const struct daemon_options *options = &daemon->options;
 
     daemon->spawner.loop = daemon->loop;
-    daemon->trash = (struct trash){.fd = daemon->places.trash_fd,
-                                   .loop = daemon->loop,
-                                   .sweep = sweep,
-                                   .context = &daemon->spawner};
+    daemon->trash =
+        (struct trash){.fd = -1, .loop = daemon->loop, .sweep = sweep, .context = &daemon->spawner};
     daemon->namespace_pool = (struct namespace_pool){.loop = daemon->loop,
                                                      .spawner = &daemon->spawner,
                                                      .target = options->namespace_pool,
@@ -272,7 +276,8 @@ static void assemble(struct daemon *daemon)
                                              .namespace_pool = &daemon->namespace_pool,
                                              .hierarchy = &daemon->hierarchy,
                                              .cgroup_parent = daemon->cgroup_parent,
-                                             .settings = options->containers};
+                                             .settings = options->containers,
+                                             .parts = container_parts};
     daemon->images = (struct images){.loop = daemon->loop,
                                      .spawner = &daemon->spawner,
                                      .events = &daemon->events,
@@ -307,12 +312,11 @@ static int open_all(struct daemon *daemon, struct error *err)
 {
     int result = places_open(&daemon->places, daemon->options.root, daemon->options.run, err);
 
+    daemon->trash.fd = daemon->places.trash_fd;
     if (result == 0)
         result = start_loop(daemon, err);
-    if (result < 0)
-        return result;
-    assemble(daemon);
-    result = load_id(daemon, err);
+    if (result == 0)
+        result = load_id(daemon, err);
     if (result == 0)
         result = cgroup_hierarchy_open(&daemon->hierarchy, err);
     if (result == 0)
@@ -377,14 +381,16 @@ int daemon_run(const struct daemon_options *options, const struct spawner *spawn
 
     daemon->options = *options;
     daemon->spawner = *spawner;
-    daemon->networks.names.fd = -1;
-    daemon->networks.lock_fd = -1;
     daemon->hierarchy.fd = -1;
     daemon->store.layers_fd = -1;
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     /* Thousands of containers are thousands of descriptors. */
     file_raise_limit();
+    result = sd_event_new(&daemon->loop);
+    if (result < 0)
+        return error_errno(err, -result, "event loop");
+    assemble(daemon);
     result = open_all(daemon, err);
     if (result == 0)
         result = serve(daemon, err);

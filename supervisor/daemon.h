@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "shutdown.h"
 #include "supervisor/api/api.h"
 
 struct daemon_options {
@@ -42,6 +43,7 @@ struct daemon {
     struct images images;
     struct api api;
     struct server *server;
+    struct shutdown shutdown;
     char id[IDENTIFIER_SIZE];
 };
 

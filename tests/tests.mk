@@ -9,7 +9,7 @@ unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_
 $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call inputs,$(ALL_LIBRARIES))
 	$(call say,LINK $@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group $(ALL_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call inputs,$(ALL_LIBRARIES)) $(ALL_LIBS)
 
 .PHONY: unit-tests
 unit-tests: $(unit_tests)
@@ -51,7 +51,7 @@ FUZZ_BUILD := build/fuzz-objects
 $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(call inputs,$(ALL_LIBRARIES))
 	$(call say,LINK $@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ -Wl,--start-group $^ -Wl,--end-group $(ALL_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call inputs,$(ALL_LIBRARIES)) $(ALL_LIBS)
 
 .PHONY: fuzz-targets
 fuzz-targets: $(fuzz_targets)

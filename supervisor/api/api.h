@@ -93,7 +93,7 @@ int api_read_terminal_size(const struct request *request, struct terminal_size *
 /* Answers with a container's log: logs.c. */
 void api_serve_logs(struct managed_container *container, struct request *request, bool is_attach);
 
-/* ---- what is said of containers and images: inspect.c, images.c ---- */
+/* ---- what is said of containers and images: inspect.c, image_names.c ---- */
 
 struct container_sizes {
     uint64_t changed; /* what it has of its own */
@@ -104,6 +104,9 @@ struct container_sizes {
 void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
 void container_write_summary(struct json_writer *writer, const struct managed_container *container,
                              const struct container_sizes *sizes);
+
+/* Members: its names, with tags and digests. */
+void image_write_names(struct json_writer *writer, const struct image *image);
 
 /* An entry of the list of images; -1 for what nobody has counted. */
 void image_write_summary(struct json_writer *writer, const struct image *image,

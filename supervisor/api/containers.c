@@ -23,8 +23,8 @@ static void serve_container_create(struct api *api, struct request *request,
     struct json_writer *writer;
 
     (void)match;
-    if (container_create(api->containers, request_query(request, "name"), request->body,
-                         request->body_length, &container, &err) < 0) {
+    if (container_create(api->containers, &request->actor, request_query(request, "name"),
+                         request->body, request->body_length, &container, &err) < 0) {
         respond_error(request, &err);
         return;
     }
@@ -130,7 +130,7 @@ static bool network_matches(struct api *api, const struct filters *filters,
 
         if (strcmp(definition_network_mode(&container->definition), networks->items[i]) == 0 ||
             (network_find(api->networks, networks->items[i], &network, NULL) == 0 &&
-             membership_find_endpoint(&container->network, network) <
+             membership_find_endpoint(container_network(container), network) <
                  container->definition.endpoints.count))
             return true;
     }
@@ -147,8 +147,8 @@ static bool port_matches(const struct filters *filters, const struct managed_con
         unsigned long number = strtoul(wanted->items[i], &end, 10);
         const char *protocol = *end == '/' ? end + 1 : "tcp";
 
-        for (size_t j = 0; j < container->network.ports.count; j++) {
-            const struct published_port *port = &container->network.ports.items[j];
+        for (size_t j = 0; j < container_network(container)->ports.count; j++) {
+            const struct published_port *port = &container_network(container)->ports.items[j];
 
             if ((port->host_port == number || port->container_port == number) &&
                 strcmp(port->protocol, protocol) == 0)
@@ -276,20 +276,6 @@ static void serve_container_attach(struct api *api, struct request *request,
                         &leftover);
     if (fd >= 0)
         container_attach(container, fd, flags, &leftover, &err);
-}
-
-int api_read_terminal_size(const struct request *request, struct terminal_size *size,
-                           struct error *err)
-{
-    int64_t rows = 0;
-    int64_t columns = 0;
-    int result = request_query_integer(request, "h", 0, UINT16_MAX, &rows, err);
-
-    if (result == 0)
-        result = request_query_integer(request, "w", 0, UINT16_MAX, &columns, err);
-    size->rows = (int)rows;
-    size->columns = (int)columns;
-    return result;
 }
 
 static void serve_container_resize(struct api *api, struct request *request,

@@ -11,7 +11,7 @@ static void answer(struct request *request, const struct managed_container *cont
 {
     struct json_writer *writer = json_writer_new(false);
 
-    egress_write_rules(writer, &container->network);
+    egress_write_rules(writer, container_network(container));
     respond_written(request, 200, writer);
 }
 

@@ -40,7 +40,7 @@ static void serve_container_exec(struct api *api, struct request *request,
     if (result == 0)
         result = json_decode_text(&arena, text, request->body_length, &config_type, &config, &err);
     if (result == 0)
-        result = exec_create(container, &arena, &config, &exec, &err);
+        result = exec_create(container, &request->actor, &arena, &config, &exec, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;

@@ -32,42 +32,6 @@ static void write_state(struct json_writer *writer, const struct managed_contain
     json_object_close(writer);
 }
 
-static void write_mount(struct json_writer *writer, const struct volumes *volumes,
-                        const struct mount_point *mount)
-{
-    bool is_volume = strcmp(mount->type, "volume") == 0;
-    bool is_bind = strcmp(mount->type, "bind") == 0;
-    cleanup_free char *path = is_volume ? volume_path(volumes, mount->name) : NULL;
-    const char *propagation = mount->propagation;
-
-    json_object_open(writer);
-    json_member_string(writer, "Type", mount->type);
-    if (is_volume)
-        json_member_string(writer, "Name", mount->name);
-    json_member_string(writer, "Source", is_volume ? path : is_bind ? mount->source : "");
-    json_member_string(writer, "Destination", mount->destination);
-    if (is_volume)
-        json_member_string(writer, "Driver", "local");
-    json_member_string(writer, "Mode", mount->mode);
-    json_member_boolean(writer, "RW", !mount->is_readonly);
-    json_member_string(writer, "Propagation",
-                       propagation != NULL && propagation[0] != '\0' ? propagation
-                       : is_bind                                     ? "rprivate"
-                                                                     : "");
-    json_object_close(writer);
-}
-
-static void write_mounts(struct json_writer *writer, const struct managed_container *container)
-{
-    const struct definition *definition = &container->definition;
-
-    json_key(writer, "Mounts");
-    json_array_open(writer);
-    for (size_t i = 0; i < definition->mount_points.count; i++)
-        write_mount(writer, container->containers->volumes, &definition->mount_points.items[i]);
-    json_array_close(writer);
-}
-
 /* The program and its arguments: entrypoint and command in one. */
 static const char *word(const struct docker_config *config, size_t index)
 {
@@ -103,13 +67,9 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "Platform", "linux");
     json_key(writer, "HostConfig");
     json_encode(writer, &docker_host_config_type, &definition->host_config);
-    write_mounts(writer, container);
     json_key(writer, "Config");
     json_encode(writer, &docker_config_type, &definition->config);
-    json_key(writer, "NetworkSettings");
-    json_object_open(writer);
-    membership_write(writer, &container->network);
-    json_object_close(writer);
+    parts_describe(writer, container);
     json_object_close(writer);
 }
 
@@ -200,7 +160,7 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "ImageID", definition->image_id);
     json_member_string(writer, "Command", buffer_text(&command));
     json_member_integer(writer, "Created", definition->created_ns / 1000000000);
-    ports_write_list(writer, &container->network);
+    ports_write_list(writer, container_network(container));
     json_member_map(writer, "Labels", &definition->config.labels);
     json_member_string(writer, "State", container_state_name(container));
     json_member_string(writer, "Status", status);
@@ -210,9 +170,9 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_object_close(writer);
     json_key(writer, "NetworkSettings");
     json_object_open(writer);
-    membership_write_list(writer, &container->network);
+    membership_write_list(writer, container_network(container));
     json_object_close(writer);
-    write_mounts(writer, container);
+    container_write_mounts(writer, container);
     if (sizes != NULL) {
         json_member_unsigned(writer, "SizeRw", sizes->changed);
         json_member_unsigned(writer, "SizeRootFs", sizes->root);

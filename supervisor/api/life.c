@@ -64,7 +64,7 @@ static void begin_start(struct managed_container *container, struct request *req
     struct error err = {0};
 
     container_forget_restarts(container);
-    if (container_begin_start(container, &err) < 0)
+    if (container_begin_start(container, &request->actor, &err) < 0)
         respond_error(request, &err);
     else
         wait_for(container, WAIT_STARTED, request, on_started);

@@ -148,7 +148,7 @@ static void write_blkio(struct json_writer *writer, const struct cgroup_statisti
 static void write_networks(struct json_writer *writer, const struct managed_container *container)
 {
     struct device_counters devices[ENDPOINTS_MAX];
-    size_t count = leases_read_counters(&container->network, devices);
+    size_t count = leases_read_counters(container_network(container), devices);
 
     if (count == 0)
         return;

@@ -5,6 +5,7 @@
 #ifndef DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
 #define DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
 
+#include "base/actor.h"
 #include "base/completion.h"
 #include "containers.h"
 #include "supervisor/monitor/protocol.h"
@@ -20,6 +21,7 @@ enum container_status {
     CONTAINER_STATUS_COUNT,
 };
 
+#define CONTAINER_PARTS_MAX 32
 #define CONTAINER_STOP_TIMEOUT_MAX_S INT32_MAX
 #define CONTAINER_STOP_TIMEOUT_S 10 /* to SIGKILL, where neither request nor container says */
 
@@ -35,23 +37,20 @@ enum container_wait {
     WAIT_COUNT,
 };
 
-struct log_stream;
-struct probe;
-
-enum probe_kind {
-    PROBE_HEALTH, /* Docker's HEALTHCHECK */
-    PROBE_LIVENESS,
-    PROBE_READINESS,
-    PROBE_KIND_COUNT,
-};
-
 /* A connection that was attached before the container started. */
+struct managed_container;
+
 struct early_attachment {
     struct early_attachment *next;
     int fd;
     unsigned int flags;
     struct buffer leftover;
 };
+
+/* A message of a container's monitor, or NULL: it has gone. *passed_fd is a descriptor that came
+ * with it, or -1; who keeps it leaves -1. */
+typedef void (*monitor_handler)(struct managed_container *container,
+                                const struct monitor_message *message, int *passed_fd);
 
 struct managed_container {
     struct containers *containers;
@@ -73,6 +72,7 @@ struct managed_container {
     const char *warning;    /* for who makes it; or NULL */
     int control_fd;         /* to its monitor */
     sd_event_source *control;
+    monitor_handler on_message;
     struct outbox outbox;     /* that its monitor has not read */
     int monitor_pidfd;        /* -1: not known (yet), or there is none */
     uint32_t monitor_version; /* of the protocol that it speaks */
@@ -86,13 +86,10 @@ struct managed_container {
     int32_t restart_count;
     bool is_kill_wanted; /* as soon as it has started */
     struct completion *waiters[WAIT_COUNT];
-    struct log_stream *log_streams; /* that follow it, see logs.c */
-    struct membership network;
-    struct probe *probes[PROBE_KIND_COUNT];              /* NULL: not defined; see probes.c */
-    struct probe_record probe_records[PROBE_KIND_COUNT]; /* what they found */
     unsigned int copies_in; /* under way; while it does not run none of them lets it start */
     bool is_restart_wanted; /* when it has ended: its liveness probe has killed it */
     struct early_attachment *attachments;
+    void *part_states[CONTAINER_PARTS_MAX]; /* see part.h */
 };
 
 /* By id, name, or the first digits of an id. "No such container: X". */
@@ -101,11 +98,13 @@ int container_find(struct containers *containers, const char *reference,
 
 /* Makes a container from a checked definition: directory, configuration, database. `name` NULL
  * picks one. */
-int container_create(struct containers *containers, const char *name, const char *body,
-                     size_t body_length, struct managed_container **container, struct error *err);
+int container_create(struct containers *containers, const struct actor *actor, const char *name,
+                     const char *body, size_t body_length, struct managed_container **container,
+                     struct error *err);
 
 /* Begins to start; who waits for WAIT_STARTED learns the outcome. ERROR_NOT_MODIFIED if it runs. */
-int container_begin_start(struct managed_container *container, struct error *err);
+int container_begin_start(struct managed_container *container, const struct actor *actor,
+                          struct error *err);
 
 /* Begins to stop: the signal (0: the container's own), then SIGKILL after timeout_s (-1: never).
  * ERROR_NOT_MODIFIED if it does not run. */
@@ -176,6 +175,12 @@ int container_update(struct managed_container *container, const char *request, s
 /* Other probes of davit's own; NULL: none. They live in the container's arena, and begin anew. */
 int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
                          struct probe_definition *readiness, struct error *err);
+
+/* Docker's list of its mounts, as a member. */
+void container_write_mounts(struct json_writer *writer, const struct managed_container *container);
+
+/* Its part in networks. */
+struct membership *container_network(const struct managed_container *container);
 
 /* One network more or less, whether it runs or not. `wanted` stays the caller's. */
 int container_connect(struct managed_container *container, const struct network *network,

@@ -15,6 +15,7 @@
 #include "supervisor/store/trash.h"
 #include "supervisor/volumes/volumes.h"
 
+struct container_part;
 struct exec;
 struct leftover;
 struct managed_container;
@@ -49,6 +50,7 @@ struct containers {
     const struct cgroup_hierarchy *hierarchy;
     const char *cgroup_parent;
     struct container_settings settings;
+    const struct container_part *const *parts; /* NULL ends them; see part.h */
 
     struct managed_container *list; /* newest first */
     size_t count;
@@ -61,8 +63,9 @@ struct containers {
     struct string_list aside_layers; /* of containers that were put aside */
     struct arena aside_arena;
     struct exec *execs;
-    uint64_t next_token;       /* of an exec or probe: see containers_open() */
-    sd_event_source *shutdown; /* the machine goes down, see shutdown.h; NULL: it does not */
+    uint64_t next_token;        /* of an exec or probe: see containers_open() */
+    bool is_closing;            /* see containers_close() */
+    struct completion *closing; /* who waits for the last to end */
 };
 
 /* At start, when all it needs is there: finds out what can map ids. */
@@ -70,5 +73,10 @@ void containers_open(struct containers *containers);
 
 /* Then: reads all containers and takes over those that run. */
 int containers_recover(struct containers *containers, struct error *err);
+
+/* The machine goes down: no container starts any more, and those that run are asked to end as
+ * `stop` would ask them. What their policies say holds for the next start of the machine. The
+ * completion ends when none runs. closing.c */
+void containers_close(struct containers *containers, struct completion *completion);
 
 #endif

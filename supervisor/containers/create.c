@@ -1,6 +1,9 @@
 /* Making a container: from a request to a directory, a configuration and a row in the database. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,31 +11,10 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/file.h"
+#include "base/identifier.h"
 #include "base/path.h"
 #include "base/signals.h"
 #include "internal.h"
-#include "runtime/runtime.h"
-#include "supervisor/definition/seccomp_cache.h"
-#include "supervisor/volumes/volumes.h"
-
-int container_check_name(struct containers *containers, const char *name, struct error *err)
-{
-    if (!name_is_valid(name, 128))
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "Invalid container name (%.64s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
-                         "allowed",
-                         name);
-    for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
-        if (strcmp(one->definition.name, name) == 0)
-            return error_set(err, ERROR_CONFLICT, EEXIST,
-                             "Conflict. The container name \"/%s\" is already in use by container "
-                             "\"%s\". You have to remove (or rename) that container to be able to "
-                             "reuse that name.",
-                             name, one->definition.id);
-    }
-    return 0;
-}
 
 static const char *pick_name(struct containers *containers, struct arena *arena, const char *id)
 {
@@ -56,112 +38,6 @@ static const char *pick_name(struct containers *containers, struct arena *arena,
     return arena_strndup(arena, id, 12);
 }
 
-/* What this host cannot enforce is refused now, not when the container starts. */
-static int check_limits(struct containers *containers, const struct oci_config *config,
-                        struct error *err)
-{
-    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
-    int result = resources_to_settings(config->linux->resources, settings, err);
-
-    if (result == 0)
-        result = cgroup_check_settings(containers->hierarchy, settings, err);
-    cgroup_settings_release(settings);
-    return result;
-}
-
-static int write_json(int directory_fd, const char *name, struct json_writer *writer,
-                      struct error *err)
-{
-    const char *text = json_writer_text(writer);
-    int result = file_replace(directory_fd, name, text, strlen(text), 0600, false, err);
-
-    json_writer_free(writer);
-    return result;
-}
-
-static int make_log_options(const struct definition *definition, struct arena *arena,
-                            struct log_options *log, struct error *err)
-{
-    int result = definition_log_options(&definition->host_config.log_config, log, err);
-
-    if (result == 0)
-        definition_log_names(arena, definition, log);
-    return result;
-}
-
-/* config.json and monitor.json: all a monitor needs to run the container. */
-static int write_files(struct managed_container *container, int directory_fd, struct error *err)
-{
-    cleanup_arena struct arena arena = {0};
-    struct containers *containers = container->containers;
-    const struct definition *definition = &container->definition;
-    struct definition_security security;
-    struct oci_config config = {0};
-    struct json_writer *writer;
-    struct monitor_config monitor = {
-        .id = definition->id,
-        .cgroup_path = arena_printf(&arena, "%s/%s", containers->cgroup_parent, definition->id),
-        .layers = definition->layers,
-        .project = definition->project,
-        .has_open_stdin = definition->config.has_open_stdin,
-        .is_stdin_once = definition->config.is_stdin_once,
-        .has_network = definition->endpoints.count > 0,
-        .stop_signal = container_stop_signal(container),
-        .stop_timeout_s = container_stop_timeout(container),
-    };
-    const struct definition_places places = {
-        .cgroups_path = monitor.cgroup_path,
-        .volumes = arena_printf(&arena, "%s/volumes", containers->places->root),
-    };
-    int result = definition_security(&arena, definition, &security, err);
-
-    if (result == 0)
-        result = make_log_options(definition, &arena, &monitor.log, err);
-    if (result == 0)
-        result = definition_make_config(&arena, definition, &security, &places, &config, err);
-    if (result == 0)
-        result = check_limits(containers, &config, err);
-    if (result == 0)
-        result =
-            seccomp_cache_get(containers->places->seccomp_fd, &arena, &security,
-                              &config.process->capabilities->bounding, &monitor.seccomp_file, err);
-    if (result == 0)
-        result = definition_make_bind_sources(definition, err);
-    if (result == 0)
-        result = write_json(directory_fd, "config.json", oci_config_encode(&config, false), err);
-    if (result == 0) {
-        writer = json_writer_new(false);
-        json_encode(writer, &monitor_config_type, &monitor);
-        result = write_json(directory_fd, "monitor.json", writer, err);
-    }
-    return result;
-}
-
-int container_write_bundle(struct managed_container *container, struct error *err)
-{
-    cleanup_close int directory_fd = container_open_directory(container);
-
-    if (directory_fd < 0)
-        return error_errno(err, -directory_fd, "container directory");
-    return write_files(container, directory_fd, err);
-}
-
-int container_make_settings(struct managed_container *container, struct cgroup_settings *settings,
-                            struct error *err)
-{
-    cleanup_arena struct arena arena = {0};
-    struct definition_security security;
-    struct oci_config config = {0};
-    const struct definition_places nowhere = {"", ""};
-    int result = definition_security(&arena, &container->definition, &security, err);
-
-    if (result == 0)
-        result = definition_make_config(&arena, &container->definition, &security, &nowhere,
-                                        &config, err);
-    assert(result < 0 || config.linux != NULL);
-    return result < 0 ? result : resources_to_settings(config.linux->resources, settings, err);
-}
-
 /* Room for the exit status, which may come when the disk is full. */
 static int reserve_exit_file(int directory_fd, struct error *err)
 {
@@ -182,9 +58,9 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     container->is_unpublished = true;
     directory_fd = container_open_directory(container);
     result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
-                              : write_files(container, directory_fd, err);
+                              : container_write_bundle(container, err);
     if (result == 0)
-        result = membership_write_files(&container->network, err);
+        result = parts_write(container, err);
     if (result == 0)
         result = reserve_exit_file(directory_fd, err);
     if (result == 0)
@@ -194,30 +70,6 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     if (result < 0)
         path_remove_tree(containers->places->containers_fd, name, NULL);
     return result;
-}
-
-static int set_quota(struct containers *containers, struct definition *definition,
-                     struct error *err)
-{
-    uint64_t bytes = definition_disk_bytes(definition);
-
-    if (bytes == 0)
-        return 0;
-    definition->project = projects_pick(containers->projects);
-    return quota_limit(containers->places->containers_fd, definition->project, bytes, err);
-}
-
-/* A container whose network namespace it is to have lends it its names. */
-static int resolve_network(struct managed_container *container, struct error *err)
-{
-    const char *mode = container->definition.host_config.network_mode;
-    const char *name = mode != NULL ? mode_container(mode) : NULL;
-    struct managed_container *joined = NULL;
-    int result = name != NULL ? container_find(container->containers, name, &joined, err) : 0;
-
-    return result < 0 ? result
-                      : membership_resolve(&container->network,
-                                           joined != NULL ? &joined->definition : NULL, err);
 }
 
 static int define(struct managed_container *container, const char *name, const char *body,
@@ -250,8 +102,6 @@ static int define(struct managed_container *container, const char *name, const c
         definition->config.hostname = arena_strndup(&container->arena, id, 12);
     definition_apply_image(&container->arena, definition, &(*image)->config.config);
     result = definition_read_ports(&container->arena, definition, err);
-    if (result == 0)
-        result = resolve_network(container, err);
     if (result < 0)
         return result;
     if (definition->config.stop_signal != NULL && definition->config.stop_signal[0] != '\0' &&
@@ -261,36 +111,26 @@ static int define(struct managed_container *container, const char *name, const c
     return container_check_name(containers, definition->name, err);
 }
 
-int container_create(struct containers *containers, const char *name, const char *body,
-                     size_t body_length, struct managed_container **created, struct error *err)
+int container_create(struct containers *containers, const struct actor *actor, const char *name,
+                     const char *body, size_t body_length, struct managed_container **created,
+                     struct error *err)
 {
     struct managed_container *container = container_new(containers);
     struct image *image = NULL;
-    int result;
+    int result = define(container, name, body, body_length, &image, err);
 
-    result = define(container, name, body, body_length, &image, err);
     if (result == 0)
-        result = container_volumes_from(container, err);
+        result = parts_admit(container, actor, ACTION_CREATE, err);
     if (result == 0)
-        result = container_volumes_make(containers->volumes, &container->arena,
-                                        &container->definition, image->config.config.volumes, err);
-    if (result == 0)
-        result = container_joins_resolve(container, err);
-    if (result == 0)
-        result = container_ids_assign(container, err);
-    if (result == 0)
-        result = set_quota(containers, &container->definition, err);
+        result = parts_define(container, image, err);
     if (result == 0)
         result = make_on_disk(container, err);
     if (result < 0) {
-        container_volumes_take_back(containers->volumes, &container->definition);
-        if (container->definition.project != 0)
-            quota_limit(containers->places->containers_fd, container->definition.project, 0, NULL);
-        projects_release(containers->projects, container->definition.project);
+        parts_undefine(container);
         container_free(container);
         return result;
     }
-    container_link(containers, container);
+    container_link(container);
     *created = container;
     container_event(container, "create", NULL);
     return 0;

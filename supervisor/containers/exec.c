@@ -9,10 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "all_parts.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/identifier.h"
 #include "bundle/capabilities.h"
+#include "internal.h"
 #include "supervisor/monitor/streams.h"
 
 #define SHORT_ID_LENGTH 12
@@ -97,13 +99,13 @@ static int check_container(const struct managed_container *container, struct err
     return 0;
 }
 
-int exec_create(struct managed_container *container, struct arena *arena,
+int exec_create(struct managed_container *container, const struct actor *actor, struct arena *arena,
                 const struct exec_config *config, struct exec **created, struct error *err)
 {
     struct containers *containers = container->containers;
     struct exec *exec;
 
-    if (check_container(container, err) < 0)
+    if (check_container(container, err) < 0 || parts_admit(container, actor, ACTION_EXEC, err) < 0)
         return -err->errnum;
     if (forget_old(containers, container) >= EXECS_PER_CONTAINER_MAX)
         return error_set(err, ERROR_CONFLICT, EBUSY,
@@ -306,7 +308,8 @@ int exec_resize(struct exec *exec, int rows, int columns, struct error *err)
     return container_resize(exec->container, exec->token, rows, columns, err);
 }
 
-void exec_handle_message(struct managed_container *container, const struct monitor_message *message)
+static bool handle_message(struct managed_container *container,
+                           const struct monitor_message *message)
 {
     struct exec *exec = container->containers->execs;
     struct error err = {0};
@@ -314,7 +317,7 @@ void exec_handle_message(struct managed_container *container, const struct monit
     while (exec != NULL && (exec->token != message->token || exec->container != container))
         exec = exec->next;
     if (exec == NULL)
-        return;
+        return false;
     switch (message->type) {
     case MONITOR_EXEC_STARTED:
         exec->pid = message->value;
@@ -330,11 +333,12 @@ void exec_handle_message(struct managed_container *container, const struct monit
         completions_end(&exec->start, NULL);
         break;
     }
+    return true;
 }
 
 /* The container has ended: what was running in it has too. Ended execs can still be inspected while
  * the container exists. */
-void execs_forget(struct managed_container *container)
+static void forget_execs(struct managed_container *container)
 {
     const struct error ended = {.errnum = ESRCH,
                                 .code = ERROR_CONFLICT,
@@ -360,3 +364,16 @@ void execs_forget(struct managed_container *container)
         free_exec(exec);
     }
 }
+
+static void execs_removed(struct managed_container *container, bool removes_volumes)
+{
+    (void)removes_volumes;
+    forget_execs(container);
+}
+
+const struct container_part exec_part = {
+    .name = "execs",
+    .removed = execs_removed,
+    .ended = forget_execs,
+    .message = handle_message,
+};

@@ -36,7 +36,7 @@ struct exec {
 
 /* Makes one; it is started later. What `config` points to lies in the arena, which the exec takes.
  * The exec lives as long as its container, and some time after its end. */
-int exec_create(struct managed_container *container, struct arena *arena,
+int exec_create(struct managed_container *container, const struct actor *actor, struct arena *arena,
                 const struct exec_config *config, struct exec **exec, struct error *err);
 
 /* By id, or 12 of its digits and more. ERROR_NOT_FOUND "No such exec instance: X". */
@@ -61,12 +61,5 @@ int exec_resize(struct exec *exec, int rows, int columns, struct error *err);
 struct json_writer *exec_make_request(struct managed_container *container,
                                       const struct exec_config *config, bool is_attached,
                                       struct error *err);
-
-/* A message of the container's monitor about an exec. */
-void exec_handle_message(struct managed_container *container,
-                         const struct monitor_message *message);
-
-/* The container has ended, or is removed. */
-void execs_forget(struct managed_container *container);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <sys/random.h>
 
+#include "all_parts.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "internal.h"
@@ -103,7 +104,8 @@ static bool needs_host_ids(const struct docker_host_config *host)
            mode_is_host(host->uts_mode);
 }
 
-int container_ids_assign(struct managed_container *container, struct error *err)
+static int assign_ids(struct managed_container *container, const struct image *image,
+                      struct error *err)
 {
     struct containers *containers = container->containers;
     struct docker_host_config *host = &container->definition.host_config;
@@ -111,6 +113,7 @@ int container_ids_assign(struct managed_container *container, struct error *err)
     bool is_chosen = host->userns_mode != NULL && host->userns_mode[0] != '\0';
     const char *unmapped;
 
+    (void)image;
     if (!is_chosen && (containers->settings.gives_host_ids || needs_host_ids(host)))
         host->userns_mode = "host";
     if (mode_is_host(host->userns_mode) || container_joins_another(container))
@@ -129,3 +132,5 @@ int container_ids_assign(struct managed_container *container, struct error *err)
                                           unmapped);
     return unmapped != NULL ? 0 : allocate(containers, &container->definition, err);
 }
+
+const struct container_part id_part = {.name = "ids", .define = assign_ids};

@@ -1,109 +1,148 @@
-/* Shared by the files about a container's life: container.c, create.c and
- * recover.c. */
+/* What the files of this room share. Others include container.h. */
 #ifndef DAVIT_SUPERVISOR_CONTAINERS_INTERNAL_H
 #define DAVIT_SUPERVISOR_CONTAINERS_INTERNAL_H
 
 #include "container.h"
+#include "part.h"
 #include "record.h"
 
-/* Writes the state to the database. Durably: also for when the machine goes down. */
-void container_save_state(struct managed_container *container);
-void container_save_state_durably(struct managed_container *container);
+/* ---- container.c ---- */
 
-/* Sends the signal (0: the container's own) and, after timeout_s (-1: never), SIGKILL. */
-int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,
-                  struct error *err);
+extern const char *const container_state_names[]; /* by enum container_status; NULL ends them */
+
+/* A new struct, of a container that is to be made or was found. */
+struct managed_container *container_new(struct containers *containers);
+void container_free(struct managed_container *container);
+
+/* It is one of davitd's containers; it is none any more. */
+void container_link(struct managed_container *container);
+void container_unlink(struct managed_container *container);
 
 /* Refuses a name that is none, or that another container has. */
 int container_check_name(struct containers *containers, const char *name, struct error *err);
 
-/* Gives a new container, whose mounts are known, ids of its own or the host's, as it and davitd's
- * configuration say: UsernsMode is "auto" or "host" afterwards. Sets `warning` where ids of its own
- * could not be had. */
-int container_ids_assign(struct managed_container *container, struct error *err);
+/* Whether it is ever to be started by davitd itself. */
+bool container_has_policy(const struct managed_container *container);
 
-/* Gives a new container the mounts of those that its VolumesFrom names, where it has nothing. */
-int container_volumes_from(struct managed_container *container, struct error *err);
+/* Publishes an event with a number. */
+void container_event_number(struct managed_container *container, const char *action,
+                            const char *name, long number);
 
-/* ---- namespaces of another container: joins.c ---- */
+/* ---- directories and cgroup: place.c ---- */
 
-/* Finds the containers whose namespaces a new one is to join: their ids stand in its modes
- * afterwards, and their user ids are its own. */
-int container_joins_resolve(struct managed_container *container, struct error *err);
+/* The container's directory below --run, where its monitor listens: a descriptor or a negative
+ * errno. */
+int container_open_run_directory(const struct managed_container *container);
 
-bool container_joins_another(const struct managed_container *container);
+/* It has ended. exit.json stays: it says how also when the database does not. */
+void container_remove_run_directory(struct managed_container *container);
+
+/* free() it. */
+char *container_cgroup_path(const struct managed_container *container);
+
+/* Opens its cgroup into *cgroup, which the caller has and closes; after a failure it is closed. */
+int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
+                          struct error *err);
+
+void container_kill_by_cgroup(const struct managed_container *container);
+
+/* Kills what may be left in the container's cgroup and removes that. */
+void container_kill_leftovers(struct managed_container *container);
 
 /* The namespace of that name in /proc/PID/ns of a container that runs: a descriptor. */
 int container_open_namespace(const struct managed_container *container, const char *file,
                              struct error *err);
 
-/* Gives a namespace to the container's monitor, which takes it in place of a new one. */
-int container_join_send(struct managed_container *container, int type, int fd, struct error *err);
+/* ---- config.json and monitor.json: bundle.c ---- */
 
-/* Gives it namespaces that were made ahead, before it starts. Returns a descriptor of its network
- * namespace, or -1: none are there that suit it, and its monitor will make them. */
-int container_give_namespaces(struct managed_container *container);
-
-/* Gives those that it joins to the container's monitor, before it starts. */
-int container_joins_send(struct managed_container *container, struct error *err);
-
-/* A new struct, of a container that is to be made or was found. */
-struct managed_container *container_new(struct containers *containers);
-
-/* ---- what networks ask of it: network.c ---- */
-
-/* Its part in networks, of which nothing is known yet. */
-void container_network_open(struct managed_container *container);
-
-/* Writes config.json and monitor.json anew. */
+/* Writes both anew. */
 int container_write_bundle(struct managed_container *container, struct error *err);
 
 /* The limits that its definition says. */
 int container_make_settings(struct managed_container *container, struct cgroup_settings *settings,
                             struct error *err);
 
-/* The state as the database keeps it; free() it. */
+/* ---- its state, as it is kept: state.c, save.c ---- */
+
+/* free() it. */
 char *container_encode_state(const struct managed_container *container);
 
-/* The container's directory below --run, where its monitor listens: a descriptor or a negative
- * errno. */
-int container_open_run_directory(const struct managed_container *container);
+/* What was kept. */
+struct kept_state {
+    const struct json *json; /* all of it; NULL: nothing was */
+    enum container_status status;
+    bool is_paused;
+    bool is_held_back;
+    int64_t started_ns;
+    int64_t finished_ns;
+};
 
-void container_link(struct containers *containers, struct managed_container *container);
-void container_free(struct managed_container *container);
+/* Reads it, also of an earlier davit. The text stays the caller's and lives as long as the state.
+ */
+int kept_state_read(struct arena *arena, const char *text, struct kept_state *state,
+                    struct error *err);
 
-/* Listens to the monitor at the other end of fd, which is taken. */
-int container_watch_monitor(struct managed_container *container, int fd, struct error *err);
+/* Gives the container, and its parts, what was kept, but for its status. */
+void kept_state_restore(struct managed_container *container, const struct kept_state *state);
+
+/* Writes the state to the database. Durably: also for when the machine goes down. */
+void container_save_state(struct managed_container *container);
+void container_save_state_durably(struct managed_container *container);
+
+/* ---- how it ended: exit.c ---- */
+
+/* Takes over what the monitor's file says, which is the truth: false if there is none of this run.
+ */
+bool container_take_exit_file(struct managed_container *container);
+
+/* Likewise by the monitor's message. */
+bool container_take_exit_text(struct managed_container *container, const char *text, size_t length);
 
 /* Whether the monitor's file tells of an exit after the one that davitd knows. */
 bool container_has_unknown_exit(const struct managed_container *container);
 
+/* Writes that file in the place of a monitor that could not. */
+void container_write_exit_file(const struct managed_container *container);
+
+/* ---- the channel to its monitor: channel.c ---- */
+
+/* Listens to the monitor at the other end of fd, which is taken. */
+int container_watch_monitor(struct managed_container *container, int fd, monitor_handler on_message,
+                            struct error *err);
+
+/* Closes it, and forgets what the monitor has not read. */
+void container_close_channel(struct managed_container *container);
+
+/* Hands over the connections that were attached before there was a monitor: attach.c */
+int container_hand_over_attachments(struct managed_container *container, struct error *err);
+
+/* ---- its life: life.c, stop.c ---- */
+
+/* For container_watch_monitor(). */
+void container_receive(struct managed_container *container, const struct monitor_message *message,
+                       int *passed_fd);
+
 /* RUNNING to EXITED: by the exit file, else by the monitor's message (or NULL), else as lost. */
 void container_handle_exit(struct managed_container *container,
                            const struct monitor_message *message);
+
+/* Tells those who wait for the end. */
+void container_notify_stopped(struct managed_container *container);
+
+/* Sends the signal (0: the container's own) and, after timeout_s (-1: never), SIGKILL. */
+int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,
+                  struct error *err);
+
+/* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. pause.c */
+int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);
 
 /* ---- restart policies: restart.c ---- */
 
 /* After an exit or a failed start: begins to wait for the next start, if the policy wants one. */
 bool container_schedule_restart(struct managed_container *container);
 
-/* Whether it is ever to be started by davitd itself. */
-bool container_has_policy(const struct managed_container *container);
+/* ---- namespaces of others, and by path: joins.c ---- */
 
-/* At davitd's start: what of the containers that do not run has to. */
-void containers_start_at_boot(struct containers *containers);
-
-/* Opens its cgroup into *cgroup, which the caller has and closes; after a failure it is closed. */
-int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
-                          struct error *err);
-
-/* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. */
-int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);
-
-/* Tells those who wait for the end. */
-void container_notify_stopped(struct managed_container *container);
-
-/* Kills what may be left in the container's cgroup and removes that. */
-void container_kill_leftovers(struct managed_container *container);
+bool container_joins_another(const struct managed_container *container);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
+#include "all_parts.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -62,13 +63,15 @@ static int share_ids(struct managed_container *container, const struct managed_c
     return 0;
 }
 
-int container_joins_resolve(struct managed_container *container, struct error *err)
+static int resolve_joins(struct managed_container *container, const struct image *image,
+                         struct error *err)
 {
     struct docker_host_config *host = &container->definition.host_config;
     const char *asked = host->userns_mode;
     struct join joins[JOIN_COUNT];
     bool is_first = true;
 
+    (void)image;
     list_joins(host, joins);
     for (int i = 0; i < JOIN_COUNT; i++) {
         const char *name = mode_container(*joins[i].mode);
@@ -96,37 +99,7 @@ bool container_joins_another(const struct managed_container *container)
            mode_container(host->ipc_mode) != NULL;
 }
 
-/* Whether the process is one of the container's: of nobody else is a cgroup with its id. */
-static bool is_in_cgroup(pid_t pid, const struct managed_container *container)
-{
-    cleanup_buffer struct buffer text = {0};
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-    return file_read(AT_FDCWD, path, 1 << 16, &text, NULL) == 0 &&
-           strstr(buffer_text(&text), container->definition.id) != NULL;
-}
-
-int container_open_namespace(const struct managed_container *container, const char *file,
-                             struct error *err)
-{
-    cleanup_close int pidfd = container->pid > 0 ? pidfd_open(container->pid, 0) : -1;
-    cleanup_close int fd = -1;
-    char path[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)container->pid, file);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    /* It has been that container's process all the time if it still is afterwards. */
-    if (container->status != CONTAINER_RUNNING || fd < 0 ||
-        !is_in_cgroup(container->pid, container) || pidfd < 0 ||
-        pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
-        return error_set(err, ERROR_CONFLICT, ESRCH,
-                         "cannot join the %s namespace of a non running container: %s", file,
-                         container->definition.name);
-    return take_fd(&fd);
-}
-
-int container_join_send(struct managed_container *container, int type, int fd, struct error *err)
+static int send_join(struct managed_container *container, int type, int fd, struct error *err)
 {
     const struct monitor_message message = {.type = MONITOR_JOIN, .value = type};
 
@@ -139,7 +112,7 @@ static int send_namespace(struct managed_container *container,
 {
     cleanup_close int fd = container_open_namespace(other, file, err);
 
-    return fd < 0 ? fd : container_join_send(container, type, fd, err);
+    return fd < 0 ? fd : send_join(container, type, fd, err);
 }
 
 /* Its mounts, where /dev/shm is. */
@@ -162,10 +135,10 @@ static int send_path(struct managed_container *container, const char *path, stru
     if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.NetworkMode: %s is no network namespace", path);
-    return container_join_send(container, OCI_NAMESPACE_NETWORK, fd, err);
+    return send_join(container, OCI_NAMESPACE_NETWORK, fd, err);
 }
 
-int container_joins_send(struct managed_container *container, struct error *err)
+static int send_joins(struct managed_container *container, struct error *err)
 {
     static const char *const files[] = {"pid", "net", "ipc"};
     const char *path = mode_path(container->definition.host_config.network_mode);
@@ -202,21 +175,20 @@ static int send_ready(struct managed_container *container, const struct ready_na
     if (mapping.host_id != 0)
         result = ready_namespaces_map(ready, &mapping, err);
     if (result == 0)
-        result =
-            container_join_send(container, OCI_NAMESPACE_NETWORK, ready->fds[READY_NETWORK], err);
+        result = send_join(container, OCI_NAMESPACE_NETWORK, ready->fds[READY_NETWORK], err);
     if (result == 0 && mapping.host_id != 0)
-        result = container_join_send(container, OCI_NAMESPACE_USER, ready->fds[READY_USER], err);
+        result = send_join(container, OCI_NAMESPACE_USER, ready->fds[READY_USER], err);
     return result;
 }
 
-int container_give_namespaces(struct managed_container *container)
+static int give_namespaces(struct managed_container *container)
 {
     bool has_ids = container->definition.id_range_first != 0;
     struct ready_namespaces ready;
     struct error err = {0};
     int fd = -1;
 
-    if (!membership_is_own(&container->network) || container_joins_another(container) ||
+    if (!membership_is_own(container_network(container)) || container_joins_another(container) ||
         !namespace_pool_take(container->containers->namespace_pool, has_ids, &ready))
         return -1;
     if (send_ready(container, &ready, &err) == 0)
@@ -227,3 +199,35 @@ int container_give_namespaces(struct managed_container *container)
     ready_namespaces_release(&ready);
     return fd;
 }
+
+/* ---- its part ---- */
+
+static int prepare_namespaces(struct managed_container *container, struct container_start *start,
+                              struct error *err)
+{
+    int result = send_joins(container, err);
+
+    if (result == 0)
+        start->netns_fd = give_namespaces(container);
+    return result;
+}
+
+/* What was given is made up for when nobody waits for that. */
+static void fill_pool(struct managed_container *container)
+{
+    namespace_pool_fill(container->containers->namespace_pool);
+}
+
+static void namespaces_started(struct managed_container *container, bool is_new)
+{
+    (void)is_new;
+    fill_pool(container);
+}
+
+const struct container_part namespace_part = {
+    .name = "namespaces",
+    .define = resolve_joins,
+    .prepare = prepare_namespaces,
+    .started = namespaces_started,
+    .failed = fill_pool,
+};

@@ -2,7 +2,7 @@
 #ifndef DAVIT_SUPERVISOR_CONTAINERS_LEFTOVERS_H
 #define DAVIT_SUPERVISOR_CONTAINERS_LEFTOVERS_H
 
-#include "supervisor/daemon.h"
+#include "containers.h"
 
 /* Kills what is in the cgroup of that path, if there is one, and removes it: at once, or as soon as
  * it is empty. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "all_parts.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/path.h"
@@ -39,13 +40,19 @@ struct log_stream {
     uint64_t left;       /* bytes: who does not follow gets what is there at the start */
 };
 
+/* Of those who follow it: its part's memory. */
+static struct log_stream **streams_of(const struct managed_container *container)
+{
+    return container_part_state(container, &log_part);
+}
+
 static void unfollow(struct log_stream *log)
 {
     struct log_stream **link;
 
     if (log->container == NULL)
         return;
-    for (link = &log->container->log_streams; *link != log; link = &(*link)->next)
+    for (link = streams_of(log->container); *link != log; link = &(*link)->next)
         continue;
     *link = log->next;
     log->container = NULL;
@@ -472,8 +479,8 @@ int logs_open(struct managed_container *container, const struct log_query *query
     log->left = log->query.follows ? UINT64_MAX : count_left(log);
     if (log->query.follows) {
         log->container = container;
-        log->next = container->log_streams;
-        container->log_streams = log;
+        log->next = *streams_of(container);
+        *streams_of(container) = log;
         watch(log);
     }
     *opened = log;
@@ -486,13 +493,19 @@ void logs_resume(struct log_stream *log)
     sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
 }
 
-void logs_end(struct managed_container *container)
+static void end_logs(struct managed_container *container)
 {
-    while (container->log_streams != NULL) {
-        struct log_stream *log = container->log_streams;
+    while (*streams_of(container) != NULL) {
+        struct log_stream *log = *streams_of(container);
 
         unfollow(log);
         log->has_container_ended = true;
         sd_event_source_set_enabled(log->turn, SD_EVENT_ON);
     }
 }
+
+const struct container_part log_part = {
+    .name = "logs",
+    .state_size = sizeof(struct log_stream *),
+    .ended = end_logs,
+};

@@ -4,6 +4,8 @@
 
 #include "container.h"
 
+struct log_stream;
+
 struct log_query {
     bool wants_stdout;
     bool wants_stderr;
@@ -34,8 +36,5 @@ void logs_resume(struct log_stream *log);
 
 /* Nobody reads any more. */
 void logs_close(struct log_stream *log);
-
-/* The container has ended: those who follow its log get what is left and then the end. */
-void logs_end(struct managed_container *container);
 
 #endif

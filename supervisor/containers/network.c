@@ -1,18 +1,29 @@
 /* A container's part in networks, as the container has it: what networks ask of it, and what
  * changes its definition. See internal.h. */
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 
+#include "all_parts.h"
 #include "internal.h"
 #include "supervisor/networks/egress.h"
+#include "supervisor/networks/names.h"
+
+/* Its part's memory. */
+struct network_state {
+    struct membership member; /* the first */
+    struct managed_container *container;
+};
+
+struct membership *container_network(const struct managed_container *container)
+{
+    return container_part_state(container, &network_part);
+}
 
 /* ---- what networks ask ---- */
 
 static struct managed_container *container_of(const struct membership *member)
 {
-    return (struct managed_container *)(void *)((char *)(uintptr_t)member -
-                                                offsetof(struct managed_container, network));
+    return ((const struct network_state *)(const void *)member)->container;
 }
 
 static int open_directory(const struct membership *member)
@@ -47,23 +58,12 @@ static void publish(struct membership *member, const char *action, const struct 
     container_event(container_of(member), action, extra);
 }
 
-void container_network_open(struct managed_container *container)
-{
-    static const struct membership_owner owner = {open_directory, open_namespace, save, attached,
-                                                  publish};
-
-    container->network.networks = container->containers->networks;
-    container->network.owner = &owner;
-    container->network.definition = &container->definition;
-    container->network.arena = &container->arena;
-}
-
 /* ---- connect and disconnect ---- */
 
 /* Written down, with what it means for the next start. */
 static int save_endpoints(struct managed_container *container, struct error *err)
 {
-    int result = membership_write_files(&container->network, err);
+    int result = membership_write_files(container_network(container), err);
 
     if (result == 0)
         result = container_write_bundle(container, err);
@@ -76,7 +76,7 @@ static int check_connect(const struct managed_container *container, const struct
     const struct definition *definition = &container->definition;
     bool is_new = index == definition->endpoints.count;
     bool is_running = container->status == CONTAINER_RUNNING;
-    int result = membership_check_endpoint(&container->network, network, wanted, err);
+    int result = membership_check_endpoint(container_network(container), network, wanted, err);
 
     if (result < 0)
         return result;
@@ -91,7 +91,7 @@ static int check_connect(const struct managed_container *container, const struct
         return error_set(err, ERROR_INVALID, EBUSY,
                          "container %s runs: its networks of plugins (%s) are made when it starts",
                          definition->name, network->name);
-    if (!membership_is_own(&container->network))
+    if (!membership_is_own(container_network(container)))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "container %s shares a network namespace: it cannot be connected",
                          definition->name);
@@ -132,19 +132,19 @@ int container_connect(struct managed_container *container, const struct network 
                       const struct endpoint *wanted, struct error *err)
 {
     struct definition *definition = &container->definition;
-    size_t index = membership_find_endpoint(&container->network, network);
+    size_t index = membership_find_endpoint(container_network(container), network);
     bool is_new = index == definition->endpoints.count;
     int result = check_connect(container, network, wanted, index, err);
 
     if (result < 0)
         return result;
     put_endpoint(container, network, wanted, index);
-    leases_note_fixed(&container->network);
+    leases_note_fixed(container_network(container));
     if (container->status == CONTAINER_RUNNING)
-        result = membership_join(&container->network, index, err);
+        result = membership_join(container_network(container), index, err);
     if (result < 0) {
         definition->endpoints.count -= is_new;
-        leases_note_fixed(&container->network);
+        leases_note_fixed(container_network(container));
         return result;
     }
     definition->host_config.network_mode = definition->endpoints.items[0].network_name;
@@ -155,17 +155,17 @@ int container_disconnect(struct managed_container *container, const struct netwo
                          struct error *err)
 {
     struct definition *definition = &container->definition;
-    size_t index = membership_find_endpoint(&container->network, network);
+    size_t index = membership_find_endpoint(container_network(container), network);
     int result;
 
     if (index == definition->endpoints.count)
         return error_set(err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
                          definition->name, network->name);
-    if (container->network.leases[index].by_plugin != NULL)
+    if (container_network(container)->leases[index].by_plugin != NULL)
         return error_set(err, ERROR_INVALID, EBUSY,
                          "container %s runs: its networks of plugins (%s) go when it ends",
                          definition->name, network->name);
-    result = membership_leave(&container->network, index, err);
+    result = membership_leave(container_network(container), index, err);
     if (result < 0)
         return result;
     memmove(definition->endpoints.items + index, definition->endpoints.items + index + 1,
@@ -173,7 +173,7 @@ int container_disconnect(struct managed_container *container, const struct netwo
     definition->endpoints.count--;
     definition->host_config.network_mode =
         definition->endpoints.count > 0 ? definition->endpoints.items[0].network_name : "none";
-    membership_left(&container->network);
+    membership_left(container_network(container));
     return save_endpoints(container, err);
 }
 
@@ -187,13 +187,161 @@ int container_set_egress(struct managed_container *container, const struct docke
     int result;
 
     config->egress = egress;
-    result = egress_check(&container->network, err);
+    result = egress_check(container_network(container), err);
     if (result == 0)
         result = container_save_definition(container, err);
     if (result < 0) {
         config->egress = former;
         return result;
     }
-    egress_replace(&container->network, former);
+    egress_replace(container_network(container), former);
     return 0;
 }
+
+/* ---- its part ---- */
+
+static void open_network(struct managed_container *container)
+{
+    static const struct membership_owner owner = {open_directory, open_namespace, save, attached,
+                                                  publish};
+    struct network_state *state = container_part_state(container, &network_part);
+
+    state->container = container;
+    state->member.networks = container->containers->networks;
+    state->member.owner = &owner;
+    state->member.definition = &container->definition;
+    state->member.arena = &container->arena;
+}
+
+/* A container whose network namespace it is to have lends it its names. */
+static int define_network(struct managed_container *container, const struct image *image,
+                          struct error *err)
+{
+    const char *mode = container->definition.host_config.network_mode;
+    const char *name = mode != NULL ? mode_container(mode) : NULL;
+    struct managed_container *joined = NULL;
+    int result = name != NULL ? container_find(container->containers, name, &joined, err) : 0;
+
+    (void)image;
+    return result < 0 ? result
+                      : membership_resolve(container_network(container),
+                                           joined != NULL ? &joined->definition : NULL, err);
+}
+
+static int write_network(struct managed_container *container, struct error *err)
+{
+    return membership_write_files(container_network(container), err);
+}
+
+static void network_known(struct managed_container *container)
+{
+    membership_link(container_network(container));
+}
+
+static void network_removed(struct managed_container *container, bool removes_volumes)
+{
+    struct membership *member = container_network(container);
+
+    (void)removes_volumes;
+    membership_cut(member);
+    membership_unlink(member);
+    /* It may have been its network's last. */
+    if (container->definition.endpoints.count > 0)
+        firewall_change(container->containers->networks);
+}
+
+static int prepare_network(struct managed_container *container, struct container_start *start,
+                           struct error *err)
+{
+    (void)start;
+    (void)err;
+    membership_cut(container_network(container));
+    return 0;
+}
+
+static void network_starting(struct managed_container *container,
+                             const struct container_start *start)
+{
+    membership_start(container_network(container), start->netns_fd);
+}
+
+static void attach_network(struct managed_container *container, int netns_fd, pid_t pid)
+{
+    membership_attach(container_network(container), netns_fd, pid);
+}
+
+static void network_started(struct managed_container *container, bool is_new)
+{
+    membership_run(container_network(container), container->pid);
+    /* One that an earlier davitd has started may be new to the resolver. */
+    if (!is_new)
+        names_update(container_network(container));
+}
+
+static void network_failed(struct managed_container *container)
+{
+    membership_fail(container_network(container));
+}
+
+static void network_ended(struct managed_container *container)
+{
+    membership_end(container_network(container));
+}
+
+static void network_renamed(struct managed_container *container)
+{
+    names_update(container_network(container));
+}
+
+static void record_network(const struct managed_container *container, struct arena *arena,
+                           void *record)
+{
+    membership_record(container_network(container), arena, record);
+}
+
+static void restore_network(struct managed_container *container, const void *record)
+{
+    container->containers->networks->is_recovering = true;
+    membership_restore(container_network(container), record);
+}
+
+static void network_found(struct managed_container *container)
+{
+    membership_run(container_network(container), container->pid);
+}
+
+static void recover_networks(struct containers *containers)
+{
+    networks_recovered(containers->networks);
+}
+
+static void describe_network(struct json_writer *writer, const struct managed_container *container)
+{
+    json_key(writer, "NetworkSettings");
+    json_object_open(writer);
+    membership_write(writer, container_network(container));
+    json_object_close(writer);
+}
+
+const struct container_part network_part = {
+    .name = "networks",
+    .state_size = sizeof(struct network_state),
+    .open = open_network,
+    .define = define_network,
+    .write = write_network,
+    .known = network_known,
+    .removed = network_removed,
+    .prepare = prepare_network,
+    .starting = network_starting,
+    .attach = attach_network,
+    .started = network_started,
+    .failed = network_failed,
+    .ended = network_ended,
+    .renamed = network_renamed,
+    .record_type = &membership_record_type,
+    .record = record_network,
+    .restore = restore_network,
+    .found = network_found,
+    .recovered = recover_networks,
+    .describe = describe_network,
+};

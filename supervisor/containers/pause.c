@@ -5,7 +5,6 @@
 
 #include "base/cleanup.h"
 #include "internal.h"
-#include "supervisor/networks/names.h"
 
 #define FREEZE_TIMEOUT_MS 200
 
@@ -74,7 +73,7 @@ int container_rename(struct managed_container *container, const char *name, stru
         definition->name = former;
         return result;
     }
-    names_update(&container->network);
+    parts_renamed(container);
     container_event(container, "rename",
                     &(struct string_map){&(struct string_pair){"oldName", former}, 1});
     return 0;

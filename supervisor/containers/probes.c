@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "all_parts.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -28,6 +29,13 @@ struct probe_result {
     char *output;
 };
 
+enum probe_kind {
+    PROBE_HEALTH, /* Docker's HEALTHCHECK */
+    PROBE_LIVENESS,
+    PROBE_READINESS,
+    PROBE_KIND_COUNT,
+};
+
 struct probe {
     struct managed_container *container;
     enum probe_kind kind;
@@ -41,6 +49,17 @@ struct probe {
     struct probe_result results[PROBE_RESULTS_KEPT]; /* oldest first */
     size_t result_count;
 };
+
+/* Its part's memory. */
+struct probe_state {
+    struct probe *probes[PROBE_KIND_COUNT];        /* NULL: not defined */
+    struct probe_record records[PROBE_KIND_COUNT]; /* what they found */
+};
+
+static struct probe_state *state_of(const struct managed_container *container)
+{
+    return container_part_state(container, &probe_part);
+}
 
 static const struct probe_definition *definition_of(const struct managed_container *container,
                                                     enum probe_kind kind)
@@ -77,8 +96,9 @@ static void arm(struct probe *probe, int64_t delay_ns)
 
 static void arm_next(struct probe *probe)
 {
-    arm(probe, probe_interval_ns(probe->definition, &probe->container->probe_records[probe->kind],
-                                 since_start_ns(probe)));
+    arm(probe,
+        probe_interval_ns(probe->definition, &state_of(probe->container)->records[probe->kind],
+                          since_start_ns(probe)));
 }
 
 /* ---- results ---- */
@@ -113,7 +133,7 @@ static void announce(const struct probe *probe)
 {
     static const char *const names[] = {"health_status", "liveness_status", "readiness_status"};
     struct managed_container *container = probe->container;
-    int32_t status = container->probe_records[probe->kind].status;
+    int32_t status = state_of(container)->records[probe->kind].status;
     char action[48];
 
     snprintf(action, sizeof(action), "%s: %s", names[probe->kind], probe_status_name(status));
@@ -132,7 +152,7 @@ static void close_output(struct probe *probe)
 
 static void finish(struct probe *probe, int32_t exit_code, char *output)
 {
-    struct probe_record *record = &probe->container->probe_records[probe->kind];
+    struct probe_record *record = &state_of(probe->container)->records[probe->kind];
 
     probe->token = 0;
     close_output(probe);
@@ -297,11 +317,11 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
-bool probes_handle_message(struct managed_container *container,
+static bool handle_message(struct managed_container *container,
                            const struct monitor_message *message)
 {
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++) {
-        struct probe *probe = container->probes[kind];
+        struct probe *probe = state_of(container)->probes[kind];
         struct error err = {0};
 
         if (probe == NULL || probe->token == 0 || probe->token != message->token)
@@ -319,11 +339,11 @@ bool probes_handle_message(struct managed_container *container,
 
 /* ---- with the container ---- */
 
-void probes_start(struct managed_container *container)
+static void start_probes(struct managed_container *container)
 {
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++) {
         const struct probe_definition *definition = definition_of(container, (enum probe_kind)kind);
-        struct probe *probe = container->probes[kind];
+        struct probe *probe = state_of(container)->probes[kind];
 
         if (definition == NULL || (probe != NULL && probe->timer != NULL))
             continue;
@@ -333,7 +353,7 @@ void probes_start(struct managed_container *container)
         probe->kind = (enum probe_kind)kind;
         probe->definition = definition;
         probe->output_fd = -1;
-        container->probes[kind] = probe;
+        state_of(container)->probes[kind] = probe;
         arm_next(probe);
     }
 }
@@ -349,23 +369,23 @@ static void stop(struct probe *probe)
 
 static void release(struct managed_container *container, int kind)
 {
-    struct probe *probe = container->probes[kind];
+    struct probe *probe = state_of(container)->probes[kind];
 
     stop(probe);
     for (size_t i = 0; probe != NULL && i < probe->result_count; i++)
         free(probe->results[i].output);
     free(probe);
-    container->probes[kind] = NULL;
+    state_of(container)->probes[kind] = NULL;
 }
 
 static void probes_replace(struct managed_container *container)
 {
     release(container, PROBE_LIVENESS);
     release(container, PROBE_READINESS);
-    container->probe_records[PROBE_LIVENESS] = (struct probe_record){0};
-    container->probe_records[PROBE_READINESS] = (struct probe_record){0};
+    state_of(container)->records[PROBE_LIVENESS] = (struct probe_record){0};
+    state_of(container)->records[PROBE_READINESS] = (struct probe_record){0};
     if (container->status == CONTAINER_RUNNING)
-        probes_start(container);
+        start_probes(container);
 }
 
 int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
@@ -386,13 +406,13 @@ int container_set_probes(struct managed_container *container, struct probe_defin
     return 0;
 }
 
-void probes_stop(struct managed_container *container)
+static void stop_probes(struct managed_container *container)
 {
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
-        stop(container->probes[kind]);
+        stop(state_of(container)->probes[kind]);
 }
 
-void probes_release(struct managed_container *container)
+static void release_probes(struct managed_container *container)
 {
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
         release(container, kind);
@@ -404,7 +424,7 @@ const char *probes_health(const struct managed_container *container)
 {
     if (definition_of(container, PROBE_HEALTH) == NULL)
         return NULL;
-    return probe_status_name(container->probe_records[PROBE_HEALTH].status);
+    return probe_status_name(state_of(container)->records[PROBE_HEALTH].status);
 }
 
 static void write_results(struct json_writer *writer, const struct probe *probe)
@@ -430,12 +450,12 @@ static void write_results(struct json_writer *writer, const struct probe *probe)
 static void write_findings(struct json_writer *writer, const struct managed_container *container,
                            enum probe_kind kind)
 {
-    const struct probe_record *record = &container->probe_records[kind];
+    const struct probe_record *record = &state_of(container)->records[kind];
 
     json_member_string(writer, "Status", probe_status_name(record->status));
     json_member_integer(writer, "FailingStreak", record->failing_streak);
     json_key(writer, "Log");
-    write_results(writer, container->probes[kind]);
+    write_results(writer, state_of(container)->probes[kind]);
 }
 
 void probes_write_health(struct json_writer *writer, const struct managed_container *container)
@@ -467,3 +487,58 @@ void probes_write(struct json_writer *writer, const struct managed_container *co
     }
     json_object_close(writer);
 }
+
+/* ---- its part ---- */
+
+struct probe_list {
+    LIST_OF(struct probe_record) records;
+};
+
+static const struct json_field list_fields[] = {
+    JSON_FIELD(struct probe_list, records, "probes", JSON_KIND_STRUCTS, .type = &probe_record_type),
+};
+static const struct json_struct list_type = JSON_STRUCT(struct probe_list, list_fields);
+
+static void record_probes(const struct managed_container *container, struct arena *arena,
+                          void *record)
+{
+    struct probe_list *list = record;
+
+    (void)arena;
+    list->records.items = state_of(container)->records;
+    list->records.count = PROBE_KIND_COUNT;
+}
+
+static void restore_probes(struct managed_container *container, const void *record)
+{
+    const struct probe_list *list = record;
+
+    for (size_t i = 0; i < list->records.count && i < PROBE_KIND_COUNT; i++)
+        state_of(container)->records[i] = list->records.items[i];
+}
+
+static void probes_starting(struct managed_container *container,
+                            const struct container_start *start)
+{
+    (void)start;
+    memset(state_of(container)->records, 0, sizeof(state_of(container)->records));
+}
+
+static void probes_started(struct managed_container *container, bool is_new)
+{
+    (void)is_new;
+    start_probes(container);
+}
+
+const struct container_part probe_part = {
+    .name = "probes",
+    .state_size = sizeof(struct probe_state),
+    .release = release_probes,
+    .starting = probes_starting,
+    .started = probes_started,
+    .ended = stop_probes,
+    .message = handle_message,
+    .record_type = &list_type,
+    .record = record_probes,
+    .restore = restore_probes,
+};

@@ -4,19 +4,6 @@
 
 #include "container.h"
 
-/* The container runs: its probes begin, with what is in their records. */
-void probes_start(struct managed_container *container);
-
-/* It does not any more. What was found stays. */
-void probes_stop(struct managed_container *container);
-
-/* Forgets them, with what was found. */
-void probes_release(struct managed_container *container);
-
-/* A message about a run with that token. False if it is none of a probe's. */
-bool probes_handle_message(struct managed_container *container,
-                           const struct monitor_message *message);
-
 /* "healthy" and so on of Docker's HEALTHCHECK; NULL without one. */
 const char *probes_health(const struct managed_container *container);
 

@@ -17,55 +17,6 @@
 #include "supervisor/networks/plugins.h"
 #include "supervisor/store/trash.h"
 
-struct state_record {
-    int32_t status;
-    int32_t pid;
-    int32_t exit_code;
-    int64_t started_ns;
-    int64_t finished_ns;
-    bool is_oom_killed;
-    bool is_paused;
-    bool is_held_back;
-    int32_t restart_count;
-    bool is_restart_wanted;
-    const char *error;
-    LIST_OF(struct lease_record) leases;
-    const char *resolver; /* instance that has its sockets */
-    struct published_ports ports;
-    LIST_OF(struct probe_record) probes;
-};
-
-static const struct json_field lease_fields[] = {
-    JSON_FIELD(struct lease_record, address, "address", JSON_KIND_STRING, .flags = JSON_REQUIRED),
-    JSON_FIELD(struct lease_record, address6, "address6", JSON_KIND_STRING),
-    JSON_FIELD(struct lease_record, device, "device", JSON_KIND_UINT32),
-    JSON_FIELD(struct lease_record, host_device, "hostDevice", JSON_KIND_STRING),
-    JSON_FIELD(struct lease_record, by_plugin, "plugin", JSON_KIND_JSON),
-};
-static const struct json_struct lease_type = JSON_STRUCT(struct lease_record, lease_fields);
-
-static const struct json_field state_fields[] = {
-    JSON_FIELD(struct state_record, status, "status", JSON_KIND_INT32, .minimum = 0,
-               .maximum = CONTAINER_STATUS_COUNT - 1),
-    JSON_FIELD(struct state_record, pid, "pid", JSON_KIND_INT32),
-    JSON_FIELD(struct state_record, exit_code, "exitCode", JSON_KIND_INT32),
-    JSON_FIELD(struct state_record, started_ns, "startedNs", JSON_KIND_INT64),
-    JSON_FIELD(struct state_record, finished_ns, "finishedNs", JSON_KIND_INT64),
-    JSON_FIELD(struct state_record, is_oom_killed, "oomKilled", JSON_KIND_BOOL),
-    JSON_FIELD(struct state_record, is_paused, "paused", JSON_KIND_BOOL),
-    JSON_FIELD(struct state_record, is_held_back, "heldBack", JSON_KIND_BOOL),
-    JSON_FIELD(struct state_record, restart_count, "restartCount", JSON_KIND_INT32),
-    JSON_FIELD(struct state_record, is_restart_wanted, "restartWanted", JSON_KIND_BOOL),
-    JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
-    JSON_FIELD(struct state_record, leases, "leases", JSON_KIND_STRUCTS, .type = &lease_type),
-    JSON_FIELD(struct state_record, resolver, "resolver", JSON_KIND_STRING),
-    JSON_FIELD(struct state_record, ports, "ports", JSON_KIND_STRUCTS,
-               .type = &published_port_type),
-    JSON_FIELD(struct state_record, probes, "probes", JSON_KIND_STRUCTS,
-               .type = &probe_record_type),
-};
-static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
-
 static int connect_monitor(struct managed_container *container)
 {
     cleanup_close int run_fd = container_open_run_directory(container);
@@ -86,18 +37,17 @@ static void remove_if_over(struct managed_container *container)
 
 /* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
  * writes its exit file before its socket goes away, so the file is looked for last as well. */
-static void take_over(struct managed_container *container, const struct state_record *record)
+static void take_over(struct managed_container *container, const struct kept_state *record)
 {
     int fd = connect_monitor(container);
 
-    plugins_recover(&container->network);
-    container->status = (enum container_status)record->status;
+    container->status = record->status;
     if (container->status == CONTAINER_STARTING)
         container->status = CONTAINER_CREATED;
-    if (fd >= 0 && container_watch_monitor(container, fd, NULL) == 0) {
+    if (fd >= 0 && container_watch_monitor(container, fd, container_receive, NULL) == 0) {
         container->monitor_pidfd = socket_peer_pidfd(fd);
         container->status = CONTAINER_RUNNING;
-        membership_run(&container->network, container->pid);
+        parts_found(container);
         container->is_paused = record->is_paused;
         /* Our predecessor may have died between saying so and doing it, or while it held the
          * container for a commit. */
@@ -110,26 +60,8 @@ static void take_over(struct managed_container *container, const struct state_re
     }
     /* Its monitor may have died between starting it and telling us. */
     container_kill_leftovers(container);
-    membership_end(&container->network);
+    parts_ended(container);
     remove_if_over(container);
-}
-
-static void restore_state(struct managed_container *container, const struct state_record *record)
-{
-    container->pid = record->pid;
-    container->exit_code = record->exit_code;
-    container->started_ns = record->started_ns;
-    container->finished_ns = record->finished_ns;
-    container->is_oom_killed = record->is_oom_killed;
-    container->is_held_back = record->is_held_back;
-    membership_restore(&container->network, record->leases.items, record->leases.count,
-                       record->resolver, &record->ports);
-    container->restart_count = record->restart_count;
-    container->is_restart_wanted = record->is_restart_wanted;
-    for (size_t i = 0; i < record->probes.count && i < PROBE_KIND_COUNT; i++)
-        container->probe_records[i] = record->probes.items[i];
-    if (record->error != NULL && record->error[0] != '\0')
-        container->error = memory_strdup(record->error);
 }
 
 /* A predecessor may have died while it named the directory of a new container, or that of one it
@@ -152,20 +84,20 @@ static int settle_directory(const struct managed_container *container)
 }
 
 /* The file is there as long as a container runs, or the database could not take its state. */
-static bool read_state_file(struct managed_container *container, struct state_record *record)
+static bool read_state_file(struct managed_container *container, struct kept_state *record)
 {
     cleanup_free char *text = container_record_read_state(container);
 
-    *record = (struct state_record){0};
+    *record = (struct kept_state){0};
     container->has_state_file =
-        text != NULL && json_decode_text(&container->arena, arena_strdup(&container->arena, text),
-                                         strlen(text), &state_type, record, NULL) == 0;
+        text != NULL && kept_state_read(&container->arena, arena_strdup(&container->arena, text),
+                                        record, NULL) == 0;
     return container->has_state_file;
 }
 
-static void read_newer_state(struct managed_container *container, struct state_record *record)
+static void read_newer_state(struct managed_container *container, struct kept_state *record)
 {
-    struct state_record newer;
+    struct kept_state newer;
 
     if (!read_state_file(container, &newer))
         return;
@@ -191,15 +123,15 @@ static int recover_row(void *context, const char *id, const char *definition, co
 {
     struct recovery *recovery = context;
     struct managed_container *container = container_new(recovery->containers);
-    struct state_record record = {0};
+    struct kept_state record = {0};
     struct error problem = {0};
     int result = json_decode_text(&container->arena, definition, strlen(definition),
                                   &definition_type, &container->definition, &problem);
 
     (void)err;
     if (result == 0)
-        result = json_decode_text(&container->arena, state, strlen(state), &state_type, &record,
-                                  &problem);
+        result = kept_state_read(&container->arena, arena_strdup(&container->arena, state), &record,
+                                 &problem);
     if (result == 0 && strcmp(container->definition.id, id) != 0)
         result = error_set(&problem, ERROR_CORRUPT, EINVAL, "it is of another container");
     if (result < 0) {
@@ -215,7 +147,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
     }
     if (result == 0)
         read_newer_state(container, &record);
-    restore_state(container, &record);
+    kept_state_restore(container, &record);
     if (result == -ENOENT) {
         container->status = CONTAINER_EXITED;
         container->next = recovery->ghosts;
@@ -225,7 +157,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
     recovery->found++;
     if (container_record_reconcile(container, &problem) < 0)
         log_error("container %s: %s", container->definition.name, problem.message);
-    container_link(container->containers, container);
+    container_link(container);
     take_over(container, &record);
     return 0;
 }
@@ -268,7 +200,7 @@ static void settle_ghosts(struct recovery *recovery, bool has_directories)
         log_error("container %s: its directory is gone, like all others: is a filesystem not "
                   "mounted?",
                   ghost->definition.name);
-        container_link(recovery->containers, ghost);
+        container_link(ghost);
     }
 }
 
@@ -297,7 +229,7 @@ static void settle_name(struct managed_container *container)
 static int adopt(struct containers *containers, const char *id, int directory_fd, struct error *err)
 {
     struct managed_container *container = container_new(containers);
-    struct state_record record = {0};
+    struct kept_state record = {0};
     int result =
         container_record_read(directory_fd, &container->arena, &container->definition, err);
 
@@ -309,15 +241,15 @@ static int adopt(struct containers *containers, const char *id, int directory_fd
     }
     settle_name(container);
     if (!read_state_file(container, &record))
-        record = (struct state_record){.is_held_back = true};
-    restore_state(container, &record);
+        record = (struct kept_state){.is_held_back = true};
+    kept_state_restore(container, &record);
     if (container_record_put(container, err) < 0) {
         /* A row that cannot be read may have the name. */
         use_other_name(container);
         if (container_record_put(container, err) < 0)
             log_error("container %s: %s", container->definition.name, err->message);
     }
-    container_link(containers, container);
+    container_link(container);
     log_warning("container %s (%s) was not in the database: taken over from its directory",
                 container->definition.name, id);
     take_over(container, &record);
@@ -442,7 +374,6 @@ int containers_recover(struct containers *containers, struct error *err)
     int result;
 
     containers->is_recovering = true;
-    containers->networks->is_recovering = true;
     result = database_each_container(containers->database, recover_row, &recovery, err);
     if (result == 0)
         result = list_unknown(containers, &arena, &unknown, err);
@@ -453,7 +384,6 @@ int containers_recover(struct containers *containers, struct error *err)
         settle_unknown(containers, unknown.items[i]);
     keep_layers_of_aside(containers);
     containers->is_recovering = false;
-    networks_recovered(containers->networks);
-    containers_start_at_boot(containers);
+    parts_recovered(containers);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "all_parts.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -32,11 +33,6 @@ static enum policy policy_of(const struct managed_container *container)
             return (enum policy)i;
     }
     return POLICY_NO;
-}
-
-bool container_has_policy(const struct managed_container *container)
-{
-    return policy_of(container) != POLICY_NO;
 }
 
 static bool may_retry(const struct managed_container *container)
@@ -69,7 +65,7 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *context)
     (void)usec;
     container->restart_timer = sd_event_source_disable_unref(container->restart_timer);
     container->restart_count++;
-    if (container_begin_start(container, &err) == 0)
+    if (container_begin_start(container, &actor_davitd, &err) == 0)
         return 0;
     log_error("container %s: restart: %s", container->definition.name, err.message);
     if (!container_schedule_restart(container))
@@ -98,7 +94,7 @@ bool container_schedule_restart(struct managed_container *container)
 {
     uint64_t lasted_us = clock_monotonic_us() - container->started_us;
 
-    if (container->containers->shutdown != NULL || !wants_restart(container))
+    if (container->containers->is_closing || !wants_restart(container))
         return false;
     if (container->restart_delay_ms == 0 || (container->started_us > 0 && lasted_us >= LASTING_US))
         container->restart_delay_ms = FIRST_DELAY_MS;
@@ -143,10 +139,22 @@ static bool starts_at_boot(const struct managed_container *container)
     return policy_of(container) == POLICY_ALWAYS || wants_restart(container);
 }
 
-void containers_start_at_boot(struct containers *containers)
+static void restart_settled(struct managed_container *container)
+{
+    if (container->status == CONTAINER_EXITED)
+        container_schedule_restart(container);
+}
+
+static void start_recovered(struct containers *containers)
 {
     for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
         if (one->restart_timer == NULL && starts_at_boot(one))
             arm(one, BOOT_DELAY_MS);
     }
 }
+
+const struct container_part restart_part = {
+    .name = "restart policy",
+    .settled = restart_settled,
+    .recovered = start_recovered,
+};

@@ -329,28 +329,6 @@ static const struct json_field definition_fields[] = {
 };
 const struct json_struct definition_type = JSON_STRUCT(struct definition, definition_fields);
 
-bool mode_is_host(const char *mode)
-{
-    return mode != NULL && strcmp(mode, "host") == 0;
-}
-
-static const char *behind(const char *mode, const char *prefix)
-{
-    size_t length = strlen(prefix);
-
-    return mode != NULL && strncmp(mode, prefix, length) == 0 ? mode + length : NULL;
-}
-
-const char *mode_container(const char *mode)
-{
-    return behind(mode, "container:");
-}
-
-const char *mode_path(const char *mode)
-{
-    return behind(mode, "ns:");
-}
-
 struct mode_check {
     const char *name;
     const char *mode;

@@ -49,9 +49,10 @@ static const struct json_field probe_fields[] = {
 };
 const struct json_struct probe_type = JSON_CLOSED_STRUCT(struct probe_definition, probe_fields);
 
+static const char *const status_names[] = {"starting", "healthy", "unhealthy", NULL};
+
 static const struct json_field record_fields[] = {
-    FIELD(struct probe_record, status, "status", JSON_KIND_INT32, .minimum = 0,
-          .maximum = PROBE_STATUS_COUNT - 1),
+    FIELD(struct probe_record, status, "status", JSON_KIND_WORD, .names = status_names),
     FIELD(struct probe_record, failing_streak, "failingStreak", JSON_KIND_INT32,
           .maximum = INT32_MAX),
 };
@@ -160,9 +161,7 @@ struct probe_definition *probe_merge(struct arena *arena, struct probe_definitio
 
 const char *probe_status_name(int32_t status)
 {
-    static const char *const names[] = {"starting", "healthy", "unhealthy"};
-
-    return names[status];
+    return status_names[status];
 }
 
 bool probe_judge(const struct probe_definition *definition, struct probe_record *record,

@@ -575,11 +575,13 @@ static bool decide_body(struct connection *connection)
     return true;
 }
 
-static void get_peer(struct request *request)
+static void get_actor(struct request *request)
 {
-    socklen_t length = sizeof(request->peer);
+    struct ucred peer = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+    socklen_t length = sizeof(peer);
 
-    getsockopt(request->connection->fd, SOL_SOCKET, SO_PEERCRED, &request->peer, &length);
+    getsockopt(request->connection->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+    request->actor = (struct actor){.uid = peer.uid, .gid = peer.gid, .tenant = ""};
 }
 
 static void dispatch(struct connection *connection)
@@ -588,7 +590,7 @@ static void dispatch(struct connection *connection)
 
     connection->has_request = true;
     connection->closes_after_response = !request->message->keeps_alive;
-    get_peer(request);
+    get_actor(request);
     request->body = buffer_text(&connection->body);
     request->body_length = connection->body.length;
     arm_timer(connection, false);

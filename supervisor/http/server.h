@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-event.h>
 
+#include "base/actor.h"
 #include "base/http.h"
 #include "base/json.h"
 
@@ -42,7 +43,7 @@ struct request {
     const char *body; /* collected documents only */
     size_t body_length;
     struct arena arena;
-    struct ucred peer;
+    struct actor actor;          /* the peer, by SO_PEERCRED */
     const char *response_header; /* one more, "Name: value"; NULL: none */
     void *context;               /* the handler's own, for the callbacks below */
     /* The client went away, or the response was completed: release `context`. */

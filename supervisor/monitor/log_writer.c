@@ -140,7 +140,7 @@ static int write_all(struct log_writer *log, const struct buffer *entries)
     int result;
 
     if (log->options.queue_bytes > 0)
-        return log_queue_push(&log->queue, entries->data, entries->length);
+        return writer_process_push(&log->queue, entries->data, entries->length);
     result = file_write_fd(log->fd, entries->data, entries->length);
     if (result == 0)
         log->size += entries->length;
@@ -199,6 +199,27 @@ static size_t piece_length(const char *line)
     return length;
 }
 
+static void write_queued(void *context, const char *lines, size_t length)
+{
+    log_writer_append_entries(context, lines, length);
+}
+
+/* The process has a copy of `log`, which writes by itself. */
+static int start_queue(struct log_writer *log, struct error *err)
+{
+    uint64_t max_bytes = log->options.queue_bytes;
+    const struct writer_job job = {.write = write_queued,
+                                   .context = log,
+                                   .fds = {&log->fd, &log->directory_fd},
+                                   .fd_count = 2};
+    int result;
+
+    log->options.queue_bytes = 0;
+    result = writer_process_start(&log->queue, &job, max_bytes, err);
+    log->options.queue_bytes = max_bytes;
+    return result;
+}
+
 int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
                     const struct log_options *options, struct error *err)
 {
@@ -215,8 +236,7 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
     if (fstat(log->fd, &status) < 0)
         return error_errno(err, errno, "log");
     log->size = (uint64_t)status.st_size;
-    if (options->queue_bytes > 0 &&
-        log_queue_start(&log->queue, log, options->queue_bytes, err) < 0)
+    if (options->queue_bytes > 0 && start_queue(log, err) < 0)
         return -err->errnum;
     /* Behind a queue files are begun by who writes them. */
     if (options->queue_bytes > 0)
@@ -285,7 +305,7 @@ int log_writer_finish(struct log_writer *log)
     }
     result = write_entries(log);
     if (log->options.queue_bytes > 0)
-        log_queue_finish(&log->queue);
+        writer_process_finish(&log->queue);
     return result;
 }
 

@@ -10,7 +10,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/json_table.h"
-#include "log_queue.h"
+#include "base/writer_process.h"
 
 #define LOG_LINE_MAX \
     16384 /* longer lines become several entries; only the last ends in a newline */
@@ -38,7 +38,7 @@ struct log_writer {
     struct buffer pending[2]; /* what came after the last newline, of stdout and stderr */
     struct buffer entries;
     uint64_t entry_count; /* in `entries` */
-    struct log_queue queue;
+    struct writer_process queue;
 };
 
 /* Opens the log of container `id`; its strings and those of the options stay the caller's. */

@@ -951,7 +951,7 @@ static void turn(struct monitor *monitor)
 {
     size_t count = count_events(monitor);
     cleanup_free struct pollfd *events = memory_new(count, sizeof(*events));
-    const struct log_queue *queue = &monitor->log.queue;
+    const struct writer_process *queue = &monitor->log.queue;
     size_t position = FIXED_EVENTS;
 
     events[0] = (struct pollfd){
@@ -976,7 +976,7 @@ static void turn(struct monitor *monitor)
     if (events[4].revents != 0)
         stop_container(monitor);
     if (events[3].revents != 0)
-        log_queue_flush(&monitor->log.queue);
+        writer_process_flush(&monitor->log.queue);
     position = FIXED_EVENTS + streams_event_count(&monitor->init.streams);
     for (struct task *task = monitor->execs; task != NULL; task = task->next) {
         size_t used = TASK_EVENTS + streams_event_count(&task->streams);

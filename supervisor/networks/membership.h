@@ -206,19 +206,30 @@ void ports_release(struct membership *member);
 
 /* ---- its state across davitd's life: state.c ---- */
 
+struct plugin_record;
+
 struct lease_record {
     const char *address;
     const char *address6;
     uint32_t device;
     const char *host_device;
-    const struct json *by_plugin; /* or NULL; see plugins.h */
+    struct plugin_record *by_plugin; /* or NULL */
 };
 
-/* Writes and takes over what a running container has, as members of its state. */
-void membership_encode(struct json_writer *writer, const struct membership *member);
-void membership_restore(struct membership *member, const struct lease_record *leases,
-                        size_t lease_count, const char *resolver_instance,
-                        const struct published_ports *ports);
+/* What a running container has, as it is kept. */
+struct membership_record {
+    LIST_OF(struct lease_record) leases;
+    const char *resolver; /* instance that has its sockets */
+    struct published_ports ports;
+};
+extern const struct json_struct membership_record_type;
+
+/* The record points into the member and the arena. */
+void membership_record(const struct membership *member, struct arena *arena,
+                       struct membership_record *record);
+
+/* At davitd's start, before it is known whether the container runs. */
+void membership_restore(struct membership *member, const struct membership_record *record);
 
 /* ---- Docker's objects: describe.c ---- */
 

@@ -339,14 +339,6 @@ void plugins_recover(struct membership *member)
 
 /* ---- its state ---- */
 
-struct plugin_record {
-    uint32_t prefix;
-    uint32_t prefix6;
-    const char *gateway;
-    const char *gateway6;
-    const char *mac;
-};
-
 static const struct json_field record_fields[] = {
     JSON_FIELD(struct plugin_record, prefix, "prefix", JSON_KIND_UINT32),
     JSON_FIELD(struct plugin_record, prefix6, "prefix6", JSON_KIND_UINT32),
@@ -354,35 +346,37 @@ static const struct json_field record_fields[] = {
     JSON_FIELD(struct plugin_record, gateway6, "gateway6", JSON_KIND_STRING),
     JSON_FIELD(struct plugin_record, mac, "mac", JSON_KIND_STRING),
 };
-static const struct json_struct record_type = JSON_STRUCT(struct plugin_record, record_fields);
+const struct json_struct plugin_record_type = JSON_STRUCT(struct plugin_record, record_fields);
 
-void plugins_encode(struct json_writer *writer, const struct plugin_lease *lease)
+struct plugin_record *plugins_record(struct arena *arena, const struct plugin_lease *lease)
 {
-    char gateway[ADDRESS_TEXT_SIZE];
-    char gateway6[ADDRESS_TEXT_SIZE];
+    struct plugin_record *record = arena_new(arena, 1, sizeof(*record));
+    char text[ADDRESS_TEXT_SIZE];
 
-    address_format(&lease->gateway, gateway);
-    address_format(&lease->gateway6, gateway6);
-    json_key(writer, "plugin");
-    json_encode(
-        writer, &record_type,
-        &(struct plugin_record){lease->prefix, lease->prefix6, gateway, gateway6, lease->mac});
+    record->prefix = lease->prefix;
+    record->prefix6 = lease->prefix6;
+    address_format(&lease->gateway, text);
+    record->gateway = arena_strdup(arena, text);
+    address_format(&lease->gateway6, text);
+    record->gateway6 = arena_strdup(arena, text);
+    record->mac = lease->mac;
+    return record;
 }
 
-struct plugin_lease *plugins_decode(const struct json *value)
+static void parse_gateway(const char *text, struct address *address)
 {
-    cleanup_arena struct arena arena = {0};
-    struct plugin_record record = {0};
+    if (text == NULL || address_parse(text, address) < 0)
+        *address = (struct address){0};
+}
+
+struct plugin_lease *plugins_restore(const struct plugin_record *record)
+{
     struct plugin_lease *lease = memory_new_one(struct plugin_lease);
 
-    if (json_decode(&arena, value, &record_type, "plugin", &record, NULL) < 0)
-        return lease;
-    lease->prefix = record.prefix;
-    lease->prefix6 = record.prefix6;
-    if (record.gateway == NULL || address_parse(record.gateway, &lease->gateway) < 0)
-        lease->gateway = (struct address){0};
-    if (record.gateway6 == NULL || address_parse(record.gateway6, &lease->gateway6) < 0)
-        lease->gateway6 = (struct address){0};
-    snprintf(lease->mac, sizeof(lease->mac), "%s", record.mac != NULL ? record.mac : "");
+    lease->prefix = record->prefix;
+    lease->prefix6 = record->prefix6;
+    parse_gateway(record->gateway, &lease->gateway);
+    parse_gateway(record->gateway6, &lease->gateway6);
+    snprintf(lease->mac, sizeof(lease->mac), "%s", record->mac != NULL ? record->mac : "");
     return lease;
 }

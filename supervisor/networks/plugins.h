@@ -30,8 +30,16 @@ void plugins_release(struct membership *member);
  * to take back. */
 void plugins_recover(struct membership *member);
 
-/* In a container's state: a member of its lease. */
-void plugins_encode(struct json_writer *writer, const struct plugin_lease *lease);
-struct plugin_lease *plugins_decode(const struct json *value);
+/* What is kept of a lease, and the lease of that. */
+struct plugin_record {
+    uint32_t prefix;
+    uint32_t prefix6;
+    const char *gateway;
+    const char *gateway6;
+    const char *mac;
+};
+extern const struct json_struct plugin_record_type;
+struct plugin_record *plugins_record(struct arena *arena, const struct plugin_lease *lease);
+struct plugin_lease *plugins_restore(const struct plugin_record *record);
 
 #endif

@@ -5,32 +5,55 @@
 #include "membership.h"
 #include "plugins.h"
 
-void membership_encode(struct json_writer *writer, const struct membership *member)
-{
-    json_key(writer, "leases");
-    json_array_open(writer);
-    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
-        const struct network_lease *lease = &member->leases[i];
-        char address[ADDRESS_TEXT_SIZE];
+static const struct json_field lease_fields[] = {
+    JSON_FIELD(struct lease_record, address, "address", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct lease_record, address6, "address6", JSON_KIND_STRING),
+    JSON_FIELD(struct lease_record, device, "device", JSON_KIND_UINT32),
+    JSON_FIELD(struct lease_record, host_device, "hostDevice", JSON_KIND_STRING),
+    JSON_FIELD(struct lease_record, by_plugin, "plugin", JSON_KIND_STRUCT,
+               .type = &plugin_record_type),
+};
+static const struct json_struct lease_type = JSON_STRUCT(struct lease_record, lease_fields);
 
-        json_object_open(writer);
-        address_format(&lease->address, address);
-        json_member_string(writer, "address", address);
-        address_format(&lease->address6, address);
-        json_member_string(writer, "address6", address);
-        json_member_unsigned(writer, "device", lease->device);
-        json_member_string(writer, "hostDevice", lease->host_device);
-        if (lease->by_plugin != NULL)
-            plugins_encode(writer, lease->by_plugin);
-        json_object_close(writer);
-    }
-    json_array_close(writer);
-    json_member_string(writer, "resolver", member->resolver_instance);
-    json_key(writer, "ports");
-    json_array_open(writer);
-    for (size_t i = 0; i < member->ports.count; i++)
-        json_encode(writer, &published_port_type, &member->ports.items[i]);
-    json_array_close(writer);
+static const struct json_field record_fields[] = {
+    JSON_FIELD(struct membership_record, leases, "leases", JSON_KIND_STRUCTS, .type = &lease_type),
+    JSON_FIELD(struct membership_record, resolver, "resolver", JSON_KIND_STRING),
+    JSON_FIELD(struct membership_record, ports, "ports", JSON_KIND_STRUCTS,
+               .type = &published_port_type),
+};
+const struct json_struct membership_record_type =
+    JSON_STRUCT(struct membership_record, record_fields);
+
+static const char *copy_address(struct arena *arena, const struct address *address)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    address_format(address, text);
+    return arena_strdup(arena, text);
+}
+
+static void record_lease(struct arena *arena, const struct network_lease *lease,
+                         struct lease_record *record)
+{
+    record->address = copy_address(arena, &lease->address);
+    record->address6 = copy_address(arena, &lease->address6);
+    record->device = lease->device;
+    record->host_device = lease->host_device;
+    if (lease->by_plugin != NULL)
+        record->by_plugin = plugins_record(arena, lease->by_plugin);
+}
+
+void membership_record(const struct membership *member, struct arena *arena,
+                       struct membership_record *record)
+{
+    size_t count = member->definition->endpoints.count;
+
+    record->leases.items = arena_new(arena, count, sizeof(*record->leases.items));
+    record->leases.count = count;
+    for (size_t i = 0; i < count; i++)
+        record_lease(arena, &member->leases[i], &record->leases.items[i]);
+    record->resolver = member->resolver_instance;
+    record->ports = member->ports;
 }
 
 static void restore_lease(const struct lease_record *record, struct network_lease *lease)
@@ -43,24 +66,33 @@ static void restore_lease(const struct lease_record *record, struct network_leas
     if (record->host_device != NULL)
         snprintf(lease->host_device, sizeof(lease->host_device), "%s", record->host_device);
     if (record->by_plugin != NULL)
-        lease->by_plugin = plugins_decode(record->by_plugin);
+        lease->by_plugin = plugins_restore(record->by_plugin);
 }
 
-void membership_restore(struct membership *member, const struct lease_record *leases,
-                        size_t lease_count, const char *resolver_instance,
-                        const struct published_ports *ports)
+static void restore_ports(struct membership *member, const struct published_ports *ports)
 {
-    if (resolver_instance != NULL)
+    member->ports.items = memory_new(ports->count, sizeof(*ports->items));
+    member->ports.count = ports->count;
+    for (size_t i = 0; i < ports->count; i++) {
+        struct published_port *port = &member->ports.items[i];
+
+        *port = ports->items[i];
+        port->host = arena_strdup(member->arena, port->host != NULL ? port->host : "");
+        port->protocol = arena_strdup(member->arena, port->protocol);
+    }
+}
+
+void membership_restore(struct membership *member, const struct membership_record *record)
+{
+    if (record->resolver != NULL)
         snprintf(member->resolver_instance, sizeof(member->resolver_instance), "%s",
-                 resolver_instance);
-    for (size_t i = 0; i < lease_count && i < member->definition->endpoints.count; i++) {
-        restore_lease(&leases[i], &member->leases[i]);
+                 record->resolver);
+    for (size_t i = 0; i < record->leases.count && i < member->definition->endpoints.count; i++) {
+        restore_lease(&record->leases.items[i], &member->leases[i]);
         if (member->leases[i].address.family != 0)
             member->leases[i].network = membership_network(member, i);
     }
     leases_note_fixed(member);
-    member->ports.items = memory_new(ports->count, sizeof(*ports->items));
-    member->ports.count = ports->count;
-    for (size_t i = 0; i < ports->count; i++)
-        member->ports.items[i] = ports->items[i];
+    restore_ports(member, &record->ports);
+    plugins_recover(member);
 }

@@ -114,7 +114,8 @@ status_of() { curl -s -o "$dir/body" -w '%{http_code}' --unix-socket "$dir/run/d
     [ "$(status_of http://d/v1.10/info)" = 400 ]
     [ "$(status_of http://d/nothing)" = 404 ]
     [ "$(jq -r .message "$dir/body")" = "page not found" ]
-    [ "$(status_of -X POST http://d/info)" = 404 ]
+    [ "$(status_of -X POST http://d/info)" = 405 ]
+    curl -s -i -X POST --unix-socket "$dir/run/davit.sock" http://d/info | grep -q '^Allow: GET'
     [ "$(status_of http://d/containers/nope/json)" = 404 ]
     [ "$(status_of -X POST -d 'not json' http://d/containers/create)" = 400 ]
     contains "$(jq -r .message "$dir/body")" "invalid JSON"

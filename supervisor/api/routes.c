@@ -13,35 +13,6 @@ static const struct route *const tables[] = {
     volume_routes, egress_routes, probe_routes,     usage_routes,
 };
 
-bool api_always_streams(const struct request *request)
-{
-    (void)request;
-    return true;
-}
-
-bool api_read_filters(struct request *request, const char *const *known, struct filters *filters)
-{
-    struct error err = {0};
-
-    if (filters_parse(&request->arena, request_query(request, "filters"), known, filters, &err) ==
-        0)
-        return true;
-    respond_error(request, &err);
-    return false;
-}
-
-struct managed_container *api_find_container(const struct api *api, struct request *request,
-                                             const struct route_match *match)
-{
-    struct managed_container *container;
-    struct error err = {0};
-
-    if (container_find(api->containers, match->name, &container, &err) == 0)
-        return container;
-    respond_error(request, &err);
-    return NULL;
-}
-
 /* What the part in braces stands for is path[*start] to path[*end]. */
 static bool path_matches(const char *pattern, const char *path, size_t *start, size_t *end)
 {

@@ -1,0 +1,122 @@
+/* What a monitor needs to run a container: config.json and monitor.json. See internal.h. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "internal.h"
+#include "runtime/runtime.h"
+#include "supervisor/definition/seccomp_cache.h"
+
+/* What this host cannot enforce is refused now, not when the container starts. */
+static int check_limits(struct containers *containers, const struct oci_config *config,
+                        struct error *err)
+{
+    cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
+    int result = resources_to_settings(config->linux->resources, settings, err);
+
+    if (result == 0)
+        result = cgroup_check_settings(containers->hierarchy, settings, err);
+    cgroup_settings_release(settings);
+    return result;
+}
+
+static int write_json(int directory_fd, const char *name, struct json_writer *writer,
+                      struct error *err)
+{
+    const char *text = json_writer_text(writer);
+    int result = file_replace(directory_fd, name, text, strlen(text), 0600, false, err);
+
+    json_writer_free(writer);
+    return result;
+}
+
+static int make_log_options(const struct definition *definition, struct arena *arena,
+                            struct log_options *log, struct error *err)
+{
+    int result = definition_log_options(&definition->host_config.log_config, log, err);
+
+    if (result == 0)
+        definition_log_names(arena, definition, log);
+    return result;
+}
+
+/* config.json and monitor.json: all a monitor needs to run the container. */
+static int write_files(struct managed_container *container, int directory_fd, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct containers *containers = container->containers;
+    const struct definition *definition = &container->definition;
+    struct definition_security security;
+    struct oci_config config = {0};
+    struct json_writer *writer;
+    struct monitor_config monitor = {
+        .id = definition->id,
+        .cgroup_path = arena_printf(&arena, "%s/%s", containers->cgroup_parent, definition->id),
+        .layers = definition->layers,
+        .project = definition->project,
+        .has_open_stdin = definition->config.has_open_stdin,
+        .is_stdin_once = definition->config.is_stdin_once,
+        .has_network = definition->endpoints.count > 0,
+        .stop_signal = container_stop_signal(container),
+        .stop_timeout_s = container_stop_timeout(container),
+    };
+    const struct definition_places places = {
+        .cgroups_path = monitor.cgroup_path,
+        .volumes = arena_printf(&arena, "%s/volumes", containers->places->root),
+    };
+    int result = definition_security(&arena, definition, &security, err);
+
+    if (result == 0)
+        result = make_log_options(definition, &arena, &monitor.log, err);
+    if (result == 0)
+        result = definition_make_config(&arena, definition, &security, &places, &config, err);
+    if (result == 0)
+        result = check_limits(containers, &config, err);
+    if (result == 0)
+        result =
+            seccomp_cache_get(containers->places->seccomp_fd, &arena, &security,
+                              &config.process->capabilities->bounding, &monitor.seccomp_file, err);
+    if (result == 0)
+        result = definition_make_bind_sources(definition, err);
+    if (result == 0)
+        result = write_json(directory_fd, "config.json", oci_config_encode(&config, false), err);
+    if (result == 0) {
+        writer = json_writer_new(false);
+        json_encode(writer, &monitor_config_type, &monitor);
+        result = write_json(directory_fd, "monitor.json", writer, err);
+    }
+    return result;
+}
+
+int container_write_bundle(struct managed_container *container, struct error *err)
+{
+    cleanup_close int directory_fd = container_open_directory(container);
+
+    if (directory_fd < 0)
+        return error_errno(err, -directory_fd, "container directory");
+    return write_files(container, directory_fd, err);
+}
+
+int container_make_settings(struct managed_container *container, struct cgroup_settings *settings,
+                            struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct definition_security security;
+    struct oci_config config = {0};
+    const struct definition_places nowhere = {"", ""};
+    int result = definition_security(&arena, &container->definition, &security, err);
+
+    if (result == 0)
+        result = definition_make_config(&arena, &container->definition, &security, &nowhere,
+                                        &config, err);
+    assert(result < 0 || config.linux != NULL);
+    return result < 0 ? result : resources_to_settings(config.linux->resources, settings, err);
+}

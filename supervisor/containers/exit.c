@@ -1,0 +1,90 @@
+/* How a container ended, by its monitor's file or message: see internal.h. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "internal.h"
+
+static void take_exit_record(struct managed_container *container, const struct monitor_exit *record)
+{
+    container->exit_code = record->status;
+    container->is_oom_killed = record->is_oom_killed;
+    container->finished_ns = record->finished_ns;
+    if (record->started_ns != 0)
+        container->started_ns = record->started_ns;
+    if (record->error != NULL) {
+        free(container->error);
+        container->error = memory_strdup(record->error);
+    }
+}
+
+bool container_take_exit_text(struct managed_container *container, const char *text, size_t length)
+{
+    cleanup_arena struct arena arena = {0};
+    struct monitor_exit record = {0};
+
+    if (json_decode_text(&arena, text, length, &monitor_exit_type, &record, NULL) < 0)
+        return false;
+    take_exit_record(container, &record);
+    return true;
+}
+
+/* Texts of the record are in the arena. */
+static bool read_exit_file(const struct managed_container *container, struct arena *arena,
+                           struct monitor_exit *record)
+{
+    cleanup_buffer struct buffer text = {0};
+    cleanup_close int directory_fd = container_open_directory(container);
+
+    return directory_fd >= 0 &&
+           file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) == 0 &&
+           json_decode_text(arena, arena_strndup(arena, buffer_text(&text), text.length),
+                            text.length, &monitor_exit_type, record, NULL) == 0;
+}
+
+bool container_has_unknown_exit(const struct managed_container *container)
+{
+    cleanup_arena struct arena arena = {0};
+    struct monitor_exit record = {0};
+
+    return read_exit_file(container, &arena, &record) &&
+           record.finished_ns != container->finished_ns &&
+           record.started_ns >= container->started_ns;
+}
+
+/* The exit file is the truth; without one the monitor was lost. */
+bool container_take_exit_file(struct managed_container *container)
+{
+    cleanup_arena struct arena arena = {0};
+    struct monitor_exit record = {0};
+
+    /* One of an earlier run is there again after a power cut. */
+    if (!read_exit_file(container, &arena, &record) || record.started_ns < container->started_ns)
+        return false;
+    take_exit_record(container, &record);
+    return true;
+}
+
+/* In the place of its monitor, which could not: the database is not all that knows. */
+void container_write_exit_file(const struct managed_container *container)
+{
+    const struct monitor_exit record = {.status = container->exit_code,
+                                        .started_ns = container->started_ns,
+                                        .finished_ns = container->finished_ns,
+                                        .error = container->error};
+    cleanup_close int directory_fd = container_open_directory(container);
+    struct json_writer *writer = json_writer_new(false);
+
+    json_encode(writer, &monitor_exit_type, &record);
+    if (directory_fd >= 0)
+        monitor_exit_write(directory_fd, json_writer_text(writer));
+    json_writer_free(writer);
+}

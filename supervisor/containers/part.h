@@ -1,0 +1,126 @@
+/*
+ * Parts of containers: a row of functions says what one subject does in a container's life. The
+ * lifecycle runs through a table of rows, in order, and names none of them; the composition root
+ * assembles the table. What starts by a restart policy or is recovered passes the same rows as what
+ * a client asks for. docs/container-states.md draws when each is called.
+ *
+ * A new part is a file with its row, and a line in the table.
+ */
+#ifndef DAVIT_SUPERVISOR_CONTAINERS_PART_H
+#define DAVIT_SUPERVISOR_CONTAINERS_PART_H
+
+#include "base/actor.h"
+#include "container.h"
+
+/* What somebody wants to do with a container. */
+enum container_action {
+    ACTION_CREATE,
+    ACTION_START,
+    ACTION_EXEC,
+};
+
+/* A start under way, as its parts see it. */
+struct container_start {
+    int netns_fd; /* of the network namespace that it will be in, if that is known; or -1 */
+};
+
+/* Every function may be NULL. Those that return 0 or a negative errno may refuse, and what the rows
+ * before have done is then taken back by theirs. */
+struct container_part {
+    const char *name;
+
+    /* Memory of the part's own for each container, zeroed: container_part_state(). */
+    size_t state_size;
+    /* That memory is new, and nothing else of the container known. */
+    void (*open)(struct managed_container *container);
+    /* It goes, and the container with it. */
+    void (*release)(struct managed_container *container);
+
+    /* Whether somebody may do that. It changes nothing. */
+    int (*admit)(struct managed_container *container, const struct actor *actor,
+                 enum container_action action, struct error *err);
+
+    /* A new container: completes its definition, checks it, and takes what it needs for as long as
+     * it exists. */
+    int (*define)(struct managed_container *container, const struct image *image,
+                  struct error *err);
+    /* It could not be made: gives back what `define`, perhaps not called, has taken. */
+    void (*undefine)(struct managed_container *container);
+    /* Writes the part's files to the directory of a new container. */
+    int (*write)(struct managed_container *container, struct error *err);
+
+    /* It is there: new, or found at davitd's start. */
+    void (*known)(struct managed_container *container);
+    /* It is there no more. */
+    void (*removed)(struct managed_container *container, bool removes_volumes);
+
+    /* It starts, its monitor is there: sends what it is to know before anything else. */
+    int (*prepare)(struct managed_container *container, struct container_start *start,
+                   struct error *err);
+    /* Its monitor is at work. */
+    void (*starting)(struct managed_container *container, const struct container_start *start);
+    /* Its first process is there and waits: one part gives it its network and tells its monitor
+     * (MONITOR_NETWORK_READY). The descriptor stays the caller's. */
+    void (*attach)(struct managed_container *container, int netns_fd, pid_t pid);
+    /* Its program runs. `is_new` is false if an earlier davitd has started it. */
+    void (*started)(struct managed_container *container, bool is_new);
+    /* It did not start. */
+    void (*failed)(struct managed_container *container);
+    /* It has ended, or is found not to run; its state is not saved yet. */
+    void (*ended)(struct managed_container *container);
+    /* After either of the two, when all is saved and told: what comes next. */
+    void (*settled)(struct managed_container *container);
+
+    /* It has another name. */
+    void (*renamed)(struct managed_container *container);
+    /* A message of its monitor that is not about its life. False if it is not the part's. */
+    bool (*message)(struct managed_container *container, const struct monitor_message *message);
+
+    /* What is kept of its state, as members of one object: a table and the two directions. The
+     * record lies in `arena` and points into the container or the arena. */
+    const struct json_struct *record_type;
+    void (*record)(const struct managed_container *container, struct arena *arena, void *record);
+    void (*restore)(struct managed_container *container, const void *record);
+    /* At davitd's start, after that: a monitor answers for it. */
+    void (*found)(struct managed_container *container);
+    /* At davitd's start, when all containers are known. */
+    void (*recovered)(struct containers *containers);
+
+    /* Writes members of `inspect`. */
+    void (*describe)(struct json_writer *writer, const struct managed_container *container);
+};
+
+/* The part's memory. */
+void *container_part_state(const struct managed_container *container,
+                           const struct container_part *part);
+
+/* ---- for the lifecycle: each calls all rows ---- */
+
+void parts_open(struct managed_container *container);
+void parts_release(struct managed_container *container);
+int parts_admit(struct managed_container *container, const struct actor *actor,
+                enum container_action action, struct error *err);
+int parts_define(struct managed_container *container, const struct image *image, struct error *err);
+void parts_undefine(struct managed_container *container);
+int parts_write(struct managed_container *container, struct error *err);
+void parts_known(struct managed_container *container);
+void parts_removed(struct managed_container *container, bool removes_volumes);
+int parts_prepare(struct managed_container *container, struct container_start *start,
+                  struct error *err);
+void parts_starting(struct managed_container *container, const struct container_start *start);
+void parts_attach(struct managed_container *container, int netns_fd, pid_t pid);
+void parts_started(struct managed_container *container, bool is_new);
+void parts_failed(struct managed_container *container);
+void parts_ended(struct managed_container *container);
+void parts_settled(struct managed_container *container);
+void parts_renamed(struct managed_container *container);
+void parts_message(struct managed_container *container, const struct monitor_message *message);
+void parts_encode(struct json_writer *writer, const struct managed_container *container);
+void parts_found(struct managed_container *container);
+void parts_recovered(struct containers *containers);
+void parts_describe(struct json_writer *writer, const struct managed_container *container);
+
+/* Takes over what `state` says; what a part cannot read counts as not said. NULL: nothing is. */
+void parts_restore(struct managed_container *container, const struct json *state);
+
+#endif

@@ -1,0 +1,117 @@
+/* Where a container's things are: directories, cgroup. See internal.h. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "internal.h"
+#include "leftovers.h"
+
+int container_open_directory(const struct managed_container *container)
+{
+    char name[sizeof(CONTAINER_NEW_PREFIX) + IDENTIFIER_SIZE];
+    int fd;
+
+    snprintf(name, sizeof(name), "%s%s", container->is_unpublished ? CONTAINER_NEW_PREFIX : "",
+             container->definition.id);
+    fd = openat(container->containers->places->containers_fd, name,
+                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int container_open_run_directory(const struct managed_container *container)
+{
+    int fd = openat(container->containers->places->run_containers_fd, container->definition.id,
+                    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+/* exit.json stays: it says how it ended also when the database does not. */
+void container_remove_run_directory(struct managed_container *container)
+{
+    cleanup_close int run_fd = container_open_run_directory(container);
+
+    if (run_fd < 0)
+        return;
+    unlinkat(run_fd, MONITOR_SOCKET, 0);
+    if (container->has_unsaved_state && container->status != CONTAINER_REMOVING)
+        return;
+    container->has_state_file = false;
+    unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
+    /* What else is there is of somebody who was killed while he wrote. */
+    if (unlinkat(container->containers->places->run_containers_fd, container->definition.id,
+                 AT_REMOVEDIR) < 0)
+        path_remove_tree(container->containers->places->run_containers_fd, container->definition.id,
+                         NULL);
+}
+
+char *container_cgroup_path(const struct managed_container *container)
+{
+    return memory_printf("%s/%s", container->containers->cgroup_parent, container->definition.id);
+}
+
+int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
+                          struct error *err)
+{
+    cleanup_free char *path = container_cgroup_path(container);
+
+    cgroup->fd = -1;
+    return cgroup_open(container->containers->hierarchy, path, cgroup, err);
+}
+
+void container_kill_by_cgroup(const struct managed_container *container)
+{
+    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
+
+    if (container_open_cgroup(container, cgroup, NULL) < 0)
+        return;
+    cgroup_kill(cgroup, NULL);
+    cgroup_close(cgroup);
+}
+
+void container_kill_leftovers(struct managed_container *container)
+{
+    cleanup_free char *path = container_cgroup_path(container);
+
+    leftovers_kill(container->containers, path);
+}
+
+/* Whether the process is one of the container's: of nobody else is a cgroup with its id. */
+static bool is_in_cgroup(pid_t pid, const struct managed_container *container)
+{
+    cleanup_buffer struct buffer text = {0};
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+    return file_read(AT_FDCWD, path, 1 << 16, &text, NULL) == 0 &&
+           strstr(buffer_text(&text), container->definition.id) != NULL;
+}
+
+int container_open_namespace(const struct managed_container *container, const char *file,
+                             struct error *err)
+{
+    cleanup_close int pidfd = container->pid > 0 ? pidfd_open(container->pid, 0) : -1;
+    cleanup_close int fd = -1;
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)container->pid, file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* It has been that container's process all the time if it still is afterwards. */
+    if (container->status != CONTAINER_RUNNING || fd < 0 ||
+        !is_in_cgroup(container->pid, container) || pidfd < 0 ||
+        pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
+        return error_set(err, ERROR_CONFLICT, ESRCH,
+                         "cannot join the %s namespace of a non running container: %s", file,
+                         container->definition.name);
+    return take_fd(&fd);
+}
