@@ -161,8 +161,9 @@ check-format:
 format:
 	@clang-format -i $(c_files)
 
-check-layers:
+check-layers: $(PROGRAMS)
 	@tools/check-layers
+	@tools/check-rooms $(BUILD)
 
 check-conformance:
 	@tools/check-conformance

@@ -1,0 +1,487 @@
+/* The life of a container, with a monitor and a part that are the test's own. */
+#include "test.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/identifier.h"
+#include "base/path.h"
+#include "base/socket.h"
+#include "supervisor/containers/internal.h"
+
+#define SPAWN_FDS 5 /* of a request for a monitor; the last is its end of the channel */
+
+/* What davitd is made of here. */
+struct host {
+    char root[64];
+    char run[64];
+    int spawner_fd; /* where requests for monitors come out */
+    int monitor_fd; /* the monitor's end of the channel; -1: there is none */
+    struct spawner spawner;
+    struct places places;
+    struct projects projects;
+    struct event_bus events;
+    struct trash trash;
+    struct image_store images;
+    struct cgroup_hierarchy hierarchy;
+    struct containers containers;
+    struct managed_container *container;
+};
+
+/* ---- the part ---- */
+
+/* Names of the rows that were called, in order. */
+static struct buffer called;
+static int refusal; /* of `admit`: an errno */
+
+static void note(const char *row)
+{
+    buffer_printf(&called, "%s%s", called.length > 0 ? " " : "", row);
+}
+
+static int on_admit(struct managed_container *container, const struct actor *actor,
+                    enum container_action action, struct error *err)
+{
+    (void)container;
+    assert_non_null(actor);
+    assert_int_equal(action, ACTION_START);
+    note("admit");
+    return refusal == 0 ? 0 : error_set(err, ERROR_DENIED, refusal, "it may not start");
+}
+
+static int on_prepare(struct managed_container *container, struct container_start *start,
+                      struct error *err)
+{
+    (void)container;
+    (void)start;
+    (void)err;
+    note("prepare");
+    return 0;
+}
+
+static void on_starting(struct managed_container *container, const struct container_start *start)
+{
+    (void)container;
+    (void)start;
+    note("starting");
+}
+
+static void on_started(struct managed_container *container, bool is_new)
+{
+    (void)container;
+    note(is_new ? "started" : "found started");
+}
+
+static void on_failed(struct managed_container *container)
+{
+    (void)container;
+    note("failed");
+}
+
+static void on_ended(struct managed_container *container)
+{
+    assert_int_equal(container->status, CONTAINER_EXITED);
+    note("ended");
+}
+
+static void on_settled(struct managed_container *container)
+{
+    (void)container;
+    note("settled");
+}
+
+static void on_removed(struct managed_container *container, bool removes_volumes)
+{
+    (void)container;
+    (void)removes_volumes;
+    note("removed");
+}
+
+struct fake_record {
+    int32_t number;
+};
+
+static const struct json_field fake_fields[] = {
+    JSON_FIELD(struct fake_record, number, "fakeNumber", JSON_KIND_INT32),
+};
+static const struct json_struct fake_type = JSON_STRUCT(struct fake_record, fake_fields);
+
+static const struct container_part fake_part;
+
+static int32_t *number_of(const struct managed_container *container)
+{
+    return container_part_state(container, &fake_part);
+}
+
+static void on_record(const struct managed_container *container, struct arena *arena, void *record)
+{
+    (void)arena;
+    ((struct fake_record *)record)->number = *number_of(container);
+}
+
+static void on_restore(struct managed_container *container, const void *record)
+{
+    *number_of(container) = ((const struct fake_record *)record)->number;
+}
+
+static const struct container_part fake_part = {
+    .name = "fake",
+    .state_size = sizeof(int32_t),
+    .admit = on_admit,
+    .prepare = on_prepare,
+    .starting = on_starting,
+    .started = on_started,
+    .failed = on_failed,
+    .ended = on_ended,
+    .settled = on_settled,
+    .removed = on_removed,
+    .record_type = &fake_type,
+    .record = on_record,
+    .restore = on_restore,
+};
+
+static const struct container_part *const parts[] = {&fake_part, NULL};
+
+/* ---- davitd ---- */
+
+static int sweep(void *context, int directory_fd, struct error *err)
+{
+    (void)context;
+    (void)directory_fd;
+    (void)err;
+    return 0;
+}
+
+static void make_container(struct host *host)
+{
+    struct managed_container *container = container_new(&host->containers);
+    struct definition *definition = &container->definition;
+    cleanup_close int directory_fd = -1;
+    char name[80];
+    char id[IDENTIFIER_SIZE];
+    struct error err = {0};
+
+    identifier_make(id);
+    definition->id = arena_strdup(&container->arena, id);
+    definition->name = "tested";
+    definition->image_id = "sha256:0";
+    definition->config.image = "image";
+    snprintf(name, sizeof(name), CONTAINER_NEW_PREFIX "%s", id);
+    assert_int_equal(mkdirat(host->places.containers_fd, name, 0700), 0);
+    container->is_unpublished = true;
+    directory_fd = container_open_directory(container);
+    assert_int_equal(container_record_write(container, directory_fd, &err), 0);
+    assert_int_equal(container_record_publish(container, &err), 0);
+    container_link(container);
+    host->container = container;
+}
+
+static int open_host(void **state)
+{
+    struct host *host = memory_new_one(struct host);
+    struct error err = {0};
+    int pair[2];
+
+    strcpy(host->root, "/tmp/davit-life.XXXXXX");
+    strcpy(host->run, "/tmp/davit-life.XXXXXX");
+    assert_non_null(mkdtemp(host->root));
+    assert_non_null(mkdtemp(host->run));
+    assert_int_equal(places_open(&host->places, host->root, host->run, &err), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    host->spawner_fd = pair[1];
+    host->monitor_fd = -1;
+    host->hierarchy.fd = -1;
+    host->images.layers_fd = host->places.root_fd;
+    assert_int_equal(sd_event_new(&host->containers.loop), 0);
+    host->spawner = (struct spawner){.fd = pair[0], .loop = host->containers.loop};
+    host->trash =
+        (struct trash){.fd = host->places.trash_fd, .loop = host->containers.loop, .sweep = sweep};
+    host->containers.spawner = &host->spawner;
+    host->containers.events = &host->events;
+    host->containers.places = &host->places;
+    host->containers.trash = &host->trash;
+    host->containers.projects = &host->projects;
+    host->containers.images = &host->images;
+    host->containers.hierarchy = &host->hierarchy;
+    host->containers.cgroup_parent = "/davit-unit";
+    host->containers.parts = parts;
+    assert_int_equal(database_open(host->root, &host->containers.database, &err), 0);
+    make_container(host);
+    refusal = 0;
+    buffer_release(&called);
+    *state = host;
+    return 0;
+}
+
+static void turn(struct host *host)
+{
+    while (sd_event_run(host->containers.loop, 0) > 0)
+        continue;
+}
+
+static void forget_events(struct event_bus *bus)
+{
+    for (size_t i = 0; i < EVENTS_KEPT; i++) {
+        if (bus->kept[i] == NULL)
+            continue;
+        free(bus->kept[i]->json);
+        arena_release(&bus->kept[i]->arena);
+        free(bus->kept[i]);
+    }
+}
+
+static int close_host(void **state)
+{
+    struct host *host = *state;
+
+    turn(host);
+    forget_events(&host->events);
+    if (host->containers.list != NULL)
+        container_free(host->containers.list);
+    fd_close(&host->monitor_fd);
+    fd_close(&host->spawner_fd);
+    fd_close(&host->spawner.fd);
+    database_close(host->containers.database);
+    sd_event_source_disable_unref(host->trash.timer);
+    sd_event_unref(host->containers.loop);
+    path_remove_tree(AT_FDCWD, host->root, NULL);
+    path_remove_tree(AT_FDCWD, host->run, NULL);
+    buffer_release(&called);
+    free(host);
+    return 0;
+}
+
+/* ---- the monitor ---- */
+
+/* davitd has asked for one: false if it has not. */
+static bool receive_spawn(struct host *host)
+{
+    int fds[SPAWN_FDS] = {-1, -1, -1, -1, -1};
+    size_t count = SPAWN_FDS;
+    char bytes[256];
+    struct timeval now = {.tv_usec = 1000};
+
+    setsockopt(host->spawner_fd, SOL_SOCKET, SO_RCVTIMEO, &now, sizeof(now));
+    if (socket_receive(host->spawner_fd, bytes, sizeof(bytes), fds, &count) <= 0)
+        return false;
+    assert_int_equal(count, SPAWN_FDS);
+    host->monitor_fd = take_fd(&fds[SPAWN_FDS - 1]);
+    for (int i = 0; i < SPAWN_FDS; i++)
+        fd_close(&fds[i]);
+    return true;
+}
+
+static enum monitor_message_type next_order(struct host *host)
+{
+    struct monitor_message message;
+
+    assert_true(recv(host->monitor_fd, &message, sizeof(message), 0) > 0);
+    return (enum monitor_message_type)message.type;
+}
+
+static void say(struct host *host, int type, int value, const char *text)
+{
+    size_t length = strlen(text);
+    struct monitor_message *message = memory_new(1, sizeof(*message) + length + 1);
+
+    message->version = MONITOR_PROTOCOL_VERSION;
+    message->type = type;
+    message->value = value;
+    message->time_ns = 1;
+    message->text_length = (uint32_t)length;
+    memcpy(message->text, text, length);
+    assert_true(send(host->monitor_fd, message, sizeof(*message) + length, 0) > 0);
+    free(message);
+    turn(host);
+}
+
+static void start(struct host *host)
+{
+    struct error err = {0};
+
+    assert_int_equal(container_begin_start(host->container, &actor_davitd, &err), 0);
+    assert_int_equal(host->container->status, CONTAINER_STARTING);
+    assert_true(receive_spawn(host));
+    assert_int_equal(next_order(host), MONITOR_START);
+}
+
+/* ---- who waits ---- */
+
+struct wait {
+    struct completion completion;
+    unsigned int count;
+    char message[128];
+};
+
+static void on_done(struct completion *completion, const struct error *err)
+{
+    struct wait *wait = (struct wait *)(void *)completion;
+
+    wait->count++;
+    snprintf(wait->message, sizeof(wait->message), "%.100s", err != NULL ? err->message : "");
+}
+
+/* ---- tests ---- */
+
+static void a_life_passes_the_parts_in_order(void **state)
+{
+    struct host *host = *state;
+    struct wait started = {.completion.done = on_done};
+    struct wait ended = {.completion.done = on_done};
+
+    container_wait_for(host->container, WAIT_STARTED, &started.completion);
+    container_wait_for(host->container, WAIT_NOT_RUNNING, &ended.completion);
+    start(host);
+    assert_string_equal(buffer_text(&called), "admit prepare starting");
+    assert_int_equal(started.count, 0);
+    say(host, MONITOR_STARTED, 4711, "");
+    assert_int_equal(host->container->status, CONTAINER_RUNNING);
+    assert_int_equal(host->container->pid, 4711);
+    assert_int_equal(started.count, 1);
+    assert_string_equal(started.message, "");
+    assert_int_equal(ended.count, 0);
+    say(host, MONITOR_EXITED, 0, "{\"status\":3,\"startedNs\":1,\"finishedNs\":2}");
+    assert_int_equal(host->container->status, CONTAINER_EXITED);
+    assert_int_equal(host->container->exit_code, 3);
+    assert_int_equal(ended.count, 1);
+    assert_string_equal(buffer_text(&called), "admit prepare starting started ended settled");
+}
+
+static void a_part_that_refuses_keeps_it_from_starting(void **state)
+{
+    struct host *host = *state;
+    struct error err = {0};
+
+    refusal = EPERM;
+    assert_true(container_begin_start(host->container, &actor_davitd, &err) < 0);
+    assert_string_equal(err.message, "it may not start");
+    assert_int_equal(host->container->status, CONTAINER_CREATED);
+    assert_string_equal(buffer_text(&called), "admit");
+    assert_false(receive_spawn(host));
+}
+
+static void a_start_that_fails_is_told_with_its_reason(void **state)
+{
+    struct host *host = *state;
+    struct wait started = {.completion.done = on_done};
+
+    container_wait_for(host->container, WAIT_STARTED, &started.completion);
+    start(host);
+    say(host, MONITOR_START_FAILED, 127, "no such program");
+    assert_int_equal(host->container->status, CONTAINER_CREATED);
+    assert_int_equal(started.count, 1);
+    assert_non_null(strstr(started.message, "no such program"));
+    assert_string_equal(buffer_text(&called), "admit prepare starting failed settled");
+}
+
+static void a_monitor_that_is_lost_ends_its_container(void **state)
+{
+    struct host *host = *state;
+    struct wait ended = {.completion.done = on_done};
+
+    container_wait_for(host->container, WAIT_NEXT_EXIT, &ended.completion);
+    start(host);
+    say(host, MONITOR_STARTED, 4711, "");
+    fd_close(&host->monitor_fd);
+    turn(host);
+    assert_int_equal(host->container->status, CONTAINER_EXITED);
+    assert_int_equal(host->container->exit_code, 137);
+    assert_int_equal(ended.count, 1);
+}
+
+static void who_does_not_wait_any_more_is_not_called(void **state)
+{
+    struct host *host = *state;
+    struct wait first = {.completion.done = on_done};
+    struct wait second = {.completion.done = on_done};
+
+    container_wait_for(host->container, WAIT_STARTED, &first.completion);
+    container_wait_for(host->container, WAIT_STARTED, &second.completion);
+    start(host);
+    container_stop_waiting(host->container, &first.completion);
+    say(host, MONITOR_STARTED, 4711, "");
+    assert_int_equal(first.count, 0);
+    assert_int_equal(second.count, 1);
+}
+
+static void removing_ends_all_waiting(void **state)
+{
+    struct host *host = *state;
+    struct wait removed = {.completion.done = on_done};
+    struct error err = {0};
+
+    container_wait_for(host->container, WAIT_REMOVED, &removed.completion);
+    assert_int_equal(container_remove(host->container, false, &err), 0);
+    assert_int_equal(removed.count, 1);
+    assert_null(host->containers.list);
+    assert_string_equal(buffer_text(&called), "removed");
+}
+
+static void what_is_kept_is_read_again(void **state)
+{
+    struct host *host = *state;
+    cleanup_arena struct arena arena = {0};
+    struct kept_state kept;
+    struct error err = {0};
+    char *text;
+
+    *number_of(host->container) = 42;
+    host->container->status = CONTAINER_EXITED;
+    host->container->exit_code = 9;
+    text = container_encode_state(host->container);
+    assert_non_null(strstr(text, "\"status\":\"exited\""));
+    *number_of(host->container) = 0;
+    host->container->exit_code = 0;
+    assert_int_equal(kept_state_read(&arena, text, &kept, &err), 0);
+    assert_int_equal(kept.status, CONTAINER_EXITED);
+    kept_state_restore(host->container, &kept);
+    assert_int_equal(*number_of(host->container), 42);
+    assert_int_equal(host->container->exit_code, 9);
+    free(text);
+}
+
+/* As they were written when states were numbers. */
+static void states_of_an_earlier_davit_are_read(void **state)
+{
+    static const char text[] =
+        "{\"status\":2,\"pid\":812,\"exitCode\":0,\"startedNs\":5,\"finishedNs\":0,"
+        "\"oomKilled\":false,\"paused\":true,\"heldBack\":false,\"restartCount\":1,"
+        "\"restartWanted\":false,\"error\":null,\"leases\":[],\"resolver\":\"\",\"ports\":[],"
+        "\"probes\":[{\"status\":1,\"failingStreak\":0}]}";
+    struct host *host = *state;
+    cleanup_arena struct arena arena = {0};
+    struct kept_state kept;
+    struct error err = {0};
+
+    assert_int_equal(kept_state_read(&arena, text, &kept, &err), 0);
+    assert_int_equal(kept.status, CONTAINER_RUNNING);
+    assert_true(kept.is_paused);
+    kept_state_restore(host->container, &kept);
+    assert_int_equal(host->container->pid, 812);
+    assert_int_equal(host->container->restart_count, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_life_passes_the_parts_in_order, open_host, close_host),
+        cmocka_unit_test_setup_teardown(a_part_that_refuses_keeps_it_from_starting, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(a_start_that_fails_is_told_with_its_reason, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(a_monitor_that_is_lost_ends_its_container, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(who_does_not_wait_any_more_is_not_called, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(removing_ends_all_waiting, open_host, close_host),
+        cmocka_unit_test_setup_teardown(what_is_kept_is_read_again, open_host, close_host),
+        cmocka_unit_test_setup_teardown(states_of_an_earlier_davit_are_read, open_host, close_host),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
