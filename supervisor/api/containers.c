@@ -30,7 +30,7 @@ static void serve_container_create(struct api *api, struct request *request,
     }
     writer = json_writer_new(false);
     json_object_open(writer);
-    json_member_string(writer, "Id", container->definition.id);
+    json_member_string(writer, "Id", container->definition->id);
     json_key(writer, "Warnings");
     json_array_open(writer);
     if (container->warning != NULL)
@@ -58,7 +58,7 @@ static void serve_container_inspect(struct api *api, struct request *request,
 static bool name_matches(const struct filters *filters, const struct managed_container *container)
 {
     const struct string_list *patterns = filters_get(filters, "name");
-    cleanup_free char *name = memory_printf("/%s", container->definition.name);
+    cleanup_free char *name = memory_printf("/%s", container->definition->name);
 
     for (size_t i = 0; patterns != NULL && i < patterns->count; i++) {
         regex_t pattern;
@@ -80,7 +80,7 @@ static bool id_matches(const struct filters *filters, const struct managed_conta
     const struct string_list *ids = filters_get(filters, "id");
 
     for (size_t i = 0; ids != NULL && i < ids->count; i++) {
-        if (strncmp(container->definition.id, ids->items[i], strlen(ids->items[i])) == 0)
+        if (strncmp(container->definition->id, ids->items[i], strlen(ids->items[i])) == 0)
             return true;
     }
     return ids == NULL;
@@ -94,9 +94,9 @@ static bool ancestor_matches(struct api *api, const struct filters *filters,
     for (size_t i = 0; ancestors != NULL && i < ancestors->count; i++) {
         struct image *image;
 
-        if (strcmp(container->definition.config.image, ancestors->items[i]) == 0 ||
+        if (strcmp(container->definition->config.image, ancestors->items[i]) == 0 ||
             (image_store_find(api->store, ancestors->items[i], &image, NULL) == 0 &&
-             strcmp(image->id, container->definition.image_id) == 0))
+             strcmp(image->id, container->definition->image_id) == 0))
             return true;
     }
     return ancestors == NULL;
@@ -105,7 +105,7 @@ static bool ancestor_matches(struct api *api, const struct filters *filters,
 static bool volume_matches(const struct filters *filters, const struct managed_container *container)
 {
     const struct string_list *volumes = filters_get(filters, "volume");
-    const struct definition *definition = &container->definition;
+    const struct definition *definition = container->definition;
 
     for (size_t i = 0; volumes != NULL && i < volumes->count; i++) {
         for (size_t j = 0; j < definition->mount_points.count; j++) {
@@ -128,10 +128,10 @@ static bool network_matches(struct api *api, const struct filters *filters,
     for (size_t i = 0; networks != NULL && i < networks->count; i++) {
         struct network *network;
 
-        if (strcmp(definition_network_mode(&container->definition), networks->items[i]) == 0 ||
+        if (strcmp(definition_network_mode(container->definition), networks->items[i]) == 0 ||
             (network_find(api->networks, networks->items[i], &network, NULL) == 0 &&
              membership_find_endpoint(container_network(container), network) <
-                 container->definition.endpoints.count))
+                 container->definition->endpoints.count))
             return true;
     }
     return networks == NULL;
@@ -169,8 +169,8 @@ static bool age_matches(struct api *api, const struct filters *filters, const ch
         if (container_find(api->containers, names->items[i], &other, NULL) < 0)
             continue;
         if (strcmp(key, "before") == 0
-                ? container->definition.created_ns < other->definition.created_ns
-                : container->definition.created_ns > other->definition.created_ns)
+                ? container->definition->created_ns < other->definition->created_ns
+                : container->definition->created_ns > other->definition->created_ns)
             return true;
     }
     return names == NULL;
@@ -197,7 +197,7 @@ static bool is_listed(struct api *api, const struct filters *filters, bool shows
         return false;
     return filters_match(filters, "status", container_state_name(container)) &&
            filters_match(filters, "exited", exit_code) &&
-           filters_match_labels(filters, &container->definition.config.labels) &&
+           filters_match_labels(filters, &container->definition->config.labels) &&
            name_matches(filters, container) && id_matches(filters, container) &&
            ancestor_matches(api, filters, container) && volume_matches(filters, container) &&
            network_matches(api, filters, container) && port_matches(filters, container) &&
@@ -262,13 +262,13 @@ static void serve_container_attach(struct api *api, struct request *request,
         respond_failure(request, 400, "attach without stream=1 has nothing to do");
         return;
     }
-    if (request_query_bool(request, "stdin") && container->definition.config.has_open_stdin)
+    if (request_query_bool(request, "stdin") && container->definition->config.has_open_stdin)
         flags |= MONITOR_STDIN;
     if (request_query_bool(request, "stdout"))
         flags |= MONITOR_STDOUT;
     if (request_query_bool(request, "stderr"))
         flags |= MONITOR_STDERR;
-    if (container->definition.config.has_terminal)
+    if (container->definition->config.has_terminal)
         flags |= MONITOR_RAW;
     fd = request_hijack(request,
                         (flags & MONITOR_RAW) != 0 ? "application/vnd.docker.raw-stream"
@@ -359,8 +359,8 @@ static bool is_prunable(const struct managed_container *container, const struct 
                         int64_t until_ns)
 {
     return (container->status == CONTAINER_CREATED || container->status == CONTAINER_EXITED) &&
-           (until_ns == 0 || container->definition.created_ns < until_ns) &&
-           filters_match_labels(filters, &container->definition.config.labels);
+           (until_ns == 0 || container->definition->created_ns < until_ns) &&
+           filters_match_labels(filters, &container->definition->config.labels);
 }
 
 static int prune_containers(struct api *api, const struct filters *filters, int64_t until_ns,
@@ -377,7 +377,7 @@ static int prune_containers(struct api *api, const struct filters *filters, int6
         next = one->next;
         if (!is_prunable(one, filters, until_ns))
             continue;
-        strcpy(id, one->definition.id);
+        strcpy(id, one->definition->id);
         result = container_remove(one, false, err);
         if (result < 0)
             break;

@@ -28,19 +28,18 @@ static void serve_egress_show(struct api *api, struct request *request,
 }
 
 /* Without a list it may reach everything, with an empty one nothing. */
-static int read_rules(struct managed_container *container, const struct request *request,
-                      const struct docker_egress **egress, struct error *err)
+static int read_rules(struct request *request, const struct docker_egress **egress,
+                      struct error *err)
 {
-    /* They live as long as the container. */
-    const char *text = arena_strndup(&container->arena, request->body, request->body_length);
-    struct docker_egress *rules = arena_new(&container->arena, 1, sizeof(*rules));
+    const char *text = arena_strndup(&request->arena, request->body, request->body_length);
+    struct docker_egress *rules = arena_new(&request->arena, 1, sizeof(*rules));
     const struct json *body;
     const struct json *list;
     int result =
-        json_parse(&container->arena, text, request->body_length, &json_default_limits, &body, err);
+        json_parse(&request->arena, text, request->body_length, &json_default_limits, &body, err);
 
     if (result == 0)
-        result = json_decode(&container->arena, body, &docker_egress_type, "", rules, err);
+        result = json_decode(&request->arena, body, &docker_egress_type, "", rules, err);
     if (result < 0)
         return result;
     list = json_get(body, "Allow");
@@ -94,7 +93,7 @@ static void serve_egress_set(struct api *api, struct request *request,
     int result = container_find(api->containers, match->name, &container, &err);
 
     if (result == 0)
-        result = read_rules(container, request, &egress, &err);
+        result = read_rules(request, &egress, &err);
     if (result == 0)
         result = container_set_egress(container, egress, &err);
     if (result < 0) {
@@ -105,7 +104,7 @@ static void serve_egress_set(struct api *api, struct request *request,
     change->completion.done = on_rules_set;
     change->api = api;
     change->request = request;
-    strcpy(change->id, container->definition.id);
+    strcpy(change->id, container->definition->id);
     request->context = change;
     request->on_close = on_client_gone;
     firewall_await(api->networks, &change->completion);

@@ -223,7 +223,7 @@ static const struct managed_container *find_user(const struct api *api, const st
 {
     for (const struct managed_container *one = api->containers->list; one != NULL;
          one = one->next) {
-        if (strcmp(one->definition.image_id, image->id) == 0)
+        if (strcmp(one->definition->image_id, image->id) == 0)
             return one;
     }
     return NULL;
@@ -239,7 +239,7 @@ static int check_unused(const struct api *api, const struct image *image, const 
     return error_set(err, ERROR_CONFLICT, EBUSY,
                      "conflict: unable to remove repository reference \"%.128s\" (must force) - "
                      "container %.12s is using its referenced image %.12s",
-                     name, user->definition.id, image->id + 7);
+                     name, user->definition->id, image->id + 7);
 }
 
 static void write_untagged(struct json_writer *writer, const char *name)

@@ -43,7 +43,7 @@ static const char *word(const struct docker_config *config, size_t index)
 
 void container_write_inspect(struct json_writer *writer, const struct managed_container *container)
 {
-    const struct definition *definition = &container->definition;
+    const struct definition *definition = container->definition;
     cleanup_free char *name = memory_printf("/%s", definition->name);
     cleanup_free char *log_path =
         memory_printf("%s/containers/%s/%s-json.log", container->containers->places->root,
@@ -139,7 +139,7 @@ static void format_status(const struct managed_container *container, char *text,
 void container_write_summary(struct json_writer *writer, const struct managed_container *container,
                              const struct container_sizes *sizes)
 {
-    const struct definition *definition = &container->definition;
+    const struct definition *definition = container->definition;
     cleanup_buffer struct buffer command = {0};
     cleanup_free char *name = memory_printf("/%s", definition->name);
     char status[96];
@@ -166,7 +166,7 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_member_string(writer, "Status", status);
     json_key(writer, "HostConfig");
     json_object_open(writer);
-    json_member_string(writer, "NetworkMode", definition_network_mode(&container->definition));
+    json_member_string(writer, "NetworkMode", definition_network_mode(container->definition));
     json_object_close(writer);
     json_key(writer, "NetworkSettings");
     json_object_open(writer);

@@ -72,7 +72,7 @@ static int read_query(const struct request *request, bool is_attach, struct log_
 
 void api_serve_logs(struct managed_container *container, struct request *request, bool is_attach)
 {
-    const char *content_type = container->definition.config.has_terminal
+    const char *content_type = container->definition->config.has_terminal
                                    ? "application/vnd.docker.raw-stream"
                                    : "application/vnd.docker.multiplexed-stream";
     struct log_answer *answer = memory_new_one(struct log_answer);

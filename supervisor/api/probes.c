@@ -37,13 +37,11 @@ static void serve_probes_show(struct api *api, struct request *request,
         answer(request, container);
 }
 
-static int read_probes(struct managed_container *container, const struct request *request,
-                       struct probe_request *probes, struct error *err)
+static int read_probes(struct request *request, struct probe_request *probes, struct error *err)
 {
-    /* The definitions live as long as the container. */
-    const char *text = arena_strndup(&container->arena, request->body, request->body_length);
+    const char *text = arena_strndup(&request->arena, request->body, request->body_length);
     int result =
-        json_decode_text(&container->arena, text, request->body_length, &request_type, probes, err);
+        json_decode_text(&request->arena, text, request->body_length, &request_type, probes, err);
 
     if (result == 0)
         result = probe_check(probes->liveness, "Liveness", err);
@@ -60,7 +58,7 @@ static void serve_probes_set(struct api *api, struct request *request,
     int result = container_find(api->containers, match->name, &container, &err);
 
     if (result == 0)
-        result = read_probes(container, request, &probes, &err);
+        result = read_probes(request, &probes, &err);
     if (result == 0)
         result = container_set_probes(container, probes.liveness, probes.readiness, &err);
     if (result < 0)

@@ -175,10 +175,10 @@ static void write_networks(struct json_writer *writer, const struct managed_cont
 static void write_object(struct json_writer *writer, const struct managed_container *container,
                          const struct sample *sample, const struct sample *previous)
 {
-    cleanup_free char *name = memory_printf("/%s", container->definition.name);
+    cleanup_free char *name = memory_printf("/%s", container->definition->name);
 
     json_object_open(writer);
-    json_member_string(writer, "id", container->definition.id);
+    json_member_string(writer, "id", container->definition->id);
     json_member_string(writer, "name", name);
     json_member_time(writer, "read", sample->time_ns);
     json_member_time(writer, "preread", previous->time_ns);
@@ -272,7 +272,7 @@ static void serve_container_stats(struct api *api, struct request *request,
     stats->api = api;
     stats->request = request;
     stats->is_stream = is_stream;
-    strcpy(stats->id, container->definition.id);
+    strcpy(stats->id, container->definition->id);
     request->context = stats;
     request->on_close = on_client_gone;
     stream_begin(request, "application/json");

@@ -173,7 +173,7 @@ static void serve_container_top(struct api *api, struct request *request,
                            "ps_args: \"%.64s\" is not supported, only -ef", arguments);
     if (result == 0 && container->status != CONTAINER_RUNNING)
         result = error_set(&err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
-                           container->definition.id);
+                           container->definition->id);
     if (result == 0)
         result = list_processes(container, &pids, &count, &err);
     if (result < 0) {

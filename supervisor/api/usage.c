@@ -64,7 +64,7 @@ static void write_images(struct json_writer *writer, const struct api *api)
 
         for (const struct managed_container *one = api->containers->list; one != NULL;
              one = one->next)
-            users += strcmp(one->definition.image_id, image->id) == 0;
+            users += strcmp(one->definition->image_id, image->id) == 0;
         image_write_summary(writer, image, (int64_t)image_store_shared_bytes(store, image), users);
     }
     json_array_close(writer);
@@ -77,11 +77,11 @@ static void write_containers(struct json_writer *writer, const struct api *api,
     json_array_open(writer);
     for (const struct managed_container *one = api->containers->list; one != NULL;
          one = one->next) {
-        uint64_t changed = disk_usage_of_container(usage, one->definition.id);
+        uint64_t changed = disk_usage_of_container(usage, one->definition->id);
         struct container_sizes sizes = {changed, changed};
         struct image *image;
 
-        if (image_store_find(api->store, one->definition.image_id, &image, NULL) == 0)
+        if (image_store_find(api->store, one->definition->image_id, &image, NULL) == 0)
             sizes.root += image->size;
         container_write_summary(writer, one, &sizes);
     }

@@ -60,7 +60,7 @@ int container_resize(struct managed_container *container, uint64_t token, int ro
 {
     if (container->status != CONTAINER_RUNNING)
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
-                         container->definition.id);
+                         container->definition->id);
     return container_send(
         container,
         &(struct monitor_message){

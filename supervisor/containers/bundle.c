@@ -49,11 +49,11 @@ static int make_log_options(const struct definition *definition, struct arena *a
 }
 
 /* config.json and monitor.json: all a monitor needs to run the container. */
-static int write_files(struct managed_container *container, int directory_fd, struct error *err)
+static int write_files(struct managed_container *container, const struct definition *definition,
+                       int directory_fd, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct containers *containers = container->containers;
-    const struct definition *definition = &container->definition;
     struct definition_security security;
     struct oci_config config = {0};
     struct json_writer *writer;
@@ -96,27 +96,27 @@ static int write_files(struct managed_container *container, int directory_fd, st
     return result;
 }
 
-int container_write_bundle(struct managed_container *container, struct error *err)
+int container_write_bundle(struct managed_container *container, const struct definition *definition,
+                           struct error *err)
 {
     cleanup_close int directory_fd = container_open_directory(container);
 
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    return write_files(container, directory_fd, err);
+    return write_files(container, definition, directory_fd, err);
 }
 
-int container_make_settings(struct managed_container *container, struct cgroup_settings *settings,
+int container_make_settings(const struct definition *definition, struct cgroup_settings *settings,
                             struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct definition_security security;
     struct oci_config config = {0};
     const struct definition_places nowhere = {"", ""};
-    int result = definition_security(&arena, &container->definition, &security, err);
+    int result = definition_security(&arena, definition, &security, err);
 
     if (result == 0)
-        result = definition_make_config(&arena, &container->definition, &security, &nowhere,
-                                        &config, err);
+        result = definition_make_config(&arena, definition, &security, &nowhere, &config, err);
     assert(result < 0 || config.linux != NULL);
     return result < 0 ? result : resources_to_settings(config.linux->resources, settings, err);
 }

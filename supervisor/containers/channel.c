@@ -34,7 +34,7 @@ int container_send(struct managed_container *container, const struct monitor_mes
 
     if (container->control_fd < 0)
         return error_set(err, ERROR_CONFLICT, ESRCH, "container %s is not running",
-                         container->definition.id);
+                         container->definition->id);
     if (text_length > max_length)
         return error_set(err, ERROR_TOO_LARGE, E2BIG, "the request is larger than %zu bytes",
                          max_length);

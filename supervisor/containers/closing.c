@@ -11,7 +11,7 @@ static void ask_to_end(struct managed_container *container)
 
     container->is_stop_requested = true;
     if (container_end(container, 0, container_stop_timeout(container), &err) < 0)
-        log_warning("container %s: %s", container->definition.name, err.message);
+        log_warning("container %s: %s", container->definition->name, err.message);
 }
 
 static void end_if_last(struct containers *containers)

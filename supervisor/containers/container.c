@@ -30,14 +30,14 @@ const char *container_state_name(const struct managed_container *container)
 
 int container_stop_signal(const struct managed_container *container)
 {
-    const char *own = container->definition.config.stop_signal;
+    const char *own = container->definition->config.stop_signal;
 
     return own != NULL && own[0] != '\0' ? signal_parse(own) : SIGTERM;
 }
 
 int64_t container_stop_timeout(const struct managed_container *container)
 {
-    const struct optional_int64 *own = &container->definition.config.stop_timeout;
+    const struct optional_int64 *own = &container->definition->config.stop_timeout;
 
     if (!own->is_set)
         return CONTAINER_STOP_TIMEOUT_S;
@@ -52,14 +52,15 @@ int container_find(struct containers *containers, const char *reference,
 
     *found = NULL;
     for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
-        if (strcmp(one->definition.id, reference) == 0 || strcmp(one->definition.name, name) == 0) {
+        if (strcmp(one->definition->id, reference) == 0 ||
+            strcmp(one->definition->name, name) == 0) {
             *found = one;
             return 0;
         }
     }
     for (struct managed_container *one = containers->list; one != NULL && length > 0;
          one = one->next) {
-        if (strncmp(one->definition.id, reference, length) != 0)
+        if (strncmp(one->definition->id, reference, length) != 0)
             continue;
         if (*found != NULL)
             return error_set(err, ERROR_INVALID, EINVAL,
@@ -79,12 +80,12 @@ int container_check_name(struct containers *containers, const char *name, struct
                          "allowed",
                          name);
     for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
-        if (strcmp(one->definition.name, name) == 0)
+        if (strcmp(one->definition->name, name) == 0)
             return error_set(err, ERROR_CONFLICT, EEXIST,
                              "Conflict. The container name \"/%s\" is already in use by container "
                              "\"%s\". You have to remove (or rename) that container to be able to "
                              "reuse that name.",
-                             name, one->definition.id);
+                             name, one->definition->id);
     }
     return 0;
 }
@@ -106,7 +107,7 @@ void container_event(struct managed_container *container, const char *action,
                      const struct string_map *extra)
 {
     cleanup_arena struct arena arena = {0};
-    const struct string_map *labels = &container->definition.config.labels;
+    const struct string_map *labels = &container->definition->config.labels;
     static const struct string_map none;
     struct string_map attributes = {0};
 
@@ -119,9 +120,10 @@ void container_event(struct managed_container *container, const char *action,
     for (size_t i = 0; i < extra->count; i++)
         attributes.items[attributes.count++] = extra->items[i];
     attributes.items[attributes.count++] =
-        (struct string_pair){"image", container->definition.config.image};
-    attributes.items[attributes.count++] = (struct string_pair){"name", container->definition.name};
-    events_publish(container->containers->events, "container", action, container->definition.id,
+        (struct string_pair){"image", container->definition->config.image};
+    attributes.items[attributes.count++] =
+        (struct string_pair){"name", container->definition->name};
+    events_publish(container->containers->events, "container", action, container->definition->id,
                    &attributes);
 }
 
@@ -142,6 +144,8 @@ struct managed_container *container_new(struct containers *containers)
     container->containers = containers;
     container->control_fd = -1;
     container->monitor_pidfd = -1;
+    container->revision = revision_new();
+    container->definition = &container->revision->definition;
     parts_open(container);
     return container;
 }
@@ -161,6 +165,7 @@ void container_free(struct managed_container *container)
     sd_event_source_disable_unref(container->restart_timer);
     parts_release(container);
     free(container->error);
+    revision_free(container->revision);
     arena_release(&container->arena);
     free(container);
 }
@@ -187,7 +192,7 @@ void container_unlink(struct managed_container *container)
 
 bool container_has_policy(const struct managed_container *container)
 {
-    const char *name = container->definition.host_config.restart_policy.name;
+    const char *name = container->definition->host_config.restart_policy.name;
 
     return name != NULL && name[0] != '\0' && strcmp(name, "no") != 0;
 }

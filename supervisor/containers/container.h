@@ -8,6 +8,7 @@
 #include "base/actor.h"
 #include "base/completion.h"
 #include "containers.h"
+#include "supervisor/definition/revision.h"
 #include "supervisor/monitor/protocol.h"
 #include "supervisor/networks/membership.h"
 
@@ -56,7 +57,8 @@ struct managed_container {
     struct containers *containers;
     struct managed_container *next;
     struct arena arena;
-    struct definition definition;
+    struct revision *revision;           /* of its definition */
+    const struct definition *definition; /* that revision's */
     enum container_status status;
     int32_t pid;
     int32_t exit_code;
@@ -172,7 +174,7 @@ void container_event(struct managed_container *container, const char *action,
 int container_update(struct managed_container *container, const char *request, size_t length,
                      struct error *err);
 
-/* Other probes of davit's own; NULL: none. They live in the container's arena, and begin anew. */
+/* Other probes of davit's own; NULL: none. They stay the caller's, and begin anew. */
 int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
                          struct probe_definition *readiness, struct error *err);
 
@@ -188,8 +190,8 @@ int container_connect(struct managed_container *container, const struct network 
 int container_disconnect(struct managed_container *container, const struct network *network,
                          struct error *err);
 
-/* Other rules of what it may reach, running or not; NULL: none, it may reach everything. They are
- * in force soon after (firewall_await()). */
+/* Other rules of what it may reach, running or not; NULL: none, it may reach everything. They stay
+ * the caller's, and are in force soon after (firewall_await()). */
 int container_set_egress(struct managed_container *container, const struct docker_egress *egress,
                          struct error *err);
 

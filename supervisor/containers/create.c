@@ -49,7 +49,7 @@ static int reserve_exit_file(int directory_fd, struct error *err)
 static int make_on_disk(struct managed_container *container, struct error *err)
 {
     struct containers *containers = container->containers;
-    cleanup_free char *name = memory_printf(CONTAINER_NEW_PREFIX "%s", container->definition.id);
+    cleanup_free char *name = memory_printf(CONTAINER_NEW_PREFIX "%s", container->definition->id);
     cleanup_close int directory_fd = -1;
     int result;
 
@@ -58,7 +58,7 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     container->is_unpublished = true;
     directory_fd = container_open_directory(container);
     result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
-                              : container_write_bundle(container, err);
+                              : container_write_bundle(container, container->definition, err);
     if (result == 0)
         result = parts_write(container, err);
     if (result == 0)
@@ -76,12 +76,12 @@ static int define(struct managed_container *container, const char *name, const c
                   size_t body_length, struct image **image, struct error *err)
 {
     struct containers *containers = container->containers;
-    struct definition *definition = &container->definition;
+    struct definition *definition = &container->revision->definition;
     /* The definition points into this copy's tree for as long as the container lives. */
-    const char *text = arena_strndup(&container->arena, body, body_length);
+    const char *text = arena_strndup(&container->revision->arena, body, body_length);
     char id[IDENTIFIER_SIZE];
-    int result = definition_parse(&container->arena, text, body_length, &containers->settings.log,
-                                  definition, err);
+    int result = definition_parse(&container->revision->arena, text, body_length,
+                                  &containers->settings.log, definition, err);
 
     if (result == 0)
         result = image_store_find(containers->images, definition->config.image, image, err);
@@ -89,19 +89,20 @@ static int define(struct managed_container *container, const char *name, const c
         return result;
     assert(*image != NULL);
     identifier_make(id);
-    definition->id = arena_strdup(&container->arena, id);
-    definition->image_id = arena_strdup(&container->arena, (*image)->id);
+    definition->id = arena_strdup(&container->revision->arena, id);
+    definition->image_id = arena_strdup(&container->revision->arena, (*image)->id);
     for (size_t i = 0; i < (*image)->layers.count; i++)
-        string_list_append(&container->arena, &definition->layers,
-                           arena_strdup(&container->arena, (*image)->layers.items[i]));
+        string_list_append(&container->revision->arena, &definition->layers,
+                           arena_strdup(&container->revision->arena, (*image)->layers.items[i]));
     definition->created_ns = clock_now_ns();
-    definition->name = name != NULL && name[0] != '\0'
-                           ? arena_strdup(&container->arena, name[0] == '/' ? name + 1 : name)
-                           : pick_name(containers, &container->arena, id);
+    definition->name =
+        name != NULL && name[0] != '\0'
+            ? arena_strdup(&container->revision->arena, name[0] == '/' ? name + 1 : name)
+            : pick_name(containers, &container->revision->arena, id);
     if (definition->config.hostname == NULL || definition->config.hostname[0] == '\0')
-        definition->config.hostname = arena_strndup(&container->arena, id, 12);
-    definition_apply_image(&container->arena, definition, &(*image)->config.config);
-    result = definition_read_ports(&container->arena, definition, err);
+        definition->config.hostname = arena_strndup(&container->revision->arena, id, 12);
+    definition_apply_image(&container->revision->arena, definition, &(*image)->config.config);
+    result = definition_read_ports(&container->revision->arena, definition, err);
     if (result < 0)
         return result;
     if (definition->config.stop_signal != NULL && definition->config.stop_signal[0] != '\0' &&
@@ -122,7 +123,7 @@ int container_create(struct containers *containers, const struct actor *actor, c
     if (result == 0)
         result = parts_admit(container, actor, ACTION_CREATE, err);
     if (result == 0)
-        result = parts_define(container, image, err);
+        result = parts_define(container, container->revision, image, err);
     if (result == 0)
         result = make_on_disk(container, err);
     if (result < 0) {

@@ -72,7 +72,7 @@ static size_t forget_old(struct containers *containers, const struct managed_con
 
     while (*link != NULL) {
         struct exec *exec = *link;
-        bool is_of_it = strcmp(exec->container_id, container->definition.id) == 0;
+        bool is_of_it = strcmp(exec->container_id, container->definition->id) == 0;
 
         ended += is_of_it && exec->ended_us != 0;
         if (exec->ended_us != 0 && ((is_of_it && ended > ENDED_PER_CONTAINER_MAX) ||
@@ -91,11 +91,11 @@ static int check_container(const struct managed_container *container, struct err
 {
     if (container->status != CONTAINER_RUNNING)
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
-                         container->definition.id);
+                         container->definition->id);
     if (container->is_paused)
         return error_set(err, ERROR_CONFLICT, EBUSY,
                          "Container %s is paused, unpause the container before exec",
-                         container->definition.id);
+                         container->definition->id);
     return 0;
 }
 
@@ -117,7 +117,7 @@ int exec_create(struct managed_container *container, const struct actor *actor, 
     *arena = (struct arena){0};
     exec->config = *config;
     identifier_make(exec->id);
-    strcpy(exec->container_id, container->definition.id);
+    strcpy(exec->container_id, container->definition->id);
     exec->container = container;
     exec->token = ++containers->next_token;
     exec->next = containers->execs;
@@ -201,7 +201,8 @@ struct json_writer *exec_make_request(struct managed_container *container,
     json_member_boolean(writer, "stdin", is_attached && config->attaches_stdin);
     json_member_boolean(writer, "stdout", is_attached && config->attaches_stdout);
     json_member_boolean(writer, "stderr", is_attached && config->attaches_stderr);
-    json_member_string(writer, "user", has_user ? config->user : container->definition.config.user);
+    json_member_string(writer, "user",
+                       has_user ? config->user : container->definition->config.user);
     json_key(writer, "process");
     result = make_process(container, config, writer, err);
     if (result < 0) {
@@ -348,7 +349,7 @@ static void forget_execs(struct managed_container *container)
     while (*link != NULL) {
         struct exec *exec = *link;
 
-        if (strcmp(exec->container_id, container->definition.id) != 0) {
+        if (strcmp(exec->container_id, container->definition->id) != 0) {
             link = &exec->next;
             continue;
         }

@@ -76,9 +76,9 @@ static int allocate(struct containers *containers, struct definition *definition
     cleanup_free bool *taken = memory_new(pool->count, sizeof(*taken));
 
     for (const struct managed_container *one = containers->list; one != NULL; one = one->next) {
-        uint32_t range = (one->definition.id_range_first - pool->first) / ID_RANGE_SIZE;
+        uint32_t range = (one->definition->id_range_first - pool->first) / ID_RANGE_SIZE;
 
-        if (one->definition.id_range_first >= pool->first && range < pool->count)
+        if (one->definition->id_range_first >= pool->first && range < pool->count)
             taken[range] = true;
     }
     for (uint32_t i = 0; i < pool->count; i++) {
@@ -104,11 +104,11 @@ static bool needs_host_ids(const struct docker_host_config *host)
            mode_is_host(host->uts_mode);
 }
 
-static int assign_ids(struct managed_container *container, const struct image *image,
-                      struct error *err)
+static int assign_ids(struct managed_container *container, struct revision *draft,
+                      const struct image *image, struct error *err)
 {
     struct containers *containers = container->containers;
-    struct docker_host_config *host = &container->definition.host_config;
+    struct docker_host_config *host = &draft->definition.host_config;
     bool is_asked_for = host->userns_mode != NULL && strcmp(host->userns_mode, "auto") == 0;
     bool is_chosen = host->userns_mode != NULL && host->userns_mode[0] != '\0';
     const char *unmapped;
@@ -118,7 +118,7 @@ static int assign_ids(struct managed_container *container, const struct image *i
         host->userns_mode = "host";
     if (mode_is_host(host->userns_mode) || container_joins_another(container))
         return 0;
-    unmapped = find_unmapped(containers, &container->definition);
+    unmapped = find_unmapped(containers, container->definition);
     if (unmapped != NULL && (is_asked_for || containers->settings.refuses_unmapped))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "the filesystem of %s cannot map ids, which a container with ids of its "
@@ -130,7 +130,7 @@ static int assign_ids(struct managed_container *container, const struct image *i
                                           "The container has the host's user and group ids: the "
                                           "filesystem of %s cannot map them",
                                           unmapped);
-    return unmapped != NULL ? 0 : allocate(containers, &container->definition, err);
+    return unmapped != NULL ? 0 : allocate(containers, &draft->definition, err);
 }
 
 const struct container_part id_part = {.name = "ids", .define = assign_ids};

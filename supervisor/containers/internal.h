@@ -55,11 +55,12 @@ int container_open_namespace(const struct managed_container *container, const ch
 
 /* ---- config.json and monitor.json: bundle.c ---- */
 
-/* Writes both anew. */
-int container_write_bundle(struct managed_container *container, struct error *err);
+/* Writes both anew, as a definition says that is its own or is to be. */
+int container_write_bundle(struct managed_container *container, const struct definition *definition,
+                           struct error *err);
 
-/* The limits that its definition says. */
-int container_make_settings(struct managed_container *container, struct cgroup_settings *settings,
+/* The limits that a definition says. */
+int container_make_settings(const struct definition *definition, struct cgroup_settings *settings,
                             struct error *err);
 
 /* ---- its state, as it is kept: state.c, save.c ---- */

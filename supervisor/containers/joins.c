@@ -19,12 +19,12 @@
 
 struct join {
     int type; /* enum oci_namespace_type */
-    const char **mode;
+    const char *const *mode;
 };
 
 enum { JOIN_COUNT = 3 };
 
-static void list_joins(struct docker_host_config *host, struct join joins[JOIN_COUNT])
+static void list_joins(const struct docker_host_config *host, struct join joins[JOIN_COUNT])
 {
     joins[0] = (struct join){OCI_NAMESPACE_PID, &host->pid_mode};
     joins[1] = (struct join){OCI_NAMESPACE_NETWORK, &host->network_mode};
@@ -35,39 +35,39 @@ static void list_joins(struct docker_host_config *host, struct join joins[JOIN_C
 static int check_shareable(const struct join *join, const struct managed_container *other,
                            struct error *err)
 {
-    const char *mode = other->definition.host_config.ipc_mode;
+    const char *mode = other->definition->host_config.ipc_mode;
 
     if (join->type != OCI_NAMESPACE_IPC || (mode != NULL && strcmp(mode, "shareable") == 0))
         return 0;
     return error_set(err, ERROR_CONFLICT, EPERM,
                      "HostConfig.IpcMode: container %s does not share its IPC namespace (its own "
                      "IpcMode has to be shareable)",
-                     other->definition.name);
+                     other->definition->name);
 }
 
 /* Who joins has the ids of whom it joins: others would have no rights in those namespaces. */
-static int share_ids(struct managed_container *container, const struct managed_container *other,
+static int share_ids(struct definition *definition, const struct managed_container *other,
                      bool is_first, struct error *err)
 {
-    struct definition *definition = &container->definition;
     const char *mode = definition->host_config.userns_mode;
 
     if (mode_is_host(mode) && is_first)
         return 0;
     if ((mode != NULL && strcmp(mode, "auto") == 0 && is_first) ||
-        (!is_first && definition->id_range_first != other->definition.id_range_first))
+        (!is_first && definition->id_range_first != other->definition->id_range_first))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.UsernsMode: a container that joins another's namespaces has "
                          "that one's ids");
-    definition->id_range_first = other->definition.id_range_first;
+    definition->id_range_first = other->definition->id_range_first;
     return 0;
 }
 
-static int resolve_joins(struct managed_container *container, const struct image *image,
-                         struct error *err)
+static int resolve_joins(struct managed_container *container, struct revision *draft,
+                         const struct image *image, struct error *err)
 {
-    struct docker_host_config *host = &container->definition.host_config;
+    struct docker_host_config *host = &draft->definition.host_config;
     const char *asked = host->userns_mode;
+    const char **const modes[] = {&host->pid_mode, &host->network_mode, &host->ipc_mode};
     struct join joins[JOIN_COUNT];
     bool is_first = true;
 
@@ -81,19 +81,19 @@ static int resolve_joins(struct managed_container *container, const struct image
             continue;
         if (container_find(container->containers, name, &other, err) < 0 ||
             check_shareable(&joins[i], other, err) < 0 ||
-            share_ids(container, other, is_first, err) < 0)
+            share_ids(&draft->definition, other, is_first, err) < 0)
             return -err->errnum;
-        *joins[i].mode = arena_printf(&container->arena, "container:%s", other->definition.id);
+        *modes[i] = arena_printf(&draft->arena, "container:%s", other->definition->id);
         is_first = false;
     }
     if (!is_first && (asked == NULL || asked[0] == '\0'))
-        host->userns_mode = container->definition.id_range_first != 0 ? "auto" : "host";
+        host->userns_mode = container->definition->id_range_first != 0 ? "auto" : "host";
     return 0;
 }
 
 bool container_joins_another(const struct managed_container *container)
 {
-    const struct docker_host_config *host = &container->definition.host_config;
+    const struct docker_host_config *host = &container->definition->host_config;
 
     return mode_container(host->pid_mode) != NULL || mode_container(host->network_mode) != NULL ||
            mode_container(host->ipc_mode) != NULL;
@@ -141,12 +141,12 @@ static int send_path(struct managed_container *container, const char *path, stru
 static int send_joins(struct managed_container *container, struct error *err)
 {
     static const char *const files[] = {"pid", "net", "ipc"};
-    const char *path = mode_path(container->definition.host_config.network_mode);
+    const char *path = mode_path(container->definition->host_config.network_mode);
     struct join joins[JOIN_COUNT];
     struct managed_container *other = NULL;
     int result = path != NULL ? send_path(container, path, err) : 0;
 
-    list_joins(&container->definition.host_config, joins);
+    list_joins(&container->definition->host_config, joins);
     for (int i = 0; result == 0 && i < JOIN_COUNT; i++) {
         const char *name = mode_container(*joins[i].mode);
 
@@ -158,7 +158,7 @@ static int send_joins(struct managed_container *container, struct error *err)
         if (result == 0 && joins[i].type == OCI_NAMESPACE_IPC)
             result = send_mounts(container, other, err);
     }
-    if (result == 0 && other != NULL && container->definition.id_range_first != 0)
+    if (result == 0 && other != NULL && container->definition->id_range_first != 0)
         result = send_namespace(container, other, OCI_NAMESPACE_USER, "user", err);
     return result;
 }
@@ -169,7 +169,7 @@ static int send_joins(struct managed_container *container, struct error *err)
 static int send_ready(struct managed_container *container, const struct ready_namespaces *ready,
                       struct error *err)
 {
-    const struct oci_id_mapping mapping = {0, container->definition.id_range_first, ID_RANGE_SIZE};
+    const struct oci_id_mapping mapping = {0, container->definition->id_range_first, ID_RANGE_SIZE};
     int result = 0;
 
     if (mapping.host_id != 0)
@@ -183,7 +183,7 @@ static int send_ready(struct managed_container *container, const struct ready_na
 
 static int give_namespaces(struct managed_container *container)
 {
-    bool has_ids = container->definition.id_range_first != 0;
+    bool has_ids = container->definition->id_range_first != 0;
     struct ready_namespaces ready;
     struct error err = {0};
     int fd = -1;
@@ -194,7 +194,7 @@ static int give_namespaces(struct managed_container *container)
     if (send_ready(container, &ready, &err) == 0)
         fd = take_fd(&ready.fds[READY_NETWORK]);
     else
-        log_warning("container %s: namespaces made ahead: %s", container->definition.name,
+        log_warning("container %s: namespaces made ahead: %s", container->definition->name,
                     err.message);
     ready_namespaces_release(&ready);
     return fd;

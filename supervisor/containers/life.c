@@ -56,7 +56,7 @@ static int on_kill_timeout(sd_event_source *source, uint64_t usec, void *context
         arm_kill_timer(container);
     } else if (!container->is_kill_overdue) {
         log_error("container %s: its monitor does not answer: it is killed as well",
-                  container->definition.name);
+                  container->definition->name);
         container->is_kill_overdue = true;
         kill_monitor(container);
         arm_kill_timer(container);
@@ -96,9 +96,9 @@ static void remove_if_wanted(struct managed_container *container)
 {
     struct error err = {0};
 
-    if (container->definition.host_config.is_auto_removed &&
+    if (container->definition->host_config.is_auto_removed &&
         container_remove(container, true, &err) < 0)
-        log_error("container %s: %s", container->definition.name, err.message);
+        log_error("container %s: %s", container->definition->name, err.message);
 }
 
 void container_notify_stopped(struct managed_container *container)
@@ -176,14 +176,14 @@ void container_handle_exit(struct managed_container *container,
         container->error = memory_strdup("the container's monitor died; the container was killed");
         container_write_exit_file(container);
         log_error("container %s: its monitor died, the container was killed",
-                  container->definition.name);
+                  container->definition->name);
     }
     container->status = CONTAINER_EXITED;
     container->is_paused = false;
     container->pid = 0;
     parts_ended(container);
     /* Of one that is removed now nobody asks how it ended. */
-    if (container->definition.host_config.is_auto_removed)
+    if (container->definition->host_config.is_auto_removed)
         container_save_state(container);
     else
         container_save_state_durably(container);
@@ -263,7 +263,7 @@ static int spawn_monitor(struct managed_container *container, int control_fd, st
     leftovers_keep(containers, cgroup);
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    if (mkdirat(containers->places->run_containers_fd, container->definition.id, 0700) < 0 &&
+    if (mkdirat(containers->places->run_containers_fd, container->definition->id, 0700) < 0 &&
         errno != EEXIST)
         return error_errno(err, errno, "make the container's run directory");
     run_fd = container_open_run_directory(container);
@@ -316,7 +316,7 @@ int container_begin_start(struct managed_container *container, const struct acto
         return error_set(err, ERROR_CONFLICT, EBUSY, "container is being removed");
     if (container->copies_in > 0)
         return error_set(err, ERROR_CONFLICT, EBUSY, "files are being copied into container %s",
-                         container->definition.id);
+                         container->definition->id);
     result = parts_admit(container, actor, ACTION_START, err);
     if (result == 0)
         result = start_monitor(container, &start, err);

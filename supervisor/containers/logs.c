@@ -436,12 +436,12 @@ static uint64_t count_left(const struct log_stream *log)
 static int open_log(struct log_stream *log, const struct managed_container *container,
                     struct error *err)
 {
-    const char *driver = container->definition.host_config.log_config.type;
+    const char *driver = container->definition->host_config.log_config.type;
 
     if (driver != NULL && strcmp(driver, "none") == 0)
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "configured logging driver does not support reading");
-    snprintf(log->id, sizeof(log->id), "%s", container->definition.id);
+    snprintf(log->id, sizeof(log->id), "%s", container->definition->id);
     log->directory_fd = container_open_directory(container);
     if (log->directory_fd < 0)
         return error_errno(err, -log->directory_fd, "container directory");
@@ -468,7 +468,7 @@ int logs_open(struct managed_container *container, const struct log_query *query
     log->client = client;
     log->query = *query;
     log->query.follows = query->follows && container->status == CONTAINER_RUNNING;
-    log->is_raw = container->definition.config.has_terminal;
+    log->is_raw = container->definition->config.has_terminal;
     log->fd = log->next_fd = log->directory_fd = -1;
     if (open_log(log, container, err) < 0) {
         logs_close(log);

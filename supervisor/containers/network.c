@@ -60,20 +60,10 @@ static void publish(struct membership *member, const char *action, const struct 
 
 /* ---- connect and disconnect ---- */
 
-/* Written down, with what it means for the next start. */
-static int save_endpoints(struct managed_container *container, struct error *err)
-{
-    int result = membership_write_files(container_network(container), err);
-
-    if (result == 0)
-        result = container_write_bundle(container, err);
-    return result < 0 ? result : container_save_definition(container, err);
-}
-
 static int check_connect(const struct managed_container *container, const struct network *network,
                          const struct endpoint *wanted, size_t index, struct error *err)
 {
-    const struct definition *definition = &container->definition;
+    const struct definition *definition = container->definition;
     bool is_new = index == definition->endpoints.count;
     bool is_running = container->status == CONTAINER_RUNNING;
     int result = membership_check_endpoint(container_network(container), network, wanted, err);
@@ -105,97 +95,112 @@ static int check_connect(const struct managed_container *container, const struct
     return 0;
 }
 
-static const char *copy_text(struct arena *arena, const char *text)
+/* What its endpoints mean for its files, and for the next start. */
+static int write_endpoints(struct managed_container *container, struct error *err)
 {
-    return text != NULL && text[0] != '\0' ? arena_strdup(arena, text) : NULL;
+    int result = membership_write_files(container_network(container), err);
+
+    return result < 0 ? result : container_write_bundle(container, container->definition, err);
 }
 
-static void put_endpoint(struct managed_container *container, const struct network *network,
-                         const struct endpoint *wanted, size_t index)
+static const char *text_or_null(const char *text)
 {
-    struct arena *arena = &container->arena;
-    struct definition *definition = &container->definition;
-    struct endpoint endpoint = {.network_id = arena_strdup(arena, network->id),
-                                .network_name = arena_strdup(arena, network->name)};
+    return text != NULL && text[0] != '\0' ? text : NULL;
+}
 
-    endpoint.ipam.ipv4_address = copy_text(arena, wanted->ipam.ipv4_address);
-    endpoint.ipam.ipv6_address = copy_text(arena, wanted->ipam.ipv6_address);
-    for (size_t i = 0; i < wanted->aliases.count; i++)
-        string_list_append(arena, &endpoint.aliases, arena_strdup(arena, wanted->aliases.items[i]));
-    if (index == definition->endpoints.count)
-        definition->endpoints.items = arena_grow(arena, definition->endpoints.items,
-                                                 definition->endpoints.count++, sizeof(endpoint));
-    definition->endpoints.items[index] = endpoint;
+/* `former`, which the caller frees, is what it was. */
+static int revise_endpoints(struct managed_container *container, struct endpoint *items,
+                            size_t count, struct revision **former, struct error *err)
+{
+    struct definition changed = *container->definition;
+
+    *former = revision_copy(container->definition, err);
+    if (*former == NULL)
+        return -err->errnum;
+    changed.endpoints.items = items;
+    changed.endpoints.count = count;
+    changed.host_config.network_mode = count > 0 ? items[0].network_name : "none";
+    return container_revise(container, &changed, err);
 }
 
 int container_connect(struct managed_container *container, const struct network *network,
                       const struct endpoint *wanted, struct error *err)
 {
-    struct definition *definition = &container->definition;
+    const struct definition *definition = container->definition;
+    size_t count = definition->endpoints.count;
     size_t index = membership_find_endpoint(container_network(container), network);
-    bool is_new = index == definition->endpoints.count;
+    struct endpoint items[ENDPOINTS_MAX];
+    struct revision *former = NULL;
     int result = check_connect(container, network, wanted, index, err);
 
     if (result < 0)
         return result;
-    put_endpoint(container, network, wanted, index);
-    leases_note_fixed(container_network(container));
-    if (container->status == CONTAINER_RUNNING)
+    for (size_t i = 0; i < count; i++)
+        items[i] = definition->endpoints.items[i];
+    items[index] = (struct endpoint){
+        .network_id = network->id,
+        .network_name = network->name,
+        .ipam = {text_or_null(wanted->ipam.ipv4_address), text_or_null(wanted->ipam.ipv6_address)},
+        .aliases = wanted->aliases,
+    };
+    result = revise_endpoints(container, items, index < count ? count : count + 1, &former, err);
+    if (result == 0 && container->status == CONTAINER_RUNNING) {
         result = membership_join(container_network(container), index, err);
-    if (result < 0) {
-        definition->endpoints.count -= is_new;
-        leases_note_fixed(container_network(container));
-        return result;
+        if (result < 0)
+            container_revise(container, &former->definition, NULL);
     }
-    definition->host_config.network_mode = definition->endpoints.items[0].network_name;
-    return save_endpoints(container, err);
+    revision_free(former);
+    return result < 0 ? result : write_endpoints(container, err);
 }
 
 int container_disconnect(struct managed_container *container, const struct network *network,
                          struct error *err)
 {
-    struct definition *definition = &container->definition;
-    size_t index = membership_find_endpoint(container_network(container), network);
+    struct membership *member = container_network(container);
+    const struct definition *definition = container->definition;
+    size_t index = membership_find_endpoint(member, network);
+    struct endpoint items[ENDPOINTS_MAX];
+    struct revision *former = NULL;
+    size_t count = 0;
     int result;
 
     if (index == definition->endpoints.count)
         return error_set(err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
                          definition->name, network->name);
-    if (container_network(container)->leases[index].by_plugin != NULL)
+    if (member->leases[index].by_plugin != NULL)
         return error_set(err, ERROR_INVALID, EBUSY,
                          "container %s runs: its networks of plugins (%s) go when it ends",
                          definition->name, network->name);
-    result = membership_leave(container_network(container), index, err);
+    result = membership_leave(member, index, err);
     if (result < 0)
         return result;
-    memmove(definition->endpoints.items + index, definition->endpoints.items + index + 1,
-            (definition->endpoints.count - index - 1) * sizeof(struct endpoint));
-    definition->endpoints.count--;
-    definition->host_config.network_mode =
-        definition->endpoints.count > 0 ? definition->endpoints.items[0].network_name : "none";
-    membership_left(container_network(container));
-    return save_endpoints(container, err);
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        if (i != index)
+            items[count++] = definition->endpoints.items[i];
+    }
+    result = revise_endpoints(container, items, count, &former, err);
+    revision_free(former);
+    if (result == 0)
+        membership_left(member, index);
+    return result < 0 ? result : write_endpoints(container, err);
 }
-
-/* ---- egress ---- */
 
 int container_set_egress(struct managed_container *container, const struct docker_egress *egress,
                          struct error *err)
 {
-    struct docker_host_config *config = &container->definition.host_config;
-    const struct docker_egress *former = config->egress;
+    const struct docker_egress *former = container->definition->host_config.egress;
+    size_t former_count = former != NULL ? former->allow.count : 0;
+    bool had_rules = former != NULL;
+    struct definition changed = *container->definition;
     int result;
 
-    config->egress = egress;
-    result = egress_check(container_network(container), err);
+    changed.host_config.egress = egress;
+    result = egress_check(container->containers->networks, &changed, err);
     if (result == 0)
-        result = container_save_definition(container, err);
-    if (result < 0) {
-        config->egress = former;
-        return result;
-    }
-    egress_replace(container_network(container), former);
-    return 0;
+        result = container_revise(container, &changed, err);
+    if (result == 0)
+        egress_replace(container_network(container), had_rules, former_count);
+    return result;
 }
 
 /* ---- its part ---- */
@@ -209,23 +214,22 @@ static void open_network(struct managed_container *container)
     state->container = container;
     state->member.networks = container->containers->networks;
     state->member.owner = &owner;
-    state->member.definition = &container->definition;
-    state->member.arena = &container->arena;
+    state->member.definition = container->definition;
 }
 
 /* A container whose network namespace it is to have lends it its names. */
-static int define_network(struct managed_container *container, const struct image *image,
-                          struct error *err)
+static int define_network(struct managed_container *container, struct revision *draft,
+                          const struct image *image, struct error *err)
 {
-    const char *mode = container->definition.host_config.network_mode;
+    const char *mode = container->definition->host_config.network_mode;
     const char *name = mode != NULL ? mode_container(mode) : NULL;
     struct managed_container *joined = NULL;
     int result = name != NULL ? container_find(container->containers, name, &joined, err) : 0;
 
     (void)image;
     return result < 0 ? result
-                      : membership_resolve(container_network(container),
-                                           joined != NULL ? &joined->definition : NULL, err);
+                      : membership_resolve(container_network(container), draft,
+                                           joined != NULL ? joined->definition : NULL, err);
 }
 
 static int write_network(struct managed_container *container, struct error *err)
@@ -246,7 +250,7 @@ static void network_removed(struct managed_container *container, bool removes_vo
     membership_cut(member);
     membership_unlink(member);
     /* It may have been its network's last. */
-    if (container->definition.endpoints.count > 0)
+    if (container->definition->endpoints.count > 0)
         firewall_change(container->containers->networks);
 }
 
@@ -288,9 +292,9 @@ static void network_ended(struct managed_container *container)
     membership_end(container_network(container));
 }
 
-static void network_renamed(struct managed_container *container)
+static void network_revised(struct managed_container *container)
 {
-    names_update(container_network(container));
+    membership_revise(container_network(container), container->definition);
 }
 
 static void record_network(const struct managed_container *container, struct arena *arena,
@@ -337,7 +341,7 @@ const struct container_part network_part = {
     .started = network_started,
     .failed = network_failed,
     .ended = network_ended,
-    .renamed = network_renamed,
+    .revised = network_revised,
     .record_type = &membership_record_type,
     .record = record_network,
     .restore = restore_network,

@@ -40,10 +40,10 @@ struct container_part {
     int (*admit)(struct managed_container *container, const struct actor *actor,
                  enum container_action action, struct error *err);
 
-    /* A new container: completes its definition, checks it, and takes what it needs for as long as
-     * it exists. */
-    int (*define)(struct managed_container *container, const struct image *image,
-                  struct error *err);
+    /* A new container: completes its definition, which is nobody's yet, checks it, and takes what
+     * the container needs for as long as it exists. */
+    int (*define)(struct managed_container *container, struct revision *draft,
+                  const struct image *image, struct error *err);
     /* It could not be made: gives back what `define`, perhaps not called, has taken. */
     void (*undefine)(struct managed_container *container);
     /* Writes the part's files to the directory of a new container. */
@@ -71,8 +71,8 @@ struct container_part {
     /* After either of the two, when all is saved and told: what comes next. */
     void (*settled)(struct managed_container *container);
 
-    /* It has another name. */
-    void (*renamed)(struct managed_container *container);
+    /* Its definition is another revision; what pointed into the one before does so no more. */
+    void (*revised)(struct managed_container *container);
     /* A message of its monitor that is not about its life. False if it is not the part's. */
     bool (*message)(struct managed_container *container, const struct monitor_message *message);
 
@@ -100,7 +100,8 @@ void parts_open(struct managed_container *container);
 void parts_release(struct managed_container *container);
 int parts_admit(struct managed_container *container, const struct actor *actor,
                 enum container_action action, struct error *err);
-int parts_define(struct managed_container *container, const struct image *image, struct error *err);
+int parts_define(struct managed_container *container, struct revision *draft,
+                 const struct image *image, struct error *err);
 void parts_undefine(struct managed_container *container);
 int parts_write(struct managed_container *container, struct error *err);
 void parts_known(struct managed_container *container);
@@ -113,7 +114,7 @@ void parts_started(struct managed_container *container, bool is_new);
 void parts_failed(struct managed_container *container);
 void parts_ended(struct managed_container *container);
 void parts_settled(struct managed_container *container);
-void parts_renamed(struct managed_container *container);
+void parts_revised(struct managed_container *container);
 void parts_message(struct managed_container *container, const struct monitor_message *message);
 void parts_encode(struct json_writer *writer, const struct managed_container *container);
 void parts_found(struct managed_container *container);

@@ -56,14 +56,15 @@ int parts_admit(struct managed_container *container, const struct actor *actor,
     return result;
 }
 
-int parts_define(struct managed_container *container, const struct image *image, struct error *err)
+int parts_define(struct managed_container *container, struct revision *draft,
+                 const struct image *image, struct error *err)
 {
     const struct container_part *const *part = container->containers->parts;
     int result = 0;
 
     for (; result == 0 && *part != NULL; part++) {
         if ((*part)->define != NULL)
-            result = (*part)->define(container, image, err);
+            result = (*part)->define(container, draft, image, err);
     }
     return result;
 }
@@ -183,13 +184,13 @@ void parts_settled(struct managed_container *container)
     }
 }
 
-void parts_renamed(struct managed_container *container)
+void parts_revised(struct managed_container *container)
 {
     const struct container_part *const *part = container->containers->parts;
 
     for (; *part != NULL; part++) {
-        if ((*part)->renamed != NULL)
-            (*part)->renamed(container);
+        if ((*part)->revised != NULL)
+            (*part)->revised(container);
     }
 }
 
@@ -233,7 +234,7 @@ void parts_restore(struct managed_container *container, const struct json *state
             continue;
         record = arena_new(&arena, 1, type->size);
         if (state != NULL && json_decode(&arena, state, type, "", record, &err) < 0) {
-            log_warning("container %s: state of its %s: %s", container->definition.name,
+            log_warning("container %s: state of its %s: %s", container->definition->name,
                         (*part)->name, err.message);
             record = arena_new(&arena, 1, type->size);
         }

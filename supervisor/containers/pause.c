@@ -25,10 +25,10 @@ int container_pause(struct managed_container *container, struct error *err)
 
     if (container->status != CONTAINER_RUNNING)
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
-                         container->definition.id);
+                         container->definition->id);
     if (container->is_paused)
         return error_set(err, ERROR_CONFLICT, EALREADY, "Container %s is already paused",
-                         container->definition.id);
+                         container->definition->id);
     /* The state first: the next davitd makes it true if this one does not get to it. */
     container->is_paused = true;
     container_save_state(container);
@@ -49,7 +49,7 @@ int container_unpause(struct managed_container *container, struct error *err)
 
     if (!container->is_paused)
         return error_set(err, ERROR_CONFLICT, EALREADY, "Container %s is not paused",
-                         container->definition.id);
+                         container->definition->id);
     result = container_freeze(container, false, err);
     if (result < 0)
         return result;
@@ -61,20 +61,15 @@ int container_unpause(struct managed_container *container, struct error *err)
 
 int container_rename(struct managed_container *container, const char *name, struct error *err)
 {
-    struct definition *definition = &container->definition;
-    const char *former = definition->name;
+    struct definition changed = *container->definition;
+    cleanup_free char *former = memory_strdup(changed.name);
     int result = container_check_name(container->containers, name, err);
 
-    if (result < 0)
-        return result;
-    definition->name = arena_strdup(&container->arena, name);
-    result = container_save_definition(container, err);
-    if (result < 0) {
-        definition->name = former;
-        return result;
-    }
-    parts_renamed(container);
-    container_event(container, "rename",
-                    &(struct string_map){&(struct string_pair){"oldName", former}, 1});
-    return 0;
+    changed.name = name;
+    if (result == 0)
+        result = container_revise(container, &changed, err);
+    if (result == 0)
+        container_event(container, "rename",
+                        &(struct string_map){&(struct string_pair){"oldName", former}, 1});
+    return result;
 }

@@ -22,7 +22,7 @@ int container_open_directory(const struct managed_container *container)
     int fd;
 
     snprintf(name, sizeof(name), "%s%s", container->is_unpublished ? CONTAINER_NEW_PREFIX : "",
-             container->definition.id);
+             container->definition->id);
     fd = openat(container->containers->places->containers_fd, name,
                 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
@@ -30,7 +30,7 @@ int container_open_directory(const struct managed_container *container)
 
 int container_open_run_directory(const struct managed_container *container)
 {
-    int fd = openat(container->containers->places->run_containers_fd, container->definition.id,
+    int fd = openat(container->containers->places->run_containers_fd, container->definition->id,
                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
@@ -49,15 +49,15 @@ void container_remove_run_directory(struct managed_container *container)
     container->has_state_file = false;
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
     /* What else is there is of somebody who was killed while he wrote. */
-    if (unlinkat(container->containers->places->run_containers_fd, container->definition.id,
+    if (unlinkat(container->containers->places->run_containers_fd, container->definition->id,
                  AT_REMOVEDIR) < 0)
-        path_remove_tree(container->containers->places->run_containers_fd, container->definition.id,
-                         NULL);
+        path_remove_tree(container->containers->places->run_containers_fd,
+                         container->definition->id, NULL);
 }
 
 char *container_cgroup_path(const struct managed_container *container)
 {
-    return memory_printf("%s/%s", container->containers->cgroup_parent, container->definition.id);
+    return memory_printf("%s/%s", container->containers->cgroup_parent, container->definition->id);
 }
 
 int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
@@ -94,7 +94,7 @@ static bool is_in_cgroup(pid_t pid, const struct managed_container *container)
 
     snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
     return file_read(AT_FDCWD, path, 1 << 16, &text, NULL) == 0 &&
-           strstr(buffer_text(&text), container->definition.id) != NULL;
+           strstr(buffer_text(&text), container->definition->id) != NULL;
 }
 
 int container_open_namespace(const struct managed_container *container, const char *file,
@@ -112,6 +112,6 @@ int container_open_namespace(const struct managed_container *container, const ch
         pidfd_send_signal(pidfd, 0, NULL, 0) < 0)
         return error_set(err, ERROR_CONFLICT, ESRCH,
                          "cannot join the %s namespace of a non running container: %s", file,
-                         container->definition.name);
+                         container->definition->name);
     return take_fd(&fd);
 }

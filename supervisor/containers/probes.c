@@ -65,9 +65,9 @@ static const struct probe_definition *definition_of(const struct managed_contain
                                                     enum probe_kind kind)
 {
     const struct probe_definition *const definitions[] = {
-        [PROBE_HEALTH] = container->definition.config.healthcheck,
-        [PROBE_LIVENESS] = container->definition.liveness,
-        [PROBE_READINESS] = container->definition.readiness,
+        [PROBE_HEALTH] = container->definition->config.healthcheck,
+        [PROBE_LIVENESS] = container->definition->liveness,
+        [PROBE_READINESS] = container->definition->readiness,
     };
 
     return probe_is_defined(definitions[kind]) ? definitions[kind] : NULL;
@@ -91,7 +91,7 @@ static void arm(struct probe *probe, int64_t delay_ns)
                                         CLOCK_MONOTONIC, (uint64_t)delay_ns / 1000, TIMER_SLACK_US,
                                         on_timer, probe);
     if (result < 0)
-        log_error("container %s: probe: %s", probe->container->definition.name, strerror(-result));
+        log_error("container %s: probe: %s", probe->container->definition->name, strerror(-result));
 }
 
 static void arm_next(struct probe *probe)
@@ -123,10 +123,10 @@ static void restart(struct managed_container *container)
     struct error err = {0};
 
     log_warning("container %s: its liveness probe fails, it is restarted",
-                container->definition.name);
+                container->definition->name);
     container->is_restart_wanted = true;
     if (container_end(container, 0, container_stop_timeout(container), &err) < 0)
-        log_error("container %s: %s", container->definition.name, err.message);
+        log_error("container %s: %s", container->definition->name, err.message);
 }
 
 static void announce(const struct probe *probe)
@@ -388,24 +388,6 @@ static void probes_replace(struct managed_container *container)
         start_probes(container);
 }
 
-int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
-                         struct probe_definition *readiness, struct error *err)
-{
-    struct definition *definition = &container->definition;
-    struct probe_definition *const former[] = {definition->liveness, definition->readiness};
-
-    definition->liveness = liveness;
-    definition->readiness = readiness;
-    if (container_save_definition(container, err) < 0) {
-        definition->liveness = former[0];
-        definition->readiness = former[1];
-        return -err->errnum;
-    }
-    /* Docker's goes on as it was. */
-    probes_replace(container);
-    return 0;
-}
-
 static void stop_probes(struct managed_container *container)
 {
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
@@ -488,6 +470,21 @@ void probes_write(struct json_writer *writer, const struct managed_container *co
     json_object_close(writer);
 }
 
+int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
+                         struct probe_definition *readiness, struct error *err)
+{
+    struct definition changed = *container->definition;
+    int result;
+
+    changed.liveness = liveness;
+    changed.readiness = readiness;
+    result = container_revise(container, &changed, err);
+    /* Docker's goes on as it was. */
+    if (result == 0)
+        probes_replace(container);
+    return result;
+}
+
 /* ---- its part ---- */
 
 struct probe_list {
@@ -530,6 +527,19 @@ static void probes_started(struct managed_container *container, bool is_new)
     start_probes(container);
 }
 
+static void probes_revised(struct managed_container *container)
+{
+    for (int kind = 0; kind < PROBE_KIND_COUNT; kind++) {
+        struct probe *probe = state_of(container)->probes[kind];
+
+        if (probe == NULL)
+            continue;
+        probe->definition = definition_of(container, (enum probe_kind)kind);
+        if (probe->definition == NULL)
+            release(container, kind);
+    }
+}
+
 const struct container_part probe_part = {
     .name = "probes",
     .state_size = sizeof(struct probe_state),
@@ -537,6 +547,7 @@ const struct container_part probe_part = {
     .starting = probes_starting,
     .started = probes_started,
     .ended = stop_probes,
+    .revised = probes_revised,
     .message = handle_message,
     .record_type = &list_type,
     .record = record_probes,

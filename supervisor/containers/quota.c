@@ -3,11 +3,11 @@
 #include "internal.h"
 #include "runtime/runtime.h"
 
-static int set_quota(struct managed_container *container, const struct image *image,
-                     struct error *err)
+static int set_quota(struct managed_container *container, struct revision *draft,
+                     const struct image *image, struct error *err)
 {
     struct containers *containers = container->containers;
-    struct definition *definition = &container->definition;
+    struct definition *definition = &draft->definition;
     uint64_t bytes = definition_disk_bytes(definition);
 
     (void)image;
@@ -20,7 +20,7 @@ static int set_quota(struct managed_container *container, const struct image *im
 static void lift_quota(struct managed_container *container)
 {
     struct containers *containers = container->containers;
-    uint32_t project = container->definition.project;
+    uint32_t project = container->definition->project;
 
     if (project == 0)
         return;
@@ -30,7 +30,7 @@ static void lift_quota(struct managed_container *container)
 
 static void note_quota(struct managed_container *container)
 {
-    projects_note(container->containers->projects, container->definition.project);
+    projects_note(container->containers->projects, container->definition->project);
 }
 
 static void quota_removed(struct managed_container *container, bool removes_volumes)

@@ -72,48 +72,70 @@ static void forget_revision(int directory_fd, uint64_t revision)
 
 int container_record_write(struct managed_container *container, int directory_fd, struct error *err)
 {
-    cleanup_free char *text = encode_definition(&container->definition);
+    cleanup_free char *text = encode_definition(container->definition);
 
-    return write_definition(&container->definition, directory_fd, text, err);
+    return write_definition(container->definition, directory_fd, text, err);
 }
 
-int container_save_definition(struct managed_container *container, struct error *err)
+static int save_revision(struct managed_container *container, struct revision *draft,
+                         struct error *err)
 {
-    struct definition *definition = &container->definition;
+    struct definition *definition = &draft->definition;
     cleanup_close int directory_fd = container_open_directory(container);
     cleanup_free char *text = NULL;
     int result;
 
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    definition->revision++;
+    definition->revision = container->definition->revision + 1;
     text = encode_definition(definition);
     result = write_definition(definition, directory_fd, text, err);
     if (result == 0)
         result = database_update_definition(container->containers->database, definition->id,
                                             definition->name, text, err);
-    if (result == 0) {
-        forget_revision(directory_fd, definition->revision - 1);
-        return 0;
-    }
-    forget_revision(directory_fd, definition->revision);
-    definition->revision--;
+    forget_revision(directory_fd,
+                    result == 0 ? container->definition->revision : definition->revision);
     return result;
+}
+
+static void take_revision(struct managed_container *container, struct revision *revision)
+{
+    struct revision *former = container->revision;
+
+    container->revision = revision;
+    container->definition = &revision->definition;
+    parts_revised(container);
+    revision_free(former);
+}
+
+int container_revise(struct managed_container *container, const struct definition *changed,
+                     struct error *err)
+{
+    struct revision *draft = revision_copy(changed, err);
+
+    if (draft == NULL)
+        return -err->errnum;
+    if (save_revision(container, draft, err) < 0) {
+        revision_free(draft);
+        return -err->errnum;
+    }
+    take_revision(container, draft);
+    return 0;
 }
 
 static int insert_row(struct managed_container *container, struct error *err)
 {
-    cleanup_free char *definition = encode_definition(&container->definition);
+    cleanup_free char *definition = encode_definition(container->definition);
     cleanup_free char *state = container_encode_state(container);
 
-    return database_insert_container(container->containers->database, container->definition.id,
-                                     container->definition.name, definition, state, err);
+    return database_insert_container(container->containers->database, container->definition->id,
+                                     container->definition->name, definition, state, err);
 }
 
 int container_record_publish(struct managed_container *container, struct error *err)
 {
     struct containers *containers = container->containers;
-    const char *id = container->definition.id;
+    const char *id = container->definition->id;
     cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
     int result = insert_row(container, err);
 
@@ -134,7 +156,7 @@ int container_record_publish(struct managed_container *container, struct error *
 int container_record_put(struct managed_container *container, struct error *err)
 {
     int result = database_delete_container(container->containers->database,
-                                           container->definition.id, false, err);
+                                           container->definition->id, false, err);
 
     return result < 0 ? result : insert_row(container, err);
 }
@@ -142,7 +164,7 @@ int container_record_put(struct managed_container *container, struct error *err)
 int container_record_remove(struct managed_container *container, struct error *err)
 {
     struct containers *containers = container->containers;
-    const char *id = container->definition.id;
+    const char *id = container->definition->id;
     cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
     bool is_gone = renameat(containers->places->containers_fd, id,
                             containers->places->containers_fd, removed) < 0 &&
@@ -154,7 +176,7 @@ int container_record_remove(struct managed_container *container, struct error *e
         return error_set(err, ERROR_INTERNAL, EIO, "rename the container's directory");
     /* Who is removed with its end has nobody who relies on that. */
     result = database_delete_container(containers->database, id,
-                                       !container->definition.host_config.is_auto_removed, err);
+                                       !container->definition->host_config.is_auto_removed, err);
     if (result < 0) {
         if (!is_gone)
             renameat(containers->places->containers_fd, removed, containers->places->containers_fd,
@@ -163,7 +185,7 @@ int container_record_remove(struct managed_container *container, struct error *e
     }
     if (!is_gone &&
         trash_put(containers->trash, containers->places->containers_fd, removed, err) < 0)
-        log_error("container %s: %s", container->definition.name, err->message);
+        log_error("container %s: %s", container->definition->name, err->message);
     return 0;
 }
 
@@ -209,8 +231,7 @@ static int read_revision(int directory_fd, uint64_t revision, struct arena *aren
     return result < 0 ? error_prefix(err, "%s", name) : 0;
 }
 
-int container_record_read(int directory_fd, struct arena *arena, struct definition *definition,
-                          struct error *err)
+int container_record_read(int directory_fd, struct revision *into, struct error *err)
 {
     uint64_t revision = UINT64_MAX;
     int result;
@@ -220,7 +241,7 @@ int container_record_read(int directory_fd, struct arena *arena, struct definiti
         result = find_newest(directory_fd, revision, &revision, err);
         if (result < 0)
             return result;
-        result = read_revision(directory_fd, revision, arena, definition, err);
+        result = read_revision(directory_fd, revision, &into->arena, &into->definition, err);
     } while (result < 0);
     return 0;
 }
@@ -232,8 +253,8 @@ static bool has_revision(const struct managed_container *container)
     char path[IDENTIFIER_SIZE + DEFINITION_NAME_SIZE];
     char name[DEFINITION_NAME_SIZE];
 
-    name_definition(container->definition.revision, name);
-    snprintf(path, sizeof(path), "%s/%s", container->definition.id, name);
+    name_definition(container->definition->revision, name);
+    snprintf(path, sizeof(path), "%s/%s", container->definition->id, name);
     return fstatat(container->containers->places->containers_fd, path, &status,
                    AT_SYMLINK_NOFOLLOW) == 0 &&
            status.st_size > 0;
@@ -241,7 +262,7 @@ static bool has_revision(const struct managed_container *container)
 
 static int update_row(const struct managed_container *container, struct error *err)
 {
-    const struct definition *definition = &container->definition;
+    const struct definition *definition = container->definition;
     cleanup_free char *text = encode_definition(definition);
 
     /* Another row, of which the same is to be done yet, may have the name. */
@@ -250,36 +271,39 @@ static int update_row(const struct managed_container *container, struct error *e
 }
 
 /* The row is of an earlier database: what was changed since is in the file. */
-static int take_newer(struct managed_container *container, const struct definition *newer,
+static int take_newer(struct managed_container *container, struct revision *newer,
                       struct error *err)
 {
     log_warning("container %s: its directory has a newer definition than the database, which takes "
                 "it",
-                container->definition.name);
-    container->definition = *newer;
+                container->definition->name);
+    take_revision(container, newer);
     return update_row(container, err);
 }
 
 int container_record_reconcile(struct managed_container *container, struct error *err)
 {
     cleanup_close int directory_fd = -1;
-    struct definition other = {0};
+    struct revision *own = container->revision;
+    struct revision *other;
     struct error unread = {0};
     int result = 0;
 
-    if (has_revision(container) && container->definition.layers.count > 0)
+    if (has_revision(container) && own->definition.layers.count > 0)
         return 0;
     directory_fd = container_open_directory(container);
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "its directory");
-    if (container_record_read(directory_fd, &container->arena, &other, &unread) == 0 &&
-        other.revision > container->definition.revision &&
-        strcmp(other.id, container->definition.id) == 0)
-        return take_newer(container, &other, err);
+    other = revision_new();
+    if (container_record_read(directory_fd, other, &unread) == 0 &&
+        other->definition.revision > own->definition.revision &&
+        strcmp(other->definition.id, own->definition.id) == 0)
+        return take_newer(container, other, err);
+    revision_free(other);
     /* One that an earlier davitd has made has no file, and does not know its layers. */
-    if (container->definition.layers.count == 0)
-        result = container_record_read_layers(directory_fd, &container->arena,
-                                              &container->definition.layers, err);
+    if (own->definition.layers.count == 0)
+        result =
+            container_record_read_layers(directory_fd, &own->arena, &own->definition.layers, err);
     if (result == 0)
         result = container_record_write(container, directory_fd, err);
     return result < 0 ? result : update_row(container, err);
@@ -290,7 +314,7 @@ void container_record_state(struct managed_container *container, const char *sta
     int runs_fd = container->containers->places->run_containers_fd;
     cleanup_close int run_fd = container_open_run_directory(container);
 
-    if (run_fd < 0 && mkdirat(runs_fd, container->definition.id, 0700) == 0)
+    if (run_fd < 0 && mkdirat(runs_fd, container->definition->id, 0700) == 0)
         run_fd = container_open_run_directory(container);
     container->has_state_file = true;
     /* Rather none than one that is not true any more. */
@@ -309,7 +333,7 @@ void container_record_forget_state(struct managed_container *container)
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
     /* The directory itself is its monitor's as long as there is one. */
     if (container->control_fd < 0)
-        unlinkat(container->containers->places->run_containers_fd, container->definition.id,
+        unlinkat(container->containers->places->run_containers_fd, container->definition->id,
                  AT_REMOVEDIR);
 }
 

@@ -29,17 +29,17 @@ int container_record_put(struct managed_container *container, struct error *err)
 /* Takes the name and the row away; the directory goes to the trash. */
 int container_record_remove(struct managed_container *container, struct error *err);
 
-/* Writes the definition as a new revision. Row and file are durable when it returns; after a
- * failure the earlier one stands. */
-int container_save_definition(struct managed_container *container, struct error *err);
+/* Makes a copy of `changed`, wherever its parts lie, the container's next revision. Row and file
+ * are durable when it returns; after a failure the earlier one stands, and nothing has changed. */
+int container_revise(struct managed_container *container, const struct definition *changed,
+                     struct error *err);
 
 /* The first revision, for a container that has no row yet. */
 int container_record_write(struct managed_container *container, int directory_fd,
                            struct error *err);
 
-/* Reads the newest definition that is in a container's directory; it is allocated in the arena. */
-int container_record_read(int directory_fd, struct arena *arena, struct definition *definition,
-                          struct error *err);
+/* Reads the newest definition that is in a container's directory into a new revision. */
+int container_record_read(int directory_fd, struct revision *into, struct error *err);
 
 /* At start, for a row: whether the directory has the same revision. If it does not, the newer of
  * the two is the container's afterwards, in both places. */

@@ -30,9 +30,9 @@ static void remove_if_over(struct managed_container *container)
     struct error err = {0};
 
     if (container->status == CONTAINER_EXITED &&
-        container->definition.host_config.is_auto_removed &&
+        container->definition->host_config.is_auto_removed &&
         container_remove(container, true, &err) < 0)
-        log_error("container %s: %s", container->definition.name, err.message);
+        log_error("container %s: %s", container->definition->name, err.message);
 }
 
 /* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
@@ -69,7 +69,7 @@ static void take_over(struct managed_container *container, const struct kept_sta
 static int settle_directory(const struct managed_container *container)
 {
     struct containers *containers = container->containers;
-    const char *id = container->definition.id;
+    const char *id = container->definition->id;
     cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
     cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
 
@@ -125,14 +125,14 @@ static int recover_row(void *context, const char *id, const char *definition, co
     struct managed_container *container = container_new(recovery->containers);
     struct kept_state record = {0};
     struct error problem = {0};
-    int result = json_decode_text(&container->arena, definition, strlen(definition),
-                                  &definition_type, &container->definition, &problem);
+    int result = json_decode_text(&container->revision->arena, definition, strlen(definition),
+                                  &definition_type, &container->revision->definition, &problem);
 
     (void)err;
     if (result == 0)
         result = kept_state_read(&container->arena, arena_strdup(&container->arena, state), &record,
                                  &problem);
-    if (result == 0 && strcmp(container->definition.id, id) != 0)
+    if (result == 0 && strcmp(container->definition->id, id) != 0)
         result = error_set(&problem, ERROR_CORRUPT, EINVAL, "it is of another container");
     if (result < 0) {
         log_error("database: the row of container %s is left out: %s", id, problem.message);
@@ -156,7 +156,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
     }
     recovery->found++;
     if (container_record_reconcile(container, &problem) < 0)
-        log_error("container %s: %s", container->definition.name, problem.message);
+        log_error("container %s: %s", container->definition->name, problem.message);
     container_link(container);
     take_over(container, &record);
     return 0;
@@ -168,19 +168,19 @@ static void put_row_aside(struct managed_container *ghost)
 {
     struct containers *containers = ghost->containers;
     struct json_writer *writer = json_writer_new(true);
-    cleanup_free char *name = memory_printf("%s.json", ghost->definition.id);
+    cleanup_free char *name = memory_printf("%s.json", ghost->definition->id);
     const char *text;
     struct error err = {0};
 
-    json_encode(writer, &definition_type, &ghost->definition);
+    json_encode(writer, &definition_type, ghost->definition);
     text = json_writer_text(writer);
     log_warning("container %s (%s) is in the database and its directory is gone: it counts as "
                 "removed, and its definition is aside/%s",
-                ghost->definition.name, ghost->definition.id, name);
+                ghost->definition->name, ghost->definition->id, name);
     if (file_replace(containers->places->aside_fd, name, text, strlen(text), 0600, false, &err) <
             0 ||
-        database_delete_container(containers->database, ghost->definition.id, false, &err) < 0)
-        log_error("container %s: %s", ghost->definition.name, err.message);
+        database_delete_container(containers->database, ghost->definition->id, false, &err) < 0)
+        log_error("container %s: %s", ghost->definition->name, err.message);
     json_writer_free(writer);
     container_free(ghost);
 }
@@ -199,7 +199,7 @@ static void settle_ghosts(struct recovery *recovery, bool has_directories)
         }
         log_error("container %s: its directory is gone, like all others: is a filesystem not "
                   "mounted?",
-                  ghost->definition.name);
+                  ghost->definition->name);
         container_link(ghost);
     }
 }
@@ -210,17 +210,17 @@ static void settle_ghosts(struct recovery *recovery, bool has_directories)
  * name may be another's by now. */
 static void use_other_name(struct managed_container *container)
 {
-    struct definition *definition = &container->definition;
+    struct definition *definition = &container->revision->definition;
 
     definition->name =
-        arena_printf(&container->arena, "%.100s_%.12s", definition->name, definition->id);
+        arena_printf(&container->revision->arena, "%.100s_%.12s", definition->name, definition->id);
 }
 
 static void settle_name(struct managed_container *container)
 {
     struct error err = {0};
 
-    if (container_check_name(container->containers, container->definition.name, &err) < 0)
+    if (container_check_name(container->containers, container->definition->name, &err) < 0)
         use_other_name(container);
 }
 
@@ -230,10 +230,9 @@ static int adopt(struct containers *containers, const char *id, int directory_fd
 {
     struct managed_container *container = container_new(containers);
     struct kept_state record = {0};
-    int result =
-        container_record_read(directory_fd, &container->arena, &container->definition, err);
+    int result = container_record_read(directory_fd, container->revision, err);
 
-    if (result == 0 && strcmp(container->definition.id, id) != 0)
+    if (result == 0 && strcmp(container->definition->id, id) != 0)
         result = error_set(err, ERROR_CORRUPT, EINVAL, "its definition is of another container");
     if (result < 0) {
         container_free(container);
@@ -247,11 +246,11 @@ static int adopt(struct containers *containers, const char *id, int directory_fd
         /* A row that cannot be read may have the name. */
         use_other_name(container);
         if (container_record_put(container, err) < 0)
-            log_error("container %s: %s", container->definition.name, err->message);
+            log_error("container %s: %s", container->definition->name, err->message);
     }
     container_link(container);
     log_warning("container %s (%s) was not in the database: taken over from its directory",
-                container->definition.name, id);
+                container->definition->name, id);
     take_over(container, &record);
     return 0;
 }
@@ -329,7 +328,7 @@ static bool is_known(struct containers *containers, const char *name)
     struct error unused;
 
     return container_find(containers, name, &container, &unused) == 0 &&
-           strcmp(container->definition.id, name) == 0;
+           strcmp(container->definition->id, name) == 0;
 }
 
 static int list_unknown(struct containers *containers, struct arena *arena,

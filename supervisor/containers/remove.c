@@ -29,17 +29,17 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
         return error_set(err, ERROR_CONFLICT, EBUSY,
                          "You cannot remove a running container %s. Stop the container before "
                          "attempting removal or force remove",
-                         container->definition.id);
+                         container->definition->id);
     if (container->status == CONTAINER_RESTARTING)
         return error_set(err, ERROR_CONFLICT, EBUSY,
                          "You cannot remove a restarting container %s. Stop the container before "
                          "attempting removal or force remove",
-                         container->definition.id);
+                         container->definition->id);
     if (container->status == CONTAINER_REMOVING)
         return error_set(err, ERROR_CONFLICT, EBUSY,
                          "removal of container %s is already in "
                          "progress",
-                         container->definition.id);
+                         container->definition->id);
     container->status = CONTAINER_REMOVING;
     result = container_record_remove(container, err);
     if (result < 0) {

@@ -26,7 +26,7 @@ enum policy {
 static enum policy policy_of(const struct managed_container *container)
 {
     static const char *const names[] = {"no", "always", "unless-stopped", "on-failure"};
-    const char *name = container->definition.host_config.restart_policy.name;
+    const char *name = container->definition->host_config.restart_policy.name;
 
     for (int i = 1; name != NULL && i < (int)ARRAY_SIZE(names); i++) {
         if (strcmp(names[i], name) == 0)
@@ -37,7 +37,7 @@ static enum policy policy_of(const struct managed_container *container)
 
 static bool may_retry(const struct managed_container *container)
 {
-    int64_t limit = container->definition.host_config.restart_policy.maximum_retry_count;
+    int64_t limit = container->definition->host_config.restart_policy.maximum_retry_count;
 
     return container->exit_code != 0 && (limit <= 0 || container->restart_count < limit);
 }
@@ -67,7 +67,7 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *context)
     container->restart_count++;
     if (container_begin_start(container, &actor_davitd, &err) == 0)
         return 0;
-    log_error("container %s: restart: %s", container->definition.name, err.message);
+    log_error("container %s: restart: %s", container->definition->name, err.message);
     if (!container_schedule_restart(container))
         container_cancel_restart(container);
     return 0;
@@ -82,7 +82,7 @@ static bool arm(struct managed_container *container, int64_t delay_ms)
                                         CLOCK_MONOTONIC, (uint64_t)delay_ms * 1000, 1000,
                                         on_restart, container);
     if (result < 0) {
-        log_error("container %s: restart: %s", container->definition.name, strerror(-result));
+        log_error("container %s: restart: %s", container->definition->name, strerror(-result));
         return false;
     }
     container->status = CONTAINER_RESTARTING;

@@ -48,7 +48,7 @@ static void save_state(struct managed_container *container, bool is_durable)
 
     /* Until the database has it the file in /run has. */
     container->has_unsaved_state =
-        database_update_state(container->containers->database, container->definition.id, state,
+        database_update_state(container->containers->database, container->definition->id, state,
                               is_durable, &err) < 0;
     if (container->has_unsaved_state || container->status == CONTAINER_RUNNING)
         container_record_state(container, state);
@@ -56,7 +56,7 @@ static void save_state(struct managed_container *container, bool is_durable)
         container_record_forget_state(container);
     if (!container->has_unsaved_state)
         return;
-    log_error("container %s: %s", container->definition.name, err.message);
+    log_error("container %s: %s", container->definition->name, err.message);
     save_later(container->containers);
 }
 

@@ -21,7 +21,7 @@ int container_signal(struct managed_container *container, int signal_number, str
 
     if (container->status != CONTAINER_RUNNING && !is_starting)
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
-                         container->definition.id);
+                         container->definition->id);
     if (signal_number == SIGKILL)
         container_kill(container);
     else

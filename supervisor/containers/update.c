@@ -37,28 +37,26 @@ static void ignore_empty(const char **text)
         *text = NULL;
 }
 
-/* The document lives as long as the container: its strings become the definition's. */
-static int read_changes(struct managed_container *container, const char *request, size_t length,
+static int read_changes(struct arena *arena, const char *request, size_t length,
                         struct docker_host_config *changes, struct error *err)
 {
-    const char *text = arena_strndup(&container->arena, request, length);
+    const char *text = arena_strndup(arena, request, length);
     const struct json *body;
-    int result = json_parse(&container->arena, text, length, &json_default_limits, &body, err);
+    int result = json_parse(arena, text, length, &json_default_limits, &body, err);
 
     if (result == 0)
         result = check_members(body, err);
     if (result == 0)
-        result = json_decode(&container->arena, body, &docker_host_config_type, "", changes, err);
+        result = json_decode(arena, body, &docker_host_config_type, "", changes, err);
     ignore_empty(&changes->restart_policy.name);
     ignore_empty(&changes->cpuset_cpus);
     ignore_empty(&changes->cpuset_mems);
     return result;
 }
 
-static void merge(struct managed_container *container, const struct docker_host_config *changes)
+static void merge(struct arena *arena, struct docker_host_config *host,
+                  const struct docker_host_config *changes)
 {
-    struct docker_host_config *host = &container->definition.host_config;
-
     /* A policy is replaced as a whole. */
     if (changes->restart_policy.name != NULL)
         host->restart_policy = (struct docker_restart_policy){0};
@@ -67,14 +65,15 @@ static void merge(struct managed_container *container, const struct docker_host_
         host->cpu_quota = host->cpu_period = 0;
     if (changes->cpu_quota > 0 || changes->cpu_period > 0)
         host->nano_cpus = 0;
-    json_merge(&container->arena, &docker_host_config_type, host, changes);
+    json_merge(arena, &docker_host_config_type, host, changes);
 }
 
-static int apply_to_cgroup(struct managed_container *container, struct error *err)
+static int apply_to_cgroup(struct managed_container *container, const struct definition *definition,
+                           struct error *err)
 {
     cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
-    int result = container_make_settings(container, settings, err);
+    int result = container_make_settings(definition, settings, err);
 
     if (result == 0)
         result = cgroup_check_settings(container->containers->hierarchy, settings, err);
@@ -88,41 +87,46 @@ static int apply_to_cgroup(struct managed_container *container, struct error *er
     return result;
 }
 
-/* For the next start, and for the next davitd. */
-static int save(struct managed_container *container, struct error *err)
+/* What a definition says is so, now and at the next start. */
+static int enforce(struct managed_container *container, const struct definition *definition,
+                   struct error *err)
 {
-    int result = container_write_bundle(container, err);
+    int result = apply_to_cgroup(container, definition, err);
 
-    return result < 0 ? result : container_save_definition(container, err);
+    return result < 0 ? result : container_write_bundle(container, definition, err);
 }
 
-static int change(struct managed_container *container, const struct docker_host_config *changes,
+static int change(struct managed_container *container, const struct definition *changed,
                   struct error *err)
 {
-    const struct docker_host_config former = container->definition.host_config;
-    int result;
+    int result = definition_check_host_config(&changed->host_config, err);
 
-    merge(container, changes);
-    result = definition_check_host_config(&container->definition.host_config, err);
+    if (result < 0)
+        return result;
+    result = enforce(container, changed, err);
     if (result == 0)
-        result = apply_to_cgroup(container, err);
-    if (result == 0)
-        result = save(container, err);
-    if (result == 0)
-        return 0;
-    container->definition.host_config = former;
-    apply_to_cgroup(container, NULL);
+        result = container_revise(container, changed, err);
+    if (result < 0)
+        enforce(container, container->definition, NULL);
     return result;
 }
 
 int container_update(struct managed_container *container, const char *request, size_t length,
                      struct error *err)
 {
+    cleanup_arena struct arena arena = {0};
     struct docker_host_config changes = {0};
-    int result = read_changes(container, request, length, &changes, err);
+    struct revision *draft;
+    int result = read_changes(&arena, request, length, &changes, err);
 
-    if (result == 0)
-        result = change(container, &changes, err);
+    if (result < 0)
+        return result;
+    draft = revision_copy(container->definition, err);
+    if (draft == NULL)
+        return -err->errnum;
+    merge(&draft->arena, &draft->definition.host_config, &changes);
+    result = change(container, &draft->definition, err);
+    revision_free(draft);
     if (result < 0)
         return result;
     container_event(container, "update", NULL);

@@ -28,8 +28,8 @@ static int add_from(struct containers *containers, struct arena *arena,
     result = container_find(containers, reference, &other, err);
     if (result < 0)
         return result;
-    for (size_t i = 0; i < other->definition.mount_points.count; i++) {
-        struct mount_point mount = other->definition.mount_points.items[i];
+    for (size_t i = 0; i < other->definition->mount_points.count; i++) {
+        struct mount_point mount = other->definition->mount_points.items[i];
 
         if (strcmp(mount.type, "tmpfs") == 0)
             continue;
@@ -49,36 +49,36 @@ static int add_from(struct containers *containers, struct arena *arena,
     return 0;
 }
 
-static int define_volumes(struct managed_container *container, const struct image *image,
-                          struct error *err)
+static int define_volumes(struct managed_container *container, struct revision *draft,
+                          const struct image *image, struct error *err)
 {
-    const struct string_list *from = &container->definition.host_config.volumes_from;
+    const struct string_list *from = &container->definition->host_config.volumes_from;
     int result = 0;
 
     for (size_t i = 0; result == 0 && i < from->count; i++)
-        result = add_from(container->containers, &container->arena, &container->definition,
-                          from->items[i], err);
+        result =
+            add_from(container->containers, &draft->arena, &draft->definition, from->items[i], err);
     return result < 0
                ? result
-               : container_volumes_make(container->containers->volumes, &container->arena,
-                                        &container->definition, image->config.config.volumes, err);
+               : container_volumes_make(container->containers->volumes, &draft->arena,
+                                        &draft->definition, image->config.config.volumes, err);
 }
 
 static void take_back_volumes(struct managed_container *container)
 {
-    container_volumes_take_back(container->containers->volumes, &container->definition);
+    container_volumes_take_back(container->containers->volumes, container->definition);
 }
 
 static void volumes_known(struct managed_container *container)
 {
-    volumes_hold(container->containers->volumes, &container->definition);
+    volumes_hold(container->containers->volumes, container->definition);
 }
 
 static void volumes_removed(struct managed_container *container, bool removes_volumes)
 {
-    volumes_release(container->containers->volumes, &container->definition);
+    volumes_release(container->containers->volumes, container->definition);
     if (removes_volumes)
-        container_volumes_remove(container->containers->volumes, &container->definition);
+        container_volumes_remove(container->containers->volumes, container->definition);
 }
 
 /* ---- what is said of mounts ---- */
@@ -110,7 +110,7 @@ static void write_mount(struct json_writer *writer, const struct volumes *volume
 
 void container_write_mounts(struct json_writer *writer, const struct managed_container *container)
 {
-    const struct definition *definition = &container->definition;
+    const struct definition *definition = container->definition;
 
     json_key(writer, "Mounts");
     json_array_open(writer);

@@ -10,8 +10,8 @@ static void list_layers(const struct images *images, struct arena *arena,
 {
     for (const struct managed_container *one = images->containers->list; one != NULL;
          one = one->next) {
-        for (size_t i = 0; i < one->definition.layers.count; i++)
-            string_list_append(arena, layers, one->definition.layers.items[i]);
+        for (size_t i = 0; i < one->definition->layers.count; i++)
+            string_list_append(arena, layers, one->definition->layers.items[i]);
     }
     for (size_t i = 0; i < images->containers->aside_layers.count; i++)
         string_list_append(arena, layers, images->containers->aside_layers.items[i]);

@@ -27,16 +27,16 @@ static int open_process(const struct managed_container *container, struct error 
     cleanup_buffer struct buffer text = {0};
 
     if (fd < 0 || file_read(AT_FDCWD, path, 65536, &text, NULL) < 0 ||
-        strstr(buffer_text(&text), container->definition.id) == NULL)
+        strstr(buffer_text(&text), container->definition->id) == NULL)
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s has just ended",
-                         container->definition.id);
+                         container->definition->id);
     return take_fd(&fd);
 }
 
 static void describe_mounts(const struct managed_container *container, struct arena *arena,
                             struct copy_job *parameters)
 {
-    const struct definition *definition = &container->definition;
+    const struct definition *definition = container->definition;
 
     parameters->mounts.items =
         arena_new(arena, definition->mount_points.count, sizeof(*parameters->mounts.items));
@@ -77,12 +77,12 @@ static int prepare_copy(struct images *images, const struct copy_order *order, s
     if (path == NULL || path[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "bad parameter: path is required");
     copy->container = container;
-    parameters->container.id = container->definition.id;
-    parameters->container.layers = container->definition.layers;
+    parameters->container.id = container->definition->id;
+    parameters->container.layers = container->definition->layers;
     parameters->path = path[0] == '/' ? path : arena_printf(&copy->arena, "/%s", path);
     parameters->is_running = container->status == CONTAINER_RUNNING;
-    parameters->has_user_namespace = container->definition.id_range_first != 0;
-    parameters->is_root_readonly = container->definition.host_config.has_readonly_rootfs;
+    parameters->has_user_namespace = container->definition->id_range_first != 0;
+    parameters->is_root_readonly = container->definition->host_config.has_readonly_rootfs;
     if (parameters->is_running) {
         copy->process_fd = open_process(container, err);
         return copy->process_fd < 0 ? copy->process_fd : 0;
@@ -178,7 +178,7 @@ static void on_copied(struct images *images, void *context)
     struct managed_container *container;
 
     if (container_find(images->containers, context, &container, NULL) == 0 &&
-        strcmp(container->definition.id, context) == 0)
+        strcmp(container->definition->id, context) == 0)
         container->copies_in--;
     free(context);
 }
@@ -187,7 +187,7 @@ static int begin_copy_in(struct images *images, const struct copy_order *order, 
                          struct job_client *client, struct image_job **job, struct error *err)
 {
     struct managed_container *container = copy->container;
-    const char *user = container->definition.config.user;
+    const char *user = container->definition->config.user;
 
     if (container->copies_in > 0 && !copy->parameters.is_running)
         return error_set(err, ERROR_CONFLICT, EBUSY,
@@ -203,7 +203,7 @@ static int begin_copy_in(struct images *images, const struct copy_order *order, 
                                                .type = &copy_job_type,
                                                .parameters = &copy->parameters,
                                                .on_end = on_copied,
-                                               .context = memory_strdup(container->definition.id),
+                                               .context = memory_strdup(container->definition->id),
                                                .process_fd = copy->process_fd},
                         client, job, err);
 }

@@ -11,8 +11,8 @@ static int begin_listing(struct images *images, const char *reference, enum spaw
 
     if (result < 0)
         return result;
-    parameters.id = container->definition.id;
-    parameters.layers = container->definition.layers;
+    parameters.id = container->definition->id;
+    parameters.layers = container->definition->layers;
     return image_download(images,
                           &(struct download_order){.command = command,
                                                    .type = &container_job_type,

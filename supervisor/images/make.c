@@ -182,10 +182,10 @@ static int describe_commit(const struct make_order *order,
     int result = read_name(order, &parameters->name, err);
 
     parameters->base = image->manifest_digest;
-    parameters->container = container->definition.id;
+    parameters->container = container->definition->id;
     parameters->config = image->config;
     parameters->config.author = order->author;
-    describe_process(order->arena, &container->definition, image, &parameters->config.config);
+    describe_process(order->arena, container->definition, image, &parameters->config.config);
     if (result == 0)
         result = apply_config(order, &parameters->config.config, err);
     if (result == 0)
@@ -219,7 +219,7 @@ int image_commit(struct images *images, const char *reference, const struct make
     int result = container_find(images->containers, reference, &container, err);
 
     if (result == 0)
-        result = image_store_find(images->store, container->definition.image_id, &image, err);
+        result = image_store_find(images->store, container->definition->image_id, &image, err);
     if (result == 0)
         result = describe_commit(order, container, image, &parameters, err);
     if (result < 0)
@@ -232,7 +232,7 @@ int image_commit(struct images *images, const char *reference, const struct make
                                      .outlives_client = true,
                                      .on_image = on_committed,
                                      .on_release = on_commit_release};
-    snprintf(commit->container_id, sizeof(commit->container_id), "%s", container->definition.id);
+    snprintf(commit->container_id, sizeof(commit->container_id), "%s", container->definition->id);
     result = begin_commit(commit, container, &parameters, order->pauses, err);
     if (result < 0)
         on_commit_release(&commit->job);

@@ -16,13 +16,13 @@ void egress_release(struct membership *member)
     firewall_change(member->networks);
 }
 
-void egress_replace(struct membership *member, const struct docker_egress *former)
+void egress_replace(struct membership *member, bool had_rules, size_t former_count)
 {
     if (!membership_is_attached(member))
         return;
     member->refused_names = 0;
-    if (former != NULL)
-        egress_note_ended(member->networks, member->definition->id, former->allow.count);
+    if (had_rules)
+        egress_note_ended(member->networks, member->definition->id, former_count);
     firewall_change(member->networks);
     names_update(member);
 }

@@ -14,9 +14,10 @@
 /* It has ended: nothing of its rules stays in the kernel. */
 void egress_release(struct membership *member);
 
-/* Its definition has other rules than `former` (NULL: it had none), running or not. What was learnt
- * by the old ones goes with them, the count begins anew, and they are in force soon after. */
-void egress_replace(struct membership *member, const struct docker_egress *former);
+/* Its definition has other rules than before, when it had `former_count` or none at all, running or
+ * not. What was learnt by the old ones goes with them, the count begins anew, and the new ones are
+ * in force soon after. */
+void egress_replace(struct membership *member, bool had_rules, size_t former_count);
 
 /* Writes the rules, and what they refused. */
 void egress_write_rules(struct json_writer *writer, const struct membership *member);
@@ -28,7 +29,8 @@ int egress_parse(struct arena *arena, const struct docker_egress *egress,
                  struct egress_rule **rules, struct error *err);
 
 /* Refuses rules that are none, and networks where they cannot be kept. */
-int egress_check(const struct membership *member, struct error *err);
+int egress_check(const struct networks *networks, const struct definition *definition,
+                 struct error *err);
 
 /* A container's names, for the resolver. */
 void egress_list_names(struct arena *arena, const struct membership *member,

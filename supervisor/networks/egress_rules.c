@@ -31,10 +31,10 @@ int egress_parse(struct arena *arena, const struct docker_egress *egress,
 }
 
 /* Rules stand at the host's end of devices that lie on bridges. */
-static int check_networks(const struct membership *member, struct error *err)
+static int check_networks(const struct networks *networks, const struct definition *definition,
+                          struct error *err)
 {
-    const struct definition *definition = member->definition;
-    const char *mode = definition_network_mode(member->definition);
+    const char *mode = definition_network_mode(definition);
 
     if (definition->endpoints.count == 0 && strcmp(mode, "none") != 0)
         return error_set(err, ERROR_INVALID, EINVAL,
@@ -42,7 +42,7 @@ static int check_networks(const struct membership *member, struct error *err)
     for (size_t i = 0; i < definition->endpoints.count; i++) {
         struct network *network = NULL;
 
-        network_find(member->networks, definition->endpoints.items[i].network_id, &network, NULL);
+        network_find(networks, definition->endpoints.items[i].network_id, &network, NULL);
         if (network != NULL && network->driver != NETWORK_DRIVER_BRIDGE)
             return error_set(err, ERROR_INVALID, EINVAL,
                              "HostConfig.Egress: rules cannot be kept on network %s (%s)",
@@ -51,17 +51,18 @@ static int check_networks(const struct membership *member, struct error *err)
     return 0;
 }
 
-int egress_check(const struct membership *member, struct error *err)
+int egress_check(const struct networks *networks, const struct definition *definition,
+                 struct error *err)
 {
     cleanup_arena struct arena arena = {0};
-    const struct docker_egress *egress = member->definition->host_config.egress;
+    const struct docker_egress *egress = definition->host_config.egress;
     struct egress_rule *rules = NULL;
 
     if (egress == NULL)
         return 0;
     if (egress_parse(&arena, egress, &rules, err) < 0)
         return -err->errnum;
-    return check_networks(member, err);
+    return check_networks(networks, definition, err);
 }
 
 void egress_list_names(struct arena *arena, const struct membership *member,

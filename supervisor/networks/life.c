@@ -52,25 +52,38 @@ static int remove_live(const struct membership *member, size_t index, struct err
 
 int membership_leave(struct membership *member, size_t index, struct error *err)
 {
-    size_t behind = ENDPOINTS_MAX - index - 1;
-    int result = 0;
+    struct network_lease *lease = &member->leases[index];
+    int result;
 
     membership_cut(member);
-    if (member->leases[index].address.family != 0)
-        result = remove_live(member, index, err);
+    if (lease->address.family == 0)
+        return 0;
+    result = remove_live(member, index, err);
     if (result < 0)
         return result;
     firewall_change_ports(member, true);
-    memmove(member->leases + index, member->leases + index + 1,
-            behind * sizeof(struct network_lease));
-    member->leases[ENDPOINTS_MAX - 1] = (struct network_lease){0};
+    *lease = (struct network_lease){0};
+    firewall_change_ports(member, false);
+    member->owner->save(member);
     return 0;
 }
 
-void membership_left(struct membership *member)
+void membership_left(struct membership *member, size_t index)
 {
-    firewall_change_ports(member, false);
+    size_t behind = ENDPOINTS_MAX - index - 1;
+
+    memmove(member->leases + index, member->leases + index + 1,
+            behind * sizeof(struct network_lease));
+    member->leases[ENDPOINTS_MAX - 1] = (struct network_lease){0};
     firewall_change(member->networks);
     names_update(member);
     member->owner->save(member);
+}
+
+void membership_revise(struct membership *member, const struct definition *definition)
+{
+    member->definition = definition;
+    leases_note_fixed(member);
+    if (member->phase == MEMBER_RUNNING)
+        names_update(member);
 }

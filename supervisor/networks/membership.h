@@ -10,7 +10,7 @@
 
 #include "network/links.h"
 #include "networks.h"
-#include "supervisor/definition/definition.h"
+#include "supervisor/definition/revision.h"
 
 struct attachment;
 
@@ -58,8 +58,7 @@ struct membership {
     struct networks *networks;
     struct membership *next;
     const struct membership_owner *owner;
-    struct definition *definition; /* the container's */
-    struct arena *arena;           /* likewise */
+    const struct definition *definition; /* the container's */
     enum membership_phase phase;
     pid_t pid;                                  /* of its first process; 0: it does not run */
     struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
@@ -113,8 +112,8 @@ unsigned int lease_prefix(const struct network_lease *lease, const struct networ
 
 /* Finds the networks of a new container, and checks what it wants of them. `joined` is the
  * container that its NetworkMode names; NULL: none. */
-int membership_resolve(struct membership *member, const struct definition *joined,
-                       struct error *err);
+int membership_resolve(struct membership *member, struct revision *draft,
+                       const struct definition *joined, struct error *err);
 
 /* Whether it can be connected to the network as `wanted` says. */
 int membership_check_endpoint(const struct membership *member, const struct network *network,
@@ -139,7 +138,10 @@ int membership_join(struct membership *member, size_t index, struct error *err);
 /* One less: takes away what it has by its endpoint, which the caller removes next and then calls
  * membership_left(). */
 int membership_leave(struct membership *member, size_t index, struct error *err);
-void membership_left(struct membership *member);
+void membership_left(struct membership *member, size_t index);
+
+/* Its definition is another. */
+void membership_revise(struct membership *member, const struct definition *definition);
 
 /* ---- what it had is free again: release.c ---- */
 
@@ -203,6 +205,9 @@ int membership_write_hosts(const struct membership *member, struct error *err);
 /* Takes those that its definition asks for, for as long as it runs. */
 int ports_publish(struct membership *member, struct error *err);
 void ports_release(struct membership *member);
+
+/* Of those that a member has: its texts are its own, by malloc(3). */
+void port_copy(const struct published_port *from, struct published_port *to);
 
 /* ---- its state across davitd's life: state.c ---- */
 

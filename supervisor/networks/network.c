@@ -26,7 +26,7 @@ struct network *network_look_up(const struct networks *networks, const char *nam
     return found;
 }
 
-int network_find(struct networks *networks, const char *name, struct network **network,
+int network_find(const struct networks *networks, const char *name, struct network **network,
                  struct error *err)
 {
     *network = network_look_up(networks, name);

@@ -149,7 +149,7 @@ struct network_order {
 int networks_read(struct networks *networks, struct error *err);
 
 /* By id, a part of its beginning, or name. ERROR_NOT_FOUND "network NAME not found". */
-int network_find(struct networks *networks, const char *name, struct network **network,
+int network_find(const struct networks *networks, const char *name, struct network **network,
                  struct error *err);
 
 /* Durable when it returns. */

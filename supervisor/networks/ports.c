@@ -74,6 +74,13 @@ static unsigned int pick_port(const struct networks *networks, const struct publ
     return 0;
 }
 
+void port_copy(const struct published_port *from, struct published_port *to)
+{
+    *to = *from;
+    to->host = memory_strdup(from->host != NULL ? from->host : "");
+    to->protocol = memory_strdup(from->protocol);
+}
+
 int ports_publish(struct membership *member, struct error *err)
 {
     const struct published_ports *wanted = &member->definition->ports;
@@ -96,7 +103,7 @@ int ports_publish(struct membership *member, struct error *err)
             return error_set(err, ERROR_CONFLICT, EADDRINUSE,
                              "Bind for %s:%u failed: port is already allocated",
                              from->host[0] != '\0' ? from->host : "0.0.0.0", from->host_port);
-        member->ports.items[member->ports.count] = *from;
+        port_copy(from, &member->ports.items[member->ports.count]);
         member->ports.items[member->ports.count++].host_port = port;
     }
     return 0;
@@ -104,6 +111,10 @@ int ports_publish(struct membership *member, struct error *err)
 
 void ports_release(struct membership *member)
 {
+    for (size_t i = 0; i < member->ports.count; i++) {
+        free((void *)(uintptr_t)member->ports.items[i].host);
+        free((void *)(uintptr_t)member->ports.items[i].protocol);
+    }
     free(member->ports.items);
     member->ports = (struct published_ports){0};
 }

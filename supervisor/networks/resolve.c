@@ -48,10 +48,10 @@ static int check_addresses(const struct endpoint *endpoint, const struct network
 }
 
 /* Whose hosts, resolv.conf and hostname it has. */
-static int resolve_names(struct membership *member, const struct definition *joined,
-                         const char *mode, struct error *err)
+static int resolve_names(struct revision *draft, const struct definition *joined, const char *mode,
+                         struct error *err)
 {
-    struct definition *definition = member->definition;
+    struct definition *definition = &draft->definition;
     bool has_names = definition_has_names(&definition->host_config);
 
     if (has_names && !mode_is_host(mode))
@@ -62,15 +62,15 @@ static int resolve_names(struct membership *member, const struct definition *joi
     if (has_names)
         definition->names_directory = ".";
     else if (joined != NULL && joined->names_directory != NULL)
-        definition->names_directory = arena_printf(member->arena, "../%s", joined->id);
+        definition->names_directory = arena_printf(&draft->arena, "../%s", joined->id);
     return 0;
 }
 
 /* Modes without a network of ours: clients may name them as one, with nothing to say about it. */
-static int resolve_without(struct membership *member, const struct definition *joined,
-                           const char *mode, struct error *err)
+static int resolve_without(struct membership *member, struct revision *draft,
+                           const struct definition *joined, const char *mode, struct error *err)
 {
-    struct definition *definition = member->definition;
+    struct definition *definition = &draft->definition;
 
     for (size_t i = 0; i < definition->endpoints.count; i++) {
         if (!is_mode(mode, definition->endpoints.items[i].network_name) ||
@@ -91,7 +91,9 @@ static int resolve_without(struct membership *member, const struct definition *j
                          "another, such as bridge",
                          mode);
     definition->host_config.network_mode = mode;
-    return resolve_names(member, joined, mode, err) < 0 ? -err->errnum : egress_check(member, err);
+    return resolve_names(draft, joined, mode, err) < 0
+               ? -err->errnum
+               : egress_check(member->networks, definition, err);
 }
 
 /* The mode's network is the first. */
@@ -129,10 +131,10 @@ static int check_rate(const struct membership *member, const struct network *net
         rate->receive != 0 ? "Receive" : "Send", network->name, network_driver_name(network));
 }
 
-int membership_resolve(struct membership *member, const struct definition *joined,
-                       struct error *err)
+int membership_resolve(struct membership *member, struct revision *draft,
+                       const struct definition *joined, struct error *err)
 {
-    struct definition *definition = member->definition;
+    struct definition *definition = &draft->definition;
     const char *mode = definition->host_config.network_mode;
 
     if (definition_check_names(&definition->host_config, err) < 0)
@@ -144,8 +146,8 @@ int membership_resolve(struct membership *member, const struct definition *joine
                          "HostConfig.NetworkMode: \"%.64s\": an absolute path is expected", mode);
     if (is_mode(mode, "none") || mode_is_host(mode) || mode_container(mode) != NULL ||
         mode_path(mode) != NULL)
-        return resolve_without(member, joined, mode, err);
-    put_first(member->arena, definition, mode);
+        return resolve_without(member, draft, joined, mode, err);
+    put_first(&draft->arena, definition, mode);
     if (definition->endpoints.count > ENDPOINTS_MAX)
         return error_set(err, ERROR_INVALID, E2BIG, "NetworkingConfig: more than %d networks",
                          ENDPOINTS_MAX);
@@ -156,13 +158,13 @@ int membership_resolve(struct membership *member, const struct definition *joine
         if (network_find(member->networks, endpoint->network_name, &network, err) < 0 ||
             check_addresses(endpoint, network, err) < 0 || check_rate(member, network, err) < 0)
             return -err->errnum;
-        endpoint->network_id = arena_strdup(member->arena, network->id);
-        endpoint->network_name = arena_strdup(member->arena, network->name);
+        endpoint->network_id = arena_strdup(&draft->arena, network->id);
+        endpoint->network_name = arena_strdup(&draft->arena, network->name);
     }
     definition->host_config.network_mode = definition->endpoints.items[0].network_name;
     definition->names_directory = ".";
     leases_note_fixed(member);
-    return egress_check(member, err);
+    return egress_check(member->networks, definition, err);
 }
 
 int membership_check_endpoint(const struct membership *member, const struct network *network,

@@ -73,13 +73,8 @@ static void restore_ports(struct membership *member, const struct published_port
 {
     member->ports.items = memory_new(ports->count, sizeof(*ports->items));
     member->ports.count = ports->count;
-    for (size_t i = 0; i < ports->count; i++) {
-        struct published_port *port = &member->ports.items[i];
-
-        *port = ports->items[i];
-        port->host = arena_strdup(member->arena, port->host != NULL ? port->host : "");
-        port->protocol = arena_strdup(member->arena, port->protocol);
-    }
+    for (size_t i = 0; i < ports->count; i++)
+        port_copy(&ports->items[i], &member->ports.items[i]);
 }
 
 void membership_restore(struct membership *member, const struct membership_record *record)

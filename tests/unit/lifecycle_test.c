@@ -160,15 +160,16 @@ static int sweep(void *context, int directory_fd, struct error *err)
 static void make_container(struct host *host)
 {
     struct managed_container *container = container_new(&host->containers);
-    struct definition *definition = &container->definition;
+    struct definition *definition = &container->revision->definition;
     cleanup_close int directory_fd = -1;
     char name[80];
     char id[IDENTIFIER_SIZE];
     struct error err = {0};
 
     identifier_make(id);
-    definition->id = arena_strdup(&container->arena, id);
+    definition->id = arena_strdup(&container->revision->arena, id);
     definition->name = "tested";
+    definition->created_ns = 1;
     definition->image_id = "sha256:0";
     definition->config.image = "image";
     snprintf(name, sizeof(name), CONTAINER_NEW_PREFIX "%s", id);
@@ -445,6 +446,30 @@ static void what_is_kept_is_read_again(void **state)
     free(text);
 }
 
+/* A change that cannot be saved has changed nothing; one that can has its own memory. */
+static void a_definition_is_replaced_or_stays(void **state)
+{
+    struct host *host = *state;
+    struct definition changed = *host->container->definition;
+    const struct definition *before = host->container->definition;
+    char name[] = "renamed";
+    struct error err = {0};
+
+    changed.name = name;
+    fd_close(&host->places.containers_fd);
+    assert_true(container_revise(host->container, &changed, &err) < 0);
+    assert_error_contains(err, "container directory");
+    assert_ptr_equal(host->container->definition, before);
+    assert_string_equal(host->container->definition->name, "tested");
+    host->places.containers_fd =
+        openat(host->places.root_fd, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (container_revise(host->container, &changed, &err) < 0)
+        fail_msg("%s", err.message);
+    memset(name, 'x', sizeof(name) - 1);
+    assert_string_equal(host->container->definition->name, "renamed");
+    assert_int_equal(host->container->definition->revision, 1);
+}
+
 /* As they were written when states were numbers. */
 static void states_of_an_earlier_davit_are_read(void **state)
 {
@@ -480,6 +505,7 @@ int main(void)
                                         close_host),
         cmocka_unit_test_setup_teardown(removing_ends_all_waiting, open_host, close_host),
         cmocka_unit_test_setup_teardown(what_is_kept_is_read_again, open_host, close_host),
+        cmocka_unit_test_setup_teardown(a_definition_is_replaced_or_stays, open_host, close_host),
         cmocka_unit_test_setup_teardown(states_of_an_earlier_davit_are_read, open_host, close_host),
     };
 
