@@ -1,5 +1,4 @@
 /* Files of containers: into and out of them, all of them, and what has changed. */
-#include <stdlib.h>
 
 #include "api.h"
 

@@ -1,15 +1,11 @@
 /* Containers: create, list, inspect, attach, change, prune. */
-#include <errno.h>
 #include <regex.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
 #include "base/cleanup.h"
-#include "base/path.h"
-#include "base/signals.h"
 #include "supervisor/containers/internal.h"
 #include "supervisor/containers/probes.h"
 #include "supervisor/http/filters.h"

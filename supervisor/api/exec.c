@@ -1,8 +1,5 @@
 /* Execs: create, start, inspect, resize. */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "api.h"
 #include "base/cleanup.h"

@@ -2,11 +2,9 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api.h"
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "supervisor/http/filters.h"
 

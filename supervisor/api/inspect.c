@@ -1,7 +1,6 @@
 /* What the API says of a container: `inspect` and the list. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "api.h"
 #include "base/cleanup.h"

@@ -1,5 +1,4 @@
 /* Answers that tell of a job: see api.h. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

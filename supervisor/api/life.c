@@ -1,5 +1,4 @@
 /* The life of containers: start, stop, restart, kill, wait, remove. */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* Networks: create, list, inspect, remove, prune. */
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 #include "api.h"

@@ -1,9 +1,8 @@
 /* davit's own probes: GET and PUT /davit/v1/containers/ID/probes. */
-#include <string.h>
 
+#include "supervisor/containers/probes.h"
 #include "api.h"
 #include "supervisor/containers/internal.h"
-#include "supervisor/containers/probes.h"
 
 struct probe_request {
     struct probe_definition *liveness;

@@ -1,6 +1,5 @@
 /* GET /containers/NAME/stats: what a container uses, from its cgroup, once or every second. What
  * the host's controllers do not count is 0. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

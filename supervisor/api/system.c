@@ -1,6 +1,5 @@
 /* _ping, version, info. */
 #include <stdio.h>
-#include <string.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>

@@ -1,5 +1,4 @@
 /* GET /system/df, and what else has to count first what containers and volumes take. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "api.h"

@@ -1,10 +1,7 @@
 /* Volumes: create, list, inspect, remove, prune. */
-#include <errno.h>
-#include <string.h>
 
-#include "api.h"
-#include "base/path.h"
 #include "supervisor/volumes/volumes.h"
+#include "api.h"
 
 static const struct json_field order_fields[] = {
     JSON_FIELD(struct volume_order, name, "Name", JSON_KIND_STRING),

@@ -1,15 +1,11 @@
 /* What a container is to others: see container.h. */
 #include "container.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/identifier.h"

@@ -2,12 +2,10 @@
 #include "exec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "all_parts.h"
 #include "base/cleanup.h"

@@ -4,16 +4,11 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/pidfd.h>
-#include <unistd.h>
 
 #include "all_parts.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "internal.h"
 

@@ -1,7 +1,6 @@
 /* Cgroups that are to go: see leftovers.h. */
 #include "leftovers.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

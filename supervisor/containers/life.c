@@ -2,15 +2,11 @@
  * the transitions between them are drawn in docs/container-states.md; they are here and in
  * restart.c, and nowhere else. What a container's parts do meanwhile is in their rows, see part.h.
  */
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <sys/pidfd.h>
 #include <sys/socket.h>

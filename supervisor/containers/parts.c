@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "part.h"
 

@@ -1,7 +1,5 @@
 /* Holding a container, and giving it another name: what changes it while it goes on. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "internal.h"

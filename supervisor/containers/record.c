@@ -13,7 +13,6 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/path.h"
 #include "internal.h"
 #include "supervisor/store/trash.h"
 

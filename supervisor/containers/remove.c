@@ -1,15 +1,6 @@
 /* Removing a container: see container.h. */
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "internal.h"
 
 static int on_bury(sd_event_source *source, void *context)

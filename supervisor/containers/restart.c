@@ -1,6 +1,5 @@
 /* Restart policies: a container that has ended is started again, after a delay that doubles while
  * it does not last. */
-#include <errno.h>
 #include <string.h>
 #include <time.h>
 

@@ -1,15 +1,6 @@
 /* A container's state as it is kept, in the database and beside it: see internal.h. */
-#include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/cleanup.h"
 #include "internal.h"
 
 struct state_record {

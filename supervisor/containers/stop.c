@@ -1,17 +1,9 @@
 /* Signals, and ends that are asked for: see container.h. */
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <time.h>
 
-#include "base/cleanup.h"
 #include "internal.h"
 
 int container_signal(struct managed_container *container, int signal_number, struct error *err)

@@ -1,9 +1,7 @@
 /* Other limits and another restart policy, for a container that runs or not: Docker's "update". See
  * container.h. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "internal.h"

@@ -1,14 +1,9 @@
 /* From a definition to a runtime configuration: see definition.h. */
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "definition.h"
 
 int definition_security(struct arena *arena, const struct definition *definition,

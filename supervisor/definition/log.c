@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "base/cleanup.h"
 #include "base/size.h"
-#include "bundle/bundle.h"
 #include "definition.h"
 #include "supervisor/monitor/log_files.h"
 #include "supervisor/monitor/log_journal.h"

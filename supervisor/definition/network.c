@@ -1,7 +1,6 @@
 /* Networks and ports of a definition: see definition.h. */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* HostConfig's limits as resources of a runtime configuration: see definition.h. */
 #include <errno.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 

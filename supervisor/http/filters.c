@@ -2,7 +2,6 @@
 #include "filters.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"

@@ -18,7 +18,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "version.h"
 
 #define READ_BYTES 65536

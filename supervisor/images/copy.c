@@ -1,11 +1,9 @@
 /* Files into and out of containers, by image workers: see images.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"

@@ -1,5 +1,4 @@
 /* An archive of images becomes images: see images.h. */
-#include <string.h>
 
 #include "images/trust.h"
 #include "job.h"

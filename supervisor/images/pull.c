@@ -1,6 +1,5 @@
 /* An image worker and a fetch worker, joined by a channel, pull an image: see images.h. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 /* An image worker and a fetch worker, joined by a channel, push an image, all of a repository, or
  * several images as one index: see images.h. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

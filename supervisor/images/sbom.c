@@ -1,5 +1,4 @@
 /* The packages of an image: see images.h. */
-#include <string.h>
 #include <time.h>
 
 #include "job.h"

@@ -1,8 +1,6 @@
 /* What containers may reach: see egress.h. */
 #include "egress.h"
 
-#include <string.h>
-
 #include "names.h"
 
 void egress_release(struct membership *member)

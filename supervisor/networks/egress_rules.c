@@ -2,9 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/cleanup.h"
 #include "egress.h"
 #include "network/links.h"
 

@@ -1,7 +1,6 @@
 /* The kernel's rules follow what davitd knows: by nft(8), beside davitd's other work. See
  * networks.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <stdlib.h>

@@ -1,5 +1,4 @@
 /* A container's life on its networks: see membership.h. */
-#include <errno.h>
 #include <string.h>
 
 #include "base/cleanup.h"

@@ -1,11 +1,9 @@
 /* Ports of the host that lead to a container. See containers/internal.h. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "membership.h"

@@ -1,5 +1,4 @@
 /* What a container had of networks is free again: see membership.h. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,5 @@
 /* What a running container has of networks, across davitd's life: see membership.h. */
 #include <stdio.h>
-#include <string.h>
 
 #include "membership.h"
 #include "plugins.h"

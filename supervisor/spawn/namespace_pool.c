@@ -2,8 +2,6 @@
 #include "namespace_pool.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"

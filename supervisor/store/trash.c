@@ -1,8 +1,6 @@
 /* Removing trees beside the event loop: see trash.h. */
 #include "trash.h"
 
-#include <errno.h>
-
 #include "base/log.h"
 #include "base/path.h"
 

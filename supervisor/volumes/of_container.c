@@ -1,8 +1,7 @@
 /* A container's volumes: those that are said, and anonymous ones. See volumes.h. */
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "volumes.h"
 
