@@ -1,0 +1,129 @@
+/* What a connection holds, and lets go: see connection.h. */
+#include <ctype.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "connection.h"
+
+#define TRIM_CONNECTIONS 256
+
+void connection_end_request(struct connection *connection)
+{
+    struct request *request = &connection->request;
+
+    if (connection->has_request && request->on_close != NULL)
+        request->on_close(request);
+    connection->has_request = false;
+    arena_release(&request->arena);
+    memset(request, 0, sizeof(*request));
+    connection->server->body_bytes -= connection->body.length;
+    buffer_release(&connection->body);
+}
+
+void connection_write(struct connection *connection)
+{
+    struct buffer *out = &connection->out;
+
+    while (out->length > 0 && !connection->is_lost) {
+        ssize_t count = send(connection->fd, out->data, out->length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && errno != EAGAIN)
+            connection->is_lost = true;
+        if (count < 0)
+            break;
+        buffer_consume(out, (size_t)count);
+    }
+    /* A connection that waits for its next request holds no memory. */
+    if (out->length == 0)
+        buffer_release(out);
+}
+
+void connection_update_interest(struct connection *connection)
+{
+    const struct http_message *message;
+    uint32_t events = EPOLLRDHUP;
+
+    if (connection->io == NULL)
+        return;
+    message = http_parser_message(connection->parser);
+    /* There may be room already by what was written since, which nobody has been told. */
+    if (connection->out.length > 0 || connection->is_full)
+        events |= EPOLLOUT;
+    /* While a request is being answered its successor stays in the socket. */
+    if (!connection->is_body_paused && !connection->is_input_over && !message->is_complete)
+        events |= EPOLLIN;
+    if (connection->is_input_over)
+        events &= ~(uint32_t)EPOLLRDHUP;
+    sd_event_source_set_io_events(connection->io, events);
+}
+
+void connection_link(struct connection *connection)
+{
+    struct server *server = connection->server;
+
+    connection->previous = NULL;
+    connection->next = server->connections;
+    if (server->connections != NULL)
+        server->connections->previous = connection;
+    else
+        server->last = connection;
+    server->connections = connection;
+}
+
+void connection_unlink(struct connection *connection)
+{
+    struct server *server = connection->server;
+
+    if (server->connections == connection)
+        server->connections = connection->next;
+    else
+        connection->previous->next = connection->next;
+    if (server->last == connection)
+        server->last = connection->previous;
+    else
+        connection->next->previous = connection->previous;
+}
+
+/* What thousands of connections took is not kept for the next thousands. */
+static void give_memory_back(struct server *server)
+{
+    if (server->peak < TRIM_CONNECTIONS || server->connection_count > server->peak / 4)
+        return;
+    malloc_trim(0);
+    server->peak = server->connection_count;
+}
+
+void connection_free(struct connection *connection)
+{
+    struct server *server = connection->server;
+
+    connection_unlink(connection);
+    server->connection_count--;
+    connection_end_request(connection);
+    sd_event_source_disable_unref(connection->io);
+    sd_event_source_disable_unref(connection->timer);
+    sd_event_source_disable_unref(connection->turn);
+    http_parser_free(connection->parser);
+    buffer_release(&connection->in);
+    buffer_release(&connection->out);
+    buffer_release(&connection->body);
+    fd_close(&connection->fd);
+    free(connection);
+    give_memory_back(server);
+}
+
+void connection_go_on_later(struct connection *connection)
+{
+    if (!connection->is_parsing && connection->turn == NULL)
+        sd_event_add_defer(connection->server->loop, &connection->turn, connection->on_turn,
+                           connection);
+}

@@ -1,0 +1,87 @@
+/* A connection, as the files of this room share it. Others include server.h. */
+#ifndef DAVIT_SUPERVISOR_HTTP_CONNECTION_H
+#define DAVIT_SUPERVISOR_HTTP_CONNECTION_H
+
+#include "base/buffer.h"
+#include "server.h"
+
+struct server {
+    sd_event *loop;
+    sd_event_source *listener;
+    int listen_fd;
+    request_handler handler;
+    request_streams_body streams_body;
+    void *context;
+    struct connection *connections; /* the one that was active last is the first */
+    struct connection *last;
+    size_t connection_count;
+    size_t connections_max;
+    size_t peak;       /* connections since memory was given back */
+    size_t body_bytes; /* of requests that are not complete */
+    int spare_fd;      /* closed to be able to refuse a connection */
+};
+
+struct connection {
+    struct server *server;
+    struct connection *previous;
+    struct connection *next;
+    int fd;
+    sd_event_source *io;
+    sd_event_source *timer; /* while a request is on its way */
+    sd_event_handler_t on_turn;
+    sd_event_source *turn; /* goes on after a response; NULL: there is nothing to go on with */
+    struct http_parser_state *parser;
+    struct buffer in;
+    struct buffer out;
+    struct buffer body;
+    struct request request;
+    bool has_request; /* the handler has been called and the response is not complete */
+    bool body_streams;
+    bool is_body_decided;
+    bool is_body_paused;
+    bool is_chunked;
+    bool closes_after_response;
+    bool is_input_over;
+    bool is_parsing; /* on the stack: do not free */
+    bool is_lost;
+    bool is_full;     /* until the stream's handler is told that there is room */
+    bool is_draining; /* refused: what still comes is thrown away, so that the answer is read */
+};
+
+/* ---- connection.c ---- */
+
+/* The request is answered, or lost: its handler is told, and its memory goes. */
+void connection_end_request(struct connection *connection);
+
+/* Sends what can be sent now. */
+void connection_write(struct connection *connection);
+
+/* Listens for what can be done next. */
+void connection_update_interest(struct connection *connection);
+
+/* It was active last; it goes. */
+void connection_link(struct connection *connection);
+void connection_unlink(struct connection *connection);
+
+/* Closes it, whatever it is at. */
+void connection_free(struct connection *connection);
+
+/* On to what has been read already, but not from inside whoever answers: the next request's handler
+ * may do anything. Who parses goes on by itself. */
+void connection_go_on_later(struct connection *connection);
+
+/* ---- request.c ---- */
+
+/* Path, version and query of the message. False: they are none. */
+bool request_parse_target(struct request *request);
+
+/* ---- io.c ---- */
+
+/* Called by the parser, whose headers are complete by then. */
+int connection_on_body(void *context, const char *bytes, size_t length);
+
+/* For its sources of events. */
+int connection_on_turn(sd_event_source *source, void *context);
+int connection_on_io(sd_event_source *source, int fd, uint32_t events, void *context);
+
+#endif
