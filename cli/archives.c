@@ -13,8 +13,6 @@
 #include "layout_tar.h"
 #include "progress.h"
 
-/* ---- what davitd sends ---- */
-
 static int take_to_file(void *context, const char *bytes, size_t length)
 {
     return file_write_fd(*(int *)context, bytes, length);
@@ -140,8 +138,6 @@ int cli_diff(struct cli *cli, int argc, char **argv)
     }
     return 0;
 }
-
-/* ---- images of what is there ---- */
 
 struct make_options {
     struct string_list changes;

@@ -13,6 +13,7 @@
 #define EXIT_NOT_EXECUTABLE 126
 #define EXIT_NOT_FOUND 127
 
+struct command;
 struct option;
 
 #define DETACH_KEYS_MAX 8
@@ -23,6 +24,7 @@ struct detach_keys {
 };
 
 struct cli {
+    const struct command *commands; /* one without a name ends them */
     struct client client;
     struct error err;
     struct detach_keys detach_keys; /* what has to be typed to leave a terminal's container alone */
@@ -38,8 +40,8 @@ struct command {
 };
 
 /* NULL: there is none of that name. */
-const struct command *cli_find_command(const char *name);
-void cli_print_commands(void);
+const struct command *cli_find_command(const struct cli *cli, const char *name);
+void cli_print_commands(const struct cli *cli);
 void cli_print_subcommands(const char *group);
 
 /* The words of a command line behind argv[0], the last of which is to be completed. */
@@ -151,7 +153,7 @@ enum pull_when {
     PULL_NEVER,
 };
 
-/* ---- options of create and run: create_options.c ---- */
+/* Options of create and run: create_options.c */
 
 struct create_options {
     struct arena arena;
@@ -171,7 +173,7 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
 int update_options_parse(struct cli *cli, int argc, char **argv, char **body);
 void create_options_release(struct create_options *options);
 
-/* ---- streams: stream.c ---- */
+/* Streams: stream.c */
 
 struct stream_session {
     struct cli *cli;

@@ -150,10 +150,10 @@ int cli_complete(struct cli *cli, int argc, char **argv)
     int position = 1;
 
     if (argc <= 2) {
-        cli_print_commands();
+        cli_print_commands(cli);
         return 0;
     }
-    command = cli_find_command(argv[1]);
+    command = cli_find_command(cli, argv[1]);
     if (command != NULL && command->run == cli_group) {
         group = argv[1];
         position = 2;

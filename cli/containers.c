@@ -199,8 +199,6 @@ int cli_wait(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-/* ---- ps ---- */
-
 struct ps_options {
     struct arena arena;
     struct string_list filters;
@@ -414,8 +412,6 @@ int cli_ps(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-/* ---- logs ---- */
-
 struct log_output {
     struct demultiplexer demultiplexer;
     struct exchange *exchange;
@@ -526,8 +522,6 @@ int cli_logs(struct cli *cli, int argc, char **argv)
     path = client_path("/containers/", argv[optind], query.data);
     return show_logs(cli, path);
 }
-
-/* ---- inspect ---- */
 
 static int inspect_one(struct cli *cli, const char *name, struct json_writer *writer)
 {

@@ -38,8 +38,6 @@ struct place {
     char target[4096]; /* of a link */
 };
 
-/* ---- paths ---- */
-
 static bool ends_in_slash(const char *path)
 {
     size_t length = strlen(path);
@@ -98,8 +96,6 @@ static char *archive_url(const struct copy *copy, const char *path, const char *
     return memory_strdup(buffer_text(&text));
 }
 
-/* ---- davit-image at work ---- */
-
 /* A helper and the pipe to or from it. */
 struct helper {
     pid_t pid;
@@ -143,8 +139,6 @@ static int end_helper(struct helper *helper, int result, struct error *err)
         return error_set(err, ERROR_INTERNAL, EIO, "the copy is not complete");
     return result;
 }
-
-/* ---- what is where in the container ---- */
 
 static void read_place(const char *header, struct place *place)
 {
@@ -207,8 +201,6 @@ static int follow(const struct copy *copy, char **path, struct place *place)
     }
     return result;
 }
-
-/* ---- from the container ---- */
 
 /* Where it goes: an existing directory takes it under its own name. */
 static int choose_here(const struct copy *copy, const struct place *source, char **directory,
@@ -290,8 +282,6 @@ static int copy_from(const struct copy *copy)
     return result < 0 ? result : receive_and_unpack(copy, path, directory, name);
 }
 
-/* ---- to the container ---- */
-
 static int choose_inside(const struct copy *copy, const struct stat *source, const char *path,
                          const struct place *place, char **directory, char **name)
 {
@@ -357,8 +347,6 @@ static int copy_to(const struct copy *copy)
         result = choose_inside(copy, &status, path, &place, &directory, &name);
     return result < 0 ? result : pack_and_send(copy, directory, name);
 }
-
-/* ---- the command ---- */
 
 /* "CONTAINER:PATH". A path of this host that has a colon begins with "/" or ".". */
 static bool split(const char *text, char **container, const char **path)

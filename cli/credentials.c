@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -75,8 +74,6 @@ static const char *get_text(const struct json *parent, const char *name)
 
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
-
-/* ---- helpers: docker-credential-NAME get ---- */
 
 static _Noreturn void run_helper(const char *program, int input_fd, int output_fd)
 {
@@ -157,8 +154,6 @@ static int ask_helper(struct arena *arena, const char *name, const char *server,
         *login = (struct login){.username = user, .password = secret};
     return 0;
 }
-
-/* ---- the file's own ---- */
 
 static int decode_auth(struct arena *arena, const char *auth, struct login *login,
                        struct error *err)

@@ -1,12 +1,10 @@
 /* davit: docker's verbs for davitd. See davit(1). */
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "cli.h"
 
 static const struct command commands[] = {
@@ -55,6 +53,7 @@ static const struct command commands[] = {
     {"version", cli_version, "print versions of client and daemon"},
     {"volume", cli_group, "volumes: create, inspect, ls, prune, rm"},
     {"wait", cli_wait, "wait for containers to end and print their exit status"},
+    {NULL, NULL, NULL},
 };
 
 static const struct option global_options[] = {
@@ -68,118 +67,9 @@ static void print_usage(FILE *out)
 {
     fputs("usage: davit [--host unix://PATH] COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n",
           out);
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    for (const struct command *one = commands; one->name != NULL; one++)
+        fprintf(out, "  %-9s %s\n", one->name, one->summary);
     fputs("\ndavit(1) describes them and their options.\n", out);
-}
-
-char *cli_format_socket(const char *address, const char *port)
-{
-    bool is_ipv6 = strchr(address, ':') != NULL;
-
-    return memory_printf("%s%s%s:%s", is_ipv6 ? "[" : "", address, is_ipv6 ? "]" : "", port);
-}
-
-void cli_format_size(uint64_t bytes, char *text, size_t size)
-{
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-    double value = (double)bytes;
-    size_t unit = 0;
-
-    while (value >= 1000 && unit + 1 < ARRAY_SIZE(units)) {
-        value /= 1000;
-        unit++;
-    }
-    snprintf(text, size, "%.3g%s", value, units[unit]);
-}
-
-void cli_print_text(const char *text)
-{
-    for (; *text != '\0'; text++)
-        putchar((unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
-}
-
-void cli_print_json(const struct json *json)
-{
-    struct json_writer *writer = json_writer_new(false);
-
-    json_value(writer, json);
-    puts(json_writer_text(writer));
-    json_writer_free(writer);
-}
-
-void cli_add_env(struct arena *arena, struct string_list *env, const char *text)
-{
-    const char *value = strchr(text, '=') == NULL ? getenv(text) : NULL;
-
-    string_list_append(arena, env,
-                       value != NULL ? arena_printf(arena, "%s=%s", text, value) : text);
-}
-
-void cli_append_filters(struct buffer *path, const struct string_list *filters)
-{
-    struct json_writer *writer;
-
-    if (filters->count == 0)
-        return;
-    writer = json_writer_new(false);
-    json_object_open(writer);
-    for (size_t i = 0; i < filters->count; i++) {
-        size_t length = strcspn(filters->items[i], "=");
-        cleanup_free char *key = memory_printf("%.*s", (int)length, filters->items[i]);
-        bool is_first = true;
-
-        /* Values of one key stand together, under its first mention. */
-        for (size_t j = 0; j < i; j++)
-            is_first = is_first && (strncmp(filters->items[j], filters->items[i], length) != 0 ||
-                                    strcspn(filters->items[j], "=") != length);
-        if (!is_first)
-            continue;
-        json_key(writer, key);
-        json_array_open(writer);
-        for (size_t j = i; j < filters->count; j++) {
-            const char *other = filters->items[j];
-
-            if (strcspn(other, "=") == length && strncmp(other, key, length) == 0)
-                json_string(writer, other[length] == '=' ? other + length + 1 : "");
-        }
-        json_array_close(writer);
-    }
-    json_object_close(writer);
-    buffer_append_string(path, "&filters=");
-    http_encode(path, json_writer_text(writer));
-    json_writer_free(writer);
-}
-
-void cli_write_pairs(struct json_writer *writer, const char *name, const struct string_list *list,
-                     char separator)
-{
-    json_key(writer, name);
-    json_object_open(writer);
-    for (size_t i = 0; i < list->count; i++) {
-        cleanup_free char *pair = memory_strdup(list->items[i]);
-        char *value = strchr(pair, separator);
-
-        if (value != NULL)
-            *value++ = '\0';
-        json_member_string(writer, pair, value != NULL ? value : "");
-    }
-    json_object_close(writer);
-}
-
-const struct command *cli_find_command(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
-    }
-    return NULL;
-}
-
-void cli_print_commands(void)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-        puts(commands[i].name);
 }
 
 /* The commands whose own failures must be told apart from their container's exit status. */
@@ -192,7 +82,7 @@ static int failure_status(const char *command)
 
 static int run_command(struct cli *cli, int argc, char **argv)
 {
-    const struct command *command = cli_find_command(argv[0]);
+    const struct command *command = cli_find_command(cli, argv[0]);
     int result;
 
     if (strcmp(argv[0], "__complete") == 0)
@@ -213,6 +103,7 @@ int main(int argc, char **argv)
 {
     const char *environment = getenv("DAVIT_HOST");
     struct cli cli = {
+        .commands = commands,
         .client.host =
             environment != NULL && environment[0] != '\0' ? environment : CLIENT_DEFAULT_HOST,
     };

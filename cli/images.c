@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -203,8 +202,6 @@ int cli_history(struct cli *cli, int argc, char **argv)
     }
     return 0;
 }
-
-/* ---- load ---- */
 
 int cli_load(struct cli *cli, int argc, char **argv)
 {

@@ -3,7 +3,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
@@ -112,8 +111,6 @@ int cli_system_df(struct cli *cli, int argc, char **argv)
         print_usage(usage);
     return 0;
 }
-
-/* ---- prune ---- */
 
 struct prune {
     bool has_all;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
@@ -321,8 +320,6 @@ int cli_attach(struct cli *cli, int argc, char **argv)
     exchange_close(&wait);
     return result;
 }
-
-/* ---- exec ---- */
 
 struct exec_options {
     struct arena arena;

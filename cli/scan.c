@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -45,8 +44,6 @@ struct scan {
     struct arena arena;
     struct error *err;
 };
-
-/* ---- the packages ---- */
 
 /* The text between what stands before it and any of `ends`, decoded. */
 static const char *cut(struct arena *arena, const char *text, const char *ends)
@@ -126,8 +123,6 @@ static void read_packages(struct scan *scan, const struct json *document)
     }
     qsort(scan->packages, scan->package_count, sizeof(*scan->packages), by_source);
 }
-
-/* ---- a vulnerability against a package ---- */
 
 static int compare(const struct installed *package, const char *left, const char *right)
 {
@@ -262,8 +257,6 @@ static void check_affected(struct scan *scan, const struct json *entry, const st
     }
 }
 
-/* ---- the list ---- */
-
 static int check_file(struct scan *scan, int directory_fd, const char *name)
 {
     cleanup_arena struct arena arena = {0};
@@ -327,8 +320,6 @@ static int check_all(struct scan *scan, const char *directory)
             error_set(scan->err, ERROR_NOT_FOUND, ENOENT, "no file NAME.json with a vulnerability");
     return result < 0 ? error_prefix(scan->err, "%s", directory) : 0;
 }
-
-/* ---- the outcome ---- */
 
 static int by_package(const void *left, const void *right)
 {

@@ -4,10 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "base/cleanup.h"
 
 #define DEPTH_MAX 16
 #define COLUMNS_MAX 32
@@ -25,8 +22,6 @@ static int refuse(struct renderer *renderer, const char *action, size_t length)
                      "--format: \"{{%.*s}}\" is not supported", (int)(length < 80 ? length : 80),
                      action);
 }
-
-/* ---- values ---- */
 
 static const struct json *member(const struct json *object, const char *name, size_t length)
 {
@@ -110,8 +105,6 @@ static void append_value(struct buffer *out, const struct json *value)
     else
         append_json(out, value);
 }
-
-/* ---- actions ---- */
 
 /* A word of an action: up to a space, or in quotes. */
 static const char *next_word(const char *text, const char *end, size_t *length)
@@ -226,8 +219,6 @@ static int run_action(struct renderer *renderer, const char *text, size_t length
     return 0;
 }
 
-/* ---- blocks ---- */
-
 /* Where an action ends; NULL if it does not. */
 static const char *action_end(const char *action)
 {
@@ -333,8 +324,6 @@ int template_render(const char *format, const struct json *object, struct buffer
     return render(&renderer, format, format + strlen(format), object, 0);
 }
 
-/* ---- tables ---- */
-
 bool table_begin(struct table *table, const char *format)
 {
     *table = (struct table){0};
@@ -418,8 +407,6 @@ void table_print(struct table *table)
     }
     buffer_release(&table->rows);
 }
-
-/* ---- lists ---- */
 
 void listing_begin(struct listing *listing, const char *format)
 {

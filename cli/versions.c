@@ -69,8 +69,6 @@ static int compare_epochs(const char **left, const char **right)
     return compare_numbers(&left_epoch, &right_epoch);
 }
 
-/* ---- deb ---- */
-
 /* A tilde is before the end, letters before all others. */
 static int deb_weight(const char *text, const char *end)
 {
@@ -128,8 +126,6 @@ int version_compare_deb(const char *left, const char *right)
     right = *right_dash == '-' ? right_dash + 1 : right_dash;
     return compare_deb_part(left, left + strlen(left), right, right + strlen(right));
 }
-
-/* ---- rpm ---- */
 
 static const char *skip_separators(const char *text)
 {
@@ -214,8 +210,6 @@ int version_compare_rpm(const char *left, const char *right)
         return 0;
     return compare_rpm_part(left_dash + 1, right_dash + 1);
 }
-
-/* ---- apk: number{.number}...{letter}{_suffix{number}}...{-r#} ---- */
 
 /* In their order; those before the empty one make a version older than without them. */
 static int apk_suffix(const char **text)

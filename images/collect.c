@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sha2.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,34 +17,6 @@
 
 #define PULL_KEPT_S (24 * 3600) /* what an interrupted pull has got so far */
 #define PULL_MAX_BYTES (8 << 20)
-
-bool store_is_hex_name(const char *name)
-{
-    return strlen(name) == HEX_LENGTH && strspn(name, "0123456789abcdef") == HEX_LENGTH;
-}
-
-static bool has_digest(const char *text, size_t length, const char *digest)
-{
-    char hex[SHA256_DIGEST_STRING_LENGTH];
-
-    SHA256Data((const uint8_t *)text, length, hex);
-    return strcmp(hex, digest + strlen("sha256:")) == 0;
-}
-
-int store_read_verified(int root_fd, struct arena *arena, const char *digest, const char **text,
-                        size_t *length, struct error *err)
-{
-    int result = image_store_read_blob(root_fd, arena, digest, text, length, err);
-    char path[128];
-    char aside[128];
-
-    if (result < 0 || has_digest(*text, *length, digest))
-        return result;
-    snprintf(path, sizeof(path), "blobs/sha256/%s", digest + strlen("sha256:"));
-    snprintf(aside, sizeof(aside), "blobs/sha256/.damaged-%s", digest + strlen("sha256:"));
-    renameat(root_fd, path, root_fd, aside);
-    return error_set(err, ERROR_CORRUPT, EBADMSG, "blob %s is damaged", digest);
-}
 
 /* What cannot be discarded stays, and the rest goes all the same. */
 static int sweep(const struct image_store *store, const char *directory,

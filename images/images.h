@@ -45,7 +45,7 @@
 
 #define DIGEST_SIZE 72 /* "sha256:", 64 digits and NUL */
 
-/* ---- documents of image-spec ---- */
+/* Documents of image-spec. */
 
 struct image_platform {
     const char *architecture;
@@ -99,7 +99,7 @@ const struct image_descriptor *image_index_choose(const struct image_index *inde
 /* This machine as images name it: "amd64", "arm64", ... */
 const char *image_host_architecture(void);
 
-/* ---- references ---- */
+/* References. */
 
 /* "docker.io/library/busybox:1.36", "host:5000/a/b@sha256:..." (distribution reference grammar). */
 struct image_reference {
@@ -116,7 +116,7 @@ bool image_reference_has_tag(const char *text);
 /* "docker.io/library/busybox:1.36" -> "busybox:1.36": what people type and read. */
 void image_reference_familiar(const char *full, char *familiar, size_t size);
 
-/* ---- the store ---- */
+/* The store. */
 
 /* Of an unpacked layer's directory: the bytes of its files, in decimal. */
 #define LAYER_BYTES_XATTR "trusted.davit.bytes"
@@ -205,7 +205,7 @@ int image_store_collect(struct image_store *store, const struct string_list *kep
 int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
                           size_t *length, struct error *err);
 
-/* ---- root filesystems ---- */
+/* Root filesystems. */
 
 #define STORE_EMPTY_LAYER "layers/.empty"
 
@@ -243,7 +243,7 @@ int overlay_view(int store_fd, const struct string_list *layers, int container_f
 int overlay_view_mount(int store_fd, const struct string_list *layers, int container_fd,
                        int bottom_fd, struct error *err);
 
-/* ---- quotas: project quotas of the filesystem (quotactl(2), "PRJQUOTA") ---- */
+/* Quotas: project quotas of the filesystem (quotactl(2), "PRJQUOTA"). */
 
 /* The bytes that what belongs to the project may take on the filesystem of directory_fd; 0 is no
  * limit. ERROR_UNSUPPORTED where there are no project quotas. */

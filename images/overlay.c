@@ -4,7 +4,6 @@
 #include <linux/securebits.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -15,7 +14,6 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "base/path.h"
 #include "base/socket.h"
 #include "images.h"
 
@@ -230,8 +228,6 @@ static int prepare_own(const struct layer_fds *layers, const struct overlay_root
         result = assign_project(root, err);
     return result;
 }
-
-/* ---- with the ids of a user namespace ---- */
 
 /* A copy of the mount below the directory that maps ids. */
 static int map_directory(int directory_fd, int userns_fd, struct error *err)

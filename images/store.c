@@ -10,169 +10,12 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
-#include "base/path.h"
 #include "store_internal.h"
 
 #define INDEX_MAX_BYTES (64 << 20)
 #define SHORT_ID 12 /* digits that are enough to name something */
 /* As long as the store has a file of such a name nobody knows what its blobs and layers are for. */
-#define DAMAGED_INDEX "index.json.damaged-"
-
-static void image_free(struct image *image)
-{
-    for (size_t i = 0; i < image->name_count; i++)
-        free(image->names[i]);
-    free(image->names);
-    for (size_t i = 0; i < image->repo_digest_count; i++)
-        free(image->repo_digests[i]);
-    free(image->repo_digests);
-    arena_release(&image->arena);
-    free(image);
-}
-
-static void add_name(struct image *image, const char *name)
-{
-    image->names = memory_resize(image->names, image->name_count + 1, sizeof(char *));
-    image->names[image->name_count++] = memory_strdup(name);
-}
-
-static bool has_name(const struct image *image, const char *name)
-{
-    for (size_t i = 0; i < image->name_count; i++) {
-        if (strcmp(image->names[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void remove_name(struct image *image, const char *name)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < image->name_count; i++) {
-        if (strcmp(image->names[i], name) == 0)
-            free(image->names[i]);
-        else
-            image->names[kept++] = image->names[i];
-    }
-    image->name_count = kept;
-}
-
-static bool has_repo_digest(const struct image *image, const char *repo_digest)
-{
-    for (size_t i = 0; i < image->repo_digest_count; i++) {
-        if (strcmp(image->repo_digests[i], repo_digest) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void add_repo_digest(struct image *image, const char *repo_digest)
-{
-    if (has_repo_digest(image, repo_digest))
-        return;
-    image->repo_digests =
-        memory_resize(image->repo_digests, image->repo_digest_count + 1, sizeof(char *));
-    image->repo_digests[image->repo_digest_count++] = memory_strdup(repo_digest);
-}
-
-/* "name@digest,..." from the index. What is none of davit's making is left out. */
-static void parse_repo_digests(struct image *image, const char *list)
-{
-    char *rest = arena_strdup(&image->arena, list != NULL ? list : "");
-
-    for (char *one = strsep(&rest, ","); one != NULL; one = strsep(&rest, ",")) {
-        struct image_reference reference;
-
-        if (strchr(one, '@') != NULL && image_reference_parse(one, &reference, NULL) == 0)
-            add_repo_digest(image, one);
-    }
-}
-
-/* "hex,hex,..." from the index; every one a directory in layers/. */
-static int parse_layers(struct image_store *store, struct image *image, const char *list,
-                        struct error *err)
-{
-    size_t count = image->config.rootfs.diff_ids.count;
-    char *rest = arena_strdup(&image->arena, list != NULL ? list : "");
-
-    image->layers.items = arena_new(&image->arena, count, sizeof(char *));
-    for (char *hex = strsep(&rest, ","); hex != NULL && hex[0] != '\0'; hex = strsep(&rest, ",")) {
-        if (!store_is_hex_name(hex) || image->layers.count == count)
-            return error_set(err, ERROR_CORRUPT, EINVAL, "index.json: bad list of layers");
-        if (faccessat(store->layers_fd, hex, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-            return error_set(err, ERROR_CORRUPT, ENOENT, "layer %s is missing", hex);
-        image->layers.items[image->layers.count++] = hex;
-    }
-    if (image->layers.count != count)
-        return error_set(err, ERROR_CORRUPT, EINVAL, "index.json: %zu layers for %zu diff ids",
-                         image->layers.count, count);
-    return 0;
-}
-
-/* 0 where nobody has noted it. */
-static uint64_t unpacked_bytes(const struct image_store *store, const char *hex)
-{
-    char storage[PATH_FD_SIZE];
-    cleanup_free char *path = memory_printf("%s/%s", path_of_fd(storage, store->layers_fd), hex);
-    char text[24];
-    ssize_t length = lgetxattr(path, LAYER_BYTES_XATTR, text, sizeof(text) - 1);
-
-    text[length > 0 ? length : 0] = '\0';
-    return strtoull(text, NULL, 10);
-}
-
-static void add_up(const struct image_store *store, struct image *image,
-                   const struct image_manifest *manifest)
-{
-    image->size = (uint64_t)manifest->config.size + (uint64_t)image->manifest_size;
-    image->layer_bytes = arena_new(&image->arena, image->layers.count, sizeof(uint64_t));
-    for (size_t i = 0; i < image->layers.count; i++) {
-        image->layer_bytes[i] = unpacked_bytes(store, image->layers.items[i]);
-        if (i < manifest->layers.count)
-            image->layer_bytes[i] += (uint64_t)manifest->layers.items[i].size;
-        image->size += image->layer_bytes[i];
-    }
-}
-
-static int read_image(struct image_store *store, const struct image_descriptor *descriptor,
-                      struct image *image, struct error *err)
-{
-    struct image_manifest manifest = {0};
-    const char *text = NULL;
-    size_t length = 0;
-    int result =
-        store_read_verified(store->root_fd, &image->arena, descriptor->digest, &text, &length, err);
-
-    if (result == 0)
-        result = image_manifest_parse(&image->arena, text, length, &manifest, err);
-    if (result == 0)
-        result = store_read_verified(store->root_fd, &image->arena, manifest.config.digest, &text,
-                                     &length, err);
-    if (result == 0)
-        result = image_config_parse(&image->arena, text, length, &image->config, err);
-    if (result == 0)
-        result = parse_layers(store, image,
-                              string_map_get(&descriptor->annotations, ANNOTATION_LAYERS), err);
-    if (result < 0)
-        return error_prefix(err, "image %s", descriptor->digest);
-    parse_repo_digests(image, string_map_get(&descriptor->annotations, ANNOTATION_REPO_DIGESTS));
-    image->media_type = strcmp(descriptor->media_type, MEDIA_TYPE_DOCKER_MANIFEST) == 0
-                            ? MEDIA_TYPE_DOCKER_MANIFEST
-                            : MEDIA_TYPE_MANIFEST;
-    snprintf(image->id, sizeof(image->id), "%s", manifest.config.digest);
-    snprintf(image->manifest_digest, sizeof(image->manifest_digest), "%s", descriptor->digest);
-    image->manifest_size = descriptor->size;
-    add_up(store, image, &manifest);
-    if (image->config.created == NULL ||
-        clock_parse_rfc3339(image->config.created, &image->created_ns) < 0)
-        image->created_ns = 0;
-    return 0;
-}
-
-/* ---- damaged images ---- */
 
 static int not_found(const char *reference, struct error *err)
 {
@@ -229,8 +72,8 @@ static void repair(struct image_store *store, struct image *image)
 
         if (strcmp(damaged->digest, image->manifest_digest) != 0)
             continue;
-        if (name_of(damaged) != NULL && !has_name(image, name_of(damaged)))
-            add_name(image, name_of(damaged));
+        if (name_of(damaged) != NULL && !image_has_name(image, name_of(damaged)))
+            image_add_name(image, name_of(damaged));
         drop_damaged(store, i - 1);
     }
 }
@@ -262,8 +105,6 @@ int image_store_forget_damaged(struct image_store *store, const char *reference,
     return is_known ? save_index(store, err) : not_found(reference, err);
 }
 
-/* ---- the index ---- */
-
 static struct image *find_manifest(const struct image_store *store, const char *digest)
 {
     for (size_t i = 0; i < store->image_count; i++) {
@@ -282,7 +123,7 @@ static int get_image(struct image_store *store, const struct image_descriptor *d
 
     if (image == NULL) {
         image = memory_new_one(struct image);
-        result = read_image(store, descriptor, image, err);
+        result = store_read_image(store, descriptor, image, err);
         if (result < 0) {
             image_free(image);
             return result;
@@ -354,54 +195,6 @@ static int save_index(const struct image_store *store, struct error *err)
     return result;
 }
 
-/* Whether the store has something whose names are not known. */
-static bool has_blobs(const struct image_store *store)
-{
-    int fd = openat(store->root_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry = NULL;
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL && entry->d_name[0] == '.')
-        continue;
-    return entry != NULL;
-}
-
-/* An index that cannot be read goes out of the way and says by its name that nothing may be
- * collected; of one that is gone only the name is made. */
-static int put_index_aside(const struct image_store *store, struct error *err)
-{
-    char name[64];
-    int result;
-
-    snprintf(name, sizeof(name), DAMAGED_INDEX "%lld", (long long)clock_now_ns());
-    result = path_move_unique(store->root_fd, "index.json", store->root_fd, name, err);
-    return result == -ENOENT ? file_replace(store->root_fd, name, "", 0, 0600, true, err) : result;
-}
-
-static bool is_damaged_index(const char *name)
-{
-    return strncmp(name, DAMAGED_INDEX, strlen(DAMAGED_INDEX)) == 0;
-}
-
-void store_look_for_damage(struct image_store *store)
-{
-    int fd = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry = NULL;
-
-    free(take_pointer(&store->distrust));
-    if (dir == NULL) {
-        store->distrust = memory_strdup("the store's directory cannot be read");
-        return;
-    }
-    while ((entry = readdir(dir)) != NULL && !is_damaged_index(entry->d_name))
-        ;
-    if (entry != NULL)
-        store->distrust = memory_printf("index.json was lost or damaged: remove %s when all images "
-                                        "that are wanted are there again",
-                                        entry->d_name);
-}
-
 bool image_store_is_damaged(struct image_store *store)
 {
     if (store->distrust != NULL)
@@ -429,7 +222,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
     struct error damage = {0};
     int result = read_index(store, &index, &damage);
 
-    if (result == -ENOENT && !has_blobs(store))
+    if (result == -ENOENT && !store_has_blobs(store))
         return save_index(store, err);
     /* What may be better the next time is no damage: the names are not given up for it. */
     if (result < 0 && result != -EBADMSG && result != -ENOENT && result != -EIO) {
@@ -438,7 +231,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
     }
     if (result < 0) {
         on_damage("the list of images", &damage);
-        result = put_index_aside(store, err);
+        result = store_put_index_aside(store, err);
         store_look_for_damage(store);
         return result < 0 ? result : save_index(store, err);
     }
@@ -447,8 +240,8 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
         struct image *image;
 
         if (get_image(store, descriptor, &image, &damage) == 0) {
-            if (name_of(descriptor) != NULL && !has_name(image, name_of(descriptor)))
-                add_name(image, name_of(descriptor));
+            if (name_of(descriptor) != NULL && !image_has_name(image, name_of(descriptor)))
+                image_add_name(image, name_of(descriptor));
         } else {
             keep_damaged(store, descriptor);
             on_damage(name_of(descriptor) != NULL ? name_of(descriptor) : descriptor->digest,
@@ -544,10 +337,11 @@ static bool is_meant(const struct image *image, const struct image_reference *re
 
     if (reference->digest[0] == '\0') {
         snprintf(full, sizeof(full), "%s:%s", reference->name, reference->tag);
-        return has_name(image, full);
+        return image_has_name(image, full);
     }
     snprintf(full, sizeof(full), "%s@%s", reference->name, reference->digest);
-    return has_repo_digest(image, full) || strcmp(image->manifest_digest, reference->digest) == 0;
+    return image_has_repo_digest(image, full) ||
+           strcmp(image->manifest_digest, reference->digest) == 0;
 }
 
 int image_store_find(const struct image_store *store, const char *reference, struct image **image,
@@ -569,12 +363,12 @@ int image_store_find(const struct image_store *store, const char *reference, str
 
 static void move_name(struct image_store *store, struct image *image, const char *full_name)
 {
-    if (has_name(image, full_name))
+    if (image_has_name(image, full_name))
         return;
     for (size_t i = 0; i < store->image_count; i++)
-        remove_name(store->images[i], full_name);
+        image_remove_name(store->images[i], full_name);
     unname_damaged(store, full_name);
-    add_name(image, full_name);
+    image_add_name(image, full_name);
 }
 
 int image_store_tag(struct image_store *store, struct image *image, const char *full_name,
@@ -596,7 +390,7 @@ int image_store_add(struct image_store *store, const char *full_name, const char
     if (full_name != NULL)
         move_name(store, *image, full_name);
     if (repo_digest != NULL)
-        add_repo_digest(*image, repo_digest);
+        image_add_repo_digest(*image, repo_digest);
     result = save_index(store, err);
     snprintf(pull, sizeof(pull), "pulls/%s", manifest->digest + strlen("sha256:"));
     if (result == 0)
@@ -607,7 +401,7 @@ int image_store_add(struct image_store *store, const char *full_name, const char
 int image_store_untag(struct image_store *store, struct image *image, const char *full_name,
                       struct error *err)
 {
-    remove_name(image, full_name);
+    image_remove_name(image, full_name);
     return save_index(store, err);
 }
 

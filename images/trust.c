@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/buffer.h"
-#include "base/cleanup.h"
 #include "base/file.h"
 
 #define POLICY_MAX (64 << 10)
@@ -45,8 +44,6 @@ static const struct json_field policy_fields[] = {
     JSON_FIELD(struct trust_policy, rules, "rules", JSON_KIND_STRUCTS, .type = &rule_type),
 };
 const struct json_struct trust_policy_type = JSON_STRUCT(struct trust_policy, policy_fields);
-
-/* ---- reading ---- */
 
 static int read_key(const char *path, struct arena *arena, struct trust_rule *rule,
                     struct error *err)
@@ -137,8 +134,6 @@ int trust_read(const char *path, struct arena *arena, struct trust_policy *polic
             error_set(err, ERROR_INVALID, EINVAL, "default: \"accept\" or \"reject\" is expected");
     return result < 0 ? error_prefix(err, "policy %s", path) : 0;
 }
-
-/* ---- asking ---- */
 
 /* "*" matches within a component, "**" anything. */
 static bool matches(const char *pattern, const char *text)

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -49,8 +48,6 @@ static void put32(uint8_t *bytes, uint32_t value)
     put16(bytes, (uint16_t)(value >> 16));
     put16(bytes + 2, (uint16_t)value);
 }
-
-/* ---- names ---- */
 
 static char name_character(uint8_t byte)
 {
@@ -131,8 +128,6 @@ static size_t write_name(uint8_t *out, size_t room, const char *name)
     out[used++] = 0;
     return used;
 }
-
-/* ---- records ---- */
 
 struct record {
     char name[DNS_NAME_SIZE];
@@ -228,8 +223,6 @@ void dns_set_id(uint8_t *message, uint16_t id)
     put16(message, id);
 }
 
-/* ---- answers ---- */
-
 /* A record of the question's name. Returns its length, 0 if it does not fit. */
 static size_t write_record(uint8_t *out, size_t room, uint16_t type, uint32_t ttl_s,
                            const uint8_t *data, size_t length)
@@ -291,8 +284,6 @@ size_t dns_write_answer(const uint8_t *message, const struct dns_question *quest
     return question->has_edns ? used + write_edns(out + used) : used;
 }
 
-/* ---- addresses back to names ---- */
-
 static bool ends_with(const char *name, const char *end)
 {
     size_t length = strlen(name);
@@ -349,8 +340,6 @@ int dns_parse_reverse(const char *name, struct address *address)
     return ends_with(name, ".ip6.arpa") ? parse_reverse6(name, address)
                                         : parse_reverse4(name, address);
 }
-
-/* ---- what others answer ---- */
 
 static void take_address(const struct record *record, struct dns_addresses *addresses)
 {

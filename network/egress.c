@@ -13,8 +13,6 @@
 
 #define PORT_MAX 65535
 
-/* ---- rules ---- */
-
 static int wrong(const char *text, struct error *err)
 {
     return error_set(err, ERROR_INVALID, EINVAL,
@@ -117,8 +115,6 @@ bool egress_rule_matches(const struct egress_rule *rule, const char *name)
     return rule->name[0] != '\0' && dns_name_matches(rule->name, name);
 }
 
-/* ---- names of what belongs to a container ---- */
-
 #define SHORT_ID 12
 
 static void set_name(const char *id, size_t rule, int family, char name[EGRESS_IDENTIFIER_SIZE])
@@ -148,8 +144,6 @@ void egress_element(const char *id, size_t rule, const struct address *address, 
         nft_value_append(&elements[i].key, address->bytes, address_length(address));
     }
 }
-
-/* ---- the script ---- */
 
 static const char *const table_families[] = {"inet", "bridge"};
 

@@ -277,8 +277,6 @@ void link_add_default_route(struct netlink_batch *batch, unsigned int index,
         mnl_attr_put(header, RTA_GATEWAY, address_length(gateway), gateway->bytes);
 }
 
-/* ---- counters ---- */
-
 static void take_counters(const struct nlmsghdr *header, struct link_counters *counters)
 {
     struct nlattr *attribute;

@@ -11,9 +11,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
@@ -163,8 +161,6 @@ int nft_elements_change(struct nft_channel *channel, const struct nft_element *e
         close_channel(channel);
     return result;
 }
-
-/* ---- counters ---- */
 
 static uint64_t read_number(const struct nlattr *attribute)
 {

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
@@ -17,8 +16,6 @@
 #define COPIED_BYTES 64 /* of each packet: headers */
 #define DATAGRAM_MAX 65536
 #define DATAGRAMS_AT_ONCE 16
-
-/* ---- packets ---- */
 
 static uint16_t read_port(const uint8_t *bytes, size_t length, size_t offset, uint8_t protocol)
 {
@@ -58,8 +55,6 @@ void packet_parse(const uint8_t *bytes, size_t length, struct logged_packet *pac
     else if (length > 0 && bytes[0] >> 4 == 6)
         parse_ipv6(bytes, length, packet);
 }
-
-/* ---- the group ---- */
 
 static struct nlmsghdr *begin(char *bytes, uint16_t group)
 {

@@ -3,13 +3,15 @@
  * root (openat2 RESOLVE_IN_ROOT), and mounted onto by descriptor: whatever is renamed or linked in
  * between, a mount cannot land outside.
  */
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "copy_up.h"
+#include "mount_order.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
@@ -18,262 +20,6 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
-
-#include "base/cleanup.h"
-#include "base/path.h"
-#include "copy_up.h"
-#include "mount_order.h"
-
-static int attach(int tree_fd, int target_fd, struct error *err)
-{
-    if (move_mount(tree_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
-        0)
-        return error_errno(err, errno, "attach");
-    return 0;
-}
-
-static int set_attributes(int tree_fd, const struct mount_options *options, struct error *err)
-{
-    struct mount_attr once = {.attr_set = options->set, .attr_clr = options->clear};
-    struct mount_attr tree = {.attr_set = options->recursive_set,
-                              .attr_clr = options->recursive_clear};
-    struct mount_attr propagation = {.propagation = options->propagation};
-
-    if ((once.attr_set != 0 || once.attr_clr != 0) &&
-        mount_setattr(tree_fd, "", AT_EMPTY_PATH, &once, sizeof(once)) < 0)
-        return error_errno(err, errno, "set mount attributes");
-    if ((tree.attr_set != 0 || tree.attr_clr != 0) &&
-        mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &tree, sizeof(tree)) < 0)
-        return error_errno(err, errno, "set mount attributes of the tree");
-    if (propagation.propagation != 0 &&
-        mount_setattr(tree_fd, "",
-                      AT_EMPTY_PATH | (options->is_propagation_recursive ? AT_RECURSIVE : 0),
-                      &propagation, sizeof(propagation)) < 0)
-        return error_errno(err, errno, "set mount propagation");
-    return 0;
-}
-
-/* What a filesystem has to say about a refused option or superblock is read from its context. */
-static int filesystem_error(struct error *err, int fs_fd, const char *what)
-{
-    char message[256];
-    int saved = errno;
-    ssize_t length = read(fs_fd, message, sizeof(message) - 1);
-
-    if (length <= 2)
-        return error_errno(err, saved, "%s", what);
-    message[length] = '\0';
-    message[strcspn(message, "\n")] = '\0';
-    /* "e " marks an error, "w " a warning */
-    return error_errno(err, saved, "%s: %s", what, message + 2);
-}
-
-/* Filesystems whose files have no labels of their own to give, so that the mount gives one to all.
- * procfs and sysfs are labelled by policy. */
-static bool takes_label(const char *type)
-{
-    static const char *const others[] = {"proc", "sysfs", "mqueue", "cgroup", "cgroup2"};
-
-    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-        if (strcmp(type, others[i]) == 0)
-            return false;
-    }
-    return true;
-}
-
-static int configure_filesystem(int fs_fd, const char *type, const struct mount_plan *mount,
-                                struct error *err)
-{
-    const struct string_list *data = &mount->options.data;
-    const char *source = mount->mount->source;
-
-    if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source != NULL ? source : "none", 0) < 0)
-        return filesystem_error(err, fs_fd, "source");
-    for (size_t i = 0; i < data->count; i++) {
-        char option[256];
-        char *value;
-
-        if (strlen(data->items[i]) >= sizeof(option))
-            return error_errno(err, ENAMETOOLONG, "option %.32s...", data->items[i]);
-        strcpy(option, data->items[i]);
-        value = strchr(option, '=');
-        if (value != NULL)
-            *value++ = '\0';
-        if (fsconfig(fs_fd, value != NULL ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, option, value,
-                     0) < 0)
-            return filesystem_error(err, fs_fd, data->items[i]);
-    }
-    if (mount->label != NULL && takes_label(type) &&
-        fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", mount->label, 0) < 0)
-        return filesystem_error(err, fs_fd, "linux.mountLabel");
-    /* A read-only superblock as well where the mount is: devpts and the like have one each. */
-    if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return filesystem_error(err, fs_fd, "create");
-    return 0;
-}
-
-/* A new superblock as a detached mount. */
-static int make_filesystem(const char *type, const struct mount_plan *mount, struct error *err)
-{
-    cleanup_close int fs_fd = fsopen(type, FSOPEN_CLOEXEC);
-    unsigned int attributes = (unsigned int)mount->options.set;
-    int result;
-    int fd;
-
-    if (fs_fd < 0)
-        return error_errno(err, errno, "filesystem type %s", type);
-    result = configure_filesystem(fs_fd, type, mount, err);
-    if (result < 0)
-        return result;
-    /* Copying up needs to write first. */
-    if (mount->options.has_copy_up)
-        attributes &= ~(unsigned int)MOUNT_ATTR_RDONLY;
-    fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, attributes);
-    return fd < 0 ? filesystem_error(err, fs_fd, "mount") : fd;
-}
-
-/* Without a cgroup namespace the whole hierarchy would show; and where the kernel refuses a new
- * cgroup2 superblock (user namespaces without a cgroup one) the host's is bound. */
-static int make_cgroup_mount(const struct mount_plan *mount, struct error *err)
-{
-    struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
-    struct mount_plan cgroup2 = *mount;
-    int fd;
-
-    cgroup2.options.data.count = 0;
-    fd = make_filesystem("cgroup2", &cgroup2, err);
-    if (fd != -EPERM && fd != -EBUSY)
-        return fd;
-    fd = open_tree(AT_FDCWD, "/sys/fs/cgroup", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    if (fd < 0)
-        return error_errno(err, errno, "bind /sys/fs/cgroup");
-    /* This is the host's hierarchy, and whatever the options say not to be written to. */
-    if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &readonly, sizeof(readonly)) < 0) {
-        error_errno(err, errno, "make /sys/fs/cgroup read-only");
-        fd_close(&fd);
-        return -EPERM;
-    }
-    return fd;
-}
-
-static bool is_cgroup_type(const char *type)
-{
-    return strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0;
-}
-
-/* procfs and sysfs go where they are said to go and nowhere a link in the image points to: other
- * code trusts those places. */
-static int open_target(int root_fd, const struct mount_plan *mount, bool is_directory,
-                       struct error *err)
-{
-    const char *destination = mount->mount->destination;
-    const char *type = mount->mount->type != NULL ? mount->mount->type : "";
-    char storage[PATH_MAX];
-    const char *directory;
-    const char *name;
-    cleanup_close int parent_fd = -1;
-    cleanup_close int file_fd = -1;
-    int fd;
-
-    if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0) {
-        fd = path_open_beneath(root_fd, destination + strspn(destination, "/"),
-                               O_PATH | O_DIRECTORY, 0);
-        if (fd == -ELOOP)
-            return error_set(err, ERROR_INVALID, ELOOP, "a symbolic link is in the way of %s",
-                             type);
-        if (fd >= 0)
-            return fd;
-    }
-    fd = path_open_in_root(root_fd, destination, O_PATH, 0);
-    if (fd != -ENOENT)
-        return fd >= 0 ? fd : error_errno(err, -fd, "target");
-    if (is_directory)
-        return path_make_directories(root_fd, destination, 0755, err);
-    if (path_split(destination, storage, &directory, &name) < 0)
-        return error_errno(err, ENAMETOOLONG, "target");
-    parent_fd = path_make_directories(root_fd, directory, 0755, err);
-    if (parent_fd < 0)
-        return parent_fd;
-    file_fd = openat(parent_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (file_fd < 0 && errno != EEXIST)
-        return error_errno(err, errno, "make the target");
-    fd = path_open_in_root(root_fd, destination, O_PATH, 0);
-    return fd < 0 ? error_errno(err, -fd, "target") : fd;
-}
-
-static bool tree_is_directory(int tree_fd)
-{
-    struct stat status;
-
-    return tree_fd < 0 || fstat(tree_fd, &status) < 0 || S_ISDIR(status.st_mode);
-}
-
-/* "remount" changes what is mounted at the target already. */
-static int remount(int target_fd, const struct mount_plan *mount, struct error *err)
-{
-    return set_attributes(target_fd, &mount->options, err);
-}
-
-static int make_tree(const struct mount_plan *mount, struct error *err)
-{
-    const char *type = mount->mount->type;
-    int tree_fd;
-
-    if (mount->options.is_bind) {
-        tree_fd = fcntl(mount->tree_fd, F_DUPFD_CLOEXEC, 0);
-        return tree_fd < 0 ? error_errno(err, errno, "dup") : tree_fd;
-    }
-    if (type == NULL || type[0] == '\0')
-        return error_set(err, ERROR_INVALID, EINVAL, "a type is required");
-    return is_cgroup_type(type) ? make_cgroup_mount(mount, err) : make_filesystem(type, mount, err);
-}
-
-/* An mqueue filesystem exists before it is mounted, so that its root is labelled afterwards. */
-static int label_mqueue(int tree_fd, const struct mount_plan *mount, struct error *err)
-{
-    char path[PATH_FD_SIZE];
-
-    if (mount->label == NULL || mount->mount->type == NULL ||
-        strcmp(mount->mount->type, "mqueue") != 0)
-        return 0;
-    if (setxattr(path_of_fd(path, tree_fd), "security.selinux", mount->label,
-                 strlen(mount->label) + 1, 0) < 0)
-        return error_errno(err, errno, "linux.mountLabel");
-    return 0;
-}
-
-int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
-{
-    cleanup_close int tree_fd = -1;
-    cleanup_close int target_fd = -1;
-    struct mount_options remaining;
-    int result;
-
-    if (!mount->options.is_remount) {
-        tree_fd = make_tree(mount, err);
-        if (tree_fd < 0)
-            return tree_fd;
-    }
-    target_fd = open_target(root_fd, mount, tree_is_directory(tree_fd), err);
-    if (target_fd < 0)
-        return target_fd;
-    if (mount->options.is_remount)
-        return remount(target_fd, mount, err);
-    result = label_mqueue(tree_fd, mount, err);
-    if (result < 0)
-        return result;
-    if (mount->options.has_copy_up) {
-        result = copy_up(target_fd, tree_fd, err);
-        if (result < 0)
-            return result;
-    }
-    /* fsmount has set a new filesystem's own attributes already. */
-    remaining = mount->options;
-    if (!mount->options.is_bind && !mount->options.has_copy_up)
-        remaining.set = remaining.clear = 0;
-    result = set_attributes(tree_fd, &remaining, err);
-    return result < 0 ? result : attach(tree_fd, target_fd, err);
-}
 
 static unsigned long propagation_flag(const struct plan *plan)
 {
@@ -288,18 +34,6 @@ static int enter_namespace_root(struct error *err)
     if (pidfd < 0 || setns(pidfd, CLONE_NEWNS) < 0)
         return error_errno(err, errno, "enter the root of the mount namespace");
     return 0;
-}
-
-/* A device works the same on a read-only mount; its owner, mode and times, which are the host's, do
- * not change: root of a container is root to them where it has no user namespace of its own. */
-int attach_host_node(int tree_fd, int target_fd, struct error *err)
-{
-    struct mount_attr guarded = {.attr_set =
-                                     MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};
-
-    if (mount_setattr(tree_fd, "", AT_EMPTY_PATH, &guarded, sizeof(guarded)) < 0)
-        return error_errno(err, errno, "guard the host's node");
-    return attach(tree_fd, target_fd, err);
 }
 
 static uint64_t mount_id(int directory_fd, const char *path)
@@ -361,7 +95,7 @@ int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chr
         return error_errno(err, errno, "isolate the mount namespace");
     /* The new root hangs over "/", which we do not see: our root stays the old directory, so the
      * host's paths keep working until pivot_root. */
-    if (attach(root_fd, slash_fd, err) < 0)
+    if (mount_attach_tree(root_fd, slash_fd, err) < 0)
         return error_prefix(err, "root filesystem");
     /* What receives mounts of the host may not hand on any: pivot_root(2) refuses a root that does.
      */
@@ -408,13 +142,13 @@ static int open_empty_directory(struct masks *masks, struct error *err)
 
     if (masks->empty_fd >= 0)
         return open_tree(masks->empty_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    masks->empty_fd = make_filesystem("tmpfs", &tmpfs, err);
+    masks->empty_fd = mount_make_filesystem("tmpfs", &tmpfs, err);
     return masks->empty_fd < 0 ? masks->empty_fd : fcntl(masks->empty_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 static int mask_path(struct masks *masks, int target_fd, struct error *err)
 {
-    bool is_directory = tree_is_directory(target_fd);
+    bool is_directory = mount_tree_is_directory(target_fd);
     cleanup_close int tree_fd =
         is_directory
             ? open_empty_directory(masks, err)
@@ -422,7 +156,7 @@ static int mask_path(struct masks *masks, int target_fd, struct error *err)
 
     if (tree_fd < 0)
         return error_errno(err, errno, is_directory ? "empty directory" : "/dev/null");
-    return is_directory ? attach(tree_fd, target_fd, err)
+    return is_directory ? mount_attach_tree(tree_fd, target_fd, err)
                         : attach_host_node(tree_fd, target_fd, err);
 }
 
@@ -436,7 +170,7 @@ static int make_path_readonly(int target_fd, struct error *err)
         return error_errno(err, errno, "copy the mount");
     if (mount_setattr(tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &readonly, sizeof(readonly)) < 0)
         return error_errno(err, errno, "make the mount read-only");
-    return attach(tree_fd, target_fd, err);
+    return mount_attach_tree(tree_fd, target_fd, err);
 }
 
 static int apply_to_path(struct mount_order *order, const char *path, struct masks *masks,

@@ -7,8 +7,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -126,8 +124,6 @@ int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
     return fd;
 }
 
-/* ---- made ahead ---- */
-
 static int raise_loopback(void *context, struct error *err)
 {
     (void)context;
@@ -237,4 +233,16 @@ int mount_copy_from(int mounts_fd, const char *path, struct error *err)
     waitpid(pid, NULL, 0);
     return fd_count == 1 ? fd
                          : error_errno(err, number != 0 ? number : EIO, "the other's %s", path);
+}
+
+unsigned int namespace_clone_flag(int type)
+{
+    static const unsigned int clone_flags[OCI_NAMESPACE_COUNT] = {
+        [OCI_NAMESPACE_PID] = CLONE_NEWPID,       [OCI_NAMESPACE_NETWORK] = CLONE_NEWNET,
+        [OCI_NAMESPACE_MOUNT] = CLONE_NEWNS,      [OCI_NAMESPACE_IPC] = CLONE_NEWIPC,
+        [OCI_NAMESPACE_UTS] = CLONE_NEWUTS,       [OCI_NAMESPACE_USER] = CLONE_NEWUSER,
+        [OCI_NAMESPACE_CGROUP] = CLONE_NEWCGROUP, [OCI_NAMESPACE_TIME] = CLONE_NEWTIME,
+    };
+
+    return clone_flags[type];
 }

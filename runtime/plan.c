@@ -19,18 +19,6 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
-unsigned int namespace_clone_flag(int type)
-{
-    static const unsigned int clone_flags[OCI_NAMESPACE_COUNT] = {
-        [OCI_NAMESPACE_PID] = CLONE_NEWPID,       [OCI_NAMESPACE_NETWORK] = CLONE_NEWNET,
-        [OCI_NAMESPACE_MOUNT] = CLONE_NEWNS,      [OCI_NAMESPACE_IPC] = CLONE_NEWIPC,
-        [OCI_NAMESPACE_UTS] = CLONE_NEWUTS,       [OCI_NAMESPACE_USER] = CLONE_NEWUSER,
-        [OCI_NAMESPACE_CGROUP] = CLONE_NEWCGROUP, [OCI_NAMESPACE_TIME] = CLONE_NEWTIME,
-    };
-
-    return clone_flags[type];
-}
-
 /* Not by securityfs, which Podman hides before it starts containers with user namespaces. */
 static bool has_apparmor(void)
 {

@@ -146,8 +146,13 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
 struct mount_order;
 int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chrooted,
                 struct error *err);
-/* One of them, by descriptor onto what its destination is inside the root. */
+/* One of them, by descriptor onto what its destination is inside the root: mount.c, with what
+ * mounts.c does for itself by the same means. */
 int mount_one(int root_fd, const struct mount_plan *mount, struct error *err);
+/* A new superblock as a detached mount; attaching one; whether its root is a directory. */
+int mount_make_filesystem(const char *type, const struct mount_plan *mount, struct error *err);
+int mount_attach_tree(int tree_fd, int target_fd, struct error *err);
+bool mount_tree_is_directory(int tree_fd);
 /* Attaches a node of the host's, by a detached mount, so that it can be used and not changed. */
 int attach_host_node(int tree_fd, int target_fd, struct error *err);
 /* C6 and C7 (mounts.c) */

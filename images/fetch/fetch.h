@@ -31,7 +31,7 @@ struct fetcher {
     size_t transfer_count;
 };
 
-/* ---- transfer.c ---- */
+/* Transfer.c */
 
 /* Begins to fetch what is asked for into pipe_fd, which it owns from then on. */
 void transfer_start(struct fetcher *fetcher, const struct fetch_request *request, int pipe_fd);
@@ -46,7 +46,7 @@ int transfer_run_due(struct fetcher *fetcher);
 /* Pipes that have to become writable, for curl_multi_poll(). Returns how many. */
 unsigned int transfer_list_pipes(const struct fetcher *fetcher, struct curl_waitfd *pipes);
 
-/* ---- authorization.c ---- */
+/* Authorization.c */
 
 /* Answers a "WWW-Authenticate" challenge of the endpoint (RFC 7235, distribution's token
  * specification): fills its authorization. ERROR_DENIED if there is nothing to answer with. */
@@ -56,13 +56,13 @@ int authorization_answer(struct fetcher *fetcher, size_t endpoint, const char *c
 /* One parameter of a challenge; `value` of `size` bytes. False if it is not there. */
 bool challenge_get(const char *challenge, const char *name, char *value, size_t size);
 
-/* ---- request.c: what every request has in common ---- */
+/* Request.c: what every request has in common. */
 
 /* Certificates, protocols, time bounds. */
 void request_set_common(CURL *easy, const struct fetch_setup *setup,
                         const struct fetch_endpoint *endpoint);
 
-/* ---- confinement ---- */
+/* Confinement. */
 
 int sandbox_enter_fetch(struct error *err);
 

@@ -14,7 +14,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/socket.h"
 #include "transfer.h"
 
 #define ATTEMPTS_MAX 5 /* without a byte in between */
@@ -22,38 +21,12 @@
 #define RETRY_AFTER_MAX_S 60
 #define CHALLENGES_MAX 2
 #define ERROR_TEXT_MAX 4096
-#define PROGRESS_INTERVAL_US 100000
 #define TAGS_AT_ONCE 1000 /* wished for; registries give as many as they like */
 
 static const char manifest_types[] =
     "Accept: application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.docker.distribution.manifest.v2+json";
-
-/* ---- answers ---- */
-
-static void send_answer(const struct transfer *transfer, const struct fetch_answer *answer)
-{
-    struct json_writer *writer = json_writer_new(false);
-    const char *text;
-
-    json_encode(writer, &fetch_answer_type, answer);
-    text = json_writer_text(writer);
-    /* Who does not listen any more has closed the channel, which main sees. */
-    socket_send(transfer->fetcher->channel_fd, text, strlen(text), NULL, 0);
-    json_writer_free(writer);
-}
-
-void transfer_report_progress(struct transfer *transfer)
-{
-    uint64_t now = clock_monotonic_us();
-
-    if (transfer->is_manifest || now - transfer->reported_us < PROGRESS_INTERVAL_US)
-        return;
-    transfer->reported_us = now;
-    send_answer(transfer,
-                &(struct fetch_answer){.id = transfer->id, .received = transfer->received});
-}
 
 static void release_request(struct transfer *transfer)
 {
@@ -81,7 +54,7 @@ static void finish(struct transfer *transfer, const struct error *err)
         fetcher->endpoint = transfer->endpoint;
     }
     fd_close(&transfer->pipe_fd);
-    send_answer(transfer, &answer);
+    transfer_send_answer(transfer, &answer);
     for (size_t i = 0; i < fetcher->transfer_count; i++) {
         if (fetcher->transfers[i] == transfer)
             fetcher->transfers[i] = fetcher->transfers[--fetcher->transfer_count];
@@ -93,8 +66,6 @@ static void finish(struct transfer *transfer, const struct error *err)
     buffer_release(&transfer->body);
     free(transfer);
 }
-
-/* ---- what comes ---- */
 
 static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
@@ -172,13 +143,6 @@ static ssize_t push(struct transfer *transfer, const char *bytes, size_t length)
     return (ssize_t)done;
 }
 
-size_t transfer_give_up(struct transfer *transfer, enum error_code code, int errnum,
-                        const char *why)
-{
-    error_set(&transfer->failure, code, errnum, "%s", why);
-    return 0;
-}
-
 static size_t on_content(char *bytes, size_t size, size_t count, void *context)
 {
     struct transfer *transfer = context;
@@ -216,8 +180,6 @@ static size_t on_content(char *bytes, size_t size, size_t count, void *context)
     transfer_report_progress(transfer);
     return size * count;
 }
-
-/* ---- requests ---- */
 
 static void set_authorization(struct transfer *transfer)
 {
@@ -449,8 +411,6 @@ void transfer_start(struct fetcher *fetcher, const struct fetch_request *request
     fetcher->transfers[fetcher->transfer_count++] = transfer;
     begin(transfer);
 }
-
-/* ---- what is due ---- */
 
 /* Returns false if the transfer is gone. */
 static bool push_pending(struct transfer *transfer)

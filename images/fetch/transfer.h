@@ -48,14 +48,15 @@ struct transfer {
     bool waits_for_pipe; /* for bytes to send */
 };
 
-/* ---- transfer.c ---- */
+/* Transfer.c */
 
+void transfer_send_answer(const struct transfer *transfer, const struct fetch_answer *answer);
 void transfer_report_progress(struct transfer *transfer);
 /* Ends the transfer from here; the request under way fails with this. Returns 0. */
 size_t transfer_give_up(struct transfer *transfer, enum error_code code, int errnum,
                         const char *why);
 
-/* ---- upload.c ---- */
+/* Upload.c */
 
 /* Method, address and body of the step. False if the registry's word on where to put the blob is of
  * no use. */

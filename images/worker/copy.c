@@ -27,8 +27,6 @@
 
 #define PIDFD 4 /* of the container's first process */
 
-/* ---- the root ---- */
-
 /* We are not in the container's cgroup, whose rules say which devices it may use. So no device that
  * it puts in our way can be opened at all, in a copy of its mount namespace. */
 static int hide_devices(struct error *err)
@@ -181,8 +179,6 @@ static int open_root(int store_fd, const struct copy_job *job, bool is_writable,
     return job->is_running ? enter_running(job, err) : assemble(store_fd, job, is_writable, err);
 }
 
-/* ---- the path ---- */
-
 struct place {
     int directory_fd;
     char name[NAME_MAX + 1];  /* "." for a directory itself: "/", "/x/.", "/x/.." */
@@ -317,8 +313,6 @@ int container_copy_out(int store_fd, int report_fd, int out_fd, const struct cop
     fd_close(&place.directory_fd);
     return result;
 }
-
-/* ---- into the container ---- */
 
 static int check_target(int root_fd, const struct copy_job *job, struct error *err)
 {

@@ -17,192 +17,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/path.h"
-#include "worker.h"
-
-#define XATTR_MAX_BYTES 65536
-#define IMPLICIT_MAX_BYTES (16 << 20)
-
-/* Times of directories are set last: making their entries changes them. */
-struct directory_time {
-    char *path;
-    struct timespec times[2];
-};
-
-struct extraction {
-    int root_fd;
-    struct stream *stream;
-    struct archive *archive;
-    const struct worker_limits *limits;
-    const struct extract_options *options; /* NULL: a layer */
-    struct error *err;
-    uint64_t bytes;
-    uint64_t entries;
-    char parent_path[PATH_MAX]; /* of parent_fd; entries of one directory come together */
-    int parent_fd;
-    struct directory_time *directories;
-    size_t directory_count;
-    void *implicit; /* a tsearch(3) tree of paths */
-    size_t implicit_bytes;
-};
-
-/* Strips leading "/" and "./" and trailing slashes; refuses "..", which no layer needs. */
-static int clean_name(struct extraction *extraction, const char *name, char *clean)
-{
-    size_t length = 0;
-
-    if (name == NULL || strlen(name) >= PATH_MAX)
-        return error_set(extraction->err, ERROR_CORRUPT, ENAMETOOLONG,
-                         "an entry's name is missing or too long");
-    for (const char *part = name; *part != '\0';) {
-        size_t part_length = strcspn(part, "/");
-
-        if (part_length == 2 && strncmp(part, "..", 2) == 0)
-            return error_set(extraction->err, ERROR_CORRUPT, EINVAL,
-                             "entry \"%.200s\" would leave the layer", name);
-        if (part_length > 0 && !(part_length == 1 && part[0] == '.')) {
-            if (length > 0)
-                clean[length++] = '/';
-            memcpy(clean + length, part, part_length);
-            length += part_length;
-        }
-        part += part_length;
-        part += strspn(part, "/");
-    }
-    clean[length] = '\0';
-    return 0;
-}
-
-/* Where the entry goes, below the root. */
-static int place_name(struct extraction *extraction, const char *name, char path[PATH_MAX])
-{
-    const struct extract_options *options = extraction->options;
-    const char *prefix = options != NULL ? options->prefix : "";
-    char clean[PATH_MAX] = "";
-    const char *rest = clean;
-    int result = clean_name(extraction, name, clean);
-
-    if (result < 0)
-        return result;
-    if (options != NULL && options->replaces_top) {
-        rest += strcspn(rest, "/");
-        rest += rest[0] == '/';
-    }
-    if (snprintf(path, PATH_MAX, "%s%s%s", prefix, prefix[0] != '\0' && rest[0] != '\0' ? "/" : "",
-                 rest) >= PATH_MAX)
-        return error_set(extraction->err, ERROR_CORRUPT, ENAMETOOLONG, "a name is too long");
-    return 0;
-}
-
-static void forget_parent(struct extraction *extraction)
-{
-    fd_close(&extraction->parent_fd);
-    extraction->parent_path[0] = '\0';
-}
-
-static int by_path(const void *left, const void *right)
-{
-    return strcmp(left, right);
-}
-
-/* Remembers those components of a path that are not there yet. */
-static void note_missing(struct extraction *extraction, const char *directory)
-{
-    for (size_t length = 0; directory[length] != '\0';) {
-        char path[PATH_MAX];
-        int fd;
-
-        length += strcspn(directory + length + 1, "/") + 1;
-        snprintf(path, sizeof(path), "%.*s", (int)length, directory);
-        fd = path_open_beneath(extraction->root_fd, path, O_PATH | O_NOFOLLOW, 0);
-        if (fd >= 0)
-            close(fd);
-        /* A hostile layer is not remembered for ever: its directories look as they do then. */
-        if (fd == -ENOENT && extraction->implicit_bytes < IMPLICIT_MAX_BYTES) {
-            extraction->implicit_bytes += length + 1;
-            tsearch(memory_strdup(path), &extraction->implicit, by_path);
-        }
-    }
-}
-
-/* It has an entry after all. */
-static void forget_implicit(struct extraction *extraction, const char *path)
-{
-    void *found = tfind(path, &extraction->implicit, by_path);
-    char *name = found != NULL ? *(char **)found : NULL;
-
-    if (name == NULL)
-        return;
-    tdelete(path, &extraction->implicit, by_path);
-    free(name);
-}
-
-struct implicit_list {
-    int fd;
-    int result;
-};
-
-static void write_implicit(const void *node, VISIT visit, void *context)
-{
-    const char *path = *(const char *const *)node;
-    struct implicit_list *list = context;
-
-    if (list->result == 0 && (visit == postorder || visit == leaf))
-        list->result = file_write_fd(list->fd, path, strlen(path) + 1);
-}
-
-static int list_implicit(const struct extraction *extraction, int fd)
-{
-    struct implicit_list list = {.fd = fd};
-
-    twalk_r(extraction->implicit, write_implicit, &list);
-    return list.result < 0
-               ? error_errno(extraction->err, -list.result, "write the list of directories")
-               : 0;
-}
-
-/* The directory an entry goes to, made if the layer has no entry for it. */
-static int open_parent(struct extraction *extraction, const char *directory)
-{
-    if (extraction->parent_fd >= 0 && strcmp(directory, extraction->parent_path) == 0)
-        return 0;
-    forget_parent(extraction);
-    if (extraction->options == NULL)
-        note_missing(extraction, directory);
-    extraction->parent_fd =
-        path_make_directories(extraction->root_fd, directory, 0755, extraction->err);
-    if (extraction->parent_fd < 0) {
-        int result = extraction->parent_fd;
-
-        extraction->parent_fd = -1;
-        return result;
-    }
-    snprintf(extraction->parent_path, sizeof(extraction->parent_path), "%s", directory);
-    return 0;
-}
-
-/* What an earlier entry made under the same name gives way; a directory only to a non-directory. */
-static int make_room(struct extraction *extraction, const char *name, bool is_directory)
-{
-    struct stat status;
-
-    if (fstatat(extraction->parent_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
-    if (is_directory && S_ISDIR(status.st_mode))
-        return 0;
-    if (extraction->options != NULL && extraction->options->keeps_kind &&
-        is_directory != S_ISDIR(status.st_mode))
-        return error_set(extraction->err, ERROR_INVALID, EEXIST, "cannot overwrite %s",
-                         is_directory ? "non-directory with directory"
-                                      : "directory with non-directory");
-    return path_remove_tree(extraction->parent_fd, name, extraction->err);
-}
-
-static int fail(struct extraction *extraction, const char *what)
-{
-    return error_errno(extraction->err, errno, "%s", what);
-}
+#include "extract.h"
 
 static int write_data(struct extraction *extraction, int fd, int64_t size)
 {
@@ -224,7 +40,7 @@ static int write_data(struct extraction *extraction, int fd, int64_t size)
             ssize_t count = pwrite(fd, position, length, offset);
 
             if (count < 0)
-                return fail(extraction, "write");
+                return extract_fail(extraction, "write");
             position += count;
             offset += count;
             length -= (size_t)count;
@@ -233,84 +49,7 @@ static int write_data(struct extraction *extraction, int fd, int64_t size)
     if (code != ARCHIVE_EOF)
         return tar_error(extraction->archive, extraction->err);
     /* A sparse file may end in a hole. */
-    return ftruncate(fd, size) < 0 ? fail(extraction, "size") : 0;
-}
-
-/* overlayfs reads its own attributes from layers: an image must not bring any (a redirect would
- * show other directories of the host's layers). */
-bool layer_xattr_is_allowed(const char *name)
-{
-    return strncmp(name, "trusted.overlay.", 16) != 0 && strncmp(name, "user.overlay.", 13) != 0 &&
-           strncmp(name, "trusted.davit.", 14) != 0 &&
-           (strncmp(name, "user.", 5) == 0 || strncmp(name, "trusted.", 8) == 0 ||
-            strcmp(name, "security.capability") == 0);
-}
-
-/* After the owner, whose change takes file capabilities away. A node or link that can only be
- * opened as a path is named instead, in the working directory; only in a layer, where nobody else
- * is: nothing says what a name means that somebody else can change. */
-static int set_xattrs(struct extraction *extraction, struct archive_entry *entry, int fd,
-                      const char *name)
-{
-    bool is_path = fcntl(fd, F_GETFL) & O_PATH;
-    const char *xattr;
-    const void *value;
-    size_t size;
-
-    if (archive_entry_xattr_reset(entry) == 0 ||
-        (extraction->options != NULL && (is_path || extraction->options->has_no_xattrs)))
-        return 0;
-    if (is_path && fchdir(extraction->parent_fd) < 0)
-        return fail(extraction, "enter directory");
-    while (archive_entry_xattr_next(entry, &xattr, &value, &size) == ARCHIVE_OK) {
-        int result;
-
-        if (!layer_xattr_is_allowed(xattr) || size > XATTR_MAX_BYTES)
-            continue;
-        result =
-            is_path ? lsetxattr(name, xattr, value, size, 0) : fsetxattr(fd, xattr, value, size, 0);
-        if (result < 0 && errno != EOPNOTSUPP)
-            return error_errno(extraction->err, errno, "extended attribute %.64s", xattr);
-    }
-    return 0;
-}
-
-static void entry_times(struct archive_entry *entry, struct timespec times[2])
-{
-    times[1].tv_sec = archive_entry_mtime(entry);
-    times[1].tv_nsec = archive_entry_mtime_nsec(entry);
-    times[0] = times[1];
-    if (archive_entry_atime_is_set(entry)) {
-        times[0].tv_sec = archive_entry_atime(entry);
-        times[0].tv_nsec = archive_entry_atime_nsec(entry);
-    }
-}
-
-/* To what was made, whatever its name may mean by now: who runs in the container can change that.
- */
-static int set_attributes(struct extraction *extraction, struct archive_entry *entry, int fd,
-                          const char *name)
-{
-    mode_t type = archive_entry_filetype(entry);
-    const struct extract_options *options = extraction->options;
-    bool has_owner = options != NULL && options->has_owner;
-    uid_t uid = has_owner ? options->uid : (uid_t)archive_entry_uid(entry);
-    gid_t gid = has_owner ? options->gid : (gid_t)archive_entry_gid(entry);
-    struct timespec times[2];
-    int result;
-
-    if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
-        return fail(extraction, "set the owner");
-    /* Nodes are made with their mode. */
-    if ((type == AE_IFREG || type == AE_IFDIR) && fchmod(fd, archive_entry_perm(entry) & 07777) < 0)
-        return fail(extraction, "set the mode");
-    result = set_xattrs(extraction, entry, fd, name);
-    if (result < 0 || type == AE_IFDIR)
-        return result;
-    entry_times(entry, times);
-    if (utimensat(fd, "", times, AT_EMPTY_PATH) < 0)
-        return fail(extraction, "set the times");
-    return 0;
+    return ftruncate(fd, size) < 0 ? extract_fail(extraction, "size") : 0;
 }
 
 /* Returns a descriptor, as the others that make something do. */
@@ -321,7 +60,7 @@ static int make_file(struct extraction *extraction, struct archive_entry *entry,
     int result;
 
     if (fd < 0)
-        return fail(extraction, "create");
+        return extract_fail(extraction, "create");
     result = write_data(extraction, fd, archive_entry_size(entry));
     return result < 0 ? result : take_fd(&fd);
 }
@@ -333,7 +72,7 @@ static int open_made(struct extraction *extraction, const char *name, mode_t typ
     struct stat status;
 
     if (fd < 0 || fstat(fd, &status) < 0)
-        return fail(extraction, "open what was made");
+        return extract_fail(extraction, "open what was made");
     if ((status.st_mode & S_IFMT) != type)
         return error_set(extraction->err, ERROR_CONFLICT, EBUSY,
                          "somebody else has put something there meanwhile");
@@ -346,20 +85,20 @@ static int make_directory(struct extraction *extraction, struct archive_entry *e
     struct directory_time *time;
 
     if (mkdirat(extraction->parent_fd, name, 0700) < 0 && errno != EEXIST)
-        return fail(extraction, "make directory");
-    forget_implicit(extraction, path);
+        return extract_fail(extraction, "make directory");
+    extract_forget_implicit(extraction, path);
     extraction->directories = memory_resize(
         extraction->directories, extraction->directory_count + 1, sizeof(*extraction->directories));
     time = &extraction->directories[extraction->directory_count++];
     time->path = memory_strdup(path);
-    entry_times(entry, time->times);
+    extract_entry_times(entry, time->times);
     return open_made(extraction, name, S_IFDIR, O_RDONLY | O_DIRECTORY);
 }
 
 static int make_link(struct extraction *extraction, struct archive_entry *entry, const char *name)
 {
     if (symlinkat(archive_entry_symlink(entry), extraction->parent_fd, name) < 0)
-        return fail(extraction, "make a symbolic link");
+        return extract_fail(extraction, "make a symbolic link");
     return open_made(extraction, name, S_IFLNK, O_PATH);
 }
 
@@ -371,7 +110,7 @@ static int make_hardlink(struct extraction *extraction, const char *target, cons
     const char *directory;
     const char *target_name;
     cleanup_close int target_fd = -1;
-    int result = place_name(extraction, target, clean);
+    int result = extract_place_name(extraction, target, clean);
 
     if (result < 0)
         return result;
@@ -389,7 +128,7 @@ static int make_whiteout(struct extraction *extraction, const char *name)
     if (strcmp(name, OPAQUE_MARKER) == 0) {
         if (fchdir(extraction->parent_fd) < 0 ||
             setxattr(".", "trusted.overlay.opaque", "y", 1, 0) < 0)
-            return fail(extraction, "mark the directory opaque");
+            return extract_fail(extraction, "mark the directory opaque");
         return 0;
     }
     name += strlen(WHITEOUT_PREFIX);
@@ -400,7 +139,7 @@ static int make_whiteout(struct extraction *extraction, const char *name)
         return error_set(extraction->err, ERROR_CORRUPT, EINVAL, "a whiteout without a name");
     /* A whiteout hides lower layers only: what this layer itself has stays. */
     if (mknodat(extraction->parent_fd, name, S_IFCHR, makedev(0, 0)) < 0 && errno != EEXIST)
-        return fail(extraction, "make a whiteout");
+        return extract_fail(extraction, "make a whiteout");
     return 0;
 }
 
@@ -429,7 +168,7 @@ static int make_node(struct extraction *extraction, struct archive_entry *entry,
         return error_set(extraction->err, ERROR_CORRUPT, EINVAL, "character device 0:0");
     if (mknodat(extraction->parent_fd, name, type | (archive_entry_perm(entry) & 07777), device) <
         0)
-        return fail(extraction, "make a device node");
+        return extract_fail(extraction, "make a device node");
     return open_made(extraction, name, type, O_PATH);
 }
 
@@ -439,7 +178,7 @@ static int make_entry(struct extraction *extraction, struct archive_entry *entry
     const char *hardlink = archive_entry_hardlink(entry);
     mode_t type = archive_entry_filetype(entry);
     cleanup_close int fd = -1;
-    int result = make_room(extraction, name, hardlink == NULL && type == AE_IFDIR);
+    int result = extract_make_room(extraction, name, hardlink == NULL && type == AE_IFDIR);
 
     if (result < 0)
         return result;
@@ -466,7 +205,7 @@ static int make_entry(struct extraction *extraction, struct archive_entry *entry
     default:
         return error_set(extraction->err, ERROR_CORRUPT, EINVAL, "unknown kind of entry");
     }
-    return fd < 0 ? fd : set_attributes(extraction, entry, fd, name);
+    return fd < 0 ? fd : extract_set_attributes(extraction, entry, fd, name);
 }
 
 /* "./" as an entry gives the attributes of the layer's root. */
@@ -475,11 +214,11 @@ static int set_root_attributes(struct extraction *extraction, struct archive_ent
     if (archive_entry_filetype(entry) != AE_IFDIR)
         return error_set(extraction->err, ERROR_CORRUPT, EINVAL,
                          "the layer's root is not a directory");
-    forget_parent(extraction);
+    extract_forget_parent(extraction);
     if (fchown(extraction->root_fd, (uid_t)archive_entry_uid(entry),
                (gid_t)archive_entry_gid(entry)) < 0 ||
         fchmod(extraction->root_fd, archive_entry_perm(entry) & 07777) < 0)
-        return fail(extraction, "set the attributes of the root");
+        return extract_fail(extraction, "set the attributes of the root");
     return 0;
 }
 
@@ -490,7 +229,7 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
     const char *directory;
     const char *name;
     bool is_whiteout;
-    int result = place_name(extraction, archive_entry_pathname(entry), path);
+    int result = extract_place_name(extraction, archive_entry_pathname(entry), path);
 
     if (result < 0)
         return result;
@@ -510,7 +249,7 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
         extraction->options == NULL && strncmp(name, WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0;
     if (is_whiteout && hides_nothing(extraction, directory))
         return 0;
-    result = open_parent(extraction, directory);
+    result = extract_open_parent(extraction, directory);
     if (result == 0)
         result = is_whiteout ? make_whiteout(extraction, name)
                              : make_entry(extraction, entry, path, name);
@@ -518,7 +257,7 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
         return error_prefix(extraction->err, "entry \"%.200s\"", path);
     /* The name may just have become a link: a cached path through it would be stale. */
     if (archive_entry_filetype(entry) == AE_IFLNK)
-        forget_parent(extraction);
+        extract_forget_parent(extraction);
     return 0;
 }
 
@@ -531,7 +270,7 @@ static int set_directory_times(struct extraction *extraction)
 
         /* A later entry may have replaced the directory: then there is no time to set. */
         if (fd >= 0 && futimens(fd, time->times) < 0)
-            return fail(extraction, "set the times of a directory");
+            return extract_fail(extraction, "set the times of a directory");
     }
     return 0;
 }
@@ -544,7 +283,7 @@ static int note_size(struct extraction *extraction)
 
     return fsetxattr(extraction->root_fd, LAYER_BYTES_XATTR, text, (size_t)length, 0) < 0 &&
                    errno != EOPNOTSUPP
-               ? fail(extraction, "note the size")
+               ? extract_fail(extraction, "note the size")
                : 0;
 }
 
@@ -568,7 +307,7 @@ static int extract_all(struct extraction *extraction)
 
 static void release(struct extraction *extraction)
 {
-    forget_parent(extraction);
+    extract_forget_parent(extraction);
     for (size_t i = 0; i < extraction->directory_count; i++)
         free(extraction->directories[i].path);
     free(extraction->directories);
@@ -614,7 +353,7 @@ static int extract(const struct extract_order *order, char digest[DIGEST_SIZE], 
     if (result == 0)
         result = stream_finish(extraction->stream, digest, extraction->err);
     if (result == 0 && order->implicit_fd >= 0)
-        result = list_implicit(extraction, order->implicit_fd);
+        result = extract_list_implicit(extraction, order->implicit_fd);
     release(extraction);
     return result;
 }

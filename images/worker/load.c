@@ -8,14 +8,10 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buffer.h"
-#include "base/cleanup.h"
-#include "base/file.h"
 #include "worker.h"
 
 #define MEMBERS_MAX 16384
@@ -402,8 +398,6 @@ static int load_layout(struct load *load, const struct member *member)
     }
     return result;
 }
-
-/* ---- docker-archive: manifest.json ---- */
 
 struct docker_image {
     const char *config;

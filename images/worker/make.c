@@ -218,8 +218,6 @@ int image_import(int store_fd, int layer_fd, int out_fd, const struct make_job *
     return result;
 }
 
-/* ---- what a container has changed ---- */
-
 static int write_upper(int container_fd, int out_fd, struct error *err)
 {
     const struct tree_options options = {.is_upper = true};

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,32 +10,6 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-
-struct package *packages_add(struct packages *packages, struct error *err)
-{
-    struct package *package;
-
-    if (packages->list.count == PACKAGES_MAX) {
-        error_set(err, ERROR_TOO_LARGE, E2BIG, "more than %d packages", PACKAGES_MAX);
-        return NULL;
-    }
-    if (packages->list.count == packages->capacity) {
-        packages->capacity = packages->capacity > 0 ? 2 * packages->capacity : 64;
-        packages->list.items =
-            memory_resize(packages->list.items, packages->capacity, sizeof(*packages->list.items));
-    }
-    package = &packages->list.items[packages->list.count++];
-    *package = (struct package){0};
-    return package;
-}
-
-void packages_release(struct packages *packages)
-{
-    free(packages->list.items);
-    arena_release(&packages->arena);
-}
-
-/* ---- lines and paragraphs ---- */
 
 struct line {
     const char *text;
@@ -95,8 +68,6 @@ static int take(struct packages *packages, const struct package *found, struct e
     return 0;
 }
 
-/* ---- dpkg ---- */
-
 /* "name (version)" */
 static void split_source(struct arena *arena, struct package *package)
 {
@@ -147,8 +118,6 @@ int packages_parse_dpkg(struct packages *packages, const char *text, size_t leng
     return result == 0 ? end_dpkg(packages, &package, status, err) : result;
 }
 
-/* ---- apk ---- */
-
 int packages_parse_apk(struct packages *packages, const char *text, size_t length,
                        struct error *err)
 {
@@ -174,8 +143,6 @@ int packages_parse_apk(struct packages *packages, const char *text, size_t lengt
     return result == 0 ? take(packages, &package, err) : result;
 }
 
-/* ---- os-release(5) ---- */
-
 static void set_quoted(struct arena *arena, const struct line *line, const char *name,
                        const char **target)
 {
@@ -199,8 +166,6 @@ void packages_parse_os_release(struct packages *packages, const char *text, size
         set_quoted(&packages->arena, &line, "PRETTY_NAME=", &packages->os_name);
     }
 }
-
-/* ---- what is where ---- */
 
 static bool is_file(const char *path)
 {

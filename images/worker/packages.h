@@ -45,7 +45,7 @@ void packages_release(struct packages *packages);
 /* One more, zeroed; NULL beyond PACKAGES_MAX. */
 struct package *packages_add(struct packages *packages, struct error *err);
 
-/* ---- by kind; each is fine with a text of any bytes ---- */
+/* By kind; each is fine with a text of any bytes. */
 
 int packages_parse_dpkg(struct packages *packages, const char *text, size_t length,
                         struct error *err);

@@ -14,191 +14,9 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/socket.h"
-#include "worker.h"
+#include "pull.h"
 
-#define INDEX_DEPTH_MAX 3
-#define SIGNATURES_MAX 64 /* of an image */
-#define PARALLEL_LAYERS 3
 #define TAGS_MAX 10000 /* of a repository */
-
-/* A layer on its way. */
-struct layer_job {
-    int32_t id; /* of the request; 0: free */
-    size_t layer;
-    struct child receiver;
-    bool is_fetch_over;   /* the fetch worker has said its last word */
-    struct error failure; /* of the fetch worker: it knows more than who saw the pipe end */
-};
-
-struct pull {
-    int store_fd;
-    int channel_fd;
-    int out_fd;
-    const struct pull_job *job;
-    const struct worker_limits *limits;
-    struct error *err;
-    int32_t last_id;
-    const char *reference; /* the tag or digest under way */
-    struct image_manifest manifest;
-    struct image_config config;
-    struct string_list chain_ids;
-    struct layer_job jobs[PARALLEL_LAYERS];
-    struct layer_unpack **unpacks; /* of the manifest's layers; NULL: none */
-    struct arena arena;
-};
-
-/* ---- documents ---- */
-
-static int read_pipe(struct pull *pull, int pipe_fd, size_t maximum, struct buffer *content)
-{
-    int result = file_read_fd(pipe_fd, maximum, content);
-
-    return result < 0 ? error_errno(pull->err, -result, "read from the fetch worker") : 0;
-}
-
-/* Fetches something small as a whole; nothing else is under way. */
-static int fetch_document(struct pull *pull, struct fetch_request *request, struct buffer *content)
-{
-    cleanup_close int read_fd = -1;
-    cleanup_close int write_fd = -1;
-    int pair[2];
-    int result;
-
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(pull->err, errno, "pipe");
-    read_fd = pair[0];
-    write_fd = pair[1];
-    request->id = ++pull->last_id;
-    result = channel_send(pull->channel_fd, &fetch_request_type, request, write_fd, pull->err);
-    fd_close(&write_fd);
-    if (result == 0)
-        result = read_pipe(pull, read_fd, FETCH_DOCUMENT_MAX, content);
-    return result < 0 ? result : channel_await(pull->channel_fd, pull->err);
-}
-
-/* Fetches and stores a document, which has to be `expected` if that is not NULL. */
-static int fetch_and_store(struct pull *pull, struct fetch_request *request, const char *expected,
-                           char digest[DIGEST_SIZE], const char **text, size_t *length)
-{
-    cleanup_buffer struct buffer content = {0};
-    int result = fetch_document(pull, request, &content);
-
-    if (result == 0)
-        result =
-            blob_put(pull->store_fd, content.data, content.length, expected, digest, pull->err);
-    *text = arena_strndup(&pull->arena, buffer_text(&content), content.length);
-    *length = content.length;
-    return result;
-}
-
-/* A document by its digest: what the store has is not fetched. */
-static int get_document(struct pull *pull, struct fetch_request *request, const char **text,
-                        size_t *length)
-{
-    cleanup_close int present_fd = blob_open(pull->store_fd, request->reference);
-    char digest[DIGEST_SIZE];
-
-    if (present_fd >= 0)
-        return image_store_read_blob(pull->store_fd, &pull->arena, request->reference, text, length,
-                                     pull->err);
-    return fetch_and_store(pull, request, request->reference, digest, text, length);
-}
-
-/* ---- from the reference to a manifest ---- */
-
-static struct image_platform wanted_platform(const struct pull *pull)
-{
-    struct image_platform wanted = pull->job->platform;
-
-    if (wanted.architecture == NULL)
-        wanted.architecture = image_host_architecture();
-    if (wanted.os == NULL)
-        wanted.os = "linux";
-    return wanted;
-}
-
-static int no_such_platform(struct pull *pull)
-{
-    struct image_platform wanted = wanted_platform(pull);
-
-    return error_set(pull->err, ERROR_NOT_FOUND, ENOENT,
-                     "no matching manifest for %s/%s%s%s in the manifest list entries", wanted.os,
-                     wanted.architecture, wanted.variant != NULL ? "/" : "",
-                     wanted.variant != NULL ? wanted.variant : "");
-}
-
-/* An index has "manifests". The media type would tell as well, but not every document has one. */
-static bool is_index(struct arena *arena, const char *text, size_t length)
-{
-    const struct json *json = NULL;
-
-    return json_parse(arena, text, length, &json_default_limits, &json, NULL) == 0 &&
-           json_get(json, "manifests") != NULL && json_get(json, "layers") == NULL;
-}
-
-/* *digest is the manifest's, of whose text `text` is. */
-static int follow_indexes(struct pull *pull, const char **text, size_t *length, char *digest)
-{
-    struct image_platform wanted = wanted_platform(pull);
-
-    for (int depth = 0; is_index(&pull->arena, *text, *length); depth++) {
-        struct image_index *index = arena_new(&pull->arena, 1, sizeof(*index));
-        const struct image_descriptor *chosen;
-        struct fetch_request request = {.is_manifest = true};
-        int result = image_index_parse(&pull->arena, *text, *length, index, pull->err);
-
-        if (result < 0)
-            return result;
-        chosen = image_index_choose(index, &wanted);
-        if (chosen == NULL || depth == INDEX_DEPTH_MAX)
-            return no_such_platform(pull);
-        request.reference = chosen->digest;
-        result = get_document(pull, &request, text, length);
-        if (result < 0)
-            return result;
-        memcpy(digest, chosen->digest, DIGEST_SIZE);
-    }
-    return 0;
-}
-
-/* What a tag stands for is what the registry says; what a digest stands for is not. */
-static int get_first_document(struct pull *pull, const char **text, size_t *length,
-                              char digest[DIGEST_SIZE])
-{
-    struct fetch_request request = {.is_manifest = true, .reference = pull->reference};
-
-    if (digest_is_valid(pull->reference)) {
-        memcpy(digest, pull->reference, DIGEST_SIZE);
-        return get_document(pull, &request, text, length);
-    }
-    return fetch_and_store(pull, &request, NULL, digest, text, length);
-}
-
-static int get_config(struct pull *pull)
-{
-    struct image_platform wanted = wanted_platform(pull);
-    struct fetch_request request = {.reference = pull->manifest.config.digest,
-                                    .size = pull->manifest.config.size};
-    struct image_platform offered;
-    const char *text;
-    size_t length;
-    int result;
-
-    if (request.size > FETCH_DOCUMENT_MAX)
-        return error_set(pull->err, ERROR_TOO_LARGE, EFBIG, "the configuration is too large");
-    result = get_document(pull, &request, &text, &length);
-    if (result == 0)
-        result = image_config_parse(&pull->arena, text, length, &pull->config, pull->err);
-    if (result < 0)
-        return result;
-    offered =
-        (struct image_platform){.architecture = pull->config.architecture, .os = pull->config.os};
-    wanted.variant = NULL;
-    return image_platform_fits(&wanted, &offered) ? 0 : no_such_platform(pull);
-}
-
-/* ---- layers ---- */
 
 /* Until the image has a name, this keeps what has come from being collected: a pull that was
  * interrupted goes on where it was. */
@@ -444,87 +262,17 @@ static int get_and_unpack(struct pull *pull, const char **layers)
     return result;
 }
 
-/* ---- trust ---- */
-
-/* A signature's payload is a blob of the repository. */
-static int check_layer(struct pull *pull, const struct trust_rule *rule,
-                       const struct image_descriptor *layer, const char *digest)
-{
-    const char *base64 = string_map_get(&layer->annotations, SIGNATURE_ANNOTATION);
-    struct fetch_request request = {.reference = layer->digest, .size = layer->size};
-    cleanup_buffer struct buffer payload = {0};
-    char found[DIGEST_SIZE];
-    int result;
-
-    if (base64 == NULL || layer->size > SIGNATURE_PAYLOAD_MAX)
-        return 0;
-    result = fetch_document(pull, &request, &payload);
-    if (result < 0)
-        return result;
-    digest_of(buffer_text(&payload), payload.length, found);
-    if (strcmp(found, layer->digest) != 0)
-        return error_set(pull->err, ERROR_CORRUPT, EBADMSG,
-                         "a signature's content does not match its digest");
-    return signature_check(rule,
-                           &(struct signature){.payload = buffer_text(&payload),
-                                               .payload_length = payload.length,
-                                               .base64 = base64},
-                           digest, pull->err);
-}
-
-/* The manifest of the tag sha256-HEX.sig has a layer for each signature. 1 if one is good. */
-static int check_registry(struct pull *pull, const struct trust_rule *rule, const char *digest)
-{
-    const char *tag = arena_printf(&pull->arena, "sha256-%s.sig", digest + strlen("sha256:"));
-    struct fetch_request request = {.is_manifest = true, .reference = tag};
-    cleanup_buffer struct buffer text = {0};
-    struct image_manifest manifest = {0};
-    int result = fetch_document(pull, &request, &text);
-
-    if (result < 0 && pull->err->code == ERROR_NOT_FOUND)
-        return 0;
-    if (result == 0)
-        result = image_manifest_parse(&pull->arena, buffer_text(&text), text.length, &manifest,
-                                      pull->err);
-    for (size_t i = 0; result == 0 && i < manifest.layers.count && i < SIGNATURES_MAX; i++)
-        result = check_layer(pull, rule, &manifest.layers.items[i], digest);
-    return result;
-}
-
-/* Before anything of the image but its manifest is looked at. Who signed the index it came by has
- * signed the image. */
-static int check_trust(struct pull *pull, const struct image_report *report)
-{
-    const struct trust_policy *policy = &pull->job->policy;
-    const struct trust_rule *rule = trust_find(policy, pull->job->repository);
-    const char *const digests[] = {report->repo_digest, report->digest};
-    size_t count = strcmp(digests[0], digests[1]) == 0 ? 1 : 2;
-    int result = trust_check(policy, pull->job->repository, digests, count, pull->err);
-
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = rule->signatures != NULL ? signature_check_directory(rule, digests[i], pull->err)
-                                          : check_registry(pull, rule, digests[i]);
-    if (result != 0)
-        return result < 0 ? result : 0;
-    return error_set(pull->err, ERROR_DENIED, EPERM,
-                     "%s wants a signature by one of its keys: none is found for %s in %s",
-                     trust_describe(policy, rule, &pull->arena), digests[0],
-                     rule->signatures != NULL ? rule->signatures : "the registry");
-}
-
-/* ---- all of it ---- */
-
 static int pull_manifest(struct pull *pull, struct image_report *report)
 {
     static char digest[DIGEST_SIZE];
     static char first_digest[DIGEST_SIZE];
     const char *text;
     size_t length;
-    int result = get_first_document(pull, &text, &length, first_digest);
+    int result = pull_get_first(pull, &text, &length, first_digest);
 
     memcpy(digest, first_digest, DIGEST_SIZE);
     if (result == 0)
-        result = follow_indexes(pull, &text, &length, digest);
+        result = pull_follow_indexes(pull, &text, &length, digest);
     if (result == 0)
         result = image_manifest_parse(&pull->arena, text, length, &pull->manifest, pull->err);
     if (result < 0)
@@ -548,9 +296,9 @@ static int pull_image(struct pull *pull, const char *reference, const char *name
     pull->chain_ids = (struct string_list){0};
     result = pull_manifest(pull, &report);
     if (result == 0)
-        result = check_trust(pull, &report);
+        result = pull_check_trust(pull, &report);
     if (result == 0)
-        result = get_config(pull);
+        result = pull_get_config(pull);
     if (result == 0)
         result = layers_list_chain_ids(&pull->arena, &pull->manifest, &pull->config,
                                        &pull->chain_ids, pull->err);
@@ -565,8 +313,6 @@ static int pull_image(struct pull *pull, const char *reference, const char *name
         report.names = (struct string_list){&name, 1};
     return report_write(pull->out_fd, &report, pull->err);
 }
-
-/* ---- all tags of a repository ---- */
 
 struct tag_list {
     struct string_list tags;
@@ -585,7 +331,7 @@ static int list_some_tags(struct pull *pull, struct string_list *tags)
         .is_tag_list = true, .reference = tags->count > 0 ? tags->items[tags->count - 1] : ""};
     cleanup_buffer struct buffer text = {0};
     struct tag_list list = {0};
-    int result = fetch_document(pull, &request, &text);
+    int result = pull_fetch(pull, &request, &text);
 
     if (result == 0)
         result = json_decode_text(&pull->arena, buffer_text(&text), text.length, &tag_list_type,

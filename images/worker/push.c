@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/sendfile.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -253,8 +252,6 @@ static int push_images(struct push *push)
     }
     return result;
 }
-
-/* ---- an index of images ---- */
 
 static bool is_same_text(const char *one, const char *other)
 {

@@ -102,8 +102,6 @@ static int add_blob(struct save *save, const char *digest)
     return result < 0 ? error_prefix(save->err, "blob %s", digest) : 0;
 }
 
-/* ---- the documents that name the images ---- */
-
 static void describe(struct save *save, const struct save_image *image, const char *name,
                      int64_t size, struct image_descriptor *descriptor)
 {

@@ -3,8 +3,6 @@
  * (spdx.github.io/spdx-spec). A process whose "/" the image is, for reading only, and that has few
  * system calls left, reads the databases and writes the document.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,8 +20,6 @@ struct sbom {
     const struct sbom_job *job;
     const struct packages *packages;
 };
-
-/* ---- package URLs (github.com/package-url/purl-spec) ---- */
 
 static void add_qualifier(struct buffer *purl, char *separator, const char *name, const char *value)
 {
@@ -58,8 +54,6 @@ static void append_purl(struct buffer *purl, const struct packages *packages,
     add_qualifier(purl, &separator, "distro", packages->os_version != NULL ? distribution : NULL);
     add_qualifier(purl, &separator, "upstream", upstream);
 }
-
-/* ---- the document ---- */
 
 static void write_reference(struct sbom *sbom, const char *purl)
 {
@@ -175,8 +169,6 @@ static void write_document(struct sbom *sbom)
     json_array_close(sbom->writer);
     json_object_close(sbom->writer);
 }
-
-/* ---- the process ---- */
 
 static int write_sbom(int root_fd, int out_fd, const struct sbom_job *job, struct error *err)
 {

@@ -63,8 +63,6 @@ int tar_error(struct archive *archive, struct error *err)
     return -EBADMSG;
 }
 
-/* ---- writing ---- */
-
 struct tar_sink {
     int fd;
     struct gzip *gzip; /* NULL: as it is */

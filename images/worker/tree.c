@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <search.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -78,8 +77,6 @@ static const char *earlier_name(struct tree *tree, const struct stat *status, co
     return NULL;
 }
 
-/* ---- attributes ---- */
-
 /* By name in the working directory, as symbolic links and devices cannot be opened for this. What
  * the filesystem does not have is none. */
 static void add_xattrs(struct archive_entry *entry, int directory_fd, const char *name)
@@ -117,8 +114,6 @@ static int write_header(struct tree *tree, struct archive_entry *entry)
                ? tar_write_error(tree->archive, tree->err)
                : 0;
 }
-
-/* ---- content ---- */
 
 /* The regions that hold data; the rest is a hole, which costs nothing in the archive. */
 static void describe_holes(struct archive_entry *entry, int fd, const struct stat *status)
@@ -181,8 +176,6 @@ static int add_file(struct tree *tree, struct archive_entry *entry, int director
     return result < 0 ? result : copy_content(tree, fd, status.st_size);
 }
 
-/* ---- whiteouts: overlayfs's form becomes that of layers (image-spec layer.md) ---- */
-
 static bool is_whiteout(const struct stat *status)
 {
     return S_ISCHR(status->st_mode) && status->st_rdev == makedev(0, 0);
@@ -210,8 +203,6 @@ static int add_whiteout(struct tree *tree, const char *directory, const char *na
 
     return add_marker(tree, directory, marker);
 }
-
-/* ---- the walk ---- */
 
 static int add_directory(struct tree *tree, int directory_fd, const char *path, int depth);
 

@@ -17,7 +17,7 @@
 #include "images/registry_job.h"
 #include "images/report.h"
 
-/* ---- bounds, against bombs ---- */
+/* Bounds, against bombs. */
 
 struct worker_limits {
     uint64_t layer_bytes;   /* unpacked bytes of one layer */
@@ -27,7 +27,7 @@ struct worker_limits {
 
 extern const struct worker_limits worker_default_limits;
 
-/* ---- processes that do one thing ---- */
+/* Processes that do one thing. */
 
 /* As long as this process or a child of it lives, nothing in the store's ingest/ is taken for a
  * leftover. */
@@ -57,7 +57,7 @@ int child_await(struct child *child, struct child_outcome *outcome, struct error
 /* Releases a child that nobody waits for any more. */
 void child_kill(struct child *child);
 
-/* ---- SHA-256 ---- */
+/* SHA-256. */
 
 struct digest_context;
 
@@ -69,7 +69,7 @@ void digest_free(struct digest_context *context);
 /* Of a whole string. */
 void digest_of(const void *bytes, size_t length, char digest[DIGEST_SIZE]);
 
-/* ---- byte streams: plain, gzip (ISA-L), zstd, told apart by their first bytes ---- */
+/* Byte streams: plain, gzip (ISA-L), zstd, told apart by their first bytes. */
 
 struct stream;
 
@@ -91,7 +91,7 @@ int gzip_write(struct gzip *gzip, const void *bytes, size_t length);
 int gzip_finish(struct gzip *gzip);
 void gzip_free(struct gzip *gzip);
 
-/* ---- tar ---- */
+/* Tar. */
 
 struct archive;
 
@@ -113,7 +113,7 @@ struct archive *tar_create(int fd, enum tar_form form, struct error *err);
 int tar_finish(struct archive *archive, int result, struct error *err);
 int tar_write_error(struct archive *archive, struct error *err);
 
-/* ---- blobs ---- */
+/* Blobs. */
 
 struct blob_writer {
     int store_fd;
@@ -136,7 +136,7 @@ int blob_open(int store_fd, const char *digest);
 int blob_put(int store_fd, const void *bytes, size_t length, const char *expected,
              char digest[DIGEST_SIZE], struct error *err);
 
-/* ---- archives ---- */
+/* Archives. */
 
 /* Reads an oci-archive (a tar of an OCI layout) or a docker-archive from fd, compressed or not;
  * stores its blobs, unpacks its layers, and reports each image by one JSON line on out_fd, as
@@ -177,7 +177,7 @@ int report_write(int out_fd, const struct image_report *report, struct error *er
 void report_progress(int out_fd, const char *digest, const char *status, int64_t current,
                      int64_t total);
 
-/* ---- signatures ---- */
+/* Signatures. */
 
 #define SIGNATURE_PAYLOAD_MAX 65536
 #define SIGNATURE_BYTES_MAX 512
@@ -212,7 +212,7 @@ int signature_check(const struct trust_rule *rule, const struct signature *signa
 /* The same for the signature in the rule's directory, which may have none: 0. */
 int signature_check_directory(const struct trust_rule *rule, const char *digest, struct error *err);
 
-/* ---- registries ---- */
+/* Registries. */
 
 /* The channel to the fetch worker. pipe_fd goes along unless it is -1, and stays the caller's. */
 int channel_send(int channel_fd, const struct json_struct *type, const void *message, int pipe_fd,
@@ -365,7 +365,7 @@ struct assemble_options {
 int archive_assemble(int directory_fd, const struct assemble_options *options, int out_fd,
                      struct error *err);
 
-/* ---- confinement ---- */
+/* Confinement. */
 
 /* The worker: no network, no other mounts, no privileges beyond writing files of any kind. */
 int sandbox_enter_worker(struct error *err);

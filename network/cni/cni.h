@@ -12,7 +12,7 @@
 #include "network/cni_config.h"
 #include "network/cni_job.h"
 
-/* ---- plugin.c ---- */
+/* Plugin.c */
 
 /* What a plugin is run for; the environment of the specification's section 2. */
 struct plugin_call {
@@ -29,7 +29,7 @@ struct plugin_call {
 int plugin_run(struct arena *arena, const char *type, const char *configuration,
                const struct plugin_call *call, const struct json **output, struct error *err);
 
-/* ---- chain.c ---- */
+/* Chain.c */
 
 /* All plugins of a list, in their order; *result is the last one's. */
 int chain_add(struct arena *arena, const struct cni_config *config,
@@ -41,7 +41,7 @@ int chain_remove(struct arena *arena, const struct cni_config *config,
                  const struct cni_network *network, struct plugin_call *call,
                  const struct json *result, struct error *err);
 
-/* ---- record.c ---- */
+/* Record.c */
 
 #define RECORD_NETWORKS_MAX 64
 

@@ -7,17 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "resolver.h"
-
-struct connection {
-    struct watch watch;
-    struct connection *next;
-    struct served *served;
-    struct buffer input;
-    struct buffer output;
-    uint64_t deadline_ms;
-    bool awaits_answer;
-};
+#include "connection.h"
 
 static void end_connection(struct connection *connection)
 {
@@ -62,16 +52,6 @@ static bool take_question(struct connection *connection)
         return true;
     end_connection(connection);
     return false;
-}
-
-/* While an answer is under way nothing more is read: who asks more waits. */
-static void watch_what_is_due(struct connection *connection)
-{
-    uint32_t events = connection->output.length > 0 ? EPOLLOUT : 0;
-
-    if (!connection->awaits_answer)
-        events |= EPOLLIN;
-    watch_change(connection->served->resolver, &connection->watch, events);
 }
 
 static bool read_input(struct connection *connection)
@@ -122,7 +102,7 @@ static void on_ready(struct watch *watch, uint32_t events)
     if ((events & EPOLLIN) != 0 && !connection->awaits_answer &&
         (!read_input(connection) || !take_question(connection)))
         return;
-    watch_what_is_due(connection);
+    connection_watch(connection);
 }
 
 void connection_accept(struct served *served)
@@ -143,16 +123,6 @@ void connection_accept(struct served *served)
     connection->next = served->connections;
     served->connections = connection;
     served->connection_count++;
-}
-
-void connection_answer(struct connection *connection, const uint8_t *message, size_t length)
-{
-    const uint8_t prefix[] = {(uint8_t)(length >> 8), (uint8_t)length};
-
-    buffer_append(&connection->output, prefix, sizeof(prefix));
-    buffer_append(&connection->output, message, length);
-    connection->deadline_ms = resolver_now_ms() + CONNECTION_IDLE_MS;
-    watch_what_is_due(connection);
 }
 
 void connections_drop(struct served *served)

@@ -1,9 +1,7 @@
 /* davitd at the other end: see network/resolver_channel.h. */
 #include <stdio.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/socket.h"
@@ -12,50 +10,13 @@
 #define RESOLVER_OF(watch, member) \
     ((struct resolver *)(void *)((char *)(watch)-offsetof(struct resolver, member)))
 
-static bool report(const struct resolver *resolver, const struct resolver_report *said)
-{
-    struct json_writer *writer = json_writer_new(false);
-    const char *text;
-    ssize_t sent;
-
-    json_encode(writer, &resolver_report_type, said);
-    text = json_writer_text(writer);
-    sent = socket_send(resolver->control.fd, text, strlen(text), NULL, 0);
-    json_writer_free(writer);
-    return sent > 0;
-}
-
-bool control_ask_grant(struct resolver *resolver, uint64_t serial, const char *id, const char *name,
-                       const struct dns_addresses *addresses)
-{
-    cleanup_arena struct arena arena = {0};
-    struct resolver_report said = {.grant = {.serial = serial, .id = id, .name = name}};
-
-    if (resolver->control.fd < 0)
-        return false;
-    for (size_t i = 0; i < addresses->count; i++) {
-        char text[ADDRESS_TEXT_SIZE];
-
-        address_format(&addresses->items[i], text);
-        string_list_append(&arena, &said.grant.addresses, arena_strdup(&arena, text));
-    }
-    said.grant.ttl_s = addresses->ttl_s;
-    return report(resolver, &said);
-}
-
-bool control_tell_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal)
-{
-    return resolver->control.fd >= 0 &&
-           report(resolver, &(struct resolver_report){.refusal = *refusal});
-}
-
 static void begin(struct resolver *resolver, const struct resolver_order *order)
 {
     if (resolver->instance[0] == '\0' && order->instance != NULL)
         snprintf(resolver->instance, sizeof(resolver->instance), "%s", order->instance);
     served_forget(resolver);
-    report(resolver,
-           &(struct resolver_report){.version = DAVIT_VERSION, .instance = resolver->instance});
+    report_send(resolver, &(struct resolver_report){.version = DAVIT_VERSION,
+                                                    .instance = resolver->instance});
 }
 
 static void obey(struct resolver *resolver, const char *text, size_t length,

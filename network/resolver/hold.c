@@ -1,6 +1,5 @@
 /* Answers that wait until davitd has let their addresses through: see resolver.h. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "resolver.h"
 
@@ -42,7 +41,7 @@ bool hold_answer(const struct asker *asker, const char *name, const struct dns_a
     uint64_t serial = ++resolver->grant_serial;
 
     if (asker->served->held_count == HOLDS_MAX || !may_ask(asker->served) ||
-        !control_ask_grant(resolver, serial, asker->served->container.id, name, addresses))
+        !report_ask_grant(resolver, serial, asker->served->container.id, name, addresses))
         return false;
     held = memory_new_one(struct held);
     held->serial = serial;

@@ -1,13 +1,10 @@
 /* A question until its answer: see resolver.h. What containers are called is answered at once;
  * other questions go to the container's servers as they came, one server after the other. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "resolver.h"
@@ -29,17 +26,6 @@ struct query {
     uint64_t attempt_deadline_ms;
     uint64_t deadline_ms;
 };
-
-/* ---- answering ---- */
-
-void asker_answer(const struct asker *asker, const uint8_t *message, size_t length)
-{
-    if (asker->connection != NULL)
-        connection_answer(asker->connection, message, length);
-    else
-        sendto(asker->served->udp.fd, message, length, MSG_DONTWAIT | MSG_NOSIGNAL,
-               (const struct sockaddr *)&asker->address, sizeof(asker->address));
-}
 
 static bool is_allowed(const struct resolver_container *container, const char *name)
 {
@@ -125,8 +111,6 @@ static bool answer_reverse(const struct asker *asker, const uint8_t *message,
     answer(asker, message, question, &(struct dns_answer){.name = name, .ttl_s = OWN_TTL_S});
     return true;
 }
-
-/* ---- asking others ---- */
 
 static void end_query(struct query *query)
 {
@@ -217,8 +201,6 @@ static void ask_next_server(struct query *query)
     fail(query);
 }
 
-/* ---- what they answer ---- */
-
 static void handle_answer(struct query *query, uint8_t *message, size_t length)
 {
     enum dns_code code = message[3] & 0x0f;
@@ -296,8 +278,6 @@ static void on_upstream(struct watch *watch, uint32_t events)
     else
         read_stream(query);
 }
-
-/* ---- a question's life ---- */
 
 static void forward(const struct asker *asker, const uint8_t *message, size_t length,
                     const struct dns_question *question)

@@ -7,7 +7,7 @@ static void tell(struct served *served, const char *name)
 {
     const struct resolver_refusal refusal = {served->container.id, name, served->refused};
 
-    if (control_tell_refusal(served->resolver, &refusal))
+    if (report_refusal(served->resolver, &refusal))
         served->refused_told = served->refused;
 }
 

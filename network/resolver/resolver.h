@@ -6,9 +6,12 @@
  *   query.c       a question, until it is answered: at once, or by a server's answer
  *   hold.c        answers whose addresses have to be let through first
  *   refusal.c     names that a container may not know
- *   connection.c  a container's connection by TCP
- *   control.c     davitd
- *   loop.c        what is watched, and what is freed when nobody can look at it any more
+ *   connection.c  a container's connection by TCP, its answers in connection_answer.c
+ *   asker.c       who wants an answer
+ *   control.c     what davitd orders
+ *   report.c      what it is told
+ *   watch.c       what is watched, and what is freed when nobody can look at it any more
+ *   loop.c        the loop
  *
  * A container may do to its sockets what it likes: what it can have is bounded, what is over it is
  * dropped (UDP) or closed (TCP), and the others are served in turn.
@@ -31,7 +34,7 @@
 #define CONNECTION_IDLE_MS 20000 /* by TCP, without a question */
 #define DATAGRAMS_PER_TURN 16    /* of one container, before others have theirs */
 
-/* ---- loop.c ---- */
+/* Watch.c */
 
 /* A descriptor and what is done when it is ready. Embedded in what it belongs to. */
 struct watch {
@@ -62,12 +65,17 @@ void watch_end(struct watch *watch);
 /* Frees the memory later: events that have happened may point into it. */
 void resolver_bury(struct resolver *resolver, void *memory);
 
-/* Until RESOLVER_QUIT. */
-void resolver_run(struct resolver *resolver);
+/* The events at hand are handled. */
+void resolver_free_buried(struct resolver *resolver);
 
 uint64_t resolver_now_ms(void);
 
-/* ---- served.c ---- */
+/* Loop.c */
+
+/* Until RESOLVER_QUIT. */
+void resolver_run(struct resolver *resolver);
+
+/* Served.c */
 
 struct connection;
 struct held;
@@ -103,7 +111,7 @@ void served_remove(struct resolver *resolver, const char *id);
 void served_forget(struct resolver *resolver);        /* RESOLVER_BEGIN */
 void served_remove_others(struct resolver *resolver); /* RESOLVER_ALL */
 
-/* ---- names.c ---- */
+/* Names.c */
 
 /* The addresses of that name on the container's networks, each once; false if nobody has it. */
 bool names_find(const struct served *asking, const char *name, int family, struct address *found,
@@ -113,7 +121,7 @@ bool names_find(const struct served *asking, const char *name, int family, struc
 bool names_find_reverse(const struct served *asking, const struct address *address,
                         char name[DNS_NAME_SIZE]);
 
-/* ---- query.c ---- */
+/* Query.c */
 
 /* Who wants the answer. */
 struct asker {
@@ -122,6 +130,7 @@ struct asker {
     struct sockaddr_in address;    /* of UDP */
 };
 
+/* asker.c */
 void asker_answer(const struct asker *asker, const uint8_t *message, size_t length);
 
 /* Answers, now or later, unless it is nothing that deserves an answer; false then. */
@@ -133,7 +142,7 @@ void queries_drop(struct served *served, const struct connection *connection);
 /* Those whose time has come. Returns when the next has, at the latest `next_ms`. */
 uint64_t queries_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
-/* ---- hold.c ---- */
+/* Hold.c */
 
 /* Keeps the answer until davitd has let the addresses through. False if it cannot be asked. */
 bool hold_answer(const struct asker *asker, const char *name, const struct dns_addresses *addresses,
@@ -146,7 +155,7 @@ void hold_release(struct resolver *resolver, uint64_t serial);
 void holds_drop(struct served *served, const struct connection *connection);
 uint64_t holds_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
-/* ---- refusal.c ---- */
+/* Refusal.c */
 
 /* The container has asked for a name that it may not know: davitd is told, of so many a second by
  * their names. */
@@ -158,25 +167,29 @@ void refusals_forget(struct served *served);
 /* Tells davitd of the rest. Returns like queries_expire(). */
 uint64_t refusals_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
-/* ---- connection.c ---- */
+/* Connection.c */
 
 void connection_accept(struct served *served);
+/* connection_answer.c */
 void connection_answer(struct connection *connection, const uint8_t *message, size_t length);
 void connections_drop(struct served *served);
 uint64_t connections_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
-/* ---- control.c ---- */
+/* Control.c */
 
 void control_listen(struct resolver *resolver, int fd);
 
-/* Asks davitd to let the addresses through. False if there is none. */
-bool control_ask_grant(struct resolver *resolver, uint64_t serial, const char *id, const char *name,
-                       const struct dns_addresses *addresses);
+/* Report.c */
 
-/* False if there is none to tell. */
-bool control_tell_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal);
+/* False if there is no davitd, or it does not read. */
+bool report_send(const struct resolver *resolver, const struct resolver_report *said);
 
-/* ---- sandbox.c ---- */
+/* Asks davitd to let the addresses through. */
+bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id, const char *name,
+                      const struct dns_addresses *addresses);
+bool report_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal);
+
+/* Sandbox.c */
 
 /* Nobody, who may use sockets. */
 int sandbox_enter_resolver(struct error *err);

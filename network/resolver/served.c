@@ -1,10 +1,8 @@
 /* The containers: see resolver.h. */
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "base/cleanup.h"
 #include "resolver.h"
 
 static struct served *find(struct resolver *resolver, const char *id)
@@ -35,8 +33,6 @@ static void remove_served(struct served *served)
     arena_release(&served->arena);
     resolver_bury(resolver, served);
 }
-
-/* ---- what happens to its descriptors ---- */
 
 #define SERVED_OF(watch, member) \
     ((struct served *)(void *)((char *)(watch)-offsetof(struct served, member)))
@@ -72,8 +68,6 @@ static void on_end(struct watch *watch, uint32_t events)
     (void)events;
     remove_served(SERVED_OF(watch, process));
 }
-
-/* ---- what davitd says of it ---- */
 
 static struct served *add(struct resolver *resolver)
 {

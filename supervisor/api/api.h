@@ -73,7 +73,7 @@ void api_print_routes(FILE *out);
 /* For `streams`. */
 bool api_always_streams(const struct request *request);
 
-/* ---- shared by handlers ---- */
+/* Shared by handlers. */
 
 /* The container of the path; NULL after a 404. */
 struct managed_container *api_find_container(const struct api *api, struct request *request,
@@ -93,7 +93,7 @@ int api_read_terminal_size(const struct request *request, struct terminal_size *
 /* Answers with a container's log: logs.c. */
 void api_serve_logs(struct managed_container *container, struct request *request, bool is_attach);
 
-/* ---- what is said of containers and images: inspect.c, image_names.c ---- */
+/* What is said of containers and images: inspect.c, image_names.c */
 
 struct container_sizes {
     uint64_t changed; /* what it has of its own */
@@ -112,7 +112,7 @@ void image_write_names(struct json_writer *writer, const struct image *image);
 void image_write_summary(struct json_writer *writer, const struct image *image,
                          int64_t shared_bytes, int64_t container_count);
 
-/* ---- prune: prune.c ---- */
+/* Prune: prune.c */
 
 /* What can be pruned. */
 struct prune_kind {
@@ -128,7 +128,7 @@ struct prune_kind {
 /* Answers POST .../prune. */
 void api_prune(struct api *api, struct request *request, const struct prune_kind *kind);
 
-/* ---- disk usage: usage.c ---- */
+/* Disk usage: usage.c */
 
 /* The answer to a request, which the caller frees, or NULL after a failure. */
 typedef struct json_writer *(*usage_answer)(struct api *api, struct request *request,
@@ -139,7 +139,7 @@ typedef struct json_writer *(*usage_answer)(struct api *api, struct request *req
 void api_measure_usage(struct api *api, struct request *request, usage_answer answer,
                        const void *context);
 
-/* ---- answers that tell of a job: job_answer.c ---- */
+/* Answers that tell of a job: job_answer.c */
 
 /* How a job's end becomes an answer. */
 enum answer_kind {

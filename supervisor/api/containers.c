@@ -49,8 +49,6 @@ static void serve_container_inspect(struct api *api, struct request *request,
     respond_written(request, 200, writer);
 }
 
-/* ---- list ---- */
-
 static bool name_matches(const struct filters *filters, const struct managed_container *container)
 {
     const struct string_list *patterns = filters_get(filters, "name");
@@ -234,8 +232,6 @@ static void serve_containers_list(struct api *api, struct request *request,
     respond_written(request, 200, writer);
 }
 
-/* ---- streams ---- */
-
 static void serve_container_attach(struct api *api, struct request *request,
                                    const struct route_match *match)
 {
@@ -289,8 +285,6 @@ static void serve_container_resize(struct api *api, struct request *request,
     else
         respond_empty(request, 200);
 }
-
-/* ---- pause, rename ---- */
 
 static void pause_or_unpause(struct api *api, struct request *request,
                              const struct route_match *match,
@@ -348,8 +342,6 @@ static void serve_container_update(struct api *api, struct request *request,
     else
         respond_json(request, 200, "{\"Warnings\":[]}");
 }
-
-/* ---- prune ---- */
 
 static bool is_prunable(const struct managed_container *container, const struct filters *filters,
                         int64_t until_ns)

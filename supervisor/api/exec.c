@@ -49,8 +49,6 @@ static void serve_container_exec(struct api *api, struct request *request,
     respond_written(request, 201, writer);
 }
 
-/* ---- start ---- */
-
 struct exec_wait {
     struct completion completion;
     struct request *request;
@@ -135,8 +133,6 @@ static void serve_exec_start(struct api *api, struct request *request,
     else
         start_attached(exec, request);
 }
-
-/* ---- inspect and resize ---- */
 
 static void write_inspect(const struct exec *exec, struct json_writer *writer)
 {

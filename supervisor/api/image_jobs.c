@@ -7,8 +7,6 @@
 #include "api.h"
 #include "base/cleanup.h"
 
-/* ---- pull, import ---- */
-
 struct pull_answer {
     struct job_answer answer; /* the first */
     struct pull_subject subject;
@@ -147,8 +145,6 @@ static void serve_images_create(struct api *api, struct request *request,
         pull_image(api, request);
 }
 
-/* ---- load ---- */
-
 static void on_loaded(struct job_client *client, const struct image_report *report,
                       const struct image *image, const char *full_name)
 {
@@ -177,8 +173,6 @@ static void serve_images_load(struct api *api, struct request *request,
     job_answer_take_body(answer);
     job_answer_begun(answer, image_load(api->images, &answer->client, &answer->job, &err), &err);
 }
-
-/* ---- push ---- */
 
 struct push_answer {
     struct job_answer answer; /* the first */
@@ -284,8 +278,6 @@ static void serve_image_push_index(struct api *api, struct request *request,
                 });
 }
 
-/* ---- commit ---- */
-
 struct commit_answer {
     struct job_answer answer; /* the first */
     char id[DIGEST_SIZE];
@@ -339,8 +331,6 @@ static void serve_commit(struct api *api, struct request *request, const struct 
                           &commit->answer.client, &commit->answer.job, &err);
     job_answer_begun(&commit->answer, result, &err);
 }
-
-/* ---- save, packages ---- */
 
 static void save_images(struct api *api, struct request *request, const char *const *names,
                         size_t count)

@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "supervisor/http/filters.h"
 
-/* ---- list and inspect ---- */
-
 /* "name", "name:tag" or a pattern, on the familiar form. */
 static bool reference_matches(const struct filters *filters, const struct image *image)
 {
@@ -105,8 +103,6 @@ static void serve_image_inspect(struct api *api, struct request *request,
     respond_written(request, 200, writer);
 }
 
-/* ---- history ---- */
-
 static void write_step(struct json_writer *writer, const struct image *image,
                        const struct image_history *step, bool is_last, int64_t size)
 {
@@ -182,8 +178,6 @@ static void serve_image_history(struct api *api, struct request *request,
     respond_written(request, 200, writer);
 }
 
-/* ---- tag ---- */
-
 static void serve_image_tag(struct api *api, struct request *request,
                             const struct route_match *match)
 {
@@ -214,8 +208,6 @@ static void serve_image_tag(struct api *api, struct request *request,
     image_event(api->images, "tag", image->id, name);
     respond_empty(request, 201);
 }
-
-/* ---- remove ---- */
 
 static const struct managed_container *find_user(const struct api *api, const struct image *image)
 {
@@ -329,8 +321,6 @@ static void serve_image_remove(struct api *api, struct request *request,
     }
     json_writer_free(writer);
 }
-
-/* ---- prune ---- */
 
 static bool is_prunable(const struct api *api, const struct filters *filters, bool only_dangling,
                         int64_t until_ns, const struct image *image)

@@ -11,8 +11,6 @@
 #define BAR_WIDTH 50
 #define BACKLOG_MAX (SERVER_OUTPUT_MAX / 2) /* where on_drain is called again */
 
-/* ---- progress ---- */
-
 void job_answer_say(struct job_answer *answer, struct json_writer *writer)
 {
     if (!answer->has_answered)
@@ -96,8 +94,6 @@ static void say_error(struct job_answer *answer, const struct error *err)
     json_object_close(writer);
     job_answer_say(answer, writer);
 }
-
-/* ---- the job's calls ---- */
 
 static void release_answer(struct job_answer *answer)
 {
@@ -183,8 +179,6 @@ static void on_ended(struct job_client *client, const struct error *err)
         answer_end(answer);
     release_answer(answer);
 }
-
-/* ---- the request's ---- */
 
 static void on_client_gone(struct request *request)
 {

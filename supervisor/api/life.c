@@ -46,8 +46,6 @@ static struct life_wait take_wait(const struct completion *completion)
     return copy;
 }
 
-/* ---- start, stop, restart, kill ---- */
-
 static void on_started(struct completion *completion, const struct error *err)
 {
     struct life_wait wait = take_wait(completion);
@@ -178,8 +176,6 @@ static void serve_container_kill(struct api *api, struct request *request,
         respond_empty(request, 204);
 }
 
-/* ---- wait ---- */
-
 static void write_wait_result(struct request *request, const struct managed_container *container)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -227,8 +223,6 @@ static void serve_container_wait(struct api *api, struct request *request,
     else
         wait_for(container, kind, request, on_waited);
 }
-
-/* ---- remove ---- */
 
 static void remove_now(struct managed_container *container, struct request *request)
 {

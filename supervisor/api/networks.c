@@ -78,8 +78,6 @@ static void serve_network_create(struct api *api, struct request *request,
     respond_written(request, 201, writer);
 }
 
-/* ---- list and inspect ---- */
-
 /* What stands for modes that are no networks of davitd's, as clients know them from Docker. */
 static const char *const built_in[] = {"host", "none"};
 
@@ -179,8 +177,6 @@ static void serve_networks_list(struct api *api, struct request *request,
     respond_written(request, 200, writer);
 }
 
-/* ---- connect and disconnect ---- */
-
 struct network_member {
     const char *container;
     struct endpoint endpoint; /* for connect */
@@ -231,8 +227,6 @@ static void serve_network_disconnect(struct api *api, struct request *request,
 {
     change_membership(api, request, match, false);
 }
-
-/* ---- remove ---- */
 
 static int remove_network(struct api *api, struct network *network, struct error *err)
 {

@@ -65,8 +65,6 @@ static void take_sample(const struct managed_container *container, struct sample
     cgroup_close(cgroup);
 }
 
-/* ---- Docker's object ---- */
-
 static void write_cpu(struct json_writer *writer, const char *name, const struct sample *sample)
 {
     const struct cgroup_statistics *counters = &sample->counters;
@@ -195,8 +193,6 @@ static void write_object(struct json_writer *writer, const struct managed_contai
         write_networks(writer, container);
     json_object_close(writer);
 }
-
-/* ---- the stream ---- */
 
 static void stats_free(struct stats *stats)
 {

@@ -49,8 +49,6 @@ void api_measure_usage(struct api *api, struct request *request, usage_answer wr
     job_answer_begun(&counted->answer, result, &err);
 }
 
-/* ---- GET /system/df: what images take is known ---- */
-
 static void write_images(struct json_writer *writer, const struct api *api)
 {
     const struct image_store *store = api->store;

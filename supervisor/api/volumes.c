@@ -52,8 +52,6 @@ static void serve_volume_inspect(struct api *api, struct request *request,
     respond_written(request, 200, writer);
 }
 
-/* ---- list ---- */
-
 static bool is_listed(const struct filters *filters, const struct volume *volume)
 {
     if (filters_get(filters, "dangling") != NULL &&
@@ -89,8 +87,6 @@ static void serve_volumes_list(struct api *api, struct request *request,
     json_object_close(writer);
     respond_written(request, 200, writer);
 }
-
-/* ---- remove ---- */
 
 static void serve_volume_remove(struct api *api, struct request *request,
                                 const struct route_match *match)

@@ -39,8 +39,6 @@ void containers_close(struct containers *containers, struct completion *completi
     end_if_last(containers);
 }
 
-/* ---- its part ---- */
-
 static int refuse_start(struct managed_container *container, const struct actor *actor,
                         enum container_action action, struct error *err)
 {

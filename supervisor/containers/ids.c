@@ -13,8 +13,6 @@
 #include "internal.h"
 #include "runtime/runtime.h"
 
-/* ---- what can map ids ---- */
-
 void containers_open(struct containers *containers)
 {
     const struct oci_id_mapping mapping = {0, containers->settings.id_pool.first, ID_RANGE_SIZE};
@@ -67,8 +65,6 @@ static const char *find_unmapped(const struct containers *containers,
     return NULL;
 }
 
-/* ---- the pool ---- */
-
 /* The ids are the container's for as long as it exists: no two have the same. */
 static int allocate(struct containers *containers, struct definition *definition, struct error *err)
 {
@@ -92,8 +88,6 @@ static int allocate(struct containers *containers, struct definition *definition
                      "davitd.json",
                      pool->count);
 }
-
-/* ---- the choice ---- */
 
 /* What is of the host cannot be used with other ids than the host's. */
 static bool needs_host_ids(const struct docker_host_config *host)

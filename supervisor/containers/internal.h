@@ -6,7 +6,7 @@
 #include "part.h"
 #include "record.h"
 
-/* ---- container.c ---- */
+/* Container.c */
 
 extern const char *const container_state_names[]; /* by enum container_status; NULL ends them */
 
@@ -28,7 +28,7 @@ bool container_has_policy(const struct managed_container *container);
 void container_event_number(struct managed_container *container, const char *action,
                             const char *name, long number);
 
-/* ---- directories and cgroup: place.c ---- */
+/* Directories and cgroup: place.c */
 
 /* The container's directory below --run, where its monitor listens: a descriptor or a negative
  * errno. */
@@ -53,7 +53,7 @@ void container_kill_leftovers(struct managed_container *container);
 int container_open_namespace(const struct managed_container *container, const char *file,
                              struct error *err);
 
-/* ---- config.json and monitor.json: bundle.c ---- */
+/* Config.json and monitor.json: bundle.c */
 
 /* Writes both anew, as a definition says that is its own or is to be. */
 int container_write_bundle(struct managed_container *container, const struct definition *definition,
@@ -63,7 +63,7 @@ int container_write_bundle(struct managed_container *container, const struct def
 int container_make_settings(const struct definition *definition, struct cgroup_settings *settings,
                             struct error *err);
 
-/* ---- its state, as it is kept: state.c, save.c ---- */
+/* Its state, as it is kept: state.c, save.c */
 
 /* free() it. */
 char *container_encode_state(const struct managed_container *container);
@@ -90,7 +90,7 @@ void kept_state_restore(struct managed_container *container, const struct kept_s
 void container_save_state(struct managed_container *container);
 void container_save_state_durably(struct managed_container *container);
 
-/* ---- how it ended: exit.c ---- */
+/* How it ended: exit.c */
 
 /* Takes over what the monitor's file says, which is the truth: false if there is none of this run.
  */
@@ -105,7 +105,7 @@ bool container_has_unknown_exit(const struct managed_container *container);
 /* Writes that file in the place of a monitor that could not. */
 void container_write_exit_file(const struct managed_container *container);
 
-/* ---- the channel to its monitor: channel.c ---- */
+/* The channel to its monitor: channel.c */
 
 /* Listens to the monitor at the other end of fd, which is taken. */
 int container_watch_monitor(struct managed_container *container, int fd, monitor_handler on_message,
@@ -117,7 +117,7 @@ void container_close_channel(struct managed_container *container);
 /* Hands over the connections that were attached before there was a monitor: attach.c */
 int container_hand_over_attachments(struct managed_container *container, struct error *err);
 
-/* ---- its life: life.c, stop.c ---- */
+/* Its life: life.c, stop.c */
 
 /* For container_watch_monitor(). */
 void container_receive(struct managed_container *container, const struct monitor_message *message,
@@ -137,12 +137,12 @@ int container_end(struct managed_container *container, int signal_number, int64_
 /* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. pause.c */
 int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);
 
-/* ---- restart policies: restart.c ---- */
+/* Restart policies: restart.c */
 
 /* After an exit or a failed start: begins to wait for the next start, if the policy wants one. */
 bool container_schedule_restart(struct managed_container *container);
 
-/* ---- namespaces of others, and by path: joins.c ---- */
+/* Namespaces of others, and by path: joins.c */
 
 bool container_joins_another(const struct managed_container *container);
 

@@ -158,8 +158,6 @@ static int send_joins(struct managed_container *container, struct error *err)
     return result;
 }
 
-/* ---- namespaces made ahead ---- */
-
 /* Nothing is sent before all that may fail has been done. */
 static int send_ready(struct managed_container *container, const struct ready_namespaces *ready,
                       struct error *err)
@@ -194,8 +192,6 @@ static int give_namespaces(struct managed_container *container)
     ready_namespaces_release(&ready);
     return fd;
 }
-
-/* ---- its part ---- */
 
 static int prepare_namespaces(struct managed_container *container, struct container_start *start,
                               struct error *err)

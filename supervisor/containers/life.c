@@ -24,8 +24,6 @@
 #define KILL_PATIENCE_US 10000000  /* for a monitor to say that what was killed is dead */
 #define KILL_IMPATIENCE_US 1000000 /* likewise where nothing has run yet, or was killed before */
 
-/* ---- killing ---- */
-
 static void on_monitor_gone(struct managed_container *container);
 static void arm_kill_timer(struct managed_container *container);
 
@@ -85,8 +83,6 @@ void container_kill(struct managed_container *container)
     container_kill_by_cgroup(container);
     arm_kill_timer(container);
 }
-
-/* ---- what its monitor says ---- */
 
 static void remove_if_wanted(struct managed_container *container)
 {
@@ -246,8 +242,6 @@ void container_receive(struct managed_container *container, const struct monitor
         break;
     }
 }
-
-/* ---- starting ---- */
 
 static int spawn_monitor(struct managed_container *container, int control_fd, struct error *err)
 {

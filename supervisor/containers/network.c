@@ -19,8 +19,6 @@ struct membership *container_network(const struct managed_container *container)
     return container_part_state(container, &network_part);
 }
 
-/* ---- what networks ask ---- */
-
 static struct managed_container *container_of(const struct membership *member)
 {
     return ((const struct network_state *)(const void *)member)->container;
@@ -57,8 +55,6 @@ static void publish(struct membership *member, const char *action, const struct 
 {
     container_event(container_of(member), action, extra);
 }
-
-/* ---- connect and disconnect ---- */
 
 static int check_connect(const struct managed_container *container, const struct network *network,
                          const struct endpoint *wanted, size_t index, struct error *err)
@@ -202,8 +198,6 @@ int container_set_egress(struct managed_container *container, const struct docke
         egress_replace(container_network(container), had_rules, former_count);
     return result;
 }
-
-/* ---- its part ---- */
 
 static void open_network(struct managed_container *container)
 {

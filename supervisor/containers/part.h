@@ -94,7 +94,7 @@ struct container_part {
 void *container_part_state(const struct managed_container *container,
                            const struct container_part *part);
 
-/* ---- for the lifecycle: each calls all rows ---- */
+/* For the lifecycle: each calls all rows. */
 
 void parts_open(struct managed_container *container);
 void parts_release(struct managed_container *container);

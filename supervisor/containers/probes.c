@@ -76,8 +76,6 @@ static int64_t since_start_ns(const struct probe *probe)
     return (int64_t)(clock_monotonic_us() - probe->container->started_us) * 1000;
 }
 
-/* ---- scheduling ---- */
-
 static int on_timer(sd_event_source *source, uint64_t usec, void *context);
 
 static void arm(struct probe *probe, int64_t delay_ns)
@@ -98,8 +96,6 @@ static void arm_next(struct probe *probe)
         probe_interval_ns(probe->definition, &state_of(probe->container)->records[probe->kind],
                           since_start_ns(probe)));
 }
-
-/* ---- results ---- */
 
 static void keep_result(struct probe *probe, int32_t exit_code, char *output)
 {
@@ -211,8 +207,6 @@ static char *read_output(struct probe *probe)
                          (int)(text.length < PROBE_OUTPUT_MAX ? text.length : PROBE_OUTPUT_MAX),
                          buffer_text(&text));
 }
-
-/* ---- runs ---- */
 
 static int send_test(struct probe *probe, int fd, struct error *err)
 {
@@ -335,8 +329,6 @@ static bool handle_message(struct managed_container *container,
     return false;
 }
 
-/* ---- with the container ---- */
-
 static void start_probes(struct managed_container *container)
 {
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++) {
@@ -397,8 +389,6 @@ static void release_probes(struct managed_container *container)
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
         release(container, kind);
 }
-
-/* ---- what is said of them ---- */
 
 const char *probes_health(const struct managed_container *container)
 {
@@ -482,8 +472,6 @@ int container_set_probes(struct managed_container *container, struct probe_defin
         probes_replace(container);
     return result;
 }
-
-/* ---- its part ---- */
 
 struct probe_list {
     LIST_OF(struct probe_record) records;

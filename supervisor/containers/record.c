@@ -188,8 +188,6 @@ int container_record_remove(struct managed_container *container, struct error *e
     return 0;
 }
 
-/* ---- what files say ---- */
-
 /* The highest below `limit`. */
 static int find_newest(int directory_fd, uint64_t limit, uint64_t *revision, struct error *err)
 {

@@ -203,8 +203,6 @@ static void settle_ghosts(struct recovery *recovery, bool has_directories)
     }
 }
 
-/* ---- directories that no row is about ---- */
-
 /* A container's directory that no row names: the database was lost, or put back from a copy. Its
  * name may be another's by now. */
 static void use_other_name(struct managed_container *container)

@@ -81,8 +81,6 @@ static void volumes_removed(struct managed_container *container, bool removes_vo
         container_volumes_remove(container->containers->volumes, container->definition);
 }
 
-/* ---- what is said of mounts ---- */
-
 static void write_mount(struct json_writer *writer, const struct volumes *volumes,
                         const struct mount_point *mount)
 {

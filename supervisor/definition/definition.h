@@ -323,7 +323,7 @@ int definition_make_devices(struct arena *arena, const struct docker_host_config
 int definition_make_resources(struct arena *arena, const struct docker_host_config *host,
                               struct oci_resources **resources, struct error *err);
 
-/* ---- networks: network.c ---- */
+/* Networks: network.c */
 
 /* NetworkMode: "none", "host", "container:ID", or its first network's name. */
 const char *definition_network_mode(const struct definition *definition);
@@ -348,7 +348,7 @@ bool definition_split_extra_host(const char *text, char name[256], const char **
 
 extern const struct json_struct published_port_type;
 
-/* ---- mounts: mounts.c ---- */
+/* Mounts: mounts.c */
 
 #define VOLUME_DATA "_data" /* in a volume's directory: what containers see */
 #define VOLUME_NAME_MAX 200

@@ -61,8 +61,6 @@ static int read_count(const char *text, uint32_t *count, struct error *err)
     return 0;
 }
 
-/* ---- tags ---- */
-
 /* What a tag may have in double braces. */
 static const char *const tag_words[] = {".ID",      ".FullID",      ".Name", ".ImageName",
                                         ".ImageID", ".ImageFullID", NULL};
@@ -138,8 +136,6 @@ static const char *expand_tag(struct arena *arena, const char *tag,
     return arena_strdup(arena, buffer_text(&text));
 }
 
-/* ---- attributes ---- */
-
 static void add_attribute(struct arena *arena, struct string_map *map, const char *name,
                           const char *value)
 {
@@ -179,8 +175,6 @@ void definition_log_names(struct arena *arena, const struct definition *definiti
     if (has_tag && strcmp(options->driver, "json-file") == 0)
         add_attribute(arena, &options->attributes, "tag", options->tag);
 }
-
-/* ---- options ---- */
 
 /* An option that says what is done anyhow is no error. */
 static int read_option(const char *driver, const struct string_pair *option,

@@ -68,8 +68,6 @@ static int add(struct arena *arena, struct definition *definition, const struct 
                      mount->destination);
 }
 
-/* ---- HostConfig.Binds ---- */
-
 static const char *find_propagation(const char *word)
 {
     static const char *const propagations[] = {"shared", "rshared", "slave",
@@ -147,8 +145,6 @@ static int read_bind(struct arena *arena, struct definition *definition, const c
         result = read_mode(word, &mount, err);
     return result < 0 ? result : add(arena, definition, &mount, err);
 }
-
-/* ---- HostConfig.Mounts ---- */
 
 static int read_bind_mount(const struct docker_mount *from, struct mount_point *mount,
                            struct error *err)
@@ -295,8 +291,6 @@ int definition_add_volumes(struct arena *arena, struct definition *definition,
     }
     return 0;
 }
-
-/* ---- for the runtime ---- */
 
 static void append_mount(struct arena *arena, struct bundle_options *options,
                          const struct oci_mount *mount)

@@ -10,8 +10,6 @@
 
 #define PORT_MAX 65535
 
-/* ---- NetworkingConfig ---- */
-
 static const struct json_field ipam_fields[] = {
     JSON_FIELD(struct endpoint_ipam, ipv4_address, "IPv4Address", JSON_KIND_STRING),
     JSON_FIELD(struct endpoint_ipam, ipv6_address, "IPv6Address", JSON_KIND_STRING),
@@ -63,8 +61,6 @@ int definition_read_endpoints(struct arena *arena, const struct json *networking
     }
     return 0;
 }
-
-/* ---- ports ---- */
 
 static const char *find_protocol(const char *text)
 {
@@ -194,8 +190,6 @@ int definition_read_ports(struct arena *arena, struct definition *definition, st
     }
     return definition->host_config.publishes_all ? read_exposed(arena, definition, err) : 0;
 }
-
-/* ---- names ---- */
 
 bool definition_has_names(const struct docker_host_config *host)
 {

@@ -48,7 +48,7 @@ struct connection {
     bool is_draining; /* refused: what still comes is thrown away, so that the answer is read */
 };
 
-/* ---- connection.c ---- */
+/* Connection.c */
 
 /* The request is answered, or lost: its handler is told, and its memory goes. */
 void connection_end_request(struct connection *connection);
@@ -70,12 +70,12 @@ void connection_free(struct connection *connection);
  * may do anything. Who parses goes on by itself. */
 void connection_go_on_later(struct connection *connection);
 
-/* ---- request.c ---- */
+/* Request.c */
 
 /* Path, version and query of the message. False: they are none. */
 bool request_parse_target(struct request *request);
 
-/* ---- io.c ---- */
+/* Io.c */
 
 /* Called by the parser, whose headers are complete by then. */
 int connection_on_body(void *context, const char *bytes, size_t length);

@@ -25,8 +25,6 @@ static int too_many(struct error *err)
     return error_set(err, ERROR_TOO_LARGE, E2BIG, "more than %d words", WORDS_MAX);
 }
 
-/* ---- CMD and ENTRYPOINT ---- */
-
 /* A JSON array of words, or a line for a shell. */
 static int read_command(struct arena *arena, const char *text, struct string_list *list,
                         struct error *err)
@@ -64,8 +62,6 @@ static int change_entrypoint(struct arena *arena, const char *text, struct image
     process->cmd = (struct string_list){0};
     return read_command(arena, text, &process->entrypoint, err);
 }
-
-/* ---- ENV and LABEL ---- */
 
 /* The next word; quotes and backslashes hold it together. NULL at the end. */
 static const char *next_word(struct arena *arena, const char **rest)
@@ -160,8 +156,6 @@ static int change_label(struct arena *arena, const char *text, struct image_proc
     return read_pairs(arena, text, process, set_label, err);
 }
 
-/* ---- EXPOSE and VOLUME: sets, kept as objects with empty members ---- */
-
 static int add_members(struct arena *arena, const struct json **set,
                        const struct string_list *names, struct error *err)
 {
@@ -237,8 +231,6 @@ static int change_volume(struct arena *arena, const char *text, struct image_pro
     }
     return add_members(arena, &process->volumes, &paths, err);
 }
-
-/* ---- HEALTHCHECK ---- */
 
 /* "--interval=30s" and the like, before the command. */
 static int read_health_option(const char *word, struct probe_definition *health, struct error *err)
@@ -319,8 +311,6 @@ static int change_healthcheck(struct arena *arena, const char *text, struct imag
     json_writer_free(writer);
     return result;
 }
-
-/* ---- the rest ---- */
 
 static int change_user(struct arena *arena, const char *text, struct image_process *process,
                        struct error *err)

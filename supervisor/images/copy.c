@@ -97,8 +97,6 @@ static void path_event(struct managed_container *container, const char *action, 
     container_event(container, action, &(struct string_map){&pair, 1});
 }
 
-/* ---- what a path is ---- */
-
 static void on_look_status(struct image_job *job, const struct image_report *report)
 {
     job->has_result = strcmp(report->status, REPORT_DONE) == 0;
@@ -146,8 +144,6 @@ int container_stat_path(struct images *images, const struct copy_order *order,
     return result;
 }
 
-/* ---- out ---- */
-
 int container_copy_out(struct images *images, const struct copy_order *order,
                        struct job_client *client, struct image_job **job, struct error *err)
 {
@@ -167,8 +163,6 @@ int container_copy_out(struct images *images, const struct copy_order *order,
     release_copy(&copy);
     return result;
 }
-
-/* ---- into ---- */
 
 /* The container may have gone. */
 static void on_copied(struct images *images, void *context)

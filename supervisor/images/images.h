@@ -62,7 +62,7 @@ void images_collect(struct images *images);
 /* Publishes an event of type "image". */
 void image_event(struct images *images, const char *action, const char *id, const char *name);
 
-/* ---- registries: pull.c, push.c ---- */
+/* Registries: pull.c, push.c */
 
 struct pull_order {
     const char *name;     /* as people write it */
@@ -96,7 +96,7 @@ int image_push(struct images *images, const struct push_order *order, struct job
                struct image_reference *reference, size_t *count, struct image_job **job,
                struct error *err);
 
-/* ---- uploads: load.c, make.c ---- */
+/* Uploads: load.c, make.c */
 
 /* An archive of images becomes images. Events "load" tell which. */
 int image_load(struct images *images, struct job_client *client, struct image_job **job,
@@ -123,7 +123,7 @@ int image_import(struct images *images, const struct make_order *order, struct j
 int image_commit(struct images *images, const char *container, const struct make_order *order,
                  struct job_client *client, struct image_job **job, struct error *err);
 
-/* ---- downloads: save.c, sbom.c, files.c ---- */
+/* Downloads: save.c, sbom.c, files.c */
 
 /* Images as an archive. As docker does it: "busybox:1" is saved under that name, a bare "busybox"
  * is every image of the repository, and one that is named by its id is saved without a name. */
@@ -141,7 +141,7 @@ int container_list_changes(struct images *images, const char *container, struct 
 int container_export(struct images *images, const char *container, struct job_client *client,
                      struct image_job **job, struct error *err);
 
-/* ---- files into and out of containers: copy.c ---- */
+/* Files into and out of containers: copy.c */
 
 struct copy_order {
     const char *container;
@@ -163,7 +163,7 @@ int container_copy_out(struct images *images, const struct copy_order *order,
 int container_copy_in(struct images *images, const struct copy_order *order,
                       struct job_client *client, struct image_job **job, struct error *err);
 
-/* ---- what containers and volumes take on the disk: usage.c ---- */
+/* What containers and volumes take on the disk: usage.c */
 
 struct disk_usage;
 

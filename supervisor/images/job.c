@@ -20,8 +20,6 @@ void image_event(struct images *images, const char *action, const char *id, cons
     events_publish(images->events, "image", action, id, &(struct string_map){&pair, 1});
 }
 
-/* ---- what the worker reports ---- */
-
 void image_job_progress(struct image_job *job, const struct image_report *report)
 {
     if (job->client != NULL && job->client->progress != NULL)
@@ -114,8 +112,6 @@ static void handle_line(struct image_job *job, const char *line, size_t length)
     else
         error_set(&job->err, ERROR_CORRUPT, EINVAL, "the image worker's report is not valid");
 }
-
-/* ---- its life ---- */
 
 static void end_job(struct image_job *job)
 {
@@ -225,8 +221,6 @@ void image_job_close(struct image_job *job)
     fd_close(&job->output_fd);
     buffer_release(&job->report);
 }
-
-/* ---- what its client does ---- */
 
 void image_job_abandon(struct image_job *job)
 {

@@ -52,7 +52,7 @@ void image_job_progress(struct image_job *job, const struct image_report *report
 /* Releases what the two above have made; of a job that did not start too. */
 void image_job_close(struct image_job *job);
 
-/* ---- jobs whose output is bytes for the client: download.c ---- */
+/* Jobs whose output is bytes for the client: download.c */
 
 struct download_order {
     enum spawner_worker command; /* writes the body to descriptor 3 */
@@ -65,7 +65,7 @@ struct download_order {
 int image_download(struct images *images, const struct download_order *order,
                    struct job_client *client, struct image_job **job, struct error *err);
 
-/* ---- jobs that get bytes from the client: upload.c ---- */
+/* Jobs that get bytes from the client: upload.c */
 
 struct upload_order {
     enum spawner_worker command; /* reads the body from descriptor 3 */

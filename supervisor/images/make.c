@@ -60,8 +60,6 @@ static void add_step(struct arena *arena, struct image_config *config, const cha
         .created = created, .created_by = created_by, .author = config->author, .comment = comment};
 }
 
-/* ---- import ---- */
-
 static void on_imported(struct image_job *job, const struct image_report *report,
                         const struct image *image, const char *full_name)
 {
@@ -95,8 +93,6 @@ int image_import(struct images *images, const struct make_order *order, struct j
                                                .on_image = on_imported},
                         client, job, err);
 }
-
-/* ---- commit ---- */
 
 struct commit {
     struct image_job job;

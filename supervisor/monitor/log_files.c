@@ -33,8 +33,6 @@ int log_files_open_current(int directory_fd, const char *id, struct error *err)
     return fd < 0 ? error_errno(err, errno, "log") : fd;
 }
 
-/* ---- rotating ---- */
-
 /* Empty ones are what an interrupted rotation has left; readers take no notice of them. */
 static bool exists(int directory_fd, const char *id, unsigned int number)
 {
@@ -90,8 +88,6 @@ int log_files_rotate(int directory_fd, const char *id, unsigned int max_files, i
         return error_errno(err, errno, "rotate the log");
     return take_fd(&fresh_fd);
 }
-
-/* ---- reading ---- */
 
 static int open_number(int directory_fd, const char *id, unsigned int number)
 {

@@ -48,7 +48,7 @@ struct monitor {
     struct monitor_message *long_message; /* in its place, if its text is longer; or NULL */
 };
 
-/* ---- talking to davitd: channel.c ---- */
+/* Talking to davitd: channel.c */
 
 void monitor_disconnect(struct monitor *monitor);
 
@@ -69,7 +69,7 @@ void monitor_tell_failure(struct monitor *monitor, uint32_t type, uint64_t token
 /* Receives one message, which is good until the next one comes. NULL: davitd is gone. */
 const struct monitor_message *monitor_receive(struct monitor *monitor, int *fd);
 
-/* ---- standard streams: stdio.c ---- */
+/* Standard streams: stdio.c */
 
 /* Pipes for a process without a terminal. The process's ends go to `stdio`, ours to the streams. */
 int stdio_make_pipes(struct streams *streams, bool has_input, int stdio[3], struct error *err);
@@ -79,14 +79,14 @@ void stdio_close(int stdio[3]);
 /* The terminal's master is both ends. */
 void stdio_use_terminal(struct task *task, int console_fd);
 
-/* ---- setting up: start.c ---- */
+/* Setting up: start.c */
 
 int monitor_start(struct monitor *monitor, struct error *err);
 void monitor_remove_cgroup(struct monitor *monitor);
 void monitor_tell_started(struct monitor *monitor);
 int monitor_prepare(struct monitor *monitor, struct error *err);
 
-/* ---- execs and probes: execs.c ---- */
+/* Execs and probes: execs.c */
 
 struct task *monitor_find_task(struct monitor *monitor, uint64_t token);
 void task_free(struct task *task);
@@ -100,12 +100,12 @@ void execs_refuse_late(struct monitor *monitor);
 /* A process of the monitor's own that ends like an exec. */
 void execs_start_probe(struct monitor *monitor, const struct monitor_message *message, int fd);
 
-/* ---- what davitd asks for: orders.c ---- */
+/* What davitd asks for: orders.c */
 
 void orders_follow(struct monitor *monitor, const struct monitor_message *message, int *fd);
 void orders_receive(struct monitor *monitor);
 
-/* ---- the end: end.c ---- */
+/* The end: end.c */
 
 void task_reap(struct task *task);
 

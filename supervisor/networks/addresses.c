@@ -20,8 +20,6 @@ const struct network_addresses *network_addresses(const struct network *network,
     return family == AF_INET6 ? &network->ipv6 : &network->ipv4;
 }
 
-/* ---- from text ---- */
-
 static int resolve_gateway(struct network_addresses *addresses, struct error *err)
 {
     if (addresses->gateway_text == NULL || addresses->gateway_text[0] == '\0')
@@ -67,8 +65,6 @@ int network_addresses_resolve(struct network *network, struct error *err)
         result = resolve_family(&network->ipv6, &families[1], err);
     return result;
 }
-
-/* ---- which are free ---- */
 
 /* Whether the host itself has addresses there: its own way to others must not be cut off. */
 static bool is_of_host(const struct subnet *subnet)
@@ -160,8 +156,6 @@ int network_addresses_check(const struct networks *networks, const struct networ
     }
     return 0;
 }
-
-/* ---- what is asked for ---- */
 
 static bool has_text(const char *text)
 {

@@ -5,8 +5,6 @@
 
 #include "membership.h"
 
-/* ---- a network ---- */
-
 static void write_pool(struct json_writer *writer, const struct network_addresses *addresses)
 {
     if (addresses->subnet_text == NULL)
@@ -89,8 +87,6 @@ void network_write(struct json_writer *writer, const struct networks *networks,
     json_member_map(writer, "Labels", &network->labels);
     json_object_close(writer);
 }
-/* ---- published ports ---- */
-
 static bool is_written(const struct published_ports *ports, size_t index)
 {
     for (size_t i = 0; i < index; i++) {
@@ -183,8 +179,6 @@ void ports_write_list(struct json_writer *writer, const struct membership *membe
     }
     json_array_close(writer);
 }
-/* ---- a member ---- */
-
 static void write_address(struct json_writer *writer, const char *name,
                           const struct address *address)
 {

@@ -30,8 +30,6 @@ void network_device_name(struct network *network)
         snprintf(network->device, sizeof(network->device), "dv-%.12s", network->id);
 }
 
-/* ---- sysctls ---- */
-
 static int set_sysctl(const char *path, const char *value, struct error *err)
 {
     int result = file_write_value(AT_FDCWD, path, value);
@@ -113,8 +111,6 @@ static int set_sysctls(const struct network *network, struct error *err)
     return result;
 }
 
-/* ---- the bridge ---- */
-
 static void add_gateway(struct netlink_batch *batch, unsigned int index,
                         const struct network_addresses *addresses)
 {
@@ -149,8 +145,6 @@ static int make_bridge(struct netlink *netlink, const struct network *network, s
     result = netlink_run(netlink, batch, err);
     return result < 0 ? result : set_sysctls(network, err);
 }
-
-/* ---- what macvlan and ipvlan lie upon ---- */
 
 /* "eth0.50": VLAN 50 of eth0. */
 static unsigned int vlan_of(const char *name, char below[IFNAMSIZ])
@@ -193,8 +187,6 @@ static int make_parent(struct netlink *netlink, const struct network *network, s
     }
     return result;
 }
-
-/* ---- whose networks they are ---- */
 
 static char *lock_path(void)
 {

@@ -22,7 +22,7 @@ void egress_replace(struct membership *member, bool had_rules, size_t former_cou
 /* Writes the rules, and what they refused. */
 void egress_write_rules(struct json_writer *writer, const struct membership *member);
 
-/* ---- what they say: egress_rules.c ---- */
+/* What they say: egress_rules.c */
 
 /* Reads rules, as many as `egress` has. */
 int egress_parse(struct arena *arena, const struct docker_egress *egress,
@@ -43,13 +43,13 @@ void egress_note_ended(struct networks *networks, const char *id, size_t rule_co
 void egress_add_to_script(struct networks *networks, struct arena *arena, struct buffer *script);
 void egress_forget_written(struct networks *networks);
 
-/* ---- addresses of names: egress_grants.c ---- */
+/* Addresses of names: egress_grants.c */
 
 /* The resolver has found addresses for a name that a container has asked for: lets them through.
  * False if they cannot be: then the resolver must not answer. */
 bool egress_grant(struct networks *networks, const struct resolver_grant *grant);
 
-/* ---- what was refused: egress_log.c ---- */
+/* What was refused: egress_log.c */
 
 /* The resolver has not looked for names that a container may not know. */
 void egress_note_refusal(struct networks *networks, const struct resolver_refusal *refusal);

@@ -80,8 +80,6 @@ void egress_list_names(struct arena *arena, const struct membership *member,
     }
 }
 
-/* ---- the script ---- */
-
 void egress_note_ended(struct networks *networks, const char *id, size_t rule_count)
 {
     struct egress_ended *ended = memory_new_one(struct egress_ended);

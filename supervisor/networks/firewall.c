@@ -41,8 +41,6 @@ struct firewall_run {
     struct completion *waiters;
 };
 
-/* ---- what is to be ---- */
-
 /* A port of any address is one of both families, where the container has both. */
 static void add_port(struct firewall_port *ports, size_t *count, const struct membership *member,
                      const struct published_port *from, int family)
@@ -120,8 +118,6 @@ static bool write_script(struct networks *networks, struct buffer *script, struc
     buffer_append(script, buffer_text(&egress), egress.length);
     return firewall.network_count > 0;
 }
-
-/* ---- making it so ---- */
 
 static void start_run(struct networks *networks);
 static void watch(struct networks *networks);
@@ -309,8 +305,6 @@ void firewall_await(struct networks *networks, struct completion *completion)
         completion->done(completion, NULL);
 }
 
-/* ---- what others do to it ---- */
-
 /* A host's firewall that is loaded anew takes all tables away, ours too. */
 static int on_change(sd_event_source *source, int fd, uint32_t events, void *context)
 {
@@ -401,8 +395,6 @@ bool firewall_settle(const struct networks *networks)
 
     return networks->firewall.run == NULL || poll(&ended, 1, SETTLE_MS) > 0;
 }
-
-/* ---- ports ---- */
 
 static int change_elements(const struct membership *member, bool is_removed)
 {

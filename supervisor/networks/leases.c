@@ -10,8 +10,6 @@
 #include "network/links.h"
 #include "networks.h"
 
-/* ---- addresses ---- */
-
 static const char *fixed_address(const struct membership *member, size_t index, int family)
 {
     const struct endpoint_ipam *ipam = &member->definition->endpoints.items[index].ipam;
@@ -153,8 +151,6 @@ static int lease(struct membership *member, size_t index, const struct network *
         result = lease_family(member, index, network, AF_INET6, &held->address6, err);
     return result;
 }
-
-/* ---- devices ---- */
 
 static bool is_held(const struct network_lease *held)
 {
@@ -369,8 +365,6 @@ int lease_remove(const struct membership *member, size_t index, int netns_fd, st
     netlink_close(&netlink);
     return result;
 }
-
-/* ---- counters ---- */
 
 /* Those of the host's end, which the container cannot change: what it sends the host receives. */
 static int read_host_end(struct netlink *netlink, const char *name, struct link_counters *counters)

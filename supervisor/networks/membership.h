@@ -73,7 +73,7 @@ struct membership {
     char resolver_instance[IDENTIFIER_SIZE]; /* that has its sockets; "": none */
 };
 
-/* ---- the list, and what can be asked: membership.c ---- */
+/* The list, and what can be asked: membership.c */
 
 /* The container is there; it is gone. */
 void membership_link(struct membership *member);
@@ -108,7 +108,7 @@ bool membership_leads_out(const struct membership *member);
 unsigned int lease_prefix(const struct network_lease *lease, const struct network *network,
                           int family);
 
-/* ---- what is asked for: resolve.c ---- */
+/* What is asked for: resolve.c */
 
 /* Finds the networks of a new container, and checks what it wants of them. `joined` is the
  * container that its NetworkMode names; NULL: none. */
@@ -119,7 +119,7 @@ int membership_resolve(struct membership *member, struct revision *draft,
 int membership_check_endpoint(const struct membership *member, const struct network *network,
                               const struct endpoint *wanted, struct error *err);
 
-/* ---- its life: life.c ---- */
+/* Its life: life.c */
 
 /* It starts. `netns_fd` is the namespace that it will be in, if that is there already, or -1: it
  * gets addresses, devices and ports meanwhile, and what fails is done again by membership_attach().
@@ -143,7 +143,7 @@ void membership_left(struct membership *member, size_t index);
 /* Its definition is another. */
 void membership_revise(struct membership *member, const struct definition *definition);
 
-/* ---- what it had is free again: release.c ---- */
+/* What it had is free again: release.c */
 
 /* It has ended: what it had is free again, unless other containers run in its network namespace
  * yet: then addresses, rules and ports stay until the last of them has ended as well. */
@@ -159,7 +159,7 @@ void membership_cut(struct membership *member);
  * puts the kernel's rules right, whatever has happened to them since. */
 void networks_recovered(struct networks *networks);
 
-/* ---- its way into networks when it starts: attach.c ---- */
+/* Its way into networks when it starts: attach.c */
 
 /* See membership_start(). */
 void membership_prepare(struct membership *member, int netns_fd);
@@ -168,7 +168,7 @@ void membership_prepare(struct membership *member, int netns_fd);
  * addresses, devices, names and ports, and tells its owner. The descriptor stays the caller's. */
 void membership_attach(struct membership *member, int netns_fd, pid_t pid);
 
-/* ---- addresses and devices: leases.c ---- */
+/* Addresses and devices: leases.c */
 
 /* Leases addresses on the network that its endpoint `index` is on, and makes its device; for one of
  * plugins, to be run later, its name alone. After a failure it has none; a device goes with the
@@ -192,7 +192,7 @@ struct device_counters {
 size_t leases_read_counters(const struct membership *member,
                             struct device_counters counters[ENDPOINTS_MAX]);
 
-/* ---- hosts, resolv.conf and hostname: name_files.c ---- */
+/* Hosts, resolv.conf and hostname: name_files.c */
 
 /* Bound into a container that has a network; nothing is written for others. */
 int membership_write_files(struct membership *member, struct error *err);
@@ -200,7 +200,7 @@ int membership_write_files(struct membership *member, struct error *err);
 /* In place, with the addresses that it has now. */
 int membership_write_hosts(const struct membership *member, struct error *err);
 
-/* ---- ports of the host: ports.c ---- */
+/* Ports of the host: ports.c */
 
 /* Takes those that its definition asks for, for as long as it runs. */
 int ports_publish(struct membership *member, struct error *err);
@@ -209,7 +209,7 @@ void ports_release(struct membership *member);
 /* Of those that a member has: its texts are its own, by malloc(3). */
 void port_copy(const struct published_port *from, struct published_port *to);
 
-/* ---- its state across davitd's life: state.c ---- */
+/* Its state across davitd's life: state.c */
 
 struct plugin_record;
 
@@ -236,7 +236,7 @@ void membership_record(const struct membership *member, struct arena *arena,
 /* At davitd's start, before it is known whether the container runs. */
 void membership_restore(struct membership *member, const struct membership_record *record);
 
-/* ---- Docker's objects: describe.c ---- */
+/* Docker's objects: describe.c */
 
 /* Of a network, with who runs on it. */
 void network_write(struct json_writer *writer, const struct networks *networks,

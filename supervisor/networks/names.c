@@ -35,8 +35,6 @@
 #define REPORT_MAX 16384
 #define RESOLV_CONF "/etc/resolv.conf"
 
-/* ---- the host's configuration ---- */
-
 static void append_words(struct arena *arena, struct string_list *list, char *text)
 {
     char *rest = NULL;
@@ -71,8 +69,6 @@ void names_read_host(struct arena *arena, struct resolver_host *host)
         }
     }
 }
-
-/* ---- what is said ---- */
 
 static int send_order(struct networks *networks, const struct resolver_order *order, const int *fds,
                       size_t fd_count, struct error *err)
@@ -147,8 +143,6 @@ static int send_container(struct membership *member, const int *fds, struct erro
     describe(&arena, member, &order.container);
     return send_order(member->networks, &order, fds, fds != NULL ? RESOLVER_DESCRIPTORS : 0, err);
 }
-
-/* ---- the channel ---- */
 
 static void disconnect(struct networks *networks)
 {
@@ -326,8 +320,6 @@ static bool has_sockets(const struct membership *member)
            strcmp(member->resolver_instance, member->networks->names.instance) == 0;
 }
 
-/* ---- when the host's configuration changes ---- */
-
 static int on_host_change(sd_event_source *source, const struct inotify_event *event, void *context)
 {
     struct networks *networks = context;
@@ -371,8 +363,6 @@ static int reach(struct networks *networks, struct error *err)
         watch_host(networks);
     return result < 0 ? error_prefix(err, "resolver of names") : 0;
 }
-
-/* ---- a container's sockets ---- */
 
 static int open_socket(int type, struct error *err)
 {
@@ -448,8 +438,6 @@ void names_detach(struct membership *member)
         send_order(member->networks, &order, NULL, 0, NULL);
     member->resolver_instance[0] = '\0';
 }
-
-/* ---- davitd's life, and the resolver's ---- */
 
 static void restore(struct networks *networks)
 {

@@ -55,10 +55,6 @@ static bool is_default(const struct network *network)
     return strcmp(network->name, NETWORK_DEFAULT) == 0;
 }
 
-/* ---- finding ---- */
-
-/* ---- disk ---- */
-
 static int store(const struct networks *networks, const struct network *network, struct error *err)
 {
     cleanup_free char *file = memory_printf("%s.json", network->id);
@@ -122,8 +118,6 @@ int networks_read(struct networks *networks, struct error *err)
         return 0;
     return network_create(networks, &(struct network_order){.name = NETWORK_DEFAULT}, &unused, err);
 }
-
-/* ---- making ---- */
 
 static int check_order(const struct network_order *order, struct error *err)
 {

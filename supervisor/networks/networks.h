@@ -176,7 +176,7 @@ bool network_leads_out(const struct network *network, int family);
 int network_prepare(struct networks *networks, struct netlink *netlink, struct network *network,
                     struct error *err);
 
-/* ---- subnets: addresses.c ---- */
+/* Subnets: addresses.c */
 
 /* What the order says, and what it leaves open. */
 int network_addresses_take(const struct networks *networks, struct network *network,
@@ -189,7 +189,7 @@ int network_addresses_resolve(struct network *network, struct error *err);
 int network_addresses_check(const struct networks *networks, const struct network *network,
                             struct error *err);
 
-/* ---- the host's device: device.c ---- */
+/* The host's device: device.c */
 
 void network_device_name(struct network *network);
 
@@ -201,7 +201,7 @@ int networks_claim(struct networks *networks, int timeout_ms, struct error *err)
 void networks_release(struct networks *networks);
 void network_device_remove(const struct network *network);
 
-/* ---- the firewall: firewall.c ---- */
+/* The firewall: firewall.c */
 
 /* What davitd knows is to become the kernel's rules; soon, several changes at once. */
 void firewall_change(struct networks *networks);

@@ -31,8 +31,6 @@ struct plugins_run {
     struct buffer report;
 };
 
-/* ---- the network ---- */
-
 int plugins_take(struct network *network, const struct network_order *order, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
@@ -82,8 +80,6 @@ bool plugins_publish(const struct membership *member)
 {
     return membership_address(member, AF_INET) == NULL && has_plugin_networks(member);
 }
-
-/* ---- the job ---- */
 
 static void describe_ports(struct arena *arena, const struct membership *member,
                            struct cni_network *network)
@@ -140,8 +136,6 @@ static int open_record(const struct membership *member, int flags)
     flock(fd, LOCK_EX | LOCK_NB);
     return fd;
 }
-
-/* ---- what comes of it ---- */
 
 static void run_free(struct plugins_run *run)
 {
@@ -281,8 +275,6 @@ static int start(struct membership *member, struct cni_job *job, int record_fd,
     return result;
 }
 
-/* ---- when it starts and when it has ended ---- */
-
 /* By our descriptor of the namespace: its first process may not have entered it yet, and what it is
  * in until then is the host's. */
 static int attach(struct membership *member, int netns_fd, struct completion *waiter,
@@ -336,8 +328,6 @@ void plugins_recover(struct membership *member)
     member->has_plugins = record_fd >= 0 && (lseek(record_fd, 0, SEEK_END) > 0 ||
                                              flock(record_fd, LOCK_EX | LOCK_NB) < 0);
 }
-
-/* ---- its state ---- */
 
 static const struct json_field record_fields[] = {
     JSON_FIELD(struct plugin_record, prefix, "prefix", JSON_KIND_UINT32),

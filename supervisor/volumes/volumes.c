@@ -61,8 +61,6 @@ static void volume_link(struct volumes *volumes, struct volume *volume)
     projects_note(volumes->projects, volume->project);
 }
 
-/* ---- at start ---- */
-
 static int read_volume(struct volumes *volumes, const char *name, struct error *err)
 {
     struct volume *volume = volume_new(name);
@@ -107,8 +105,6 @@ int volumes_read(struct volumes *volumes, struct error *err)
     return 0;
 }
 
-/* ---- finding ---- */
-
 static struct volume *look_up(const struct volumes *volumes, const char *name)
 {
     struct volume *volume = volumes->list;
@@ -126,8 +122,6 @@ int volume_find(const struct volumes *volumes, const char *name, struct volume *
         return 0;
     return error_set(err, ERROR_NOT_FOUND, ENOENT, "get %.128s: no such volume", name);
 }
-
-/* ---- making ---- */
 
 static int check_order(const struct volume_order *order, int64_t *size, struct error *err)
 {
@@ -266,8 +260,6 @@ int volume_make(struct volumes *volumes, const struct volume_order *order, struc
     return 0;
 }
 
-/* ---- removing ---- */
-
 static void unlink_volume(struct volumes *volumes, const struct volume *volume)
 {
     struct volume **link = &volumes->list;
@@ -297,8 +289,6 @@ int volume_remove(struct volumes *volumes, struct volume *volume, struct error *
     volume_free(volume);
     return 0;
 }
-
-/* ---- what the API says ---- */
 
 void volume_write(struct json_writer *writer, const struct volumes *volumes,
                   const struct volume *volume, int64_t bytes)

@@ -69,7 +69,7 @@ void volume_write(struct json_writer *writer, const struct volumes *volumes,
 /* "/var/lib/davit/volumes/NAME/_data"; free() it. */
 char *volume_path(const struct volumes *volumes, const char *name);
 
-/* ---- a container's: of_container.c ---- */
+/* A container's: of_container.c */
 
 /* Completes the mount points of a definition with anonymous volumes, and makes the volumes that are
  * missing. After a failure those are gone again. */

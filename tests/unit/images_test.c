@@ -5,7 +5,6 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -95,8 +94,6 @@ static void documents_are_checked(void **state)
         assert_true(image_manifest_parse(&arena, bad[i], strlen(bad[i]), &manifest, NULL) < 0);
     }
 }
-
-/* ---- extracting ---- */
 
 struct fixture {
     char path[64];
@@ -476,8 +473,6 @@ static void registries_are_located_by_their_rules(void **state)
     }
 }
 
-/* ---- reading ahead ---- */
-
 struct numbers {
     size_t next;
     size_t end;
@@ -544,8 +539,6 @@ static void reading_ahead_ends_in_the_middle(void **state)
     assert_int_equal(ahead_read(ahead, &byte, 1, &err), 1);
     ahead_stop(ahead);
 }
-
-/* ---- packages and versions ---- */
 
 static void rpm_headers_are_read_and_broken_ones_refused(void **state)
 {

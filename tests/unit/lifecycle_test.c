@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/identifier.h"
@@ -32,8 +31,6 @@ struct host {
     struct containers containers;
     struct managed_container *container;
 };
-
-/* ---- the part ---- */
 
 /* Names of the rows that were called, in order. */
 static struct buffer called;
@@ -147,8 +144,6 @@ static const struct container_part fake_part = {
 
 static const struct container_part *const parts[] = {&fake_part, NULL};
 
-/* ---- davitd ---- */
-
 static int sweep(void *context, int directory_fd, struct error *err)
 {
     (void)context;
@@ -257,8 +252,6 @@ static int close_host(void **state)
     return 0;
 }
 
-/* ---- the monitor ---- */
-
 /* davitd has asked for one: false if it has not. */
 static bool receive_spawn(struct host *host)
 {
@@ -311,8 +304,6 @@ static void start(struct host *host)
     assert_int_equal(next_order(host), MONITOR_START);
 }
 
-/* ---- who waits ---- */
-
 struct wait {
     struct completion completion;
     unsigned int count;
@@ -326,8 +317,6 @@ static void on_done(struct completion *completion, const struct error *err)
     wait->count++;
     snprintf(wait->message, sizeof(wait->message), "%.100s", err != NULL ? err->message : "");
 }
-
-/* ---- tests ---- */
 
 static void a_life_passes_the_parts_in_order(void **state)
 {

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "base/path.h"
 #include "cli/cli.h"
 #include "supervisor/definition/definition.h"
@@ -18,8 +17,6 @@
 #include "supervisor/monitor/protocol.h"
 #include "supervisor/monitor/streams.h"
 #include "supervisor/store/database.h"
-
-/* ---- log ---- */
 
 static char *written_log(struct log_writer *log)
 {
@@ -101,8 +98,6 @@ static void overlong_lines_are_cut_between_characters(void **state)
     free(line);
     log_writer_release(&log);
 }
-
-/* ---- create requests ---- */
 
 static int parse(struct arena *arena, const char *text, struct definition *definition,
                  struct error *err)
@@ -222,8 +217,6 @@ static void the_image_fills_what_the_request_leaves_open(void **state)
     assert_string_equal(definition.config.cmd.items[0], "only");
 }
 
-/* ---- filters ---- */
-
 static void filters_come_in_two_shapes(void **state)
 {
     static const char *const texts[] = {"{\"label\":[\"a=b\",\"c\"]}",
@@ -251,8 +244,6 @@ static void filters_come_in_two_shapes(void **state)
         assert_true(filters_parse(&arena, "[]", known, &filters, &err) < 0);
     }
 }
-
-/* ---- database ---- */
 
 static int count_container(void *context, const char *id, const char *definition, const char *state,
                            struct error *err)
@@ -288,8 +279,6 @@ static void the_database_keeps_what_was_acknowledged(void **state)
     database_close(database);
     path_remove_tree(AT_FDCWD, template, NULL);
 }
-
-/* ---- streams ---- */
 
 static void turn(struct streams *streams)
 {
@@ -440,8 +429,6 @@ static void frames_are_cut_apart_wherever_they_break(void **state)
         close(saved[i]);
     }
 }
-
-/* ---- instructions of commit and import ---- */
 
 static void instructions_change_a_configuration(void **state)
 {

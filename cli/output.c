@@ -1,0 +1,41 @@
+/* What commands print, and how: see cli.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "cli.h"
+
+char *cli_format_socket(const char *address, const char *port)
+{
+    bool is_ipv6 = strchr(address, ':') != NULL;
+
+    return memory_printf("%s%s%s:%s", is_ipv6 ? "[" : "", address, is_ipv6 ? "]" : "", port);
+}
+
+void cli_format_size(uint64_t bytes, char *text, size_t size)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+
+    while (value >= 1000 && unit + 1 < ARRAY_SIZE(units)) {
+        value /= 1000;
+        unit++;
+    }
+    snprintf(text, size, "%.3g%s", value, units[unit]);
+}
+
+void cli_print_text(const char *text)
+{
+    for (; *text != '\0'; text++)
+        putchar((unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
+}
+
+void cli_print_json(const struct json *json)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    json_value(writer, json);
+    puts(json_writer_text(writer));
+    json_writer_free(writer);
+}

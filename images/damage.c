@@ -1,0 +1,92 @@
+/* What of the image store is damaged or lost: see store_internal.h. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "store_internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define DAMAGED_INDEX "index.json.damaged-"
+
+bool store_is_hex_name(const char *name)
+{
+    return strlen(name) == HEX_LENGTH && strspn(name, "0123456789abcdef") == HEX_LENGTH;
+}
+
+static bool has_digest(const char *text, size_t length, const char *digest)
+{
+    char hex[SHA256_DIGEST_STRING_LENGTH];
+
+    SHA256Data((const uint8_t *)text, length, hex);
+    return strcmp(hex, digest + strlen("sha256:")) == 0;
+}
+
+int store_read_verified(int root_fd, struct arena *arena, const char *digest, const char **text,
+                        size_t *length, struct error *err)
+{
+    int result = image_store_read_blob(root_fd, arena, digest, text, length, err);
+    char path[128];
+    char aside[128];
+
+    if (result < 0 || has_digest(*text, *length, digest))
+        return result;
+    snprintf(path, sizeof(path), "blobs/sha256/%s", digest + strlen("sha256:"));
+    snprintf(aside, sizeof(aside), "blobs/sha256/.damaged-%s", digest + strlen("sha256:"));
+    renameat(root_fd, path, root_fd, aside);
+    return error_set(err, ERROR_CORRUPT, EBADMSG, "blob %s is damaged", digest);
+}
+
+/* Whether the store has something whose names are not known. */
+bool store_has_blobs(const struct image_store *store)
+{
+    int fd = openat(store->root_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry = NULL;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL && entry->d_name[0] == '.')
+        continue;
+    return entry != NULL;
+}
+
+/* An index that cannot be read goes out of the way and says by its name that nothing may be
+ * collected; of one that is gone only the name is made. */
+int store_put_index_aside(const struct image_store *store, struct error *err)
+{
+    char name[64];
+    int result;
+
+    snprintf(name, sizeof(name), DAMAGED_INDEX "%lld", (long long)clock_now_ns());
+    result = path_move_unique(store->root_fd, "index.json", store->root_fd, name, err);
+    return result == -ENOENT ? file_replace(store->root_fd, name, "", 0, 0600, true, err) : result;
+}
+
+static bool is_damaged_index(const char *name)
+{
+    return strncmp(name, DAMAGED_INDEX, strlen(DAMAGED_INDEX)) == 0;
+}
+
+void store_look_for_damage(struct image_store *store)
+{
+    int fd = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry = NULL;
+
+    free(take_pointer(&store->distrust));
+    if (dir == NULL) {
+        store->distrust = memory_strdup("the store's directory cannot be read");
+        return;
+    }
+    while ((entry = readdir(dir)) != NULL && !is_damaged_index(entry->d_name))
+        ;
+    if (entry != NULL)
+        store->distrust = memory_printf("index.json was lost or damaged: remove %s when all images "
+                                        "that are wanted are there again",
+                                        entry->d_name);
+}
