@@ -20,7 +20,6 @@ struct http_parser_state {
     struct buffer name;
     struct buffer value;
     bool is_in_value;
-    bool has_no_body;
     int failure; /* a negative errno from a callback */
 };
 
@@ -92,7 +91,7 @@ static int on_headers_complete(http_parser *parser)
     message->is_upgrade = parser->upgrade != 0;
     message->keeps_alive = http_should_keep_alive(parser) != 0;
     message->has_headers = true;
-    return state->has_no_body ? 1 : 0;
+    return 0;
 }
 
 static int on_body(http_parser *parser, const char *bytes, size_t length)
@@ -145,11 +144,6 @@ void http_parser_free(struct http_parser_state *state)
     free(state);
 }
 
-void http_parser_expect_no_body(struct http_parser_state *state)
-{
-    state->has_no_body = true;
-}
-
 int http_parser_feed(struct http_parser_state *state, const char *bytes, size_t length,
                      size_t *used, struct error *err)
 {
@@ -187,7 +181,6 @@ void http_parser_next(struct http_parser_state *state)
     state->name.length = 0;
     state->value.length = 0;
     state->is_in_value = false;
-    state->has_no_body = false;
     state->failure = 0;
     http_parser_init(&state->parser, is_request ? HTTP_REQUEST : HTTP_RESPONSE);
     state->parser.data = state;

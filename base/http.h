@@ -37,13 +37,11 @@ struct http_message {
 struct http_parser_state;
 
 /* A parser for one message after the other. `on_body` gets body bytes as they arrive; a negative
- * result stops the parser with that error. A response to a HEAD request has no body, which only the
- * caller can know: `has_no_body`. */
+ * result stops the parser with that error. */
 struct http_parser_state *
 http_parser_new(bool is_request, int (*on_body)(void *context, const char *bytes, size_t length),
                 void *context);
 void http_parser_free(struct http_parser_state *parser);
-void http_parser_expect_no_body(struct http_parser_state *parser);
 
 /* Feeds bytes and stops at the end of the message; *used is how many belonged to it. Returns 0 or a
  * negative errno with ERROR_INVALID (the bytes are not HTTP) or ERROR_TOO_LARGE. Length 0 is the

@@ -25,12 +25,35 @@
 #include "base/socket.h"
 #include "cgroups/systemd/scope.h"
 #include "shutdown.h"
+#include "supervisor/api/api.h"
 #include "supervisor/containers/all_parts.h"
 #include "supervisor/networks/names.h"
 #include "supervisor/networks/networks.h"
 #include "supervisor/spawn/namespace_pool.h"
 #include "supervisor/store/trash.h"
 #include "supervisor/volumes/volumes.h"
+
+struct daemon {
+    struct daemon_options options;
+    sd_event *loop;
+    struct spawner spawner;
+    struct places places;
+    struct trash trash;
+    struct projects projects;
+    struct event_bus events;
+    struct cgroup_hierarchy hierarchy;
+    char cgroup_parent[CGROUP_PATH_SIZE];
+    struct image_store store;
+    struct namespace_pool namespace_pool;
+    struct volumes volumes;
+    struct networks networks;
+    struct containers containers;
+    struct images images;
+    struct api api;
+    struct server *server;
+    struct shutdown shutdown;
+    char id[IDENTIFIER_SIZE];
+};
 
 /* Below a parent of the administrator's choice, in a scope of our own under systemd, or in /davit.
  * A cgroup that has children with controllers holds no processes, so the spawner, and its monitors
@@ -230,6 +253,7 @@ static int sweep(void *context, int directory_fd, struct error *err)
     return spawner_request_sweep(context, directory_fd, err);
 }
 
+/* All rooms, each with its own state. Nobody else knows this struct. */
 /* In this order: what a row needs of another is done by then. */
 static const struct container_part *const container_parts[] = {
     &closing_part, &probe_part, &network_part, &volume_part, &namespace_part, &id_part, &quota_part,

@@ -1,15 +1,13 @@
 /*
- * davitd's state. One thread runs the event loop and owns all of it; see docs/hacking.md for the
- * processes around it.
+ * davitd, put together from its rooms. One thread runs the event loop and owns all state; see
+ * docs/hacking.md for the rooms, and for the processes around it.
  */
 #ifndef DAVIT_SUPERVISOR_DAEMON_H
 #define DAVIT_SUPERVISOR_DAEMON_H
 
-#include <stdbool.h>
-#include <systemd/sd-event.h>
-
-#include "shutdown.h"
-#include "supervisor/api/api.h"
+#include "supervisor/containers/containers.h"
+#include "supervisor/images/registries.h"
+#include "supervisor/spawn/spawner.h"
 
 struct daemon_options {
     const char *root;
@@ -23,28 +21,6 @@ struct daemon_options {
     struct string_list cni_plugin_directories;
     struct container_settings containers;
     const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
-};
-
-struct daemon {
-    struct daemon_options options;
-    sd_event *loop;
-    struct spawner spawner;
-    struct places places;
-    struct trash trash;
-    struct projects projects;
-    struct event_bus events;
-    struct cgroup_hierarchy hierarchy;
-    char cgroup_parent[CGROUP_PATH_SIZE];
-    struct image_store store;
-    struct namespace_pool namespace_pool;
-    struct volumes volumes;
-    struct networks networks;
-    struct containers containers;
-    struct images images;
-    struct api api;
-    struct server *server;
-    struct shutdown shutdown;
-    char id[IDENTIFIER_SIZE];
 };
 
 /* Opens everything, takes over containers that run, and serves until SIGTERM or SIGINT. Containers

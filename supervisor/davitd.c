@@ -15,6 +15,7 @@
 #include "daemon.h"
 #include "images/trust.h"
 #include "runtime/runtime.h"
+#include "supervisor/api/api.h"
 #include "supervisor/networks/networks.h"
 #include "supervisor/spawn/spawner.h"
 
@@ -86,6 +87,7 @@ static void print_usage(FILE *out)
 {
     fputs("usage: davitd [--root DIR] [--run DIR] [--socket PATH] [--config FILE]\n"
           "              [--log-level error|warning|info|debug] [--log-format text|json|journal]\n"
+          "       davitd --routes | --version | --help\n"
           "\ndavitd(8) describes them.\n",
           out);
 }
