@@ -12,6 +12,7 @@ static const char *const code_names[ERROR_CODE_COUNT] = {
     [ERROR_INVALID] = "invalid",
     [ERROR_UNSUPPORTED] = "unsupported",
     [ERROR_NOT_FOUND] = "not_found",
+    [ERROR_IMAGE_NOT_FOUND] = "image_not_found",
     [ERROR_CONFLICT] = "conflict",
     [ERROR_NOT_MODIFIED] = "not_modified",
     [ERROR_DENIED] = "denied",

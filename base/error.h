@@ -16,6 +16,7 @@ enum error_code {
     ERROR_INVALID,           /* the caller asked for something impossible */
     ERROR_UNSUPPORTED,       /* possible, but not here or not yet */
     ERROR_NOT_FOUND,         /* the thing named does not exist */
+    ERROR_IMAGE_NOT_FOUND,   /* the image does not: it may be in a registry */
     ERROR_CONFLICT,          /* the thing is in a state that does not allow this */
     ERROR_NOT_MODIFIED,      /* already so */
     ERROR_DENIED,            /* not allowed for this caller */

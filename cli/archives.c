@@ -1,7 +1,6 @@
 /* save, export, sbom, import, commit, diff. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include "cli.h"
 #include "input.h"
 #include "layout_tar.h"
+#include "options.h"
 #include "progress.h"
 
 static int take_to_file(void *context, const char *bytes, size_t length)
@@ -51,19 +51,13 @@ static int receive(struct cli *cli, const char *path, const char *output, bool i
 static int parse_output(struct cli *cli, int argc, char **argv, const char *what,
                         const char **output)
 {
-    static const struct option table[] = {{"output", required_argument, NULL, 'o'},
-                                          {NULL, 0, NULL, 0}};
-    int option;
+    static const struct option_row rows[] = {
+        {"output", 'o', OPTION_TEXT, "FILE", .help = "write to a file"},
+        {NULL},
+    };
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = what, .values = output};
 
-    while ((option = cli_next_option(cli, argc, argv, "o:", table)) != -1) {
-        if (option == '?') {
-            cleanup_free char *usage = memory_printf("[--output FILE] %s", what);
-
-            return cli_usage_error(cli, argv, usage);
-        }
-        *output = optarg;
-    }
-    return 0;
+    return options_read(cli, argc, argv, &set);
 }
 
 int cli_save(struct cli *cli, int argc, char **argv)
@@ -116,7 +110,7 @@ int cli_diff(struct cli *cli, int argc, char **argv)
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path = NULL;
     const struct json *list;
-    int result = cli_no_options(cli, argc, argv, "CONTAINER");
+    int result = options_read_none(cli, argc, argv, "CONTAINER");
 
     if (result < 0)
         return result;
@@ -139,79 +133,55 @@ int cli_diff(struct cli *cli, int argc, char **argv)
     return 0;
 }
 
-struct make_options {
-    struct string_list changes;
-    const char *message;
-    const char *author;
-    bool does_not_pause;
-    struct arena arena;
+/* Parameters of the requests that make images, and the rows that fill them. */
+static const struct option_row change_rows[] = {
+    {"change", 'c', OPTION_LIST, "INSTRUCTION", .member = "changes",
+     .help = "an instruction as of a Dockerfile"},
+    {NULL},
+};
+static const struct option_row import_rows[] = {
+    {"message", 'm', OPTION_TEXT, "TEXT", .member = "message", .help = "what has been done"},
+    {NULL},
+};
+static const struct option_row commit_rows[] = {
+    {"message", 'm', OPTION_TEXT, "TEXT", .member = "comment", .help = "what has been done"},
+    {"author", 'a', OPTION_TEXT, "NAME", .member = "author", .help = "who has done it"},
+    {"pause", 'p', OPTION_FLAG, .member = "pause",
+     .help = "hold the container meanwhile; --pause=false does not"},
+    {NULL},
 };
 
-static int parse_make(struct cli *cli, struct make_options *options, int argc, char **argv,
-                      bool is_commit)
+static int parse_make(struct cli *cli, struct request *request, const struct option_row *rows,
+                      const char *usage, int argc, char **argv)
 {
-    static const struct option table[] = {{"change", required_argument, NULL, 'c'},
-                                          {"message", required_argument, NULL, 'm'},
-                                          {"author", required_argument, NULL, 'a'},
-                                          {"pause", optional_argument, NULL, 'p'},
-                                          {NULL, 0, NULL, 0}};
-    int option;
+    const struct option_set set = {
+        .tables = {{change_rows, NULL}, {rows, NULL}}, .usage = usage, .request = request};
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "c:m:a:p", table)) != -1) {
-        if (option == 'c')
-            string_list_append(&options->arena, &options->changes, optarg);
-        else if (option == 'm')
-            options->message = optarg;
-        else if (option == 'a' && is_commit)
-            options->author = optarg;
-        else if (option == 'p' && is_commit)
-            options->does_not_pause = optarg != NULL && strcmp(optarg, "false") == 0;
-        else
-            return cli_usage_error(cli, argv,
-                                   is_commit ? "[--change INSTRUCTION]... [--message TEXT] "
-                                               "[--author NAME] [--pause=false] CONTAINER [IMAGE]"
-                                             : "[--change INSTRUCTION]... [--message TEXT] "
-                                               "FILE|DIRECTORY|- [IMAGE]");
-    }
+    if (result < 0)
+        return result;
     if (argc - optind < 1 || argc - optind > 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "%s: a %s and perhaps an image's name are expected", argv[0],
-                         is_commit ? "container" : "file or directory");
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: %s is expected", argv[0], usage);
+    if (argc - optind == 2)
+        request_set_text(request, request_at(request, NULL, "repo"), argv[optind + 1]);
     return 0;
-}
-
-static void add_parameter(struct buffer *path, const char *name, const char *value)
-{
-    if (value == NULL)
-        return;
-    buffer_printf(path, "&%s=", name);
-    http_encode(path, value);
-}
-
-static void add_make_parameters(struct buffer *path, const struct make_options *options,
-                                const char *image)
-{
-    add_parameter(path, "repo", image);
-    for (size_t i = 0; i < options->changes.count; i++)
-        add_parameter(path, "changes", options->changes.items[i]);
 }
 
 int cli_import(struct cli *cli, int argc, char **argv)
 {
     cleanup_buffer struct buffer path = {0};
-    struct make_options options = {0};
+    struct request parameters = {0};
     struct client_request request = {.method = "POST"};
     struct progress progress;
     struct exchange exchange = {.fd = -1, .on_body = progress_take, .context = &progress};
     struct input input = {-1, -1};
-    int result = parse_make(cli, &options, argc, argv, false);
+    int result = parse_make(cli, &parameters, import_rows, "FILE|DIRECTORY|- [IMAGE]", argc, argv);
 
     if (result == 0)
         result = input_open(argv[optind], tree_tar_write, &input, &cli->err);
     if (result == 0) {
-        buffer_append_string(&path, "/images/create?fromSrc=-");
-        add_make_parameters(&path, &options, argv[optind + 1]);
-        add_parameter(&path, "message", options.message);
+        buffer_append_string(&path, "/images/create?fromSrc=-&");
+        request_append_query(&parameters, &path);
         request.path = buffer_text(&path);
         request.body_fd = input.fd;
         progress_begin(&progress, stdout, false);
@@ -220,29 +190,27 @@ int cli_import(struct cli *cli, int argc, char **argv)
         exchange_close(&exchange);
     }
     input_close(&input);
-    arena_release(&options.arena);
+    request_release(&parameters);
     return result;
 }
 
 int cli_commit(struct cli *cli, int argc, char **argv)
 {
     cleanup_buffer struct buffer path = {0};
-    struct make_options options = {0};
+    struct request parameters = {0};
     const struct json *answer;
-    int result = parse_make(cli, &options, argc, argv, true);
+    int result = parse_make(cli, &parameters, commit_rows, "CONTAINER [IMAGE]", argc, argv);
 
     if (result == 0) {
         buffer_append_string(&path, "/commit?container=");
         http_encode(&path, argv[optind]);
-        add_make_parameters(&path, &options, argv[optind + 1]);
-        add_parameter(&path, "comment", options.message);
-        add_parameter(&path, "author", options.author);
-        add_parameter(&path, "pause", options.does_not_pause ? "0" : "1");
-        result = client_call_json(&cli->client, "POST", buffer_text(&path), NULL, &options.arena,
+        buffer_append_string(&path, "&");
+        request_append_query(&parameters, &path);
+        result = client_call_json(&cli->client, "POST", buffer_text(&path), NULL, &parameters.arena,
                                   &answer, &cli->err);
     }
     if (result == 0)
         puts(json_get_string(answer, "Id"));
-    arena_release(&options.arena);
+    request_release(&parameters);
     return result;
 }

@@ -132,14 +132,13 @@ static int server_error(struct exchange *exchange, int status, struct error *err
     cleanup_arena struct arena arena = {0};
     const struct json *json = NULL;
     const char *message = NULL;
-    enum error_code code = status == 404   ? ERROR_NOT_FOUND
-                           : status == 409 ? ERROR_CONFLICT
-                                           : ERROR_INTERNAL;
+    enum error_code code;
 
     exchange_read_body(exchange, NULL);
     if (json_parse(&arena, buffer_text(&exchange->body), exchange->body.length,
                    &json_default_limits, &json, NULL) == 0)
         message = json_get_string(json, "message");
+    code = error_code_by_name(json_get_string(json, "code"));
     return error_set(err, code, EPROTO, "%s", message != NULL ? message : http_status_text(status));
 }
 

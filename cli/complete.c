@@ -3,67 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "cli.h"
-
-enum kind {
-    NOTHING, /* of ours: the shell offers files */
-    CONTAINERS,
-    IMAGES,
-    VOLUMES,
-    NETWORKS,
-    ALL,
-};
-
-static const struct {
-    const char *command;
-    enum kind kind;
-} arguments[] = {
-    {"attach", CONTAINERS}, {"commit", CONTAINERS}, {"cp", CONTAINERS},      {"create", IMAGES},
-    {"diff", CONTAINERS},   {"exec", CONTAINERS},   {"export", CONTAINERS},  {"history", IMAGES},
-    {"inspect", ALL},       {"kill", CONTAINERS},   {"logs", CONTAINERS},    {"pause", CONTAINERS},
-    {"port", CONTAINERS},   {"probe", CONTAINERS},  {"egress", CONTAINERS},  {"pull", IMAGES},
-    {"push", IMAGES},       {"rename", CONTAINERS}, {"restart", CONTAINERS}, {"rm", CONTAINERS},
-    {"rmi", IMAGES},        {"run", IMAGES},        {"save", IMAGES},        {"sbom", IMAGES},
-    {"scan", IMAGES},       {"start", CONTAINERS},  {"stats", CONTAINERS},   {"stop", CONTAINERS},
-    {"tag", IMAGES},        {"top", CONTAINERS},    {"unpause", CONTAINERS}, {"update", CONTAINERS},
-    {"wait", CONTAINERS},
-};
-
-static const struct {
-    const char *option;
-    const char *values; /* a line each */
-} option_values[] = {
-    {"--network", "none\nhost\ncontainer:"},
-    {"--pid", "host\ncontainer:"},
-    {"--ipc", "private\nshareable\nnone\nhost\ncontainer:"},
-    {"--uts", "host"},
-    {"--cgroupns", "private\nhost"},
-    {"--userns", "auto\nhost"},
-    {"--restart", "no\nalways\nunless-stopped\non-failure"},
-    {"--pull", "missing\nalways\nnever"},
-    {"--log-driver", "json-file\njournald\nnone"},
-    {"--driver", "bridge\nmacvlan\nipvlan\ncni"},
-    {"--format", "json"},
-};
-
-/* In groups "rm" and "inspect" are the group's. */
-static enum kind kind_of(const char *group, const char *command)
-{
-    if (group != NULL && strcmp(group, "image") == 0)
-        return IMAGES;
-    if (group != NULL && strcmp(group, "volume") == 0)
-        return VOLUMES;
-    if (group != NULL && strcmp(group, "network") == 0)
-        return NETWORKS;
-    if (group != NULL && strcmp(group, "container") == 0 && strcmp(command, "inspect") == 0)
-        return CONTAINERS;
-    for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
-        if (strcmp(arguments[i].command, command) == 0)
-            return arguments[i].kind;
-    }
-    return NOTHING;
-}
 
 static void print_tags(const struct json *image)
 {
@@ -110,41 +50,51 @@ static void print_names(struct cli *cli, const char *path, const char *member,
         print(&list->items[i]);
 }
 
-static void complete_argument(struct cli *cli, enum kind kind)
+/* What stands for a name in usages and values of options. */
+static void complete_name(struct cli *cli, const char *word, size_t length)
 {
-    if (kind == CONTAINERS || kind == ALL)
+    if (length == 9 && strncmp(word, "CONTAINER", length) == 0)
         print_names(cli, "/containers/json?all=1", NULL, print_container);
-    if (kind == IMAGES || kind == ALL)
+    if (length == 5 && strncmp(word, "IMAGE", length) == 0)
         print_names(cli, "/images/json", NULL, print_tags);
-    if (kind == NETWORKS)
+    if (length == 7 && strncmp(word, "NETWORK", length) == 0)
         print_names(cli, "/networks", NULL, print_name);
-    if (kind == VOLUMES)
+    if (length == 6 && strncmp(word, "VOLUME", length) == 0)
         print_names(cli, "/volumes", "Volumes", print_name);
 }
 
-static bool complete_value(const char *option)
+/* "auto|host|container:CONTAINER|NETWORK": words that are taken as they stand are printed, those
+ * written large are filled in. */
+static void complete_alternatives(struct cli *cli, const char *text)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(option_values); i++) {
-        if (strcmp(option_values[i].option, option) == 0) {
-            puts(option_values[i].values);
-            return true;
-        }
+    static const char large[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    while (*text != '\0' && *text != ' ') {
+        size_t length = strcspn(text, "| ");
+        size_t small = strcspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ[| ");
+
+        if (small > 0)
+            printf("%.*s\n", (int)small, text);
+        else
+            complete_name(cli, text, strspn(text, large));
+        text += length + (text[length] == '|');
     }
-    return false;
 }
 
-/* The command prints its options and does nothing. */
-static void complete_option(struct cli *cli, const struct command *command, char *group, char *name)
+/* The command says what it takes in place of doing it. */
+static void ask_command(struct cli *cli, const struct command *command, char *group, char *name,
+                        struct completion_words *words)
 {
-    char *words[] = {group != NULL ? group : name, group != NULL ? name : NULL, NULL};
+    char *arguments[] = {group != NULL ? group : name, group != NULL ? name : NULL, NULL};
 
-    cli->is_completing = true;
-    command->run(cli, group != NULL ? 2 : 1, words);
+    cli->completion = words;
+    command->run(cli, group != NULL ? 2 : 1, arguments);
 }
 
 int cli_complete(struct cli *cli, int argc, char **argv)
 {
     const char *current = argc > 1 ? argv[argc - 1] : "";
+    struct completion_words words = {0};
     const struct command *command;
     char *group = NULL;
     int position = 1;
@@ -154,15 +104,21 @@ int cli_complete(struct cli *cli, int argc, char **argv)
         return 0;
     }
     command = cli_find_command(cli, argv[1]);
-    if (command != NULL && command->run == cli_group) {
+    if (command == NULL)
+        return 0;
+    if (command->run == cli_group) {
         group = argv[1];
         position = 2;
     }
-    if (group != NULL && argc == 3)
+    if (group != NULL && argc == 3) {
         cli_print_subcommands(group);
-    else if (command != NULL && current[0] == '-')
-        complete_option(cli, command, group, argv[position]);
-    else if (command != NULL && !complete_value(argv[argc - 2]))
-        complete_argument(cli, kind_of(group, argv[position]));
+        return 0;
+    }
+    words.option = current[0] == '-' ? NULL : argv[argc - 2];
+    ask_command(cli, command, group, argv[position], &words);
+    if (words.value != NULL)
+        complete_alternatives(cli, words.value);
+    else if (words.option != NULL && words.usage != NULL)
+        complete_alternatives(cli, words.usage);
     return 0;
 }

@@ -1,6 +1,5 @@
 /* stop, restart, kill, rm, wait, ps, logs, inspect. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli.h"
+#include "create_options.h"
+#include "options.h"
+#include "stream.h"
 #include "template.h"
 
 /* Does the same to every container; all are tried, and one failure makes the command fail. */
@@ -49,46 +51,53 @@ int cli_update(struct cli *cli, int argc, char **argv)
     return result < 0 ? result : for_each_with(cli, "POST", "/update", body, argc, argv);
 }
 
-static int stop_or_restart(struct cli *cli, const char *verb, int argc, char **argv)
+/* Calls each container with what the options have put into the query. */
+static int for_each_by_options(struct cli *cli, const char *method, const char *suffix,
+                               const struct option_row *rows, int argc, char **argv)
 {
-    static const struct option options[] = {{"time", required_argument, NULL, 't'},
-                                            {"timeout", required_argument, NULL, 't'},
-                                            {"signal", required_argument, NULL, 's'},
-                                            {NULL, 0, NULL, 0}};
-    cleanup_buffer struct buffer suffix = {0};
-    int option;
+    cleanup_buffer struct buffer path = {0};
+    struct request request = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "CONTAINER...", .request = &request};
+    int result = options_read(cli, argc, argv, &set);
 
-    buffer_printf(&suffix, "/%s?", verb);
-    while ((option = cli_next_option(cli, argc, argv, "t:s:", options)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--time SECONDS] [--signal SIGNAL] CONTAINER...");
-        buffer_printf(&suffix, "%s=", option == 't' ? "t" : "signal");
-        http_encode(&suffix, optarg);
-        buffer_append_string(&suffix, "&");
+    if (result == 0) {
+        buffer_printf(&path, "%s?", suffix);
+        request_append_query(&request, &path);
+        result = for_each(cli, method, buffer_text(&path), argc, argv);
     }
-    return for_each(cli, "POST", suffix.data, argc, argv);
+    request_release(&request);
+    return result;
 }
+
+static const struct option_row stop_rows[] = {
+    {"time", 't', OPTION_TEXT, "SECONDS", .member = "t",
+     .help = "how long they may take to end before they are killed"},
+    {"timeout", 0, OPTION_TEXT, "SECONDS", .member = "t", .help = "the same"},
+    {"signal", 's', OPTION_TEXT, "SIGNAL", .member = "signal", .help = "what asks them to end"},
+    {NULL},
+};
 
 int cli_stop(struct cli *cli, int argc, char **argv)
 {
-    return stop_or_restart(cli, "stop", argc, argv);
+    return for_each_by_options(cli, "POST", "/stop", stop_rows, argc, argv);
 }
 
 int cli_restart(struct cli *cli, int argc, char **argv)
 {
-    return stop_or_restart(cli, "restart", argc, argv);
+    return for_each_by_options(cli, "POST", "/restart", stop_rows, argc, argv);
 }
 
 int cli_pause(struct cli *cli, int argc, char **argv)
 {
-    int result = cli_no_options(cli, argc, argv, "CONTAINER...");
+    int result = options_read_none(cli, argc, argv, "CONTAINER...");
 
     return result < 0 ? result : for_each(cli, "POST", "/pause", argc, argv);
 }
 
 int cli_unpause(struct cli *cli, int argc, char **argv)
 {
-    int result = cli_no_options(cli, argc, argv, "CONTAINER...");
+    int result = options_read_none(cli, argc, argv, "CONTAINER...");
 
     return result < 0 ? result : for_each(cli, "POST", "/unpause", argc, argv);
 }
@@ -98,7 +107,7 @@ int cli_rename(struct cli *cli, int argc, char **argv)
     cleanup_buffer struct buffer path = {0};
     cleanup_free char *start = NULL;
     int status;
-    int result = cli_no_options(cli, argc, argv, "CONTAINER NAME");
+    int result = options_read_none(cli, argc, argv, "CONTAINER NAME");
 
     if (result < 0)
         return result;
@@ -117,7 +126,7 @@ int cli_top(struct cli *cli, int argc, char **argv)
     cleanup_free char *path = NULL;
     const struct json *answer;
     const struct json *rows;
-    int result = cli_no_options(cli, argc, argv, "CONTAINER");
+    int result = options_read_none(cli, argc, argv, "CONTAINER");
 
     if (result < 0)
         return result;
@@ -145,41 +154,30 @@ int cli_top(struct cli *cli, int argc, char **argv)
 
 int cli_kill(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"signal", required_argument, NULL, 's'},
-                                            {NULL, 0, NULL, 0}};
-    cleanup_buffer struct buffer suffix = {0};
-    int option;
+    static const struct option_row rows[] = {
+        {"signal", 's', OPTION_TEXT, "SIGNAL", .member = "signal",
+         .help = "the signal that is sent, in place of KILL"},
+        {NULL},
+    };
 
-    buffer_append_string(&suffix, "/kill");
-    while ((option = cli_next_option(cli, argc, argv, "s:", options)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--signal SIGNAL] CONTAINER...");
-        suffix.length = 0;
-        buffer_append_string(&suffix, "/kill?signal=");
-        http_encode(&suffix, optarg);
-    }
-    return for_each(cli, "POST", suffix.data, argc, argv);
+    return for_each_by_options(cli, "POST", "/kill", rows, argc, argv);
 }
 
 int cli_rm(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"force", no_argument, NULL, 'f'}, {"volumes", no_argument, NULL, 'v'}, {NULL, 0, NULL, 0}};
-    cleanup_buffer struct buffer suffix = {0};
-    int option;
+    static const struct option_row rows[] = {
+        {"force", 'f', OPTION_FLAG, .member = "force", .help = "also those that run"},
+        {"volumes", 'v', OPTION_FLAG, .member = "v",
+         .help = "and their anonymous volumes with them"},
+        {NULL},
+    };
 
-    buffer_append_string(&suffix, "?");
-    while ((option = cli_next_option(cli, argc, argv, "fv", options)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--force] [--volumes] CONTAINER...");
-        buffer_append_string(&suffix, option == 'f' ? "force=1&" : "v=1&");
-    }
-    return for_each(cli, "DELETE", buffer_text(&suffix), argc, argv);
+    return for_each_by_options(cli, "DELETE", "", rows, argc, argv);
 }
 
 int cli_wait(struct cli *cli, int argc, char **argv)
 {
-    int result = cli_no_options(cli, argc, argv, "CONTAINER...");
+    int result = options_read_none(cli, argc, argv, "CONTAINER...");
 
     if (result == 0 && optind == argc)
         result =
@@ -200,9 +198,7 @@ int cli_wait(struct cli *cli, int argc, char **argv)
 }
 
 struct ps_options {
-    struct arena arena;
-    struct string_list filters;
-    bool shows_all;
+    struct request request;
     bool is_quiet;
     bool is_json;
     bool is_untruncated;
@@ -356,8 +352,8 @@ static int list_by_template(struct cli *cli, struct ps_options *options, const s
 
         write_fields(writer, options, &list->items[i]);
         result =
-            json_parse(&options->arena, json_writer_text(writer), strlen(json_writer_text(writer)),
-                       &json_default_limits, &fields, &cli->err);
+            json_parse(&options->request.arena, json_writer_text(writer),
+                       strlen(json_writer_text(writer)), &json_default_limits, &fields, &cli->err);
         if (result == 0)
             result = listing_add(&listing, fields, &cli->err);
         json_writer_free(writer);
@@ -366,49 +362,48 @@ static int list_by_template(struct cli *cli, struct ps_options *options, const s
     return result;
 }
 
+static void print_containers(const struct ps_options *options, const struct json *list)
+{
+    if (!options->is_json && !options->is_quiet)
+        printf("%-*s   %-24s %-22s %-18s %-30s %-22s %s\n", options->is_untruncated ? 64 : 12,
+               "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES");
+    for (size_t i = 0; list->type == JSON_ARRAY && i < list->count; i++)
+        print_container(options, &list->items[i]);
+}
+
 int cli_ps(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"all", no_argument, NULL, 'a'},          {"quiet", no_argument, NULL, 'q'},
-        {"filter", required_argument, NULL, 'f'}, {"format", required_argument, NULL, 'F'},
-        {"no-trunc", no_argument, NULL, 'n'},     {NULL, 0, NULL, 0},
+    static const struct option_row rows[] = {
+        {"all", 'a', OPTION_FLAG, .member = "all", .help = "also those that do not run"},
+        {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct ps_options, is_quiet),
+         .help = "ids alone"},
+        {"filter", 'f', OPTION_READ, "KEY=VALUE", .read = option_read_filter,
+         .help = "those alone that match"},
+        {"format", 0, OPTION_TEXT, "json|TEMPLATE", .offset = offsetof(struct ps_options, format),
+         .help = "how each is printed"},
+        {"no-trunc", 0, OPTION_FLAG, .offset = offsetof(struct ps_options, is_untruncated),
+         .help = "whole ids and commands"},
+        {NULL},
     };
     struct ps_options options = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "", .request = &options.request, .values = &options};
     cleanup_buffer struct buffer path = {0};
     const struct json *list;
-    int option;
-    int result;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "aqf:", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv,
-                                   "[--all] [--quiet] [--no-trunc] [--filter KEY=VALUE] "
-                                   "[--format json|TEMPLATE]");
-        options.shows_all = options.shows_all || option == 'a';
-        options.is_quiet = options.is_quiet || option == 'q';
-        if (option == 'F') {
-            options.is_json = strcmp(optarg, "json") == 0;
-            options.format = options.is_json ? NULL : optarg;
-        }
-        options.is_untruncated = options.is_untruncated || option == 'n';
-        if (option == 'f')
-            string_list_append(&options.arena, &options.filters, optarg);
+    if (result == 0) {
+        options.is_json = options.format != NULL && strcmp(options.format, "json") == 0;
+        buffer_append_string(&path, "/containers/json?");
+        request_append_query(&options.request, &path);
+        result = client_call_json(&cli->client, "GET", buffer_text(&path), NULL,
+                                  &options.request.arena, &list, &cli->err);
     }
-    buffer_printf(&path, "/containers/json?all=%d", options.shows_all ? 1 : 0);
-    cli_append_filters(&path, &options.filters);
-    result =
-        client_call_json(&cli->client, "GET", path.data, NULL, &options.arena, &list, &cli->err);
-    if (result == 0 && options.format != NULL && !options.is_quiet) {
+    if (result == 0 && options.format != NULL && !options.is_json && !options.is_quiet)
         result = list_by_template(cli, &options, list);
-        arena_release(&options.arena);
-        return result;
-    }
-    if (result == 0 && !options.is_json && !options.is_quiet)
-        printf("%-*s   %-24s %-22s %-18s %-30s %-22s %s\n", options.is_untruncated ? 64 : 12,
-               "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES");
-    for (size_t i = 0; result == 0 && list->type == JSON_ARRAY && i < list->count; i++)
-        print_container(&options, &list->items[i]);
-    arena_release(&options.arena);
+    else if (result == 0)
+        print_containers(&options, list);
+    request_release(&options.request);
     return result;
 }
 
@@ -429,31 +424,30 @@ static int write_log(void *context, const char *bytes, size_t length)
 }
 
 /* RFC 3339, a Unix time, or a duration back from now such as 10m. */
-static int append_time(struct cli *cli, struct buffer *path, const char *name, const char *text)
+static int read_time(const struct option_reader *reader, const char *text)
 {
     static const struct {
         char unit;
         long seconds;
     } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+    struct request_value *value = request_at(reader->request, NULL, reader->row->member);
+    cleanup_free char *time_text = NULL;
     char *end;
-    long long value = strtoll(text, &end, 10);
+    long long number = strtoll(text, &end, 10);
     int64_t time_ns;
 
-    if (clock_parse_rfc3339(text, &time_ns) == 0) {
-        buffer_printf(path, "&%s=%lld.%09lld", name, (long long)(time_ns / 1000000000),
-                      (long long)(time_ns % 1000000000));
-        return 0;
+    if (clock_parse_rfc3339(text, &time_ns) == 0)
+        time_text = memory_printf("%lld.%09lld", (long long)(time_ns / 1000000000),
+                                  (long long)(time_ns % 1000000000));
+    for (size_t i = 0; time_text == NULL && end != text && i < ARRAY_SIZE(units); i++) {
+        if (*end == units[i].unit && end[1] == '\0')
+            time_text = memory_printf("%lld", (long long)time(NULL) - number * units[i].seconds);
     }
-    for (size_t i = 0; end != text && i < ARRAY_SIZE(units); i++) {
-        if (*end == units[i].unit && end[1] == '\0') {
-            buffer_printf(path, "&%s=%lld", name, (long long)time(NULL) - value * units[i].seconds);
-            return 0;
-        }
-    }
-    if (end == text || strspn(text, "0123456789.") != strlen(text))
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "--%s: \"%.40s\" is neither a time nor a duration like 10m", name, text);
-    buffer_printf(path, "&%s=%s", name, text);
+    if (time_text == NULL && (end == text || strspn(text, "0123456789.") != strlen(text)))
+        return error_set(&reader->cli->err, ERROR_INVALID, EINVAL,
+                         "--%s: \"%.40s\" is neither a time nor a duration like 10m",
+                         reader->row->name, text);
+    request_set_text(reader->request, value, time_text != NULL ? time_text : text);
     return 0;
 }
 
@@ -472,55 +466,35 @@ static int show_logs(struct cli *cli, const char *path)
 
 int cli_logs(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"follow", no_argument, NULL, 'f'},
-        {"timestamps", no_argument, NULL, 't'},
-        {"details", no_argument, NULL, 'd'},
-        {"tail", required_argument, NULL, 'n'},
-        {"since", required_argument, NULL, 's'},
-        {"until", required_argument, NULL, 'u'},
-        {NULL, 0, NULL, 0},
+    static const struct option_row rows[] = {
+        {"follow", 'f', OPTION_FLAG, .member = "follow", .help = "and what comes, until it ends"},
+        {"timestamps", 't', OPTION_FLAG, .member = "timestamps", .help = "when each line came"},
+        {"details", 0, OPTION_FLAG, .member = "details",
+         .help = "labels and variables that --log-opt names"},
+        {"tail", 'n', OPTION_TEXT, "N", .member = "tail", .help = "the last lines alone"},
+        {"since", 0, OPTION_READ, "TIME", .member = "since", .read = read_time,
+         .help = "what came later, like 10m"},
+        {"until", 0, OPTION_READ, "TIME", .member = "until", .read = read_time,
+         .help = "what came before"},
+        {NULL},
     };
-    cleanup_buffer struct buffer query = {0};
-    cleanup_free char *path = NULL;
-    int option;
-    int result = 0;
+    struct request request = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "CONTAINER", .request = &request};
+    cleanup_buffer struct buffer path = {0};
+    cleanup_free char *start = NULL;
+    int result = options_read(cli, argc, argv, &set);
 
-    buffer_append_string(&query, "/logs?stdout=1&stderr=1");
-    while (result == 0 && (option = cli_next_option(cli, argc, argv, "ftn:", table)) != -1) {
-        switch (option) {
-        case 'f':
-            buffer_append_string(&query, "&follow=1");
-            break;
-        case 't':
-            buffer_append_string(&query, "&timestamps=1");
-            break;
-        case 'd':
-            buffer_append_string(&query, "&details=1");
-            break;
-        case 'n':
-            buffer_append_string(&query, "&tail=");
-            http_encode(&query, optarg);
-            break;
-        case 's':
-            result = append_time(cli, &query, "since", optarg);
-            break;
-        case 'u':
-            result = append_time(cli, &query, "until", optarg);
-            break;
-        default:
-            return cli_usage_error(
-                cli, argv,
-                "[--follow] [--timestamps] [--details] [--tail N] [--since TIME] [--until "
-                "TIME] CONTAINER");
-        }
+    if (result == 0 && argc - optind != 1)
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL, "logs: one container is expected");
+    if (result == 0) {
+        start = client_path("/containers/", argv[optind], "/logs?stdout=1&stderr=1&");
+        buffer_append_string(&path, start);
+        request_append_query(&request, &path);
+        result = show_logs(cli, buffer_text(&path));
     }
-    if (result < 0)
-        return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "logs: one container is expected");
-    path = client_path("/containers/", argv[optind], query.data);
-    return show_logs(cli, path);
+    request_release(&request);
+    return result;
 }
 
 static int inspect_one(struct cli *cli, const char *name, struct json_writer *writer)
@@ -534,7 +508,7 @@ static int inspect_one(struct cli *cli, const char *name, struct json_writer *wr
 
     if (result < 0 && cli->err.code == ERROR_NOT_FOUND) {
         result = client_call_json(&cli->client, "GET", image_path, NULL, &arena, &json, &cli->err);
-        if (result < 0 && cli->err.code == ERROR_NOT_FOUND)
+        if (result < 0 && cli->err.code == ERROR_IMAGE_NOT_FOUND)
             return error_set(&cli->err, ERROR_NOT_FOUND, ENOENT,
                              "no container or image is called %.128s", name);
     }
@@ -555,20 +529,23 @@ static int print_by_template(struct cli *cli, const char *format, const char *te
 
 int cli_inspect(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"format", required_argument, NULL, 'f'},
-                                          {NULL, 0, NULL, 0}};
-    struct json_writer *writer;
+    static const struct option_row rows[] = {
+        {"format", 'f', OPTION_TEXT, "json|TEMPLATE", .help = "how each is printed"},
+        {NULL},
+    };
     const char *format = NULL;
-    bool is_compact = false;
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "CONTAINER|IMAGE...", .values = &format};
+    struct json_writer *writer;
+    bool is_compact;
     int failures = 0;
-    int option;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "f:", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--format json|TEMPLATE] NAME...");
-        is_compact = strcmp(optarg, "json") == 0;
-        format = is_compact ? NULL : optarg;
-    }
+    if (result < 0)
+        return result;
+    is_compact = format != NULL && strcmp(format, "json") == 0;
+    if (is_compact)
+        format = NULL;
     if (optind == argc)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "inspect: at least one name is expected");

@@ -2,7 +2,6 @@
  * davit-image, which is made for strangers' ones. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/file.h"
 #include "base/helpers.h"
 #include "cli.h"
+#include "options.h"
 
 /* Of Go's os.FileMode, which Docker's API has. */
 #define GO_MODE_DIRECTORY (UINT64_C(1) << 31)
@@ -25,6 +25,7 @@ struct copy {
     struct cli *cli;
     bool keeps_owners;
     bool follows;
+    bool is_quiet; /* docker's; there is no progress that it could turn off */
     const char *container;
     const char *inside; /* the path in the container */
     const char *here;   /* the path of this host, or "-" */
@@ -363,32 +364,34 @@ static bool split(const char *text, char **container, const char **path)
 
 int cli_cp(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"archive", no_argument, NULL, 'a'},
-                                          {"follow-link", no_argument, NULL, 'L'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {NULL, 0, NULL, 0}};
-    static const char usage[] =
-        "[--archive] [--follow-link] CONTAINER:PATH PATH|- or PATH|- CONTAINER:PATH";
+    static const struct option_row rows[] = {
+        {"archive", 'a', OPTION_FLAG, .offset = offsetof(struct copy, keeps_owners),
+         .help = "keep owners and groups"},
+        {"follow-link", 'L', OPTION_FLAG, .offset = offsetof(struct copy, follows),
+         .help = "copy what a symbolic link leads to"},
+        {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct copy, is_quiet),
+         .help = "no progress; davit shows none"},
+        {NULL},
+    };
     struct copy copy = {.cli = cli};
+    const struct option_set set = {.tables = {{rows, NULL}},
+                                   .usage = "CONTAINER:PATH PATH|- or PATH|- CONTAINER:PATH",
+                                   .values = &copy};
     cleanup_free char *container = NULL;
     const char *other;
     bool is_from;
     bool is_to;
-    int option;
+    int result = options_read(cli, argc, argv, &set);
 
-    /* docker's --quiet turns off a progress that this client does not show. */
-    while ((option = cli_next_option(cli, argc, argv, "aLq", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, usage);
-        copy.keeps_owners = copy.keeps_owners || option == 'a';
-        copy.follows = copy.follows || option == 'L';
-    }
+    if (result < 0)
+        return result;
     is_to = argc - optind == 2 && split(argv[optind + 1], &container, &other);
     is_from = argc - optind == 2 && split(argv[optind], &container, &copy.inside);
     if (is_from == is_to)
-        return error_set(
-            &cli->err, ERROR_INVALID, EINVAL,
-            is_from ? "copying between containers is not supported" : "cp: %s is expected", usage);
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         is_from ? "copying between containers is not supported"
+                                 : "cp: %s is expected",
+                         set.usage);
     if (is_to)
         copy.inside = other;
     copy.container = container;

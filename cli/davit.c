@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -93,7 +94,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
     }
     optind = 0; /* makes getopt start anew */
     result = command->run(cli, argc, argv);
-    if (result >= 0 || cli->help != NULL)
+    if (result >= 0 || cli->has_helped)
         return result >= 0 ? result : 0;
     fprintf(stderr, "davit: %s\n", cli->err.message);
     return failure_status(argv[0]);

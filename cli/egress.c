@@ -1,29 +1,28 @@
 /* egress: what a container may reach. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "options.h"
 
-enum change { CHANGE_NOTHING, CHANGE_RULES, CHANGE_TO_ALL };
+struct egress_options {
+    struct request request;
+    bool is_none;
+    bool is_all;
+};
 
-static int set_rules(struct cli *cli, const char *path, enum change change,
-                     const struct string_list *rules)
+static int set_rules(struct cli *cli, const char *path, struct egress_options *options)
 {
-    struct json_writer *writer = json_writer_new(false);
+    struct request *request = &options->request;
+    cleanup_free char *body = NULL;
     int status;
-    int result;
 
-    json_object_open(writer);
-    if (change == CHANGE_RULES)
-        json_member_strings(writer, "Allow", rules);
-    json_object_close(writer);
-    result =
-        client_call(&cli->client, "PUT", path, json_writer_text(writer), &status, NULL, &cli->err);
-    json_writer_free(writer);
-    return result;
+    if (!options->is_all && !request_has(request, "Allow"))
+        request_set_array(request_at(request, NULL, "Allow"));
+    body = request_body(request);
+    return client_call(&cli->client, "PUT", path, body, &status, NULL, &cli->err);
 }
 
 static int show_rules(struct cli *cli, const char *path)
@@ -54,26 +53,34 @@ static int show_rules(struct cli *cli, const char *path)
 
 int cli_egress(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"allow", required_argument, NULL, 'a'},
-                                          {"none", no_argument, NULL, 'n'},
-                                          {"all", no_argument, NULL, 'A'},
-                                          {NULL, 0, NULL, 0}};
-    cleanup_arena struct arena arena = {0};
+    static const struct option_row rows[] = {
+        {"allow", 0, OPTION_LIST, "RULE", .member = "Allow", .help = "what alone it may reach"},
+        {"none", 0, OPTION_FLAG, .offset = offsetof(struct egress_options, is_none),
+         .help = "it may reach nothing, but for what --allow says"},
+        {"all", 0, OPTION_FLAG, .offset = offsetof(struct egress_options, is_all),
+         .help = "it may reach everything"},
+        {NULL},
+    };
+    struct egress_options options = {0};
+    const struct option_set set = {.tables = {{rows, NULL}},
+                                   .usage = "CONTAINER",
+                                   .request = &options.request,
+                                   .values = &options};
     cleanup_free char *path = NULL;
-    struct string_list rules = {0};
-    enum change change = CHANGE_NOTHING;
-    int option;
+    int result = options_read(cli, argc, argv, &set);
+    bool has_rules = options.is_none || request_has(&options.request, "Allow");
 
-    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--allow RULE]... [--none | --all] CONTAINER");
-        change = option == 'A' ? CHANGE_TO_ALL : CHANGE_RULES;
-        if (option == 'a')
-            string_list_append(&arena, &rules, optarg);
+    if (result == 0 && argc - optind != 1)
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
+                           "egress: exactly one container is expected");
+    if (result == 0 && options.is_all && has_rules)
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
+                           "egress: --all does not go with --allow and --none");
+    if (result == 0) {
+        path = client_path("/davit/v1/containers/", argv[optind], "/egress");
+        result =
+            has_rules || options.is_all ? set_rules(cli, path, &options) : show_rules(cli, path);
     }
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "egress: exactly one container is expected");
-    path = client_path("/davit/v1/containers/", argv[optind], "/egress");
-    return change != CHANGE_NOTHING ? set_rules(cli, path, change, &rules) : show_rules(cli, path);
+    request_release(&options.request);
+    return result;
 }

@@ -1,15 +1,16 @@
 /* images, history, load, rmi. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli.h"
 #include "input.h"
 #include "layout_tar.h"
+#include "options.h"
 #include "progress.h"
 #include "template.h"
 
@@ -111,34 +112,36 @@ static int list_by_template(struct cli *cli, const struct json *list, const char
     return result;
 }
 
+struct images_options {
+    bool is_quiet;
+    const char *format;
+};
+
 int cli_images(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"quiet", no_argument, NULL, 'q'},
-                                          {"format", required_argument, NULL, 'F'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct images_options, is_quiet),
+         .help = "ids alone"},
+        {"format", 0, OPTION_TEXT, "json|TEMPLATE",
+         .offset = offsetof(struct images_options, format), .help = "how each is printed"},
+        {NULL},
+    };
     cleanup_arena struct arena arena = {0};
+    struct images_options options = {0};
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &options};
     const struct json *list;
-    const char *format = NULL;
-    bool is_json = false;
-    bool is_quiet = false;
-    int option;
-    int result;
+    bool is_json;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "q", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--quiet] [--format json|TEMPLATE]");
-        if (option == 'F') {
-            is_json = strcmp(optarg, "json") == 0;
-            format = is_json ? NULL : optarg;
-        }
-        is_quiet = is_quiet || option == 'q';
-    }
-    result = client_call_json(&cli->client, "GET", "/images/json", NULL, &arena, &list, &cli->err);
+    if (result == 0)
+        result =
+            client_call_json(&cli->client, "GET", "/images/json", NULL, &arena, &list, &cli->err);
     if (result < 0 || list->type != JSON_ARRAY)
         return result;
-    if (format != NULL && !is_quiet)
-        return list_by_template(cli, list, format);
-    print_images(list, is_json, is_quiet);
+    is_json = options.format != NULL && strcmp(options.format, "json") == 0;
+    if (options.format != NULL && !is_json && !options.is_quiet)
+        return list_by_template(cli, list, options.format);
+    print_images(list, is_json, options.is_quiet);
     return 0;
 }
 
@@ -171,20 +174,19 @@ static void print_step(const struct json *step)
 
 int cli_history(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"format", required_argument, NULL, 'F'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"format", 0, OPTION_READ, "json", .read = option_read_json, .help = "print JSON"},
+        {NULL},
+    };
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path = NULL;
     const struct json *list;
     bool is_json = false;
-    int option;
-    int result;
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "IMAGE", .values = &is_json};
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
-        if (option == '?' || strcmp(optarg, "json") != 0)
-            return cli_usage_error(cli, argv, "[--format json] IMAGE");
-        is_json = true;
-    }
+    if (result < 0)
+        return result;
     if (argc - optind != 1)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "history: exactly one image is expected");
@@ -203,27 +205,32 @@ int cli_history(struct cli *cli, int argc, char **argv)
     return 0;
 }
 
+struct load_options {
+    const char *path;
+    bool is_quiet; /* docker's; there is no progress that it could turn off */
+};
+
 int cli_load(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"input", required_argument, NULL, 'i'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"input", 'i', OPTION_TEXT, "FILE|DIRECTORY", .offset = offsetof(struct load_options, path),
+         .help = "what is loaded, in place of standard input"},
+        {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct load_options, is_quiet),
+         .help = "no progress; davit shows none"},
+        {NULL},
+    };
+    struct load_options options = {0};
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &options};
     struct client_request request = {.method = "POST", .path = "/images/load?quiet=1"};
     struct progress progress;
     struct exchange exchange = {.fd = -1, .on_body = progress_take, .context = &progress};
-    const char *path = NULL;
     struct input input;
-    int option;
-    int result;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "i:q", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--input FILE|DIRECTORY]");
-        if (option == 'i')
-            path = optarg;
-    }
+    if (result < 0)
+        return result;
     progress_begin(&progress, stdout, false);
-    result = input_open(path, layout_tar_write, &input, &cli->err);
+    result = input_open(options.path, layout_tar_write, &input, &cli->err);
     request.body_fd = input.fd;
     if (result == 0)
         result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
@@ -235,16 +242,21 @@ int cli_load(struct cli *cli, int argc, char **argv)
 
 int cli_rmi(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
-    const char *suffix = "";
+    static const struct option_row rows[] = {
+        {"force", 'f', OPTION_FLAG,
+         .help = "also those of stopped containers, and all names of an id"},
+        {NULL},
+    };
+    bool is_forced = false;
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "IMAGE...", .values = &is_forced};
+    const char *suffix;
     int failures = 0;
-    int option;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "f", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--force] IMAGE...");
-        suffix = "?force=1";
-    }
+    if (result < 0)
+        return result;
+    suffix = is_forced ? "?force=1" : "";
     if (optind == argc)
         return error_set(&cli->err, ERROR_INVALID, EINVAL, "rmi: at least one image is expected");
     for (int i = optind; i < argc; i++) {

@@ -1,40 +1,26 @@
 /* Lists: see list.h. */
 #include "list.h"
 
-#include <getopt.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "options.h"
 #include "template.h"
 
 struct list_options {
-    struct arena arena;
-    struct string_list filters;
+    struct request request;
     const char *format;
     bool is_quiet;
 };
 
-static int parse(struct cli *cli, struct list_options *options, int argc, char **argv)
-{
-    static const struct option table[] = {{"filter", required_argument, NULL, 'f'},
-                                          {"format", required_argument, NULL, 'F'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {NULL, 0, NULL, 0}};
-    int option;
-
-    while ((option = cli_next_option(cli, argc, argv, "f:q", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv,
-                                   "[--quiet] [--filter KEY=VALUE]... [--format json|TEMPLATE]");
-        if (option == 'q')
-            options->is_quiet = true;
-        else if (option == 'F')
-            options->format = optarg;
-        else
-            string_list_append(&options->arena, &options->filters, optarg);
-    }
-    return 0;
-}
+static const struct option_row list_rows[] = {
+    {"filter", 'f', OPTION_READ, "KEY=VALUE", .read = option_read_filter,
+     .help = "those alone that match"},
+    {"format", 0, OPTION_TEXT, "json|TEMPLATE", .offset = offsetof(struct list_options, format),
+     .help = "how each is printed"},
+    {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct list_options, is_quiet),
+     .help = "names or ids alone"},
+    {NULL},
+};
 
 static int print(struct cli *cli, const struct list_command *command,
                  const struct list_options *options, const struct json *list)
@@ -59,18 +45,22 @@ int list_run(struct cli *cli, const struct list_command *command, int argc, char
     struct list_options options = {0};
     cleanup_buffer struct buffer path = {0};
     const struct json *list;
-    int result = parse(cli, &options, argc, argv);
+    const struct option_set set = {.tables = {{list_rows, NULL}},
+                                   .usage = "",
+                                   .request = &options.request,
+                                   .values = &options};
+    int result = options_read(cli, argc, argv, &set);
 
     if (result == 0) {
         buffer_printf(&path, "%s?", command->path);
-        cli_append_filters(&path, &options.filters);
-        result = client_call_json(&cli->client, "GET", buffer_text(&path), NULL, &options.arena,
-                                  &list, &cli->err);
+        request_append_query(&options.request, &path);
+        result = client_call_json(&cli->client, "GET", buffer_text(&path), NULL,
+                                  &options.request.arena, &list, &cli->err);
     }
     if (result == 0 && command->member != NULL)
         list = json_get(list, command->member);
     if (result == 0 && list != NULL && list->type == JSON_ARRAY)
         result = print(cli, command, &options, list);
-    arena_release(&options.arena);
+    request_release(&options.request);
     return result;
 }

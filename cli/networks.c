@@ -1,23 +1,19 @@
 /* network create, ls, inspect, rm, connect, disconnect; port. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
 #include "list.h"
+#include "options.h"
 
 struct network_options {
-    struct arena arena;
-    struct string_list labels;
-    struct string_list options;
-    const char *driver;
+    struct request request;
     struct string_list subnets;
     struct string_list ranges;
     struct string_list gateways;
-    bool is_internal;
-    bool has_ipv6;
 };
 
 /* The first of that family; NULL if there is none. */
@@ -30,20 +26,20 @@ static const char *first_of(const struct string_list *list, bool is_ipv6)
     return NULL;
 }
 
-static void write_pool(struct json_writer *writer, const struct network_options *options,
-                       bool is_ipv6)
+static void put_pool(struct network_options *options, bool is_ipv6)
 {
     const char *subnet = first_of(&options->subnets, is_ipv6);
     const char *gateway = first_of(&options->gateways, is_ipv6);
     const char *range = first_of(&options->ranges, is_ipv6);
+    struct request *request = &options->request;
+    struct request_value *pool;
 
     if (subnet == NULL && gateway == NULL && range == NULL)
         return;
-    json_object_open(writer);
-    json_member_string(writer, "Subnet", subnet);
-    json_member_string(writer, "Gateway", gateway);
-    json_member_string(writer, "IPRange", range);
-    json_object_close(writer);
+    pool = request_append(request, request_at(request, NULL, "IPAM.Config"));
+    request_set_text(request, request_at(request, pool, "Subnet"), subnet);
+    request_set_text(request, request_at(request, pool, "Gateway"), gateway);
+    request_set_text(request, request_at(request, pool, "IPRange"), range);
 }
 
 /* One subnet of each family is possible, and davitd would not see a second. */
@@ -64,98 +60,50 @@ static int check_pools(struct cli *cli, const struct network_options *options)
     return 0;
 }
 
-static int parse_create(struct cli *cli, struct network_options *options, int argc, char **argv)
-{
-    static const struct option table[] = {{"driver", required_argument, NULL, 'd'},
-                                          {"gateway", required_argument, NULL, 'g'},
-                                          {"internal", no_argument, NULL, 'i'},
-                                          {"ip-range", required_argument, NULL, 'r'},
-                                          {"label", required_argument, NULL, 'l'},
-                                          {"opt", required_argument, NULL, 'o'},
-                                          {"subnet", required_argument, NULL, 's'},
-                                          {"ipv6", no_argument, NULL, '6'},
-                                          {NULL, 0, NULL, 0}};
-    int option;
-
-    while ((option = cli_next_option(cli, argc, argv, "d:o:", table)) != -1) {
-        switch (option) {
-        case 'd':
-            options->driver = optarg;
-            break;
-        case 'g':
-            string_list_append(&options->arena, &options->gateways, optarg);
-            break;
-        case 'i':
-            options->is_internal = true;
-            break;
-        case 'r':
-            string_list_append(&options->arena, &options->ranges, optarg);
-            break;
-        case 'l':
-            string_list_append(&options->arena, &options->labels, optarg);
-            break;
-        case 'o':
-            string_list_append(&options->arena, &options->options, optarg);
-            break;
-        case 's':
-            string_list_append(&options->arena, &options->subnets, optarg);
-            break;
-        case '6':
-            options->has_ipv6 = true;
-            break;
-        default:
-            return cli_usage_error(
-                cli, argv,
-                "[--driver bridge|macvlan|ipvlan|cni] [--ipv6] "
-                "[--subnet SUBNET]... [--gateway ADDRESS]... [--ip-range SUBNET]... [--internal] "
-                "[--label NAME=VALUE]... [--opt NAME=VALUE]... NAME");
-        }
-    }
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "network create: exactly one name is expected");
-    return check_pools(cli, options);
-}
-
-static struct json_writer *make_request(const struct network_options *options, const char *name)
-{
-    struct json_writer *writer = json_writer_new(false);
-
-    json_object_open(writer);
-    json_member_string(writer, "Name", name);
-    json_member_string(writer, "Driver", options->driver);
-    json_member_boolean(writer, "Internal", options->is_internal);
-    json_member_boolean(writer, "EnableIPv6", options->has_ipv6);
-    cli_write_pairs(writer, "Labels", &options->labels, '=');
-    cli_write_pairs(writer, "Options", &options->options, '=');
-    json_key(writer, "IPAM");
-    json_object_open(writer);
-    json_key(writer, "Config");
-    json_array_open(writer);
-    write_pool(writer, options, false);
-    write_pool(writer, options, true);
-    json_array_close(writer);
-    json_object_close(writer);
-    json_object_close(writer);
-    return writer;
-}
+static const struct option_row create_rows[] = {
+    {"driver", 'd', OPTION_TEXT, "bridge|macvlan|ipvlan|cni", .member = "Driver",
+     .help = "what joins its containers"},
+    {"gateway", 0, OPTION_LIST, "ADDRESS", .offset = offsetof(struct network_options, gateways),
+     .help = "the host's address on it, one of each family"},
+    {"internal", 0, OPTION_FLAG, .member = "Internal", .help = "it leads nowhere else"},
+    {"ip-range", 0, OPTION_LIST, "SUBNET", .offset = offsetof(struct network_options, ranges),
+     .help = "where addresses are taken from, one of each family"},
+    {"label", 0, OPTION_PAIRS, "NAME=VALUE", .member = "Labels", .help = "add a label"},
+    {"opt", 'o', OPTION_PAIRS, "NAME=VALUE", .member = "Options",
+     .help = "an option of the driver"},
+    {"subnet", 0, OPTION_LIST, "SUBNET", .offset = offsetof(struct network_options, subnets),
+     .help = "its addresses, one of each family"},
+    {"ipv6", 0, OPTION_FLAG, .member = "EnableIPv6", .help = "IPv6 too"},
+    {NULL},
+};
 
 int cli_network_create(struct cli *cli, int argc, char **argv)
 {
     struct network_options options = {0};
+    struct request *request = &options.request;
+    const struct option_set set = {
+        .tables = {{create_rows, NULL}}, .usage = "NAME", .request = request, .values = &options};
     const struct json *answer;
-    int result = parse_create(cli, &options, argc, argv);
+    int result = options_read(cli, argc, argv, &set);
 
+    if (result == 0 && argc - optind != 1)
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
+                           "network create: exactly one name is expected");
+    if (result == 0)
+        result = check_pools(cli, &options);
     if (result == 0) {
-        struct json_writer *writer = make_request(&options, argv[optind]);
+        cleanup_free char *body = NULL;
 
-        result = client_call_json(&cli->client, "POST", "/networks/create",
-                                  json_writer_text(writer), &options.arena, &answer, &cli->err);
-        json_writer_free(writer);
+        request_set_text(request, request_at(request, NULL, "Name"), argv[optind]);
+        put_pool(&options, false);
+        put_pool(&options, true);
+        body = request_body(request);
+        result = client_call_json(&cli->client, "POST", "/networks/create", body, &request->arena,
+                                  &answer, &cli->err);
     }
     if (result == 0)
         puts(json_get_string(answer, "Id"));
-    arena_release(&options.arena);
+    request_release(request);
     return result;
 }
 
@@ -193,7 +141,7 @@ int cli_network_ls(struct cli *cli, int argc, char **argv)
 int cli_network_inspect(struct cli *cli, int argc, char **argv)
 {
     struct json_writer *writer;
-    int result = cli_no_options(cli, argc, argv, "NETWORK...");
+    int result = options_read_none(cli, argc, argv, "NETWORK...");
 
     if (result < 0)
         return result;
@@ -220,7 +168,7 @@ int cli_network_inspect(struct cli *cli, int argc, char **argv)
 
 int cli_network_rm(struct cli *cli, int argc, char **argv)
 {
-    int result = cli_no_options(cli, argc, argv, "NETWORK...");
+    int result = options_read_none(cli, argc, argv, "NETWORK...");
 
     if (result == 0 && optind == argc)
         result = error_set(&cli->err, ERROR_INVALID, EINVAL,
@@ -236,76 +184,53 @@ int cli_network_rm(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-static int call_membership(struct cli *cli, const char *network, const char *verb,
-                           struct json_writer *writer)
+static int call_membership(struct cli *cli, const char *verb, struct request *request, int argc,
+                           char **argv)
 {
-    cleanup_free char *path = client_path("/networks/", network, verb);
+    cleanup_free char *path = NULL;
+    cleanup_free char *body = NULL;
     int status;
-    int result =
-        client_call(&cli->client, "POST", path, json_writer_text(writer), &status, NULL, &cli->err);
 
-    json_writer_free(writer);
-    return result;
+    if (argc - optind != 2)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "network %s: a network and a container are expected", argv[0]);
+    path = client_path("/networks/", argv[optind], verb);
+    request_set_text(request, request_at(request, NULL, "Container"), argv[optind + 1]);
+    body = request_body(request);
+    return client_call(&cli->client, "POST", path, body, &status, NULL, &cli->err);
 }
 
 int cli_network_connect(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"alias", required_argument, NULL, 'a'},
-                                          {"ip", required_argument, NULL, 'i'},
-                                          {"ip6", required_argument, NULL, '6'},
-                                          {NULL, 0, NULL, 0}};
-    cleanup_arena struct arena arena = {0};
-    struct string_list aliases = {0};
-    const char *address = NULL;
-    const char *address6 = NULL;
-    struct json_writer *writer;
-    int option;
+    static const struct option_row rows[] = {
+        {"alias", 0, OPTION_LIST, "NAME", .member = "EndpointConfig.Aliases",
+         .help = "one more name for it on the network"},
+        {"ip", 0, OPTION_TEXT, "ADDRESS", .member = "EndpointConfig.IPAMConfig.IPv4Address",
+         .help = "its IPv4 address on the network"},
+        {"ip6", 0, OPTION_TEXT, "ADDRESS", .member = "EndpointConfig.IPAMConfig.IPv6Address",
+         .help = "its IPv6 address on the network"},
+        {NULL},
+    };
+    struct request request = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "NETWORK CONTAINER", .request = &request};
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(
-                cli, argv, "[--ip ADDRESS] [--ip6 ADDRESS] [--alias NAME]... NETWORK CONTAINER");
-        if (option == 'a')
-            string_list_append(&arena, &aliases, optarg);
-        else if (option == '6')
-            address6 = optarg;
-        else
-            address = optarg;
-    }
-    if (argc - optind != 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "network connect: a network and a container are expected");
-    writer = json_writer_new(false);
-    json_object_open(writer);
-    json_member_string(writer, "Container", argv[optind + 1]);
-    json_key(writer, "EndpointConfig");
-    json_object_open(writer);
-    json_member_strings(writer, "Aliases", &aliases);
-    json_key(writer, "IPAMConfig");
-    json_object_open(writer);
-    json_member_string(writer, "IPv4Address", address);
-    json_member_string(writer, "IPv6Address", address6);
-    json_object_close(writer);
-    json_object_close(writer);
-    json_object_close(writer);
-    return call_membership(cli, argv[optind], "/connect", writer);
+    if (result == 0)
+        result = call_membership(cli, "/connect", &request, argc, argv);
+    request_release(&request);
+    return result;
 }
 
 int cli_network_disconnect(struct cli *cli, int argc, char **argv)
 {
-    struct json_writer *writer;
-    int result = cli_no_options(cli, argc, argv, "NETWORK CONTAINER");
+    struct request request = {0};
+    int result = options_read_none(cli, argc, argv, "NETWORK CONTAINER");
 
-    if (result < 0)
-        return result;
-    if (argc - optind != 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "network disconnect: a network and a container are expected");
-    writer = json_writer_new(false);
-    json_object_open(writer);
-    json_member_string(writer, "Container", argv[optind + 1]);
-    json_object_close(writer);
-    return call_membership(cli, argv[optind], "/disconnect", writer);
+    if (result == 0)
+        result = call_membership(cli, "/disconnect", &request, argc, argv);
+    request_release(&request);
+    return result;
 }
 
 /* "80/tcp -> 0.0.0.0:8080", or what stands right of the arrow. */
@@ -341,7 +266,7 @@ int cli_port(struct cli *cli, int argc, char **argv)
     cleanup_free char *path = NULL;
     const struct json *container;
     const struct json *ports;
-    int result = cli_no_options(cli, argc, argv, "CONTAINER [PORT[/PROTOCOL]]");
+    int result = options_read_none(cli, argc, argv, "CONTAINER [PORT[/PROTOCOL]]");
 
     if (result < 0)
         return result;

@@ -1,62 +1,287 @@
-/* Options of commands: what getopt_long(3) does, --help for all of them, and their names for shells
- * that complete a word. */
+/* Reading options by their rows, --help, and what shells complete: see options.h. */
+#include "options.h"
+
 #include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "cli.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/size.h"
 
-static void print_names(const struct option *table)
+#define LONG_OPTION_FIRST 256 /* behind all letters */
+#define ROWS_MAX 128
+#define HELP_COLUMN 32
+
+/* A row with the object that its table's members go to. */
+struct bound_row {
+    const struct option_row *row;
+    const char *object;
+};
+
+/* The rows of all tables, as getopt_long(3) takes them. */
+struct rows {
+    struct bound_row items[ROWS_MAX];
+    size_t count;
+    struct option options[ROWS_MAX + 1];
+    char letters[2 * ROWS_MAX + 2];
+};
+
+static bool takes_value(const struct option_row *row)
 {
-    for (; table->name != NULL; table++)
-        printf("--%s\n", table->name);
-    puts("--help");
+    return row->kind != OPTION_FLAG && row->value != NULL;
 }
 
-int cli_next_option(struct cli *cli, int argc, char **argv, const char *letters,
-                    const struct option *table)
+static void add_row(struct rows *rows, const struct option_row *row, const char *object)
 {
-    int option;
+    size_t index = rows->count++;
+    size_t end = strlen(rows->letters);
 
-    if (cli->is_completing) {
-        print_names(table);
-        return '?';
+    rows->items[index] = (struct bound_row){row, object};
+    rows->options[index] = (struct option){.name = row->name,
+                                           .has_arg = takes_value(row)           ? required_argument
+                                                      : row->kind == OPTION_FLAG ? optional_argument
+                                                                                 : no_argument,
+                                           .val = LONG_OPTION_FIRST + (int)index};
+    if (row->letter == '\0')
+        return;
+    rows->letters[end++] = row->letter;
+    rows->letters[end++] = takes_value(row) ? ':' : '\0';
+}
+
+static void collect_rows(struct rows *rows, const struct option_set *set)
+{
+    *rows = (struct rows){0};
+    if (set->ends_at_argument)
+        strcpy(rows->letters, "+");
+    for (size_t i = 0; i < OPTION_TABLES_MAX && set->tables[i].rows != NULL; i++) {
+        for (const struct option_row *row = set->tables[i].rows; row->name != NULL; row++)
+            add_row(rows, row, set->tables[i].object);
     }
-    option = getopt_long(argc, argv, letters, table, NULL);
-    if (option == '?' && strcmp(argv[optind - 1], "--help") == 0)
-        cli->help = table;
-    return option;
 }
 
-int cli_no_options(struct cli *cli, int argc, char **argv, const char *usage)
+/* NULL: there is none. `option` is what getopt_long(3) has returned. */
+static const struct bound_row *find_row(const struct rows *rows, int option)
 {
-    static const struct option table[] = {{NULL, 0, NULL, 0}};
-
-    return cli_next_option(cli, argc, argv, "", table) == -1 ? 0
-                                                             : cli_usage_error(cli, argv, usage);
-}
-
-static void print_options(const struct option *table)
-{
-    puts("\noptions:");
-    for (; table->name != NULL; table++)
-        printf("  --%s%s\n", table->name, table->has_arg == required_argument ? " VALUE" : "");
-}
-
-int cli_usage_error(struct cli *cli, char **argv, const char *usage)
-{
-    const char *group = cli->group != NULL ? cli->group : "";
-    const char *space = cli->group != NULL ? " " : "";
-
-    if (cli->help != NULL) {
-        printf("usage: davit %s%s%s %s\n", group, space, argv[0], usage);
-        if (strstr(usage, "[OPTION...]") != NULL)
-            print_options(cli->help);
-        puts("\ndavit(1) says more.");
+    if (option >= LONG_OPTION_FIRST)
+        return &rows->items[option - LONG_OPTION_FIRST];
+    for (size_t i = 0; i < rows->count; i++) {
+        if (rows->items[i].row->letter != '\0' && rows->items[i].row->letter == option)
+            return &rows->items[i];
     }
+    return NULL;
+}
+
+static int refuse(const struct option_reader *reader, const char *text, const char *expected)
+{
+    return error_set(&reader->cli->err, ERROR_INVALID, EINVAL, "--%s: \"%.64s\" is not %s",
+                     reader->row->name, text, expected);
+}
+
+static struct request_value *place_of(const struct option_reader *reader)
+{
+    return request_at(reader->request, reader->object, reader->row->member);
+}
+
+static int take_flag(const struct option_reader *reader, const char *text)
+{
+    bool is_true = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
+
+    if (!is_true && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
+        return refuse(reader, text, "true or false");
+    if (reader->row->member != NULL)
+        request_set_boolean(place_of(reader), is_true);
+    else
+        *(bool *)((char *)reader->values + reader->row->offset) = is_true;
+    return 0;
+}
+
+static int take_number(const struct option_reader *reader, const char *text)
+{
+    int64_t value = 0;
+    char *end;
+
+    if (reader->row->kind == OPTION_BYTES && size_parse(text, &value) < 0)
+        return refuse(reader, text, "a size like 64k, 512m or 2g");
+    if (reader->row->kind == OPTION_DURATION && clock_parse_duration(text, &value) < 0)
+        return refuse(reader, text, "a time like 30s or 1m30s");
+    if (reader->row->kind == OPTION_INTEGER) {
+        errno = 0;
+        value = strtoll(text, &end, 10);
+        if (end == text || *end != '\0' || errno != 0)
+            return refuse(reader, text, "a number");
+    }
+    if (reader->row->member != NULL)
+        request_set_integer(place_of(reader), value);
+    else
+        *(int64_t *)((char *)reader->values + reader->row->offset) = value;
+    return 0;
+}
+
+static void take_text(const struct option_reader *reader, const char *text)
+{
+    if (reader->row->member != NULL)
+        request_set_text(reader->request, place_of(reader), text);
+    else
+        *(const char **)((char *)reader->values + reader->row->offset) = text;
+}
+
+static void take_item(const struct option_reader *reader, const char *text)
+{
+    if (reader->row->member != NULL)
+        request_set_text(reader->request, request_append(reader->request, place_of(reader)), text);
+    else
+        string_list_append(&reader->request->arena,
+                           (struct string_list *)((char *)reader->values + reader->row->offset),
+                           text);
+}
+
+static void take_pair(const struct option_reader *reader, const char *text)
+{
+    cleanup_free char *pair = memory_strdup(text);
+    char *value = strchr(pair, '=');
+
+    if (value != NULL)
+        *value++ = '\0';
+    request_set_text(reader->request, request_member(reader->request, place_of(reader), pair),
+                     value != NULL ? value : "");
+}
+
+int option_take(const struct option_reader *reader, const char *text)
+{
+    switch (reader->row->kind) {
+    case OPTION_FLAG:
+        return take_flag(reader, text);
+    case OPTION_TEXT:
+        take_text(reader, text);
+        return 0;
+    case OPTION_INTEGER:
+    case OPTION_BYTES:
+    case OPTION_DURATION:
+        return take_number(reader, text);
+    case OPTION_LIST:
+        take_item(reader, text);
+        return 0;
+    case OPTION_PAIRS:
+        take_pair(reader, text);
+        return 0;
+    case OPTION_READ:
+        return reader->row->read(reader, text);
+    }
+    return -EINVAL;
+}
+
+int option_read_filter(const struct option_reader *reader, const char *text)
+{
+    request_add_filter(reader->request, text);
+    return 0;
+}
+
+int option_read_json(const struct option_reader *reader, const char *text)
+{
+    if (strcmp(text, "json") != 0)
+        return refuse(reader, text, "json");
+    *(bool *)((char *)reader->values + reader->row->offset) = true;
+    return 0;
+}
+
+/* "usage: davit volume rm [OPTION...] VOLUME..." */
+static char *format_usage(const struct cli *cli, const char *command, const struct option_set *set)
+{
+    return memory_printf("usage: davit %s%s%s%s%s%s", cli->group != NULL ? cli->group : "",
+                         cli->group != NULL ? " " : "", command,
+                         set->tables[0].rows != NULL ? " [OPTION...]" : "",
+                         set->usage[0] != '\0' ? " " : "", set->usage);
+}
+
+static void print_help(struct cli *cli, const char *command, const struct option_set *set,
+                       const struct rows *rows)
+{
+    cleanup_free char *usage = format_usage(cli, command, set);
+
+    puts(usage);
+    if (rows->count > 0)
+        puts("\noptions:");
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct option_row *row = rows->items[i].row;
+        cleanup_free char *left =
+            memory_printf("  %c%c%s --%s %s", row->letter != '\0' ? '-' : ' ',
+                          row->letter != '\0' ? row->letter : ' ', row->letter != '\0' ? "," : " ",
+                          row->name, takes_value(row) ? row->value : "");
+
+        if (strlen(left) < HELP_COLUMN)
+            printf("%-*s %s\n", HELP_COLUMN, left, row->help);
+        else
+            printf("%s\n%-*s %s\n", left, HELP_COLUMN, "", row->help);
+    }
+    puts("\ndavit(1) says more.");
+    cli->has_helped = true;
+}
+
+static int refuse_option(struct cli *cli, const char *command, const char *word,
+                         const struct option_set *set)
+{
+    cleanup_free char *usage = format_usage(cli, command, set);
+
     return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                     "unknown option or missing value: \"%.64s\"\nusage: davit %s%s%s %s",
-                     optind > 0 && argv[optind - 1] != NULL ? argv[optind - 1] : "", group, space,
-                     argv[0], usage);
+                     "unknown option or missing value: \"%.64s\"\n%s\nwith --help it says more",
+                     word, usage);
+}
+
+/* What the words of a command line may go on with, in place of reading them: see complete.c. */
+static void note_completion(struct completion_words *words, const struct rows *rows,
+                            const struct option_set *set)
+{
+    words->usage = set->usage;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct option_row *row = rows->items[i].row;
+
+        if (words->option == NULL)
+            printf("--%s\n", row->name);
+        else if (takes_value(row) && strncmp(words->option, "--", 2) == 0 &&
+                 strcmp(words->option + 2, row->name) == 0)
+            words->value = row->value;
+        else if (takes_value(row) && row->letter != '\0' && words->option[0] == '-' &&
+                 words->option[1] == row->letter && words->option[2] == '\0')
+            words->value = row->value;
+    }
+    if (words->option == NULL)
+        puts("--help");
+}
+
+int options_read(struct cli *cli, int argc, char **argv, const struct option_set *set)
+{
+    struct rows rows;
+    int option;
+    int result = 0;
+
+    collect_rows(&rows, set);
+    if (cli->completion != NULL) {
+        note_completion(cli->completion, &rows, set);
+        return error_set(&cli->err, ERROR_INVALID, ECANCELED, "words are completed");
+    }
+    while (result == 0 &&
+           (option = getopt_long(argc, argv, rows.letters, rows.options, NULL)) != -1) {
+        const struct bound_row *found = option != '?' ? find_row(&rows, option) : NULL;
+        const char *word = optind > 0 && argv[optind - 1] != NULL ? argv[optind - 1] : "";
+        struct option_reader reader = {.cli = cli, .request = set->request, .values = set->values};
+
+        if (found == NULL) {
+            if (strcmp(word, "--help") == 0)
+                print_help(cli, argv[0], set, &rows);
+            return refuse_option(cli, argv[0], word, set);
+        }
+        reader.row = found->row;
+        if (set->request != NULL && found->object != NULL)
+            reader.object = request_at(set->request, NULL, found->object);
+        result = option_take(&reader, optarg);
+    }
+    return result;
+}
+
+int options_read_none(struct cli *cli, int argc, char **argv, const char *usage)
+{
+    return options_read(cli, argc, argv, &(struct option_set){.usage = usage});
 }

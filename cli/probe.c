@@ -1,16 +1,16 @@
 /* probe: davit's liveness and readiness probes of a container. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "cli.h"
-#include "create_request.h"
+#include "options.h"
 
 struct probe_options {
+    bool is_json;
     const char *liveness;
     const char *readiness;
     int64_t interval_ns;
@@ -124,59 +124,41 @@ static int show_probes(struct cli *cli, const char *path, bool is_json)
     return 0;
 }
 
-/* Returns 0, 1 for an option that is none of these, or a negative errno. */
-static int parse_option(struct cli *cli, struct probe_options *options, int option)
-{
-    switch (option) {
-    case 'l':
-        options->liveness = optarg;
-        return 0;
-    case 'r':
-        options->readiness = optarg;
-        return 0;
-    case 'i':
-        return create_parse_duration(cli, "--interval", optarg, &options->interval_ns);
-    case 't':
-        return create_parse_duration(cli, "--timeout", optarg, &options->timeout_ns);
-    case 's':
-        return create_parse_duration(cli, "--start-period", optarg, &options->start_period_ns);
-    case 'n':
-        return create_parse_integer(cli, "--retries", optarg, &options->retries);
-    default:
-        return 1;
-    }
-}
-
 int cli_probe(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"liveness", required_argument, NULL, 'l'},     {"readiness", required_argument, NULL, 'r'},
-        {"interval", required_argument, NULL, 'i'},     {"timeout", required_argument, NULL, 't'},
-        {"start-period", required_argument, NULL, 's'}, {"retries", required_argument, NULL, 'n'},
-        {"format", required_argument, NULL, 'F'},       {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"liveness", 0, OPTION_TEXT, "PROBE|none",
+         .offset = offsetof(struct probe_options, liveness),
+         .help = "restart it when this fails: tcp:PORT, http:PORT[/PATH] or cmd:COMMAND"},
+        {"readiness", 0, OPTION_TEXT, "PROBE|none",
+         .offset = offsetof(struct probe_options, readiness),
+         .help = "lead nobody to it while this fails"},
+        {"interval", 0, OPTION_DURATION, "TIME",
+         .offset = offsetof(struct probe_options, interval_ns), .help = "time between two"},
+        {"timeout", 0, OPTION_DURATION, "TIME",
+         .offset = offsetof(struct probe_options, timeout_ns), .help = "how long one may take"},
+        {"start-period", 0, OPTION_DURATION, "TIME",
+         .offset = offsetof(struct probe_options, start_period_ns),
+         .help = "time after its start in which failures do not count"},
+        {"retries", 0, OPTION_INTEGER, "N", .offset = offsetof(struct probe_options, retries),
+         .help = "how many failures count"},
+        {"format", 0, OPTION_READ, "json", .offset = offsetof(struct probe_options, is_json),
+         .read = option_read_json, .help = "print them as JSON"},
+        {NULL},
+    };
     struct probe_options options = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "CONTAINER", .values = &options};
     cleanup_free char *path = NULL;
-    bool is_json = false;
-    int option;
-    int result = 0;
+    int result = options_read(cli, argc, argv, &set);
 
-    while (result == 0 && (option = cli_next_option(cli, argc, argv, "+", table)) != -1) {
-        if (option == 'F' && strcmp(optarg, "json") == 0)
-            is_json = true;
-        else
-            result = parse_option(cli, &options, option);
-        if (result > 0)
-            return cli_usage_error(cli, argv,
-                                   "[--liveness PROBE] [--readiness PROBE] [--interval TIME] "
-                                   "[--timeout TIME] [--start-period TIME] [--retries N] "
-                                   "[--format json] CONTAINER");
-    }
     if (result < 0)
         return result;
     if (argc - optind != 1)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "probe: exactly one container is expected");
     path = client_path("/davit/v1/containers/", argv[optind], "/probes");
-    return options.liveness != NULL || options.readiness != NULL ? set_probes(cli, path, &options)
-                                                                 : show_probes(cli, path, is_json);
+    return options.liveness != NULL || options.readiness != NULL
+               ? set_probes(cli, path, &options)
+               : show_probes(cli, path, options.is_json);
 }

@@ -1,11 +1,12 @@
 /* system df, and prune: system, image, container, volume. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "options.h"
 
 static uint64_t number_of(const struct json *object, const char *name)
 {
@@ -89,20 +90,19 @@ static void print_usage(const struct json *usage)
 
 int cli_system_df(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"format", required_argument, NULL, 'F'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"format", 0, OPTION_READ, "json", .read = option_read_json, .help = "print JSON"},
+        {NULL},
+    };
     cleanup_arena struct arena arena = {0};
     const struct json *usage;
     bool is_json = false;
-    int option;
-    int result;
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &is_json};
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
-        if (option == '?' || strcmp(optarg, "json") != 0)
-            return cli_usage_error(cli, argv, "[--format json]");
-        is_json = true;
-    }
-    result = client_call_json(&cli->client, "GET", "/system/df", NULL, &arena, &usage, &cli->err);
+    if (result == 0)
+        result =
+            client_call_json(&cli->client, "GET", "/system/df", NULL, &arena, &usage, &cli->err);
     if (result < 0)
         return result;
     if (is_json)
@@ -113,12 +113,30 @@ int cli_system_df(struct cli *cli, int argc, char **argv)
 }
 
 struct prune {
+    struct request request; /* keeps what options and answers need */
+    struct string_list filters;
     bool has_all;
     bool has_volumes;
     bool is_forced;
-    struct string_list filters;
     uint64_t bytes;
-    struct arena arena;
+};
+
+static const struct option_row prune_rows[] = {
+    {"filter", 0, OPTION_LIST, "KEY=VALUE", .offset = offsetof(struct prune, filters),
+     .help = "what matches alone"},
+    {"force", 'f', OPTION_FLAG, .offset = offsetof(struct prune, is_forced),
+     .help = "do not ask before"},
+    {NULL},
+};
+static const struct option_row all_rows[] = {
+    {"all", 'a', OPTION_FLAG, .offset = offsetof(struct prune, has_all),
+     .help = "what has a name too, if no container uses it"},
+    {NULL},
+};
+static const struct option_row volumes_rows[] = {
+    {"volumes", 0, OPTION_FLAG, .offset = offsetof(struct prune, has_volumes),
+     .help = "and anonymous volumes that no container uses"},
+    {NULL},
 };
 
 /* What a command takes besides --filter and --force, and what it says before it does it. */
@@ -132,33 +150,19 @@ struct prune_command {
 static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **argv,
                        const struct prune_command *command)
 {
-    static const struct option table[] = {{"all", no_argument, NULL, 'a'},
-                                          {"filter", required_argument, NULL, 'F'},
-                                          {"force", no_argument, NULL, 'f'},
-                                          {"volumes", no_argument, NULL, 'V'},
-                                          {NULL, 0, NULL, 0}};
-    int option;
+    struct option_set set = {
+        .tables = {{prune_rows, NULL}}, .usage = "", .request = &prune->request, .values = prune};
+    size_t count = 1;
+    int result;
 
-    while ((option = cli_next_option(cli, argc, argv, command->takes_all ? "af" : "f", table)) !=
-           -1) {
-        if (option == 'F')
-            string_list_append(&prune->arena, &prune->filters, optarg);
-        else if (option == 'a' && command->takes_all)
-            prune->has_all = true;
-        else if (option == 'V' && command->takes_volumes)
-            prune->has_volumes = true;
-        else if (option == 'f')
-            prune->is_forced = true;
-        else
-            return cli_usage_error(
-                cli, argv,
-                command->takes_volumes ? "[--all] [--filter KEY=VALUE]... [--force] [--volumes]"
-                : command->takes_all   ? "[--all] [--filter KEY=VALUE]... [--force]"
-                                       : "[--filter KEY=VALUE]... [--force]");
-    }
-    return optind == argc ? 0
-                          : error_set(&cli->err, ERROR_INVALID, EINVAL,
-                                      "%s: no argument is expected", argv[0]);
+    if (command->takes_all)
+        set.tables[count++].rows = all_rows;
+    if (command->takes_volumes)
+        set.tables[count++].rows = volumes_rows;
+    result = options_read(cli, argc, argv, &set);
+    if (result < 0 || optind == argc)
+        return result;
+    return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: no argument is expected", argv[0]);
 }
 
 /* What is removed does not come back: a yes is needed, and no answer is none. */
@@ -189,18 +193,25 @@ static int prepare(struct cli *cli, struct prune *prune, int argc, char **argv,
     return result < 0 ? result : confirm(cli, prune, command);
 }
 
-static int call_prune(struct cli *cli, struct prune *prune, const char *url,
-                      const struct string_list *filters, const char *what)
+/* `filter` is one more, for what is pruned here alone; NULL: none. */
+static int call_prune(struct cli *cli, struct prune *prune, const char *url, const char *filter,
+                      const char *what)
 {
     cleanup_free char *list_name = memory_printf("%ssDeleted", what);
     cleanup_buffer struct buffer path = {0};
+    struct request query = {0};
     const struct json *answer;
     const struct json *list;
     int result;
 
-    buffer_append_string(&path, url);
-    cli_append_filters(&path, filters);
-    result = client_call_json(&cli->client, "POST", buffer_text(&path), NULL, &prune->arena,
+    for (size_t i = 0; i < prune->filters.count; i++)
+        request_add_filter(&query, prune->filters.items[i]);
+    if (filter != NULL)
+        request_add_filter(&query, filter);
+    buffer_printf(&path, "%s?", url);
+    request_append_query(&query, &path);
+    request_release(&query);
+    result = client_call_json(&cli->client, "POST", buffer_text(&path), NULL, &prune->request.arena,
                               &answer, &cli->err);
     if (result < 0)
         return result;
@@ -221,35 +232,24 @@ static int call_prune(struct cli *cli, struct prune *prune, const char *url,
 
 static int prune_containers(struct cli *cli, struct prune *prune)
 {
-    return call_prune(cli, prune, "/containers/prune?", &prune->filters, "Container");
+    return call_prune(cli, prune, "/containers/prune", NULL, "Container");
 }
 
 static int prune_images(struct cli *cli, struct prune *prune)
 {
-    struct string_list filters = {0};
-
-    for (size_t i = 0; i < prune->filters.count; i++)
-        string_list_append(&prune->arena, &filters, prune->filters.items[i]);
-    string_list_append(&prune->arena, &filters,
-                       prune->has_all ? "dangling=false" : "dangling=true");
-    return call_prune(cli, prune, "/images/prune?", &filters, "Image");
+    return call_prune(cli, prune, "/images/prune",
+                      prune->has_all ? "dangling=false" : "dangling=true", "Image");
 }
 
 /* Anonymous ones; all that nobody has with --all. */
 static int prune_volumes(struct cli *cli, struct prune *prune)
 {
-    struct string_list filters = {0};
-
-    for (size_t i = 0; i < prune->filters.count; i++)
-        string_list_append(&prune->arena, &filters, prune->filters.items[i]);
-    if (prune->has_all)
-        string_list_append(&prune->arena, &filters, "all=1");
-    return call_prune(cli, prune, "/volumes/prune?", &filters, "Volume");
+    return call_prune(cli, prune, "/volumes/prune", prune->has_all ? "all=1" : NULL, "Volume");
 }
 
 static int prune_networks(struct cli *cli, struct prune *prune)
 {
-    return call_prune(cli, prune, "/networks/prune?", &prune->filters, "Network");
+    return call_prune(cli, prune, "/networks/prune", NULL, "Network");
 }
 
 static int finish(struct prune *prune, int result)
@@ -259,7 +259,7 @@ static int finish(struct prune *prune, int result)
     cli_format_size(prune->bytes, text, sizeof(text));
     if (result == 0)
         printf("Total reclaimed space: %s\n", text);
-    arena_release(&prune->arena);
+    request_release(&prune->request);
     return result;
 }
 
@@ -306,15 +306,14 @@ int cli_network_prune(struct cli *cli, int argc, char **argv)
 
     if (result == 0)
         result = prune_networks(cli, &prune);
-    arena_release(&prune.arena);
+    request_release(&prune.request);
     return result;
 }
 
 /* Anonymous ones, as docker has it, whatever --all says of images. */
 static int prune_anonymous_volumes(struct cli *cli, struct prune *prune)
 {
-    return prune->has_volumes ? call_prune(cli, prune, "/volumes/prune?", &prune->filters, "Volume")
-                              : 0;
+    return prune->has_volumes ? call_prune(cli, prune, "/volumes/prune", NULL, "Volume") : 0;
 }
 
 /* Containers first: images, volumes and networks may have been kept by one. */

@@ -1,12 +1,13 @@
 /* davit pull, push, tag. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
 #include "credentials.h"
+#include "options.h"
 #include "progress.h"
 
 /* A name without tag and digest means "latest". */
@@ -71,39 +72,48 @@ static void print_name(const char *image, bool has_all)
     printf("%s%s\n", image, has_tag(image) || has_all ? "" : ":latest");
 }
 
+struct pull_options {
+    const char *platform;
+    const char *index; /* push alone */
+    bool is_quiet;
+    bool has_all;
+};
+
+static const struct option_row registry_rows[] = {
+    {"all-tags", 'a', OPTION_FLAG, .offset = offsetof(struct pull_options, has_all),
+     .help = "all tags of the repository"},
+    {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct pull_options, is_quiet),
+     .help = "no progress, the name alone"},
+    {NULL},
+};
+
 int cli_pull(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"all-tags", no_argument, NULL, 'a'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {"platform", required_argument, NULL, 'p'},
-                                          {NULL, 0, NULL, 0}};
-    const char *platform = NULL;
+    static const struct option_row rows[] = {
+        {"platform", 0, OPTION_TEXT, "OS/ARCHITECTURE",
+         .offset = offsetof(struct pull_options, platform),
+         .help = "the platform whose image it is, in place of this host's"},
+        {NULL},
+    };
+    struct pull_options options = {0};
+    const struct option_set set = {
+        .tables = {{registry_rows, NULL}, {rows, NULL}}, .usage = "IMAGE", .values = &options};
     const char *image;
-    bool is_quiet = false;
-    bool has_all = false;
-    int option;
-    int result;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "aq", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv,
-                                   "[--all-tags] [--quiet] [--platform OS/ARCHITECTURE] IMAGE");
-        is_quiet = is_quiet || option == 'q';
-        has_all = has_all || option == 'a';
-        if (option == 'p')
-            platform = optarg;
-    }
+    if (result < 0)
+        return result;
     if (argc - optind != 1)
         return error_set(&cli->err, ERROR_INVALID, EINVAL, "pull: exactly one image is expected");
     image = argv[optind];
-    result = check_all_tags(cli, image, has_all);
+    result = check_all_tags(cli, image, options.has_all);
     if (result < 0)
         return result;
-    if (!has_tag(image) && !has_all && !is_quiet)
+    if (!has_tag(image) && !options.has_all && !options.is_quiet)
         printf("Using default tag: latest\n");
-    result = pull(cli, image, platform, has_all, stdout, is_quiet);
-    if (result == 0 && is_quiet)
-        print_name(image, has_all);
+    result = pull(cli, image, options.platform, options.has_all, stdout, options.is_quiet);
+    if (result == 0 && options.is_quiet)
+        print_name(image, options.has_all);
     return result;
 }
 
@@ -125,37 +135,32 @@ static void write_push_path(struct buffer *path, const char *image, bool has_all
 
 int cli_push(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"all-tags", no_argument, NULL, 'a'},
-                                          {"index", required_argument, NULL, 'i'},
-                                          {"quiet", no_argument, NULL, 'q'},
-                                          {NULL, 0, NULL, 0}};
-    static const char usage[] = "[--quiet] [--all-tags] IMAGE | --index NAME[:TAG] IMAGE...";
+    static const struct option_row rows[] = {
+        {"index", 0, OPTION_TEXT, "NAME[:TAG]", .offset = offsetof(struct pull_options, index),
+         .help = "push the images together, as one of several platforms"},
+        {NULL},
+    };
+    struct pull_options options = {0};
+    const struct option_set set = {.tables = {{registry_rows, NULL}, {rows, NULL}},
+                                   .usage = "IMAGE | --index NAME[:TAG] IMAGE...",
+                                   .values = &options};
     cleanup_buffer struct buffer path = {0};
-    const char *index = NULL;
-    bool is_quiet = false;
-    bool has_all = false;
     const char *image;
-    int option;
-    int result;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "aq", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, usage);
-        is_quiet = is_quiet || option == 'q';
-        has_all = has_all || option == 'a';
-        if (option == 'i')
-            index = optarg;
-    }
-    if (argc == optind || (index == NULL && argc - optind != 1) || (index != NULL && has_all))
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "push: %s is expected", usage);
-    image = index != NULL ? index : argv[optind];
-    result = check_all_tags(cli, image, has_all);
     if (result < 0)
         return result;
-    write_push_path(&path, image, has_all, index != NULL ? argv + optind : NULL);
-    result = exchange_with_registry(cli, buffer_text(&path), image, stdout, is_quiet);
-    if (result == 0 && is_quiet)
-        print_name(image, has_all);
+    if (argc == optind || (options.index == NULL && argc - optind != 1) ||
+        (options.index != NULL && options.has_all))
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "push: %s is expected", set.usage);
+    image = options.index != NULL ? options.index : argv[optind];
+    result = check_all_tags(cli, image, options.has_all);
+    if (result < 0)
+        return result;
+    write_push_path(&path, image, options.has_all, options.index != NULL ? argv + optind : NULL);
+    result = exchange_with_registry(cli, buffer_text(&path), image, stdout, options.is_quiet);
+    if (result == 0 && options.is_quiet)
+        print_name(image, options.has_all);
     return result;
 }
 
@@ -164,7 +169,7 @@ int cli_tag(struct cli *cli, int argc, char **argv)
     cleanup_buffer struct buffer path = {0};
     cleanup_free char *start = NULL;
     int status;
-    int result = cli_no_options(cli, argc, argv, "IMAGE NAME[:TAG]");
+    int result = options_read_none(cli, argc, argv, "IMAGE NAME[:TAG]");
 
     if (result < 0)
         return result;

@@ -1,12 +1,16 @@
 /* run, create, start, attach, exec: what connects to a container's streams. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "create_options.h"
+#include "create_values.h"
+#include "options.h"
+#include "stream.h"
 
 static void print_warnings(const struct json *answer)
 {
@@ -46,34 +50,20 @@ static int create_pulling(struct cli *cli, const struct create_options *options,
 
     if (result == 0)
         result = create(cli, options, id);
-    if (result >= 0 || options->pulls != PULL_MISSING ||
-        strncmp(cli->err.message, "No such image", strlen("No such image")) != 0)
+    if (result >= 0 || options->pulls != PULL_MISSING || cli->err.code != ERROR_IMAGE_NOT_FOUND)
         return result;
     fprintf(stderr, "Unable to find image '%s' locally\n", options->image);
     result = pull_image(cli, options->image, NULL, stderr, false);
     return result < 0 ? result : create(cli, options, id);
 }
 
-/* docker's statuses, by what the message says: a program that is not there or cannot be run is the
- * user's affair, anything else is ours. */
+/* docker's statuses: a program that is not there or cannot be run is the user's affair, anything
+ * else is ours. */
 static int status_of_start_failure(const struct error *err)
 {
-    static const struct {
-        const char *fragment;
-        int status;
-    } table[] = {
-        {"executable file not found", EXIT_NOT_FOUND},
-        {"no such file or directory", EXIT_NOT_FOUND},
-        {"permission denied", EXIT_NOT_EXECUTABLE},
-        {"exec format error", EXIT_NOT_EXECUTABLE},
-        {"is a directory", EXIT_NOT_EXECUTABLE},
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        if (strstr(err->message, table[i].fragment) != NULL)
-            return table[i].status;
-    }
-    return EXIT_DAVIT_FAILED;
+    return err->code == ERROR_COMMAND_NOT_FOUND ? EXIT_NOT_FOUND
+           : err->code == ERROR_NOT_EXECUTABLE  ? EXIT_NOT_EXECUTABLE
+                                                : EXIT_DAVIT_FAILED;
 }
 
 static int post(struct cli *cli, const char *id, const char *verb)
@@ -243,36 +233,40 @@ static int get_facts(struct cli *cli, const char *name, struct stream_facts *fac
     return 0;
 }
 
+struct start_options {
+    bool is_attached;
+    bool is_interactive;
+};
+
 int cli_start(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"attach", no_argument, NULL, 'a'},
-                                            {"interactive", no_argument, NULL, 'i'},
-                                            {"detach-keys", required_argument, NULL, 'K'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"attach", 'a', OPTION_FLAG, .offset = offsetof(struct start_options, is_attached),
+         .help = "connect to its output"},
+        {"interactive", 'i', OPTION_FLAG, .offset = offsetof(struct start_options, is_interactive),
+         .help = "connect to its input too"},
+        {NULL},
+    };
+    struct start_options options = {0};
+    const struct option_set set = {.tables = {{rows, NULL}, {stream_detach_rows, NULL}},
+                                   .usage = "CONTAINER...",
+                                   .values = &options};
     struct stream_facts facts;
-    bool is_attached = false;
-    bool is_interactive = false;
-    int option;
-    int result = 0;
+    bool is_attached;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "ai", options)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv,
-                                   "[--attach] [--interactive] [--detach-keys KEYS] CONTAINER...");
-        if (option == 'K' && stream_set_detach_keys(cli, optarg) < 0)
-            return -cli->err.errnum;
-        is_attached = is_attached || option == 'a';
-        is_interactive = is_interactive || option == 'i';
-    }
-    if (optind == argc || ((is_attached || is_interactive) && argc - optind != 1))
+    if (result < 0)
+        return result;
+    is_attached = options.is_attached || options.is_interactive;
+    if (optind == argc || (is_attached && argc - optind != 1))
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "start: containers are expected, and only one with --attach");
-    if (is_attached || is_interactive) {
+    if (is_attached) {
         result = get_facts(cli, argv[optind], &facts);
-        return result < 0
-                   ? result
-                   : start_attached(cli, argv[optind], facts.has_terminal,
-                                    is_interactive && facts.has_open_stdin, facts.is_auto_removed);
+        return result < 0 ? result
+                          : start_attached(cli, argv[optind], facts.has_terminal,
+                                           options.is_interactive && facts.has_open_stdin,
+                                           facts.is_auto_removed);
     }
     for (int i = optind; result == 0 && i < argc; i++) {
         result = post(cli, argv[i], "/start");
@@ -284,23 +278,21 @@ int cli_start(struct cli *cli, int argc, char **argv)
 
 int cli_attach(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"no-stdin", no_argument, NULL, 'n'},
-                                            {"detach-keys", required_argument, NULL, 'K'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"no-stdin", 0, OPTION_FLAG, .help = "its output alone"},
+        {NULL},
+    };
+    bool has_no_stdin = false;
+    const struct option_set set = {.tables = {{rows, NULL}, {stream_detach_rows, NULL}},
+                                   .usage = "CONTAINER",
+                                   .values = &has_no_stdin};
     struct exchange attach = {.fd = -1};
     struct exchange wait = {.fd = -1};
     struct stream_facts facts;
-    bool has_no_stdin = false;
-    int option;
-    int result;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "", options)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--no-stdin] [--detach-keys KEYS] CONTAINER");
-        if (option == 'K' && stream_set_detach_keys(cli, optarg) < 0)
-            return -cli->err.errnum;
-        has_no_stdin = has_no_stdin || option == 'n';
-    }
+    if (result < 0)
+        return result;
     if (argc - optind != 1)
         return error_set(&cli->err, ERROR_INVALID, EINVAL, "attach: one container is expected");
     result = get_facts(cli, argv[optind], &facts);
@@ -322,65 +314,40 @@ int cli_attach(struct cli *cli, int argc, char **argv)
 }
 
 struct exec_options {
-    struct arena arena;
-    struct string_list env;
-    const char *user;
-    const char *workdir;
+    struct request request;
     bool is_detached;
     bool is_interactive;
     bool has_terminal;
-    bool is_privileged;
+};
+
+static const struct option_row exec_rows[] = {
+    {"detach", 'd', OPTION_FLAG, .offset = offsetof(struct exec_options, is_detached),
+     .help = "do not wait for it"},
+    {"interactive", 'i', OPTION_FLAG, .offset = offsetof(struct exec_options, is_interactive),
+     .help = "keep its standard input open"},
+    {"tty", 't', OPTION_FLAG, .offset = offsetof(struct exec_options, has_terminal),
+     .help = "give it a terminal"},
+    {"env", 'e', OPTION_READ, "NAME[=VALUE]", .member = "Env", .read = read_env,
+     .help = "set a variable, or pass ours on"},
+    {"user", 'u', OPTION_TEXT, "USER[:GROUP]", .member = "User", .help = "whom it runs as"},
+    {"workdir", 'w', OPTION_TEXT, "DIR", .member = "WorkingDir", .help = "its working directory"},
+    {"privileged", 0, OPTION_FLAG, .member = "Privileged", .help = "with all capabilities"},
+    {NULL},
 };
 
 static int parse_exec_options(struct cli *cli, struct exec_options *options, int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"detach", no_argument, NULL, 'd'},
-        {"interactive", no_argument, NULL, 'i'},
-        {"tty", no_argument, NULL, 't'},
-        {"env", required_argument, NULL, 'e'},
-        {"user", required_argument, NULL, 'u'},
-        {"workdir", required_argument, NULL, 'w'},
-        {"privileged", no_argument, NULL, 'p'},
-        {"detach-keys", required_argument, NULL, 'K'},
-        {NULL, 0, NULL, 0},
+    const struct option_set set = {
+        .tables = {{exec_rows, NULL}, {stream_detach_rows, NULL}},
+        .usage = "CONTAINER COMMAND [ARGUMENT...]",
+        .request = &options->request,
+        .values = options,
+        .ends_at_argument = true,
     };
-    int option;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "+dite:u:w:", table)) != -1) {
-        switch (option) {
-        case 'd':
-            options->is_detached = true;
-            break;
-        case 'i':
-            options->is_interactive = true;
-            break;
-        case 't':
-            options->has_terminal = true;
-            break;
-        case 'e':
-            cli_add_env(&options->arena, &options->env, optarg);
-            break;
-        case 'u':
-            options->user = optarg;
-            break;
-        case 'w':
-            options->workdir = optarg;
-            break;
-        case 'p':
-            options->is_privileged = true;
-            break;
-        case 'K':
-            if (stream_set_detach_keys(cli, optarg) < 0)
-                return -cli->err.errnum;
-            break;
-        default:
-            return cli_usage_error(cli, argv,
-                                   "[--detach] [--interactive] [--tty] [--env NAME[=VALUE]] "
-                                   "[--privileged] [--detach-keys KEYS] "
-                                   "[--user USER] [--workdir DIR] CONTAINER COMMAND [ARGUMENT...]");
-        }
-    }
+    if (result < 0)
+        return result;
     if (argc - optind < 2)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "exec: a container and a command are expected");
@@ -388,29 +355,19 @@ static int parse_exec_options(struct cli *cli, struct exec_options *options, int
                                  options->is_interactive);
 }
 
-static char *make_exec_request(const struct exec_options *options, int argc, char **argv)
+static char *make_exec_request(struct exec_options *options, int argc, char **argv)
 {
-    struct json_writer *writer = json_writer_new(false);
-    char *body;
+    struct request *request = &options->request;
+    struct request_value *cmd = request_at(request, NULL, "Cmd");
 
-    json_object_open(writer);
-    json_member_boolean(writer, "Tty", options->has_terminal);
-    json_member_boolean(writer, "AttachStdin", options->is_interactive && !options->is_detached);
-    json_member_boolean(writer, "AttachStdout", !options->is_detached);
-    json_member_boolean(writer, "AttachStderr", !options->is_detached);
-    json_member_boolean(writer, "Privileged", options->is_privileged);
-    json_member_string(writer, "User", options->user);
-    json_member_string(writer, "WorkingDir", options->workdir);
-    json_member_strings(writer, "Env", &options->env);
-    json_key(writer, "Cmd");
-    json_array_open(writer);
+    request_set_boolean(request_at(request, NULL, "Tty"), options->has_terminal);
+    request_set_boolean(request_at(request, NULL, "AttachStdin"),
+                        options->is_interactive && !options->is_detached);
+    request_set_boolean(request_at(request, NULL, "AttachStdout"), !options->is_detached);
+    request_set_boolean(request_at(request, NULL, "AttachStderr"), !options->is_detached);
     for (int i = 0; i < argc; i++)
-        json_string(writer, argv[i]);
-    json_array_close(writer);
-    json_object_close(writer);
-    body = memory_strdup(json_writer_text(writer));
-    json_writer_free(writer);
-    return body;
+        request_set_text(request, request_append(request, cmd), argv[i]);
+    return request_body(request);
 }
 
 static int exec_exit_status(struct cli *cli, const char *id)
@@ -483,6 +440,6 @@ int cli_exec(struct cli *cli, int argc, char **argv)
                      ? exec_created(cli, &options, id)
                      : error_set(&cli->err, ERROR_INTERNAL, EPROTO, "davitd's answer has no Id");
     }
-    arena_release(&options.arena);
+    request_release(&options.request);
     return result;
 }

@@ -3,14 +3,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "cli.h"
+#include "options.h"
 #include "versions.h"
 
 #define FILE_MAX (64 << 20)
@@ -381,33 +382,37 @@ static int fetch_packages(struct cli *cli, const char *image, struct scan *scan)
     return result;
 }
 
+struct scan_options {
+    const char *directory;
+    bool is_json;
+};
+
 int cli_scan(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"db", required_argument, NULL, 'd'},
-                                          {"format", required_argument, NULL, 'F'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"db", 0, OPTION_TEXT, "DIRECTORY", .offset = offsetof(struct scan_options, directory),
+         .help = "the vulnerabilities that are known, as OSV files"},
+        {"format", 0, OPTION_READ, "json", .offset = offsetof(struct scan_options, is_json),
+         .read = option_read_json, .help = "print JSON"},
+        {NULL},
+    };
     struct scan scan = {.err = &cli->err};
-    const char *directory = NULL;
-    bool is_json = false;
-    int option;
-    int result;
+    struct scan_options options = {0};
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "IMAGE", .values = &options};
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "", table)) != -1) {
-        if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
-            return cli_usage_error(cli, argv, "--db DIRECTORY [--format json] IMAGE");
-        is_json = is_json || option == 'F';
-        directory = option == 'd' ? optarg : directory;
-    }
-    if (argc - optind != 1 || directory == NULL)
+    if (result < 0)
+        return result;
+    if (argc - optind != 1 || options.directory == NULL)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "scan: --db DIRECTORY and exactly one image are expected");
     result = fetch_packages(cli, argv[optind], &scan);
     if (result == 0)
-        result = check_all(&scan, directory);
+        result = check_all(&scan, options.directory);
     if (result == 0) {
         if (scan.finding_count > 0)
             qsort(scan.findings, scan.finding_count, sizeof(*scan.findings), by_package);
-        if (is_json)
+        if (options.is_json)
             print_json(&scan);
         else
             print_table(&scan);

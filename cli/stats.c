@@ -1,6 +1,4 @@
 /* davit stats: what containers use, as a table, once or again and again. */
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "options.h"
 #include "template.h"
 
 #define NAMES_MAX 1024
@@ -204,26 +203,30 @@ static int find_names(struct cli *cli, int argc, char **argv, struct usage *usag
     return result;
 }
 
+struct stats_options {
+    bool is_once;
+    const char *format;
+};
+
 int cli_stats(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"no-stream", no_argument, NULL, 'n'},
-                                          {"format", required_argument, NULL, 'f'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option_row rows[] = {
+        {"no-stream", 0, OPTION_FLAG, .offset = offsetof(struct stats_options, is_once),
+         .help = "once, not every second"},
+        {"format", 0, OPTION_TEXT, "json|TEMPLATE",
+         .offset = offsetof(struct stats_options, format), .help = "how each is printed"},
+        {NULL},
+    };
     struct usage *usages = memory_new(NAMES_MAX, sizeof(*usages));
-    const char *format = NULL;
-    bool is_stream = true;
+    struct stats_options options = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "[CONTAINER...]", .values = &options};
+    const char *format;
     size_t count = 0;
-    int result = 0;
-    int option;
+    int result = options_read(cli, argc, argv, &set);
 
-    while (result == 0 && (option = cli_next_option(cli, argc, argv, "", table)) != -1) {
-        if (option == '?')
-            result =
-                cli_usage_error(cli, argv, "[--no-stream] [--format json|TEMPLATE] [CONTAINER...]");
-        is_stream = is_stream && option != 'n';
-        if (option == 'f')
-            format = strcmp(optarg, "json") == 0 ? "{{json .}}" : optarg;
-    }
+    format = options.format != NULL && strcmp(options.format, "json") == 0 ? "{{json .}}"
+                                                                           : options.format;
     if (result == 0)
         result = find_names(cli, argc, argv, usages, &count);
     if (result == 0)
@@ -234,7 +237,7 @@ int cli_stats(struct cli *cli, int argc, char **argv)
             sleep(1);
         if (result == 0)
             result = print_round(cli, usages, count, format, true);
-    } while (result == 0 && is_stream && count > 0);
+    } while (result == 0 && !options.is_once && count > 0);
     for (size_t i = 0; i < count; i++)
         free(usages[i].name);
     free(usages);

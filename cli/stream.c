@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -13,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/terminal.h"
-#include "cli.h"
+#include "stream.h"
 
 #define RELAY_BYTES 32768
 /* ctrl-p ctrl-q */
@@ -35,9 +34,10 @@ static bool parse_key(const char *text, size_t length, char *key)
     return true;
 }
 
-int stream_set_detach_keys(struct cli *cli, const char *text)
+/* "ctrl-x,y" */
+static int read_detach_keys(const struct option_reader *reader, const char *text)
 {
-    struct detach_keys *keys = &cli->detach_keys;
+    struct detach_keys *keys = &reader->cli->detach_keys;
     const char *position = text;
 
     keys->count = 0;
@@ -47,7 +47,7 @@ int stream_set_detach_keys(struct cli *cli, const char *text)
         if (keys->count == DETACH_KEYS_MAX ||
             !parse_key(position, length, &keys->keys[keys->count++]))
             return error_set(
-                &cli->err, ERROR_INVALID, EINVAL,
+                &reader->cli->err, ERROR_INVALID, EINVAL,
                 "--detach-keys: \"%.64s\" is not a list of up to %d keys like ctrl-x,y", text,
                 DETACH_KEYS_MAX);
         position += length;
@@ -55,6 +55,12 @@ int stream_set_detach_keys(struct cli *cli, const char *text)
             return 0;
     }
 }
+
+const struct option_row stream_detach_rows[] = {
+    {"detach-keys", 0, OPTION_READ, "KEYS", .read = read_detach_keys,
+     .help = "what is typed to leave it alone, like ctrl-x,y"},
+    {NULL},
+};
 
 int stream_check_terminal(struct cli *cli, bool has_terminal, bool is_interactive)
 {

@@ -1,15 +1,12 @@
 /* events, version, info. */
-#include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "cli.h"
+#include "options.h"
 #include "template.h"
 
 struct event_output {
@@ -69,62 +66,52 @@ static int on_events(void *context, const char *bytes, size_t length)
 
 int cli_events(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {
-        {"since", required_argument, NULL, 's'},
-        {"until", required_argument, NULL, 'u'},
-        {"filter", required_argument, NULL, 'f'},
-        {"format", required_argument, NULL, 'F'},
-        {NULL, 0, NULL, 0},
+    static const struct option_row rows[] = {
+        {"since", 0, OPTION_TEXT, "TIME", .member = "since", .help = "from then on"},
+        {"until", 0, OPTION_TEXT, "TIME", .member = "until", .help = "until then"},
+        {"filter", 'f', OPTION_READ, "KEY=VALUE", .read = option_read_filter,
+         .help = "those alone that match"},
+        {"format", 0, OPTION_READ, "json", .offset = offsetof(struct event_output, is_json),
+         .read = option_read_json, .help = "print JSON"},
+        {NULL},
     };
-    cleanup_arena struct arena arena = {0};
-    cleanup_buffer struct buffer query = {0};
-    struct string_list filters = {0};
+    cleanup_buffer struct buffer path = {0};
+    struct request query = {0};
     struct event_output output = {0};
     struct exchange exchange = {.fd = -1, .on_body = on_events, .context = &output};
     struct client_request request = {.method = "GET", .body_fd = -1};
-    int option;
-    int result;
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "", .request = &query, .values = &output};
+    int result = options_read(cli, argc, argv, &set);
 
-    buffer_append_string(&query, "/events?");
-    while ((option = cli_next_option(cli, argc, argv, "f:", table)) != -1) {
-        if (option == '?' || (option == 'F' && strcmp(optarg, "json") != 0))
-            return cli_usage_error(cli, argv,
-                                   "[--since TIME] [--until TIME] [--filter KEY=VALUE] [--format "
-                                   "json]");
-        if (option == 's' || option == 'u') {
-            buffer_printf(&query, "&%s=", option == 's' ? "since" : "until");
-            http_encode(&query, optarg);
-        }
-        if (option == 'f')
-            string_list_append(&arena, &filters, optarg);
-        output.is_json = output.is_json || option == 'F';
+    if (result == 0) {
+        buffer_append_string(&path, "/events?");
+        request_append_query(&query, &path);
+        request.path = buffer_text(&path);
+        result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
+        exchange_close(&exchange);
     }
-    cli_append_filters(&query, &filters);
-    request.path = query.data;
-    result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
-    exchange_close(&exchange);
+    request_release(&query);
     buffer_release(&output.line);
     return result;
 }
 
 /* *format is NULL for the usual output and "json" as well; *is_json tells them apart. */
-static bool parse_format(struct cli *cli, int argc, char **argv, bool *is_json, const char **format)
+static int parse_format(struct cli *cli, int argc, char **argv, bool *is_json, const char **format)
 {
-    static const struct option table[] = {{"format", required_argument, NULL, 'f'},
-                                          {NULL, 0, NULL, 0}};
-    int option;
+    static const struct option_row rows[] = {
+        {"format", 'f', OPTION_TEXT, "json|TEMPLATE", .help = "how it is printed"},
+        {NULL},
+    };
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = format};
+    int result;
 
-    *is_json = false;
     *format = NULL;
-    while ((option = cli_next_option(cli, argc, argv, "f:", table)) != -1) {
-        if (option == '?') {
-            cli_usage_error(cli, argv, "[--format json|TEMPLATE]");
-            return false;
-        }
-        *is_json = strcmp(optarg, "json") == 0;
-        *format = *is_json ? NULL : optarg;
-    }
-    return true;
+    result = options_read(cli, argc, argv, &set);
+    *is_json = *format != NULL && strcmp(*format, "json") == 0;
+    if (*is_json)
+        *format = NULL;
+    return result;
 }
 
 static const char *member(const struct json *object, const char *name)
@@ -144,10 +131,10 @@ int cli_version(struct cli *cli, int argc, char **argv)
     const struct json *json;
     const char *format;
     bool is_json;
-    int result;
+    int result = parse_format(cli, argc, argv, &is_json, &format);
 
-    if (!parse_format(cli, argc, argv, &is_json, &format))
-        return -EINVAL;
+    if (result < 0)
+        return result;
     if (!is_json && format == NULL)
         printf("Client:\n Version:      %s\n Host:         %s\n\n", DAVIT_VERSION,
                cli->client.host);
@@ -192,10 +179,10 @@ int cli_info(struct cli *cli, int argc, char **argv)
     const struct json *warnings;
     const char *format;
     bool is_json;
-    int result;
+    int result = parse_format(cli, argc, argv, &is_json, &format);
 
-    if (!parse_format(cli, argc, argv, &is_json, &format))
-        return -EINVAL;
+    if (result < 0)
+        return result;
     result = client_call_json(&cli->client, "GET", "/info", NULL, &arena, &json, &cli->err);
     if (result < 0)
         return result;

@@ -1,57 +1,43 @@
 /* volume create, ls, inspect, rm. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "cli.h"
 #include "list.h"
+#include "options.h"
 
 int cli_volume_create(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"name", required_argument, NULL, 'n'},
-                                          {"driver", required_argument, NULL, 'd'},
-                                          {"label", required_argument, NULL, 'l'},
-                                          {"opt", required_argument, NULL, 'o'},
-                                          {NULL, 0, NULL, 0}};
-    cleanup_arena struct arena arena = {0};
-    struct string_list labels = {0};
-    struct string_list options = {0};
-    const char *driver = NULL;
-    const char *name = NULL;
-    struct json_writer *writer;
+    static const struct option_row rows[] = {
+        {"name", 0, OPTION_TEXT, "NAME", .member = "Name", .help = "what it is called"},
+        {"driver", 'd', OPTION_TEXT, "local", .member = "Driver", .help = "who keeps it"},
+        {"label", 'l', OPTION_PAIRS, "NAME=VALUE", .member = "Labels", .help = "add a label"},
+        {"opt", 'o', OPTION_PAIRS, "NAME=VALUE", .member = "DriverOpts",
+         .help = "type, device and o, as of mount(8); size=SIZE"},
+        {NULL},
+    };
+    struct request request = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "[NAME]", .request = &request};
     const struct json *volume;
-    int option;
-    int result;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "d:l:o:", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv,
-                                   "[--label NAME=VALUE]... [--opt NAME=VALUE]... [VOLUME]");
-        if (option == 'n')
-            name = optarg;
-        else if (option == 'd')
-            driver = optarg;
-        else
-            string_list_append(&arena, option == 'l' ? &labels : &options, optarg);
+    if (result == 0 && argc - optind > (request_has(&request, "Name") ? 0 : 1))
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL, "volume create: at most one name");
+    if (result == 0) {
+        cleanup_free char *body = NULL;
+
+        if (optind < argc)
+            request_set_text(&request, request_at(&request, NULL, "Name"), argv[optind]);
+        body = request_body(&request);
+        result = client_call_json(&cli->client, "POST", "/volumes/create", body, &request.arena,
+                                  &volume, &cli->err);
     }
-    if (argc - optind > (name == NULL ? 1 : 0))
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "volume create: at most one name");
-    if (name == NULL && optind < argc)
-        name = argv[optind];
-    writer = json_writer_new(false);
-    json_object_open(writer);
-    json_member_string(writer, "Name", name);
-    json_member_string(writer, "Driver", driver);
-    cli_write_pairs(writer, "Labels", &labels, '=');
-    cli_write_pairs(writer, "DriverOpts", &options, '=');
-    json_object_close(writer);
-    result = client_call_json(&cli->client, "POST", "/volumes/create", json_writer_text(writer),
-                              &arena, &volume, &cli->err);
-    json_writer_free(writer);
     if (result == 0)
         puts(json_get_string(volume, "Name"));
+    request_release(&request);
     return result;
 }
 
@@ -85,7 +71,7 @@ int cli_volume_inspect(struct cli *cli, int argc, char **argv)
 {
     struct json_writer *writer;
     int failures = 0;
-    int result = cli_no_options(cli, argc, argv, "VOLUME...");
+    int result = options_read_none(cli, argc, argv, "VOLUME...");
 
     if (result < 0)
         return result;
@@ -114,16 +100,20 @@ int cli_volume_inspect(struct cli *cli, int argc, char **argv)
 
 int cli_volume_rm(struct cli *cli, int argc, char **argv)
 {
-    static const struct option table[] = {{"force", no_argument, NULL, 'f'}, {NULL, 0, NULL, 0}};
-    const char *suffix = "";
+    static const struct option_row rows[] = {
+        {"force", 'f', OPTION_FLAG, .help = "it is no failure if there is none"},
+        {NULL},
+    };
+    bool is_forced = false;
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "VOLUME...", .values = &is_forced};
+    const char *suffix;
     int failures = 0;
-    int option;
+    int result = options_read(cli, argc, argv, &set);
 
-    while ((option = cli_next_option(cli, argc, argv, "f", table)) != -1) {
-        if (option == '?')
-            return cli_usage_error(cli, argv, "[--force] VOLUME...");
-        suffix = "?force=1";
-    }
+    if (result < 0)
+        return result;
+    suffix = is_forced ? "?force=1" : "";
     if (optind == argc)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "volume rm: at least one volume is expected");

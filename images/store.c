@@ -19,7 +19,7 @@
 
 static int not_found(const char *reference, struct error *err)
 {
-    return error_set(err, ERROR_NOT_FOUND, ENOENT, "No such image: %.256s", reference);
+    return error_set(err, ERROR_IMAGE_NOT_FOUND, ENOENT, "No such image: %.256s", reference);
 }
 
 static int save_index(const struct image_store *store, struct error *err);

@@ -92,14 +92,26 @@ void respond_empty(struct request *request, int status)
     respond(request, status, NULL, "");
 }
 
-void respond_failure(struct request *request, int status, const char *message)
+/* Docker's clients read the message, which is for people; programs of ours the code. */
+static void write_failure(struct request *request, int status, enum error_code code,
+                          const char *message)
 {
     struct json_writer *writer = json_writer_new(false);
 
     json_object_open(writer);
     json_member_string(writer, "message", message);
+    json_member_string(writer, "code", error_code_name(code));
     json_object_close(writer);
     respond_written(request, status, writer);
+}
+
+void respond_failure(struct request *request, int status, const char *message)
+{
+    enum error_code code = status == 404   ? ERROR_NOT_FOUND
+                           : status == 501 ? ERROR_UNSUPPORTED
+                                           : ERROR_INVALID;
+
+    write_failure(request, status, code, message);
 }
 
 static int status_of_error(const struct error *err)
@@ -113,6 +125,7 @@ static int status_of_error(const struct error *err)
     case ERROR_DENIED:
         return 403;
     case ERROR_NOT_FOUND:
+    case ERROR_IMAGE_NOT_FOUND:
         return 404;
     case ERROR_CONFLICT:
         return 409;
@@ -131,7 +144,7 @@ static int status_of_error(const struct error *err)
 
 void respond_error(struct request *request, const struct error *err)
 {
-    respond_failure(request, status_of_error(err), err->message);
+    write_failure(request, status_of_error(err), err->code, err->message);
 }
 
 void stream_begin(struct request *request, const char *content_type)

@@ -42,7 +42,7 @@ of_fish() { # LINE
         esac
     done
     run davit run --help
-    contains "$output" "--health-start-interval VALUE"
+    contains "$output" "--health-start-interval TIME"
     [ "$(davit run --rm busybox echo --help)" = --help ]
 }
 

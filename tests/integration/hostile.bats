@@ -208,7 +208,7 @@ from api import Api, Connection
 import json, socket
 for i in range(20):
     api = Api(sys.argv[1])
-    id = api.call("POST", "/containers/sized/exec", {"Cmd": ["sh", "-c", 'i=0; while [ "$(stty size)" != "33 77" ] && [ $i -lt 300 ]; do i=$((i+1)); sleep 0.02; done; stty size'], "Tty": True, "AttachStdout": True})[1]["Id"]
+    id = api.call("POST", "/containers/sized/exec", {"Cmd": ["sh", "-c", 'i=0; while [ "$(stty size 2>/dev/null)" != "33 77" ] && [ $i -lt 300 ]; do i=$((i+1)); sleep 0.02; done; stty size'], "Tty": True, "AttachStdout": True})[1]["Id"]
     body = json.dumps({"Tty": True})
     stream = socket.socket(socket.AF_UNIX)
     stream.connect(sys.argv[1])

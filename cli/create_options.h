@@ -1,0 +1,38 @@
+/* The options of create, run and update. */
+#ifndef DAVIT_CLI_CREATE_OPTIONS_H
+#define DAVIT_CLI_CREATE_OPTIONS_H
+
+#include "cli.h"
+#include "request.h"
+
+/* When an image is pulled before a container is made of it: docker's --pull. */
+enum pull_when {
+    PULL_MISSING,
+    PULL_ALWAYS,
+    PULL_NEVER,
+};
+
+struct create_options {
+    struct request request;
+    const char *name;
+    const char *image;
+    bool is_detached;
+    bool is_interactive;
+    bool has_terminal;
+    bool is_auto_removed;
+    bool has_no_healthcheck;
+    enum pull_when pulls;
+    const char *network;
+    struct string_list network_aliases;
+    const char *address; /* on the network */
+    const char *address6;
+    char *body; /* the request */
+};
+
+int create_options_parse(struct cli *cli, struct create_options *options, bool is_run, int argc,
+                         char **argv);
+/* Those of update: *body is the request, to be freed. */
+int update_options_parse(struct cli *cli, int argc, char **argv, char **body);
+void create_options_release(struct create_options *options);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * Options of commands, a row each. A row says how an option is written, what it means and where its
+ * value goes: parsing, --help and the completion of words are done from it.
+ */
+#ifndef DAVIT_CLI_OPTIONS_H
+#define DAVIT_CLI_OPTIONS_H
+
+#include "cli.h"
+#include "request.h"
+
+enum option_kind {
+    OPTION_FLAG, /* true; also --name=false */
+    OPTION_TEXT, /* the last one counts */
+    OPTION_INTEGER,
+    OPTION_BYTES,    /* "512m" */
+    OPTION_DURATION, /* "1m30s", in nanoseconds */
+    OPTION_LIST,     /* may be given several times */
+    OPTION_PAIRS,    /* NAME=VALUE, several times; members of an object in the request */
+    OPTION_READ,     /* what `read` makes of it */
+};
+
+struct option_row;
+
+/* What a row's function works on. */
+struct option_reader {
+    struct cli *cli;
+    struct request *request;
+    struct request_value *object; /* of the request, where the table's rows go */
+    void *values;
+    const struct option_row *row;
+};
+
+struct option_row {
+    const char *name;
+    char letter; /* '\0': none */
+    enum option_kind kind;
+    const char *value;  /* how --help writes it: words that are taken as they stand are written
+                         * small,  "always|missing|never", what is to be filled in large: "SIZE" */
+    const char *member; /* the path of its value in the request; NULL: it goes to `offset` */
+    size_t offset;      /* in the command's values: a bool, const char *, int64_t or
+                         * struct string_list */
+    const char *help;
+    /* Returns 0, or a negative errno with cli->err filled. */
+    int (*read)(const struct option_reader *reader, const char *text);
+};
+
+/* Rows that several commands may share; the last has no name. */
+struct option_table {
+    const struct option_row *rows;
+    const char
+        *object; /* the path in the request that their members stand below; NULL: all of it */
+};
+
+#define OPTION_TABLES_MAX 4
+
+struct option_set {
+    struct option_table tables[OPTION_TABLES_MAX];
+    const char *usage; /* what stands behind the options: "CONTAINER..." */
+    struct request *request;
+    void *values;
+    bool ends_at_argument; /* what follows the first argument belongs to another program */
+};
+
+/* Reads all options; optind (getopt(3)) is the first argument then. Lists lie in the request's
+ * arena. Returns 0, or a negative errno with cli->err filled, also after --help was printed. */
+int options_read(struct cli *cli, int argc, char **argv, const struct option_set *set);
+
+/* For a command that has no option but --help. */
+int options_read_none(struct cli *cli, int argc, char **argv, const char *usage);
+
+/* Puts a text where its row says; for fields of options that are tables as well. */
+int option_take(const struct option_reader *reader, const char *text);
+
+/* --filter KEY=VALUE, as Docker's API takes them: a row's function. */
+int option_read_filter(const struct option_reader *reader, const char *text);
+/* --format of commands that have JSON besides their usual output, and no templates. */
+int option_read_json(const struct option_reader *reader, const char *text);
+
+#endif
