@@ -7,7 +7,7 @@
 struct actor {
     uid_t uid;
     gid_t gid;
-    const char *tenant; /* "": of the host's own */
+    const char *tenant; /* whose resources are meant; "": the host itself, no tenant */
 };
 
 /* davitd itself: restart policies, probes, its start. */

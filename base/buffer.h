@@ -15,8 +15,8 @@ void buffer_append_string(struct buffer *buffer, const char *string);
 void buffer_printf(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Room for `length` more bytes; returns where they go. The caller adds to `length` what it wrote.
- */
+/* Makes room for `length` more bytes and returns where they go. The caller adds what it wrote to
+ * buffer->length. */
 char *buffer_reserve(struct buffer *buffer, size_t length);
 
 /* Drops the first `length` bytes. */

@@ -17,7 +17,8 @@ uint64_t clock_monotonic_us(void);
 /* When a process began, in ticks after the boot: field 22 of proc_pid_stat(5), 0 if it is gone. */
 uint64_t clock_process_start(pid_t pid);
 
-/* How long ago that was, in microseconds, whatever the wall clock has done since. */
+/* The age of a process in microseconds, by CLOCK_BOOTTIME, so that changes of the wall clock do not
+ * matter. 0 if the process is gone. */
 uint64_t clock_process_age_us(pid_t pid);
 
 /* "2026-11-21T06:14:33.921203724Z"; 0 gives Docker's zero time "0001-01-01T00:00:00Z". */

@@ -1,6 +1,7 @@
 /*
- * Completions: what takes time ends by calling one. It is a member of the struct of whoever waits,
- * which knows what it is about; whoever makes it wait keeps a list of them. One thread.
+ * Completions: callbacks for what takes time. A waiter has a struct completion as a member of its
+ * own struct, which holds what the waiter needs to know. Whoever is waited for keeps a list of
+ * completions and calls them when the wait is over. All in one thread.
  */
 #ifndef DAVIT_BASE_COMPLETION_H
 #define DAVIT_BASE_COMPLETION_H
@@ -11,16 +12,16 @@
 
 struct completion {
     struct completion *next; /* in the list of what it waits for */
-    /* Called once, when it is in no list any more. `err` is NULL if what it waited for has
-     * happened, and else says why that cannot be. It may release the completion. */
+    /* Called once, after the completion has left its list; may release the completion. `err` is
+     * NULL if what was waited for has happened; otherwise it says why that cannot happen. */
     void (*done)(struct completion *completion, const struct error *err);
 };
 
-/* Adds it as the last of a list. */
+/* Adds a completion at the end of a list. */
 void completion_add(struct completion **list, struct completion *completion);
 
-/* Nobody waits any more: takes it out of the list, and it is not called. Fine if it is not in it.
- */
+/* Takes a completion out of the list without calling it, because nobody waits any more. Does
+ * nothing if the completion is not in the list. */
 void completion_remove(struct completion **list, const struct completion *completion);
 
 /* All of `from` become the last of `to`. */

@@ -1,6 +1,6 @@
 /*
- * What a process that reads bytes from outside gives up before it does: rights, files and system
- * calls. Nothing of it comes back.
+ * A process that reads bytes from outside first gives up rights, files and system calls here. It
+ * cannot get them back.
  */
 #ifndef DAVIT_BASE_CONFINE_H
 #define DAVIT_BASE_CONFINE_H
@@ -19,18 +19,22 @@ struct confine_limit {
 
 int confine_set_limits(const struct confine_limit *limits, size_t count, struct error *err);
 
-/* Keeps these capabilities and no others, now and for what it executes. */
+/* Keeps these capabilities and no others. Empties the bounding set, so that a program which the
+ * process executes has none. */
 int confine_drop_capabilities(const cap_value_t *kept, size_t count, struct error *err);
 
-/* A user that owns nothing, without capabilities, in namespaces of its own for mounts, IPC and
- * names, in which all files are read-only; limited and sealed. The network stays. */
+/* Becomes the user nobody (65534), without capabilities, in new mount, IPC and UTS namespaces in
+ * which all files are read-only, with these limits and sealed by confine_seal(). The network
+ * namespace stays. */
 int confine_to_nobody(const struct confine_limit *limits, size_t count, struct error *err);
 
-/* No new privileges, and nobody may look into its memory. */
+/* Sets no_new_privs and makes the process not dumpable, so that no other process of its user may
+ * look into its memory. */
 int confine_seal(struct error *err);
 
-/* The system calls it may still make, all threads of it; others end as `action` says
- * (seccomp_init(3)). `extra` adds rules of its own to the libseccomp filter; or NULL. */
+/* Allows all threads of the process these system calls only; any other ends as `action` says
+ * (seccomp_init(3)). `extra` adds rules of its own to the libseccomp filter; NULL: no more
+ * rules. */
 int confine_filter(const int *calls, size_t count, uint32_t action, int (*extra)(void *filter),
                    struct error *err);
 

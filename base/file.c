@@ -75,9 +75,8 @@ int file_in_memory(const char *name, const void *bytes, size_t length)
 
 #define TEMPORARY_SIZE 300
 
-/* A name that nobody has: another process had our number and died halfway, perhaps with the
- * machine.
- */
+/* Opens a new file under a free name. A process that had our pid before may have left one when it,
+ * or the machine, died. */
 static int open_temporary(int directory_fd, const char *name, mode_t mode,
                           char temporary[TEMPORARY_SIZE], struct error *err)
 {

@@ -20,8 +20,8 @@ int file_read(int directory_fd, const char *path, size_t max_bytes, struct buffe
 /* Writes all bytes, however many writes it takes. Returns 0 or a negative errno. */
 int file_write_fd(int fd, const void *bytes, size_t length);
 
-/* A file in memory (memfd_create(2)) that has these bytes and is at its beginning: for who reads a
- * descriptor. Returns it, or a negative errno. */
+/* Makes a file in memory (memfd_create(2)) with these bytes, positioned at its beginning, for
+ * programs that read a descriptor. Returns the descriptor or a negative errno. */
 int file_in_memory(const char *name, const void *bytes, size_t length);
 
 /* Replaces directory_fd/name by rename. With `is_durable` content and name are synced. */
@@ -32,12 +32,12 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
  * those want it. Returns 0 or a negative errno. */
 int file_write_value(int directory_fd, const char *name, const char *value);
 
-/* As many open files as the process may have at all: raising the soft limit is always allowed. */
+/* Raises the soft limit of open files to the hard limit, which every process is allowed to do. */
 void file_raise_limit(void);
 
-/* Locks the open file for this process alone (flock(2)). Who had it may be about to die, and the
- * kernel takes a moment: it is tried for so long, and the caller waits. -EWOULDBLOCK if it is held.
- */
+/* Locks the open file for this process alone (flock(2)). The process that held the lock may be
+ * dying, and the kernel takes a moment to drop its lock: so this waits up to timeout_ms.
+ * -EWOULDBLOCK if the lock is held even then. */
 int file_lock(int fd, int timeout_ms);
 
 #endif

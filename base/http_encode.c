@@ -1,4 +1,5 @@
-/* http_encode(): see http.h. Apart from the parser, which not everybody who encodes needs. */
+/* http_encode(): see http.h. In a file of its own, so that a program can encode without
+ * http_parser. */
 #include <ctype.h>
 #include <string.h>
 

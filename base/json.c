@@ -302,7 +302,8 @@ bool json_is_empty(const struct json *value)
         for (size_t i = 0; i < value->count; i++) {
             const struct json *member = &value->members[i].value;
 
-            /* {"/data": {}} names something: sets are written so. */
+            /* Docker writes a set as {"/data": {}}: so a member that is an object means
+             * something. */
             if (member->type == JSON_OBJECT || !json_is_empty(member))
                 return false;
         }
@@ -396,7 +397,7 @@ static size_t utf8_sequence_length(const unsigned char *text)
     return length;
 }
 
-/* Most strings are, and are written as they are. */
+/* True for pure ASCII, as most strings are: they need no check of their UTF-8. */
 static bool is_ascii(const char *string, size_t length)
 {
     uint64_t high_bits = 0;

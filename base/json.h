@@ -69,8 +69,8 @@ int json_to_uint64(const struct json *number, uint64_t *value);
 /* "null", "a boolean", "a number", "a string", "an array", "an object". */
 const char *json_type_name(enum json_type type);
 
-/* True for null, false, 0, -1, "", [], {} and objects whose members are such, but not objects
- * again: what clients send for "not set". */
+/* True for what clients send for "not set": null, false, 0, -1, "", [], {}, and an object whose
+ * members are all such values. A member that is an object, even {}, makes the object not empty. */
 bool json_is_empty(const struct json *value);
 
 /* Writing: text grows in the writer. Misuse (a value without a key, unbalanced brackets) is a

@@ -47,7 +47,7 @@ struct string_map {
     size_t count;
 };
 
-/* All of it, strings too. */
+/* Copies a map, with its strings, into the arena. */
 void string_map_copy(struct arena *arena, const struct string_map *from, struct string_map *to);
 
 /* The value of that name, or NULL. */
@@ -149,7 +149,7 @@ void json_encode_members(struct json_writer *writer, const struct json_struct *t
 int json_decode_text(struct arena *arena, const char *text, size_t length,
                      const struct json_struct *type, void *object, struct error *err);
 
-/* True if the member that lies at `target` would be left out of the encoded object. */
+/* True if the member at `target` is unset. Encoding leaves it out, unless it has JSON_ALWAYS. */
 bool json_field_is_unset(const struct json_field *field, const void *target);
 
 /* Sets in `object` whatever is set in `changes`: nested structs and maps of strings member by

@@ -4,9 +4,9 @@
 
 #include "error.h"
 
-/* Has `function` called in another network namespace, by the calling thread, which is in its own
- * again afterwards; where that cannot be had it aborts, rather than go on in a container's network.
- * Returns what the function does. */
+/* Calls `function` in another network namespace, in the calling thread, and goes back to the
+ * thread's own namespace. Aborts if it cannot go back, rather than go on in a container's network.
+ * Returns what the function returned. */
 int network_namespace_run(int netns_fd, int (*function)(void *context, struct error *err),
                           void *context, struct error *err);
 

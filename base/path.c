@@ -14,8 +14,8 @@
 
 #include "cleanup.h"
 
-/* The kernel answers EAGAIN when a rename raced with "..": bounded, a hostile renamer must not
- * hold us here. */
+/* The kernel answers EAGAIN when a rename raced with "..". We try again, but not forever: a hostile
+ * renamer must not hold us here. */
 #define RESOLVE_ATTEMPTS 64
 
 static int open_resolved(int root_fd, const char *path, int flags, mode_t mode, uint64_t resolve)
@@ -62,7 +62,8 @@ int path_open_regular_in_root(int root_fd, const char *path)
     if (!is_regular(seen_fd, &seen))
         return -EINVAL;
     fd = open(path_of_fd(link, seen_fd), flags);
-    /* Who has the stranger's root for its own has no procfs there, or none that can be trusted. */
+    /* A process whose root is that tree has no procfs, or none that can be trusted: then the path
+     * is opened again and checked afterwards. */
     if (fd < 0 || fstat(fd, &opened) < 0 || opened.st_dev != seen.st_dev ||
         opened.st_ino != seen.st_ino) {
         fd_close(&fd);
@@ -218,7 +219,7 @@ int path_make_host_directory(const char *path, mode_t mode, struct error *err)
             continue;
         memcpy(partial, path, end);
         partial[end] = '\0';
-        /* The mode is what was asked for, whatever the caller's umask is for. */
+        /* mkdir(2) applies the umask of the caller; chmod(2) sets the mode that was asked for. */
         if (mkdir(partial, 0700) == 0 ? chmod(partial, mode) < 0 : errno != EEXIST)
             return error_errno(err, errno, "make directory %s", partial);
     }

@@ -18,8 +18,8 @@
  * often an answer). */
 int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode);
 
-/* Opens a regular file of a tree that is a stranger's, for reading. What else is there is not
- * opened, which for a device would do something, or wait: -EINVAL. */
+/* Opens a regular file for reading in a tree that may be hostile. Anything else is -EINVAL and is
+ * not opened: opening a device or a FIFO could have an effect, or wait. */
 int path_open_regular_in_root(int root_fd, const char *path);
 
 /* openat2 with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS: any symlink, absolute path or ".." that
@@ -46,19 +46,19 @@ bool path_is_on_filesystem(int fd, uint64_t magic);
 int path_move_unique(int directory_fd, const char *name, int into_fd, const char *new_name,
                      struct error *err);
 
-/* Removes a tree of any depth without following symlinks or leaving its filesystem, renaming
- * nothing and taking no room. What cannot be removed (it is immutable, or mounted on) keeps the
- * directories above it, and where it lies deeper than 64 perhaps other things in them; the rest
- * goes all the same, and the first failure is the error. A name that does not exist is fine.
- * path_remove.c */
+/* Removes a tree of any depth without following symlinks or leaving its filesystem. It renames
+ * nothing and needs no free space. What cannot be removed (it is immutable, or mounted on) stays,
+ * with the directories above it; if it lies deeper than 64 levels, other entries of these
+ * directories may stay too. The rest is removed, and the first failure is the error. A name that
+ * does not exist is fine. path_remove.c */
 int path_remove_tree(int directory_fd, const char *name, struct error *err);
 
-/* Takes directory_fd/name away for somebody who has time to remove it: it is moved to trash_fd, or
- * removed at once where that is another filesystem. path_remove.c */
+/* Moves directory_fd/name to trash_fd, where it is removed later; removes it at once if trash_fd is
+ * on another filesystem. path_remove.c */
 int path_discard(int directory_fd, const char *name, int trash_fd, struct error *err);
 
-/* Adds what a tree takes on disk, in bytes; a file with several names counts in shares. Follows
- * nothing and leaves no filesystem. A name that does not exist takes nothing. */
+/* Adds the bytes that a tree takes on disk. A file with N hard links counts 1/N for each. Follows
+ * no symlink and stays on one filesystem. A name that does not exist takes nothing. */
 int path_tree_size(int directory_fd, const char *name, uint64_t *bytes, struct error *err);
 
 /* mkdir -p for a path of the administrator's choice; what it makes has that mode, whatever the

@@ -17,12 +17,12 @@
 #include "memory.h"
 #include "path.h"
 
-/* So many of the directories above the one that is being emptied stay open. */
+/* How many directories are open at once: the one that is being emptied and those right above it. */
 #define OPEN_LEVELS 64
 
 struct level {
     DIR *dir;             /* NULL: closed, because too many below it are open */
-    struct dirent *entry; /* where it is; NULL: at its beginning */
+    struct dirent *entry; /* the entry read last; NULL: none yet */
     bool is_reopened;
     dev_t device;
     ino_t inode;
@@ -33,7 +33,7 @@ struct removal {
     size_t depth;
     size_t room;
     dev_t device;
-    struct error first; /* of what could not be removed */
+    struct error first; /* the first failure to remove something */
 };
 
 static int note_failure(struct removal *removal, int errnum, const char *name)
@@ -49,7 +49,7 @@ static struct level *top(const struct removal *removal)
     return &removal->levels[removal->depth - 1];
 }
 
-/* Takes the descriptor. */
+/* Makes the directory the deepest level. Owns `fd`, also on failure. */
 static int push(struct removal *removal, int fd, const char *name)
 {
     struct stat status;
@@ -122,7 +122,8 @@ static int pop(struct removal *removal)
     removal->depth--;
     if (parent == NULL || parent->dir == NULL)
         return result;
-    /* One that was reopened comes to the child, which is empty now, once more. */
+    /* A parent that was reopened has no entry here. It will read the child, which is empty now,
+     * once more and remove it then. */
     if (parent->entry != NULL &&
         unlinkat(dirfd(parent->dir), parent->entry->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         note_failure(removal, errno, parent->entry->d_name);
@@ -156,8 +157,8 @@ static void remove_entry(struct removal *removal, struct level *level)
         note_failure(removal, errno, name);
 }
 
-/* Reads the directory on top on. After a failure one that was reopened is given up: it would come
- * to what failed again and again. */
+/* Reads the next entry of the deepest directory. After a failure a directory that was reopened is
+ * given up: it would come to the entry that failed again and again. */
 static int step(struct removal *removal)
 {
     struct level *level = top(removal);

@@ -8,7 +8,7 @@
 #include "cleanup.h"
 #include "path.h"
 
-#define DEPTH_MAX 512 /* a descriptor each */
+#define DEPTH_MAX 512 /* two descriptors each */
 #define BLOCK_BYTES 512
 
 struct measure {

@@ -14,7 +14,7 @@ struct queued_message;
 struct send_queue {
     struct queued_message *first;
     struct queued_message *last;
-    size_t bytes; /* that are kept, with what keeping them takes */
+    size_t bytes; /* of the messages that are kept, with their headers */
 };
 
 /* Sends a message with descriptors (still owned by the caller), after those that are kept already,

@@ -28,8 +28,8 @@ ssize_t socket_try_send(int fd, const void *bytes, size_t length, const int *fds
 /* Bytes that have been sent and not read by the other end yet (unix(7), SIOCOUTQ). */
 int socket_unread(int fd);
 
-/* A pidfd of the process that listened where this connection was made to. A negative errno if it is
- * gone: then its number may be another's. */
+/* Returns a pidfd of the process that listened on the socket which this connection was made to. A
+ * negative errno if that process is gone: its number may belong to another one by then. */
 int socket_peer_pidfd(int fd);
 
 /* Receives one message. Descriptors arrive close-on-exec and belong to the caller; *fd_count is

@@ -14,7 +14,8 @@
 #define READ_BYTES (64 << 10)
 #define FIRST_KEPT 64 /* the number of the first descriptor that is kept */
 
-/* Keeps the job's descriptors and the pipe, and with them no connection of the caller's alive. */
+/* Keeps the descriptors of the job and the pipe, and closes all others, which would keep
+ * connections of the caller open. */
 static void keep_descriptors(const struct writer_job *job, int *pipe_fd)
 {
     int *fds[WRITER_FDS_MAX + 1];

@@ -1,7 +1,7 @@
 /*
  * A process that writes lines to what may block, a disk or another program, behind a bounded queue:
- * who has something to write never waits for it. Lines that find no room are refused, none by half,
- * and whoever offers them says how many were lost. For single-threaded callers.
+ * the caller never waits for it. Lines that find no room are refused, never half a line, and the
+ * caller counts what was lost. For single-threaded callers.
  */
 #ifndef DAVIT_BASE_WRITER_PROCESS_H
 #define DAVIT_BASE_WRITER_PROCESS_H
@@ -20,8 +20,9 @@ struct writer_job {
     /* Writes whole lines; runs in the process, as long as it likes. */
     void (*write)(void *context, const char *lines, size_t length);
     void *context;
-    /* Descriptors that it writes to: they have other numbers by then, which stand here. All others
-     * are closed, so that none of the caller's peers is kept waiting. */
+    /* Descriptors that the process keeps. They get other numbers in the process, which are stored
+     * through these pointers. All others are closed, so that no connection of the caller stays
+     * open. */
     int *fds[WRITER_FDS_MAX];
     size_t fd_count;
 };
@@ -30,7 +31,7 @@ struct writer_job {
 struct writer_process {
     int fd; /* to the process */
     pid_t pid;
-    struct buffer lines; /* that the process has not taken */
+    struct buffer lines; /* not yet taken by the process */
     size_t max_bytes;
 };
 
@@ -41,10 +42,11 @@ int writer_process_start(struct writer_process *writer, const struct writer_job 
 /* Takes whole lines, or none of them: -ENOBUFS. Never waits. */
 int writer_process_push(struct writer_process *writer, const char *lines, size_t length);
 
-/* Gives the process what it can take: when `fd` is writable and lines are left. */
+/* Passes on what the process can take. Call it when `fd` is writable and lines are left. */
 void writer_process_flush(struct writer_process *writer);
 
-/* The last line has been pushed: waits until all is written, for WRITER_FINISH_MS at most. */
+/* To be called after the last line was pushed: waits until all is written. Gives up after
+ * WRITER_FINISH_MS without progress. */
 void writer_process_finish(struct writer_process *writer);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include "error.h"
 
-/* Copies those that are wanted; what the other's filesystem cannot hold is left out. */
+/* Copies the attributes for which is_wanted() is true. Leaves out those that the filesystem of
+ * `to_fd` does not support. */
 int xattrs_copy(int from_fd, int to_fd, bool (*is_wanted)(const char *name), struct error *err);
 
 #endif

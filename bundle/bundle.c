@@ -95,8 +95,8 @@ static void add_user_namespace(struct arena *arena, struct oci_linux *linux_part
     linux_part->gid_mappings.count = 1;
 }
 
-/* Everything is denied but what the options allow; the devices that every container may use are the
- * runtime's to add. */
+/* Denies everything but what the options allow. The runtime adds the devices that every container
+ * may use (resources_apply_devices()). */
 static void set_device_rules(struct arena *arena, const struct bundle_options *options,
                              struct oci_resources *resources)
 {
@@ -173,7 +173,7 @@ static void set_shm_size(struct arena *arena, struct oci_mount *mount, int64_t b
     mount->options = options;
 }
 
-/* With the host's IPC namespace, or another container's: its shared memory, not a new one. */
+/* A container that shares an IPC namespace shares its /dev/shm as well: binds `source` there. */
 static void bind_shm(struct arena *arena, struct oci_mount *mount, const char *source)
 {
     static const char *const options[] = {"bind", "nosuid", "noexec", "nodev"};

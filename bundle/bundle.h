@@ -16,8 +16,8 @@
 #define BUNDLE_ANNOTATION_USER "io.davit.user"     /* user[:group], resolved in the root at start */
 #define BUNDLE_ANNOTATION_GROUPS "io.davit.groups" /* supplementary groups, by comma; likewise */
 
-/* The source of a bind mount whose tree is another container's: struct container_options, shm_fd.
- */
+/* Source of a bind mount that stands for the /dev/shm of another container. The runtime takes the
+ * mount from shm_fd of struct container_options. */
 #define BUNDLE_SHARED_SHM "davit:shm"
 
 #define ID_RANGE_SIZE 65536
@@ -35,12 +35,12 @@ struct bundle_options {
     bool is_root_readonly;
     bool no_new_privileges;
     bool is_privileged; /* nothing is masked or read-only; see also cap_add, device_rules */
-    unsigned int host_namespaces; /* 1 << OCI_NAMESPACE_...: those that the host's stand for */
+    unsigned int host_namespaces; /* 1 << OCI_NAMESPACE_...: shared with the host */
     bool has_no_shm;              /* without /dev/shm */
     bool shares_shm;              /* /dev/shm is another container's */
     int64_t shm_bytes;            /* of /dev/shm; 0: 64 MiB */
     bool has_init;
-    uint32_t id_range_first; /* of ID_RANGE_SIZE host ids that a user namespace has; 0: none */
+    uint32_t id_range_first; /* of the ID_RANGE_SIZE host ids in its user namespace; 0: none */
     struct string_list cap_add;
     struct string_list cap_drop;
     LIST_OF(struct oci_mount) mounts; /* after the standard ones, by destination depth */

@@ -11,7 +11,7 @@
 
 #define CONFIG_MAX_BYTES (4 << 20)
 
-/* runtime-spec "Linux Rlimits": names as in getrlimit(2); see runtime/rlimits.c for numbers. */
+/* runtime-spec "Linux Rlimits": names as in getrlimit(2); see runtime/process.c for numbers. */
 static int check_rlimits(const struct oci_process *process, struct error *err)
 {
     for (size_t i = 0; i < process->rlimits.count; i++) {
@@ -105,7 +105,7 @@ static int check_all_hooks(const struct oci_hooks *hooks, struct error *err)
     return 0;
 }
 
-/* As the kernel checks names of network devices, with room for the digits of a template. */
+/* As the kernel checks names of network devices (dev_valid_name()). */
 static bool is_device_name(const char *name)
 {
     return name[0] != '\0' && strlen(name) < 16 && strcmp(name, ".") != 0 &&
@@ -295,8 +295,8 @@ static int check_version(const char *version, int *minor, struct error *err)
     return 0;
 }
 
-/* Before 1.3 tools wrote 0 for a limit that was not set; since then it means that no task may be.
- */
+/* Before version 1.3 tools wrote 0 for a limit that was not set. Since then 0 means that no task is
+ * allowed. */
 static void forget_unset_pids_limit(struct oci_resources *resources)
 {
     if (resources != NULL && resources->pids != NULL && resources->pids->limit.value == 0)

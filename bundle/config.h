@@ -3,7 +3,7 @@
  * those of the specification. Everything is owned by the arena the config was decoded into.
  *
  * Below the decoder nothing sees JSON: what is in these structs has the right type, and
- * oci_config_validate() has refused values that cannot be meant.
+ * oci_config_parse() has refused values that make no sense.
  */
 #ifndef DAVIT_BUNDLE_CONFIG_H
 #define DAVIT_BUNDLE_CONFIG_H
@@ -390,7 +390,7 @@ int oci_config_read_file(struct arena *arena, int directory_fd, const char *name
 int oci_config_read(struct arena *arena, int directory_fd, struct oci_config *config,
                     struct error *err);
 
-/* The same for a process document, as `exec --process` takes it. */
+/* Parse or decode, and validate, a process document, as `exec --process` takes it. */
 int oci_process_parse(struct arena *arena, const char *text, size_t length,
                       struct oci_process *process, struct error *err);
 int oci_process_decode(struct arena *arena, const struct json *json, struct oci_process *process,

@@ -25,7 +25,7 @@
 enum cgroup_manager {
     CGROUP_MANAGER_CGROUPFS, /* we, in the filesystem */
     CGROUP_MANAGER_SYSTEMD,  /* systemd, as a scope; we set limits in it */
-    CGROUP_MANAGER_DISABLED, /* nobody: it stays in its creator's, without limits */
+    CGROUP_MANAGER_DISABLED, /* nobody: it stays in its creator's cgroup, without limits */
 };
 
 /* A bit each for the controllers davit uses. */
@@ -204,9 +204,10 @@ struct cgroup_device_rule {
 int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device_rule *rules,
                          size_t count, struct error *err);
 
-/* What processes of the cgroup and below send to `from` of an address of IPv4 goes to its port `to`
- * instead, and what comes back from there seems to come from `from`: so that who listens at `to`
- * takes no port from them. In place of the redirection before. */
+/* Redirects a port of an IPv4 address: what processes of the cgroup and below send to port `from`
+ * of `address` goes to its port `to`, and what comes back from `to` seems to come from `from`. So a
+ * service can be reached at `from` without taking that port away from these processes. Replaces the
+ * redirection that was there before. */
 struct cgroup_redirection {
     uint8_t address[4];
     uint16_t from;

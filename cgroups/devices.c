@@ -18,7 +18,7 @@
 #define MINOR_MAX 1048575
 
 /* Registers: R2 device type, R3 accesses asked for and not yet decided, R4 major, R5 minor, R6 both
- * numbers in one, R7 negative if the device is one of those asked about. */
+ * numbers in one, R7 negative if a rule of the row matches the device (emit_row()). */
 struct program {
     struct bpf_insn *instructions;
     size_t count;
@@ -106,7 +106,8 @@ static unsigned int compared_register(const struct cgroup_device_rule *rule, uin
     return rule->major >= 0 ? BPF_REG_4 : BPF_REG_5;
 }
 
-/* A difference of zero, less one, is negative, and of 32 bits no other is. */
+/* Makes R7 negative if the rule matches, without a branch: the XOR of both numbers, minus one in 64
+ * bits, is negative only if they are equal. */
 static void emit_match(struct program *program, const struct cgroup_device_rule *rule)
 {
     uint32_t value;
@@ -151,7 +152,7 @@ static size_t emit_row(struct program *program, char type, const struct cgroup_d
     return count;
 }
 
-/* About some accesses: the rest is for the rules before this one. */
+/* A rule that decides about some accesses only. The others are left to the rules before it. */
 static void emit_partial_decision(struct program *program, const struct cgroup_device_rule *rule)
 {
     if (rule->is_allowed) {

@@ -23,10 +23,11 @@ struct cgroup_program {
     size_t count;
 };
 
-/* A descriptor or a negative errno. */
+/* Loads the program. Returns its descriptor or a negative errno. */
 int cgroup_program_load(const struct cgroup_program *program);
 
-/* In place of the one that is attached as `type` now. Returns 0 or a negative errno. */
+/* Attaches the program in place of the one that is attached as `type` now. Returns 0 or a negative
+ * errno. */
 int cgroup_program_attach(int cgroup_fd, enum bpf_attach_type type, int program_fd);
 
 #endif

@@ -1,5 +1,5 @@
-/* One port for another, as programs that look at the addresses sockets are given (bpf(2),
- * BPF_PROG_TYPE_CGROUP_SOCK_ADDR; linux/bpf.h, struct bpf_sock_addr). */
+/* cgroup_redirect(): BPF programs that exchange a port in the addresses that sockets are given
+ * (bpf(2), BPF_PROG_TYPE_CGROUP_SOCK_ADDR; linux/bpf.h, struct bpf_sock_addr). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -44,8 +44,8 @@ static void patch_jumps(struct program *program)
     }
 }
 
-/* Programs for IPv6 see addresses of IPv4 mapped, as sockets for both have them (RFC 4291,
- * 2.5.5.2). */
+/* A socket for both families gives IPv4 addresses in the mapped form, and programs for IPv6 see
+ * them so (RFC 4291, 2.5.5.2). */
 static void emit_address(struct program *program, const uint8_t bytes[4], bool is_mapped)
 {
     uint32_t address;

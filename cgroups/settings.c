@@ -93,13 +93,14 @@ int cgroup_apply(const struct cgroup *cgroup, const struct cgroup_settings *sett
         const struct cgroup_setting *setting = &settings->items[i];
         int result = file_write_value(cgroup->fd, setting->file, setting->value);
 
-        /* Accounting of swap is a choice of the kernel's configuration; a limit that equals "no
-         * swap use beyond memory" on a host without swap accounting would hold anyway. */
+        /* Whether swap is accounted is a choice of the kernel configuration. Without it no swap
+         * limit can be enforced, so the setting is refused by its name. */
         if (result == -ENOENT && strcmp(setting->file, "memory.swap.max") == 0)
             return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                              "%s: this kernel does not account swap (memory.swap.max is missing)",
                              setting->option);
-        /* Its limit of use, which comes next, holds without reservations. */
+        /* Kernels before 5.7 cannot limit reservations of huge pages. The limit of their use, which
+         * comes next, holds without that. */
         if (result == -ENOENT && strstr(setting->file, ".rsvd.max") != NULL)
             continue;
         if (result < 0)

@@ -26,8 +26,8 @@ struct cli {
     const struct command *commands; /* one without a name ends them */
     struct client client;
     struct error err;
-    struct detach_keys detach_keys; /* what has to be typed to leave a terminal's container alone */
-    const char *group;              /* of a command that stands in one: "volume" */
+    struct detach_keys detach_keys; /* what has to be typed to detach from a container */
+    const char *group;              /* the group that the command was called by: "volume" */
     bool has_helped;                /* --help was given, and printed */
     struct completion_words
         *completion; /* what comes next is wanted of the command, not its work */
@@ -96,10 +96,10 @@ int cli_version(struct cli *cli, int argc, char **argv);
 int cli_port(struct cli *cli, int argc, char **argv);
 int cli_info(struct cli *cli, int argc, char **argv);
 
-/* container, image, system: by the next word. */
+/* Runs a command of a group (container, image, network, system, volume); the next word names it. */
 int cli_group(struct cli *cli, int argc, char **argv);
 
-/* Of groups: "davit volume ls". */
+/* Commands that exist in groups only: "davit volume ls". */
 int cli_container_prune(struct cli *cli, int argc, char **argv);
 int cli_image_prune(struct cli *cli, int argc, char **argv);
 int cli_system_df(struct cli *cli, int argc, char **argv);
@@ -117,7 +117,8 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv);
 int cli_volume_prune(struct cli *cli, int argc, char **argv);
 int cli_volume_rm(struct cli *cli, int argc, char **argv);
 
-/* Prints a text of a container's or an image's, which may hold what a terminal would obey. */
+/* Prints a text that a container or image has chosen, without characters that a terminal would
+ * obey. */
 void cli_print_text(const char *text);
 
 /* "1.5MB" */

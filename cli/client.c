@@ -45,7 +45,8 @@ static int on_body(void *context, const char *bytes, size_t length)
     return 0;
 }
 
-/* A server that has heard enough answers and closes: the rest is not sent, the answer is read. */
+/* A failed write is no error: a server that has heard enough answers and closes the connection. Its
+ * answer is read then. */
 static int send_chunks(int fd, int body_fd, struct error *err)
 {
     char bytes[CHUNK_BYTES];
@@ -97,13 +98,13 @@ int client_send(const struct client *client, const struct client_request *reques
     return request->body_fd >= 0 ? send_chunks(exchange->fd, request->body_fd, err) : 0;
 }
 
-/* Reads once. Returns 0 at the end of the connection. */
 static int closed_early(struct error *err)
 {
     return error_set(err, ERROR_INTERNAL, ECONNRESET,
                      "davitd closed the connection in the middle of its answer");
 }
 
+/* Reads once. Returns 0 at the end of the connection. */
 static int read_more(struct exchange *exchange, struct error *err)
 {
     char bytes[CHUNK_BYTES];

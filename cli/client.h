@@ -53,7 +53,8 @@ void exchange_close(struct exchange *exchange);
 int client_exchange(const struct client *client, const struct client_request *request,
                     struct exchange *exchange, int *status, struct error *err);
 
-/* The whole of it. *body is the response's, owned by the caller. */
+/* Sends a request and reads its response to the end. Appends the response's body to `response` (or
+ * NULL), which the caller owns. */
 int client_call(const struct client *client, const char *method, const char *path, const char *body,
                 int *status, struct buffer *response, struct error *err);
 

@@ -1,4 +1,4 @@
-/* stop, restart, kill, rm, wait, ps, logs, inspect. */
+/* stop, restart, kill, pause, unpause, rename, update, rm, wait, top, ps, logs, inspect. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,7 +302,7 @@ static void write_mounts(struct json_writer *writer, const struct json *mounts)
     json_member_string(writer, "Mounts", buffer_text(&text));
 }
 
-/* What docker's templates of a list call things. */
+/* Writes a container under the names that templates of `docker ps` use. */
 static void write_fields(struct json_writer *writer, const struct ps_options *options,
                          const struct json *container)
 {

@@ -128,7 +128,7 @@ static int start_helper(struct helper *helper, const char *const arguments[], bo
     return helper->pid < 0 ? error_errno(err, errno, "fork") : 0;
 }
 
-/* `result` is that of our side. The helper has said itself what went wrong on its own. */
+/* Returns `result`, our side's, or an error if the helper failed, which has printed the reason. */
 static int end_helper(struct helper *helper, int result, struct error *err)
 {
     int status = 0;
@@ -163,7 +163,7 @@ static void read_place(const char *header, struct place *place)
     snprintf(place->target, sizeof(place->target), "%s", target != NULL ? target : "");
 }
 
-/* One that is not there is no error. */
+/* Asks davitd what is at the path. A path that does not exist is no error. */
 static int look_up(const struct copy *copy, const char *path, struct place *place)
 {
     cleanup_free char *url = archive_url(copy, path, "");
@@ -203,7 +203,7 @@ static int follow(const struct copy *copy, char **path, struct place *place)
     return result;
 }
 
-/* Where it goes: an existing directory takes it under its own name. */
+/* Chooses where the copy goes here: into an existing directory, under the source's name. */
 static int choose_here(const struct copy *copy, const struct place *source, char **directory,
                        char **name)
 {
@@ -274,7 +274,7 @@ static int copy_from(const struct copy *copy)
     result = copy->follows ? follow(copy, &path, &place) : look_up(copy, path, &place);
     if (result < 0)
         return result;
-    /* davitd knows better what is not there. */
+    /* The GET fails too, and its error says what is missing; that of HEAD has no text. */
     if (!place.exists)
         return receive(copy, path, -1) < 0 ? -ENOENT
                                            : error_set(&copy->cli->err, ERROR_NOT_FOUND, ENOENT,

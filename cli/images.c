@@ -52,7 +52,8 @@ static void print_images(const struct json *list, bool is_json, bool is_quiet)
     }
 }
 
-/* What docker's templates of a list call things; an image has a line for each of its names. */
+/* Adds a line for one of the image's names, under the names that templates of `docker images` use.
+ */
 static int add_image(struct cli *cli, struct listing *listing, const struct json *image,
                      const char *name)
 {

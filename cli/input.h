@@ -11,9 +11,9 @@ struct input {
     pid_t writer; /* of a directory's archive; -1: none */
 };
 
-/* `path` NULL or "-" is standard input, which may not be a terminal. A directory is written by
- * `write_directory` in a process of its own, after `check` of it by the same: with out_fd -1 it
- * says only whether it can. */
+/* Opens `path`; NULL or "-" is standard input, which may not be a terminal. For a directory
+ * `write_directory` is called twice: with out_fd -1, when it only says whether it can write the
+ * directory, and then in a process of its own. */
 int input_open(const char *path,
                int (*write_directory)(int directory_fd, int out_fd, struct error *err),
                struct input *input, struct error *err);

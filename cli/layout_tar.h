@@ -7,7 +7,8 @@
 /* Writes an OCI layout. For input_open(). */
 int layout_tar_write(int layout_fd, int out_fd, struct error *err);
 
-/* Writes any tree, with all that a layer carries, by davit-image. Replaces the process. */
+/* Writes any tree, with all that a layer carries, by executing davit-image in this process. With
+ * out_fd -1 only says whether davit-image is there. */
 int tree_tar_write(int directory_fd, int out_fd, struct error *err);
 
 #endif

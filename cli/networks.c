@@ -16,7 +16,7 @@ struct network_options {
     struct string_list gateways;
 };
 
-/* The first of that family; NULL if there is none. */
+/* The list's first address or subnet of IPv4 or IPv6; NULL if there is none. */
 static const char *first_of(const struct string_list *list, bool is_ipv6)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -1,4 +1,4 @@
-/* What commands print, and how: see cli.h. */
+/* Formatting and printing for commands: see cli.h. */
 #include <stdio.h>
 #include <string.h>
 

@@ -16,7 +16,7 @@ void progress_begin(struct progress *progress, FILE *out, bool is_quiet)
     progress->is_terminal = isatty(fileno(out));
 }
 
-/* What a registry or an image says may hold anything; a terminal obeys some of it. */
+/* Prints no control characters: a terminal would obey those that a registry or image sends. */
 static void print_plain(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++)
@@ -40,7 +40,8 @@ static struct progress_line *find_line(struct progress *progress, const char *id
     return line;
 }
 
-/* Up to the line, over it, and down again to where the next one goes. */
+/* Moves the cursor up to the layer's line, writes over it, and moves down to where a new line goes.
+ */
 static void show_on_terminal(struct progress *progress, const struct progress_line *line,
                              bool is_new, const char *status, const char *bar)
 {

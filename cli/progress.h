@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-#define PROGRESS_LINES_MAX 256 /* layers beyond are counted, not shown */
+#define PROGRESS_LINES_MAX 256 /* layers beyond are not shown */
 
 struct progress_line {
     const char *id;
@@ -37,8 +37,8 @@ void progress_begin(struct progress *progress, FILE *out, bool is_quiet);
 /* An exchange's on_body. */
 int progress_take(void *progress, const char *bytes, size_t length);
 
-/* What came without a newline, and the end. `result` is how the exchange went; returns it, or what
- * the other side says has failed. */
+/* Shows what came without a newline, and releases everything. `result` is the exchange's; returns
+ * it if it is a failure, otherwise the failure that the other side has reported. */
 int progress_end(struct progress *progress, int result, struct error *err);
 
 #endif

@@ -139,7 +139,7 @@ static const struct option_row volumes_rows[] = {
     {NULL},
 };
 
-/* What a command takes besides --filter and --force, and what it says before it does it. */
+/* What a prune command takes besides --filter and --force, and what it warns of before it asks. */
 struct prune_command {
     bool takes_all;
     bool takes_volumes;
@@ -165,7 +165,7 @@ static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **ar
     return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: no argument is expected", argv[0]);
 }
 
-/* What is removed does not come back: a yes is needed, and no answer is none. */
+/* Asks before removing, since nothing comes back. Any answer but "y" means no, and so does none. */
 static int confirm(struct cli *cli, const struct prune *prune, const struct prune_command *command)
 {
     char answer[16] = "";
@@ -241,7 +241,7 @@ static int prune_images(struct cli *cli, struct prune *prune)
                       prune->has_all ? "dangling=false" : "dangling=true", "Image");
 }
 
-/* Anonymous ones; all that nobody has with --all. */
+/* Prunes unused anonymous volumes; with --all all unused volumes. */
 static int prune_volumes(struct cli *cli, struct prune *prune)
 {
     return call_prune(cli, prune, "/volumes/prune", prune->has_all ? "all=1" : NULL, "Volume");
@@ -310,7 +310,7 @@ int cli_network_prune(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-/* Anonymous ones, as docker has it, whatever --all says of images. */
+/* With --volumes prunes anonymous volumes only, as docker does: --all is about images here. */
 static int prune_anonymous_volumes(struct cli *cli, struct prune *prune)
 {
     return prune->has_volumes ? call_prune(cli, prune, "/volumes/prune", NULL, "Volume") : 0;

@@ -58,7 +58,7 @@ int pull_image(struct cli *cli, const char *image, const char *platform, FILE *o
     return pull(cli, image, platform, false, out, is_quiet);
 }
 
-/* All tags of what names one would be a contradiction. */
+/* Refuses --all-tags for an image that names a tag. */
 static int check_all_tags(struct cli *cli, const char *image, bool has_all)
 {
     if (!has_all || !has_tag(image))

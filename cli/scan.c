@@ -1,4 +1,4 @@
-/* sbom, and scan: the packages of an image against vulnerabilities in OSV's format
+/* scan: looks for the packages of an image among vulnerabilities in OSV's format
  * (ossf.github.io/osv-schema), which lie in a directory as files. */
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #define DEPTH_MAX 4
 #define EXIT_VULNERABLE 2
 
-/* A package as the list names it: by what it was built from. */
+/* An installed package, and the source package it was built from, which vulnerabilities name. */
 struct installed {
     const char *name;
     const char *version;
@@ -46,7 +46,7 @@ struct scan {
     struct error *err;
 };
 
-/* The text between what stands before it and any of `ends`, decoded. */
+/* The text up to any of `ends`, with %XX decoded. */
 static const char *cut(struct arena *arena, const char *text, const char *ends)
 {
     char *copy = arena_strndup(arena, text, strcspn(text, ends));

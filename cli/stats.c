@@ -11,7 +11,7 @@
 
 #define NAMES_MAX 1024
 
-/* Of one container, from one round to the next. */
+/* A container's processor times of the last round, from which the next computes its share. */
 struct usage {
     char *name;
     uint64_t total;  /* processor time, ns */
@@ -56,7 +56,7 @@ static uint64_t sum_networks(const struct json *stats, const char *member)
     return sum;
 }
 
-/* What is shown of one, as docker calls it. */
+/* What is shown of one container. */
 struct row {
     const char *name;
     double cpu_percent;
@@ -140,7 +140,7 @@ static int add_row(struct listing *listing, const struct row *row, const struct 
     return result;
 }
 
-/* One container's, shown or only noted. `format` NULL: the usual table. */
+/* Gets one container's numbers; prints them if is_shown. `format` NULL: the usual table. */
 static int look_at(struct cli *cli, struct usage *usage, const char *format,
                    struct listing *listing, bool is_shown)
 {
@@ -181,7 +181,7 @@ static int print_round(struct cli *cli, struct usage *usages, size_t count, cons
     return result;
 }
 
-/* Without names all that run. */
+/* The names on the command line; without any those of all running containers. */
 static int find_names(struct cli *cli, int argc, char **argv, struct usage *usages, size_t *count)
 {
     cleanup_arena struct arena arena = {0};
@@ -232,7 +232,7 @@ int cli_stats(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = print_round(cli, usages, count, format, false);
     do {
-        /* A share of time is one between two looks. */
+        /* The share of processor time is computed between two rounds. */
         if (result == 0 && count > 0)
             sleep(1);
         if (result == 0)

@@ -126,7 +126,7 @@ static const char *next_word(const char *text, const char *end, size_t *length)
 struct action {
     const char *words[4];
     size_t lengths[4];
-    size_t count; /* may be more than four: then it is none of ours */
+    size_t count; /* four means four or more, which no action has */
 };
 
 static struct action read_action(const char *text, size_t length)
@@ -225,7 +225,8 @@ static const char *action_end(const char *action)
     return strstr(action, "}}");
 }
 
-/* The text after "{{else}}" or "{{end}}" of the block that begins at `text`. */
+/* The "{{else}}" or "{{end}}" (`wanted` without braces) of the block that begins at `text`; or
+ * NULL. */
 static const char *find_word(const char *text, const char *wanted)
 {
     int depth = 0;

@@ -22,7 +22,7 @@ struct table {
     struct buffer rows;
 };
 
-/* True if the format is one; then `table` is ready for rows. */
+/* True if the format is "table TEMPLATE"; then `table` is ready for rows. */
 bool table_begin(struct table *table, const char *format);
 int table_add(struct table *table, const struct json *object, struct error *err);
 void table_print(struct table *table);
@@ -38,7 +38,7 @@ void listing_begin(struct listing *listing, const char *format);
 int listing_add(struct listing *listing, const struct json *object, struct error *err);
 void listing_end(struct listing *listing);
 
-/* The same for objects that are there already. */
+/* Prints a whole list of objects. */
 int listing_print(const char *format, const struct json *items, size_t count, struct error *err);
 
 #endif

@@ -177,7 +177,7 @@ static int compare_rpm_part(const char *left, const char *right)
     return 0;
 }
 
-/* The part up to the last dash, in a buffer that holds what package names hold. */
+/* The text up to `end`, copied to `storage`; cut off if it does not fit. */
 static const char *cut(const char *text, const char *end, char *storage, size_t size)
 {
     size_t length = (size_t)(end - text);
@@ -211,7 +211,8 @@ int version_compare_rpm(const char *left, const char *right)
     return compare_rpm_part(left_dash + 1, right_dash + 1);
 }
 
-/* In their order; those before the empty one make a version older than without them. */
+/* Reads a suffix. Its number is its place in apk's order; below 0 is older than no suffix at all.
+ */
 static int apk_suffix(const char **text)
 {
     static const char *const names[] = {"alpha", "beta", "pre", "rc", "",

@@ -1,4 +1,4 @@
-/* What of the image store nobody needs any more: image_store_collect() of images.h. */
+/* Discards what no image and no container needs: image_store_collect() of images.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sha2.h>
@@ -15,10 +15,11 @@
 #include "base/path.h"
 #include "store_internal.h"
 
-#define PULL_KEPT_S (24 * 3600) /* what an interrupted pull has got so far */
+#define PULL_KEPT_S (24 * 3600) /* for so long an interrupted pull keeps what has come */
 #define PULL_MAX_BYTES (8 << 20)
 
-/* What cannot be discarded stays, and the rest goes all the same. */
+/* Discards the entries of a directory that are not in `reached`. If one cannot be discarded, the
+ * rest still is. */
 static int sweep(const struct image_store *store, const char *directory,
                  const struct string_list *reached, struct error *err)
 {
@@ -40,8 +41,8 @@ static int sweep(const struct image_store *store, const char *directory,
     return result;
 }
 
-/* A worker that was killed may have left a child that still writes: its lock goes with the last of
- * them. */
+/* The lock tells whether a worker still runs: all its processes share the lock, so a child that was
+ * left behind by a killed worker, and may still write, holds it too. */
 int store_sweep_ingest(const struct image_store *store, struct error *err)
 {
     cleanup_close int fd = openat(store->root_fd, "ingest", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -59,8 +60,8 @@ static void reach(struct string_list *reached, const char *hex)
     reached->items[reached->count++] = hex;
 }
 
-/* The names of all blobs that a manifest reaches. What cannot be read, or is not what it was, does
- * not say what is unused. */
+/* Adds the names of all blobs that a manifest needs. A manifest that cannot be read, or is damaged,
+ * is an error: the blobs that it needs would look unused. */
 static int reach_blobs_of(const struct image_store *store, struct arena *arena, const char *digest,
                           struct string_list *reached, struct error *err)
 {

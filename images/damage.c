@@ -1,4 +1,4 @@
-/* What of the image store is damaged or lost: see store_internal.h. */
+/* Damage to the image store, how it is found and put aside: see store_internal.h. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -13,6 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+/* While the store has a file of such a name, nobody knows which blobs and layers are in use. */
 #define DAMAGED_INDEX "index.json.damaged-"
 
 bool store_is_hex_name(const char *name)
@@ -43,7 +44,6 @@ int store_read_verified(int root_fd, struct arena *arena, const char *digest, co
     return error_set(err, ERROR_CORRUPT, EBADMSG, "blob %s is damaged", digest);
 }
 
-/* Whether the store has something whose names are not known. */
 bool store_has_blobs(const struct image_store *store)
 {
     int fd = openat(store->root_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -55,8 +55,6 @@ bool store_has_blobs(const struct image_store *store)
     return entry != NULL;
 }
 
-/* An index that cannot be read goes out of the way and says by its name that nothing may be
- * collected; of one that is gone only the name is made. */
 int store_put_index_aside(const struct image_store *store, struct error *err)
 {
     char name[64];

@@ -25,8 +25,8 @@ static void report_error(const struct error *err)
     report_write(STDOUT_FILENO, &report, NULL);
 }
 
-/* The working directory is the store. Opened inside the sandbox: overlayfs takes layers of mounts
- * of its own mount namespace only. */
+/* Opens the store, which is the working directory, after the sandbox has made a mount namespace:
+ * before Linux 6.15 overlayfs takes layers from the caller's mount namespace only. */
 static int enter_store(int argc, char **argv, int *store_fd, struct error *err)
 {
     int result;
@@ -44,7 +44,7 @@ static int enter_store(int argc, char **argv, int *store_fd, struct error *err)
     return process_hold_store(*store_fd, err);
 }
 
-/* Descriptor 3: to the fetch worker, an archive that comes in, or the response's body. */
+/* Descriptor 3 is the channel to the fetch worker, an archive to read, or a response's body. */
 #define CHANNEL_FD 3
 #define INPUT_FD 3
 #define BODY_FD 3
@@ -120,7 +120,7 @@ static const struct job_command {
     const char *name;
     const struct json_struct *type;
     int (*run)(int store_fd, const void *job, struct error *err);
-    bool reports_end; /* it reports no image */
+    bool reports_end; /* ends with REPORT_DONE, as it reports no image */
 } job_commands[] = {
     {"load", &load_job_type, do_load, false},
     {"pull", &pull_job_type, do_pull, false},

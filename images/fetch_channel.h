@@ -1,9 +1,9 @@
 /*
- * Between the image worker, which sees the store and no network, and the fetch worker
- * (davit-fetch), which sees the network and no store. They are joined by a SOCK_SEQPACKET socket;
- * every message is one JSON object. The image worker sends a fetch_setup, then fetch_requests, each
- * with the end of a pipe that takes the content or, for an upload, gives it; the fetch worker sends
- * fetch_answers. Each reads the other's messages as a stranger's.
+ * The channel between the image worker, which has the store and no network, and the fetch worker
+ * (davit-fetch), which has the network and no store: a SOCK_SEQPACKET socket on which every message
+ * is one JSON object. The image worker sends a fetch_setup, then fetch_requests, each with the end
+ * of a pipe that takes the content or, for an upload, gives it. The fetch worker sends
+ * fetch_answers. Neither worker trusts the other's messages.
  */
 #ifndef DAVIT_IMAGES_FETCH_CHANNEL_H
 #define DAVIT_IMAGES_FETCH_CHANNEL_H
@@ -13,7 +13,7 @@
 #define FETCH_MESSAGE_MAX 65536
 #define FETCH_DOCUMENT_MAX (4 << 20) /* of manifests and indexes, as registries hold it */
 
-/* Where a repository is found; tried in their order. */
+/* A server that has the repository. Endpoints are tried in their order. */
 struct fetch_endpoint {
     const char *url;  /* "https://HOST[:PORT]" or "http://..." */
     bool is_mirror;   /* gets no credentials */
@@ -37,16 +37,17 @@ struct fetch_request {
     int32_t id;
     bool is_manifest;       /* or else a blob */
     bool is_tag_list;       /* the repository's tags after `reference`, which may be "" */
-    bool is_upload;         /* the pipe gives what the registry shall have */
+    bool is_upload;         /* the pipe gives the content that goes to the registry */
     const char *reference;  /* tag or digest */
     const char *media_type; /* of a manifest that goes up */
     int64_t size;           /* of a blob, and of what goes up: no byte more or less */
 };
 
-/* Progress until is_done or error. The pipe is closed before the last answer is sent. */
+/* Reports progress; the last answer to a request has is_done or error. The fetch worker closes the
+ * pipe before it sends the last one. */
 struct fetch_answer {
     int32_t id;
-    int64_t received; /* bytes, or bytes sent */
+    int64_t received; /* bytes so far; of an upload: bytes sent */
     bool is_done;
     bool was_there; /* a blob that the registry has already */
     const char *error;

@@ -69,7 +69,7 @@ void image_add_repo_digest(struct image *image, const char *repo_digest)
     image->repo_digests[image->repo_digest_count++] = memory_strdup(repo_digest);
 }
 
-/* "name@digest,..." from the index. What is none of davit's making is left out. */
+/* Reads "name@digest,..." of the index. Skips what is no reference with a digest. */
 static void parse_repo_digests(struct image *image, const char *list)
 {
     char *rest = arena_strdup(&image->arena, list != NULL ? list : "");
@@ -103,7 +103,7 @@ static int parse_layers(struct image_store *store, struct image *image, const ch
     return 0;
 }
 
-/* 0 where nobody has noted it. */
+/* The bytes that the worker noted when it unpacked the layer; 0 if the note is missing. */
 static uint64_t unpacked_bytes(const struct image_store *store, const char *hex)
 {
     char storage[PATH_FD_SIZE];

@@ -1,5 +1,5 @@
-/* What davitd writes to the standard input of the image worker for work that needs no registry: one
- * JSON object, by command. */
+/* Jobs of the image worker that need no registry: for each command the JSON object that davitd
+ * writes to its standard input. */
 #ifndef DAVIT_IMAGES_IMAGE_JOB_H
 #define DAVIT_IMAGES_IMAGE_JOB_H
 
@@ -22,12 +22,12 @@ struct save_job {
     LIST_OF(struct save_image) images;
 };
 
-/* An image of a base's layers (or none) and one more. */
+/* Makes an image of the base's layers, if there is a base, and one layer more. */
 struct make_job {
     const char *name;      /* full, with tag; NULL: dangling */
     const char *base;      /* digest of a manifest; NULL: none */
     const char *container; /* its id, for commit */
-    /* All but the digests of layers, which are the base's and what the new one turns out to have.
+    /* Everything but the layers' diff ids: the worker adds those of the base and of the new layer.
      */
     struct image_config config;
 };
@@ -50,11 +50,12 @@ struct copy_mount {
 struct copy_job {
     struct container_job container;
     const char *path;
-    const char *user; /* whose the unpacked files become; NULL: as the tar says */
-    bool is_running;  /* descriptor 4 is the pidfd of its first process; nothing below counts */
-    bool has_user_namespace;
-    bool is_root_readonly;
-    bool keeps_kind; /* a directory does not replace another file, nor that a directory */
+    const char *user;        /* whose the unpacked files become; NULL: as the tar says */
+    bool is_running;         /* then descriptor 4 is the pidfd of its first process */
+    bool has_user_namespace; /* counts only if it runs */
+    bool is_root_readonly;   /* counts only if it does not run */
+    bool keeps_kind;         /* a directory may not replace another file, nor a file a directory */
+    /* Counts only if it does not run. */
     LIST_OF(struct copy_mount) mounts;
 };
 
@@ -62,11 +63,11 @@ struct copy_job {
 struct sbom_job {
     const char *name;
     const char *digest;  /* of the manifest */
-    const char *created; /* when the document is: now, RFC 3339 in UTC without a fraction */
+    const char *created; /* time of the document: RFC 3339 in UTC, without a fraction */
     struct string_list layers;
 };
 
-/* What all containers take: nothing needs to be said. */
+/* The bytes that all containers and volumes take. The job has no members. */
 struct usage_job {
     bool unused;
 };

@@ -5,15 +5,17 @@
  * unpacked layers beside it:
  *   oci-layout, index.json       names and manifests; replaced by rename, the truth about names
  *   blobs/sha256/HEX             manifests, configurations, layers as they came
- *   blobs/sha256/.damaged-HEX    what was not what its name says
+ *   blobs/sha256/.damaged-HEX    a blob whose bytes did not match its name
  *   layers/HEX                   unpacked layers by chain id, whiteouts in overlayfs's form
- *   layers/.empty                an empty one, for views
- *   ingest/                      what is being made; emptied at start
- *   index.json.damaged-NS        what could not be read; nothing is collected while there is one
- *   pulls/HEX                    manifests of pulls under way or interrupted: keeps what they got
+ *   layers/.empty                an empty layer: the bottom of read-only views
+ *   ingest/                      blobs and layers being written; emptied when no worker runs
+ *   index.json.damaged-NS        an index that could not be read, or an empty file if it was gone;
+ *                                while there is one, nothing is collected
+ *   pulls/HEX                    layers of an unfinished pull of manifest HEX; for a day the file
+ *                                keeps what has come
  *
- * One thread of one process (davitd) owns a struct image_store. What reads archives from outside is
- * the image worker's: worker/worker.h. It adds blobs and layers, never names.
+ * One thread of one process (davitd) owns a struct image_store. The image worker (worker/worker.h)
+ * reads archives from outside; it adds blobs and layers, never names.
  */
 #ifndef DAVIT_IMAGES_IMAGES_H
 #define DAVIT_IMAGES_IMAGES_H
@@ -36,8 +38,7 @@
 #define MEDIA_TYPE_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 
 #define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
-/* Chain ids without "sha256:", comma-separated: an index's word on where a manifest's layers are.
- */
+/* Chain ids of a manifest's layers without "sha256:", comma-separated: their names in layers/. */
 #define ANNOTATION_LAYERS "io.davit.layers"
 /* "docker.io/library/busybox@sha256:...", comma-separated: what registries call it. */
 #define ANNOTATION_REPO_DIGESTS "io.davit.repo-digests"
@@ -88,11 +89,11 @@ int image_manifest_parse(struct arena *arena, const char *text, size_t length,
 int image_index_parse(struct arena *arena, const char *text, size_t length,
                       struct image_index *index, struct error *err);
 
-/* True if what is offered is what is wanted; an offer that does not say is taken. `wanted` has an
- * architecture and an os. */
+/* True if the offered platform fits the wanted one. An offer that names no architecture fits.
+ * `wanted` has an architecture and an os. */
 bool image_platform_fits(const struct image_platform *wanted, const struct image_platform *offered);
 
-/* The first of an index that fits, or NULL. */
+/* The index's first manifest for the wanted platform, or NULL. */
 const struct image_descriptor *image_index_choose(const struct image_index *index,
                                                   const struct image_platform *wanted);
 
@@ -118,7 +119,7 @@ void image_reference_familiar(const char *full, char *familiar, size_t size);
 
 /* The store. */
 
-/* Of an unpacked layer's directory: the bytes of its files, in decimal. */
+/* Extended attribute of an unpacked layer's directory: the bytes of its files, in decimal. */
 #define LAYER_BYTES_XATTR "trusted.davit.bytes"
 
 struct image {
@@ -140,29 +141,29 @@ struct image {
 
 struct image_store {
     int root_fd;
-    int trash_fd; /* where goes what nobody reaches */
+    int trash_fd; /* where collected blobs and layers go */
     int layers_fd;
     struct image **images;
     size_t image_count;
     LIST_OF(struct image_descriptor) damaged; /* images that cannot be read; the index keeps them */
     struct arena damaged_arena;
-    char *distrust;            /* why one cannot tell what is in use; NULL: one can */
-    unsigned int worker_count; /* imports under way: their blobs have no name yet */
+    char *distrust;            /* why the index does not tell what is in use; NULL: it does */
+    unsigned int worker_count; /* image jobs under way; nothing is collected meanwhile */
 };
 
 typedef void image_damage_report(const char *what, const struct error *err);
 
 /* Opens the store in root_fd, makes it if it is empty, discards leftovers of interrupted work and
- * reads every image. Damage is no failure, and loses nothing: an image whose manifest or
- * configuration is not what its digest says is left out, an index that is damaged or gone is put
- * aside, and as long as there is any of that nothing is collected. Each is told to `on_damage`.
- * trash_fd, a directory on the same filesystem, gets what is discarded. Neither is owned. */
+ * reads every image. Damage is no failure, and loses nothing: an image that cannot be read is left
+ * out, an index that is damaged or gone is put aside, and nothing is collected until the damage is
+ * repaired or given up. `on_damage` hears of all damage. Discarded files go to trash_fd, a
+ * directory on the same filesystem. The caller keeps both descriptors. */
 int image_store_open(struct image_store *store, int root_fd, int trash_fd,
                      image_damage_report *on_damage, struct error *err);
 void image_store_close(struct image_store *store);
 
-/* By name, name:tag, name@digest, id, id prefix (at least 2 digits) or manifest digest.
- * ERROR_NOT_FOUND "No such image: X" or ERROR_CONFLICT if a prefix is ambiguous. */
+/* Finds an image by name, name:tag, name@digest, id, id prefix (2 digits or more) or manifest
+ * digest. ERROR_NOT_FOUND "No such image: X" or ERROR_CONFLICT if a prefix is ambiguous. */
 int image_store_find(const struct image_store *store, const char *reference, struct image **image,
                      struct error *err);
 
@@ -173,7 +174,7 @@ int image_store_add(struct image_store *store, const char *full_name, const char
                     const struct image_descriptor *manifest, struct image **image,
                     struct error *err);
 
-/* Gives the image one more name, which another may have had. */
+/* Gives the image one more name. An image that had this name loses it. */
 int image_store_tag(struct image_store *store, struct image *image, const char *full_name,
                     struct error *err);
 
@@ -189,19 +190,21 @@ uint64_t image_store_shared_bytes(const struct image_store *store, const struct 
 /* Bytes of all layers, each counted once. */
 uint64_t image_store_layer_bytes(const struct image_store *store);
 
-/* Whether nothing can be collected, because something is damaged or was. */
+/* True if an image cannot be read or an index was put aside: then nothing is collected. Looks at
+ * the store's directory again, in case somebody has removed the index that was put aside. */
 bool image_store_is_damaged(struct image_store *store);
 
 /* Gives up a damaged image, by name or manifest digest. */
 int image_store_forget_damaged(struct image_store *store, const char *reference, struct error *err);
 
 /* Moves blobs and layers that no image reaches, and that are not among `kept_layers`, to the trash;
- * the caller empties it. Does nothing while a worker is busy. ERROR_CORRUPT, and nothing is moved,
- * unless all that could reach something was read and is what its digest says. */
+ * the caller empties it. Does nothing while a worker is busy. Fails and moves nothing while an
+ * image or the index is damaged (ERROR_CORRUPT), since a lost manifest would not tell what it
+ * needs. */
 int image_store_collect(struct image_store *store, const struct string_list *kept_layers,
                         struct error *err);
 
-/* Reads blobs/sha256/HEX into a buffer-owned string in the arena. */
+/* Reads blobs/sha256/HEX, of at most 8 MiB, into the arena. Does not check the digest. */
 int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, const char **text,
                           size_t *length, struct error *err);
 
@@ -209,7 +212,7 @@ int image_store_read_blob(int root_fd, struct arena *arena, const char *digest, 
 
 #define STORE_EMPTY_LAYER "layers/.empty"
 
-/* overlayfs stacks 500; views of a container take one more on each side. */
+/* overlayfs stacks 500 layers; a view of a container adds one below and one above the image's. */
 #define OVERLAY_LAYERS_MAX 498
 
 /* The ids of a container's user namespace. */
@@ -225,27 +228,27 @@ struct overlay_root {
     struct string_list layers; /* names in it, from the bottom up */
     int container_fd;          /* with upper/ and work/, which are made if they are missing */
     const struct overlay_ids *ids;
-    uint32_t project; /* whose quota what the container writes counts for; 0: none */
+    uint32_t project; /* its quota counts what the container writes; 0: no quota */
 };
 
-/* Mounts it as a detached overlayfs; nothing shows on the host, and it goes away with its last
- * user. Changes the caller's working directory: for single-threaded processes. Returns the mount's
- * descriptor. With `ids` those on disk are those that are seen in the namespace: nothing is
- * chowned. */
+/* Mounts the root as a detached overlayfs: the host does not see the mount, which goes away with
+ * its last user. Changes the caller's working directory: for single-threaded processes. Returns the
+ * mount's descriptor. With `ids` an owner's id on disk is the same id inside the user namespace, so
+ * that nothing has to be chowned. */
 int overlay_mount(const struct overlay_root *root, struct error *err);
 
-/* The same to look at only: the layers in the store, and on top of them container_fd/upper as it is
- * (container_fd -1: none). Returns a directory's descriptor. */
+/* Mounts the layers read-only, with container_fd/upper (container_fd -1: none) on top of them, to
+ * be looked at. Returns the descriptor of the root directory. */
 int overlay_view(int store_fd, const struct string_list *layers, int container_fd,
                  struct error *err);
-/* The same as a detached mount's descriptor; what the directory bottom_fd (-1: none) has shows
- * where nothing else is. */
+/* As overlay_view(), but returns the detached mount's descriptor. The directory bottom_fd (-1:
+ * none) lies below all layers. */
 int overlay_view_mount(int store_fd, const struct string_list *layers, int container_fd,
                        int bottom_fd, struct error *err);
 
 /* Quotas: project quotas of the filesystem (quotactl(2), "PRJQUOTA"). */
 
-/* The bytes that what belongs to the project may take on the filesystem of directory_fd; 0 is no
+/* Limits the bytes that the project's files may take on the filesystem of directory_fd; 0: no
  * limit. ERROR_UNSUPPORTED where there are no project quotas. */
 int quota_limit(int directory_fd, uint32_t project, uint64_t bytes, struct error *err);
 

@@ -26,7 +26,7 @@
  * shows nothing of the host in the container's /proc/mounts.
  */
 struct layer_fds {
-    int fds[OVERLAY_LAYERS_MAX + 2]; /* a view's bottom and top come to them */
+    int fds[OVERLAY_LAYERS_MAX + 2]; /* a view adds a bottom and a top */
     size_t count;
 };
 
@@ -89,8 +89,8 @@ static int add_layers_at_once(int fs_fd, const struct layer_fds *layers, struct 
     return set_string(fs_fd, "lowerdir", buffer_text(&lower), err);
 }
 
-/* Makes the superblock. With `one_by_one` kernels before 6.5 fail here, with EINVAL and not before:
- * their option parser takes any name until the end. */
+/* Makes the superblock. With `one_by_one` kernels before 6.5 fail with EINVAL, but only at
+ * FSCONFIG_CMD_CREATE: they take options of any name until then. */
 static int configure(int fs_fd, const struct layer_fds *layers, int upper_fd, int work_fd,
                      bool one_by_one, struct error *err)
 {
@@ -104,8 +104,8 @@ static int configure(int fs_fd, const struct layer_fds *layers, int upper_fd, in
     snprintf(name, sizeof(name), "%d", work_fd);
     if (result == 0 && upper_fd >= 0)
         result = set_string(fs_fd, "workdir", name, err);
-    /* The upper directory holds what the container changed and nothing that refers to a layer, so
-     * that it can become one. */
+    /* Without redirects and metacopy the upper directory does not refer to the layers below, so
+     * that an image can be made of it. */
     if (result == 0)
         result = set_string(fs_fd, "redirect_dir", upper_fd >= 0 ? "off" : "nofollow", err);
     if (result == 0)
@@ -156,7 +156,7 @@ static int copy_root_attributes(const struct layer_fds *layers, int container_fd
     return 0;
 }
 
-/* A detached mount; upper_fd -1: to look at only. */
+/* Returns the descriptor of a detached mount, which is read-only if upper_fd is -1. */
 static int mount_overlay(const struct layer_fds *layers, int upper_fd, int work_fd,
                          struct error *err)
 {
@@ -198,7 +198,8 @@ static void close_own(struct own_fds *own)
     fd_close(&own->work);
 }
 
-/* Both: overlayfs moves files from one to the other, which it cannot between projects. */
+/* Puts upper/ and work/ into one project: overlayfs moves files from one to the other, and the
+ * filesystem refuses to move them between projects. */
 static int assign_project(const struct overlay_root *root, struct error *err)
 {
     static const char *const names[] = {"upper", "work"};
@@ -229,7 +230,7 @@ static int prepare_own(const struct layer_fds *layers, const struct overlay_root
     return result;
 }
 
-/* A copy of the mount below the directory that maps ids. */
+/* Returns a detached copy of the directory's mount, in which ids are mapped. */
 static int map_directory(int directory_fd, int userns_fd, struct error *err)
 {
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns_fd};
@@ -258,8 +259,8 @@ static int map_working_directory(int userns_fd, struct error *err)
     return take_fd(&fd);
 }
 
-/* What overlayfs makes for itself it makes as whoever mounts it, who has to have ids that are
- * mapped: the namespace's root, with the privileges of ours. */
+/* overlayfs makes files of its own, in work/, as the user who mounts it, and that user's ids have
+ * to be mapped. So we mount as root of the user namespace and keep our privileges. */
 static int become_owner(const struct overlay_ids *ids, struct error *err)
 {
     if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
@@ -269,7 +270,7 @@ static int become_owner(const struct overlay_ids *ids, struct error *err)
     return 0;
 }
 
-/* The layers and the directories, which are there, by way of the mapped mounts. */
+/* Opens the layers, upper/ and work/ again through the mapped mounts, and mounts them. */
 static int mount_again(int layers_fd, const struct string_list *names, int container_fd,
                        struct error *err)
 {
@@ -286,7 +287,7 @@ static int mount_again(int layers_fd, const struct string_list *names, int conta
     return result;
 }
 
-/* Linux 6.15 and later: by copies that are attached nowhere. */
+/* Linux 6.15 and later take layers from detached mounts, so no process of its own is needed. */
 static int mount_detached(const struct overlay_root *root, struct error *err)
 {
     cleanup_close int layers_fd = map_directory(root->layers_fd, root->ids->userns_fd, err);
@@ -306,8 +307,9 @@ static int mount_detached(const struct overlay_root *root, struct error *err)
     return result;
 }
 
-/* In a process of its own: what unshare(2) copies keeps host mounts busy. The working directory is
- * taken along into the new namespace, the descriptors are not. */
+/* Runs in a process of its own, since the mounts that unshare(2) copies keep those of the host
+ * busy. The working directory moves into the new mount namespace; open descriptors stay in the old
+ * one. */
 static int mount_mapped(const struct overlay_root *root, struct error *err)
 {
     cleanup_close int mapped_layers_fd = -1;
@@ -413,11 +415,12 @@ static int open_view_layers(int store_fd, const struct string_list *names, int c
     fd = openat(container_fd, "upper", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0)
         layers->fds[layers->count++] = fd;
-    /* Without one the container has never been started. */
+    /* A container without upper/ has never been started. */
     return fd < 0 && errno != ENOENT ? error_errno(err, errno, "open upper") : 0;
 }
 
-/* Who looks at what a stranger has made opens no device of it. */
+/* Keeps a stranger's device nodes from being opened through the view. Closes mount_fd on failure.
+ */
 static int without_devices(int mount_fd, struct error *err)
 {
     struct mount_attr nodev = {.attr_set = MOUNT_ATTR_NODEV};

@@ -20,12 +20,12 @@ struct push_image {
     const char *tag;    /* NULL: the registry shall know it by its digest alone */
     const char *digest; /* of the manifest */
     const char *media_type;
-    const char *layers; /* of the store, for the report */
+    const char *layers; /* chain ids for the index, which the report repeats */
 };
 
 struct push_job {
     LIST_OF(struct push_image) images;
-    const char *index_tag; /* of an index of them all, which is made; NULL: none */
+    const char *index_tag; /* the tag of an index of all images, which push makes; NULL: none */
     struct fetch_setup fetch;
 };
 

@@ -1,5 +1,5 @@
-/* What the image worker reports: a JSON object a line. It is progress (status), an image (digest)
- * or, as the last, an error. */
+/* What the image worker reports: a JSON object a line. A line is progress or one of the statuses
+ * below (status), an image (digest) or, as the last, an error. */
 #ifndef DAVIT_IMAGES_REPORT_H
 #define DAVIT_IMAGES_REPORT_H
 
@@ -22,9 +22,9 @@ struct image_report {
     int64_t size;
     const char *layers;    /* chain ids, for the index */
     const char *status;    /* in Docker's words, of the layer `id` or of all */
-    const char *id;        /* of an image that was pushed: the tag */
+    const char *id;        /* of a layer, container or volume; of a pushed image: its tag */
     int64_t current;       /* bytes */
-    int64_t total;         /* of what was pushed: the size of the manifest or index */
+    int64_t total;         /* bytes; of a pushed image: the size of its manifest or index */
     const char *path_stat; /* of a path in a container: Docker's ContainerPathStat, as JSON */
     const char *error;     /* a failure's message */
     const char *code;      /* error_code_name() */

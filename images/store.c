@@ -14,8 +14,7 @@
 #include "store_internal.h"
 
 #define INDEX_MAX_BYTES (64 << 20)
-#define SHORT_ID 12 /* digits that are enough to name something */
-/* As long as the store has a file of such a name nobody knows what its blobs and layers are for. */
+#define SHORT_ID 12 /* digits of a digest that are enough to name a damaged image */
 
 static int not_found(const char *reference, struct error *err)
 {
@@ -31,7 +30,7 @@ static const char *name_of(const struct image_descriptor *descriptor)
     return name != NULL && strchr(name, ':') != NULL ? name : NULL;
 }
 
-/* Its entry of the index stays there as it is, unless its name is another's now. */
+/* Keeps the index entry of an image that cannot be read: save_index() writes it back. */
 static void keep_damaged(struct image_store *store, const struct image_descriptor *descriptor)
 {
     store->damaged.items = arena_grow(&store->damaged_arena, store->damaged.items,
@@ -64,7 +63,7 @@ static void unname_damaged(struct image_store *store, const char *full_name)
     }
 }
 
-/* It can be read again, since somebody has brought what was missing: its names are good again. */
+/* Gives an image that can be read again the names that it had while it was damaged. */
 static void repair(struct image_store *store, struct image *image)
 {
     for (size_t i = store->damaged.count; i > 0; i--) {
@@ -202,7 +201,7 @@ bool image_store_is_damaged(struct image_store *store)
     return store->distrust != NULL || store->damaged.count > 0;
 }
 
-/* The descriptors are in the arena of damaged images, where some may have to stay. */
+/* Parses into the arena of damaged images, because their descriptors stay in use. */
 static int read_index(struct image_store *store, struct image_index *index, struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
@@ -224,7 +223,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
 
     if (result == -ENOENT && !store_has_blobs(store))
         return save_index(store, err);
-    /* What may be better the next time is no damage: the names are not given up for it. */
+    /* Other errors, such as too many open files, may be gone the next time: they are no damage. */
     if (result < 0 && result != -EBADMSG && result != -ENOENT && result != -EIO) {
         *err = damage;
         return result;
@@ -308,7 +307,7 @@ void image_store_close(struct image_store *store)
     fd_close(&store->layers_fd);
 }
 
-/* "sha256:HEX", "HEX" or the first digits of one; ids and manifest digests alike. */
+/* `text` is "sha256:HEX", "HEX" or the first digits of an id. A manifest digest has to be whole. */
 static int find_by_digest(const struct image_store *store, const char *text, struct image **image,
                           struct error *err)
 {

@@ -6,27 +6,28 @@
 
 #define HEX_LENGTH 64
 
-/* Whether it can be the name of a blob or a layer. */
+/* True if the name is 64 hexadecimal digits, as names of blobs and layers are. */
 bool store_is_hex_name(const char *name);
 
-/* image_store_read_blob(), and ERROR_CORRUPT if the bytes are not what the digest says: what is
- * reached through a document depends on every bit of it. Such a blob is called .damaged-HEX from
- * then on, and a good one can take its place. */
+/* As image_store_read_blob(), but checks the digest, because a wrong bit in a manifest could
+ * discard blobs that are needed. A blob with a wrong digest is ERROR_CORRUPT and renamed to
+ * .damaged-HEX, so that a good copy can take its place. */
 int store_read_verified(int root_fd, struct arena *arena, const char *digest, const char **text,
                         size_t *length, struct error *err);
 
-/* Whether the store has something whose names are not known. */
+/* True if the store has blobs: then an index that is missing was lost. */
 bool store_has_blobs(const struct image_store *store);
 
-/* An index that cannot be read goes out of the way and says by its name that nothing may be
- * collected; of one that is gone only the name is made. */
+/* Renames an index that cannot be read to index.json.damaged-NS, or makes an empty file of that
+ * name if the index is gone. While there is such a file, nothing is collected. */
 int store_put_index_aside(const struct image_store *store, struct error *err);
 
-/* Whether an index was put aside: what makes `distrust`, and ends it when somebody has removed
- * that. */
+/* Sets store->distrust if there is an index.json.damaged-NS. Clears it if somebody has removed the
+ * file. */
 void store_look_for_damage(struct image_store *store);
 
-/* Discards what is in ingest/, unless a worker is at it: it has no name and no use. */
+/* Discards what interrupted work has left in ingest/, unless a worker still runs and may write
+ * there. */
 int store_sweep_ingest(const struct image_store *store, struct error *err);
 
 void image_add_name(struct image *image, const char *name);

@@ -59,7 +59,7 @@ static int read_key(const char *path, struct arena *arena, struct trust_rule *ru
     return 0;
 }
 
-/* Members that mean nothing to an action would be a mistake that nobody notices. */
+/* Refuses members that the rule's action does not use: nobody would notice the mistake. */
 static int check_rule(const struct trust_rule *rule, struct error *err)
 {
     bool is_digest = rule->action == TRUST_DIGEST;

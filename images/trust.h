@@ -8,7 +8,7 @@
 #include "images.h"
 
 enum trust_action {
-    TRUST_UNSET, /* of the default: accept */
+    TRUST_UNSET, /* the policy names no default: accept */
     TRUST_ACCEPT,
     TRUST_REJECT,
     TRUST_DIGEST, /* its digest has to be in the rule's list */
@@ -30,7 +30,7 @@ struct trust_policy {
     LIST_OF(struct trust_rule) rules;
 };
 
-/* As it travels to the worker: with the keys. */
+/* The policy as davitd sends it to the worker: with the keys' text. */
 extern const struct json_struct trust_policy_type;
 
 /* Reads the file and the keys that it names. NULL is no file: everything is accepted. */
@@ -41,9 +41,9 @@ int trust_read(const char *path, struct arena *arena, struct trust_policy *polic
  * first that matches; NULL: none does. */
 const struct trust_rule *trust_find(const struct trust_policy *policy, const char *repository);
 
-/* What can be said without a signature: 1 if it is accepted, 0 if a signature is needed, or a
- * negative errno with the rule's name. `digests` are what the image is called: of its manifest, and
- * of the index it came by. */
+/* Judges an image without looking at signatures: 1 if the policy accepts it, 0 if a signature has
+ * to decide, or ERROR_DENIED with the rule's name. `digests` are those of the image's manifest and
+ * of the index that led to it. */
 int trust_check(const struct trust_policy *policy, const char *repository,
                 const char *const *digests, size_t count, struct error *err);
 

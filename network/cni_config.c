@@ -26,7 +26,8 @@ static bool is_known_version(const char *version)
     return false;
 }
 
-/* It becomes a file name in a directory of programs. */
+/* True for what may be a plugin's type, which becomes the name of a program in the plugin
+ * directories. */
 static bool is_type(const char *type)
 {
     return type != NULL && type[0] != '\0' && type[0] != '.' && strchr(type, '/') == NULL &&

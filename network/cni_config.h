@@ -19,16 +19,16 @@ struct cni_config {
     size_t plugin_count;
 };
 
-/* What the document says, whose memory it shares; a single plugin's configuration is a list of one.
- * Refuses what is none, and versions whose results say other things. */
+/* Decodes the document, whose memory `config` shares. The configuration of a single plugin counts
+ * as a list of one. Refuses other documents, and versions whose results have another form. */
 int cni_config_take(const struct json *root, struct cni_config *config, struct error *err);
 
 /* Reads a file that nobody but its owner, root or the caller, can write to. */
 int cni_config_read(struct arena *arena, const char *path, struct cni_config *config,
                     struct error *err);
 
-/* The path of the file in CNI_CONFIG_DIRECTORY with the network of that name, the first in the
- * order of their names. ERROR_NOT_FOUND. */
+/* Finds the file in CNI_CONFIG_DIRECTORY that defines the network of that name; of several, the one
+ * whose file name sorts first. ERROR_NOT_FOUND if there is none. */
 int cni_config_find(struct arena *arena, const char *name, const char **path, struct error *err);
 
 /* Whether the plugin says that it has the capability. */

@@ -22,7 +22,7 @@ struct cni_network {
 };
 
 struct cni_job {
-    bool is_removal; /* of everything that the record knows; the rest is not looked at then */
+    bool is_removal; /* removes all networks of the record; `networks` and `netns` are not read */
     const char *container;
     const char *netns; /* path */
     LIST_OF(struct cni_network) networks;
@@ -43,7 +43,7 @@ struct cni_attached {
     LIST_OF(struct cni_address) addresses;
 };
 
-/* Of the networks in their order, or why not. */
+/* What davit-cni answers: the networks in the order of the job, or an error. */
 struct cni_report {
     const char *error;
     LIST_OF(struct cni_attached) networks;

@@ -54,7 +54,7 @@ static char name_character(uint8_t byte)
     return isalnum(byte) || byte == '-' || byte == '_' ? (char)tolower(byte) : '?';
 }
 
-/* A label's bytes behind what `name` has; NULL `name` to skip it. */
+/* Appends a label to `name`, with a "." before it if it is not the first. */
 static int append_label(const uint8_t *label, size_t length, char *name, size_t *used)
 {
     if (*used + length + 2 > DNS_NAME_SIZE)
@@ -106,7 +106,7 @@ static int read_name(struct reader *reader, char *name)
     return -EINVAL;
 }
 
-/* As labels; what does not fit is left out. Returns the length. */
+/* Writes a name as labels. Returns its length, or 0 if it is malformed or does not fit. */
 static size_t write_name(uint8_t *out, size_t room, const char *name)
 {
     size_t used = 0;

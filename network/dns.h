@@ -49,15 +49,14 @@ struct dns_question {
     bool has_edns;
 };
 
-/* Reads a query, or the same part of an answer. Returns 0; -EINVAL for what is not one, without
- * exactly one question. */
+/* Reads the question of a query or of an answer. Returns 0, or -EINVAL for a message that is
+ * malformed or has not exactly one question. */
 int dns_read_question(const uint8_t *message, size_t length, struct dns_question *question);
 
 /* Whether the message asks: QUERY, and not an answer. */
 bool dns_is_query(const struct dns_question *question);
 
-/* Whether `answer` answers what the message `query` asks, whose id may have been changed to `id`.
- */
+/* True if `answer` is an answer with this id to `question`, whose own id may be another one. */
 bool dns_answers(const uint8_t *answer, size_t length, const struct dns_question *question,
                  uint16_t id);
 
@@ -81,14 +80,14 @@ size_t dns_write_answer(const uint8_t *message, const struct dns_question *quest
  * is not such. */
 int dns_parse_reverse(const char *name, struct address *address);
 
-/* Whether a name, in lower case, is that of a pattern: itself, "*.REST" for any that ends so, but
- * not REST, or "*". */
+/* True if the pattern matches the name, which is in lower case: the pattern is the name itself,
+ * "*.REST" for any name that ends in ".REST", or "*". */
 bool dns_name_matches(const char *pattern, const char *name);
 
 struct dns_addresses {
     struct address items[DNS_ADDRESSES_MAX];
     size_t count;
-    uint32_t ttl_s; /* the least of theirs; of CNAMEs before them too */
+    uint32_t ttl_s; /* the least of the records read, CNAMEs included */
 };
 
 /* The addresses of the answer section, of IN A and AAAA records. Returns 0 or -EINVAL; what was

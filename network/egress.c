@@ -212,7 +212,8 @@ static void write_refusal(struct buffer *script, const char *table, const char *
                   SHORT_ID, id);
 }
 
-/* Who answers may, whom ever it answers. */
+/* The rules of one container. Where connections are tracked, packets that answer others are
+ * allowed, whomever they go to. */
 static void write_chain(struct buffer *script, const struct egress *egress, const char *table,
                         const struct egress_container *container)
 {
@@ -282,7 +283,7 @@ static void write_container(struct buffer *script, const struct egress *egress,
     }
 }
 
-/* What is added first is there to be removed. */
+/* nft fails if it deletes what is not there: so everything is added first. */
 static void remove_container(struct buffer *script, const struct egress_container *container)
 {
     const char *id = container->id;
@@ -316,8 +317,9 @@ static void remove_container(struct buffer *script, const struct egress_containe
                   counter, counter);
 }
 
-/* Before everybody else's rules, for what is passed on, by address or by a bridge, and for what is
- * for the host itself. */
+/* Sends packets of containers to their rules: packets that are forwarded, by address or by a
+ * bridge, and packets for the host itself. Priority -10 is before the usual filter rules of the
+ * family inet. */
 static void write_hooks(struct buffer *script)
 {
     static const char *const hooks[][2] = {
@@ -343,7 +345,8 @@ static void write_hooks(struct buffer *script)
                       hooks[i][1], hooks[i][0], hooks[i][1]);
 }
 
-/* By their devices these containers send as themselves alone: rules go by address. */
+/* Rules go by source address. So a container may send only with the MAC and the addresses of its
+ * own device. */
 static void write_guard(struct buffer *script)
 {
     buffer_append_string(

@@ -1,7 +1,8 @@
 /*
- * What a container may reach: rules, and what nftables makes of them. A table of its own,
- * "davit_egress" of the families inet and bridge, stands before all other rules and is changed
- * container by container, so that what it has learnt stays.
+ * What a container may reach: rules, and what nftables makes of them. The tables "davit_egress" of
+ * the families inet and bridge are ours alone. Their rules run at priority -10, in the family inet
+ * before the usual filter rules, and are changed container by container, so that the addresses that
+ * were learnt stay.
  */
 #ifndef DAVIT_NETWORK_EGRESS_H
 #define DAVIT_NETWORK_EGRESS_H
@@ -38,7 +39,8 @@ int egress_rule_parse(const char *text, struct egress_rule *rule, struct error *
 /* Whether the rule is for that name, in lower case. */
 bool egress_rule_matches(const struct egress_rule *rule, const char *name);
 
-/* A device of a container, by which alone packets with its addresses come in. */
+/* A network device of a container. In a bridge, packets that come in by it must have its MAC and
+ * one of its addresses (write_guard()). */
 struct egress_device {
     const char *host_device;
     struct address address;
@@ -54,9 +56,10 @@ struct egress_container {
     size_t device_count;
 };
 
-/* Adds to a script for nft(8) what makes the containers' rules the only ones of this table; of
- * those in `ended` nothing stays. Where the kernel cannot track connections in a bridge
- * (CONFIG_NF_CONNTRACK_BRIDGE) they cannot answer their neighbours there. */
+/* What egress_write() adds to a script for nft(8): the rules of `containers` become the only ones
+ * of our tables, and nothing of the containers in `ended` stays. Where the kernel cannot track
+ * connections in a bridge (CONFIG_NF_CONNTRACK_BRIDGE) containers cannot answer their neighbours
+ * there. */
 struct egress {
     const struct egress_container *containers;
     size_t count;
@@ -66,8 +69,8 @@ struct egress {
 };
 void egress_write(struct buffer *script, const struct egress *egress);
 
-/* Elements that let a container reach an address by its rule of that number, which is for a name:
- * one for each family of the table. */
+/* Makes the elements, one for each family of the table, that let a container reach `address` by its
+ * rule number `rule`, which is for a name. */
 void egress_element(const char *id, size_t rule, const struct address *address, uint64_t timeout_ms,
                     bool is_removed, struct nft_element elements[2],
                     char set[2][EGRESS_IDENTIFIER_SIZE]);

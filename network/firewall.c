@@ -83,9 +83,10 @@ static void write_ports(struct buffer *script, const struct firewall *firewall)
                          "  }\n");
 }
 
-/* Routing loopback addresses to a bridge is allowed for ports of the host, and the host alone has
- * them: who sends to or from one by a wire (and knows a route to it: ours) would reach what was
- * published for nobody else. This is ahead of the rules that change where a packet goes. */
+/* For published ports loopback addresses are routed to bridges. Only the host itself may use them:
+ * a machine on the same wire that sends to or from such an address, with a route to it by us, would
+ * reach ports that were published for the host alone. This chain runs before the rules that change
+ * where a packet goes. */
 static void write_guard(struct buffer *script)
 {
     buffer_append_string(script, "  chain guard {\n"
@@ -119,7 +120,9 @@ static void write_source(struct buffer *script, const struct firewall_network *n
                       network->bridge);
 }
 
-/* Who answers through a port of the host has to answer to the host: also one that asked itself. */
+/* Connections that a port of the host leads back into the same network, or that come from the
+ * loopback of the host, get the host's address as source: the answers have to come back through the
+ * host. The same holds for what leaves a network, unless the network keeps its sources. */
 static void write_sources(struct buffer *script, const struct firewall *firewall)
 {
     buffer_append_string(script, "  chain postrouting {\n"

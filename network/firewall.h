@@ -15,7 +15,7 @@ struct firewall_network {
     const char *bridge;
     struct subnet subnet;
     struct subnet subnet6; /* family 0: none */
-    bool is_internal;      /* nothing leaves it, nothing comes in */
+    bool is_internal;      /* nothing is forwarded into it or out of it */
     bool is_isolated;      /* its containers do not reach each other */
     bool keeps_sources;    /* what leaves it is not masqueraded */
 };
@@ -40,7 +40,8 @@ struct firewall {
  * when there are no networks. */
 void firewall_write(struct buffer *script, const struct firewall *firewall);
 
-/* The port as an element of a table that has been written: what changes without the nft program. */
+/* Makes the element for a port in a table that was written before, to change the port without the
+ * nft program. */
 void firewall_port_element(const struct firewall_port *port, bool is_removed,
                            struct nft_element *element);
 

@@ -7,12 +7,13 @@
 #include "address.h"
 #include "netlink.h"
 
-/* A bridge; mtu 0: the kernel's choice. Without an address of its own it would have its
- * ports', another whenever one comes. */
+/* Makes a bridge; mtu 0: the kernel's choice. A bridge without a MAC of its own would take one of
+ * its ports', which changes as ports come and go. */
 void link_add_bridge(struct netlink_batch *batch, const char *name, const uint8_t mac[6],
                      unsigned int mtu);
 
-/* Docker's for a device with this address of IPv4, so that neighbours need not learn a new one. */
+/* The MAC that Docker gives a device with this IPv4 address: it is the same for the next device
+ * with the address, so that neighbours need not learn a new one. */
 void link_make_mac(const struct address *address, uint8_t mac[6]);
 
 struct veth {
@@ -30,10 +31,10 @@ void link_add_veth(struct netlink_batch *batch, const struct veth *veth);
 struct bridge_port {
     bool gets_own_back; /* what it has sent to itself: a container asks for its own port of the host
                          */
-    bool is_isolated;   /* sees the bridge itself, and no other port of which that is true */
+    bool is_isolated;   /* reaches the bridge itself, but no other isolated port */
 };
 
-/* A device that leads nowhere but to those that lie upon it. */
+/* Makes a dummy device: traffic goes only between the devices that lie upon it. */
 void link_add_dummy(struct netlink_batch *batch, const char *name);
 
 void link_add_vlan(struct netlink_batch *batch, const char *name, unsigned int parent,
@@ -57,8 +58,8 @@ void link_set_port(struct netlink_batch *batch, unsigned int index, const struct
 
 void link_set_up(struct netlink_batch *batch, const char *name);
 
-/* Before it is up: it gets no address of IPv6 by itself, and so does not look for routers and
- * neighbours, which each device of a bridge would hear. */
+/* Call this before the device is up: it gets no link-local address of IPv6 and so does not look for
+ * routers and neighbours, which each device of a bridge would hear. */
 void link_forgo_ipv6(struct netlink_batch *batch, const char *name);
 
 /* ENODEV in the answer if there is none. */
@@ -74,7 +75,7 @@ void link_add_address(struct netlink_batch *batch, unsigned int index,
 /* How much may leave through a device: a token bucket (tc-tbf(8)). */
 void link_limit(struct netlink_batch *batch, unsigned int index, uint64_t bytes_per_second);
 
-/* gateway->family with zero bytes: everybody is reached directly. */
+/* A gateway of zero bytes, with its family set: every address is reached directly. */
 void link_add_default_route(struct netlink_batch *batch, unsigned int index,
                             const struct address *gateway);
 

@@ -21,7 +21,8 @@ int netlink_open(struct netlink *netlink, struct error *err)
         netlink_close(netlink);
         return result;
     }
-    /* Without them errors are numbers only. */
+    /* NETLINK_EXT_ACK adds a reason as text to the errno; NETLINK_CAP_ACK leaves the request out of
+     * the answer. */
     mnl_socket_setsockopt(netlink->socket, NETLINK_EXT_ACK, &one, sizeof(one));
     mnl_socket_setsockopt(netlink->socket, NETLINK_CAP_ACK, &one, sizeof(one));
     return 0;

@@ -23,8 +23,8 @@ struct netlink {
 /* A connection to the network namespace that the calling thread is in. */
 int netlink_open(struct netlink *netlink, struct error *err);
 
-/* The same for another namespace. The thread is in its own again afterwards; where that cannot be
- * had it aborts, rather than go on in a container's network. */
+/* A connection to another network namespace. The thread is in its own namespace again afterwards;
+ * it aborts if it cannot go back, rather than go on in a container's network. */
 int netlink_open_in(struct netlink *netlink, int netns_fd, struct error *err);
 
 void netlink_close(struct netlink *netlink);
@@ -37,9 +37,10 @@ struct netlink_batch {
     const char *names[NETLINK_BATCH_REQUESTS]; /* what errors call them; the caller's */
 };
 
-/* Begins a request of rtnetlink type `type`; attributes are added with mnl_attr_put*() to what is
- * returned. `extra` is the family's header, of `extra_size` bytes. Ends the one before. Aborts when
- * the batch is full: its size is the program's, not its input's. */
+/* Ends the request before and begins one of rtnetlink type `type`; attributes are added with
+ * mnl_attr_put*() to what is returned. `extra` is the family's header, of `extra_size` bytes.
+ * Aborts when the batch is full: how many requests there are depends on the program, never on its
+ * input. */
 struct nlmsghdr *netlink_add(struct netlink_batch *batch, const char *name, uint16_t type,
                              uint16_t flags, const void *extra, size_t extra_size);
 

@@ -17,7 +17,7 @@ int nft_watch_open(struct error *err)
 {
     cleanup_close int fd =
         socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_NETFILTER);
-    /* With a number of its own: who has none is left out of what is told to all. */
+    /* bind(2) gives the socket a port id: a socket without one gets no announcements. */
     const struct sockaddr_nl address = {.nl_family = AF_NETLINK};
     int group = NFNLGRP_NFTABLES;
 

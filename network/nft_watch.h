@@ -1,4 +1,5 @@
-/* Who else changes rules of ours: nftables tells everybody who listens what it is told to do. */
+/* Noticing that somebody else removes rules of ours: nftables announces every change to all who
+ * listen. */
 #ifndef DAVIT_NETWORK_NFT_WATCH_H
 #define DAVIT_NETWORK_NFT_WATCH_H
 
@@ -11,9 +12,9 @@
  */
 int nft_watch_open(struct error *err);
 
-/* Reads what has come, and says whether a table of one of these names, or a chain, rule or set of
- * it, was removed, or may have been: too much came to hear all of it. Elements of sets do not
- * count. */
+/* Reads the announcements. True if a table of one of these names, or a chain, rule or set of such a
+ * table, was removed, and also if announcements were lost, so that this is possible. Elements of
+ * sets do not count. */
 bool nft_watch_read(int fd, const char *const *tables, size_t count);
 
 #endif

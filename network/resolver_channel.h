@@ -4,9 +4,10 @@
  * that is there. SOCK_SEQPACKET; every message is one JSON object.
  *
  * davitd sends a RESOLVER_BEGIN, is answered by a resolver_report, and then says what containers
- * there are. A container comes with three descriptors when it has started: its UDP and its TCP
- * socket, which are bound in its network namespace, and a pidfd of its first process, whose end is
- * the end of the sockets. Without descriptors what is known of it changes.
+ * there are. A container that has started is sent with three descriptors: its UDP and its TCP
+ * socket, which are bound in its network namespace, and a pidfd of its first process; when that
+ * ends, the resolver closes the sockets. A message without descriptors changes what is known of the
+ * container.
  */
 #ifndef DAVIT_NETWORK_RESOLVER_CHANNEL_H
 #define DAVIT_NETWORK_RESOLVER_CHANNEL_H
@@ -28,7 +29,7 @@ enum resolver_order_kind {
     RESOLVER_REMOVE, /* it has ended */
     RESOLVER_ALL,    /* those that were not set since RESOLVER_BEGIN have gone */
     RESOLVER_QUIT,
-    RESOLVER_GRANTED, /* what a report has said is so: the answer may be given */
+    RESOLVER_GRANTED, /* the addresses of a grant are let through: give the answer */
 };
 
 enum resolver_descriptor {
@@ -50,7 +51,7 @@ struct resolver_endpoint {
 struct resolver_container {
     const char *id;
     LIST_OF(struct resolver_endpoint) endpoints;
-    struct string_list servers; /* asked for all other names; none: there are no others */
+    struct string_list servers; /* asked for all other names; empty: other names do not exist */
     bool is_limited;            /* to the names of `allowed`, whose addresses davitd is told of */
     struct string_list allowed; /* "example.org", "*.example.org", "*" */
 };
@@ -71,18 +72,18 @@ struct resolver_grant {
     uint32_t ttl_s;
 };
 
-/* A limited container has asked for names that it may not know, so often since it was started or
- * its rules have changed; this was the last, if it is to be told of. */
+/* How often a limited container has asked for names that it may not know, since it was started or
+ * its rules changed. `name` is the last one; NULL if only the count is told. */
 struct resolver_refusal {
     const char *id; /* the container; NULL: no refusal */
     const char *name;
     uint64_t count;
 };
 
-/* To RESOLVER_BEGIN, with a grant or a refusal. */
+/* A message of the resolver: the answer to RESOLVER_BEGIN, a grant, or a refusal. */
 struct resolver_report {
     const char *version;  /* DAVIT_VERSION */
-    const char *instance; /* the same as before: it has the sockets that it was sent */
+    const char *instance; /* the same as before: the resolver still has its sockets */
     struct resolver_grant grant;
     struct resolver_refusal refusal;
 };

@@ -233,7 +233,8 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
     int result = 0;
 
     reset_signals();
-    /* With a user namespace this and the limits are the parent's to set, who may raise them. */
+    /* With a user namespace the parent sets the oom score and the limits, because only the parent
+     * may raise them. */
     if (!plan->is_limited_by_parent)
         result = process_apply_oom_score(process, 0, err);
     if (result == 0)

@@ -161,7 +161,7 @@ int stdio_reopen_null(struct error *err)
     return 0;
 }
 
-/* What the id is to the caller. */
+/* The host id of a user id of the container. False if the id is not mapped. */
 static bool map_uid(const struct oci_config *config, uid_t uid, uid_t *host_uid)
 {
     const struct oci_linux *linux_part = config != NULL ? config->linux : NULL;
@@ -183,7 +183,7 @@ void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid)
 {
     bool is_mapped =
         config != NULL && config->linux != NULL && config->linux->gid_mappings.count > 0;
-    /* With an unmapped group nobody inside could give it on. */
+    /* The group has to be mapped, too: otherwise not even root inside could change the owner. */
     gid_t gid = is_mapped ? config->linux->gid_mappings.items[0].host_id : (gid_t)-1;
     uid_t host_uid;
 

@@ -20,7 +20,7 @@
 #define COPY_DEPTH_MAX 64
 /* What a file is called until it is complete. */
 #define UNFINISHED ".davit-copyup"
-/* A directory has it until all of its copy is there. */
+/* The target has this attribute until the copy is complete. */
 #define UNDER_WAY_XATTR "user.davit.copyup"
 
 static int copy_directory(int from_fd, int to_fd, int depth, struct error *err);
@@ -59,8 +59,8 @@ static int copy_file(int from_dir, int to_dir, const char *name, const struct st
 
     if (from < 0)
         return error_errno(err, errno, "copy %s", name);
-    /* What has that name is what a copy that was killed has left, or what somebody who may write
-     * there has put in our way: neither is opened. */
+    /* A file of this name was left by a copy that was killed, or put there by somebody who may
+     * write to the directory. It is removed and never opened. */
     unlinkat(to_dir, UNFINISHED, 0);
     to = openat(to_dir, UNFINISHED, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
@@ -113,7 +113,8 @@ static int copy_subdirectory(int from_dir, int to_dir, const char *name, int dep
     return result;
 }
 
-/* To what was made, and not to what may have come in its place. */
+/* Gives the entry that was made its owner. Compares the file type, so that nothing which was put in
+ * its place gets the owner instead. */
 static int give(int to_dir, const char *name, const struct stat *status, struct error *err)
 {
     cleanup_close int fd = openat(to_dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -181,7 +182,8 @@ static int copy_directory(int from_fd, int to_fd, int depth, struct error *err)
         if (result < 0)
             return result;
     }
-    /* Of a file that an earlier copy was killed in, and that somebody has made meanwhile. */
+    /* An earlier copy may have been killed while it copied a file that exists by now: its remains
+     * go. */
     unlinkat(to_fd, UNFINISHED, 0);
     if (copy_attributes(duplicate, to_fd, &status, err) < 0)
         return error_prefix(err, "directory");

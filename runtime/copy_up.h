@@ -6,8 +6,9 @@
 
 /* Copies directories, files, symbolic links, FIFOs and sockets with modes, owners, times and
  * extended attributes from one directory to another, both given by descriptor (O_PATH will do).
- * Device nodes are refused. Nothing is copied if the other has anything in it, but what an earlier
- * copy that was killed has left is completed (filesystems without user.* attributes excepted). */
+ * Device nodes are refused. Nothing is copied if the target has content, unless a copy that was
+ * killed has left it: then that copy is completed. The mark for this is a user.* attribute, which
+ * not every filesystem can hold. */
 int copy_up(int from_fd, int to_fd, struct error *err);
 
 #endif

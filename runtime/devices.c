@@ -56,7 +56,8 @@ static mode_t node_type(const struct oci_device *device)
     }
 }
 
-/* In a user namespace no node can be made: the host's is bound, if it is the one that is meant. */
+/* In a user namespace no node can be made. The node of the host is bound instead, if it is the same
+ * device. */
 static int bind_host_node(const struct oci_device *device, int parent_fd, const char *name,
                           struct error *err)
 {
@@ -82,7 +83,8 @@ static int bind_host_node(const struct oci_device *device, int parent_fd, const 
     return attach_host_node(tree_fd, file_fd, err);
 }
 
-/* The node and no other: whoever shares the directory may have put something else there. */
+/* Gives the node its owner. Compares the type, because whoever shares the directory may have put
+ * something else there. */
 static int give_node(const struct oci_device *device, int parent_fd, const char *name,
                      struct error *err)
 {

@@ -33,8 +33,8 @@ struct exec {
     bool has_pid_namespace;
 };
 
-/* Namespaces that the configuration names are the container's; all others it shares with us, and
- * setns to what one is in already fails for user namespaces. */
+/* The container has the namespaces that its configuration names and shares all others with us. The
+ * shared ones are not joined: setns(2) to the user namespace that one is in fails. */
 static void collect_namespaces(struct exec *exec)
 {
     const struct oci_linux *linux_part = exec->options->identity->config->linux;
@@ -79,7 +79,7 @@ static int resolve_user(struct exec *exec, struct error *err)
         return error_errno(err, errno, "open /");
     result = user_resolve(&exec->arena, root_fd, exec->options->user_spec, &exec->process.user,
                           &home, err);
-    /* They are the namespace's root's so far. */
+    /* Until now the pipes belong to root of the namespace, because the user was not known. */
     if (result == 0 && !exec->process.has_terminal)
         stdio_give(exec->options->stdio, NULL, exec->process.user.uid);
     if (result == 0 && env_get(&exec->process.env, "HOME") == NULL) {
@@ -162,9 +162,9 @@ static pid_t clone_child(const struct exec *exec, const struct cgroup *cgroup, i
     return pid;
 }
 
-/* A container that was given its cgroup to manage, as systemd in it does, moves its processes to
- * cgroups below and enables controllers for them: none may be in the middle then. What comes later
- * goes where its first process is. */
+/* A container that manages its cgroup, as systemd inside does, moves its processes to cgroups below
+ * and enables controllers for them. The kernel then takes no process into the upper cgroup (EBUSY):
+ * a new one goes where the first process of the container is. */
 static pid_t clone_beside_init(const struct exec *exec, int *pidfd, struct error *err)
 {
     struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
@@ -195,7 +195,8 @@ static pid_t clone_into_cgroup(const struct exec *exec, int *pidfd, struct error
                                                           : pid;
 }
 
-/* execCPUAffinity.initial is for us, who the child is a copy of; afterwards we are free again. */
+/* A child inherits the CPU affinity of its parent: we take execCPUAffinity.initial for the clone
+ * and our own back afterwards. */
 static pid_t clone_where_asked(const struct exec *exec, int *pidfd, struct error *err)
 {
     const struct oci_exec_cpu_affinity *affinity = exec->process.exec_cpu_affinity;

@@ -53,8 +53,8 @@ static int await_end(const struct oci_hook *hook, pid_t pid, struct error *err)
                      (long long)hook->timeout.value);
 }
 
-/* startContainer hooks are waited for below the container's own filter: no call that is not needed.
- */
+/* startContainer hooks run after the seccomp filter of the container is loaded, which may forbid
+ * calls. So pidfd_open(2) and poll(2) are made only for a hook with a timeout. */
 static int wait_for_hook(const struct oci_hook *hook, pid_t pid, struct error *err)
 {
     int result = hook->timeout.is_set ? await_end(hook, pid, err) : 0;

@@ -32,7 +32,7 @@ struct init {
     int root_fd;
     bool is_chrooted;
     bool is_confined;
-    mode_t runtime_umask; /* of whoever called us, for hooks; what we make has the mode we say */
+    mode_t runtime_umask; /* the caller's, for hooks; ours is 0: files get the mode we give */
 };
 
 /* C1: the parent made us non-dumpable, so no process of the container can trace us or open our
@@ -75,8 +75,8 @@ static int make_time_namespace(const struct init *init, struct error *err)
 
     if (unshare(CLONE_NEWTIME) < 0)
         return error_errno(err, errno, "make a time namespace");
-    /* While we are not dumpable our /proc files belong to the host's root, who we are not in a user
-     * namespace. In a new one nobody else is there yet to make use of it. */
+    /* While we are not dumpable our /proc files belong to root of the host, and in a user namespace
+     * we are not that. In a new one there is nobody else yet who could trace us. */
     if (plan_makes(init->plan, OCI_NAMESPACE_USER))
         prctl(PR_SET_DUMPABLE, 1);
     for (size_t i = 0; i < linux_part->time_offsets.count; i++) {
@@ -107,7 +107,7 @@ static int enter_namespaces(const struct init *init, struct error *err)
     int result;
 
     for (size_t i = 0; i < plan->joins.count; i++) {
-        /* Who joins a user namespace has done so in launch.c already. */
+        /* A user namespace was joined in launch.c, before the clone. */
         if (plan->joins.items[i].type != OCI_NAMESPACE_USER)
             others[count++] = plan->joins.items[i];
     }
@@ -135,7 +135,7 @@ static int make_keyring(const struct init *init, struct error *err)
     return 0;
 }
 
-/* Nothing that is not ours, hooks or the program, runs before the parent is done. */
+/* No foreign code, neither hooks nor the program, runs before the parent is done with P3. */
 static int await_confinement(struct init *init, struct error *err)
 {
     if (init->is_confined)
@@ -355,7 +355,7 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd)
     struct error err = {0};
     int result;
 
-    /* As long as we held it, the channel would never end for us when the parent dies. */
+    /* If we kept the parent's end open, the channel would never end for us when the parent dies. */
     close(parent_fd);
     result = become_child(&init, &err);
 

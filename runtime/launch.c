@@ -98,7 +98,8 @@ static pid_t clone_through_user_namespace(const struct plan *plan, struct clone_
     return result[0];
 }
 
-/* A pid namespace takes effect on children: ours for the moment of the clone. */
+/* A pid namespace that is joined takes effect on children only: we join it for the moment of the
+ * clone. */
 static pid_t clone_into_pid_namespace(struct clone_args *arguments, int pid_namespace_fd,
                                       struct error *err)
 {
@@ -136,7 +137,8 @@ static int clone_init(const struct plan *plan, int child_control_fd, struct cont
         arguments.cgroup = (uint64_t)cgroup->fd;
     }
     if (find_join(plan, OCI_NAMESPACE_USER) != NULL) {
-        /* The pidfd is opened by number here: the one clone3 made is the helper's. */
+        /* clone3() would open the pidfd in the helper process: here it is opened by number
+         * instead. */
         arguments.flags &= ~(uint64_t)CLONE_PIDFD;
         pid = clone_through_user_namespace(plan, &arguments, child_control_fd,
                                            container->control_fd, err);

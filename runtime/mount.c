@@ -61,8 +61,8 @@ static int filesystem_error(struct error *err, int fs_fd, const char *what)
     return error_errno(err, saved, "%s: %s", what, message + 2);
 }
 
-/* Filesystems whose files have no labels of their own to give, so that the mount gives one to all.
- * procfs and sysfs are labelled by policy. */
+/* True for filesystem types that take one label for all files as a mount option. procfs and sysfs
+ * are labelled by policy. */
 static bool takes_label(const char *type)
 {
     static const char *const others[] = {"proc", "sysfs", "mqueue", "cgroup", "cgroup2"};
@@ -99,7 +99,7 @@ static int configure_filesystem(int fs_fd, const char *type, const struct mount_
     if (mount->label != NULL && takes_label(type) &&
         fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", mount->label, 0) < 0)
         return filesystem_error(err, fs_fd, "linux.mountLabel");
-    /* A read-only superblock as well where the mount is: devpts and the like have one each. */
+    /* Only the mount becomes read-only (MOUNT_ATTR_RDONLY in fsmount(2)), not the superblock. */
     if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return filesystem_error(err, fs_fd, "create");
     return 0;
@@ -125,8 +125,9 @@ int mount_make_filesystem(const char *type, const struct mount_plan *mount, stru
     return fd < 0 ? filesystem_error(err, fs_fd, "mount") : fd;
 }
 
-/* Without a cgroup namespace the whole hierarchy would show; and where the kernel refuses a new
- * cgroup2 superblock (user namespaces without a cgroup one) the host's is bound. */
+/* A cgroup2 mount starts at the root of our cgroup namespace: without a namespace of its own the
+ * container sees the whole hierarchy. Where the kernel refuses a new cgroup2 superblock (user
+ * namespaces without a cgroup one) the mount of the host is bound instead. */
 static int make_cgroup_mount(const struct mount_plan *mount, struct error *err)
 {
     struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
@@ -269,8 +270,8 @@ int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
     return result < 0 ? result : mount_attach_tree(tree_fd, target_fd, err);
 }
 
-/* A device works the same on a read-only mount; its owner, mode and times, which are the host's, do
- * not change: root of a container is root to them where it has no user namespace of its own. */
+/* A device works the same on a read-only mount, but its owner, mode and times cannot be changed
+ * there. They are the host's, and root of a container without a user namespace is root to them. */
 int attach_host_node(int tree_fd, int target_fd, struct error *err)
 {
     struct mount_attr guarded = {.attr_set =

@@ -17,7 +17,8 @@ static bool is_of_type(const struct mount_plan *mount, const char *const *types)
     return *types != NULL;
 }
 
-/* Others than these may show the network they are mounted from; sysfs does. */
+/* Filesystem types that are not listed here may show the network namespace of the process that
+ * mounts them; sysfs does. */
 static bool shows_network(const struct mount_plan *mount)
 {
     static const char *const others[] = {"tmpfs",  "proc",    "devpts",  "mqueue",
@@ -78,8 +79,9 @@ static bool can_go_ahead(const struct mount_order *order, const char *path)
     return fd >= 0 || fd == -ENOENT;
 }
 
-/* What waits is compared by its path with what comes later: it has to be of the kernel's own
- * making, where no link leads out. */
+/* Later mounts are compared with a waiting one by its path, so no symlink of the image may lead
+ * that path elsewhere: sysfs waits if its target is free of symlinks, a cgroup mount only below a
+ * sysfs that waits. */
 static bool can_wait(const struct mount_order *order, const struct mount_plan *mount)
 {
     static const char *const sysfs[] = {"sysfs", NULL};

@@ -44,8 +44,9 @@ static uint64_t mount_id(int directory_fd, const char *path)
     return status.stx_mnt_id;
 }
 
-/* Started in a chroot, pivot_root would exchange the chroot's mount only and leave the host's root
- * in the container's namespace, one setns(2) away for its root user. */
+/* Finds out whether we were started in a chroot. There pivot_root(2) would exchange the mount of
+ * the chroot only and leave the host's root in the container's namespace, one setns(2) away for its
+ * root user. */
 static int find_chroot(int slash_fd, bool *is_chrooted, struct error *err)
 {
     int result = enter_namespace_root(err);
@@ -58,7 +59,7 @@ static int find_chroot(int slash_fd, bool *is_chrooted, struct error *err)
     return 0;
 }
 
-/* For a program that starts in a directory which is not there. */
+/* Makes the directory that the program starts in, if it is missing. */
 static int make_working_directory(const struct plan *plan, struct mount_order *order,
                                   struct error *err)
 {
@@ -97,8 +98,8 @@ int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chr
      * host's paths keep working until pivot_root. */
     if (mount_attach_tree(root_fd, slash_fd, err) < 0)
         return error_prefix(err, "root filesystem");
-    /* What receives mounts of the host may not hand on any: pivot_root(2) refuses a root that does.
-     */
+    /* A root that receives mounts of the host becomes a slave: pivot_root(2) refuses a shared
+     * one. */
     if (plan_root_receives(plan->config) &&
         mount_setattr(root_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &isolated, sizeof(isolated)) < 0)
         return error_errno(err, errno, "linux.rootfsPropagation");
@@ -210,7 +211,8 @@ int mounts_mask_paths(const struct plan *plan, struct mount_order *order, struct
     return result;
 }
 
-/* What is mounted below the root has the propagation of the root's tree so far. */
+/* The root is private already, or a slave if it receives mounts of the host (mounts_make()): only
+ * other propagations, and recursive ones, are set here. */
 static int set_root_propagation(const struct plan *plan, struct error *err)
 {
     int propagation = plan->config->linux->rootfs_propagation;
@@ -248,8 +250,8 @@ static int set_root_propagation(const struct plan *plan, struct error *err)
     return 0;
 }
 
-/* The initramfs cannot be pivoted away. The root hangs over "/" already, so that also who enters
- * the namespace from outside comes out in it. */
+/* pivot_root(2) cannot replace the initramfs. The new root is mounted over "/" already, so that a
+ * process which enters the namespace from outside comes out in it as well. */
 static int enter_without_pivot(const struct plan *plan, int root_fd, struct error *err)
 {
     if (fchdir(root_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)

@@ -198,7 +198,8 @@ static int copy_here(const char *path)
     return fd < 0 ? -1 : open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 }
 
-/* In a process of its own: whoever enters a mount namespace has its root and working directory. */
+/* Runs in a process of its own, because entering a mount namespace changes root and working
+ * directory. */
 static _Noreturn void copy_and_send(int mounts_fd, const char *path, int channel_fd)
 {
     int fd = setns(mounts_fd, CLONE_NEWNS) < 0 ? -1 : copy_here(path);

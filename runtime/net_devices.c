@@ -36,7 +36,7 @@ struct netlink {
     uint32_t sequence;
 };
 
-/* An address as the kernel described it, to be asked for again. */
+/* An address as the kernel described it, to be added again in the container. */
 struct address {
     struct ifaddrmsg header;
     size_t length;

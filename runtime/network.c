@@ -29,8 +29,8 @@ int network_raise_loopback(struct error *err)
     return raise_loopback(fd, err);
 }
 
-/* The namespace that a socket belongs to. Procfs would tell as well, and takes ten times as long to
- * make its files for a process that is new. */
+/* Opens the network namespace of a socket. /proc/PID/ns/net would do as well, but takes ten times
+ * as long, because procfs has to make its files for a new process. */
 static int open_namespace_of(int socket_fd, struct error *err)
 {
     int fd = ioctl(socket_fd, SIOCGSKNS);
@@ -38,8 +38,8 @@ static int open_namespace_of(int socket_fd, struct error *err)
     return fd < 0 ? error_errno(err, errno, "the network namespace of a socket") : fd;
 }
 
-/* A socket in a new namespace. The caller is back in its own: to stay in a container's network
- * would break it. */
+/* Makes a network namespace and returns a socket in it. The caller is in its own namespace again
+ * afterwards: staying in the network of a container would break it. */
 static int make_namespace(int own_fd, struct error *err)
 {
     int socket_fd;
@@ -67,8 +67,8 @@ int network_make(int control_fd, pid_t pid, const struct container_options *opti
         result = net_devices_move(config->linux, new_fd, err);
     if (result < 0)
         return result;
-    /* The child waits for this; the loopback, which a socket raises from anywhere, it only needs
-     * when its program runs. */
+    /* The child waits for the namespace. It needs the loopback interface only when its program
+     * runs, and our socket can bring that up from outside. */
     sync_send_fd(control_fd, SYNC_NETWORK, new_fd);
     result = raise_loopback(socket_fd, err);
     if (result == 0 && options->on_network != NULL)

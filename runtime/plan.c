@@ -88,7 +88,8 @@ static int plan_namespaces(struct plan *plan, struct error *err)
     return 0;
 }
 
-/* The container's own, which most mounts have: once. */
+/* Opens a user namespace with the mappings of the container, which most mapped mounts have: it is
+ * made only once. */
 static int open_mappings(struct plan *plan, struct error *err)
 {
     const struct oci_linux *linux_part = plan->config->linux;

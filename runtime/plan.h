@@ -25,8 +25,8 @@ struct process_plan {
     bool owns_seccomp;
     LIST_OF(struct rlimit_plan) rlimits;
     unsigned int preserved_fd_count;
-    bool is_limited_by_parent; /* who may raise limits, where the process may not any more */
-    const char *start_state;   /* for startContainer hooks, which run before it; NULL: none do */
+    bool is_limited_by_parent; /* in a user namespace, where only the parent may raise limits */
+    const char *start_state;   /* the state for startContainer hooks; NULL: there are none */
     struct arena arena;
 };
 
@@ -44,29 +44,30 @@ void process_plan_release(struct process_plan *plan);
  * CAP_SYS_RESOURCE, which not every host gives us. */
 int process_apply_rlimits(const struct process_plan *plan, pid_t pid, struct error *err);
 
-/* Likewise its oom_score_adj (attributes.c). */
+/* Sets the oom_score_adj of `pid` (0: the caller) in the same way (attributes.c). */
 int process_apply_oom_score(const struct oci_process *process, pid_t pid, struct error *err);
 
-/* C9 to C11: becomes the user, drops privileges, loads the filter, runs startContainer hooks, which
- * may be the image's and get no more than what it has, and then the program. Returns only on
- * failure. `control_fd`, the channel to the parent, closes with the exec. */
+/* C9 to C11: becomes the user, drops privileges and loads the filter. Then runs startContainer
+ * hooks, which may come from the image and have no more rights than the program, and executes the
+ * program. Returns only on failure. `control_fd`, the channel to the parent, closes with the
+ * exec. */
 int process_become(const struct process_plan *plan, int control_fd, struct error *err);
 
-/* The parent's side of a record (launch.c): what comes with it goes to the container or, if it is a
- * seccomp listener, to the agent. */
+/* Receives one record of the child (launch.c). A terminal that comes with it goes to
+ * container->console_fd, a seccomp listener to its agent. */
 int launch_take_record(struct container *container, const struct container_identity *identity,
                        enum sync_type *type, struct error *err);
 
-/* After entering a user namespace: its root, without groups, and out of reach of what runs there.
- */
+/* Becomes root of the user namespace that the caller has entered, without groups, and not dumpable,
+ * so that no process there can look into it. */
 int process_become_namespace_root(struct error *err);
 
-/* C4 (attributes.c): scheduling, memory policy, io priority, personality, labels, and where it is
- * in the host's user namespace oom score and limits, while procfs of the host is in reach. */
+/* C4 (attributes.c): scheduling, memory policy, io priority, personality, labels, and, unless the
+ * parent sets them, oom score and limits. Call it while the procfs of the host is in reach. */
 int process_apply_attributes(const struct process_plan *plan, struct error *err);
 
-/* process.execCPUAffinity: lets the caller run on the CPUs of the list `name` only. NULL and "" are
- * no change. */
+/* Lets the caller run on the CPUs of the list `cpus` only; NULL and "" change nothing. `name` is
+ * the property of process.execCPUAffinity, for errors. */
 int attributes_set_affinity(const char *name, const char *cpus, struct error *err);
 
 struct mount_plan {
@@ -117,13 +118,13 @@ unsigned int namespace_clone_flag(int type);
 int plan_prepare(const struct container_options *options, struct plan *plan, struct error *err);
 void plan_release(struct plan *plan);
 
-/* P3 (network.c): a new network namespace with its loopback up and linux.netDevices, made by the
- * caller, who stays where it is, and sent to the child. Making one takes the kernel about as long
- * as the child's mounts. */
+/* P3 (network.c): makes a network namespace with its loopback up and linux.netDevices in it, and
+ * sends it to the child. The caller stays in its own. Making one takes the kernel about as long as
+ * the child takes for its mounts. */
 int network_make(int control_fd, pid_t pid, const struct container_options *options,
                  struct error *err);
 
-/* The child's side of it: waits for the namespace and enters it, the first time it is called. */
+/* The child's side of network_make(). The first call waits for the namespace and enters it. */
 struct network_entry {
     int control_fd;
     bool is_pending;
@@ -146,10 +147,11 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
 struct mount_order;
 int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chrooted,
                 struct error *err);
-/* One of them, by descriptor onto what its destination is inside the root: mount.c, with what
- * mounts.c does for itself by the same means. */
+/* Makes one mount, on the descriptor that its destination resolves to inside the root (mount.c).
+ * The functions below are what mounts.c needs of mount.c besides. */
 int mount_one(int root_fd, const struct mount_plan *mount, struct error *err);
-/* A new superblock as a detached mount; attaching one; whether its root is a directory. */
+/* Makes a new superblock as a detached mount. Attaches a detached mount. Tells whether the root of
+ * a mount is a directory. */
 int mount_make_filesystem(const char *type, const struct mount_plan *mount, struct error *err);
 int mount_attach_tree(int tree_fd, int target_fd, struct error *err);
 bool mount_tree_is_directory(int tree_fd);
@@ -173,16 +175,16 @@ int console_open(const char *ptmx_path, const struct oci_process *process, int *
 /* C11 with a reaper: process 1 stays this program, forwards signals and reaps. */
 int reaper_run(const struct process_plan *plan, int control_fd, struct error *err);
 
-/* Joins by namespace descriptors, in an order that works. */
+/* Joins all these namespaces, in the order that namespaces.c explains. */
 int namespaces_join(const struct join_plan *joins, size_t count, struct error *err);
 
 /* In the container's root: standard streams that are the host's null device become the container's.
  */
 int stdio_reopen_null(struct error *err);
 
-/* Pipes among the standard streams (-1: the caller's own) become the process's, so that it can open
- * them again as /dev/stdout. `uid` is of the configuration's user namespace, or with NULL of the
- * caller's; what cannot be changed stays as it is. */
+/* Makes the pipes among the standard streams (-1: the caller's own) belong to the user of the
+ * process, so that it can open them again as /dev/stdout. `uid` is an id in the user namespace of
+ * `config`, or with NULL in that of the caller. What cannot be changed stays as it is. */
 void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid);
 
 /* stdio[i] to descriptor i, for those that are not -1. */

@@ -118,8 +118,8 @@ static uint64_t grantable(uint64_t wanted)
     return wanted;
 }
 
-/* A process that does not say gets what the container has, and a container that does not say has
- * none: leaving out a property must not give our own. */
+/* A process without capabilities in its configuration gets those of the container, and a container
+ * without any has none: leaving a property out must not give our own. */
 static const struct oci_capabilities *capabilities_of(const struct oci_process *process,
                                                       const struct oci_config *config)
 {
@@ -240,7 +240,7 @@ int process_become_namespace_root(struct error *err)
 {
     if (setresgid(0, 0, 0) < 0 || set_groups(0, NULL) < 0 || setresuid(0, 0, 0) < 0)
         return error_errno(err, errno, "become root of the user namespace");
-    /* Changing ids clears it again. */
+    /* Changing ids resets the attribute to fs.suid_dumpable (prctl(2), PR_SET_DUMPABLE). */
     prctl(PR_SET_DUMPABLE, 0);
     return 0;
 }

@@ -27,8 +27,8 @@ static int add_memory(const struct oci_memory *memory, struct cgroup_settings *s
     if (memory->reservation.is_set && memory->reservation.value > 0)
         cgroup_settings_add(settings, "memory reservation", "memory.low", "%lld",
                             (long long)memory->reservation.value);
-    /* Swap first when the limits grow, last when they shrink: a new cgroup has none, so any order
-     * holds. The specification's swap counts memory as well. */
+    /* memory.swap.max counts swap alone, so that both limits can be written in any order. The swap
+     * of the specification counts memory as well. */
     if (has_limit && memory->limit.value > 0)
         cgroup_settings_add(settings, "memory limit", "memory.max", "%lld",
                             (long long)memory->limit.value);
@@ -109,7 +109,7 @@ static int add_block_io(const struct oci_block_io *io, struct cgroup_settings *s
     if ((io->leaf_weight.is_set && io->leaf_weight.value != 0))
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "blockIO.leafWeight: cgroup2 has no such setting");
-    /* [10, 1000] to [1, 10000], as the runtime specification's users do it. */
+    /* [10, 1000] to [1, 10000], linear, as other runtimes map it. */
     if (io->weight.is_set && io->weight.value != 0)
         cgroup_settings_add(settings, "block io weight", "io.weight", "default %llu",
                             1 + ((unsigned long long)io->weight.value - 10) * 9999 / 990);

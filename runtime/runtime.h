@@ -102,8 +102,8 @@ struct container_options {
     bool keeps_keyring;              /* do not make a new session keyring */
     unsigned int step_timeout_s;     /* to the next message of the first process; 0: no limit */
     bool has_no_pivot;               /* chroot instead of pivot_root, for a host in its initramfs */
-    /* Called as soon as the process exists and before it can do anything that lasts: if the caller
-     * dies before it has returned, so does the process. NULL: nothing to note down. */
+    /* Called as soon as the process exists and before it can do anything that lasts. If the caller
+     * dies before the call has returned, the process dies as well. NULL: no call. */
     int (*on_cloned)(void *context, pid_t pid, struct error *err);
     /* Called when the network namespace that the container gets exists, and before its program
      * does. NULL: the namespace stays as it is. */
@@ -129,7 +129,7 @@ struct container {
 int container_launch(const struct container_options *options, struct container *container,
                      struct error *err);
 
-/* Whose process it is that is started, for what others get to hear of it. */
+/* Names the container that a process belongs to. Seccomp agents are told of it. */
 struct container_identity {
     const char *id;
     const char *bundle_path;
@@ -154,19 +154,20 @@ struct exec_options {
     const char *user_spec; /* user[:group] by name; NULL: process->user */
 };
 
-/* Makes another process in a container, the caller's child, and does not wait for it: what runs
- * there may stop it before it is the program that is meant. As long as it is not, its control_fd is
- * readable when there is something for container_exec_follow(). What `options` point to is of no
- * more use when this returns. */
+/* Makes another process in a container, as a child of the caller, and does not wait until its
+ * program runs: processes of the container may stop it before that. Until then control_fd is
+ * readable when container_exec_follow() has something to do. `options` are not needed any more when
+ * this returns. */
 int container_exec_begin(const struct exec_options *options, struct container *container,
                          struct error *err);
 
-/* 1: its program runs; 0: there is more to come; a negative errno: it does not start, and the
- * caller kills it and waits for it. */
+/* Handles one message of such a process. Returns 1 when its program runs, 0 when there is more to
+ * come, or a negative errno when it does not start: then the caller kills it and waits for it. */
 int container_exec_follow(struct container *container, const struct container_identity *identity,
                           struct error *err);
 
-/* Both, until its program runs. On failure it is dead and reaped. */
+/* Calls container_exec_begin() and then container_exec_follow() until the program runs. On failure
+ * the process is dead and reaped. */
 int container_exec(const struct exec_options *options, struct container *container,
                    struct error *err);
 
@@ -174,8 +175,9 @@ int container_exec(const struct exec_options *options, struct container *contain
 void memory_policy_list_names(struct arena *arena, struct string_list *modes,
                               struct string_list *flags);
 
-/* Capabilities that the process asks for and cannot get, because no kernel or this host does not
- * have them: it runs without, and the caller should say so. */
+/* Capabilities that the process asks for and cannot get, because davit does not know the name or
+ * this host does not have the capability to give. The process runs without them, and the caller
+ * should say so. */
 void process_list_ungrantable(struct arena *arena, const struct oci_process *process,
                               struct string_list *names);
 
@@ -184,7 +186,7 @@ int container_wait(struct container *container, int *exit_status, struct error *
 
 void container_release(struct container *container);
 
-/* Hook kinds, in the order of their lives. */
+/* Hook kinds, in the order in which they run. */
 enum hook_kind {
     HOOK_PRESTART,
     HOOK_CREATE_RUNTIME,
@@ -220,7 +222,7 @@ int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
  * its loopback up, and the user namespace that owns it, which has no mappings yet. */
 enum ready_namespace {
     READY_NETWORK,
-    READY_USER, /* -1: it is the caller's, and there is nothing to map */
+    READY_USER, /* -1: the user namespace is the caller's, and no ids are to be mapped */
     READY_UID_MAP,
     READY_GID_MAP,
     READY_COUNT,
@@ -235,16 +237,18 @@ struct ready_namespaces {
         .fds = { -1, -1, -1, -1 } \
     }
 
-/* The caller is single-threaded, and in its own network namespace again afterwards. */
+/* Makes a network namespace; with `has_user` in a new user namespace that owns it. The caller has
+ * to be single-threaded and is in its own network namespace again afterwards. */
 int ready_namespaces_make(bool has_user, struct ready_namespaces *ready, struct error *err);
 
-/* Once: its ids, of users and groups alike. */
+/* Maps the ids of the user namespace, users and groups alike. The kernel allows this only once. */
 int ready_namespaces_map(const struct ready_namespaces *ready, const struct oci_id_mapping *mapping,
                          struct error *err);
 void ready_namespaces_release(struct ready_namespaces *ready);
 
-/* A detached copy of the mount that another mount namespace has at `path`, where links lead nowhere
- * else. What runs there is not trusted. The caller is single-threaded. */
+/* Returns a detached copy of the mount that another mount namespace has at `path`. Symlinks on the
+ * path are refused, because what runs there is not trusted. The caller has to be
+ * single-threaded. */
 int mount_copy_from(int mounts_fd, const char *path, struct error *err);
 
 /* Whether the mount at `fd`, with all below it if `is_recursive`, can map ids as that namespace

@@ -306,7 +306,8 @@ static int build(scmp_filter_ctx filter, const struct oci_seccomp *seccomp, uint
 
     if (result < 0)
         return result;
-    /* Rules are for every architecture that has the call; not having it is no error. */
+    /* 2: a binary tree of system call numbers (seccomp_attr_set(3)). The rules below are added for
+     * every architecture that has the call. */
     seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     for (size_t i = 0; result == 0 && i < seccomp->rules.count; i++)
         result = add_rule(filter, &seccomp->rules.items[i], default_action, err);
@@ -342,7 +343,8 @@ int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_program *p
                          "linux.seccomp: SCMP_ACT_NOTIFY needs listenerPath");
     if (result == 0)
         result = parse_flags(seccomp, &program->flags, err);
-    /* How a process waits for its agent: without one the kernel does not take the flag. */
+    /* The flag WAIT_KILLABLE_RECV says how a process waits for its agent: the kernel refuses it for
+     * a filter without one. */
     if (result == 0 && !program->has_listener)
         program->flags &= ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     if (result < 0)

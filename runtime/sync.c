@@ -41,8 +41,8 @@ int sync_receive(int fd, enum sync_type *type, int *carried_fd, struct error *er
     size_t fd_count = 1;
     ssize_t count = socket_receive(fd, &record, sizeof(record), &received_fd, &fd_count);
 
-    /* Who ends without having read what we sent resets the connection, which is told first; what it
-     * said before is still there. */
+    /* A peer that ends before it has read all we sent resets the connection, and the kernel tells
+     * of that first. What the peer sent before is still there. */
     if (count == -ECONNRESET) {
         fd_count = 1;
         count = socket_receive(fd, &record, sizeof(record), &received_fd, &fd_count);

@@ -33,6 +33,7 @@
 #include "supervisor/store/trash.h"
 #include "supervisor/volumes/volumes.h"
 
+/* All rooms, each with its own state. No other file knows this struct. */
 struct daemon {
     struct daemon_options options;
     sd_event *loop;
@@ -66,8 +67,8 @@ static int choose_cgroup_parent(struct daemon *daemon, struct error *err)
     const char *own_name;
     struct systemd_property properties[] = {
         {.name = "TasksMax", .kind = SYSTEMD_PROPERTY_UINT64, .number = -1},
-        /* What starts later is stopped sooner: we, who ask containers to end when all is stopped.
-         */
+        /* Before: systemd stops in reverse order, davitd first, which then asks containers to
+         * end. */
         {.name = "Before", .kind = SYSTEMD_PROPERTY_STRINGS},
     };
     struct systemd_scope unit = {
@@ -139,7 +140,7 @@ static int let_group_in(const struct daemon *daemon, const char *socket_path, st
     if (chown(socket_path, 0, group->gr_gid) < 0 || chmod(socket_path, 0660) < 0 ||
         stat(directory, &status) < 0)
         return error_errno(err, errno, "socket_group: %s", socket_path);
-    /* Who may pass through a directory may not read it. */
+    /* The mode lets others pass through the directory, but not read it. */
     if ((status.st_mode & 0001) == 0 && chmod(directory, (status.st_mode & 07777) | 0011) < 0)
         return error_errno(err, errno, "socket_group: %s", directory);
     return 0;
@@ -210,7 +211,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
     return 0;
 }
 
-/* Without it no container can start: whoever looks after davitd starts both again. */
+/* Without the spawner no container can start: davitd ends, and systemd starts both again. */
 static int on_spawner_end(sd_event_source *source, int fd, uint32_t events, void *context)
 {
     struct daemon *daemon = context;
@@ -253,8 +254,7 @@ static int sweep(void *context, int directory_fd, struct error *err)
     return spawner_request_sweep(context, directory_fd, err);
 }
 
-/* All rooms, each with its own state. Nobody else knows this struct. */
-/* In this order: what a row needs of another is done by then. */
+/* The parts of containers, in the order of their calls: a row comes after those that it needs. */
 static const struct container_part *const container_parts[] = {
     &closing_part, &probe_part, &network_part, &volume_part, &namespace_part, &id_part, &quota_part,
     &exec_part,    &log_part,   &restart_part, NULL,

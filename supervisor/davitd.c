@@ -143,7 +143,7 @@ static int check_id_pool(const struct id_pool *pool, struct error *err)
 
     if (pool->first == 0 && pool->count == 0)
         return 0;
-    /* The last id of all is nobody's, for the kernel. */
+    /* The last id, (uid_t)-1, means "no id" to the kernel. */
     if (pool->first == 0 || pool->first % ID_RANGE_SIZE != 0 || pool->count == 0 ||
         last > UINT32_MAX)
         return error_set(err, ERROR_INVALID, EINVAL,

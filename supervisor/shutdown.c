@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cgroups/systemd/scope.h"
 
-/* systemd goes on with its own signals; their own times are over by then. */
+/* davitd waits no longer than this for containers; systemd then ends them with its own signals. */
 #define LONGEST_US (240 * UINT64_C(1000000))
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *context)

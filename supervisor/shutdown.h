@@ -14,7 +14,8 @@ struct shutdown {
     sd_event_source *timer;
 };
 
-/* davitd was told to end. False if that is all; else the loop ends when the containers have. */
+/* davitd was told to end. True: the machine goes down, containers are asked to end, and the loop
+ * ends when they have. False: davitd ends at once. */
 bool shutdown_begin(struct shutdown *shutdown, struct containers *containers);
 
 #endif

@@ -86,8 +86,8 @@ static int wait_for_job(sd_bus *bus, struct job *job, struct error *err)
     return 0;
 }
 
-/* Calls a method of the manager that answers with a job, and waits for it. Returns the negative
- * errno that stands for a D-Bus error without saying it, for callers to whom it is an answer. */
+/* Calls a method of the manager that answers with a job, and waits for the job. Returns -EEXIST,
+ * without filling `err`, if D-Bus answers `accepted_error`: the caller expects that one. */
 static int call_for_job(sd_bus *bus, sd_bus_message *call, const char *accepted_error,
                         struct error *err)
 {

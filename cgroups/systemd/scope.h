@@ -44,14 +44,14 @@ struct systemd_scope {
     LIST_OF(struct systemd_property) properties;
 };
 
-/* The same as a JSON document. */
+/* How a struct systemd_scope is written as a JSON document. */
 extern const struct json_struct systemd_scope_type;
 
 /* True if this process was started as a unit of the systemd that manages this host. */
 bool systemd_manages_us(void);
 
-/* True while systemd ends all units, because the machine goes down or starts again. It is asked by
- * its own socket: the system bus may be gone. For root. */
+/* True while systemd ends all units because the machine goes down or reboots. Asks systemd by its
+ * private socket, because the system bus may be gone. For root. */
 bool systemd_is_stopping(void);
 
 /* Starts the scope, delegated to us; *path is its cgroup. -EEXIST if there is one of that name. */

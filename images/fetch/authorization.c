@@ -1,5 +1,5 @@
-/* Answering a registry that wants to know who asks: Basic (RFC 7617), or a token that is had
- * elsewhere (distribution's "token authentication" and "OAuth2" pages). */
+/* Answers a registry that asks for a login: by Basic (RFC 7617), or by a token that a token server
+ * gives (distribution's "token authentication" and "OAuth2" pages). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -28,7 +28,7 @@ static ssize_t receive(struct fetcher *fetcher, char text[FETCH_MESSAGE_MAX], in
     return length;
 }
 
-/* Returns false at the end. */
+/* Starts the transfer that a message asks for. False at the channel's end and for a bad message. */
 static bool serve_request(struct fetcher *fetcher)
 {
     cleanup_arena struct arena arena = {0};

@@ -15,7 +15,7 @@
 #define FETCH_ENDPOINTS_MAX 16
 #define FETCH_TRANSFERS_MAX 64
 
-/* What an endpoint wants to see, once it has said so. */
+/* How requests to an endpoint are authorized, as its first challenge has asked. */
 struct authorization {
     char *token;
     bool is_basic; /* the setup's credentials */
@@ -31,12 +31,12 @@ struct fetcher {
     size_t transfer_count;
 };
 
-/* Transfer.c */
+/* transfer.c */
 
-/* Begins to fetch what is asked for into pipe_fd, which it owns from then on. */
+/* Starts a download into pipe_fd, or an upload from it, and owns pipe_fd from then on. */
 void transfer_start(struct fetcher *fetcher, const struct fetch_request *request, int pipe_fd);
 
-/* The request at the server has ended: it is complete, or tried again, or given up. */
+/* Handles the end of a transfer's request: finishes the transfer, tries again, or gives up. */
 void transfer_handle_end(struct transfer *transfer, CURLcode code);
 
 /* Does what is due: starts again those that waited, pushes bytes into pipes. Returns the
@@ -46,7 +46,7 @@ int transfer_run_due(struct fetcher *fetcher);
 /* Pipes that have to become writable, for curl_multi_poll(). Returns how many. */
 unsigned int transfer_list_pipes(const struct fetcher *fetcher, struct curl_waitfd *pipes);
 
-/* Authorization.c */
+/* authorization.c */
 
 /* Answers a "WWW-Authenticate" challenge of the endpoint (RFC 7235, distribution's token
  * specification): fills its authorization. ERROR_DENIED if there is nothing to answer with. */
@@ -56,7 +56,7 @@ int authorization_answer(struct fetcher *fetcher, size_t endpoint, const char *c
 /* One parameter of a challenge; `value` of `size` bytes. False if it is not there. */
 bool challenge_get(const char *challenge, const char *name, char *value, size_t size);
 
-/* Request.c: what every request has in common. */
+/* request.c: what every request has in common. */
 
 /* Certificates, protocols, time bounds. */
 void request_set_common(CURL *easy, const struct fetch_setup *setup,

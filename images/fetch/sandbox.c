@@ -41,8 +41,8 @@ static const int calls[] = {
     SCMP_SYS(prlimit64),
 };
 
-/* Threads, for the C library's resolver; clone3's flags cannot be looked at, and the C library
- * falls back. */
+/* Allows threads, in which names are resolved, but no processes. A filter cannot see the flags of
+ * clone3(2), so that call fails with ENOSYS and the C library falls back to clone(2). */
 static int add_threads(void *filter)
 {
     int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,

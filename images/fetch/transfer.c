@@ -1,7 +1,8 @@
 /*
- * One manifest or blob on its way from a registry into a pipe: distribution-spec "Pulling
- * manifests" and "Pulling blobs". A connection that breaks is made again and goes on where it
- * broke, at the next endpoint if there is one, after a pause that doubles.
+ * One manifest, blob or list of tags on its way between a registry and a pipe: distribution-spec
+ * "Pulling manifests" and "Pulling blobs"; upload.c has what only uploads need. A download that
+ * breaks goes on where it broke, at the next endpoint; after the last endpoint there is a pause,
+ * which doubles, before the next attempt.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 #include "base/file.h"
 #include "transfer.h"
 
-#define ATTEMPTS_MAX 5 /* without a byte in between */
+#define ATTEMPTS_MAX 5 /* in a row that brought no byte */
 #define FIRST_PAUSE_MS 250
 #define RETRY_AFTER_MAX_S 60
 #define CHALLENGES_MAX 2
@@ -103,8 +104,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
     return size * count;
 }
 
-/* The first bytes of an answer say what the rest is: the content, the part that was missing, or an
- * error's text. */
+/* Reads the status when an answer's first bytes come. 200 means that the server sends the content
+ * from its start, even if a range was asked for: the bytes that came before are skipped. */
 static void look_at_status(struct transfer *transfer)
 {
     if (transfer->status != 0)
@@ -208,7 +209,7 @@ static char *download_url(const struct transfer *transfer)
                          transfer->reference[0] != '\0' ? "&last=" : "", transfer->reference);
 }
 
-/* What is fetched, and from where on. */
+/* Sets the URL, and the range if bytes have come before. */
 static void set_download(struct transfer *transfer)
 {
     cleanup_free char *url = download_url(transfer);
@@ -321,7 +322,7 @@ static int judge(struct transfer *transfer, CURLcode code, bool *is_final, struc
     return 0;
 }
 
-/* True if the request goes out again with what was asked for. */
+/* Answers a 401's challenge and sends the request again. False if that is not possible. */
 static bool answer_challenge(struct transfer *transfer, struct error *err)
 {
     if (transfer->status != 401 || transfer->challenge[0] == '\0' ||
@@ -377,7 +378,7 @@ void transfer_handle_end(struct transfer *transfer, CURLcode code)
             begin(transfer);
             return;
         }
-        /* The rest may still wait for its reader. */
+        /* Bytes in `pending` may still wait for the pipe's reader. */
         if (transfer->pending.length == 0)
             finish(transfer, NULL);
         else

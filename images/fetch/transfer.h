@@ -4,7 +4,8 @@
 
 #include "fetch.h"
 
-/* A blob is looked for, a place for it asked for, and it is put there; a manifest is just put. */
+/* A blob takes three requests: HEAD (has the registry got it?), POST (where shall it go?) and PUT.
+ * A manifest takes only the PUT. */
 enum upload_step {
     UPLOAD_LOOK,
     UPLOAD_POST,
@@ -29,11 +30,11 @@ struct transfer {
     CURL *easy;
     struct curl_slist *headers;
     long status;
-    int64_t to_skip; /* bytes that came before, sent again */
+    int64_t to_skip; /* bytes that the server sends again */
     int64_t retry_after_s;
     char challenge[2048];
     struct buffer error_text;
-    struct error failure; /* why the transfer was ended from here */
+    struct error failure; /* why transfer_give_up() ended the transfer */
 
     int64_t received;
     struct buffer pending; /* bytes the pipe did not take; the request is paused */
@@ -48,24 +49,25 @@ struct transfer {
     bool waits_for_pipe; /* for bytes to send */
 };
 
-/* Transfer.c */
+/* transfer_report.c */
 
 void transfer_send_answer(const struct transfer *transfer, const struct fetch_answer *answer);
 void transfer_report_progress(struct transfer *transfer);
-/* Ends the transfer from here; the request under way fails with this. Returns 0. */
+/* Notes why the transfer fails. Returns 0, which makes curl abort when its write callback returns
+ * it. */
 size_t transfer_give_up(struct transfer *transfer, enum error_code code, int errnum,
                         const char *why);
 
-/* Upload.c */
+/* upload.c */
 
-/* Method, address and body of the step. False if the registry's word on where to put the blob is of
- * no use. */
+/* Sets method, URL and body of the step. False if the registry's Location for the blob cannot be
+ * used. */
 bool upload_set_request(struct transfer *transfer, struct error *err);
-/* True if the status is what the step is answered with. */
+/* True if the status is one that ends the step well; for the HEAD that is also 404. */
 bool upload_is_answered(const struct transfer *transfer);
-/* After an answer: true if another step follows. */
+/* Goes to the next step after a good answer. False if there is none. */
 bool upload_go_on(struct transfer *transfer);
-/* The pipe has bytes again. */
+/* Resumes the request if the pipe has bytes to send again. */
 void upload_continue(struct transfer *transfer);
 
 #endif

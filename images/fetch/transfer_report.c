@@ -1,4 +1,4 @@
-/* What is said of a transfer: see transfer.h. */
+/* Answers about a transfer: see transfer.h. */
 #include "base/clock.h"
 #include "base/socket.h"
 #include "transfer.h"
@@ -14,7 +14,8 @@ void transfer_send_answer(const struct transfer *transfer, const struct fetch_an
 
     json_encode(writer, &fetch_answer_type, answer);
     text = json_writer_text(writer);
-    /* Who does not listen any more has closed the channel, which main sees. */
+    /* If nobody reads answers any more, the channel is closed, and the loop of davit-fetch.c ends.
+     */
     socket_send(transfer->fetcher->channel_fd, text, strlen(text), NULL, 0);
     json_writer_free(writer);
 }

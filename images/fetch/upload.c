@@ -1,4 +1,4 @@
-/* What goes up: distribution-spec "Pushing blobs" (POST, then PUT) and "Pushing manifests". */
+/* Uploads: distribution-spec "Pushing blobs" (POST, then PUT) and "Pushing manifests". */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -52,7 +52,8 @@ static size_t on_read(char *bytes, size_t size, size_t count, void *context)
     return (size_t)length;
 }
 
-/* curl asks again once more than one try has failed; the pipe cannot be read twice. */
+/* curl rewinds the body to send it again. That works only before the first byte: a pipe cannot be
+ * read twice. */
 static int on_seek(void *context, curl_off_t offset, int origin)
 {
     const struct transfer *transfer = context;
@@ -88,7 +89,7 @@ static void set_body(struct transfer *transfer)
     transfer->headers = curl_slist_append(transfer->headers, "Expect:");
 }
 
-/* Where the registry wants the blob: at itself, or elsewhere and then without what it may know. */
+/* Sets the URL to which the registry wants the blob. Another host does not get our credentials. */
 static bool set_place(struct transfer *transfer, struct error *err)
 {
     const char *own = endpoint_of(transfer)->url;

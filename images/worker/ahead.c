@@ -31,7 +31,7 @@ struct ahead {
     bool is_stopped;
     int result; /* with is_over */
     struct error err;
-    /* The taking side's. */
+    /* Used by the taking side alone: how far it has read in its slot. */
     size_t offset;
     struct slot slots[SLOT_COUNT];
 };
@@ -60,7 +60,7 @@ static void change(struct ahead *ahead, size_t filled, bool is_over, int result)
     pthread_mutex_unlock(&ahead->lock);
 }
 
-/* As much as fits, so that small reads do not each wake the other side. */
+/* Fills the whole slot, so that small reads do not each wake the other side. */
 static ssize_t fill(struct ahead *ahead, struct slot *slot)
 {
     ssize_t count = 1;

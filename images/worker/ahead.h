@@ -9,8 +9,8 @@
 
 struct ahead;
 
-/* `read` as read(2): bytes, 0 at the end, a negative errno with err filled. Returns when the thread
- * runs, so that it may be confined from then on. */
+/* `read` returns the number of bytes, 0 at the end, or a negative errno with err filled. Returns
+ * when the thread runs: the process may give up clone(2) then. */
 struct ahead *ahead_start(ssize_t (*read)(void *source, void *bytes, size_t size,
                                           struct error *err),
                           void *source, struct error *err);

@@ -15,7 +15,7 @@ int blob_begin(struct blob_writer *writer, int store_fd, struct error *err)
     static unsigned int counter;
 
     *writer = (struct blob_writer){.store_fd = store_fd, .fd = -1, .copy_fd = -1};
-    /* A process that had our number may have died halfway. */
+    /* An earlier process with our pid may have died and left a file of this name. */
     do {
         snprintf(writer->temporary, sizeof(writer->temporary), "ingest/blob.%d.%u", (int)getpid(),
                  counter++);
@@ -36,7 +36,7 @@ int blob_write(struct blob_writer *writer, const void *bytes, size_t length, str
         return error_errno(err, -result, "write a blob");
     digest_update(writer->digest, bytes, length);
     writer->size += length;
-    /* A child that has stopped reading says why when it is asked. */
+    /* A child that has stopped reading tells the reason in its outcome. */
     if (writer->copy_fd >= 0 && file_write_fd(writer->copy_fd, bytes, length) < 0)
         fd_close(&writer->copy_fd);
     return 0;

@@ -13,7 +13,7 @@
 
 #define KEPT_FD 100
 
-/* Held by the worker and all its children: see images/store.c. */
+/* The lock on ingest/, held by the worker and all its children: see store_sweep_ingest(). */
 static int busy_fd = -1;
 
 int process_hold_store(int store_fd, struct error *err)

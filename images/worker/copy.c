@@ -3,9 +3,9 @@
  * tree is a stranger's: paths are resolved by the kernel inside its root, and before anything of it
  * is read this process makes that root its own and gives up all but a few privileges.
  *
- * What runs is looked at from inside its mount namespace (and user namespace, as its root), with
- * everything that is mounted there. Of what does not run the root is put together here, in this
- * process's mount namespace, from the layers and volumes.
+ * A running container is looked at from inside its mount namespace (and its user namespace, as root
+ * there), with everything that is mounted there. The root of a container that does not run is put
+ * together here, in this process's mount namespace, from its layers and volumes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +41,8 @@ static int hide_devices(struct error *err)
     return 0;
 }
 
-/* As root of its user namespace, if it has one: what it cannot change, we cannot. */
+/* Enters the container's namespaces. Becomes root of its user namespace, if it has one, so that we
+ * can change only what the container can. */
 static int enter_running(const struct copy_job *job, struct error *err)
 {
     int namespaces = CLONE_NEWNS | (job->has_user_namespace ? CLONE_NEWUSER : 0);
@@ -86,7 +87,8 @@ static int open_source(const struct copy_mount *mount, struct error *err)
     return fd < 0 ? error_errno(err, errno, "%.256s", mount->source) : fd;
 }
 
-/* What has no place in a view gets one by a layer below all others. */
+/* Makes the mount points in a tmpfs that becomes the layer below all others: in a view, which is
+ * read-only, those that the image lacks could not be made. */
 static int make_places(const struct copy_job *job, struct error *err)
 {
     cleanup_close int context_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
@@ -126,7 +128,7 @@ static int add_mount(int root_fd, const struct copy_mount *mount, struct error *
     return result;
 }
 
-/* Shows nowhere but in this process. */
+/* Mounts the root of a container that does not run, in this process's mount namespace. */
 static int assemble(int store_fd, const struct copy_job *job, bool is_writable, struct error *err)
 {
     cleanup_close int container_fd = container_open(store_fd, job->container.id, err);
@@ -155,7 +157,7 @@ static int assemble(int store_fd, const struct copy_job *job, bool is_writable, 
         return mount_fd;
     if (restrict_mount(mount_fd, 0, err) < 0)
         return -EPERM;
-    /* A detached mount takes no others. */
+    /* The kernel puts no mount on a detached one: attach it first. */
     if (move_mount(mount_fd, "", place_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
         0)
         return error_errno(err, errno, "mount the container's root");
@@ -192,7 +194,7 @@ static int not_found(const struct copy_job *job, struct error *err)
                      job->path, job->container.id);
 }
 
-/* The last name is not followed, unless something says that a directory is meant. */
+/* A link as the last name is not followed, unless the path ends in "/", "/." or "/..". */
 static int find_place(int root_fd, const struct copy_job *job, struct place *place,
                       struct error *err)
 {
@@ -221,7 +223,7 @@ static int find_place(int root_fd, const struct copy_job *job, struct place *pla
     return 0;
 }
 
-/* As Go has it, and with it Docker's API: os.FileMode. */
+/* The mode as Go's os.FileMode, which Docker's API uses. */
 static uint32_t go_mode(mode_t mode)
 {
     static const struct {
@@ -267,7 +269,7 @@ static int report_place(int report_fd, const struct place *place, struct error *
     return result;
 }
 
-/* Finds the path, with the container's root as our own and few privileges. */
+/* Finds the path, then makes the container's root our own and gives up most privileges. */
 static int look_up(int store_fd, const struct copy_job *job, struct place *place, struct error *err)
 {
     cleanup_close int root_fd = open_root(store_fd, job, false, err);

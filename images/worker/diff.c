@@ -143,7 +143,7 @@ int container_diff(int store_fd, int out_fd, const struct container_job *job, st
     int result = image_fd < 0 || container_fd < 0 ? -err->errnum : 0;
 
     json_array_open(diff.writer);
-    /* Without one it has never been started. */
+    /* A container without upper/ has never been started. */
     if (result == 0 && upper_fd >= 0)
         result = diff_directory(&diff, upper_fd, image_fd, "", 0);
     json_array_close(diff.writer);
@@ -174,7 +174,7 @@ int container_export(int store_fd, int out_fd, const struct container_job *job, 
     return tar_finish(archive, tree_write(archive, root_fd, &options, err), err);
 }
 
-/* What NAME/PART takes, for all names in a directory. */
+/* Reports the bytes that NAME/part takes, for every NAME in the directory. */
 static int report_usage(int store_fd, int out_fd, const char *directory, const char *part,
                         const char *kind, struct error *err)
 {

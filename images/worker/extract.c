@@ -52,7 +52,7 @@ static int write_data(struct extraction *extraction, int fd, int64_t size)
     return ftruncate(fd, size) < 0 ? extract_fail(extraction, "size") : 0;
 }
 
-/* Returns a descriptor, as the others that make something do. */
+/* Returns a descriptor of the file, as make_directory(), make_link() and make_node() do. */
 static int make_file(struct extraction *extraction, struct archive_entry *entry, const char *name)
 {
     cleanup_close int fd = openat(extraction->parent_fd, name,
@@ -65,7 +65,8 @@ static int make_file(struct extraction *extraction, struct archive_entry *entry,
     return result < 0 ? result : take_fd(&fd);
 }
 
-/* What was just made under that name and has no descriptor yet; it must still be of its kind. */
+/* Opens what was just made under that name. Fails if it is of another kind: then a process of the
+ * container has replaced it. */
 static int open_made(struct extraction *extraction, const char *name, mode_t type, int flags)
 {
     cleanup_close int fd = openat(extraction->parent_fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
@@ -182,7 +183,7 @@ static int make_entry(struct extraction *extraction, struct archive_entry *entry
 
     if (result < 0)
         return result;
-    /* It shares everything with its target, attributes included. */
+    /* A hard link shares everything with its target, attributes included. */
     if (hardlink != NULL)
         return make_hardlink(extraction, hardlink, name);
     switch (type) {
@@ -237,7 +238,7 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
         return error_set(extraction->err, ERROR_TOO_LARGE, E2BIG,
                          "the layer has more than %llu entries",
                          (unsigned long long)extraction->limits->layer_entries);
-    /* The place itself stays as it is. */
+    /* The directory into which a copy is unpacked keeps its attributes. */
     if (extraction->options != NULL &&
         (path[0] == '\0' ||
          (!extraction->options->replaces_top && strcmp(path, extraction->options->prefix) == 0)))
@@ -275,7 +276,7 @@ static int set_directory_times(struct extraction *extraction)
     return 0;
 }
 
-/* For whoever wants to know what the layer takes, without walking it. */
+/* Notes the layer's bytes on its directory, so that nobody has to walk its files to add them up. */
 static int note_size(struct extraction *extraction)
 {
     char text[24];

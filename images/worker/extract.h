@@ -28,7 +28,7 @@ struct extraction {
     int parent_fd;
     struct directory_time *directories;
     size_t directory_count;
-    void *implicit; /* a tsearch(3) tree of paths */
+    void *implicit; /* directories made without an entry: a tsearch(3) tree of paths */
     size_t implicit_bytes;
 };
 
@@ -36,19 +36,20 @@ void extract_entry_times(struct archive_entry *entry, struct timespec times[2]);
 
 int extract_fail(struct extraction *extraction, const char *what);
 
-/* To what was made, whatever its name may mean by now: who runs in the container can change that.
- */
+/* Sets owner, mode, extended attributes and times, by descriptor where that is possible: a process
+ * of the container may have put something else under the name meanwhile. */
 int extract_set_attributes(struct extraction *extraction, struct archive_entry *entry, int fd,
                            const char *name);
 
-/* It has an entry after all. */
+/* Forgets that the directory has no entry: its entry has come. */
 void extract_forget_implicit(struct extraction *extraction, const char *path);
 
 void extract_forget_parent(struct extraction *extraction);
 
 int extract_list_implicit(const struct extraction *extraction, int fd);
 
-/* What an earlier entry made under the same name gives way; a directory only to a non-directory. */
+/* Removes what has the name already. A directory stays if the new entry is one too; with keeps_kind
+ * a change of kind is an error. */
 int extract_make_room(struct extraction *extraction, const char *name, bool is_directory);
 
 /* The directory an entry goes to, made if the layer has no entry for it. */

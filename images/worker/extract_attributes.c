@@ -12,9 +12,6 @@
 
 #define XATTR_MAX_BYTES 65536
 
-/* After the owner, whose change takes file capabilities away. A node or link that can only be
- * opened as a path is named instead, in the working directory; only in a layer, where nobody else
- * is: nothing says what a name means that somebody else can change. */
 /* overlayfs reads its own attributes from layers: an image must not bring any (a redirect would
  * show other directories of the host's layers). */
 bool layer_xattr_is_allowed(const char *name)
@@ -25,6 +22,9 @@ bool layer_xattr_is_allowed(const char *name)
             strcmp(name, "security.capability") == 0);
 }
 
+/* To be called after the owner is set, which removes file capabilities. A node or link has an
+ * O_PATH descriptor, with which attributes cannot be set, so its name is used; but only in a layer,
+ * where no other process can put something else under the name. */
 static int set_xattrs(struct extraction *extraction, struct archive_entry *entry, int fd,
                       const char *name)
 {

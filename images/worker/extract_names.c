@@ -88,7 +88,8 @@ static void note_missing(struct extraction *extraction, const char *directory)
         fd = path_open_beneath(extraction->root_fd, path, O_PATH | O_NOFOLLOW, 0);
         if (fd >= 0)
             close(fd);
-        /* A hostile layer is not remembered for ever: its directories look as they do then. */
+        /* Bounded against hostile layers: directories beyond the bound do not get the attributes
+         * that they have in the layers below. */
         if (fd == -ENOENT && extraction->implicit_bytes < IMPLICIT_MAX_BYTES) {
             extraction->implicit_bytes += length + 1;
             tsearch(memory_strdup(path), &extraction->implicit, by_path);

@@ -34,7 +34,8 @@ static _Noreturn void unpack_in_child(const struct child *child, int directory_f
     child_exit(child, &outcome);
 }
 
-/* With its own copy of the input's other end it would wait for ever: it keeps what it needs. */
+/* The child keeps these descriptors alone: with a copy of the input pipe's writing end it would
+ * wait for ever for the pipe to end. */
 static int start_child(struct layer_unpack *unpack, int input_fd,
                        const struct worker_limits *limits, struct error *err)
 {
@@ -53,7 +54,7 @@ static int open_files(struct layer_unpack *unpack, struct error *err)
     static unsigned int counter;
     int result;
 
-    /* A process that had our number may have died halfway. */
+    /* An earlier process with our pid may have died and left a directory of this name. */
     do {
         snprintf(unpack->temporary, sizeof(unpack->temporary), "ingest/layer.%d.%u", (int)getpid(),
                  counter++);
@@ -150,7 +151,7 @@ static int find_below(const struct layer_unpack *unpack, const struct string_lis
         fd = path_open_beneath(layer_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         if (fd >= 0)
             *found = fd;
-        /* Whited out there, or something else. */
+        /* A whiteout or another kind of file there hides what the layers below have. */
         if (fd >= 0 || fd == -ENOTDIR || fd == -ELOOP)
             return 0;
         if (fd != -ENOENT)
@@ -174,8 +175,8 @@ static int copy_attributes(int from_fd, int to_fd, struct error *err)
     return result;
 }
 
-/* A directory that a layer only passes through looks as it does below: overlayfs would show the one
- * that was made for lack of an entry. */
+/* Gives a directory that the layer has no entry for the attributes that it has in the layers below.
+ * overlayfs would show those with which extraction made it. */
 static int adopt_directory(struct layer_unpack *unpack, int root_fd,
                            const struct string_list *chain_ids, size_t number, const char *path,
                            struct error *err)
@@ -283,7 +284,7 @@ int layers_list_chain_ids(struct arena *arena, const struct image_manifest *mani
     return 0;
 }
 
-/* An image's layers on their way: some children ahead of the one that is published next. */
+/* The unpacking of an image's layers: children work ahead of the layer that is published next. */
 struct unpacking {
     int store_fd;
     const struct image_manifest *manifest;

@@ -92,8 +92,8 @@ static const char *expected_digest(struct load *load, const char *name)
     return digest_is_valid(digest) ? digest : NULL;
 }
 
-/* By its first bytes: gzip, zstd, or a tar header. What only looks like one is dropped in the end.
- */
+/* Guesses by the first bytes: gzip, zstd, or a tar header. What a wrong guess unpacks is dropped in
+ * the end. */
 static bool looks_like_layer(const unsigned char *bytes, size_t length)
 {
     static const unsigned char zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
@@ -103,8 +103,8 @@ static bool looks_like_layer(const unsigned char *bytes, size_t length)
            (length >= 512 && memcmp(bytes + 257, "ustar", 5) == 0);
 }
 
-/* No more children than that at a time; the oldest is waited for. What it finds out is asked for
- * when it is known whether anybody needs it. */
+/* Keeps fewer than UNPACKING_MAX children running: waits for the oldest. Its outcome is looked at
+ * later, if an image needs its layer. */
 static void await_oldest(struct load *load)
 {
     size_t running = 0;
@@ -132,7 +132,8 @@ static int begin_unpacking(struct load *load, struct member *member, struct blob
     return -load->err->errnum;
 }
 
-/* A blob of a layout that the store has is a layer that has been unpacked, most likely. */
+/* True if the store has the blob: then the blob was most likely unpacked before. If it was not,
+ * layers_unpack() unpacks it. */
 static bool is_present(const struct load *load, const struct member *member, const char *expected)
 {
     return expected != NULL &&
@@ -267,7 +268,8 @@ static struct layer_unpack **find_unpacks(struct load *load, const struct image_
     return unpacks;
 }
 
-/* An archive says itself what its images are called, and brings no signatures. */
+/* Applies the policy to one name. Anybody can write any name into an archive, and archives bring no
+ * signatures, so only those in the rule's directory count. */
 static int check_name(struct load *load, const char *name, const char *const *digests, size_t count)
 {
     const struct trust_policy *policy = &load->job->policy;
@@ -302,7 +304,7 @@ static int check_trust(struct load *load, const char *first, const char *digest,
     return result;
 }
 
-/* The common end of both formats: a manifest whose blobs are in the store. */
+/* For both formats: checks, unpacks and reports an image whose blobs are in the store. */
 static int finish_image(struct load *load, const char *first, const char *digest,
                         struct image_report *image)
 {

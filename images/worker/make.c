@@ -27,8 +27,8 @@ struct make {
     struct arena arena;
 };
 
-/* OCI's types for what Docker's manifests call their layers; what is fetched from elsewhere cannot
- * be passed on. */
+/* Turns Docker's type of a layer into OCI's. Refuses other types, such as that of layers that may
+ * only be fetched from their own server. */
 static int translate_layer(struct make *make, struct image_descriptor *layer)
 {
     if (strcmp(layer->media_type, MEDIA_TYPE_DOCKER_LAYER_GZIP) == 0)
@@ -81,7 +81,7 @@ static int take_layer(struct make *make, struct blob_writer *blob, int fd)
     return count < 0 ? error_errno(make->err, errno, "read the layer") : 0;
 }
 
-/* The blob is there, the layer has its name, and both are in manifest and configuration. */
+/* Publishes the layer, whose blob is stored already, and adds it to manifest and configuration. */
 static int add_layer(struct make *make, struct layer_unpack *unpack, const char *digest,
                      int64_t size, const char *media_type)
 {
@@ -105,7 +105,7 @@ static int add_layer(struct make *make, struct layer_unpack *unpack, const char 
                : layer_unpack_publish(unpack, unpack->diff_id, &make->chain_ids, count, make->err);
 }
 
-/* By its first bytes, as it was unpacked. */
+/* Tells the layer's type by its first bytes, as stream_open() does. */
 static int media_type_of(struct make *make, const char *digest, const char **media_type)
 {
     cleanup_close int fd = blob_open(make->store_fd, digest);
@@ -174,7 +174,7 @@ static int store_layer(struct make *make, int layer_fd, struct layer_unpack *unp
         layer_unpack_begin_pipe(unpack, make->store_fd, make->limits, make->err);
     if (result >= 0)
         result = take_layer(make, &blob, layer_fd);
-    /* A pipe that ends does not say why. */
+    /* The pipe ends also if the writer has failed: only its outcome tells. */
     if (result == 0 && make->writer != NULL)
         result = child_await(make->writer, &outcome, make->err);
     *size = (int64_t)blob.size;

@@ -44,7 +44,7 @@ int copy_pack(const char *path, const char *name, bool follows, int out_fd, stru
                       err);
 }
 
-/* After the directory has become root's own root, if root is who copies. */
+/* For others than root this is all the confinement: sandbox_enter_layer() needs root. */
 static int confine(struct error *err)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

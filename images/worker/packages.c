@@ -202,7 +202,7 @@ static int read_with(struct packages *packages, const char *path,
     return result < 0 ? error_prefix(err, "%s", path) : 0;
 }
 
-/* Images without dpkg itself have a file a package. */
+/* Images without dpkg itself ("distroless") have a file here for each package. */
 static int read_dpkg_directory(struct packages *packages, const char *path, struct error *err)
 {
     cleanup_dir DIR *dir = opendir(path);

@@ -1,6 +1,6 @@
 /*
- * The packages of an image, by the databases of dpkg, apk and rpm. All of it is read by a process
- * whose "/" the image is.
+ * The packages of an image, from the databases of dpkg, apk and rpm. The process that reads them
+ * has the image as its "/".
  */
 #ifndef DAVIT_IMAGES_WORKER_PACKAGES_H
 #define DAVIT_IMAGES_WORKER_PACKAGES_H
@@ -42,10 +42,10 @@ struct packages {
 int packages_read(struct packages *packages, struct error *err);
 void packages_release(struct packages *packages);
 
-/* One more, zeroed; NULL beyond PACKAGES_MAX. */
+/* Adds a zeroed package. NULL with err filled if there are PACKAGES_MAX. */
 struct package *packages_add(struct packages *packages, struct error *err);
 
-/* By kind; each is fine with a text of any bytes. */
+/* Parsers of each kind of database. Any bytes may be given to them. */
 
 int packages_parse_dpkg(struct packages *packages, const char *text, size_t length,
                         struct error *err);
@@ -55,7 +55,7 @@ int packages_parse_rpm_header(struct packages *packages, const unsigned char *by
                               struct error *err);
 void packages_parse_os_release(struct packages *packages, const char *text, size_t length);
 
-/* Of rpm: its sqlite database, whose path is known to be a file. */
+/* Reads rpm's sqlite database; `path` has to be a regular file. */
 int packages_read_rpm(struct packages *packages, const char *path, struct error *err);
 
 #endif

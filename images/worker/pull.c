@@ -18,8 +18,8 @@
 
 #define TAGS_MAX 10000 /* of a repository */
 
-/* Until the image has a name, this keeps what has come from being collected: a pull that was
- * interrupted goes on where it was. */
+/* Makes a file in pulls/, which keeps the image's blobs and layers from being collected until it
+ * has a name: a pull that was interrupted goes on where it was. */
 static int mark_as_pulling(struct pull *pull, const char *digest, const char *layers)
 {
     char path[128];
@@ -113,21 +113,22 @@ static int handle_answer(struct pull *pull)
     return result;
 }
 
-/* The receiver has an outcome. Its layer is done when the fetch worker has spoken as well. */
+/* Handles the end of a layer's receiver. The layer is done when the fetch worker has sent its last
+ * answer too. */
 static int handle_outcome(struct pull *pull, struct layer_job *job)
 {
     struct child_outcome outcome;
     struct error err = {0};
     int result = child_await(&job->receiver, &outcome, &err);
 
-    /* Cut off: the reason is on its way, or nobody is left to tell it. */
+    /* The bytes were cut off: wait for the fetch worker's last answer, which tells why. */
     while (result < 0 && err.code == ERROR_CORRUPT && !job->is_fetch_over) {
         if (handle_answer(pull) < 0)
             return -pull->err->errnum;
     }
     if (result < 0) {
-        /* Of any other failure than being cut off the fetch worker has seen the consequence only.
-         */
+        /* The fetch worker knows the reason only if the bytes were cut off; otherwise its failure
+         * is a consequence of the receiver's. */
         *pull->err = job->failure.errnum != 0 && err.code == ERROR_CORRUPT ? job->failure : err;
         return error_prefix(pull->err, "layer %s", pull->manifest.layers.items[job->layer].digest);
     }
@@ -145,7 +146,8 @@ static int handle_outcome(struct pull *pull, struct layer_job *job)
     return 0;
 }
 
-/* Waits for something to happen. */
+/* Handles the next answer of the fetch worker and the end of receivers. Fails if nobody reads our
+ * report any more. */
 static int wait_for_layers(struct pull *pull)
 {
     enum { CHANNEL, REPORT, FIRST_LAYER, COUNT = FIRST_LAYER + PARALLEL_LAYERS };
@@ -189,8 +191,8 @@ static bool is_busy(const struct pull *pull)
     return false;
 }
 
-/* Without their pipes and the channel the fetch worker and the receivers give up by themselves;
- * each takes away what it had begun. */
+/* Closing the channel ends the fetch worker, and with it the pipes: each receiver fails and removes
+ * what it has received. */
 static void abandon_layers(struct pull *pull)
 {
     shutdown(pull->channel_fd, SHUT_RDWR);
@@ -244,7 +246,7 @@ static int get_layers(struct pull *pull)
     return result;
 }
 
-/* Layers get their names in their order, those whose blobs were there already among them. */
+/* Gets the layers that are missing, then publishes all layers from the bottom up. */
 static int get_and_unpack(struct pull *pull, const char **layers)
 {
     size_t count = pull->manifest.layers.count;
@@ -323,8 +325,8 @@ static const struct json_field tag_list_fields[] = {
 };
 static const struct json_struct tag_list_type = JSON_STRUCT(struct tag_list, tag_list_fields);
 
-/* Appends those of one answer: distribution-spec "Listing Tags". A registry that does not know
- * where it was asked to go on gives the same ones again. */
+/* Appends the tags of one answer: distribution-spec "Listing Tags". Skips tags that are there: a
+ * registry that ignores where it was asked to go on sends them again. */
 static int list_some_tags(struct pull *pull, struct string_list *tags)
 {
     struct fetch_request request = {

@@ -11,8 +11,8 @@ struct layer_job {
     int32_t id; /* of the request; 0: free */
     size_t layer;
     struct child receiver;
-    bool is_fetch_over;   /* the fetch worker has said its last word */
-    struct error failure; /* of the fetch worker: it knows more than who saw the pipe end */
+    bool is_fetch_over;   /* the fetch worker has sent its last answer */
+    struct error failure; /* of the fetch worker, which knows why the pipe ended */
 };
 
 struct pull {
@@ -35,16 +35,18 @@ struct pull {
 /* Fetches something small as a whole; nothing else is under way. */
 int pull_fetch(struct pull *pull, struct fetch_request *request, struct buffer *content);
 
-/* *digest is the manifest's, of whose text `text` is. */
+/* While *text is an index, replaces it by the document that the index names for the wanted
+ * platform. *digest becomes that document's. */
 int pull_follow_indexes(struct pull *pull, const char **text, size_t *length, char *digest);
 
 int pull_get_config(struct pull *pull);
 
-/* What a tag stands for is what the registry says; what a digest stands for is not. */
+/* Gets the document that pull->reference names. If that is a digest, the document is checked
+ * against it; what a tag stands for is the registry's to say. */
 int pull_get_first(struct pull *pull, const char **text, size_t *length, char digest[DIGEST_SIZE]);
 
-/* Before anything of the image but its manifest is looked at. Who signed the index it came by has
- * signed the image. */
+/* Applies the policy, before anything of the image but its manifest is fetched. A signature of the
+ * index that led to the manifest counts for the image. */
 int pull_check_trust(struct pull *pull, const struct image_report *report);
 
 #endif

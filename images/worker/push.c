@@ -45,7 +45,7 @@ static _Noreturn void feed(int blob_fd, int pipe_fd)
     _exit(0);
 }
 
-/* Asks for the upload of a blob or, with a media type, of the manifest. */
+/* Asks the fetch worker to upload a blob or document, and starts a process that feeds it. */
 static int request_upload(struct push *push, const char *digest, struct fetch_request *request,
                           pid_t *pid)
 {
@@ -89,7 +89,7 @@ static int start_blob(struct push *push, struct blob_job *job)
     return result;
 }
 
-/* A failure on the way may be the connection's; the content is read anew. */
+/* ERROR_INTERNAL may be a failure of the connection: tries again, with the blob from its start. */
 static int handle_failure(struct push *push, struct blob_job *job,
                           const struct fetch_answer *answer)
 {
@@ -276,7 +276,7 @@ static int check_platform(struct push *push, const struct image_index *index,
     return 0;
 }
 
-/* What an index says of the image, before anything goes up. */
+/* Adds the image to the index. Refuses a second image for the same platform. */
 static int describe_image(struct push *push, const struct push_image *image,
                           struct image_index *index)
 {
@@ -310,7 +310,7 @@ static int describe_image(struct push *push, const struct push_image *image,
     return result;
 }
 
-/* Docker's list where all of it is Docker's. */
+/* Docker's list if all images have Docker's manifests, otherwise OCI's index. */
 static const char *index_media_type(const struct push_job *job)
 {
     for (size_t i = 0; i < job->images.count; i++) {
@@ -320,7 +320,7 @@ static const char *index_media_type(const struct push_job *job)
     return MEDIA_TYPE_DOCKER_LIST;
 }
 
-/* Stores it as well: what goes up is read from the store. */
+/* Stores the index, since request_upload() reads from the store. */
 static int store_index(struct push *push, const struct image_index *index, char digest[DIGEST_SIZE],
                        int64_t *size)
 {

@@ -175,7 +175,7 @@ static int read_rows(struct packages *packages, sqlite3_stmt *statement, struct 
     return result;
 }
 
-/* The file is a stranger's: what sqlite can be told not to believe, it is told. */
+/* The file is a stranger's: turns off what a database's own schema could make sqlite do. */
 static void distrust(sqlite3 *database)
 {
     sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

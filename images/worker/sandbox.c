@@ -14,8 +14,8 @@
 #include "base/confine.h"
 #include "worker.h"
 
-/* Writing any kind of file with any owner, and trusted.* attributes, which is what SYS_ADMIN is
- * for; the system call filter takes the rest of that one away. */
+/* What making files of any kind with any owner needs. CAP_SYS_ADMIN is for trusted.* attributes;
+ * the system call filter takes away the rest of what it allows. */
 static const cap_value_t kept_capabilities[] = {
     CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_MKNOD, CAP_SETFCAP, CAP_SYS_ADMIN,
 };
@@ -101,7 +101,7 @@ int sandbox_enter_reader(int directory_fd, struct error *err)
 
 int sandbox_enter_copier(int directory_fd, struct error *err)
 {
-    /* FOWNER: a file of anybody's is read without changing its access time. */
+    /* CAP_FOWNER allows O_NOATIME on files of other owners: reading changes no access times. */
     static const cap_value_t kept[] = {CAP_DAC_READ_SEARCH, CAP_FOWNER};
     int result = enter_root(directory_fd, err);
 

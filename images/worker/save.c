@@ -216,7 +216,8 @@ static int write_all(struct save *save)
     return result;
 }
 
-/* Before the first byte goes out: an error that is found here is still an answer. */
+/* Reads all manifests before the first byte goes out: after it an error can only cut the archive
+ * off. */
 static int read_manifests(struct save *save)
 {
     size_t count = save->job->images.count;

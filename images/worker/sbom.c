@@ -1,7 +1,7 @@
 /*
  * The bill of materials of an image: its packages as an SPDX 2.3 document
- * (spdx.github.io/spdx-spec). A process whose "/" the image is, for reading only, and that has few
- * system calls left, reads the databases and writes the document.
+ * (spdx.github.io/spdx-spec). A child reads the databases and writes the document; it has the image
+ * as its "/", read-only, and few system calls.
  */
 #include <string.h>
 #include <unistd.h>

@@ -30,7 +30,7 @@ struct stream {
     struct inflate_state inflate;
     ZSTD_DStream *zstd;
     struct digest_context *digest;
-    struct ahead *ahead; /* reads everything above, if there is one */
+    struct ahead *ahead; /* if not NULL, its thread alone uses the members above */
 };
 
 static int fill(struct stream *stream, struct error *err)

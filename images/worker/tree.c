@@ -58,7 +58,8 @@ static void free_linked(void *node)
     free(linked);
 }
 
-/* Where the file was written already, or NULL: then it is from now on under this path. */
+/* The path under which another link of the file was written already. NULL: there is none, and
+ * `path` is remembered. */
 static const char *earlier_name(struct tree *tree, const struct stat *status, const char *path)
 {
     const struct linked key = {.device = status->st_dev, .inode = status->st_ino};
@@ -77,8 +78,8 @@ static const char *earlier_name(struct tree *tree, const struct stat *status, co
     return NULL;
 }
 
-/* By name in the working directory, as symbolic links and devices cannot be opened for this. What
- * the filesystem does not have is none. */
+/* Reads attributes by name in the working directory, since symbolic links and devices cannot be
+ * opened for this. A filesystem without attributes is no error. */
 static void add_xattrs(struct archive_entry *entry, int directory_fd, const char *name)
 {
     cleanup_free char *names = memory_new(XATTRS_MAX_BYTES, 1);
@@ -109,7 +110,7 @@ static void set_times(struct tree *tree, struct archive_entry *entry, const stru
 
 static int write_header(struct tree *tree, struct archive_entry *entry)
 {
-    /* A warning is about a name that is no UTF-8 and was marked so. */
+    /* ARCHIVE_WARN is about a name that is not UTF-8, which the entry's header says. */
     return archive_write_header(tree->archive, entry) < ARCHIVE_WARN
                ? tar_write_error(tree->archive, tree->err)
                : 0;
@@ -137,7 +138,7 @@ static void describe_holes(struct archive_entry *entry, int fd, const struct sta
     lseek(fd, 0, SEEK_SET);
 }
 
-/* The size is what the header says: libarchive fills up what a shrinking file lacks. */
+/* Writes no more than the header's size. If the file shrinks meanwhile, libarchive adds zeros. */
 static int copy_content(struct tree *tree, int fd, int64_t size)
 {
     cleanup_free char *bytes = memory_new(1 << 17, 1);
@@ -295,7 +296,7 @@ void directory_list_free(struct dirent **entries, int count)
     free(entries);
 }
 
-/* In a first round the whiteouts, which the specification wants before their siblings. */
+/* Adds only whiteouts, or only what is none: image-spec wants whiteouts before their siblings. */
 static int add_entries(struct tree *tree, int directory_fd, const char *path,
                        struct dirent *const *entries, int count, bool whiteouts, int depth)
 {
@@ -305,7 +306,7 @@ static int add_entries(struct tree *tree, int directory_fd, const char *path,
         const char *name = entries[i]->d_name;
         struct stat status;
 
-        /* What has gone meanwhile, and sockets, which no archive can hold. */
+        /* Skips files that have gone meanwhile, and sockets, which no archive can hold. */
         if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
             S_ISSOCK(status.st_mode))
             continue;

@@ -42,7 +42,7 @@ static const struct json_field payload_fields[] = {
 };
 static const struct json_struct payload_type = JSON_STRUCT(struct signed_payload, payload_fields);
 
-/* ECDSA over P-256 with SHA-256, or Ed25519: what the key is, says what the signature is. */
+/* Loads a key for ECDSA over P-256 or for Ed25519. The key's type decides how to verify. */
 static int load_key(const char *pem, EVP_PKEY **key, struct error *err)
 {
     BIO *bio = BIO_new_mem_buf(pem, -1);
@@ -113,7 +113,8 @@ static bool is_of_a_key(const struct trust_rule *rule, const struct signature *s
     return is_good;
 }
 
-/* Read once it is known who wrote it. */
+/* True if the payload names the digest and the rule's identity. Called after the signature was
+ * found good: no stranger's payload is parsed. */
 static bool payload_names(const struct trust_rule *rule, const struct signature *signature,
                           const char *digest)
 {

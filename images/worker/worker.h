@@ -1,7 +1,7 @@
 /*
  * The image worker's parts: everything that reads archives from outside. It runs in a process of
- * its own (davit-image) that can see the store and nothing else; each layer is unpacked by a child
- * that can see that layer's directory and nothing else.
+ * its own (davit-image) without network and with mounts of its own; each layer is unpacked by a
+ * child that can see that layer's directory and nothing else.
  */
 #ifndef DAVIT_IMAGES_WORKER_WORKER_H
 #define DAVIT_IMAGES_WORKER_WORKER_H
@@ -29,11 +29,12 @@ extern const struct worker_limits worker_default_limits;
 
 /* Processes that do one thing. */
 
-/* As long as this process or a child of it lives, nothing in the store's ingest/ is taken for a
- * leftover. */
+/* Locks the store's ingest/ until this process and all its children have ended: nobody sweeps it
+ * meanwhile (images/collect.c). */
 int process_hold_store(int store_fd, struct error *err);
-/* A child that does one thing keeps these descriptors alone, which move, and standard error: others
- * tell by a pipe's end that somebody has finished, and must not wait for a copy of it. */
+/* For a child that does one thing: closes all descriptors but these, which get new numbers, the
+ * store's lock and standard error. A copy of a pipe's writing end would keep the reader waiting for
+ * ever. */
 void process_keep_only(int *const fds[], size_t count);
 
 #define CHILD_FDS_MAX 4
@@ -48,13 +49,13 @@ struct child_outcome {
     char digest[DIGEST_SIZE];
 };
 
-/* fork(2), with process_keep_only() for these and its own in the child, which ends by child_exit().
- */
+/* fork(2). The child keeps these descriptors and its end of the outcome's pipe (see
+ * process_keep_only()), and ends by child_exit(). */
 pid_t child_fork(struct child *child, int *const fds[], size_t count, struct error *err);
 _Noreturn void child_exit(const struct child *child, const struct child_outcome *outcome);
-/* Waits for its end; returns what it has come to. */
+/* Waits for the child's end. Returns the error of its outcome, or ERROR_CORRUPT if it died. */
 int child_await(struct child *child, struct child_outcome *outcome, struct error *err);
-/* Releases a child that nobody waits for any more. */
+/* Kills the child, if it still runs, and releases it. */
 void child_kill(struct child *child);
 
 /* SHA-256. */
@@ -66,7 +67,7 @@ void digest_update(struct digest_context *context, const void *bytes, size_t len
 /* Writes "sha256:HEX" and frees the context. */
 void digest_finish(struct digest_context *context, char digest[DIGEST_SIZE]);
 void digest_free(struct digest_context *context);
-/* Of a whole string. */
+/* Writes the digest of these bytes. */
 void digest_of(const void *bytes, size_t length, char digest[DIGEST_SIZE]);
 
 /* Byte streams: plain, gzip (ISA-L), zstd, told apart by their first bytes. */
@@ -109,7 +110,8 @@ enum tar_form {
 
 /* A libarchive writer of tar to fd (not owned), for tar_finish(). NULL with err filled. */
 struct archive *tar_create(int fd, enum tar_form form, struct error *err);
-/* Writes the end, unless there has been a failure (`result`, which is returned then), and frees. */
+/* Writes the archive's end and frees the writer. With a failure as `result` only frees, and returns
+ * `result`. */
 int tar_finish(struct archive *archive, int result, struct error *err);
 int tar_write_error(struct archive *archive, struct error *err);
 
@@ -118,7 +120,7 @@ int tar_write_error(struct archive *archive, struct error *err);
 struct blob_writer {
     int store_fd;
     int fd;
-    int copy_fd; /* where all of it goes as well; closed with the writer; -1: none */
+    int copy_fd; /* gets all bytes as well; closed with the writer; -1: none */
     char temporary[64];
     uint64_t size;
     struct digest_context *digest;
@@ -130,7 +132,7 @@ int blob_write(struct blob_writer *writer, const void *bytes, size_t length, str
 int blob_commit(struct blob_writer *writer, const char *expected, char digest[DIGEST_SIZE],
                 struct error *err);
 void blob_abort(struct blob_writer *writer);
-/* Opens a blob that is there. A descriptor or a negative errno. */
+/* Opens a blob of the store. Returns a descriptor or a negative errno. */
 int blob_open(int store_fd, const char *digest);
 /* A small blob in one step. */
 int blob_put(int store_fd, const void *bytes, size_t length, const char *expected,
@@ -148,11 +150,12 @@ int archive_load(int store_fd, int fd, int out_fd, const struct load_job *job,
  * reports it. */
 int image_import(int store_fd, int layer_fd, int out_fd, const struct make_job *job,
                  const struct worker_limits *limits, struct error *err);
-/* The same, with what a container has changed. */
+/* As image_import(), with what a container has changed as the layer. */
 int image_commit(int store_fd, int out_fd, const struct make_job *job,
                  const struct worker_limits *limits, struct error *err);
 
-/* The directory of a container, beside the store. A descriptor. */
+/* Opens the directory of a container, containers/ID in the store's directory. Returns a descriptor.
+ */
 int container_open(int store_fd, const char *id, struct error *err);
 /* Writes what a container has changed, as Docker's list of changes, in JSON. */
 int container_diff(int store_fd, int out_fd, const struct container_job *job, struct error *err);
@@ -205,23 +208,24 @@ struct signed_payload {
     struct signed_critical critical;
 };
 
-/* 1 if it is by one of the rule's keys and names the digest, 0 if not, or a negative errno for a
- * key that is of no use. */
+/* 1 if the signature is by one of the rule's keys and names the digest, 0 if not, or a negative
+ * errno if a key cannot be used. */
 int signature_check(const struct trust_rule *rule, const struct signature *signature,
                     const char *digest, struct error *err);
-/* The same for the signature in the rule's directory, which may have none: 0. */
+/* As signature_check(), for the signature in the rule's directory; 0 if the directory has none. */
 int signature_check_directory(const struct trust_rule *rule, const char *digest, struct error *err);
 
 /* Registries. */
 
-/* The channel to the fetch worker. pipe_fd goes along unless it is -1, and stays the caller's. */
+/* Sends a message to the fetch worker. pipe_fd goes along unless it is -1, and stays the caller's.
+ */
 int channel_send(int channel_fd, const struct json_struct *type, const void *message, int pipe_fd,
                  struct error *err);
 int channel_receive(int channel_fd, struct arena *arena, struct fetch_answer *answer,
                     struct error *err);
-/* An answer's error. */
+/* Fills err with the error that an answer holds. */
 void channel_failure(const struct fetch_answer *answer, struct error *err);
-/* Reads answers to the last one's, success or error, of the only request under way. */
+/* Waits for the last answer to the only request under way; returns 0 or that answer's error. */
 int channel_await(int channel_fd, struct error *err);
 
 /* A blob that comes through a pipe. */
@@ -233,16 +237,17 @@ struct receive_order {
     int64_t size;
 };
 
-/* Begins to receive it in a process of its own; child_await() it. */
+/* Starts a process that receives and stores the blob. Its end is waited for by child_await(). */
 int receive_start(const struct receive_order *order, struct child *child, struct error *err);
 
-/* Pulls an image by the fetch worker at the other end of channel_fd; reports its progress and, in
- * the end, the image. Layers come, are verified, stored and unpacked at the same time, some of them
- * beside each other. */
+/* Pulls an image, or all tags of a repository, through the fetch worker at the other end of
+ * channel_fd; reports progress and each image. Several layers at a time are received, verified,
+ * stored and unpacked. */
 int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
                const struct worker_limits *limits, struct error *err);
 
-/* Pushes an image: its blobs, several at a time, then its manifest. */
+/* Pushes the job's images: of each its blobs, several at a time, then its manifest. In the end
+ * pushes an index of them, if the job names a tag for one. */
 int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
                struct error *err);
 
@@ -271,25 +276,26 @@ int layer_unpack_begin_pipe(struct layer_unpack *unpack, int store_fd,
                             const struct worker_limits *limits, struct error *err);
 /* Waits for the child: the layer is there and on disk, without a name. May be called again. */
 int layer_unpack_wait(struct layer_unpack *unpack, struct error *err);
-/* Waits, and publishes the layer as number `number` of its image if it is what its diff id says.
- * Those below have their names already: directories that it has no entries for look as they do
- * there. */
+/* Waits, and publishes the layer as number `number` of its image if its content matches the diff
+ * id. The layers below have to be published before: from them come the attributes of directories
+ * that this layer has no entries for. */
 int layer_unpack_publish(struct layer_unpack *unpack, const char *diff_id,
                          const struct string_list *chain_ids, size_t number, struct error *err);
-/* Releases everything; an unpublished layer is gone. Also after a failure of the others. */
+/* Kills the child, releases everything, and removes the layer unless it was published. To be called
+ * also after another function has failed. */
 void layer_unpack_abort(struct layer_unpack *unpack);
 
-/* Unpacks and publishes what layers an image lacks, in their order. `begun` (or NULL) has for each
- * layer one that is under way already, which stays the caller's, or NULL. *layers is the list of
- * chain ids for the index. */
+/* Unpacks and publishes, from the bottom up, those layers of an image that the store lacks. `begun`
+ * (or NULL) has for each layer an unpacking under way, which stays the caller's, or NULL. *layers
+ * is the list of chain ids for the index. */
 int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest *manifest,
                   const struct image_config *config, struct layer_unpack *const *begun,
                   const struct worker_limits *limits, const char **layers, struct error *err);
 
 /* Writes the tar bytes of `fd` (compressed or not) into directory_fd. Refuses entries that would
  * leave it. *diff_id is the digest of the uncompressed bytes. `confine` (or NULL) is called once,
- * before the first of them is looked at. Paths of directories that were made without an entry go to
- * implicit_fd (-1: nowhere), each with a NUL. */
+ * before the tar is parsed; the thread that decompresses runs already. Paths of directories that
+ * were made without an entry go to implicit_fd (-1: nowhere), each with a NUL. */
 int layer_extract(int directory_fd, int fd, const struct worker_limits *limits,
                   int (*confine)(struct error *err), int implicit_fd, char diff_id[DIGEST_SIZE],
                   struct error *err);
@@ -308,7 +314,7 @@ void directory_list_free(struct dirent **entries, int count);
 struct tree_options {
     bool is_upper; /* an overlayfs upper directory: its whiteouts become a layer's */
     bool has_fixed_time;
-    int64_t time_s; /* then: of all entries */
+    int64_t time_s; /* of all entries, if has_fixed_time */
 };
 
 /* Writes what is below directory_fd, in the order of names. Changes the working directory. */
@@ -323,9 +329,9 @@ int tree_write_one(struct archive *archive, int directory_fd, const char *name, 
 struct extract_options {
     const char *prefix; /* where, relative to the root; "" is the root itself */
     bool keeps_kind;    /* see struct copy_job */
-    bool replaces_top;  /* the first part of each name gives way to the prefix */
+    bool replaces_top;  /* the prefix takes the place of each name's first part */
     bool has_no_xattrs;
-    bool has_owner; /* all of it is given to: */
+    bool has_owner; /* all files get uid and gid, not the tar's owners */
     uint32_t uid;
     uint32_t gid;
 };
@@ -335,24 +341,22 @@ int tree_extract(int root_fd, int fd, const struct extract_options *options,
                  const struct worker_limits *limits, int (*confine)(struct error *err),
                  struct error *err);
 
-/* A container's path: reports what it is; and writes it to out_fd as a tar; unpacks what comes from
- * in_fd there. */
+/* A path of a container: container_stat_path() reports what it is, container_copy_out() also writes
+ * it to out_fd as a tar, container_copy_in() unpacks a tar from in_fd in it. */
 int container_stat_path(int store_fd, int report_fd, const struct copy_job *job, struct error *err);
 int container_copy_out(int store_fd, int report_fd, int out_fd, const struct copy_job *job,
                        struct error *err);
 int container_copy_in(int store_fd, int in_fd, const struct copy_job *job,
                       const struct worker_limits *limits, struct error *err);
 
-/* For `davit cp`, on the client's side. A file, link or directory as a tar on out_fd, under another
- * name; with `follows` a link is what it leads to. */
+/* For `davit cp`, on the client's side. Writes a file, link or directory to out_fd as a tar, under
+ * the name `name`. With `follows` writes what a link leads to. */
 int copy_pack(const char *path, const char *name, bool follows, int out_fd, struct error *err);
 /* A tar from in_fd becomes directory/name; NAME "" is the directory itself. Files are the caller's
  * own unless `keeps_owners`. */
 int copy_unpack(const char *directory, const char *name, bool keeps_owners, int in_fd,
                 struct error *err);
 
-/* Writes an oci-archive of one image whose only layer is the tree in directory_fd to out_fd. The
- * bytes depend on the tree and the options alone. */
 struct assemble_options {
     const char *name; /* full reference */
     struct string_list cmd;
@@ -362,21 +366,25 @@ struct assemble_options {
     struct string_map labels;
     int64_t created_s; /* of image and files: SOURCE_DATE_EPOCH */
 };
+/* Writes an oci-archive of one image whose only layer is the tree in directory_fd to out_fd. The
+ * bytes depend on the tree and the options alone. */
 int archive_assemble(int directory_fd, const struct assemble_options *options, int out_fd,
                      struct error *err);
 
 /* Confinement. */
 
-/* The worker: no network, no other mounts, no privileges beyond writing files of any kind. */
+/* For the worker: no network, mounts of its own, no core dumps, no new privileges. It stays root
+ * with all capabilities, which mounting layers and entering containers need. */
 int sandbox_enter_worker(struct error *err);
-/* A layer's child: directory_fd becomes "/", for good. */
+/* For the child that unpacks a layer: directory_fd becomes "/" for good, and only the capabilities
+ * to make files of any kind stay. */
 int sandbox_enter_layer(int directory_fd, struct error *err);
-/* And then few system calls remain, to any of its threads. */
+/* Then leaves all threads of that child only the system calls that unpacking needs. */
 int sandbox_filter_layer(struct error *err);
-/* A process that reads an image's files and nothing else: directory_fd becomes "/", and no system
- * call that changes a file remains. */
+/* For a process that only reads an image's files: directory_fd becomes "/", and only the system
+ * calls that reading needs remain. */
 int sandbox_enter_reader(int directory_fd, struct error *err);
-/* The same for who reads files of any owner, with their attributes. */
+/* As sandbox_enter_reader(), but keeps CAP_FOWNER, with which reading changes no access times. */
 int sandbox_enter_copier(int directory_fd, struct error *err);
 
 #endif

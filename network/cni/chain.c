@@ -22,7 +22,7 @@ static void write_ports(struct json_writer *writer, const struct cni_network *ne
     json_array_close(writer);
 }
 
-/* To those that say they know what to do with it. */
+/* Writes runtimeConfig for a plugin: only what the plugin has a capability for. */
 static void write_runtime_config(struct json_writer *writer, const struct json *plugin,
                                  const struct cni_network *network)
 {
@@ -84,7 +84,8 @@ static int run_one(struct arena *arena, const struct cni_config *config, size_t 
     return result < 0 ? error_prefix(err, "plugin %s (%s)", type, call->command) : 0;
 }
 
-/* Host-local and others take a wish from here where they do not know the capability. */
+/* Host-local and other plugins without the capability "ips" take the wanted address from
+ * CNI_ARGS. */
 static void set_arguments(struct arena *arena, const struct cni_network *network,
                           struct plugin_call *call)
 {

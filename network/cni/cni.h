@@ -2,9 +2,9 @@
  * davit-cni: the plugins of a container's networks, run one after the other, once when it starts
  * and once when it has ended. Internal to network/cni/.
  *
- * What it has begun stands in a record, a file of the container's: a line for each network before
- * its first plugin runs, with the configuration that the removal will need, and a line with the
- * result. Whoever dies, the next removal finds what may have been made; it empties the record.
+ * Each container has a record, a file that says what was begun: a line for each network before its
+ * first plugin runs, with the configuration that the removal will need, and a line with the result.
+ * Whichever process dies, the next removal finds what may have been made, and empties the record.
  */
 #ifndef DAVIT_NETWORK_CNI_CNI_H
 #define DAVIT_NETWORK_CNI_CNI_H
@@ -12,7 +12,7 @@
 #include "network/cni_config.h"
 #include "network/cni_job.h"
 
-/* Plugin.c */
+/* plugin.c */
 
 /* What a plugin is run for; the environment of the specification's section 2. */
 struct plugin_call {
@@ -29,19 +29,20 @@ struct plugin_call {
 int plugin_run(struct arena *arena, const char *type, const char *configuration,
                const struct plugin_call *call, const struct json **output, struct error *err);
 
-/* Chain.c */
+/* chain.c */
 
 /* All plugins of a list, in their order; *result is the last one's. */
 int chain_add(struct arena *arena, const struct cni_config *config,
               const struct cni_network *network, struct plugin_call *call,
               const struct json **result, struct error *err);
 
-/* The other way round; goes on after a failure, and reports the first. `result` may be NULL. */
+/* Runs all plugins in reverse order, with DEL. Goes on after a failure, and reports the first.
+ * `result` may be NULL. */
 int chain_remove(struct arena *arena, const struct cni_config *config,
                  const struct cni_network *network, struct plugin_call *call,
                  const struct json *result, struct error *err);
 
-/* Record.c */
+/* record.c */
 
 #define RECORD_NETWORKS_MAX 64
 
@@ -56,13 +57,16 @@ struct record {
     size_t count;
 };
 
-/* Waits for whoever has it; davitd may have locked it for us. */
+/* Locks the record and waits for a davit-cni that has it locked. If davitd locked the file before
+ * it passed it on, the lock is ours already. */
 int record_lock(int fd, struct error *err);
 
-/* Of complete lines alone; the rest was never begun. In the arena. */
+/* Reads the complete lines of the record, in the arena. A last line that was cut off is left out:
+ * the plugins of such a network were not run yet. */
 int record_read(struct arena *arena, int fd, struct record *record, struct error *err);
 
-/* A network whose plugins are about to run, and what came of it. */
+/* Append a network whose plugins are about to run, and the result of the network before; empty the
+ * record. */
 int record_begin(int fd, const struct cni_network *network, const struct cni_config *config,
                  struct error *err);
 int record_result(int fd, const struct json *result, struct error *err);

@@ -18,7 +18,7 @@
 #define JOB_MAX_BYTES (1 << 20)
 #define RECORD_FD 3
 
-/* The address that the network was made for, without its prefix. */
+/* True if `wanted`, an address without a prefix, is among those that the plugins gave. */
 static bool has_address(const struct cni_attached *attached, const char *wanted)
 {
     size_t length = strlen(wanted);
@@ -32,7 +32,7 @@ static bool has_address(const struct cni_attached *attached, const char *wanted)
     return false;
 }
 
-/* Of the interface inside: others may be the host's. */
+/* The MAC of the interface in the container; the result may list interfaces of the host, too. */
 static const char *find_mac(const struct json *result, const char *interface)
 {
     const struct json *interfaces = json_get(result, "interfaces");
@@ -85,7 +85,8 @@ static int add_one(struct arena *arena, const struct cni_network *network, struc
     return result < 0 ? result : describe(arena, network, made, attached, err);
 }
 
-/* The last network first. What could not be removed is tried again by the next that asks. */
+/* Removes the networks of the record, the last one first. After a failure the record stays as it is
+ * for the next removal. */
 static int remove_all(struct arena *arena, struct plugin_call *call, struct error *err)
 {
     struct record *record = arena_new(arena, 1, sizeof(*record));
@@ -150,7 +151,7 @@ int main(int argc, char **argv)
         printf("davit-cni version %s\n", DAVIT_VERSION);
         return 0;
     }
-    /* davitd may be gone: what was begun is done all the same. */
+    /* SIGPIPE is ignored: davitd may be gone, and we go on to the end all the same. */
     signal(SIGPIPE, SIG_IGN);
     fcntl(RECORD_FD, F_SETFD, FD_CLOEXEC);
     if (work(&arena, &report, &err) < 0)

@@ -48,7 +48,8 @@ static void make_environment(struct arena *arena, const struct plugin_call *call
     environment[7] = NULL;
 }
 
-/* Its end, or else. */
+/* Waits until the plugin ends and kills it after TIMEOUT_MS. Returns its exit status as a shell
+ * sees it, or a negative errno. */
 static int wait_for(pid_t pid, struct error *err)
 {
     cleanup_close int pidfd = pidfd_open(pid, 0);
@@ -75,7 +76,7 @@ static int run(const char *path, char *const *environment, int input_fd, int out
     pid_t pid;
     int result;
 
-    /* We ignore it; what they run may count on it. */
+    /* We ignore SIGPIPE; plugins may count on its default action. */
     sigemptyset(&usual);
     sigaddset(&usual, SIGPIPE);
     posix_spawnattr_init(&attributes);
@@ -99,7 +100,8 @@ static void read_back(int fd, struct buffer *text)
     buffer_reserve(text, 1)[0] = '\0';
 }
 
-/* What a failed one says of it: an object with "msg" and "details", or anything. */
+/* Makes an error of what a failed plugin printed: an object with "msg" and "details", or any text
+ * on standard error. */
 static int explain(const struct json *output, int messages_fd, int status, struct error *err)
 {
     const char *message = json_get_string(output, "msg");

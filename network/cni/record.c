@@ -80,7 +80,8 @@ int record_read(struct arena *arena, int fd, struct record *record, struct error
     return result < 0 ? error_prefix(err, "record") : 0;
 }
 
-/* In one write: a line is there or is not. */
+/* Appends a line. A line that was not written to its end has no newline, and record_read() leaves
+ * it out. */
 static int append(int fd, struct json_writer *writer, struct error *err)
 {
     cleanup_buffer struct buffer line = {0};

@@ -3,7 +3,7 @@
 
 #include "connection.h"
 
-/* While an answer is under way nothing more is read: who asks more waits. */
+/* While an answer is under way nothing more is read: the next question waits in the socket. */
 void connection_watch(struct connection *connection)
 {
     uint32_t events = connection->output.length > 0 ? EPOLLOUT : 0;

@@ -45,7 +45,7 @@ static void obey(struct resolver *resolver, const char *text, size_t length,
         fd_close(&fds[i]);
 }
 
-/* Without davitd everything stays as it is: the containers do, too. */
+/* When davitd goes away the resolver goes on serving, because the containers live on. */
 static void on_order(struct watch *watch, uint32_t events)
 {
     static char text[RESOLVER_MESSAGE_MAX];

@@ -21,7 +21,8 @@ static void free_held(struct held *held)
     free(held);
 }
 
-/* Each is work for davitd, which is there for others as well. */
+/* Counts a request for a grant, and says whether it is within the limit: each request is work for
+ * davitd, which has other containers to serve. */
 static bool may_ask(struct served *served)
 {
     uint64_t second = resolver_now_ms() / 1000;
@@ -54,7 +55,7 @@ bool hold_answer(const struct asker *asker, const char *name, const struct dns_a
     return true;
 }
 
-/* Those that match, out of the list. */
+/* Takes the answer with this serial out of the list; NULL if there is none. */
 static struct held *take(struct served *served, uint64_t serial)
 {
     for (struct held **link = &served->held; *link != NULL; link = &(*link)->next) {
@@ -99,7 +100,7 @@ void holds_drop(struct served *served, const struct connection *connection)
     }
 }
 
-/* Who is not answered asks again. */
+/* Drops answers that davitd did not let through in time: the client will ask again. */
 uint64_t holds_expire(struct served *served, uint64_t now_ms, uint64_t next_ms)
 {
     struct held **link = &served->held;

@@ -7,7 +7,7 @@
 #define EVENTS_AT_ONCE 64
 #define SLEEP_MAX_MS 3600000
 
-/* Returns how long nothing happens by itself. */
+/* Handles all deadlines that have passed. Returns the milliseconds until the next one. */
 static int expire(struct resolver *resolver)
 {
     uint64_t now_ms = resolver_now_ms();

@@ -11,7 +11,7 @@
 
 #define CLASS_IN 1
 #define OWN_TTL_S 5 /* containers come and go */
-#define ROUNDS 2    /* in which each server is asked */
+#define ROUNDS 2    /* how often each server is asked at most */
 
 struct query {
     struct watch watch;
@@ -21,7 +21,7 @@ struct query {
     struct buffer message; /* behind its length, as by TCP */
     struct buffer input;   /* by TCP */
     size_t sent;           /* by TCP */
-    uint16_t upstream_id;  /* nobody can guess what the answer has to have */
+    uint16_t upstream_id;  /* random, so that nobody else can forge the answer */
     size_t attempts;
     uint64_t attempt_deadline_ms;
     uint64_t deadline_ms;
@@ -36,8 +36,8 @@ static bool is_allowed(const struct resolver_container *container, const char *n
     return false;
 }
 
-/* What a limited container may reach by this name the kernel has to know before the container does:
- * otherwise there is no answer. */
+/* Gives an answer. If it has addresses that a limited container may reach by this name, davitd has
+ * to let them through first; if davitd cannot be asked, the answer is a failure. */
 static void deliver(const struct asker *asker, const struct dns_question *question,
                     const uint8_t *message, size_t length)
 {
@@ -135,7 +135,8 @@ static const uint8_t *message_of(const struct query *query)
     return (const uint8_t *)query->message.data + 2;
 }
 
-/* It ends first: an answer may end the connection, and all its queries with it. */
+/* Ends the query and then gives its answer, because giving it may end the connection with all its
+ * queries. */
 static void finish(struct query *query, uint8_t *message, size_t length)
 {
     struct buffer input = query->input; /* `message` may lie in it */

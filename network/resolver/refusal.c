@@ -37,7 +37,7 @@ uint64_t refusals_expire(struct served *served, uint64_t now_ms, uint64_t next_m
         return next_ms;
     if (due_ms <= now_ms) {
         tell(served, NULL);
-        /* If davitd is too busy to hear it now. */
+        /* Tried again in a second, in case davitd was too busy to take it. */
         due_ms = now_ms + 1000;
     }
     return due_ms < next_ms ? due_ms : next_ms;

@@ -9,8 +9,9 @@
  *   connection.c  a container's connection by TCP, its answers in connection_answer.c
  *   asker.c       who wants an answer
  *   control.c     what davitd orders
- *   report.c      what it is told
- *   watch.c       what is watched, and what is freed when nobody can look at it any more
+ *   report.c      what davitd is told
+ *   sandbox.c     what the resolver may not do
+ *   watch.c       watched descriptors, and memory that is freed after the events at hand
  *   loop.c        the loop
  *
  * A container may do to its sockets what it likes: what it can have is bounded, what is over it is
@@ -30,11 +31,11 @@
 #define QUERIES_TOTAL_MAX 4096   /* under way; each has a socket */
 #define QUERY_SIZE_MAX 4096      /* a question is short */
 #define ATTEMPT_TIMEOUT_MS 2000  /* until the next server is asked */
-#define QUERY_TIMEOUT_MS 8000    /* until there is no answer */
+#define QUERY_TIMEOUT_MS 8000    /* until a question is answered with a failure */
 #define CONNECTION_IDLE_MS 20000 /* by TCP, without a question */
 #define DATAGRAMS_PER_TURN 16    /* of one container, before others have theirs */
 
-/* Watch.c */
+/* watch.c */
 
 /* A descriptor and what is done when it is ready. Embedded in what it belongs to. */
 struct watch {
@@ -56,7 +57,7 @@ struct resolver {
     bool has_ended;
 };
 
-/* Takes the descriptor, also if it fails. */
+/* Watches `fd` for the events. Owns `fd`, which is closed on failure. */
 int watch_begin(struct resolver *resolver, struct watch *watch, int fd, uint32_t events);
 void watch_change(struct resolver *resolver, struct watch *watch, uint32_t events);
 /* Closes the descriptor. */
@@ -65,17 +66,17 @@ void watch_end(struct watch *watch);
 /* Frees the memory later: events that have happened may point into it. */
 void resolver_bury(struct resolver *resolver, void *memory);
 
-/* The events at hand are handled. */
+/* Frees what resolver_bury() was given. Call this when the events at hand are handled. */
 void resolver_free_buried(struct resolver *resolver);
 
 uint64_t resolver_now_ms(void);
 
-/* Loop.c */
+/* loop.c */
 
 /* Until RESOLVER_QUIT. */
 void resolver_run(struct resolver *resolver);
 
-/* Served.c */
+/* served.c */
 
 struct connection;
 struct held;
@@ -95,7 +96,7 @@ struct served {
     size_t held_count;
     uint64_t grants_second;
     size_t grants_count; /* in that second */
-    uint64_t refused;    /* names, and how many of them davitd knows of */
+    uint64_t refused;    /* questions for names it may not know; davitd knows of refused_told */
     uint64_t refused_told;
     uint64_t refusals_second;
     size_t refusals_count; /* that it was told by name, in that second */
@@ -104,24 +105,26 @@ struct served {
     bool is_current; /* set since the last RESOLVER_BEGIN */
 };
 
-/* Takes the arena, in which the container lies, and the descriptors, -1 for none. */
+/* Adds a container, or changes what is known of it. Owns the arena, in which `container` lies, and
+ * the descriptors, -1 for none. */
 void served_set(struct resolver *resolver, const struct resolver_container *container,
                 struct arena arena, const int fds[RESOLVER_DESCRIPTORS]);
 void served_remove(struct resolver *resolver, const char *id);
 void served_forget(struct resolver *resolver);        /* RESOLVER_BEGIN */
 void served_remove_others(struct resolver *resolver); /* RESOLVER_ALL */
 
-/* Names.c */
+/* names.c */
 
 /* The addresses of that name on the container's networks, each once; false if nobody has it. */
 bool names_find(const struct served *asking, const char *name, int family, struct address *found,
                 size_t *count);
 
-/* The name of who has the address on one of the container's networks: "NAME.NETWORK". */
+/* Finds the name of the container with this address on one of the networks of `asking`:
+ * "NAME.NETWORK". */
 bool names_find_reverse(const struct served *asking, const struct address *address,
                         char name[DNS_NAME_SIZE]);
 
-/* Query.c */
+/* query.c */
 
 /* Who wants the answer. */
 struct asker {
@@ -133,41 +136,42 @@ struct asker {
 /* asker.c */
 void asker_answer(const struct asker *asker, const uint8_t *message, size_t length);
 
-/* Answers, now or later, unless it is nothing that deserves an answer; false then. */
+/* Answers a question now or later. Returns false if the message deserves no answer. */
 bool query_begin(const struct asker *asker, const uint8_t *message, size_t length);
 
-/* Drops those of a container, or of one connection of it. */
+/* Drops the queries of a container, or with `connection` those of one connection of it. */
 void queries_drop(struct served *served, const struct connection *connection);
 
-/* Those whose time has come. Returns when the next has, at the latest `next_ms`. */
+/* Handles the queries whose deadline has passed. Returns the next deadline, `next_ms` at the
+ * latest. */
 uint64_t queries_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
-/* Hold.c */
+/* hold.c */
 
-/* Keeps the answer until davitd has let the addresses through. False if it cannot be asked. */
+/* Keeps the answer until davitd has let the addresses through. False if davitd cannot be asked. */
 bool hold_answer(const struct asker *asker, const char *name, const struct dns_addresses *addresses,
                  const uint8_t *message, size_t length);
 
-/* It has. */
+/* davitd has let the addresses of this report through: gives the answer that waits for it. */
 void hold_release(struct resolver *resolver, uint64_t serial);
 
 /* Like queries_drop() and queries_expire(). */
 void holds_drop(struct served *served, const struct connection *connection);
 uint64_t holds_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
-/* Refusal.c */
+/* refusal.c */
 
-/* The container has asked for a name that it may not know: davitd is told, of so many a second by
- * their names. */
+/* Counts a question for a name that the container may not know. davitd is told the names of a
+ * limited number of them each second. */
 void refusal_note(struct served *served, const char *name);
 
-/* Its rules are others, or its start is. */
+/* Counts from 0 again: the container was started again, or its rules have changed. */
 void refusals_forget(struct served *served);
 
-/* Tells davitd of the rest. Returns like queries_expire(). */
+/* Tells davitd the count that it does not know yet. Returns like queries_expire(). */
 uint64_t refusals_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
-/* Connection.c */
+/* connection.c */
 
 void connection_accept(struct served *served);
 /* connection_answer.c */
@@ -175,11 +179,11 @@ void connection_answer(struct connection *connection, const uint8_t *message, si
 void connections_drop(struct served *served);
 uint64_t connections_expire(struct served *served, uint64_t now_ms, uint64_t next_ms);
 
-/* Control.c */
+/* control.c */
 
 void control_listen(struct resolver *resolver, int fd);
 
-/* Report.c */
+/* report.c */
 
 /* False if there is no davitd, or it does not read. */
 bool report_send(const struct resolver *resolver, const struct resolver_report *said);
@@ -189,9 +193,9 @@ bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id
                       const struct dns_addresses *addresses);
 bool report_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal);
 
-/* Sandbox.c */
+/* sandbox.c */
 
-/* Nobody, who may use sockets. */
+/* Confines the resolver: it becomes the user nobody and may use little more than sockets. */
 int sandbox_enter_resolver(struct error *err);
 
 #endif

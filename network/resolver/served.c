@@ -62,7 +62,8 @@ static void on_connection(struct watch *watch, uint32_t events)
     connection_accept(SERVED_OF(watch, tcp));
 }
 
-/* Sockets keep a network namespace alive, and its devices with it. */
+/* The container has ended. Its sockets are closed, because they would keep its network namespace,
+ * and the devices in it, alive. */
 static void on_end(struct watch *watch, uint32_t events)
 {
     (void)events;
@@ -82,7 +83,7 @@ static struct served *add(struct resolver *resolver)
     return served;
 }
 
-/* In place of those of an earlier start. */
+/* Takes the descriptors of a new start in place of those of an earlier one. */
 static void take_descriptors(struct served *served, const int fds[RESOLVER_DESCRIPTORS])
 {
     struct watch *const watches[] = {&served->udp, &served->tcp, &served->process};
@@ -120,7 +121,7 @@ void served_set(struct resolver *resolver, const struct resolver_container *cont
         served = add(resolver);
     if (fds[RESOLVER_UDP] >= 0 || !have_same_rules(&served->container, container))
         refusals_forget(served);
-    /* A davitd that is new here knows of none. */
+    /* A new davitd does not know of any refusals yet. */
     served->refused_told = 0;
     arena_release(&served->arena);
     served->arena = arena;

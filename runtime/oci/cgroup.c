@@ -52,7 +52,7 @@ static pid_t start_placeholder(struct error *err)
     if (pid > 0)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    /* It may have died before that. */
+    /* The parent may have died before prctl(2): then no signal comes. */
     while (getppid() == parent)
         pause();
     _exit(0);
@@ -176,7 +176,8 @@ int oci_remove_remains(const struct state *state, struct error *err)
     /* A scope whose creator died has lost its only process and is gone by itself. */
     if (state->cgroup_path == NULL || cgroup_hierarchy_open(&hierarchy, NULL) < 0)
         return 0;
-    /* What is alive in it is not ours: our process ended with the one that was creating it. */
+    /* Our process ended with the davit-oci that was creating the container. If another one lives in
+     * the cgroup, the removal fails. */
     if (cgroup_open(&hierarchy, state->cgroup_path, &cgroup, NULL) == 0)
         result = cgroup_remove(&hierarchy, &cgroup, REMAINS_TIMEOUT_MS, err);
     cgroup_hierarchy_close(&hierarchy);

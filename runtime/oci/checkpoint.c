@@ -40,7 +40,8 @@ struct checkpoint {
     bool is_pre_dump;
 };
 
-/* Memory that comes later or over the network would need a server that lives on. */
+/* Refuses an option. With --lazy-pages and --page-server memory would come later or over the
+ * network, from a server that would have to live on. */
 static int refuse(struct oci_context *context, char **argv)
 {
     return error_set(&context->err, ERROR_UNSUPPORTED, ENOTSUP, "%s: not supported",
@@ -86,8 +87,8 @@ static int parse_checkpoint_options(struct oci_context *context, struct checkpoi
     return 0;
 }
 
-/* Standard streams that are pipes have their other end outside: what they are called now is how
- * CRIU asks for them at the restore. */
+/* Saves what the standard streams are called now. The other end of a pipe is outside the container,
+ * and CRIU asks for the pipe by this name at the restore. */
 static int save_descriptors(const struct state *state, int images_fd, struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -323,7 +324,7 @@ static int run_criu(struct oci_context *context, struct restore *restore)
     criu_add_value(criu, "--root", "%s", restore->state.rootfs);
     criu_add_value(criu, "--pidfile", "%s/%s/" RESTORED_PID_FILE, context->root, restore->id);
     criu_add(criu, "--restore-detached");
-    /* It becomes our child, so that we can wait for it. */
+    /* The restored process becomes our child, so that we can wait for it. */
     criu_add(criu, "--restore-sibling");
     criu_add(criu, "--manage-cgroups=soft");
     criu_add_mounts(criu, &restore->state.config, restore->state.rootfs, restore->state.bundle);

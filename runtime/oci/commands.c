@@ -151,7 +151,8 @@ int oci_kill(struct oci_context *context, int argc, char **argv)
     if (result < 0)
         return result;
     state_get_status(&state, &status, NULL);
-    /* Without a cgroup to tell which they are, all is the one process we know. */
+    /* Without a cgroup we know only the first process of the container: then --all means that
+     * one. */
     if (is_for_all && state.cgroup_path != NULL)
         result = signal_all(&state, signal_number, &context->err);
     else if (status == STATUS_STOPPED)

@@ -216,7 +216,8 @@ static void undo(struct oci_context *context, struct create *create)
     oci_undo_process(&create->state, &create->hierarchy, &create->cgroup, &create->container);
     if (create->was_launched)
         oci_remove_resctrl(&create->state);
-    /* runtime-spec runtime.md "Lifecycle": what fails after its hooks may have run ends as well. */
+    /* runtime-spec runtime.md "Lifecycle": poststop hooks run also when the creation failed after
+     * other hooks may have run. */
     if (create->was_launched && oci_run_hooks(&create->state, HOOK_POSTSTOP, "stopped", &hook) < 0)
         log_warning("%s", hook.message);
     if (create->has_pid_file)

@@ -167,7 +167,8 @@ void criu_add_mounts(struct criu *criu, const struct oci_config *config, const c
         criu_add_value(criu, "--config", "%s", profile);
 }
 
-/* The tree's root has to be a mount; the one we make for that is nobody else's to see. */
+/* CRIU wants the root of the tree to be a mount. We make one in a mount namespace of our own, so
+ * that nobody else sees it. */
 static int enter_mount_namespace(const char *rootfs)
 {
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
@@ -188,7 +189,8 @@ static _Noreturn void run_in_child(const struct criu *criu, const char *rootfs)
     _exit(127);
 }
 
-/* The first line of CRIU's log that tells of an error, or "": what follows from it comes after. */
+/* Finds the first line of CRIU's log that tells of an error, or "". Later lines are consequences of
+ * it. */
 static void find_reason(const struct criu *criu, char *reason, size_t size)
 {
     cleanup_buffer struct buffer text = {0};

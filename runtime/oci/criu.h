@@ -34,8 +34,8 @@ void criu_add_value(struct criu *criu, const char *option, const char *format, .
 void criu_add_mounts(struct criu *criu, const struct oci_config *config, const char *rootfs,
                      const char *bundle_path);
 
-/* Runs it. `rootfs`: in a mount namespace of its own where that is a mount; NULL: as it is. An
- * error carries CRIU's own. */
+/* Runs CRIU. With `rootfs` it runs in a mount namespace of its own where that directory is a mount;
+ * NULL: in ours. The error contains the reason from CRIU's log. */
 int criu_run(struct criu *criu, const char *rootfs, struct error *err);
 
 void criu_release(struct criu *criu);

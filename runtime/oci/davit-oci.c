@@ -219,8 +219,8 @@ static int run_command(struct oci_context *context, int argc, char **argv)
     return command->run(context, command_argc, command_argv);
 }
 
-/* A caller may have closed them. What we open next would take their places, and a descriptor of the
- * host's become the program's standard stream. */
+/* A caller may have closed standard streams. What we open next would take their places, and a
+ * descriptor of the host would become a standard stream of the program. */
 static void ensure_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

@@ -110,8 +110,8 @@ static void write_linux(struct json_writer *writer, struct arena *arena)
     json_object_close(writer);
 }
 
-/* What other runtimes say of themselves here, clients look for: the version, and that checkpoints
- * are made by CRIU if it is there. */
+/* Annotations like those of other runtimes, which clients look for: our version, and that
+ * checkpoints can be made (by CRIU, if it is installed). */
 static void write_annotations(struct json_writer *writer)
 {
     json_key(writer, "annotations");

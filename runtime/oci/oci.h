@@ -37,7 +37,7 @@ int oci_start(struct oci_context *context, int argc, char **argv);
 int oci_state(struct oci_context *context, int argc, char **argv);
 int oci_update(struct oci_context *context, int argc, char **argv);
 
-/* Stops a created or running container and removes all of it; used by delete and by run. */
+/* Stops a created or running container and removes all of it; used by delete, run and restore. */
 int oci_destroy(struct oci_context *context, struct state *state, bool is_forced);
 
 /* Waits for a foreground process: passes signals on, and a terminal's bytes if it has one. Returns
@@ -48,15 +48,16 @@ int oci_attend(struct container *container, struct error *err);
 int oci_kill_all(const struct state *state, struct error *err);
 
 /* Makes the container's cgroup as its configuration and the manager say, with its limits, and notes
- * in the state where it is. What a failure leaves is oci_remove_cgroup()'s. */
+ * in the state where it is. After a failure the caller calls oci_remove_cgroup() for what was
+ * made. */
 int oci_make_cgroup(enum cgroup_manager manager, const char *id, struct state *state,
                     struct cgroup_hierarchy *hierarchy, struct cgroup *cgroup, struct error *err);
 
-/* Ends what held the cgroup for the container's process; to be called when that is there or has
- * failed. */
+/* Ends the process that kept a new scope alive. Call it when the container's own process is in the
+ * scope, or could not be made. */
 void oci_release_placeholder(struct state *state);
 
-/* Removes it when its processes have ended, for which it waits up to timeout_ms. */
+/* Removes the cgroup when its processes have ended, for which it waits up to timeout_ms. */
 int oci_remove_cgroup(const struct state *state, const struct cgroup_hierarchy *hierarchy,
                       struct cgroup *cgroup, int timeout_ms, struct error *err);
 
@@ -67,10 +68,12 @@ void oci_undo_process(const struct state *state, const struct cgroup_hierarchy *
 /* Removes the container's groups in resctrl, if it has any. */
 void oci_remove_resctrl(const struct state *state);
 
-/* What a creation that was cut off may have left: its cgroup, if nothing lives in it. */
+/* Removes what a creation that was cut off may have left outside the state directory: resctrl
+ * groups, and the cgroup if nothing lives in it. */
 int oci_remove_remains(const struct state *state, struct error *err);
 
-/* The container's cgroup; -ENOENT if it has none. Close both, whatever comes back. */
+/* Opens the container's cgroup; -ENOENT if it has none. The caller closes hierarchy and cgroup,
+ * also after a failure. */
 int oci_open_cgroup(const struct state *state, struct cgroup_hierarchy *hierarchy,
                     struct cgroup *cgroup, struct error *err);
 
@@ -91,7 +94,8 @@ int oci_parse_number(const char *option, const char *text, long lowest, long hig
 /* getopt's complaint about argv as an error. */
 int oci_usage_error(struct oci_context *context, char **argv);
 
-/* For commands that take one container id and no option: loads it. */
+/* For commands that take one container id and no option: parses the arguments and loads the
+ * state. */
 int oci_load_only(struct oci_context *context, int argc, char **argv, struct state *state);
 
 #endif

@@ -230,7 +230,8 @@ int state_open_process(const struct state *state)
 
     if (fd < 0)
         return -errno;
-    /* Only now, with the process held, does the comparison say something lasting. */
+    /* Compared after the pidfd was opened: if the number belongs to the recorded process now, it
+     * did so before, and the pidfd belongs to that process. */
     if (clock_process_start(state->pid) != state->pid_start_time) {
         fd_close(&fd);
         return -ESRCH;

@@ -162,7 +162,7 @@ static void add_setting(struct systemd_scope *scope, const struct cgroup_setting
     }
 }
 
-/* A quoted string or a list of them, in the arena. Returns what follows, NULL if it is neither. */
+/* Reads a quoted string into the arena. Returns what follows it, or NULL if there is none. */
 static const char *parse_quoted(struct arena *arena, const char *text, const char **string)
 {
     char quote = text[0];

@@ -20,8 +20,8 @@ int systemd_update(const char *unit, const struct cgroup_settings *settings, str
 /* Ends a scope. */
 int systemd_stop(const char *unit, struct error *err);
 
-/* Where the helper program may lie: beside the program that was started as argv[0]. Call in main.
- */
+/* Finds davit-scope: in DAVIT_LIBEXEC, or else where it is installed, or else beside the program
+ * that was started as argv[0]. Call this in main. */
 void systemd_find_helper(const char *argv0);
 
 #endif

@@ -109,7 +109,7 @@ static int read_resources(struct arena *arena, const char *path, struct oci_reso
     return result < 0 ? error_prefix(err, "--resources") : 0;
 }
 
-/* Options first, then the file over them, as in runc, where the file alone counts. */
+/* Options first, then the file over them. runc takes the file alone if there is one. */
 static int parse_options(struct oci_context *context, struct arena *arena, int argc, char **argv,
                          struct changes *changes)
 {

@@ -1,7 +1,7 @@
 /*
- * What stands behind each path of the control socket, a file a subject. A file's handlers are its
- * own: the rows at its end are all that others see. Each handler answers its request, now or later.
- * docs/openapi.yaml describes them.
+ * The handlers of the control socket's paths, one file for each subject. Handlers are static: the
+ * table of routes at the end of a file makes them known. A handler answers its request at once or
+ * later. docs/openapi.yaml describes the paths.
  */
 #ifndef DAVIT_SUPERVISOR_API_API_H
 #define DAVIT_SUPERVISOR_API_API_H
@@ -11,7 +11,7 @@
 #include "supervisor/http/server.h"
 #include "supervisor/images/images.h"
 
-/* The rooms that requests become calls of. */
+/* The rooms whose functions the handlers call. */
 struct api {
     sd_event *loop;
     const struct places *places;
@@ -29,20 +29,20 @@ struct route_match {
     const char *name;
 };
 
-/* What whoever asks has to be allowed. Today that is whoever can open the socket. */
+/* The permission that a route needs. Today whoever can open the socket has both. */
 enum permission {
     PERMISSION_READ,    /* sees */
     PERMISSION_OPERATE, /* changes */
 };
 
-/* An endpoint. In its path one part in braces stands for anything without a slash, and "{name}",
- * an image's, for anything. */
+/* An endpoint. One part of its path may stand in braces: it matches any text without a slash, and
+ * "{name}", for names of images, any text. */
 struct route {
     const char *method; /* NULL ends a table */
     const char *path;
     void (*handler)(struct api *api, struct request *request, const struct route_match *match);
     enum permission permission;
-    /* Whether a request's body goes to its on_body; NULL: it is a document, collected first. */
+    /* Whether the request's body streams to on_body. NULL: no, it is collected first. */
     bool (*streams)(const struct request *request);
 };
 
@@ -93,7 +93,7 @@ int api_read_terminal_size(const struct request *request, struct terminal_size *
 /* Answers with a container's log: logs.c. */
 void api_serve_logs(struct managed_container *container, struct request *request, bool is_attach);
 
-/* What is said of containers and images: inspect.c, image_names.c */
+/* Containers and images as JSON: inspect.c, image_names.c */
 
 struct container_sizes {
     uint64_t changed; /* what it has of its own */
@@ -105,10 +105,10 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
 void container_write_summary(struct json_writer *writer, const struct managed_container *container,
                              const struct container_sizes *sizes);
 
-/* Members: its names, with tags and digests. */
+/* Writes the members RepoTags and RepoDigests. */
 void image_write_names(struct json_writer *writer, const struct image *image);
 
-/* An entry of the list of images; -1 for what nobody has counted. */
+/* Writes an entry of the list of images. A number that was not counted is -1. */
 void image_write_summary(struct json_writer *writer, const struct image *image,
                          int64_t shared_bytes, int64_t container_count);
 
@@ -116,10 +116,10 @@ void image_write_summary(struct json_writer *writer, const struct image *image,
 
 /* What can be pruned. */
 struct prune_kind {
-    const char *const *filters; /* that it knows; NULL ends them */
+    const char *const *filters; /* the names that it accepts; NULL ends them */
     const char *list_name;
     bool is_measured; /* `usage` is wanted */
-    /* Removes what the filters leave, writes a list of it and adds up the bytes. */
+    /* Removes what the filters select, writes the names of it and adds up the bytes. */
     int (*prune)(struct api *api, const struct filters *filters, int64_t until_ns,
                  const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
                  struct error *err);
@@ -139,7 +139,7 @@ typedef struct json_writer *(*usage_answer)(struct api *api, struct request *req
 void api_measure_usage(struct api *api, struct request *request, usage_answer answer,
                        const void *context);
 
-/* Answers that tell of a job: job_answer.c */
+/* Answers to requests that start an image job: job_answer.c */
 
 /* How a job's end becomes an answer. */
 enum answer_kind {
@@ -156,15 +156,16 @@ struct job_answer {
     enum answer_kind kind;
     const char *content_type; /* of ANSWER_BYTES */
     bool has_answered;
-    /* NULL, or called in place of an answer of the kind when the job has done all. */
+    /* NULL, or called in place of the answer that `kind` says when the job has succeeded. */
     void (*on_done)(struct job_answer *answer);
     void (*on_release)(struct job_answer *answer); /* NULL: free() */
 };
 
-/* Sets a new one up, zeroed but for what its owner has set, for a request. */
+/* Prepares an answer to the request. The caller has zeroed it and set the members that it wants. */
 void job_answer_init(struct job_answer *answer, struct request *request, enum answer_kind kind);
 
-/* The job was begun (`result` of that), or else its error is answered. */
+/* Call it after the attempt to start the job, whose result is `result`. If that failed, it answers
+ * with `err` and releases the answer. */
 void job_answer_begun(struct job_answer *answer, int result, const struct error *err);
 
 /* The request's body goes to the job. */

@@ -113,7 +113,7 @@ static bool volume_matches(const struct filters *filters, const struct managed_c
     return volumes == NULL;
 }
 
-/* By name or id, also of modes that are no networks of davitd's. */
+/* A filter is a network's name or id, or a mode that is no network, such as "host". */
 static bool network_matches(struct api *api, const struct filters *filters,
                             const struct managed_container *container)
 {
@@ -152,7 +152,7 @@ static bool port_matches(const struct filters *filters, const struct managed_con
     return wanted == NULL;
 }
 
-/* Made before or after another container. Who is not there is nobody's before or after. */
+/* Whether it was made before or after a container of the filter. Unknown names are skipped. */
 static bool age_matches(struct api *api, const struct filters *filters, const char *key,
                         const struct managed_container *container)
 {

@@ -27,7 +27,7 @@ static void serve_egress_show(struct api *api, struct request *request,
         answer(request, container);
 }
 
-/* Without a list it may reach everything, with an empty one nothing. */
+/* Without the list Allow the container may reach everything, with an empty list nothing. */
 static int read_rules(struct request *request, const struct docker_egress **egress,
                       struct error *err)
 {

@@ -55,7 +55,7 @@ static bool is_wanted(const struct filters *filters, const struct event *event)
     return filters_get(filters, "network") == NULL && filters_get(filters, "daemon") == NULL;
 }
 
-/* One who does not read in time is not waited for. It learns how many it has missed. */
+/* A listener whose backlog is full misses events; on_drain() tells it how many. */
 static void notify(struct event_subscriber *subscriber, const struct event *event)
 {
     struct listener *listener = (struct listener *)(void *)subscriber;

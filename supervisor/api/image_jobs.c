@@ -10,7 +10,7 @@
 struct pull_answer {
     struct job_answer answer; /* the first */
     struct pull_subject subject;
-    char *wanted; /* what the subject's points to may go before the answer */
+    char *wanted; /* a copy: subject.wanted points into the job, which may end first */
     bool has_begun;
 };
 
@@ -230,7 +230,7 @@ static void on_pushed(struct job_client *client, const struct image_report *repo
     (void)image;
     (void)full_name;
     begin_push(push);
-    /* What an index's tag stands for is said once. */
+    /* All images of an index have its one tag, which is reported once, with the last image. */
     if (++push->reported < push->count && push->is_index)
         return;
     snprintf(text, sizeof(text), "%s: digest: %s size: %lld", report->id != NULL ? report->id : "",

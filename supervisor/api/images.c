@@ -92,7 +92,7 @@ static void serve_image_inspect(struct api *api, struct request *request,
     json_member_string(writer, "Author", image->config.author);
     json_key(writer, "Config");
     json_encode(writer, &image_process_type, &image->config.config);
-    /* Docker's word of old for the same, which docker-compose 1 still reads. */
+    /* Docker's former name of Config, which docker-compose 1 still reads. */
     json_key(writer, "ContainerConfig");
     json_encode(writer, &image_process_type, &image->config.config);
     json_member_string(writer, "Architecture", image->config.architecture);
@@ -132,8 +132,8 @@ static void write_step(struct json_writer *writer, const struct image *image,
     json_object_close(writer);
 }
 
-/* From the newest step to the oldest; those that made a layer have its size as it came. An image
- * that does not say how it was made has one step a layer. */
+/* Writes the steps from the newest to the oldest. A step that made a layer has that layer's size in
+ * the manifest. An image without a history gets one step for each layer. */
 static void write_history(struct json_writer *writer, const struct image *image,
                           const struct image_manifest *manifest)
 {
@@ -239,7 +239,7 @@ static void write_untagged(struct json_writer *writer, const char *name)
     json_object_close(writer);
 }
 
-/* What nobody reaches any more goes with the next collection. */
+/* Removes the image from the store. Its blobs and layers go with the next collection. */
 static int delete_image(struct api *api, struct image *image, struct json_writer *writer,
                         struct error *err)
 {
@@ -257,8 +257,8 @@ static int delete_image(struct api *api, struct image *image, struct json_writer
     return 0;
 }
 
-/* By name: takes the name, and the image with its last one. By id: everything, if it has no more
- * than one name or force is given. */
+/* A name removes that name, and the image with its last name. An id removes the image with all of
+ * its names, if it has no more than one or force is given. */
 static int remove_image(struct api *api, struct image *image, const char *reference, bool is_forced,
                         struct json_writer *writer, struct error *err)
 {

@@ -117,7 +117,7 @@ static void on_progress(struct job_client *client, const struct image_report *re
         job_answer_say_progress(answer, report);
         return;
     }
-    /* Of a path, which is told in a header. */
+    /* `docker cp` reads what the report says of a path from this header. */
     base64 = base64_encode(report->path_stat != NULL ? report->path_stat : "{}");
     answer->request->response_header =
         arena_printf(&answer->request->arena, "X-Docker-Container-Path-Stat: %s", base64);

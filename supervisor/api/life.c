@@ -35,7 +35,7 @@ static void wait_for(struct managed_container *container, enum container_wait ki
     container_wait_for(container, kind, &wait->completion);
 }
 
-/* What it is about; the request is free for what comes next. */
+/* Frees the wait and returns a copy of it. The request may be answered or wait again. */
 static struct life_wait take_wait(const struct completion *completion)
 {
     struct life_wait *wait = (struct life_wait *)(void *)(uintptr_t)completion;

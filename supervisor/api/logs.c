@@ -1,5 +1,5 @@
-/* GET /containers/ID/logs, and an attach with logs=1: what there is and, if it is followed, what
- * comes, as long as the client takes it. */
+/* GET /containers/ID/logs, and an attach with logs=1: sends what the log has and, to a client that
+ * follows it, what is added. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* Networks: create, list, inspect, remove, prune. */
+/* Networks: create, list, inspect, connect, disconnect, remove, prune. */
 #include <assert.h>
 #include <string.h>
 
@@ -78,7 +78,7 @@ static void serve_network_create(struct api *api, struct request *request,
     respond_written(request, 201, writer);
 }
 
-/* What stands for modes that are no networks of davitd's, as clients know them from Docker. */
+/* Modes that are no networks of davitd: clients expect them in the list, as with Docker. */
 static const char *const built_in[] = {"host", "none"};
 
 static void write_built_in(struct json_writer *writer, const char *name)

@@ -47,7 +47,7 @@ static int read_probes(struct request *request, struct probe_request *probes, st
     return result == 0 ? probe_check(probes->readiness, "Readiness", err) : result;
 }
 
-/* All of davit's own; what is not said is taken away. */
+/* Replaces davit's own probes: one that the request does not name is removed. */
 static void serve_probes_set(struct api *api, struct request *request,
                              const struct route_match *match)
 {

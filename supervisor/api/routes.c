@@ -1,4 +1,4 @@
-/* Finding what stands behind a request: see api.h. */
+/* Finding the handler of a request: see api.h. */
 #include "api.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@ static const struct route *const tables[] = {
     volume_routes, egress_routes, probe_routes,     usage_routes,
 };
 
-/* What the part in braces stands for is path[*start] to path[*end]. */
+/* The part in braces matches the text from path[*start] to before path[*end]. */
 static bool path_matches(const char *pattern, const char *path, size_t *start, size_t *end)
 {
     const char *open = strchr(pattern, '{');
@@ -31,7 +31,7 @@ static bool path_matches(const char *pattern, const char *path, size_t *start, s
     return strncmp(open, "{name}", 6) == 0 || memchr(path + prefix, '/', *end - prefix) == NULL;
 }
 
-/* The row of the request; NULL: there is none. `methods` are those that its path has. */
+/* The route of the request. NULL: there is none; `methods` then lists the methods of its path. */
 static const struct route *find_route(const struct request *request, size_t *start, size_t *end,
                                       struct buffer *methods)
 {

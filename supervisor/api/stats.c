@@ -49,7 +49,7 @@ static uint64_t system_time_ns(void)
     return sum * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
-/* One that does not run has used nothing, at no time. */
+/* A container that does not run gets an empty sample, whose time is 0. */
 static void take_sample(const struct managed_container *container, struct sample *sample)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
@@ -247,8 +247,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
-/* Docker's defaults: a stream; one object has the second before it to compare with, unless
- * "one-shot" says that nobody compares. */
+/* Docker's default is a stream. stream=0 sends one object, after a second that it can be compared
+ * with, or at once with one-shot=1. */
 static void serve_container_stats(struct api *api, struct request *request,
                                   const struct route_match *match)
 {

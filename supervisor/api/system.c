@@ -70,7 +70,7 @@ static void write_counts(struct json_writer *writer, const struct api *api)
     json_member_unsigned(writer, "Images", api->store->image_count);
 }
 
-/* What this host lacks is said here and refused where it is asked for. */
+/* Reports which limits this host can enforce. A container that asks for another is refused. */
 static void write_limits(struct json_writer *writer, struct api *api)
 {
     static const struct {

@@ -1,4 +1,4 @@
-/* GET /system/df, and what else has to count first what containers and volumes take. */
+/* GET /system/df, and counting the disk usage of containers and volumes, which prune needs too. */
 #include <string.h>
 
 #include "api.h"

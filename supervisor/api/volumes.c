@@ -146,7 +146,7 @@ static int prune_anonymous(struct api *api, const struct filters *filters, int64
     return prune(api, filters, filters_is_on(filters, "all"), usage, writer, bytes, err);
 }
 
-/* Before 1.42 it was always all. */
+/* Before API version 1.42 a prune removed named volumes too. */
 static void serve_volumes_prune(struct api *api, struct request *request,
                                 const struct route_match *match)
 {

@@ -8,8 +8,8 @@
 #include "base/socket.h"
 #include "internal.h"
 
-/* Container messages before anything else that is ready: who sees a stream end and asks for the
- * exit status must find it. */
+/* Monitors' messages are handled before all other events: a client that sees a stream end and then
+ * asks for the exit status must find it. */
 #define CONTROL_PRIORITY (SD_EVENT_PRIORITY_NORMAL - 10)
 
 int container_send(struct managed_container *container, const struct monitor_message *header,
@@ -73,7 +73,7 @@ static int on_control(sd_event_source *source, int fd, uint32_t events, void *co
         container->on_message(container, NULL, NULL);
         return 0;
     }
-    /* One of another version may say what is not known here. */
+    /* A monitor of another version may send what this davitd does not know: ignore it. */
     if (count < (ssize_t)sizeof(*message) ||
         message->text_length > (size_t)count - sizeof(*message))
         return 0;

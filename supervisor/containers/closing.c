@@ -31,7 +31,7 @@ void containers_close(struct containers *containers, struct completion *completi
     completion_add(&containers->closing, completion);
     for (struct managed_container *one = containers->list; one != NULL; one = next) {
         next = one->next;
-        /* It is waiting still when the machine is back. */
+        /* It stays RESTARTING on disk: it starts when the machine is back. */
         one->restart_timer = sd_event_source_disable_unref(one->restart_timer);
         if (one->status == CONTAINER_RUNNING)
             ask_to_end(one);
@@ -48,7 +48,7 @@ static int refuse_start(struct managed_container *container, const struct actor 
                : 0;
 }
 
-/* One that was on its way. */
+/* Ends a container that was still starting when davitd began to end all. */
 static void end_started(struct managed_container *container, bool is_new)
 {
     (void)is_new;

@@ -19,7 +19,7 @@ const char *container_state_name(const struct managed_container *container)
 {
     if (container->is_paused)
         return "paused";
-    /* Docker has no word for it. */
+    /* Docker has no word for STARTING. */
     return container->status == CONTAINER_STARTING ? "created"
                                                    : container_state_names[container->status];
 }

@@ -1,6 +1,6 @@
 /*
- * A container as davitd knows it, and its life. The states and the transitions between them are
- * drawn in docs/container-states.md; container.c and restart.c have them and no others.
+ * A container as davitd knows it, and its life. docs/container-states.md draws the states and the
+ * transitions between them, and names the files that have them.
  */
 #ifndef DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
 #define DAVIT_SUPERVISOR_CONTAINERS_CONTAINER_H
@@ -38,9 +38,9 @@ enum container_wait {
     WAIT_COUNT,
 };
 
-/* A connection that was attached before the container started. */
 struct managed_container;
 
+/* A connection that was attached before the container started. */
 struct early_attachment {
     struct early_attachment *next;
     int fd;
@@ -48,8 +48,8 @@ struct early_attachment {
     struct buffer leftover;
 };
 
-/* A message of a container's monitor, or NULL: it has gone. *passed_fd is a descriptor that came
- * with it, or -1; who keeps it leaves -1. */
+/* Handles a message of the container's monitor; NULL: the monitor has gone. *passed_fd is a
+ * descriptor that came with the message, or -1. A handler that keeps the descriptor sets -1. */
 typedef void (*monitor_handler)(struct managed_container *container,
                                 const struct monitor_message *message, int *passed_fd);
 
@@ -69,26 +69,26 @@ struct managed_container {
     bool is_paused;         /* while it runs */
     bool has_unsaved_state; /* the database could not take it */
     bool has_state_file;    /* in its run directory */
-    bool is_unpublished;    /* its directory has the name of a new one */
+    bool is_unpublished;    /* its directory is still called .new-ID */
     char *error;            /* why it did not start */
-    const char *warning;    /* for who makes it; or NULL */
+    const char *warning;    /* for the client that creates it; or NULL */
     int control_fd;         /* to its monitor */
     sd_event_source *control;
     monitor_handler on_message;
-    struct outbox outbox;     /* that its monitor has not read */
+    struct outbox outbox;     /* messages that its monitor has not read */
     int monitor_pidfd;        /* -1: not known (yet), or there is none */
     uint32_t monitor_version; /* of the protocol that it speaks */
     sd_event_source *stop_timer;
-    sd_event_source *kill_timer; /* it should have been dead by then */
+    sd_event_source *kill_timer; /* while a kill is under way: see life.c */
     bool is_kill_overdue;        /* its monitor was killed as well */
     bool is_stop_requested;
     bool is_held_back; /* somebody stopped or killed it: its policy does not start it again */
     sd_event_source *restart_timer;
-    int64_t restart_delay_ms; /* before the next; 0: the first */
+    int64_t restart_delay_ms; /* of the latest restart; 0: there was none */
     int32_t restart_count;
     bool is_kill_wanted; /* as soon as it has started */
     struct completion *waiters[WAIT_COUNT];
-    unsigned int copies_in; /* under way; while it does not run none of them lets it start */
+    unsigned int copies_in; /* copies into it under way; it cannot be started meanwhile */
     bool is_restart_wanted; /* when it has ended: its liveness probe has killed it */
     struct early_attachment *attachments;
     void *part_states[CONTAINER_PARTS_MAX]; /* see part.h */
@@ -98,8 +98,8 @@ struct managed_container {
 int container_find(struct containers *containers, const char *reference,
                    struct managed_container **container, struct error *err);
 
-/* Makes a container from a checked definition: directory, configuration, database. `name` NULL
- * picks one. */
+/* Makes a container from `body`, the JSON of POST /containers/create: checks it, and makes the
+ * directory, its files and the row. Picks a name if `name` is NULL or "". */
 int container_create(struct containers *containers, const struct actor *actor, const char *name,
                      const char *body, size_t body_length, struct managed_container **container,
                      struct error *err);
@@ -118,14 +118,14 @@ int container_begin_stop(struct managed_container *container, int signal_number,
 int container_pause(struct managed_container *container, struct error *err);
 int container_unpause(struct managed_container *container, struct error *err);
 
-/* Somebody wants it stopped: its restart policy does not start it again, even if davitd dies now.
- */
+/* Notes that somebody wants the container stopped: its restart policy does not start it again, even
+ * if davitd dies now. */
 void container_hold_back(struct managed_container *container);
 
-/* Somebody starts it: its policy begins to count anew. */
+/* Somebody starts the container: its restarts and their delay count from zero again. */
 void container_forget_restarts(struct managed_container *container);
 
-/* Ends the waiting for the next start. */
+/* Makes a container that waits for its restart EXITED: its policy does not start it now. */
 void container_cancel_restart(struct managed_container *container);
 
 /* Gives it another name. ERROR_CONFLICT if that is taken. */
@@ -138,9 +138,8 @@ int64_t container_stop_timeout(const struct managed_container *container);
 
 int container_signal(struct managed_container *container, int signal_number, struct error *err);
 
-/* Kills all its processes by its cgroup, whatever its monitor does, also while it starts; a monitor
- * that does not take notice is killed in turn. who waits for WAIT_NOT_RUNNING learns when it is
- * over. */
+/* Kills all processes of the container by its cgroup, also while it starts. A monitor that does not
+ * answer is killed as well. Completions of WAIT_NOT_RUNNING end when it is over. */
 void container_kill(struct managed_container *container);
 
 /* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. */
@@ -159,8 +158,8 @@ int container_send(struct managed_container *container, const struct monitor_mes
  * are wanted to go. */
 int container_remove(struct managed_container *container, bool removes_volumes, struct error *err);
 
-/* Waits for what it says, which is called once; container_stop_waiting() if nobody waits any more.
- * What cannot happen any more ends with an error. */
+/* Ends the completion when `kind` has happened, unless container_stop_waiting() takes it back. A
+ * failed start ends WAIT_STARTED with its error; a removal ends all that wait, without an error. */
 void container_wait_for(struct managed_container *container, enum container_wait kind,
                         struct completion *completion);
 void container_stop_waiting(struct managed_container *container,
@@ -174,7 +173,7 @@ void container_event(struct managed_container *container, const char *action,
 int container_update(struct managed_container *container, const char *request, size_t length,
                      struct error *err);
 
-/* Other probes of davit's own; NULL: none. They stay the caller's, and begin anew. */
+/* Replaces davit's own probes, which then begin anew; NULL: none. Both stay the caller's. */
 int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
                          struct probe_definition *readiness, struct error *err);
 
@@ -184,14 +183,14 @@ void container_write_mounts(struct json_writer *writer, const struct managed_con
 /* Its part in networks. */
 struct membership *container_network(const struct managed_container *container);
 
-/* One network more or less, whether it runs or not. `wanted` stays the caller's. */
+/* Connects it to a network, or disconnects it, also while it runs. `wanted` stays the caller's. */
 int container_connect(struct managed_container *container, const struct network *network,
                       const struct endpoint *wanted, struct error *err);
 int container_disconnect(struct managed_container *container, const struct network *network,
                          struct error *err);
 
-/* Other rules of what it may reach, running or not; NULL: none, it may reach everything. They stay
- * the caller's, and are in force soon after (firewall_await()). */
+/* Replaces the rules of what it may reach, also while it runs; NULL: it may reach everything. They
+ * stay the caller's. firewall_await() waits until the kernel has them. */
 int container_set_egress(struct managed_container *container, const struct docker_egress *egress,
                          struct error *err);
 

@@ -30,7 +30,7 @@ struct id_pool {
 struct container_settings {
     struct id_pool id_pool;
     bool gives_host_ids;
-    bool refuses_unmapped; /* one whose files cannot have other ids; or it gets the host's */
+    bool refuses_unmapped; /* a container whose files cannot be mapped; else it gets host ids */
     struct docker_log_config log;
 };
 
@@ -54,8 +54,8 @@ struct containers {
 
     struct managed_container *list; /* newest first */
     size_t count;
-    bool is_recovering;         /* not all that there are may be known */
-    int userns_fd;              /* of no container: to try what can map ids */
+    bool is_recovering;         /* some may not be in the list yet */
+    int userns_fd;              /* a user namespace to try which mounts can map ids */
     bool maps_ids;              /* the filesystem of <root> */
     struct leftover *leftovers; /* cgroups that are to go */
     sd_event_source *leftovers_timer;
@@ -68,7 +68,8 @@ struct containers {
     struct completion *closing; /* who waits for the last to end */
 };
 
-/* At start, when all it needs is there: finds out what can map ids. */
+/* At davitd's start, when the first members are set: finds out whether ids can be mapped, and picks
+ * the first token at random. */
 void containers_open(struct containers *containers);
 
 /* Then: reads all containers and takes over those that run. */

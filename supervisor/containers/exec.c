@@ -1,4 +1,4 @@
-/* Execs: see exec.h. They live as long as their container runs, or davitd does. */
+/* Execs: see exec.h. They are in memory alone: davitd does not know those of an earlier davitd. */
 #include "exec.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #define SHORT_ID_LENGTH 12
 #define EXECS_PER_CONTAINER_MAX 4096
-/* Of those that have ended so many can still be asked about, and not for longer than this. */
+/* How many ended execs of a container can still be inspected, and for how long. */
 #define ENDED_PER_CONTAINER_MAX 256
 #define ENDED_KEPT_US (300 * UINT64_C(1000000))
 
@@ -60,7 +60,8 @@ static void free_exec(struct exec *exec)
     free(exec);
 }
 
-/* The newest come first. Returns how many of the container's are left. */
+/* Frees ended execs that are too old or too many; the newest come first in the list. Returns how
+ * many of the container's are left. */
 static size_t forget_old(struct containers *containers, const struct managed_container *container)
 {
     struct exec **link = &containers->execs;
@@ -153,7 +154,7 @@ static int add_capabilities(struct arena *arena, struct oci_process *process, st
     return result;
 }
 
-/* The process: the container's own, with what the exec says instead. */
+/* Writes the container's own process, changed as the exec says. */
 static int make_process(const struct managed_container *container, const struct exec_config *from,
                         struct json_writer *writer, struct error *err)
 {
@@ -211,8 +212,8 @@ struct json_writer *exec_make_request(struct managed_container *container,
     return writer;
 }
 
-/* The request and, behind its NUL, input that came in one packet with it: that goes ahead of what
- * is still in the socket. */
+/* Sends the request and, behind its NUL, input that was read with the client's HTTP request: that
+ * comes before what is still in the socket. */
 static int send_start(struct exec *exec, const char *text, const struct buffer *input, int fd,
                       struct error *err)
 {
@@ -233,7 +234,7 @@ static int send_start(struct exec *exec, const char *text, const struct buffer *
     return result;
 }
 
-/* What a client that has its stream already gets to know of a failure. It reads, or it does not. */
+/* Tells a client whose connection is a stream already why its exec failed. Does not wait for it. */
 static void report_on_stream(const struct exec *exec, int fd, const struct error *err)
 {
     cleanup_buffer struct buffer text = {0};

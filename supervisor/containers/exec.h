@@ -34,17 +34,18 @@ struct exec {
     struct completion *start; /* who waits for the outcome of a detached start */
 };
 
-/* Makes one; it is started later. What `config` points to lies in the arena, which the exec takes.
- * The exec lives as long as its container, and some time after its end. */
+/* Makes an exec, to be started later. What `config` points to lies in the arena, which the exec
+ * takes. An exec that has ended is kept for a while, but never longer than its container exists. */
 int exec_create(struct managed_container *container, const struct actor *actor, struct arena *arena,
                 const struct exec_config *config, struct exec **exec, struct error *err);
 
-/* By id, or 12 of its digits and more. ERROR_NOT_FOUND "No such exec instance: X". */
+/* Finds an exec by its id, or by 12 or more of its first digits. ERROR_NOT_FOUND "No such exec
+ * instance: X". */
 int exec_find(const struct containers *containers, const char *id, struct exec **exec,
               struct error *err);
 
-/* Starts it without anybody attached. The completion ends when its program runs, or could not;
- * exec_stop_waiting() if nobody waits any more. After a failure it is not called. */
+/* Starts the exec with no client attached. The completion ends when its program runs or could not
+ * be run; exec_stop_waiting() takes it back. When exec_start() itself fails, it is not called. */
 int exec_start(struct exec *exec, struct completion *completion, struct error *err);
 void exec_stop_waiting(struct exec *exec, const struct completion *completion);
 

@@ -58,14 +58,14 @@ bool container_take_exit_file(struct managed_container *container)
     cleanup_arena struct arena arena = {0};
     struct monitor_exit record = {0};
 
-    /* One of an earlier run is there again after a power cut. */
+    /* After a power cut the file of an earlier run may be back. */
     if (!read_exit_file(container, &arena, &record) || record.started_ns < container->started_ns)
         return false;
     take_exit_record(container, &record);
     return true;
 }
 
-/* In the place of its monitor, which could not: the database is not all that knows. */
+/* Writes exit.json for a monitor that died: the exit is then known without the database too. */
 void container_write_exit_file(const struct managed_container *container)
 {
     const struct monitor_exit record = {.status = container->exit_code,

@@ -18,11 +18,11 @@ void containers_open(struct containers *containers)
     const struct oci_id_mapping mapping = {0, containers->settings.id_pool.first, ID_RANGE_SIZE};
     struct error err = {0};
 
-    /* Monitors outlive us, and what the tokens of our predecessors mean to them. */
+    /* Monitors outlive davitd and still use the tokens of an earlier one: begin elsewhere. */
     if (getrandom(&containers->next_token, sizeof(containers->next_token), 0) !=
         sizeof(containers->next_token))
         abort();
-    containers->next_token &= INT64_MAX; /* it does not come to 0, which is the first process */
+    containers->next_token &= INT64_MAX; /* counting never wraps to 0, the first process */
     containers->userns_fd = id_mappings_open(&mapping, 1, &mapping, 1, &err);
     containers->maps_ids =
         containers->userns_fd >= 0 &&
@@ -33,7 +33,7 @@ void containers_open(struct containers *containers)
                                               : "the filesystem of --root cannot map them");
 }
 
-/* The source, or the directory that it will be made in. */
+/* Opens the source or, while it is missing, the nearest directory above it. */
 static int open_source(const char *source)
 {
     cleanup_free char *path = memory_strdup(source);
@@ -46,7 +46,7 @@ static int open_source(const char *source)
     return fd;
 }
 
-/* The first of what the container has from the host whose ids cannot be mapped; NULL: all can. */
+/* The first path of the host in the container whose ids cannot be mapped; NULL: all can. */
 static const char *find_unmapped(const struct containers *containers,
                                  const struct definition *definition)
 {
@@ -89,7 +89,7 @@ static int allocate(struct containers *containers, struct definition *definition
                      pool->count);
 }
 
-/* What is of the host cannot be used with other ids than the host's. */
+/* Privileges, devices and namespaces of the host can be used with the host's ids alone. */
 static bool needs_host_ids(const struct docker_host_config *host)
 {
     return host->is_privileged || host->devices.count > 0 || host->device_cgroup_rules.count > 0 ||

@@ -6,7 +6,7 @@
 #include "part.h"
 #include "record.h"
 
-/* Container.c */
+/* The list of containers: container.c */
 
 extern const char *const container_state_names[]; /* by enum container_status; NULL ends them */
 
@@ -14,14 +14,14 @@ extern const char *const container_state_names[]; /* by enum container_status; N
 struct managed_container *container_new(struct containers *containers);
 void container_free(struct managed_container *container);
 
-/* It is one of davitd's containers; it is none any more. */
+/* Adds the container to davitd's list; takes it off the list. */
 void container_link(struct managed_container *container);
 void container_unlink(struct managed_container *container);
 
 /* Refuses a name that is none, or that another container has. */
 int container_check_name(struct containers *containers, const char *name, struct error *err);
 
-/* Whether it is ever to be started by davitd itself. */
+/* Whether it has a restart policy other than "no". */
 bool container_has_policy(const struct managed_container *container);
 
 /* Publishes an event with a number. */
@@ -34,7 +34,7 @@ void container_event_number(struct managed_container *container, const char *act
  * errno. */
 int container_open_run_directory(const struct managed_container *container);
 
-/* It has ended. exit.json stays: it says how also when the database does not. */
+/* Removes that directory when the container has ended. exit.json is not in there and stays. */
 void container_remove_run_directory(struct managed_container *container);
 
 /* free() it. */
@@ -53,9 +53,9 @@ void container_kill_leftovers(struct managed_container *container);
 int container_open_namespace(const struct managed_container *container, const char *file,
                              struct error *err);
 
-/* Config.json and monitor.json: bundle.c */
+/* The files config.json and monitor.json: bundle.c */
 
-/* Writes both anew, as a definition says that is its own or is to be. */
+/* Writes both files anew from a definition: the container's own, or one that it is about to get. */
 int container_write_bundle(struct managed_container *container, const struct definition *definition,
                            struct error *err);
 
@@ -83,7 +83,7 @@ struct kept_state {
 int kept_state_read(struct arena *arena, const char *text, struct kept_state *state,
                     struct error *err);
 
-/* Gives the container, and its parts, what was kept, but for its status. */
+/* Restores the kept state to the container and its parts, but for `status` and `is_paused`. */
 void kept_state_restore(struct managed_container *container, const struct kept_state *state);
 
 /* Writes the state to the database. Durably: also for when the machine goes down. */
@@ -92,8 +92,8 @@ void container_save_state_durably(struct managed_container *container);
 
 /* How it ended: exit.c */
 
-/* Takes over what the monitor's file says, which is the truth: false if there is none of this run.
- */
+/* Takes the exit from the monitor's file, which counts more than any message. False: the file says
+ * nothing of this run. */
 bool container_take_exit_file(struct managed_container *container);
 
 /* Likewise by the monitor's message. */
@@ -111,7 +111,7 @@ void container_write_exit_file(const struct managed_container *container);
 int container_watch_monitor(struct managed_container *container, int fd, monitor_handler on_message,
                             struct error *err);
 
-/* Closes it, and forgets what the monitor has not read. */
+/* Closes the channel, and forgets what the monitor has not read. */
 void container_close_channel(struct managed_container *container);
 
 /* Hands over the connections that were attached before there was a monitor: attach.c */

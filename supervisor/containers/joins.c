@@ -26,7 +26,7 @@ static void list_joins(const struct docker_host_config *host, struct join joins[
     joins[2] = (struct join){OCI_NAMESPACE_IPC, &host->ipc_mode};
 }
 
-/* As with Docker, its owner has to have said so. */
+/* As with Docker, the other container has to allow it by the IpcMode "shareable". */
 static int check_shareable(const struct join *join, const struct managed_container *other,
                            struct error *err)
 {
@@ -40,7 +40,7 @@ static int check_shareable(const struct join *join, const struct managed_contain
                      other->definition->name);
 }
 
-/* Who joins has the ids of whom it joins: others would have no rights in those namespaces. */
+/* A container that joins another's namespaces gets that one's ids: others have no rights there. */
 static int share_ids(struct definition *definition, const struct managed_container *other,
                      bool is_first, struct error *err)
 {
@@ -110,7 +110,7 @@ static int send_namespace(struct managed_container *container,
     return fd < 0 ? fd : send_join(container, type, fd, err);
 }
 
-/* Its mounts, where /dev/shm is. */
+/* Sends the other container's mount namespace, which has its /dev/shm. */
 static int send_mounts(struct managed_container *container, const struct managed_container *other,
                        struct error *err)
 {
@@ -120,7 +120,7 @@ static int send_mounts(struct managed_container *container, const struct managed
     return fd < 0 ? fd : container_send(container, &message, NULL, 0, fd, err);
 }
 
-/* Who may say so may be root on the host: the path is one of the host's, whatever it leads to. */
+/* Opens the path on the host, wherever it leads: who may create containers may be root anyway. */
 static int send_path(struct managed_container *container, const char *path, struct error *err)
 {
     cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -158,7 +158,7 @@ static int send_joins(struct managed_container *container, struct error *err)
     return result;
 }
 
-/* Nothing is sent before all that may fail has been done. */
+/* Maps the ids first: if that fails, the monitor has got none of the namespaces yet. */
 static int send_ready(struct managed_container *container, const struct ready_namespaces *ready,
                       struct error *err)
 {
@@ -203,7 +203,7 @@ static int prepare_namespaces(struct managed_container *container, struct contai
     return result;
 }
 
-/* What was given is made up for when nobody waits for that. */
+/* Refills the pool when the start is over: nobody waits for it then. */
 static void fill_pool(struct managed_container *container)
 {
     namespace_pool_fill(container->containers->namespace_pool);

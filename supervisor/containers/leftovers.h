@@ -8,7 +8,7 @@
  * it is empty. */
 void leftovers_kill(struct containers *containers, const char *path);
 
-/* Somebody starts in it anew: it is not removed any more. */
+/* A container starts in the cgroup again: it is not removed any more. */
 void leftovers_keep(struct containers *containers, const char *path);
 
 #endif

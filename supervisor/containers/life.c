@@ -1,7 +1,6 @@
-/* The life of a container: its start, its end, and what its monitor says of both. The states and
- * the transitions between them are drawn in docs/container-states.md; they are here and in
- * restart.c, and nowhere else. What a container's parts do meanwhile is in their rows, see part.h.
- */
+/* The life of a container: its start, its end, and what its monitor says of both.
+ * docs/container-states.md draws the states. The transitions are here, in remove.c and restart.c;
+ * recover.c restores a state. What the parts do meanwhile is in their rows, see part.h. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,7 +18,7 @@
 #include "internal.h"
 #include "leftovers.h"
 
-/* A monitor that was lost left its container without a parent: it is killed, and this is said. */
+/* Exit status of a container that davitd killed because its monitor had died. */
 #define EXIT_LOST 137
 #define KILL_PATIENCE_US 10000000  /* for a monitor to say that what was killed is dead */
 #define KILL_IMPATIENCE_US 1000000 /* likewise where nothing has run yet, or was killed before */
@@ -27,15 +26,15 @@
 static void on_monitor_gone(struct managed_container *container);
 static void arm_kill_timer(struct managed_container *container);
 
-/* Of one that is wedged: what it does can be found out from the files it has left. */
+/* Kills a monitor that does not answer. How its container ended is read from its exit file. */
 static void kill_monitor(struct managed_container *container)
 {
     if (container->monitor_pidfd >= 0)
         pidfd_send_signal(container->monitor_pidfd, SIGKILL, NULL, 0);
 }
 
-/* A monitor that reads what it is told is at work: it may have much to write, or clients that take
- * their time. */
+/* A monitor that has read all its messages is at work and gets more time: its disk or its clients
+ * may be slow. One that has not is killed. */
 static int on_kill_timeout(sd_event_source *source, uint64_t usec, void *context)
 {
     struct managed_container *container = context;
@@ -134,7 +133,7 @@ static void on_start_failed(struct managed_container *container,
     monitor_message_error(message, &err);
     error_prefix(&err, "failed to start container");
     container_close_channel(container);
-    /* One that never ran has nothing to go back to: that is a mistake of whoever made it. */
+    /* A container that has never run is CREATED again: it has no exit that could be shown. */
     container->status = container->started_ns > 0 ? CONTAINER_EXITED : CONTAINER_CREATED;
     container->exit_code = message->value;
     free(container->error);
@@ -174,7 +173,7 @@ void container_handle_exit(struct managed_container *container,
     container->is_paused = false;
     container->pid = 0;
     parts_ended(container);
-    /* Of one that is removed now nobody asks how it ended. */
+    /* With auto-remove the container goes now: nobody asks later how it ended. */
     if (container->definition->host_config.is_auto_removed)
         container_save_state(container);
     else
@@ -193,7 +192,7 @@ void container_handle_exit(struct managed_container *container,
         remove_if_wanted(container);
 }
 
-/* A monitor that goes away before it could say more than nothing. */
+/* The monitor has gone, or is stuck in the kernel, without a last message. */
 static void on_monitor_gone(struct managed_container *container)
 {
     const char *text = container->is_kill_wanted ? "it was killed while it started"
@@ -270,7 +269,7 @@ static int spawn_monitor(struct managed_container *container, int control_fd, st
                                    err);
 }
 
-/* A monitor that knows all but that it is to begin, which is the last message. */
+/* Starts a monitor and tells it what it needs. The last message, MONITOR_START, lets it begin. */
 static int start_monitor(struct managed_container *container, struct container_start *start,
                          struct error *err)
 {

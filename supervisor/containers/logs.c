@@ -31,16 +31,16 @@ struct log_stream {
     int directory_fd;        /* the container's */
     char id[IDENTIFIER_SIZE];
     int fd;
-    int next_fd; /* of the file after it: all that will ever be in this one is there; or -1 */
+    int next_fd; /* of the next file: this one is complete then; or -1 */
     struct buffer pending;
     struct buffer frames; /* of one turn */
     bool is_raw;
     bool has_container_ended;
     bool is_client_full; /* until logs_resume() */
-    uint64_t left;       /* bytes: who does not follow gets what is there at the start */
+    uint64_t left;       /* bytes to send: without `follows` what was there first */
 };
 
-/* Of those who follow it: its part's memory. */
+/* The list of streams that follow the container: the part's memory. */
 static struct log_stream **streams_of(const struct managed_container *container)
 {
     return container_part_state(container, &log_part);
@@ -105,7 +105,7 @@ static bool ends_with(const char **end, const char *start, const char *text)
     return true;
 }
 
-/* The form that our writer gives entries, read from both ends: what stands between is the line. */
+/* Reads an entry as davit's log writer forms it, from both ends: the line stands between them. */
 static bool read_raw(const char *line, size_t length, struct raw_entry *entry)
 {
     static const char prefix[] = "{\"log\":\"";
@@ -214,7 +214,7 @@ static void append_details(struct buffer *out, const struct string_map *attribut
     buffer_append(out, " ", 1);
 }
 
-/* Entries that have attributes, or are of another hand than ours: JSON all the same. */
+/* Sends an entry that has attributes, or that another program wrote: it is parsed as JSON. */
 static bool send_foreign(struct log_stream *log, const char *line, size_t length)
 {
     cleanup_arena struct arena arena = {0};
@@ -298,7 +298,7 @@ static int on_change(sd_event_source *source, const struct inotify_event *event,
     return 0;
 }
 
-/* What is written to the file wakes the stream, and the rotation of it. */
+/* Wakes the stream when its file is written to or rotated. */
 static void watch(struct log_stream *log)
 {
     char path[PATH_FD_SIZE];
@@ -308,8 +308,8 @@ static void watch(struct log_stream *log)
                          path_of_fd(path, log->fd), IN_MODIFY | IN_MOVE_SELF, on_change, log);
 }
 
-/* True if there is more to read after the end of the file: a rotation has put another in its place.
- * What the writer has added before that is read first. */
+/* At the end of a file: goes on to the next if the log was rotated. True if there may be more to
+ * read. The first call only opens the next file, so that this one is read to its end before. */
 static bool goes_on_elsewhere(struct log_stream *log)
 {
     struct stat status;
@@ -365,7 +365,7 @@ static int on_turn(sd_event_source *source, void *context)
     return 0;
 }
 
-/* Where the last *count lines begin; -1 if there are fewer, which *count is less by then. */
+/* Where the last *count lines begin. -1: the file has fewer; *count is what is missing then. */
 static off_t find_tail(int fd, long *count)
 {
     char block[65536];

@@ -17,7 +17,8 @@ struct log_query {
     int64_t until_ns; /* 0: to the end */
 };
 
-/* Who reads a log: a member of its own struct. Both may call logs_close(). */
+/* Who reads a log: a member of its own struct. `ended` may call logs_close(); `bytes` must not: the
+ * log is used after it. */
 struct log_client {
     /* Lines, in Docker's multiplexed stream or, of a terminal, as they are. False: there is no room
      * for more until logs_resume(). */

@@ -91,7 +91,7 @@ static int check_connect(const struct managed_container *container, const struct
     return 0;
 }
 
-/* What its endpoints mean for its files, and for the next start. */
+/* Writes what depends on the endpoints: the files with names, and the bundle for the next start. */
 static int write_endpoints(struct managed_container *container, struct error *err)
 {
     int result = membership_write_files(container_network(container), err);
@@ -104,7 +104,8 @@ static const char *text_or_null(const char *text)
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* `former`, which the caller frees, is what it was. */
+/* Gives the container other endpoints. *former is a copy of its definition before; the caller frees
+ * it. */
 static int revise_endpoints(struct managed_container *container, struct endpoint *items,
                             size_t count, struct revision **former, struct error *err)
 {
@@ -211,7 +212,7 @@ static void open_network(struct managed_container *container)
     state->member.definition = container->definition;
 }
 
-/* A container whose network namespace it is to have lends it its names. */
+/* A container that joins another's network namespace also gets that one's hosts and resolv.conf. */
 static int define_network(struct managed_container *container, struct revision *draft,
                           const struct image *image, struct error *err)
 {

@@ -24,19 +24,19 @@ struct container_start {
     int netns_fd; /* of the network namespace that it will be in, if that is known; or -1 */
 };
 
-/* Every function may be NULL. Those that return 0 or a negative errno may refuse, and what the rows
- * before have done is then taken back by theirs. */
+/* Every function may be NULL. Those that return 0 or a negative errno may refuse. A container that
+ * then cannot be made is undone by `undefine` of all rows. */
 struct container_part {
     const char *name;
 
     /* Memory of the part's own for each container, zeroed: container_part_state(). */
     size_t state_size;
-    /* That memory is new, and nothing else of the container known. */
+    /* The memory is new; nothing else of the container is known yet. */
     void (*open)(struct managed_container *container);
-    /* It goes, and the container with it. */
+    /* The memory and the container are about to be freed. */
     void (*release)(struct managed_container *container);
 
-    /* Whether somebody may do that. It changes nothing. */
+    /* Whether `actor` may do `action`. Changes nothing. */
     int (*admit)(struct managed_container *container, const struct actor *actor,
                  enum container_action action, struct error *err);
 
@@ -44,17 +44,17 @@ struct container_part {
      * the container needs for as long as it exists. */
     int (*define)(struct managed_container *container, struct revision *draft,
                   const struct image *image, struct error *err);
-    /* It could not be made: gives back what `define`, perhaps not called, has taken. */
+    /* The container could not be made: gives back what `define` has taken, if that was called. */
     void (*undefine)(struct managed_container *container);
     /* Writes the part's files to the directory of a new container. */
     int (*write)(struct managed_container *container, struct error *err);
 
-    /* It is there: new, or found at davitd's start. */
+    /* The container is in davitd's list: it is new, or was found at davitd's start. */
     void (*known)(struct managed_container *container);
-    /* It is there no more. */
+    /* The container was removed and is off the list. */
     void (*removed)(struct managed_container *container, bool removes_volumes);
 
-    /* It starts, its monitor is there: sends what it is to know before anything else. */
+    /* The container starts and has a monitor: sends what that must know before MONITOR_START. */
     int (*prepare)(struct managed_container *container, struct container_start *start,
                    struct error *err);
     /* Its monitor is at work. */
@@ -68,10 +68,12 @@ struct container_part {
     void (*failed)(struct managed_container *container);
     /* It has ended, or is found not to run; its state is not saved yet. */
     void (*ended)(struct managed_container *container);
-    /* After either of the two, when all is saved and told: what comes next. */
+    /* After `failed` or `ended`: what comes next, such as a restart. Those who wait for the end
+     * are told after it. */
     void (*settled)(struct managed_container *container);
 
-    /* Its definition is another revision; what pointed into the one before does so no more. */
+    /* The definition is another revision: drops pointers into the former one, which is freed
+     * next. */
     void (*revised)(struct managed_container *container);
     /* A message of its monitor that is not about its life. False if it is not the part's. */
     bool (*message)(struct managed_container *container, const struct monitor_message *message);
@@ -81,7 +83,7 @@ struct container_part {
     const struct json_struct *record_type;
     void (*record)(const struct managed_container *container, struct arena *arena, void *record);
     void (*restore)(struct managed_container *container, const void *record);
-    /* At davitd's start, after that: a monitor answers for it. */
+    /* At davitd's start, after `restore`: a monitor answers, so the container runs. */
     void (*found)(struct managed_container *container);
     /* At davitd's start, when all containers are known. */
     void (*recovered)(struct containers *containers);
@@ -121,7 +123,7 @@ void parts_found(struct managed_container *container);
 void parts_recovered(struct containers *containers);
 void parts_describe(struct json_writer *writer, const struct managed_container *container);
 
-/* Takes over what `state` says; what a part cannot read counts as not said. NULL: nothing is. */
+/* Gives each part its record in `state`. One that cannot be read is empty; NULL: all are. */
 void parts_restore(struct managed_container *container, const struct json *state);
 
 #endif

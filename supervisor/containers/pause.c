@@ -1,4 +1,4 @@
-/* Holding a container, and giving it another name: what changes it while it goes on. */
+/* Pausing and renaming a container. See container.h. */
 #include <errno.h>
 
 #include "base/cleanup.h"
@@ -27,7 +27,7 @@ int container_pause(struct managed_container *container, struct error *err)
     if (container->is_paused)
         return error_set(err, ERROR_CONFLICT, EALREADY, "Container %s is already paused",
                          container->definition->id);
-    /* The state first: the next davitd makes it true if this one does not get to it. */
+    /* The state is saved first: if davitd dies now, the next one freezes the container. */
     container->is_paused = true;
     container_save_state(container);
     result = container_freeze(container, true, err);

@@ -44,7 +44,7 @@ void container_remove_run_directory(struct managed_container *container)
         return;
     container->has_state_file = false;
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
-    /* What else is there is of somebody who was killed while he wrote. */
+    /* Anything else in there was left by a davitd that was killed while it wrote. */
     if (unlinkat(container->containers->places->run_containers_fd, container->definition->id,
                  AT_REMOVEDIR) < 0)
         path_remove_tree(container->containers->places->run_containers_fd,
@@ -82,7 +82,7 @@ void container_kill_leftovers(struct managed_container *container)
     leftovers_kill(container->containers, path);
 }
 
-/* Whether the process is one of the container's: of nobody else is a cgroup with its id. */
+/* Whether the process is in the container's cgroup: no other cgroup has the container's id. */
 static bool is_in_cgroup(pid_t pid, const struct managed_container *container)
 {
     cleanup_buffer struct buffer text = {0};
@@ -102,7 +102,8 @@ int container_open_namespace(const struct managed_container *container, const ch
 
     snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)container->pid, file);
     fd = open(path, O_RDONLY | O_CLOEXEC);
-    /* It has been that container's process all the time if it still is afterwards. */
+    /* The pidfd was opened first: if its process still lives, the number was not reused
+     * meanwhile. */
     if (container->status != CONTAINER_RUNNING || fd < 0 ||
         !is_in_cgroup(container->pid, container) || pidfd < 0 ||
         pidfd_send_signal(pidfd, 0, NULL, 0) < 0)

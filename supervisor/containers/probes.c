@@ -296,7 +296,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
         give_up(probe);
         return 0;
     }
-    /* Who is held cannot answer, and who is being ended need not. */
+    /* A paused container cannot answer, and one that is being stopped need not. */
     if (probe->container->is_paused || probe->container->is_restart_wanted ||
         probe->container->is_stop_requested) {
         arm_next(probe);
@@ -467,7 +467,7 @@ int container_set_probes(struct managed_container *container, struct probe_defin
     changed.liveness = liveness;
     changed.readiness = readiness;
     result = container_revise(container, &changed, err);
-    /* Docker's goes on as it was. */
+    /* Docker's health check goes on as it was. */
     if (result == 0)
         probes_replace(container);
     return result;

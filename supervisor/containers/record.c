@@ -55,8 +55,7 @@ static int write_definition(const struct definition *definition, int directory_f
     char name[DEFINITION_NAME_SIZE];
 
     name_definition(definition->revision, name);
-    /* The first stands beside a row that is durable; a later one takes the place of what was good.
-     */
+    /* A first revision need not be durable, since its row is. A later one replaces a good file. */
     return file_replace(directory_fd, name, text, strlen(text), 0600, definition->revision > 0,
                         err);
 }
@@ -140,8 +139,8 @@ int container_record_publish(struct managed_container *container, struct error *
 
     if (result < 0)
         return result;
-    /* Who dies here leaves a row whose directory is still called new: the next davitd renames it.
-     */
+    /* If davitd dies here, the row's directory is still called .new-ID: the next davitd renames
+     * it. */
     if (renameat2(containers->places->containers_fd, unpublished, containers->places->containers_fd,
                   id, RENAME_NOREPLACE) < 0) {
         error_errno(err, errno, "name the container's directory");
@@ -173,7 +172,7 @@ int container_record_remove(struct managed_container *container, struct error *e
     if (!is_gone &&
         faccessat(containers->places->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return error_set(err, ERROR_INTERNAL, EIO, "rename the container's directory");
-    /* Who is removed with its end has nobody who relies on that. */
+    /* With auto-remove nobody relies on the removal: it need not be durable. */
     result = database_delete_container(containers->database, id,
                                        !container->definition->host_config.is_auto_removed, err);
     if (result < 0) {
@@ -233,7 +232,7 @@ int container_record_read(int directory_fd, struct revision *into, struct error 
     uint64_t revision = UINT64_MAX;
     int result;
 
-    /* One that is damaged has an earlier one beside it, if it was damaged while it was written. */
+    /* A revision that was damaged while it was written has an earlier one beside it. */
     do {
         result = find_newest(directory_fd, revision, &revision, err);
         if (result < 0)
@@ -243,7 +242,7 @@ int container_record_read(int directory_fd, struct revision *into, struct error 
     return 0;
 }
 
-/* It may have been left empty by a power cut: that is no second copy. */
+/* Whether the definition is on disk too. A file that a power cut has left empty is no copy. */
 static bool has_revision(const struct managed_container *container)
 {
     struct stat status;
@@ -262,12 +261,12 @@ static int update_row(const struct managed_container *container, struct error *e
     const struct definition *definition = container->definition;
     cleanup_free char *text = encode_definition(definition);
 
-    /* Another row, of which the same is to be done yet, may have the name. */
+    /* Another row, not reconciled yet, may have the name: the row gets the id as its name. */
     return database_update_definition(container->containers->database, definition->id,
                                       definition->id, text, err);
 }
 
-/* The row is of an earlier database: what was changed since is in the file. */
+/* The row is from an older copy of the database: later changes are in the file. */
 static int take_newer(struct managed_container *container, struct revision *newer,
                       struct error *err)
 {
@@ -297,7 +296,7 @@ int container_record_reconcile(struct managed_container *container, struct error
         strcmp(other->definition.id, own->definition.id) == 0)
         return take_newer(container, other, err);
     revision_free(other);
-    /* One that an earlier davitd has made has no file, and does not know its layers. */
+    /* A container of an early davit has no definition file, and no layers in its definition. */
     if (own->definition.layers.count == 0)
         result =
             container_record_read_layers(directory_fd, &own->arena, &own->definition.layers, err);
@@ -314,7 +313,7 @@ void container_record_state(struct managed_container *container, const char *sta
     if (run_fd < 0 && mkdirat(runs_fd, container->definition->id, 0700) == 0)
         run_fd = container_open_run_directory(container);
     container->has_state_file = true;
-    /* Rather none than one that is not true any more. */
+    /* No file is better than one with a former state. */
     if (run_fd >= 0 &&
         file_replace(run_fd, CONTAINER_STATE_FILE, state, strlen(state), 0600, false, NULL) < 0)
         unlinkat(run_fd, CONTAINER_STATE_FILE, 0);

@@ -23,7 +23,7 @@
  * a failure neither is there. */
 int container_record_publish(struct managed_container *container, struct error *err);
 
-/* The row of one that has its directory, in the place of any that is about it. */
+/* Writes the row of a container that has its directory, in place of any row with its id. */
 int container_record_put(struct managed_container *container, struct error *err);
 
 /* Takes the name and the row away; the directory goes to the trash. */
@@ -45,18 +45,18 @@ int container_record_read(int directory_fd, struct revision *into, struct error 
  * the two is the container's afterwards, in both places. */
 int container_record_reconcile(struct managed_container *container, struct error *err);
 
-/* Writes the state to its run directory: of one that runs, and where the database cannot take it.
- */
+/* Writes the state to the run directory, for a container that runs or whose state the database
+ * could not take. */
 void container_record_state(struct managed_container *container, const char *state);
 
-/* The database has it. */
+/* Removes that file: the database has the state. */
 void container_record_forget_state(struct managed_container *container);
 
 /* Reads it; free() it. NULL: there is none. */
 char *container_record_read_state(const struct managed_container *container);
 
-/* The layers that monitor.json of a directory names, added to the list; for definitions that were
- * written before they had them, and for directories that have none. */
+/* Adds the layers that a directory's monitor.json names to the list: for definitions of an early
+ * davit, which have none, and for directories without a definition. */
 int container_record_read_layers(int directory_fd, struct arena *arena, struct string_list *layers,
                                  struct error *err);
 

@@ -23,7 +23,7 @@ static int connect_monitor(struct managed_container *container)
     return run_fd < 0 ? run_fd : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
 }
 
-/* What was to go with its end, and did not get to it. */
+/* Removes a container with auto-remove that ended, and that an earlier davitd did not remove. */
 static void remove_if_over(struct managed_container *container)
 {
     struct error err = {0};
@@ -48,8 +48,8 @@ static void take_over(struct managed_container *container, const struct kept_sta
         container->status = CONTAINER_RUNNING;
         parts_found(container);
         container->is_paused = record->is_paused;
-        /* Our predecessor may have died between saying so and doing it, or while it held the
-         * container for a commit. */
+        /* An earlier davitd may have died after it saved is_paused and before it froze the
+         * container, or while it had frozen the container for a commit. */
         container_freeze(container, container->is_paused, NULL);
         return;
     }
@@ -63,8 +63,9 @@ static void take_over(struct managed_container *container, const struct kept_sta
     remove_if_over(container);
 }
 
-/* A predecessor may have died while it named the directory of a new container, or that of one it
- * removed. -ESTALE: that one is removed now; -ENOENT: there is none. */
+/* An earlier davitd may have died before it renamed a new container's directory, or before it
+ * deleted a removed container's row. -ESTALE: the row is deleted now; -ENOENT: there is no
+ * directory. */
 static int settle_directory(const struct managed_container *container)
 {
     struct containers *containers = container->containers;
@@ -100,7 +101,7 @@ static void read_newer_state(struct managed_container *container, struct kept_st
 
     if (!read_state_file(container, &newer))
         return;
-    /* Who dies after the database has taken an end leaves the file from before it. */
+    /* A davitd that died after it saved an end to the database has left the file from before. */
     if (newer.started_ns < record->started_ns ||
         (newer.started_ns == record->started_ns && newer.finished_ns == 0 &&
          record->finished_ns != 0))
@@ -112,11 +113,11 @@ static void read_newer_state(struct managed_container *container, struct kept_st
 struct recovery {
     struct containers *containers;
     size_t found;                     /* rows that have a directory */
-    struct managed_container *ghosts; /* that have none */
+    struct managed_container *ghosts; /* of rows that have no directory */
 };
 
-/* A row that cannot be read keeps nobody else from being looked after; what it was about may still
- * be found in its directory. */
+/* A row that cannot be read is left out, so that the others are recovered. Its container may still
+ * be found by its directory. */
 static int recover_row(void *context, const char *id, const char *definition, const char *state,
                        struct error *err)
 {
@@ -162,7 +163,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
 }
 
 /* A row without a directory is of a container that was removed, in a database that was put back
- * from a copy. It must not keep a name from who has it now; all that it was is its definition. */
+ * from a copy. It must not hold a name that is another's now. Its definition goes to aside/. */
 static void put_row_aside(struct managed_container *ghost)
 {
     struct containers *containers = ghost->containers;
@@ -184,7 +185,7 @@ static void put_row_aside(struct managed_container *ghost)
     container_free(ghost);
 }
 
-/* Where there is no directory at all it is rather a filesystem that is not mounted. */
+/* If no container has a directory, a filesystem is probably not mounted: the rows stay. */
 static void settle_ghosts(struct recovery *recovery, bool has_directories)
 {
     while (recovery->ghosts != NULL) {
@@ -203,8 +204,7 @@ static void settle_ghosts(struct recovery *recovery, bool has_directories)
     }
 }
 
-/* A container's directory that no row names: the database was lost, or put back from a copy. Its
- * name may be another's by now. */
+/* Another container may have the name by now of one that is taken over from its directory. */
 static void use_other_name(struct managed_container *container)
 {
     struct definition *definition = &container->revision->definition;
@@ -221,8 +221,8 @@ static void settle_name(struct managed_container *container)
         use_other_name(container);
 }
 
-/* Takes a container over from its files. Whether somebody had stopped it they do not say: no policy
- * but "always" starts it. */
+/* Takes a container over from its files. Without a state file nobody knows whether it was stopped
+ * by hand: then only the policy "always" starts it. */
 static int adopt(struct containers *containers, const char *id, int directory_fd, struct error *err)
 {
     struct managed_container *container = container_new(containers);
@@ -281,8 +281,8 @@ static void put_aside(struct containers *containers, const char *name, const str
                   reason->message);
 }
 
-/* What is in the directory and not known: work that was interrupted, which has a name that says so,
- * or else what is kept. */
+/* Settles an entry of <root>/containers that no row names. A half-made or half-removed container,
+ * by its prefix, goes to the trash; any other is adopted, or left if it runs, or put aside. */
 static void settle_unknown(struct containers *containers, const char *name)
 {
     cleanup_close int fd = openat(containers->places->containers_fd, name,
@@ -345,7 +345,7 @@ static int list_unknown(struct containers *containers, struct arena *arena,
     return 0;
 }
 
-/* Whoever is put back must find the layers it stood on. */
+/* A container that is moved back from aside/ must find its layers. */
 static void keep_layers_of_aside(struct containers *containers)
 {
     int fd = openat(containers->places->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -43,8 +43,7 @@ int container_remove(struct managed_container *container, bool removes_volumes, 
     container_event(container, "destroy", NULL);
     for (int kind = 0; kind < WAIT_COUNT; kind++)
         completions_end(&container->waiters[kind], NULL);
-    /* Callers up the stack may be in the middle of this container's affairs: it goes when they are
-     * done. */
+    /* Callers up the stack may still use the container: it is freed when they have returned. */
     sd_event_add_defer(containers->loop, NULL, on_bury, container);
     return 0;
 }

@@ -11,7 +11,7 @@
 
 #define FIRST_DELAY_MS 100
 #define LAST_DELAY_MS 60000
-/* Who has run for that long starts over with the first delay. */
+/* A container that has run for so long starts over with the first delay. */
 #define LASTING_US 10000000
 #define BOOT_DELAY_MS 1
 

@@ -37,7 +37,7 @@ static void save_state(struct managed_container *container, bool is_durable)
     cleanup_free char *state = container_encode_state(container);
     struct error err = {0};
 
-    /* Until the database has it the file in /run has. */
+    /* The file in the run directory has the state until the database does. */
     container->has_unsaved_state =
         database_update_state(container->containers->database, container->definition->id, state,
                               is_durable, &err) < 0;

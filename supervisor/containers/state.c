@@ -85,7 +85,7 @@ void kept_state_restore(struct managed_container *container, const struct kept_s
     cleanup_arena struct arena arena = {0};
     struct state_record record = {.is_held_back = state->is_held_back};
 
-    /* It was read before. */
+    /* kept_state_read() has decoded the same, so this does not fail. */
     if (state->json != NULL)
         json_decode(&arena, state->json, &state_type, "", &record, NULL);
     container->pid = record.pid;

@@ -46,7 +46,7 @@ int container_end(struct managed_container *container, int signal_number, int64_
     if (timeout_s == 0)
         signal_number = SIGKILL;
     result = container_signal(container, signal_number, err);
-    /* A monitor that does not answer keeps nothing from being killed in time. */
+    /* A monitor that does not take the signal must not prevent the SIGKILL after timeout_s. */
     if (result < 0 && timeout_s > 0 && container->status == CONTAINER_RUNNING)
         result = 0;
     /* Processes that are held do not see the signal. */

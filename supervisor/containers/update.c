@@ -85,7 +85,8 @@ static int apply_to_cgroup(struct managed_container *container, const struct def
     return result;
 }
 
-/* What a definition says is so, now and at the next start. */
+/* Puts a definition's limits into force: now in the cgroup, and in the bundle for the next
+ * start. */
 static int enforce(struct managed_container *container, const struct definition *definition,
                    struct error *err)
 {
@@ -128,7 +129,7 @@ int container_update(struct managed_container *container, const char *request, s
     if (result < 0)
         return result;
     container_event(container, "update", NULL);
-    /* One that waits and shall not start again, or shall wait no longer. */
+    /* A container that waits for its restart waits anew, or no longer, as the new policy says. */
     if (container->status == CONTAINER_RESTARTING && !container_schedule_restart(container))
         container_cancel_restart(container);
     return 0;

@@ -11,7 +11,7 @@ static const char *copy(struct arena *arena, const char *text)
     return text != NULL ? arena_strdup(arena, text) : NULL;
 }
 
-/* "CONTAINER[:ro|rw]": what that one has, but its tmpfs, where this one has nothing. */
+/* "CONTAINER[:ro|rw]": adds that one's mounts, without its tmpfs, where this one has none. */
 static int add_from(struct containers *containers, struct arena *arena,
                     struct definition *definition, const char *text, struct error *err)
 {

@@ -67,7 +67,7 @@ static void concatenate(struct arena *arena, const struct string_list *first,
         both->items[both->count++] = second->items[i];
 }
 
-/* Those whose mode is "host". */
+/* The namespaces whose mode is "host", as bits by enum oci_namespace_type. */
 static unsigned int host_namespaces(const struct docker_host_config *host)
 {
     const struct {

@@ -152,7 +152,7 @@ struct docker_host_config {
     bool is_privileged;
     LIST_OF(struct docker_device) devices;
     struct string_list device_cgroup_rules;
-    struct string_list links; /* without effect where there is no network, and only there */
+    struct string_list links;                       /* refused unless NetworkMode is "none" */
     const struct docker_network_rate *network_rate; /* davit's own; NULL: no limit */
     const struct docker_egress *egress;             /* davit's own; NULL: it may reach everything */
     struct string_list dns; /* servers asked for names that are nobody's on its networks */
@@ -173,7 +173,7 @@ struct docker_host_config {
     const struct json *readonly_paths;
 };
 
-/* What is mounted into a container because somebody wants it there, however it was said. */
+/* A mount that the request or the image asks for, in whichever of Docker's ways. */
 struct mount_point {
     const char *type; /* "bind", "volume" or "tmpfs" */
     const char *destination;
@@ -199,7 +199,7 @@ struct published_port {
     const char *host;     /* an address of the host; "": all */
     uint32_t container_port;
     uint32_t host_port;      /* 0: any that is free */
-    uint32_t last_host_port; /* of those that may be taken */
+    uint32_t last_host_port; /* the end of a range to pick from */
 };
 
 struct published_ports {
@@ -214,7 +214,7 @@ struct endpoint_ipam {
     const char *ipv6_address; /* that it has to have; NULL or "": any */
 };
 
-/* What a container has to do with one network. */
+/* A container's connection to one network. */
 struct endpoint {
     const char *network_name;
     const char *network_id;
@@ -227,7 +227,7 @@ struct definition {
     const char *name;
     const char *image_id;
     struct string_list layers; /* of its root, names in <root>/layers from the bottom up */
-    uint64_t revision;         /* grows with each change: which of two that were kept is newer */
+    uint64_t revision;         /* grows with each change: tells which of two copies is newer */
     int64_t created_ns;
     uint32_t id_range_first; /* host ids of its user namespace; 0: the host's own namespace */
     uint32_t project;        /* of its disk quota; 0: none */
@@ -301,17 +301,17 @@ int definition_make_config(struct arena *arena, const struct definition *definit
                            const struct definition_places *places, struct oci_config *config,
                            struct error *err);
 
-/* Reads HostConfig.LogConfig: log.c. Names and tag of the container are the caller's. */
+/* Reads HostConfig.LogConfig: log.c. definition_log_names() adds what depends on the container. */
 int definition_log_options(const struct docker_log_config *config, struct log_options *options,
                            struct error *err);
 
-/* What of the options depends on the container: its name, its tag with templates filled in, and
- * what of its labels and environment entries have with them. In the arena, or the definition's. */
+/* Sets the options that depend on the container: its names, its tag with templates filled in, and
+ * the labels and environment that entries carry. They lie in the arena or in the definition. */
 void definition_log_names(struct arena *arena, const struct definition *definition,
                           struct log_options *options);
 
-/* What `config` leaves open becomes as the defaults say: the driver and, of the same driver,
- * options. */
+/* Fills in from the defaults what `config` leaves open: the driver and, if it is the same driver,
+ * its options. */
 void definition_apply_log_defaults(struct arena *arena, struct docker_log_config *config,
                                    const struct docker_log_config *defaults);
 
@@ -325,7 +325,7 @@ int definition_make_resources(struct arena *arena, const struct docker_host_conf
 
 /* Networks: network.c */
 
-/* NetworkMode: "none", "host", "container:ID", or its first network's name. */
+/* NetworkMode: "none", "host", "container:ID", "ns:PATH", or the first network's name. */
 const char *definition_network_mode(const struct definition *definition);
 
 /* Reads the request's NetworkingConfig: what it wants of which network, by name. */
@@ -340,7 +340,7 @@ int definition_read_ports(struct arena *arena, struct definition *definition, st
 /* Checks what is to stand in resolv.conf(5) and hosts(5). */
 int definition_check_names(const struct docker_host_config *host, struct error *err);
 
-/* Whether anything is. */
+/* Whether HostConfig says anything for resolv.conf(5) or hosts(5). */
 bool definition_has_names(const struct docker_host_config *host);
 
 /* "NAME:ADDRESS" or "NAME=ADDRESS", cut in two; false if it is neither. */

@@ -10,7 +10,7 @@
 #include "supervisor/monitor/log_files.h"
 #include "supervisor/monitor/log_journal.h"
 
-/* Of the file beside the journal, from which `logs` reads. */
+/* Limits of the log files that are kept beside the journal, for `logs` to read. */
 #define JOURNAL_FILE_BYTES (20 << 20)
 #define JOURNAL_FILES 5
 #define SIZE_MIN 1024
@@ -176,7 +176,7 @@ void definition_log_names(struct arena *arena, const struct definition *definiti
         add_attribute(arena, &options->attributes, "tag", options->tag);
 }
 
-/* An option that says what is done anyhow is no error. */
+/* Accepts options that ask for what davit does anyway. */
 static int read_option(const char *driver, const struct string_pair *option,
                        struct log_options *options, bool *is_queued, struct error *err)
 {

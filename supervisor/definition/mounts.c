@@ -83,7 +83,7 @@ static const char *find_propagation(const char *word)
 /* A word of "SOURCE:TARGET:MODE". */
 static int read_mode(const char *word, struct mount_point *mount, struct error *err)
 {
-    /* SELinux's, without effect where that is off, and Docker Desktop's. */
+    /* "rw" is the default; the next three are hints for Docker Desktop. */
     static const char *const ignored[] = {"rw", "cached", "delegated", "consistent", ""};
     bool is_volume = strcmp(mount->type, "volume") == 0;
 
@@ -197,7 +197,7 @@ static void read_tmpfs_mount(struct arena *arena, const struct docker_mount *fro
     string_list_append(arena, &mount->options, arena_printf(arena, "mode=%o", mode));
 }
 
-/* Options of another type would be lost. */
+/* Refuses options for another type of mount: they would have no effect. */
 static int check_options(const struct docker_mount *from, struct error *err)
 {
     const struct docker_volume_options *volume = from->volume;
@@ -316,8 +316,8 @@ static void add_host_names(struct arena *arena, struct bundle_options *options)
     }
 }
 
-/* Those that davitd writes, into the container's own directory or that of the one whose network it
- * has: relative sources begin at its own. */
+/* Mounts the files that davitd writes, from the container's own directory or from that of the
+ * container whose network it joins. Relative sources begin at its own directory. */
 static void add_own_names(struct arena *arena, const struct definition *definition,
                           struct bundle_options *options)
 {
@@ -325,7 +325,7 @@ static void add_own_names(struct arena *arena, const struct definition *definiti
                                            {"/etc/resolv.conf", "resolv.conf"},
                                            {"/etc/hostname", "hostname"}};
 
-    /* Containers of an earlier davit do not say. */
+    /* Definitions of an early davit do not name the directory. */
     const char *directory = definition->names_directory != NULL ? definition->names_directory : ".";
 
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {

@@ -44,7 +44,7 @@ bool probe_is_defined(const struct probe_definition *definition);
 /* Refuses what cannot be run; `name` is for errors. NULL is fine. */
 int probe_check(const struct probe_definition *definition, const char *name, struct error *err);
 
-/* What an image says, where the request leaves it open. Either may be NULL. */
+/* Fills in from the image's health check what the request leaves open. Either may be NULL. */
 struct probe_definition *probe_merge(struct arena *arena, struct probe_definition *definition,
                                      const struct json *image);
 
@@ -58,7 +58,7 @@ enum probe_status {
 /* "starting", "healthy", "unhealthy" */
 const char *probe_status_name(int32_t status);
 
-/* What is known so far. */
+/* What the runs so far have found. */
 struct probe_record {
     int32_t status; /* enum probe_status */
     int32_t failing_streak;
@@ -71,7 +71,7 @@ extern const struct json_struct probe_record_type;
 bool probe_judge(const struct probe_definition *definition, struct probe_record *record,
                  bool is_good, int64_t since_start_ns);
 
-/* When the next run is due. */
+/* How long from now the next run is due; how long a run may take. */
 int64_t probe_interval_ns(const struct probe_definition *definition,
                           const struct probe_record *record, int64_t since_start_ns);
 int64_t probe_timeout_ns(const struct probe_definition *definition);

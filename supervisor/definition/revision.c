@@ -9,7 +9,8 @@ struct revision *revision_new(void)
     return memory_new_one(struct revision);
 }
 
-/* By the table that stores it: what that leaves out is for the making of a container alone. */
+/* Copies by the table that stores it. Members that the table lacks are for making a container
+ * only. */
 struct revision *revision_copy(const struct definition *definition, struct error *err)
 {
     struct revision *copy = revision_new();

@@ -1,7 +1,7 @@
 /*
- * Revisions of a container's definition. One is immutable once it is the container's, and owns all
- * that it points to: a change is a copy, changed, saved and put in the other's place, so that what
- * fails on the way has changed nothing, and what was replaced takes its memory with it.
+ * Revisions of a container's definition. A revision owns all that it points to, and is immutable
+ * once the container has it. A change copies the revision, changes and saves the copy, and puts it
+ * in place of the former: a failure on the way changes nothing, and the former is freed as a whole.
  */
 #ifndef DAVIT_SUPERVISOR_DEFINITION_REVISION_H
 #define DAVIT_SUPERVISOR_DEFINITION_REVISION_H

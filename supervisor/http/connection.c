@@ -55,7 +55,7 @@ void connection_update_interest(struct connection *connection)
     if (connection->io == NULL)
         return;
     message = http_parser_message(connection->parser);
-    /* There may be room already by what was written since, which nobody has been told. */
+    /* Later writes may have made room already, of which the handler was not told. */
     if (connection->out.length > 0 || connection->is_full)
         events |= EPOLLOUT;
     /* While a request is being answered its successor stays in the socket. */
@@ -93,7 +93,7 @@ void connection_unlink(struct connection *connection)
         connection->next->previous = connection->previous;
 }
 
-/* What thousands of connections took is not kept for the next thousands. */
+/* Returns the memory of many connections to the kernel when most of them have gone. */
 static void give_memory_back(struct server *server)
 {
     if (server->peak < TRIM_CONNECTIONS || server->connection_count > server->peak / 4)

@@ -16,7 +16,7 @@ struct server {
     struct connection *last;
     size_t connection_count;
     size_t connections_max;
-    size_t peak;       /* connections since memory was given back */
+    size_t peak;       /* most connections since memory was given back */
     size_t body_bytes; /* of requests that are not complete */
     int spare_fd;      /* closed to be able to refuse a connection */
 };
@@ -48,34 +48,34 @@ struct connection {
     bool is_draining; /* refused: what still comes is thrown away, so that the answer is read */
 };
 
-/* Connection.c */
+/* What a connection holds: connection.c */
 
-/* The request is answered, or lost: its handler is told, and its memory goes. */
+/* The request is answered, or its client lost: calls on_close and frees the request's memory. */
 void connection_end_request(struct connection *connection);
 
 /* Sends what can be sent now. */
 void connection_write(struct connection *connection);
 
-/* Listens for what can be done next. */
+/* Sets the events that the connection waits for. */
 void connection_update_interest(struct connection *connection);
 
-/* It was active last; it goes. */
+/* Puts the connection first in the list, as the last one active; takes it off the list. */
 void connection_link(struct connection *connection);
 void connection_unlink(struct connection *connection);
 
 /* Closes it, whatever it is at. */
 void connection_free(struct connection *connection);
 
-/* On to what has been read already, but not from inside whoever answers: the next request's handler
- * may do anything. Who parses goes on by itself. */
+/* Parses what has been read already, in a later turn of the loop and not inside the handler that
+ * answers: the next request's handler may do anything. Not needed while bytes are parsed. */
 void connection_go_on_later(struct connection *connection);
 
-/* Request.c */
+/* What a request says: request.c */
 
-/* Path, version and query of the message. False: they are none. */
+/* Reads path, version and query from the message. False: they are not valid. */
 bool request_parse_target(struct request *request);
 
-/* Io.c */
+/* Reading and parsing: io.c */
 
 /* Called by the parser, whose headers are complete by then. */
 int connection_on_body(void *context, const char *bytes, size_t length);

@@ -40,7 +40,8 @@ static void arm_timer(struct connection *connection, bool is_needed)
     }
 }
 
-/* The path without version and query, for the decision how to take the body. */
+/* Parses the target and asks whether the body streams to the handler. False: it is no valid
+ * path. */
 static bool decide_body(struct connection *connection)
 {
     struct request *request = &connection->request;
@@ -249,7 +250,8 @@ static void read_in(struct connection *connection)
         connection->is_lost = true;
 }
 
-/* True if the handler was told, which may have ended anything. */
+/* Tells the handler that output has drained. True if it was told: the connection may be gone
+ * then. */
 static bool tell_of_room(struct connection *connection)
 {
     struct request *request = &connection->request;

@@ -158,7 +158,8 @@ void stream_begin(struct request *request, const char *content_type)
     connection_update_interest(connection);
 }
 
-/* What turns the connection into the container's streams, where the client asked for that. */
+/* Writes the head that is followed by a raw stream: 101 if the client asked for an upgrade, or
+ * 200. */
 static void write_upgrade(struct connection *connection, const char *content_type)
 {
     if (connection->request.message->is_upgrade)

@@ -38,8 +38,8 @@ static void turn_away(int fd)
     close(fd);
 }
 
-/* Without a descriptor for it a connection would stay in the queue and wake us for ever. Where an
- * idle one has made room it is accepted the next time round. */
+/* davitd has no descriptor left: the waiting connection would wake the loop for ever. Closes an
+ * idle one, so that the next turn can accept it, or else refuses it with the spare descriptor. */
 static void make_room(struct server *server)
 {
     int fd;

@@ -15,8 +15,8 @@
 #include "base/http.h"
 #include "base/json.h"
 
-/* At most, and half the descriptors that davitd may have; a new one takes the place of the one that
- * has been idle longest, or waits for the rest of its request longest. */
+/* The most connections, or half the descriptors that davitd may have if those are fewer. A new one
+ * then takes the place of the one that was inactive longest and has no request at work. */
 #define SERVER_CONNECTIONS_MAX 16384
 #define SERVER_BODY_MAX (4 << 20)    /* of requests whose body is a document */
 #define SERVER_BODIES_MAX (64 << 20) /* of all of them together */
@@ -107,7 +107,7 @@ size_t stream_backlog(const struct request *request);
  * request are appended to `leftover`. The request is gone afterwards; -1 if the client was lost. */
 int request_hijack(struct request *request, const char *content_type, struct buffer *leftover);
 
-/* Who has kept the request for later is done with it: its callbacks are not called any more. */
+/* Clears the callbacks and the context of a request, before it is answered or waits for more. */
 void request_forget(struct request *request);
 
 /* Stops reading the body until request_resume_body(). */

@@ -87,7 +87,7 @@ static const char *next_word(struct arena *arena, const char **rest)
     return arena_strdup(arena, buffer_text(&word));
 }
 
-/* "a=1 b='2 3'", or "a 1 2", which is one. Calls `set` for each. */
+/* "a=1 b='2 3'" is two pairs, "a 1 2" is one pair. Calls `set` for each. */
 static int read_pairs(struct arena *arena, const char *text, struct image_process *process,
                       void (*set)(struct arena *arena, struct image_process *process,
                                   const char *name, const char *value),

@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "bundle/image_config.h"
 
-/* Applies one: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR. Any other
- * is refused by name. */
+/* Applies one: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME or
+ * WORKDIR. Any other is refused by name. */
 int image_change(struct arena *arena, const char *instruction, struct image_process *process,
                  struct error *err);
 

@@ -13,11 +13,12 @@
 struct copy {
     struct managed_container *container;
     struct copy_job parameters;
-    int process_fd; /* of one that runs: its first process; else something harmless */
+    int process_fd; /* the first process of a container that runs; else any descriptor */
     struct arena arena;
 };
 
-/* The number may have been given to another process meanwhile: that is in another cgroup. */
+/* Opens the first process. Another process may have its number by now: that one's cgroup
+ * differs. */
 static int open_process(const struct managed_container *container, struct error *err)
 {
     cleanup_free char *path = memory_printf("/proc/%d/cgroup", (int)container->pid);
@@ -122,7 +123,7 @@ static int begin_look(struct images *images, const struct copy *copy, struct job
                                .process_fd = copy->process_fd,
                                .on_status = on_look_status,
                                .on_release = on_look_release};
-    /* Descriptor 3 is of no use here. */
+    /* The worker does not use descriptor 3: it is there so that process_fd becomes descriptor 4. */
     result = image_job_start(look, WORKER_STAT_PATH, &copy_job_type, &copy->parameters,
                              copy->process_fd, err);
     if (result < 0)

@@ -37,7 +37,8 @@ static void on_resume(struct image_job *job)
         sd_event_source_set_enabled(download->body, SD_EVENT_ON);
 }
 
-/* What comes after the report of a path is its content; the report goes on when that is over. */
+/* After the report of a path its content follows in the pipe. davitd reads on in the report when
+ * the content is over. */
 static void on_status(struct image_job *job, const struct image_report *report)
 {
     struct download *download = (struct download *)(void *)job;

@@ -51,12 +51,12 @@ void image_job_abandon(struct image_job *job);
 /* The client of a download has room again. */
 void image_job_resume(struct image_job *job);
 
-/* Gives an upload bytes of its body; length 0 is its end. False: it has no room for more until its
- * client is told (`taken`); what it was given it has. */
+/* Gives an upload bytes of its body; length 0 is the end. It takes all of them. False: give it no
+ * more until the client's `taken` is called. */
 bool image_job_feed(struct image_job *job, const char *bytes, size_t length);
 
-/* What nobody needs of the store goes: blobs and layers of no image and no container are moved to
- * the trash. Where that cannot be told nothing is moved, which is logged. collect.c */
+/* Moves blobs and layers that no image and no container needs to the trash. If the store cannot
+ * tell what is needed, it moves nothing and logs that. collect.c */
 void images_collect(struct images *images);
 
 /* Publishes an event of type "image". */
@@ -71,14 +71,15 @@ struct pull_order {
     const char *auth;     /* X-Registry-Auth, see registry_auth.h; NULL: none */
 };
 
-/* What a pull is of, for who tells people. */
+/* What a pull fetches, for messages to people. */
 struct pull_subject {
     struct image_reference reference;
     const char *wanted;         /* tag or digest; NULL: all tags */
     char previous[DIGEST_SIZE]; /* the image that had the name before; "": none */
 };
 
-/* Without a tag in either it is all tags. Events "pull" tell what has come. */
+/* Pulls an image; all tags if neither `name` nor `tag` has one. Events "pull" tell what has
+ * come. */
 int image_pull(struct images *images, const struct pull_order *order, struct job_client *client,
                struct pull_subject *subject, struct image_job **job, struct error *err);
 
@@ -91,7 +92,7 @@ struct push_order {
     bool is_index;
 };
 
-/* `reference` and `count` are what is pushed, for who tells people. */
+/* Pushes images. `reference` and `count` say what is pushed, for messages to people. */
 int image_push(struct images *images, const struct push_order *order, struct job_client *client,
                struct image_reference *reference, size_t *count, struct image_job **job,
                struct error *err);
@@ -146,8 +147,8 @@ int container_export(struct images *images, const char *container, struct job_cl
 struct copy_order {
     const char *container;
     const char *path;
-    bool keeps_kind; /* into: no directory takes the place of a file, and the reverse */
-    bool keeps_user; /* into: what is made is the container's user's */
+    bool keeps_kind; /* into: a directory does not replace a file, nor a file a directory */
+    bool keeps_user; /* into: new files belong to the container's user */
 };
 
 /* Tells of the path, as a report of REPORT_PATH. */
@@ -158,8 +159,8 @@ int container_stat_path(struct images *images, const struct copy_order *order,
 int container_copy_out(struct images *images, const struct copy_order *order,
                        struct job_client *client, struct image_job **job, struct error *err);
 
-/* A tar is unpacked below the path. Until it is over a container that does not run does not start.
- * ERROR_CONFLICT while another is. */
+/* Unpacks a tar below the path. A container that does not run cannot be started meanwhile, and
+ * takes no second copy (ERROR_CONFLICT). */
 int container_copy_in(struct images *images, const struct copy_order *order,
                       struct job_client *client, struct image_job **job, struct error *err);
 
@@ -167,7 +168,8 @@ int container_copy_in(struct images *images, const struct copy_order *order,
 
 struct disk_usage;
 
-/* Counts, which takes long. `ended` may ask about what was found, until it returns. */
+/* Counts, which takes long. The client's `ended` may read *usage, which is freed when it
+ * returns. */
 int disk_usage_measure(struct images *images, struct job_client *client, struct disk_usage **usage,
                        struct image_job **job, struct error *err);
 

@@ -16,18 +16,20 @@ struct image_job {
      */
     const char *repository;
     bool outlives_client; /* the work is finished when the client has gone */
-    /* Of the kind; all but the last may be NULL. Without `on_status` it is the client's. */
+    /* Functions of the kind; all but the last may be NULL. `on_status` NULL: the client's
+     * `progress` is called. */
     void (*on_status)(struct image_job *job, const struct image_report *report);
     void (*on_image)(struct image_job *job, const struct image_report *report,
                      const struct image *image, const char *full_name);
-    /* The client of a download has room again; that of an upload has gone. */
+    /* `on_resume`: a download's client has room again. `on_abandon`: an upload's client has
+     * gone. */
     void (*on_resume)(struct image_job *job);
     void (*on_abandon)(struct image_job *job);
     bool (*on_feed)(struct image_job *job, const char *bytes, size_t length);
     /* The last: releases what the kind has, and the job. */
     void (*on_release)(struct image_job *job);
 
-    int process_fd; /* descriptor 4 of workers that have one; the kind's; 0: none */
+    int process_fd; /* descriptor 4 of the worker; 0: none; not closed with the job */
     int output_fd;
     sd_event_source *output;
     struct buffer report;
@@ -49,7 +51,7 @@ int image_job_start_with_fetch(struct image_job *job, enum spawner_worker comman
 /* Tells the client of a report that is progress. */
 void image_job_progress(struct image_job *job, const struct image_report *report);
 
-/* Releases what the two above have made; of a job that did not start too. */
+/* Releases what image_job_start() has made, also when that has failed. */
 void image_job_close(struct image_job *job);
 
 /* Jobs whose output is bytes for the client: download.c */

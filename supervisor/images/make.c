@@ -44,7 +44,7 @@ static int apply_changes(const struct make_order *order, struct image_process *p
     return result;
 }
 
-/* One more step of the history, which is the image's own time and author. */
+/* Adds a step to the history. The image gets the step's time and comment. */
 static void add_step(struct arena *arena, struct image_config *config, const char *created_by,
                      const char *comment)
 {
@@ -138,7 +138,7 @@ static void describe_process(struct arena *arena, const struct definition *defin
 
     *process = image->config.config;
     process->user = config->user;
-    /* Changes are made in place: in lists of our own. */
+    /* Changes are made in place: copy the lists. */
     process->env = (struct string_list){0};
     for (size_t i = 0; i < config->env.count; i++)
         string_list_append(arena, &process->env, config->env.items[i]);
@@ -221,7 +221,7 @@ int image_commit(struct images *images, const char *reference, const struct make
     if (result < 0)
         return result;
     commit = memory_new_one(struct commit);
-    /* A name that was asked for may be waited for by somebody else. */
+    /* A commit outlives its client: somebody else may wait for the name that it gives. */
     commit->job = (struct image_job){.images = images,
                                      .client = client,
                                      .output_fd = -1,

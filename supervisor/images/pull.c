@@ -81,7 +81,7 @@ static int read_reference(struct pull *pull, const struct pull_order *order, str
     return 0;
 }
 
-/* What the policy rejects by its name alone is not even asked for. */
+/* Refuses a name that the policy rejects before any registry is asked. */
 static int check_policy(struct pull *pull, struct error *err)
 {
     const struct trust_policy *policy = &pull->parameters.policy;

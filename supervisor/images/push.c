@@ -17,7 +17,7 @@ struct push {
     struct arena arena;
 };
 
-/* What an index's tag stands for is said once. */
+/* All images of an index have its one tag: one event is published, with the last image. */
 static void on_image(struct image_job *job, const struct image_report *report,
                      const struct image *image, const char *full_name)
 {

@@ -5,7 +5,7 @@
 #include "images/fetch_channel.h"
 #include "images/images.h"
 
-/* One of the configuration's: by the domain that stands in references. */
+/* A registry of the configuration, found by the domain that an image's name begins with. */
 struct registry {
     const char *domain;
     struct string_list mirrors; /* "https://HOST[:PORT]", tried first */
@@ -21,8 +21,8 @@ struct registries {
 
 extern const struct json_struct registry_type;
 
-/* Refuses what could not be used and reads the files of certificates, which whom they are for, the
- * fetch worker, may not be able to. */
+/* Refuses settings that could not work, and reads the files of certificates: the fetch worker,
+ * which uses them, may not be allowed to read them. */
 int registries_read(struct registries *registries, struct arena *arena, struct error *err);
 
 /* The endpoints and the repository of a reference; mirrors are for pulling only. What it points to

@@ -11,7 +11,7 @@
 
 struct upload {
     struct image_job job;
-    int input_fd; /* to the worker; -1: all of the body is in it */
+    int input_fd; /* to the worker; -1: nothing more is written */
     sd_event_source *input;
     struct buffer pending; /* of the body, when the worker does not keep up */
     bool is_body_over;
@@ -48,7 +48,7 @@ static void on_abandon(struct image_job *job)
     close_worker_input((struct upload *)(void *)job);
 }
 
-/* Gives the worker what it takes now; the number of bytes. */
+/* Writes what the worker takes now. Returns how many bytes are done with: all if it has closed. */
 static size_t feed(struct upload *upload, const char *bytes, size_t length)
 {
     size_t done = 0;
@@ -60,7 +60,7 @@ static size_t feed(struct upload *upload, const char *bytes, size_t length)
             continue;
         if (count < 0 && errno == EAGAIN)
             return done;
-        /* It has read enough to know that it is wrong; its report says why. */
+        /* The worker has closed its end early: the input is wrong. Its report says why. */
         if (count < 0)
             close_worker_input(upload);
         else
@@ -69,7 +69,7 @@ static size_t feed(struct upload *upload, const char *bytes, size_t length)
     return length;
 }
 
-/* What it has not taken waits for it, and the end waits for that. */
+/* Watches the pipe while bytes are pending, and closes it after the last byte of the body. */
 static void settle(struct upload *upload)
 {
     if (upload->input_fd < 0)

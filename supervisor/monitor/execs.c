@@ -17,7 +17,7 @@
 #include "streams.h"
 
 #define EXECS_MAX 256
-/* Who runs in the container may stop a process that enters it, and keep the first one busy. */
+/* Processes of the container can stop one that enters it: an exec that starts later is refused. */
 #define EXEC_START_MS 30000
 
 struct task *monitor_find_task(struct monitor *monitor, uint64_t token)

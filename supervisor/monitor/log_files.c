@@ -11,7 +11,8 @@
 #include "base/cleanup.h"
 
 #define NAME_SIZE 128
-/* A rotation between two looks means looking again; this many in a row do not happen. */
+/* A reader looks again if the log was rotated while it looked. So many rotations in a row do not
+ * happen. */
 #define TRIES_MAX 100
 
 /* Number 0 is the current file. */
@@ -33,7 +34,8 @@ int log_files_open_current(int directory_fd, const char *id, struct error *err)
     return fd < 0 ? error_errno(err, errno, "log") : fd;
 }
 
-/* Empty ones are what an interrupted rotation has left; readers take no notice of them. */
+/* An empty file other than the current one was left by an interrupted rotation: it does not
+ * count. */
 static bool exists(int directory_fd, const char *id, unsigned int number)
 {
     struct stat status;
@@ -162,7 +164,7 @@ static int neighbour(int directory_fd, const char *id, int number, bool is_newer
     return -1;
 }
 
-/* What lay beside a file when it was opened must lie there afterwards as well. */
+/* Opens the file before or after that of `fd`. Tries again if a rotation moved one of the two. */
 static int open_neighbour(int directory_fd, const char *id, int fd, bool is_newer)
 {
     for (int tries = 0; tries < TRIES_MAX; tries++) {

@@ -23,8 +23,8 @@ int log_files_rotate(int directory_fd, const char *id, unsigned int max_files, i
 /* For a reader: the oldest file. A container that never ran gets an empty one. */
 int log_files_open_oldest(int directory_fd, const char *id, struct error *err);
 
-/* The file that was written after the one of `fd`; -ENOENT if that is the current one. Of a file
- * that has been removed meanwhile the oldest that is left is the next. */
+/* The file that was written after the one of `fd`; -ENOENT if that is the current one. If the file
+ * of `fd` was removed meanwhile, it is the oldest that is left. */
 int log_files_open_next(int directory_fd, const char *id, int fd);
 
 /* The file that was written before the one of `fd`; -ENOENT if there is none. */

@@ -9,8 +9,8 @@
 /* Where journald listens. */
 #define LOG_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-/* Sends a line of container `id`; one without a newline at its end is a part of a longer one. What
- * journald does not take is lost to it, not to the file. */
+/* Sends a line of container `id`; one without a newline at its end is a part of a longer one. A
+ * line that journald does not take is missing in the journal, but the log file has it. */
 void log_journal_send(const struct log_options *options, const char *id, int stream,
                       const char *line, size_t length);
 

@@ -134,7 +134,7 @@ static void rotate(struct log_writer *log)
     log->size = 0;
 }
 
-/* All of it or nothing: what a full disk took of it is taken back. */
+/* Writes all entries or none: on a full disk a part that was written is cut off again. */
 static int write_all(struct log_writer *log, const struct buffer *entries)
 {
     int result;
@@ -149,7 +149,7 @@ static int write_all(struct log_writer *log, const struct buffer *entries)
     return result;
 }
 
-/* What was lost is said before what comes after it, in one write with that. */
+/* Writes how many lines were lost and, in the same write, the entries that come after them. */
 static int write_after_loss(struct log_writer *log)
 {
     cleanup_buffer struct buffer both = {0};
@@ -183,7 +183,7 @@ static int write_entries(struct log_writer *log)
     return result;
 }
 
-/* With what waits to be written: the next line begins another file. */
+/* Whether the file, with the entries that wait, is full: the next line begins another file. */
 static bool is_full(const struct log_writer *log)
 {
     return log->options.max_bytes > 0 && log->size + log->entries.length >= log->options.max_bytes;
@@ -204,7 +204,7 @@ static void write_queued(void *context, const char *lines, size_t length)
     log_writer_append_entries(context, lines, length);
 }
 
-/* The process has a copy of `log`, which writes by itself. */
+/* Forks the process that writes. It gets a copy of `log` without a queue, which writes directly. */
 static int start_queue(struct log_writer *log, struct error *err)
 {
     uint64_t max_bytes = log->options.queue_bytes;
@@ -238,7 +238,7 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
     log->size = (uint64_t)status.st_size;
     if (options->queue_bytes > 0 && start_queue(log, err) < 0)
         return -err->errnum;
-    /* Behind a queue files are begun by who writes them. */
+    /* With a queue the process that writes the files also rotates them. */
     if (options->queue_bytes > 0)
         log->options.max_bytes = 0;
     return 0;

@@ -32,8 +32,8 @@ static void accept_daemon(struct monitor *monitor)
     monitor_tell_started(monitor);
 }
 
-#define FIXED_EVENTS 5 /* ahead of those of the streams */
-#define TASK_EVENTS 2  /* of an exec, likewise: its end, and its way to the program */
+#define FIXED_EVENTS 5 /* they come before the streams' */
+#define TASK_EVENTS 2  /* of each exec, before its streams': its end, its start */
 
 static size_t count_events(const struct monitor *monitor)
 {
@@ -161,8 +161,8 @@ static void settle(struct monitor *monitor, const struct spawn_monitor *spawn)
         _exit(1);
 }
 
-/* A davitd that has given the start up closes its end; what it said before comes all the same, to a
- * monitor that is late because the spawner was stopped. */
+/* davitd closes its end when it gives a start up. A monitor that comes late, because the spawner
+ * was stopped, still reads MONITOR_START then, and must not start the container. */
 static void leave_if_given_up(const struct monitor *monitor)
 {
     struct pollfd event = {.fd = monitor->control_fd};
@@ -171,7 +171,7 @@ static void leave_if_given_up(const struct monitor *monitor)
         _exit(0);
 }
 
-/* Takes connections until davitd says go; without davitd there is nothing to go for. */
+/* Follows orders until MONITOR_START; ends the monitor if davitd goes away before. */
 static void wait_for_start(struct monitor *monitor)
 {
     for (;;) {
@@ -217,7 +217,7 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     wait_for_start(monitor);
     if (monitor_start(monitor, &err) < 0)
         fail(monitor, &err);
-    /* The file has told of the run before this one until now. */
+    /* Until now the file has told of the former run. */
     monitor_exit_write(monitor->fds.container_fd, "");
     monitor_tell_started(monitor);
     while (!monitor_is_over(monitor))

@@ -30,7 +30,7 @@ static void resize(struct monitor *monitor, const struct monitor_message *messag
         ioctl(task->streams.input_fd, TIOCSWINSZ, &task->size);
 }
 
-/* The descriptor is the monitor's as long as that lives. */
+/* Sets the path of a namespace to its descriptor, which stays open as long as the monitor lives. */
 static void join(struct monitor *monitor, int32_t type, int fd)
 {
     for (size_t i = 0; monitor->config.linux != NULL && i < monitor->config.linux->namespaces.count;

@@ -20,7 +20,7 @@
 #define NOBODY 65534
 #define ANSWER_MAX 4096 /* of which the status line is read */
 
-/* What the container answers is a stranger's word: who reads it owns nothing. */
+/* The container's answer is not to be trusted: the process that reads it has no privileges. */
 static int give_up_privileges(void)
 {
     if (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
@@ -37,8 +37,8 @@ static socklen_t make_address(const struct monitor_probe *probe, struct sockaddr
     return address_for_socket(&address, (uint16_t)probe->port, storage);
 }
 
-/* The kernel's own timeouts are for both directions, and for connect(2) as well. davitd's is the
- * one that counts; this one ends what it has given up. */
+/* SO_SNDTIMEO is for connect(2) as well. davitd has a timeout of its own and judges by that; this
+ * one ends a process that davitd no longer waits for. */
 static void set_timeout(int fd, int timeout_ms)
 {
     struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
@@ -126,7 +126,7 @@ pid_t probe_connect(const struct monitor_probe *probe, int pidfd, int output_fd,
     if (pid < 0)
         return error_errno(err, errno, "fork");
     if (pid == 0) {
-        /* Nothing of the monitor's but these two. */
+        /* Of the monitor's descriptors the child keeps these two alone. */
         int moved_fd = fcntl(output_fd, F_DUPFD, 8);
 
         if (dup2(pidfd, 3) < 0 || dup2(moved_fd, 4) < 0)

@@ -17,8 +17,8 @@
     (16 << 20)                        /* in memory that comes with it: any arguments (execve(2)) */
 #define MONITOR_SOCKET "monitor.sock" /* in the container's run directory */
 #define MONITOR_EXIT_FILE "exit.json" /* in the container's directory */
-/* It always has this size, filled up with spaces, and is written over in place: a disk that is full
- * has the room already. Spaces alone: it has not ended since it was started. */
+/* exit.json always has this size, padded with spaces, and is overwritten in place: it has its room
+ * on a full disk. Only spaces: the container has not ended since its start. */
 #define MONITOR_EXIT_SIZE 512
 
 enum monitor_message_type {
@@ -55,8 +55,7 @@ enum monitor_stream_flags {
     MONITOR_STDOUT = 2,
     MONITOR_STDERR = 4,
     MONITOR_RAW = 8, /* no multiplex frames: a terminal */
-    /* Of any message: the text is not in it but in memory (memfd_create(2)), the last descriptor.
-     */
+    /* Of any message: its text is in memory (memfd_create(2)), passed as the last descriptor. */
     MONITOR_TEXT_FD = 16,
 };
 
@@ -84,7 +83,7 @@ struct monitor_config {
     uint32_t project;         /* of the disk quota; 0: none */
     bool has_open_stdin;
     bool is_stdin_once;
-    bool has_network;       /* that davitd attaches it to */
+    bool has_network;       /* davitd attaches it to one */
     int32_t stop_signal;    /* 0: SIGTERM, in files of an earlier davitd */
     int64_t stop_timeout_s; /* until SIGKILL; below 0: never */
     struct log_options log;
@@ -124,8 +123,8 @@ struct monitor_exit {
 extern const struct json_struct monitor_exit_type;
 
 /* Writes exit.json of a container's directory; "" for spaces alone, which keep room on a disk that
- * is full later. What does not fit, or cannot be written, leaves none. Returns 0 or a negative
- * errno. */
+ * is full later. If the text does not fit or cannot be written, the file is removed. Returns 0 or a
+ * negative errno. */
 int monitor_exit_write(int directory_fd, const char *text);
 
 #endif

@@ -53,7 +53,7 @@ static int load_seccomp(struct monitor *monitor, struct error *err)
     return 0;
 }
 
-/* What an earlier run has left in the cgroup was killed and may still be about to die. */
+/* Waits for processes that an earlier run has left in the cgroup: they may still be dying. */
 static int empty_cgroup(struct monitor *monitor, struct error *err)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
@@ -123,7 +123,7 @@ static bool await_davitd(const struct monitor *monitor)
     return poll(&event, 1, START_STEP_S * 1000) > 0;
 }
 
-/* davitd gives the container its place in a network. */
+/* Asks davitd to attach the container to its networks, and waits for the answer. */
 static int await_network(void *context, pid_t pid, int netns_fd, struct error *err)
 {
     struct monitor *monitor = context;
@@ -191,8 +191,8 @@ static int launch(struct monitor *monitor, const struct launch_fds *fds, struct 
     return result;
 }
 
-/* A namespace with the container's mappings, which it joins or that is made for this moment; -1 if
- * it has none. */
+/* Opens a user namespace with the container's id mappings: the one that it joins, or a temporary
+ * one. Leaves *fd at -1 if the container has no mappings. */
 static int open_mappings(const struct oci_config *config, int *fd, struct error *err)
 {
     const struct oci_linux *linux_part = config->linux;

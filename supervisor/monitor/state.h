@@ -16,10 +16,10 @@ struct task {
     uint64_t token;
     struct container process;
     struct streams streams;
-    uint64_t launch_until_us; /* it is not the program that is meant yet; 0: it is */
+    uint64_t launch_until_us; /* deadline to run its program; 0: it runs, or was refused */
     bool has_ended;
     bool was_refused;    /* it never ran, which davitd has been told */
-    struct winsize size; /* that its terminal is to have, which may not be there yet */
+    struct winsize size; /* of its terminal, which may come later */
     int status;
     struct task *next;
 };
@@ -34,10 +34,10 @@ struct monitor {
     struct seccomp_program seccomp;
     struct log_writer log;
     int listen_fd;
-    int control_fd;         /* to the davitd of the moment; -1: none */
-    struct send_queue said; /* that it has not read */
-    int stop_fd;            /* SIGTERM: whoever stops all of us means the container */
-    uint64_t kill_us;       /* when it is killed, if it has not ended; 0: nobody wants that */
+    int control_fd;         /* to the current davitd; -1: none */
+    struct send_queue said; /* messages that davitd has not read */
+    int stop_fd;            /* for SIGTERM, which asks the container to stop */
+    uint64_t kill_us;       /* when the container is killed if it still runs; 0: never */
     int shm_mounts_fd; /* another container's mount namespace, whose /dev/shm this one shares */
     int64_t started_ns;
     struct task init;
@@ -45,21 +45,22 @@ struct monitor {
     size_t exec_count;
     uint64_t dead_us; /* when all that was killed with the first process should be dead, or 0 */
     char message[sizeof(struct monitor_message) + MONITOR_TEXT_MAX];
-    struct monitor_message *long_message; /* in its place, if its text is longer; or NULL */
+    struct monitor_message *long_message; /* instead of `message` for a longer text; or NULL */
 };
 
 /* Talking to davitd: channel.c */
 
 void monitor_disconnect(struct monitor *monitor);
 
-/* davitd may be gone or stopped at any moment; that is its problem, not the container's. `fd` -1:
- * none. */
+/* Sends a message or queues it, and never waits: davitd may be gone or stopped at any moment. `fd`
+ * -1: none. */
 void monitor_tell_with_fd(struct monitor *monitor, const struct monitor_message *header,
                           const char *text, int fd);
 
 void monitor_flush_said(struct monitor *monitor);
 
-/* Before this process ends, and what is left unsaid with it. */
+/* Sends what is still queued for davitd, and waits a short time for that: the monitor is about to
+ * end. */
 void monitor_say_goodbye(struct monitor *monitor);
 
 void monitor_tell(struct monitor *monitor, const struct monitor_message *header, const char *text);
@@ -76,7 +77,7 @@ int stdio_make_pipes(struct streams *streams, bool has_input, int stdio[3], stru
 
 void stdio_close(int stdio[3]);
 
-/* The terminal's master is both ends. */
+/* Makes the terminal's master the input and the output of the task's streams. */
 void stdio_use_terminal(struct task *task, int console_fd);
 
 /* Setting up: start.c */
@@ -92,12 +93,12 @@ struct task *monitor_find_task(struct monitor *monitor, uint64_t token);
 void task_free(struct task *task);
 void execs_start(struct monitor *monitor, const struct monitor_message *message, int fd);
 
-/* Something has come from a process that is about to become its program. */
+/* Handles what an exec's process has sent that is about to run its program. */
 void execs_follow(struct monitor *monitor, struct task *task);
 
 void execs_refuse_late(struct monitor *monitor);
 
-/* A process of the monitor's own that ends like an exec. */
+/* Starts a probe: a process of the monitor's own, whose end is told like that of an exec. */
 void execs_start_probe(struct monitor *monitor, const struct monitor_message *message, int fd);
 
 /* What davitd asks for: orders.c */
@@ -109,24 +110,24 @@ void orders_receive(struct monitor *monitor);
 
 void task_reap(struct task *task);
 
-/* The status is told before the client's stream ends, so that whoever has seen the end can ask for
- * it. */
+/* Tells davitd the status of execs that have ended, then ends their clients' streams: a client that
+ * has seen the end can ask for the status. */
 void execs_finish(struct monitor *monitor);
 
-/* Without a pid namespace of its own the container's other processes do not end with its first;
- * probes are in none of its namespaces but one. */
+/* The first process has ended: kills all others. They survive it if the container has no pid
+ * namespace of its own; probes are never in that. */
 void monitor_end_container(struct monitor *monitor);
 
 /* Whether nothing is left to be waited for: no stream has anything more, and every process is dead
  * or is one that does not die. */
 bool monitor_is_over(const struct monitor *monitor);
 
-/* As davitd would stop it, which may not be there. */
+/* Stops the container on SIGTERM as davitd would: there may be no davitd. */
 void monitor_stop_container(struct monitor *monitor);
 
 void monitor_kill_if_due(struct monitor *monitor);
 
-/* In a file for a davitd that is not there, and in the message. */
+/* Writes the exit to exit.json, for a davitd that comes later, and tells the current one. */
 void monitor_tell_exit(struct monitor *monitor);
 
 #endif

@@ -14,7 +14,7 @@
 
 #define READ_BYTES 32768
 #define INPUT_MAX 65536
-/* What a pipe can hold at the end: more than that was written by others, later. */
+/* What a pipe can hold when its process ends: any more was written by other processes later. */
 #define PIPE_MAX (1 << 20)
 
 void stream_frame_header(unsigned char header[STREAM_FRAME_HEADER], int stream, size_t length)

@@ -72,10 +72,11 @@ void streams_end(struct streams *streams);
 /* True when output has ended and every client has it. */
 bool streams_are_done(const struct streams *streams);
 
-/* Sends a last frame of standard error to all clients, such as why a program did not start. */
+/* Sends a last frame of standard output to all clients, such as why a program did not start. */
 void streams_report(struct streams *streams, const char *message);
 
-/* Milliseconds until a stalled client has to be dropped; -1: none. */
+/* Milliseconds until a client has to be looked at again, because it stalls or has not read its
+ * answer's head; -1: never. */
 int streams_timeout(const struct streams *streams);
 
 #endif

@@ -66,7 +66,7 @@ int network_addresses_resolve(struct network *network, struct error *err)
     return result;
 }
 
-/* Whether the host itself has addresses there: its own way to others must not be cut off. */
+/* Whether the host has an address in the subnet: to take it would cut the host off from others. */
 static bool is_of_host(const struct subnet *subnet)
 {
     struct ifaddrs *addresses = NULL;
@@ -105,7 +105,7 @@ static bool is_free(const struct networks *networks, const struct subnet *subnet
     return find_overlap(networks, subnet) == NULL && !is_of_host(subnet);
 }
 
-/* The first that is free of those that Docker takes as well. */
+/* Picks the first free subnet of those that Docker takes as well. */
 static bool pick_ipv4(const struct networks *networks, struct subnet *subnet)
 {
     for (uint8_t i = 17; i < 32; i++) {

@@ -1,4 +1,4 @@
-/* A container's way into its networks, when it starts. See containers/internal.h. */
+/* A container's way into its networks, when it starts. See membership.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@
 #define ATTEMPT_US 10000
 #define ATTEMPTS_MAX 200
 
-/* All but what needs its first process. */
+/* Attaches all that does not need the container's first process. */
 static int attach_devices(struct membership *member, int netns_fd, struct error *err)
 {
     int result = 0;
@@ -34,7 +34,7 @@ static int attach_devices(struct membership *member, int netns_fd, struct error 
     return 0;
 }
 
-/* As if there had been no attempt. */
+/* Takes an attempt back: removes the devices and frees all else. */
 static void take_back(struct membership *member, int netns_fd)
 {
     for (size_t i = 0; i < member->definition->endpoints.count; i++)
@@ -70,7 +70,7 @@ static int attach_once(struct membership *member, int netns_fd, struct error *er
     return attach_devices(member, netns_fd, err);
 }
 
-/* A start, until its devices are there and its rules are, which has to be before its program is. */
+/* A start that waits for its devices and its rules: both must be there before the program runs. */
 struct attachment {
     struct completion rules;
     struct completion plugins;
@@ -99,7 +99,7 @@ static struct membership *who_waits(const struct attachment *attachment)
                : NULL;
 }
 
-/* It is over for the attachment; `err` is NULL if all is there. */
+/* Frees the attachment and tells the owner; `err` is NULL if all is there. */
 static void end_attachment(struct attachment *attachment, struct membership *member,
                            const struct error *err)
 {
@@ -109,7 +109,7 @@ static void end_attachment(struct attachment *attachment, struct membership *mem
     if (err != NULL)
         membership_forget(member);
     else
-        /* A davitd that does not live to see it start finds out what it has. */
+        /* If davitd dies before the start, the next one knows what the container has. */
         member->owner->save(member);
     member->owner->attached(member, err);
 }
@@ -123,8 +123,8 @@ static void on_rules_set(struct completion *completion, const struct error *err)
 
 static int on_next_attempt(sd_event_source *source, uint64_t usec, void *context);
 
-/* A device of macvlan with the same address, which is that of its start before, goes with a
- * namespace that the kernel frees by and by. */
+/* The macvlan device of the former start may still have the address, until the kernel frees its
+ * namespace: tries again a little later, for a while. */
 static bool tries_again(struct attachment *attachment, struct membership *member,
                         const struct error *err)
 {
@@ -138,7 +138,7 @@ static bool tries_again(struct attachment *attachment, struct membership *member
                                       attachment) >= 0;
 }
 
-/* What needs all addresses, and its process. */
+/* Attaches what needs all addresses or the first process: hosts, and the resolver's sockets. */
 static int attach_names(const struct attachment *attachment, struct membership *member,
                         struct error *err)
 {

@@ -108,7 +108,7 @@ static void write_binding(struct json_writer *writer, const char *host, uint32_t
     json_object_close(writer);
 }
 
-/* Any address of the host is one of both families, where the container has both. */
+/* Whether a port without a host address is one of both families: if the container has both. */
 static bool is_dual(const struct membership *member, const struct published_port *port)
 {
     return port->host[0] == '\0' && membership_address(member, AF_INET6) != NULL;

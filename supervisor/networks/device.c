@@ -62,8 +62,8 @@ static void keep_routers(void)
     }
 }
 
-/* Before it is up: whoever is on the other side of a device of ours says nothing to the host about
- * routes and addresses. A host without IPv6 has none of these. */
+/* Called before the device is up: containers on it must not tell the host about routes and
+ * addresses. A host without IPv6 lacks these settings. */
 static int listen_to_nobody(const char *device, struct error *err)
 {
     static const char *const settings[][2] = {{"ipv6", "accept_ra"},
@@ -77,7 +77,7 @@ static int listen_to_nobody(const char *device, struct error *err)
         cleanup_buffer struct buffer value = {0};
         int result = file_write_value(AT_FDCWD, path, "0");
 
-        /* Where davitd may not write there somebody else may have seen to it. */
+        /* If davitd may not write, the value may be right already. */
         if (result < 0 && result != -ENOENT &&
             (file_read(AT_FDCWD, path, 64, &value, NULL) < 0 || buffer_text(&value)[0] != '0'))
             return error_errno(err, -result, "write %s", path);
@@ -160,7 +160,8 @@ static unsigned int vlan_of(const char *name, char below[IFNAMSIZ])
     return *end == '\0' && id > 0 && id < 4095 ? (unsigned int)id : 0;
 }
 
-/* A device of the host's that is not there is only made if its name says what it is. */
+/* Makes a missing device: a dummy if no parent is named, a VLAN by its name. Any other has to
+ * exist. */
 static int make_parent(struct netlink *netlink, const struct network *network, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
@@ -197,8 +198,8 @@ static char *lock_path(void)
                : NULL;
 }
 
-/* Locks the file of that name. Who has it removes it at its end: then it is another's name by now.
- */
+/* Locks the file of that name. A davitd removes its lock file when it ends: if that happened before
+ * the lock was got, opens the file anew. */
 static int open_lock(const char *path, int timeout_ms)
 {
     for (;;) {
@@ -241,7 +242,7 @@ void networks_release(struct networks *networks)
 
     if (networks->lock_fd < 0)
         return;
-    /* Somebody who writes rules yet has it locked, too. */
+    /* An nft that still runs has the lock as well: the file stays then. */
     if (path != NULL && firewall_settle(networks))
         unlink(path);
     fd_close(&networks->lock_fd);
@@ -270,7 +271,7 @@ void network_device_remove(const struct network *network)
     struct netlink netlink;
     struct error err = {0};
 
-    /* Others may have taken to a VLAN of the host's device as well. */
+    /* Only davit's own devices are removed: others may use a VLAN of the host's device too. */
     if (strncmp(network->device, "dv-", 3) != 0)
         return;
     if (netlink_open(&netlink, &err) == 0) {

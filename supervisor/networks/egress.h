@@ -11,12 +11,12 @@
 #include "network/egress.h"
 #include "network/resolver_channel.h"
 
-/* It has ended: nothing of its rules stays in the kernel. */
+/* The container has ended: its rules leave the kernel soon after. */
 void egress_release(struct membership *member);
 
-/* Its definition has other rules than before, when it had `former_count` or none at all, running or
- * not. What was learnt by the old ones goes with them, the count begins anew, and the new ones are
- * in force soon after. */
+/* The definition has other rules than before; then it had `former_count`, or none if not
+ * `had_rules`. The old rules go with the addresses learnt by them, counts begin anew, and the new
+ * rules are in force soon after. Does nothing for a container without addresses. */
 void egress_replace(struct membership *member, bool had_rules, size_t former_count);
 
 /* Writes the rules, and what they refused. */
@@ -28,7 +28,7 @@ void egress_write_rules(struct json_writer *writer, const struct membership *mem
 int egress_parse(struct arena *arena, const struct docker_egress *egress,
                  struct egress_rule **rules, struct error *err);
 
-/* Refuses rules that are none, and networks where they cannot be kept. */
+/* Refuses rules that cannot be read, and networks where rules cannot be enforced. */
 int egress_check(const struct networks *networks, const struct definition *definition,
                  struct error *err);
 
@@ -39,7 +39,8 @@ void egress_list_names(struct arena *arena, const struct membership *member,
 /* The kernel may still know rules of that container, until the next script has run. */
 void egress_note_ended(struct networks *networks, const char *id, size_t rule_count);
 
-/* Adds to the firewall's script what has to be done; after it was run: that it is done. */
+/* Adds the egress rules to the firewall's script; forgets, after it was run, the ended containers
+ * that it has removed. */
 void egress_add_to_script(struct networks *networks, struct arena *arena, struct buffer *script);
 void egress_forget_written(struct networks *networks);
 
@@ -51,7 +52,7 @@ bool egress_grant(struct networks *networks, const struct resolver_grant *grant)
 
 /* What was refused: egress_log.c */
 
-/* The resolver has not looked for names that a container may not know. */
+/* Notes that the resolver has refused a container names that its rules do not allow. */
 void egress_note_refusal(struct networks *networks, const struct resolver_refusal *refusal);
 
 /* Once there are rules: listens for what they refuse. */

@@ -10,7 +10,7 @@
 #define GRANT_LONGEST_S 86400
 #define GRANT_GRACE_S 30
 
-/* One that is there gets its new time; a new one is added. In both families of the table. */
+/* Adds the address, or gives it its new time, in the table of both families (inet and bridge). */
 static int grant_address(struct nft_channel *nft, const char *id, size_t rule,
                          const struct address *address, uint64_t timeout_ms, struct error *err)
 {

@@ -6,7 +6,7 @@
 #include "egress.h"
 #include "network/links.h"
 
-/* What the kernel may still have of one that has ended, until it is written that it has not. */
+/* A container without rules any more, of which the kernel may have some until the next script. */
 struct egress_ended {
     struct egress_ended *next;
     char id[IDENTIFIER_SIZE];
@@ -28,7 +28,7 @@ int egress_parse(struct arena *arena, const struct docker_egress *egress,
     return 0;
 }
 
-/* Rules stand at the host's end of devices that lie on bridges. */
+/* Rules need the host's end of a device on a bridge: refuses other networks. */
 static int check_networks(const struct networks *networks, const struct definition *definition,
                           struct error *err)
 {
@@ -140,8 +140,8 @@ static bool is_limited(const struct membership *member)
     return member->definition->host_config.egress != NULL && membership_is_attached(member);
 }
 
-/* Whether there is anything to be done about rules: from the first container that has some on, and
- * where a predecessor has left some. */
+/* Whether the script needs egress rules: once a container has some, or an earlier davitd has left
+ * some. The first time it notes the containers whose rules ended without a davitd. */
 static bool has_work(struct networks *networks)
 {
     if (networks->egress.is_there)

@@ -28,7 +28,7 @@
 
 static const char *const tables[] = {FIREWALL_TABLE, EGRESS_TABLE};
 
-/* What is under way. */
+/* A run of nft(8). */
 struct firewall_run {
     struct networks *networks;
     pid_t pid;
@@ -36,7 +36,7 @@ struct firewall_run {
     int output_fd; /* a memfd: what nft has to say */
     sd_event_source *source;
     char *script;
-    char *base; /* of it, without ports */
+    char *base; /* the script without ports */
     bool has_networks;
     struct completion *waiters;
 };
@@ -61,7 +61,7 @@ static void add_port(struct firewall_port *ports, size_t *count, const struct me
     ports[(*count)++] = port;
 }
 
-/* Those of one container, behind the `count` that there are. */
+/* Appends the ports of one container to the `count` that are there. */
 static void add_ports(struct firewall_port *ports, size_t *count, const struct membership *member)
 {
     for (size_t i = 0; i < member->ports.count; i++) {
@@ -124,7 +124,7 @@ static void watch(struct networks *networks);
 static void hear_own(const struct firewall_run *run, bool has_succeeded);
 static void retry_later(struct networks *networks);
 
-/* How it went; the process has ended. */
+/* Reads the result of nft, whose process has ended. */
 static int outcome(const struct firewall_run *run, struct error *err)
 {
     char text[OUTPUT_MAX] = "";
@@ -139,7 +139,7 @@ static int outcome(const struct firewall_run *run, struct error *err)
     return error_set(err, ERROR_INTERNAL, EIO, "nft (is nftables installed?): %.300s", text);
 }
 
-/* What a kernel cannot do is found out by asking for it, once. */
+/* Whether to try once without bridge tracking, which the kernel may lack. */
 static bool tries_without_tracking(const struct firewall_run *run)
 {
     return run->networks->egress.is_there && !run->networks->firewall.lacks_bridge_tracking;
@@ -182,7 +182,7 @@ static void end_run(struct firewall_run *run, const struct error *err)
         networks->firewall.retry_us = 0;
     } else {
         log_error("firewall: %s", err->message);
-        /* It was not for that. */
+        /* The run did not fail for want of bridge tracking. */
         networks->firewall.lacks_bridge_tracking = false;
         retry_later(networks);
     }
@@ -220,7 +220,7 @@ static int spawn_nft(struct firewall_run *run, int script_fd, struct error *err)
     posix_spawn_file_actions_adddup2(&actions, script_fd, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, run->output_fd, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, run->output_fd, STDERR_FILENO);
-    /* If davitd dies now, the next one waits for the end of this. */
+    /* nft inherits the lock: if davitd dies now, the next one waits until nft has ended. */
     posix_spawn_file_actions_adddup2(&actions, run->networks->lock_fd, STDERR_FILENO + 1);
     result = posix_spawnp(&run->pid, "nft", &actions, NULL, (char *const *)(uintptr_t)arguments,
                           (char *const *)(uintptr_t)environment);
@@ -272,7 +272,7 @@ static void start_run(struct networks *networks)
     networks->firewall.run = run;
     is_known = is_known && networks->firewall.base != NULL &&
                strcmp(networks->firewall.base, run->base) == 0;
-    /* Most containers come and go without a change, and another davitd's rules are not ours. */
+    /* Without the lock the rules are another davitd's. Most containers do not change the script. */
     if (networks->lock_fd < 0 || is_known || begin(run, &err) < 0)
         end_run(run, &err);
 }
@@ -324,7 +324,8 @@ static int on_change(sd_event_source *source, int fd, uint32_t events, void *con
     return 0;
 }
 
-/* Before the first run. Without it rules are as safe as the host's administrator is careful. */
+/* Watches, from the first run on, for changes by others. If it cannot, rules that somebody else
+ * removes stay removed. */
 static void watch(struct networks *networks)
 {
     struct error err = {0};
@@ -343,8 +344,8 @@ static void watch(struct networks *networks)
         sd_event_source_set_io_fd_own(networks->firewall.watch, 1);
 }
 
-/* What nft has just done was said before it ended. What somebody else did meanwhile may be among
- * it: that the table is there is looked at. */
+/* Drops the notices of nft's own changes, which the kernel sent before nft ended. Changes by others
+ * may be among them: checks that the table is there. */
 static void hear_own(const struct firewall_run *run, bool has_succeeded)
 {
     struct networks *networks = run->networks;

@@ -1,5 +1,5 @@
-/* Addresses and devices of a container on its networks, from its start or from a connect on. See
- * containers/internal.h. */
+/* Addresses and devices of a container on its networks, from its start or a connect on. See
+ * membership.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,8 +46,8 @@ static void mark_fixed(const struct membership *member, const struct network *ne
         mark(context, &fixed);
 }
 
-/* Calls `mark` for what each other container has of the network, or has been promised: that nobody
- * else gets, also while it does not run. */
+/* Calls `mark` for each address of the network that another container has, or that its definition
+ * asks for: nobody else gets that, also while it does not run. */
 static void each_taken(const struct membership *member, const struct network *network, int family,
                        void (*mark)(void *context, const struct address *address), void *context)
 {
@@ -76,8 +76,8 @@ static void compare(void *context, const struct address *address)
     wanted->is_taken = wanted->is_taken || address_equals(wanted->address, address);
 }
 
-/* Of so many addresses, the first of a range, one at least is free: there are fewer containers,
- * gateways and addresses that stand for others. */
+/* The first addresses of a range. They are more than all containers, the gateway and the reserved
+ * addresses together: one is free, unless the range is smaller. */
 struct candidates {
     const struct subnet *range;
     bool *is_taken;
@@ -366,7 +366,8 @@ int lease_remove(const struct membership *member, size_t index, int netns_fd, st
     return result;
 }
 
-/* Those of the host's end, which the container cannot change: what it sends the host receives. */
+/* Reads the counters of the host's end, which the container cannot change, and swaps them: what the
+ * host's end receives the container has sent. */
 static int read_host_end(struct netlink *netlink, const char *name, struct link_counters *counters)
 {
     struct link_counters seen;

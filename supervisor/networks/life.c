@@ -31,7 +31,7 @@ int membership_join(struct membership *member, size_t index, struct error *err)
 
     if (netns_fd < 0)
         return netns_fd;
-    /* They may lead to another of its networks now. */
+    /* Published ports may lead to another of its networks now. */
     firewall_change_ports(member, true);
     result = lease_add(member, index, netns_fd, err);
     firewall_change_ports(member, false);

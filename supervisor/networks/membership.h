@@ -26,10 +26,10 @@ struct membership_owner {
     int (*open_directory)(const struct membership *member);
     /* The network namespace of one that runs: a descriptor. */
     int (*open_namespace)(const struct membership *member, struct error *err);
-    /* What membership_encode() writes has changed. */
+    /* Saves what membership_record() writes: it has changed. */
     void (*save)(struct membership *member);
-    /* What membership_attach() was to do is done, or cannot be (`err`, else NULL). It is not called
-     * for a start that is over by then. */
+    /* membership_attach() is done, or has failed (`err`, else NULL). Not called for a start that is
+     * over before. */
     void (*attached)(struct membership *member, const struct error *err);
     /* Publishes an event of the container's; `extra` may be NULL. */
     void (*publish)(struct membership *member, const char *action, const struct string_map *extra);
@@ -49,9 +49,9 @@ struct network_lease {
     struct address address;         /* family 0: nothing */
     struct address address6;        /* family 0: none */
     uint32_t device;                /* 1: eth1 */
-    const struct network *network;  /* that the addresses are of; NULL: there are none */
+    const struct network *network;  /* of the addresses; NULL: there are none */
     char host_device[IFNAMSIZ];     /* the other end; "": there is none */
-    struct plugin_lease *by_plugin; /* NULL: davitd made it; also while plugins are at work */
+    struct plugin_lease *by_plugin; /* there as soon as plugins are at work; NULL: davitd's */
 };
 
 struct membership {
@@ -63,26 +63,26 @@ struct membership {
     pid_t pid;                                  /* of its first process; 0: it does not run */
     struct network_lease leases[ENDPOINTS_MAX]; /* on its networks, while it runs */
     bool keeps_network;           /* it has ended, and others are in its network namespace */
-    ino_t prepared_netns;         /* that has its devices, before it runs; 0: none */
+    ino_t prepared_netns;         /* inode; has its devices before it runs; 0: none */
     struct published_ports ports; /* of the host, while it runs */
     /* Identity of the latest start. It may dangle: compare it, never dereference it. */
     const struct attachment *attachment;
     uint64_t refused_names;                  /* by its egress rules */
     bool has_fixed_addresses;                /* on any network, whether it runs or not */
     bool has_plugins;                        /* that have made devices, or are about to */
-    char resolver_instance[IDENTIFIER_SIZE]; /* that has its sockets; "": none */
+    char resolver_instance[IDENTIFIER_SIZE]; /* resolver with its sockets; "": none */
 };
 
 /* The list, and what can be asked: membership.c */
 
-/* The container is there; it is gone. */
+/* Adds the container to the list; takes it off the list. */
 void membership_link(struct membership *member);
 void membership_unlink(struct membership *member);
 
 /* By id, or 12 of its digits and more. NULL: there is none. */
 struct membership *membership_find(const struct networks *networks, const char *id);
 
-/* The index of its endpoint on the network; their number if it has none. */
+/* The index of its endpoint on the network; the number of its endpoints if none is on it. */
 size_t membership_find_endpoint(const struct membership *member, const struct network *network);
 
 /* The network that its endpoint `index` is on; NULL: it is gone. */
@@ -104,7 +104,7 @@ bool membership_is_attached(const struct membership *member);
 /* Whether any network that it is on leads anywhere. */
 bool membership_leads_out(const struct membership *member);
 
-/* Of the subnet that its address lies in. */
+/* The prefix length of the subnet that the lease's address lies in. */
 unsigned int lease_prefix(const struct network_lease *lease, const struct network *network,
                           int family);
 
@@ -121,9 +121,9 @@ int membership_check_endpoint(const struct membership *member, const struct netw
 
 /* Its life: life.c */
 
-/* It starts. `netns_fd` is the namespace that it will be in, if that is there already, or -1: it
- * gets addresses, devices and ports meanwhile, and what fails is done again by membership_attach().
- */
+/* The container starts. `netns_fd` is its network namespace if that is there already, or -1. If it
+ * is, the container gets addresses, devices and ports now; membership_attach() tries again what
+ * fails. */
 void membership_start(struct membership *member, int netns_fd);
 
 /* It runs. */
@@ -132,31 +132,32 @@ void membership_run(struct membership *member, pid_t pid);
 /* Its start has failed. */
 void membership_fail(struct membership *member);
 
-/* One more endpoint of one that runs: gives it what that takes. */
+/* A container that runs has one endpoint more: gives it address and device there. */
 int membership_join(struct membership *member, size_t index, struct error *err);
 
-/* One less: takes away what it has by its endpoint, which the caller removes next and then calls
- * membership_left(). */
+/* Takes away what the container has by the endpoint. The caller then removes the endpoint from the
+ * definition and calls membership_left(). */
 int membership_leave(struct membership *member, size_t index, struct error *err);
 void membership_left(struct membership *member, size_t index);
 
-/* Its definition is another. */
+/* The container has another revision of its definition. */
 void membership_revise(struct membership *member, const struct definition *definition);
 
 /* What it had is free again: release.c */
 
-/* It has ended: what it had is free again, unless other containers run in its network namespace
- * yet: then addresses, rules and ports stay until the last of them has ended as well. */
+/* The container has ended: what it had is free again. While others still run in its network
+ * namespace, addresses, rules and ports stay, until the last of them has ended. */
 void membership_end(struct membership *member);
 
-/* It has not started, and nobody else was in its namespace. */
+/* The container could not start: what it had is free again. Nobody else was in its namespace. */
 void membership_forget(struct membership *member);
 
-/* It starts anew, or is removed: who is still in its former namespace loses the network. */
+/* The container starts anew, leaves a network or is removed: containers that are still in the
+ * namespace of its former run lose their network. */
 void membership_cut(struct membership *member);
 
-/* At davitd's start, when all members are known: releases what was to be, and nobody is in, and
- * puts the kernel's rules right, whatever has happened to them since. */
+/* At davitd's start, when all members are known: releases what ended containers have kept and
+ * nobody uses, and writes the kernel's rules anew. */
 void networks_recovered(struct networks *networks);
 
 /* Its way into networks when it starts: attach.c */
@@ -175,12 +176,12 @@ void membership_attach(struct membership *member, int netns_fd, pid_t pid);
  * namespace. */
 int lease_add(struct membership *member, size_t index, int netns_fd, struct error *err);
 
-/* As the container knows it. */
+/* The device's name in the container: "eth0". */
 void lease_device_name(const struct network_lease *held, char name[IFNAMSIZ]);
 
 int lease_remove(const struct membership *member, size_t index, int netns_fd, struct error *err);
 
-/* Its endpoints are new, or others: notes whether any asks for an address of its own. */
+/* Its endpoints have changed: notes whether any asks for a certain address. */
 void leases_note_fixed(struct membership *member);
 
 struct device_counters {
@@ -194,10 +195,11 @@ size_t leases_read_counters(const struct membership *member,
 
 /* Hosts, resolv.conf and hostname: name_files.c */
 
-/* Bound into a container that has a network; nothing is written for others. */
+/* Writes the three files if the container has its own (`names_directory` of its definition is ".").
+ * They are bound into it. */
 int membership_write_files(struct membership *member, struct error *err);
 
-/* In place, with the addresses that it has now. */
+/* Writes hosts anew, in place, with the addresses that the container has now. */
 int membership_write_hosts(const struct membership *member, struct error *err);
 
 /* Ports of the host: ports.c */
@@ -206,7 +208,7 @@ int membership_write_hosts(const struct membership *member, struct error *err);
 int ports_publish(struct membership *member, struct error *err);
 void ports_release(struct membership *member);
 
-/* Of those that a member has: its texts are its own, by malloc(3). */
+/* Copies a port for a member's list. The copy owns its texts; ports_release() frees them. */
 void port_copy(const struct published_port *from, struct published_port *to);
 
 /* Its state across davitd's life: state.c */
@@ -238,7 +240,7 @@ void membership_restore(struct membership *member, const struct membership_recor
 
 /* Docker's objects: describe.c */
 
-/* Of a network, with who runs on it. */
+/* Writes a network with the containers that run on it. */
 void network_write(struct json_writer *writer, const struct networks *networks,
                    const struct network *network);
 

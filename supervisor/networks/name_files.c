@@ -1,5 +1,5 @@
 /* The files that tell a container of its network: hosts, resolv.conf and hostname, which are bound
- * into it. See containers/internal.h. */
+ * into it. See membership.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -88,7 +88,7 @@ static int send_order(struct networks *networks, const struct resolver_order *or
     return result;
 }
 
-/* What others call it: its name first, which is what its address leads to. */
+/* Lists a container's names. Its own name is the first: its address resolves to that. */
 static void list_names(struct arena *arena, const struct membership *member,
                        const struct endpoint *endpoint, struct string_list *names)
 {
@@ -128,7 +128,7 @@ static void describe(struct arena *arena, const struct membership *member,
         said->endpoints.count++;
     }
     egress_list_names(arena, member, said);
-    /* Who cannot get out does not get out by questions either. */
+    /* A container without a way out gets no servers: questions could carry data out. */
     if (!membership_leads_out(member))
         return;
     names_read_host(arena, &host);
@@ -174,7 +174,7 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
-/* The addresses of its report of that serial are let through. */
+/* Tells the resolver that the addresses of its report `serial` are let through. */
 static void confirm(struct networks *networks, uint64_t serial)
 {
     if (networks->names.fd >= 0)
@@ -230,7 +230,7 @@ static char *socket_path(const struct networks *networks)
     return memory_printf("%s/" RESOLVER_SOCKET, networks->places->run);
 }
 
-/* Its answer, or its end: at davitd's start alone, and not for long. */
+/* Waits for the resolver's answer or end: at davitd's start alone, and not for long. */
 static bool read_report(int fd, struct arena *arena, struct resolver_report *report)
 {
     struct pollfd ready = {.fd = fd, .events = POLLIN};
@@ -244,7 +244,7 @@ static bool read_report(int fd, struct arena *arena, struct resolver_report *rep
            report->version != NULL && report->instance != NULL;
 }
 
-/* One of another version makes room for ours. */
+/* Takes over a resolver that runs. One of another version is told to end. */
 static bool take_over(struct networks *networks)
 {
     cleanup_arena struct arena arena = {0};
@@ -292,8 +292,8 @@ static int start(struct networks *networks, struct error *err)
     return result;
 }
 
-/* Containers ask at port 53, where programs of their own may want to listen. Their parent cgroup is
- * another one if somebody has removed it while it was empty. */
+/* Redirects questions from port 53, which programs in containers may want, to the resolver's port.
+ * Does so again if somebody has removed the empty parent cgroup and it is a new one. */
 static int redirect(struct networks *networks, struct error *err)
 {
     cleanup_free struct cgroup *parent = memory_new_one(struct cgroup);
@@ -334,7 +334,8 @@ static int on_host_change(sd_event_source *source, const struct inotify_event *e
     return 0;
 }
 
-/* The directory of the file, and of what it links to: some write it, some put another there. */
+/* Watches the directories of the file and of what it links to: some programs write the file, others
+ * replace it. */
 static void watch_host(struct networks *networks)
 {
     const uint32_t changes = IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE;
@@ -352,7 +353,7 @@ static void watch_host(struct networks *networks)
         sd_event_add_inotify(networks->loop, NULL, file, changes, on_host_change, networks);
 }
 
-/* Whatever a container with a network needs of davitd. */
+/* Makes sure that the resolver runs and that questions of containers are redirected to it. */
 static int reach(struct networks *networks, struct error *err)
 {
     int result = redirect(networks, err);

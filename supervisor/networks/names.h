@@ -18,10 +18,10 @@ void names_close(struct networks *networks);
 /* A container starts: makes its sockets in its network namespace. `pid` is its first process. */
 int names_attach(struct membership *member, int netns_fd, pid_t pid, struct error *err);
 
-/* Names or addresses of one that runs have changed, or it is only now known how it runs. */
+/* Names or addresses of a running container have changed, or davitd has only now found it. */
 void names_update(struct membership *member);
 
-/* It has ended. */
+/* The container has ended: the resolver forgets it. */
 void names_detach(struct membership *member);
 
 /* The `nameserver` lines, the search list and the options of the host's resolv.conf(5). */

@@ -4,7 +4,8 @@
 
 #include "networks.h"
 
-/* On disk; what an earlier davit has written says nothing of it and is a bridge. */
+/* The drivers' names, also on disk. A network that an early davit wrote names none: it is a
+ * bridge. */
 const char *const network_driver_names[] = {NULL, "bridge", "macvlan", "ipvlan", "cni", NULL};
 
 struct network *network_look_up(const struct networks *networks, const char *name)

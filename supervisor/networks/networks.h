@@ -1,6 +1,7 @@
 /*
- * Networks: bridges of the host that containers are attached to, as Docker's driver "bridge" has
- * them. One lies in <root>/networks/ID.json; its bridge is made when the first container needs it.
+ * Networks that containers are attached to, with Docker's drivers "bridge", "macvlan" and "ipvlan"
+ * or with plugins ("cni"). A network lies in <root>/networks/ID.json; its device on the host is
+ * made when the first container needs it.
  */
 #ifndef DAVIT_SUPERVISOR_NETWORKS_NETWORKS_H
 #define DAVIT_SUPERVISOR_NETWORKS_NETWORKS_H
@@ -31,7 +32,7 @@ enum network_driver {
     NETWORK_DRIVER_CNI, /* plugins: plugins.h */
 };
 
-/* What it has of one family of addresses. */
+/* A network's addresses of one family. */
 struct network_addresses {
     const char *subnet_text; /* NULL: nothing */
     const char *gateway_text;
@@ -69,19 +70,19 @@ struct network {
 
 /* The kernel's rules, and how they come to be what davitd knows: firewall.c. */
 struct firewall_state {
-    bool is_dirty;            /* what davitd knows is not what the kernel has */
-    char *base;               /* that the kernel has; NULL: unknown */
-    bool lost_track_of_ports; /* of which of them the kernel has: the next run has to write them */
-    struct firewall_run *run; /* under way; NULL: none */
+    bool is_dirty;              /* what davitd knows is not what the kernel has */
+    char *base;                 /* script without ports in force; NULL: unknown */
+    bool lost_track_of_ports;   /* the next run has to write all ports */
+    struct firewall_run *run;   /* under way; NULL: none */
     struct completion *waiters; /* for the next run */
-    sd_event_source *turn;      /* that begins it */
-    sd_event_source *watch;     /* hears of what others do to it; NULL: not yet */
+    sd_event_source *turn;      /* starts the next run */
+    sd_event_source *watch;     /* for changes by others; NULL: not yet */
     sd_event_source *retry;     /* after it has failed */
-    uint64_t retry_us;          /* to that; 0: the last run was good */
+    uint64_t retry_us;          /* its delay; 0: the last run was good */
     bool lacks_bridge_tracking; /* the kernel has no CONFIG_NF_CONNTRACK_BRIDGE */
 };
 
-/* What containers are refused: egress.c. */
+/* Egress rules of containers: egress_rules.c, egress_log.c. */
 struct egress_state {
     bool is_there;              /* rules of containers, or what an earlier davitd left */
     struct egress_ended *ended; /* that the kernel may still know */
@@ -97,7 +98,7 @@ struct names_state {
     sd_event_source *restart_timer;
     char instance[IDENTIFIER_SIZE];
     bool watches_host;       /* the host's resolv.conf(5) */
-    ino_t redirected_cgroup; /* whose processes' questions come to it; 0: none */
+    ino_t redirected_cgroup; /* inode; its questions come here; 0: none */
 };
 
 /* All networks, and who is on them. The first members are to be set before anything else. */
@@ -116,7 +117,7 @@ struct networks {
     struct membership *members; /* newest first */
     size_t member_count;
     bool is_recovering; /* not all members that there are may be known */
-    int lock_fd;        /* as long as no other davitd may have any; -1: nobody needs it */
+    int lock_fd;        /* keeps other davitds off; -1: not locked yet */
     struct nft_channel nft;
     struct firewall_state firewall;
     struct egress_state egress;
@@ -172,20 +173,20 @@ struct network *network_look_up(const struct networks *networks, const char *nam
 /* Whether a container that is on it has a way out by that family. */
 bool network_leads_out(const struct network *network, int family);
 
-/* Makes its device if there is none, and what another davitd has left half made whole. */
+/* Makes the network's device on the host, or completes one that another davitd left half made. */
 int network_prepare(struct networks *networks, struct netlink *netlink, struct network *network,
                     struct error *err);
 
 /* Subnets: addresses.c */
 
-/* What the order says, and what it leaves open. */
+/* Sets subnets, ranges and gateways as the order says, and picks what it leaves open. */
 int network_addresses_take(const struct networks *networks, struct network *network,
                            const struct network_order *order, struct error *err);
 
-/* The texts become what is calculated with. */
+/* Parses and checks the texts of subnets, ranges and gateways. */
 int network_addresses_resolve(struct network *network, struct error *err);
 
-/* Refuses what another network has. */
+/* Refuses a subnet that overlaps with another network's. */
 int network_addresses_check(const struct networks *networks, const struct network *network,
                             struct error *err);
 
@@ -193,8 +194,8 @@ int network_addresses_check(const struct networks *networks, const struct networ
 
 void network_device_name(struct network *network);
 
-/* One davitd alone has networks in a network namespace of the host: they have one firewall. Waits
- * so long for one that may be about to die. */
+/* Takes the lock that lets one davitd alone have networks in the host's network namespace: they
+ * share its firewall. Waits up to timeout_ms for a davitd that may be about to die. */
 int networks_claim(struct networks *networks, int timeout_ms, struct error *err);
 
 /* At davitd's end. */
@@ -203,16 +204,17 @@ void network_device_remove(const struct network *network);
 
 /* The firewall: firewall.c */
 
-/* What davitd knows is to become the kernel's rules; soon, several changes at once. */
+/* What davitd knows has changed: the kernel's rules follow soon, for several changes at once. */
 void firewall_change(struct networks *networks);
 
 /* At davitd's end: waits a moment for rules that are being written. False if they are still. */
 bool firewall_settle(const struct networks *networks);
 
-/* Published ports have come, or are about to go: they are changed now, if nothing else is. */
+/* Adds a container's published ports to the kernel's rules, or removes them: at once, or with the
+ * next run if one is due or under way. */
 void firewall_change_ports(const struct membership *member, bool is_removed);
 
-/* Ends when the rules are those of this moment, or could not be set. */
+/* Ends the completion when the kernel has the rules of this moment, or they could not be set. */
 void firewall_await(struct networks *networks, struct completion *completion);
 
 #endif

@@ -25,7 +25,7 @@
 struct plugins_run {
     struct networks *networks;
     char id[IDENTIFIER_SIZE];
-    struct completion *waiter; /* NULL: they take back */
+    struct completion *waiter; /* NULL: plugins take devices back */
     int report_fd;
     sd_event_source *source;
     struct buffer report;
@@ -96,7 +96,7 @@ static void describe_ports(struct arena *arena, const struct membership *member,
     }
 }
 
-/* Published ports are the first one's. */
+/* Published ports go to the first network of plugins. */
 static void describe_networks(struct arena *arena, const struct membership *member,
                               struct cni_job *job)
 {
@@ -120,8 +120,8 @@ static void describe_networks(struct arena *arena, const struct membership *memb
     }
 }
 
-/* Locked if nobody has it: the lock goes with the descriptor, so that who was asked first works
- * first, however long the processes take to begin. */
+/* Opens the record and locks it if nobody has. The lock goes with the descriptor to davit-cni: runs
+ * take place in the order in which davitd asked for them. */
 static int open_record(const struct membership *member, int flags)
 {
     cleanup_close int directory_fd = member->owner->open_directory(member);
@@ -179,7 +179,7 @@ static int take_report(struct membership *member, const struct cni_report *repor
             snprintf(lease->by_plugin->mac, sizeof(lease->by_plugin->mac), "%s", attached->mac);
         for (size_t j = 0; j < attached->addresses.count; j++)
             take_address(&attached->addresses.items[j], lease);
-        /* All that davitd says of a device it says by this one. */
+        /* davitd describes a device by its IPv4 address: there has to be one. */
         if (lease->address.family == 0)
             return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                              "network %s: its plugins gave no IPv4 address",
@@ -275,8 +275,8 @@ static int start(struct membership *member, struct cni_job *job, int record_fd,
     return result;
 }
 
-/* By our descriptor of the namespace: its first process may not have entered it yet, and what it is
- * in until then is the host's. */
+/* Names the namespace by davitd's descriptor: the first process may not have entered it yet, and is
+ * in the host's until then. */
 static int attach(struct membership *member, int netns_fd, struct completion *waiter,
                   struct error *err)
 {
@@ -324,7 +324,7 @@ void plugins_recover(struct membership *member)
     if (!has_plugin_networks(member))
         return;
     record_fd = open_record(member, 0);
-    /* Or somebody is about to write to it. */
+    /* An empty record that is locked is about to be written by davit-cni. */
     member->has_plugins = record_fd >= 0 && (lseek(record_fd, 0, SEEK_END) > 0 ||
                                              flock(record_fd, LOCK_EX | LOCK_NB) < 0);
 }

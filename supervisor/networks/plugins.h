@@ -16,7 +16,7 @@ int plugins_take(struct network *network, const struct network_order *order, str
  */
 int plugins_check_address(const char *text, const struct network *network, struct error *err);
 
-/* Whether published ports are theirs, since no bridge of the container has any. */
+/* Whether plugins publish the container's ports, because it is on no bridge that could. */
 bool plugins_publish(const struct membership *member);
 
 /* Ends when the devices of all its networks of plugins are there, or could not be made; at

@@ -1,4 +1,4 @@
-/* Ports of the host that lead to a container. See containers/internal.h. */
+/* Ports of the host that lead to a container. See membership.h. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #define PORT_FIRST 49153
 #define PORT_LAST 60999
 
-/* Whether the host's own programs leave it free. */
+/* Whether no program of the host has the port. */
 static bool is_bindable(const char *protocol, const struct address *host, unsigned int port)
 {
     bool is_udp = strcmp(protocol, "udp") == 0;
@@ -29,7 +29,7 @@ static bool is_bindable(const char *protocol, const struct address *host, unsign
 
     if (fd < 0)
         return true;
-    /* Connections that are just over are no reason. */
+    /* Connections that have just ended do not count. */
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (is_ipv6)
         setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, &one, sizeof(one));

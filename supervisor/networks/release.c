@@ -10,7 +10,7 @@
 #include "network/firewall.h"
 #include "plugins.h"
 
-/* The lock of one that was killed may outlive it by as much. */
+/* The lock of a davitd that was killed may outlive it by so much. */
 #define PREDECESSOR_MS 2000
 #define PREDECESSOR_IDLE_MS 100 /* where only leftovers are at stake */
 
@@ -37,7 +37,7 @@ static struct membership *find_joiner(const struct membership *owner,
 static void release_now(struct membership *member)
 {
     member->keeps_network = false;
-    /* As long as it is known where they lead. */
+    /* Ports go first, while it is known where they lead. */
     firewall_change_ports(member, true);
     egress_release(member);
     plugins_release(member);
@@ -49,7 +49,7 @@ static void release_now(struct membership *member)
     ports_release(member);
 }
 
-/* Whoever was the last in another's namespace lets go what that has. */
+/* The last container in another's network namespace releases what that other one has kept. */
 static void leave_namespace(const struct membership *member)
 {
     const char *joined = mode_container(member->definition->host_config.network_mode);
@@ -98,7 +98,8 @@ void membership_cut(struct membership *member)
     release_now(member);
 }
 
-/* Whatever has happened to the rules since: also those of containers that are no more. */
+/* Writes the kernel's rules anew: they may have changed without a davitd, and may be of containers
+ * that are gone. */
 static void repair_firewall(struct networks *networks)
 {
     struct error err = {0};

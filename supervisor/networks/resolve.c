@@ -47,7 +47,7 @@ static int check_addresses(const struct endpoint *endpoint, const struct network
     return result < 0 ? result : check_address(endpoint->ipam.ipv6_address, network, AF_INET6, err);
 }
 
-/* Whose hosts, resolv.conf and hostname it has. */
+/* Decides whose hosts, resolv.conf and hostname the container has. */
 static int resolve_names(struct revision *draft, const struct definition *joined, const char *mode,
                          struct error *err)
 {
@@ -66,7 +66,8 @@ static int resolve_names(struct revision *draft, const struct definition *joined
     return 0;
 }
 
-/* Modes without a network of ours: clients may name them as one, with nothing to say about it. */
+/* Resolves a mode without networks of davitd. Clients may list it as a network, but ask for nothing
+ * there. */
 static int resolve_without(struct membership *member, struct revision *draft,
                            const struct definition *joined, const char *mode, struct error *err)
 {
@@ -116,8 +117,8 @@ static void put_first(struct arena *arena, struct definition *definition, const 
     definition->endpoints.items[0] = first;
 }
 
-/* The host's end of a device limits what it sends on: macvlan and ipvlan have none. What plugins
- * make is theirs. */
+/* What a container receives is limited at the host's end of its device, which macvlan and ipvlan
+ * lack. Devices of plugins are not limited at all. */
 static int check_rate(const struct membership *member, const struct network *network,
                       struct error *err)
 {

@@ -1,8 +1,9 @@
 /*
- * Namespaces made ahead: of a container's start the kernel spends most on its network namespace.
- * davitd keeps some in reserve, each with the user namespace that owns it where containers have ids
- * of their own by default; ids are mapped when a container takes one. They are descriptors alone:
- * what nobody took goes with davitd. See docs/decisions/namespace-pool.md.
+ * Namespaces made ahead: most of the kernel's time for a container's start goes into its network
+ * namespace. davitd keeps some in reserve, each with the user namespace that owns it if containers
+ * have ids of their own by default; ids are mapped when a container takes one. A namespace is held
+ * by descriptors alone: those that nobody took end with davitd. See
+ * docs/decisions/namespace-pool.md.
  */
 #ifndef DAVIT_SUPERVISOR_SPAWN_NAMESPACE_POOL_H
 #define DAVIT_SUPERVISOR_SPAWN_NAMESPACE_POOL_H
@@ -25,8 +26,8 @@ struct namespace_pool {
     sd_event_source *channel; /* while more are made; NULL: none are */
 };
 
-/* Makes what is missing, beside davitd's other work: called at start, and when what was taken is no
- * longer waited for. */
+/* Makes what is missing, beside davitd's other work: called at davitd's start, and when a container
+ * has started or has failed to. */
 void namespace_pool_fill(struct namespace_pool *pool);
 
 /* Takes one, with a user namespace or without: ready_namespaces_release() is the caller's. False if

@@ -15,7 +15,7 @@ static void stop_watching(struct outbox *outbox)
     fd_close(&outbox->fd);
 }
 
-/* A peer that is gone is noticed by who reads what it says. */
+/* Errors are dropped: whoever reads from the peer notices that it is gone. */
 static int on_writable(sd_event_source *source, int fd, uint32_t events, void *context)
 {
     struct outbox *outbox = context;

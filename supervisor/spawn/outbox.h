@@ -1,5 +1,5 @@
-/* What davitd has to say to another process of davit: its loop sends it when there is room, and
- * never waits for that. */
+/* Messages of davitd to another process of davit: the loop sends them when there is room, and
+ * nobody waits for that. */
 #ifndef DAVIT_SUPERVISOR_SPAWN_OUTBOX_H
 #define DAVIT_SUPERVISOR_SPAWN_OUTBOX_H
 

@@ -24,7 +24,7 @@
 #include "supervisor/monitor/monitor.h"
 #include "supervisor/monitor/protocol.h"
 
-/* What is asked for: a worker's number, or this. */
+/* What a request asks for: a worker, by its number, or one of these. */
 #define REQUEST_MONITOR (-1)
 #define REQUEST_SWEEP (-2)
 #define REQUEST_NAMESPACES (-3) /* without a user namespace */
@@ -37,8 +37,8 @@ struct spawn_request {
     uint32_t count; /* of namespaces */
 };
 
-/* Workers are programs of their own. The descriptors they are asked for with become, in this order,
- * those that they have as soon as they run; -1 is the working directory. */
+/* Workers are programs of their own. The descriptors of a request become, in order, these
+ * descriptors of the worker; -1: the working directory. */
 static const struct worker {
     const char *program;
     const char *command; /* NULL: none */
@@ -88,7 +88,7 @@ static void set_title(const char *name)
     memcpy(title, name, length < title_size ? length : title_size);
 }
 
-/* Of davitd's environment a worker for the network gets what says how to reach it. */
+/* Adds the variables of davitd's environment that say how to reach the network. */
 static size_t network_environment(char **environment, size_t count)
 {
     static const char *const names[] = {"https_proxy", "HTTPS_PROXY",   "http_proxy",
@@ -149,8 +149,8 @@ static _Noreturn void run_worker(const struct worker *worker, const int *fds)
     _exit(127);
 }
 
-/* Two may be at it at the same time: each removes what it finds, from the first entry on, which a
- * descriptor that is davitd's as well would not give. */
+/* Removes all that is in the directory; two sweepers may do so at once. Opens the directory anew,
+ * to read from its first entry: the position of davitd's descriptor is shared. */
 static _Noreturn void sweep(int directory_fd)
 {
     int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,7 +1,7 @@
 /*
  * The spawner: a small single-threaded process, forked from davitd before anything else happens,
- * that forks monitors and image workers on request. Forking a daemon full of state would copy too
- * much and, once it has threads, not be safe.
+ * that forks monitors, workers and other helpers on request. Forking a daemon full of state would
+ * copy too much and, once it has threads, not be safe.
  */
 #ifndef DAVIT_SUPERVISOR_SPAWN_SPAWNER_H
 #define DAVIT_SUPERVISOR_SPAWN_SPAWNER_H
@@ -14,8 +14,8 @@
 #include "outbox.h"
 #include "supervisor/monitor/monitor.h"
 
-/* davitd's side of it. Whoever asks does not wait: a spawner that is stopped is asked later, or,
- * when much waits for it already, said not to answer (ERROR_BUSY). */
+/* davitd's side of the spawner. Requests never wait: they are queued while the spawner is stopped,
+ * and refused with ERROR_BUSY when too much is queued. */
 struct spawner {
     int fd;
     pid_t pid;
@@ -42,7 +42,8 @@ int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has
 /* Asks for a process that removes everything in a directory. */
 int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct error *err);
 
-/* The image worker, by command, the fetch worker, the resolver and who runs plugins of networks. */
+/* The image worker, by command, the fetch worker, the resolver, and davit-cni, which runs
+ * plugins. */
 enum spawner_worker {
     WORKER_LOAD,
     WORKER_PULL,

@@ -12,9 +12,9 @@
 #include "base/memory.h"
 
 #define SCHEMA_VERSION 1
-#define PREDECESSOR_MS 5000 /* one that was killed may have it still */
-/* Room that a full disk has for us all the same: for what is written between two checkpoints, and
- * for the tables to grow. A checkpoint comes after 256 pages, 1 MiB. */
+#define PREDECESSOR_MS 5000 /* a davitd that was killed may still have the lock */
+/* Room that is reserved so that a full disk still has it: for what is written between two
+ * checkpoints, and for the tables to grow. A checkpoint comes after 256 pages, 1 MiB. */
 #define JOURNAL_ROOM (2 << 20)
 #define TABLES_ROOM (512 << 10)
 
@@ -108,8 +108,8 @@ static int set_up(struct database *database, struct error *err)
     return result;
 }
 
-/* Behind the end of the file, where SQLite comes to when it appends (fallocate(2)). Not every
- * filesystem has that, and a disk that is full already has no room. */
+/* Reserves room behind the end of the file, where SQLite appends (fallocate(2)). May fail: not
+ * every filesystem can do that, and the disk may be full already. */
 static void reserve(const char *path, int flags, off_t beyond)
 {
     cleanup_close int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0600);

@@ -1,4 +1,4 @@
-/* What was declared and acknowledged, in SQLite (WAL). One thread. */
+/* The definitions and states of containers, in SQLite (WAL). One thread. */
 #ifndef DAVIT_SUPERVISOR_STORE_DATABASE_H
 #define DAVIT_SUPERVISOR_STORE_DATABASE_H
 
@@ -25,8 +25,8 @@ int database_update_state(struct database *database, const char *id, const char 
 /* Another name, and the definition that has it. Durable. */
 int database_update_definition(struct database *database, const char *id, const char *name,
                                const char *definition, struct error *err);
-/* Its name is nobody's in the database from now on: what a container is called stands in its
- * definition, and here only so that no two are called the same. */
+/* Frees the row's name: the row gets its id as name. A container's name is in its definition; the
+ * column is there only so that no two have the same. */
 int database_release_name(struct database *database, const char *id, struct error *err);
 int database_delete_container(struct database *database, const char *id, bool is_durable,
                               struct error *err);

@@ -7,7 +7,7 @@
 
 #define PROJECT_FIRST 0x64610000
 #define GROWTH 64
-/* One beyond was made by nobody here: it is not counted, and not given away. */
+/* A number beyond these is not davit's: it is not noted. */
 #define PROJECTS_MAX (1 << 20)
 
 static void mark(struct projects *projects, uint32_t project, bool is_taken)

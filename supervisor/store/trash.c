@@ -7,7 +7,7 @@
 /* Trees that come within this time go together. */
 #define SWEEP_DELAY_US 20000
 
-/* What cannot be removed now is when davitd starts the next time. */
+/* What cannot be removed now is removed at davitd's next start. */
 void trash_sweep(struct trash *trash)
 {
     struct error err = {0};

@@ -16,11 +16,11 @@ struct trash {
     sd_event_source *timer; /* the next sweep; NULL: none is due */
 };
 
-/* Has removed what is there: at once, or with what else comes within a moment. */
+/* Has the trash emptied: at once, or a moment later together with what else comes. */
 void trash_sweep(struct trash *trash);
 void trash_sweep_later(struct trash *trash);
 
-/* Moves directory_fd/name there, for the next sweep: before there is a loop. */
+/* Moves directory_fd/name to the trash without a sweep: for davitd's start, which sweeps later. */
 int trash_move(struct trash *trash, int directory_fd, const char *name, struct error *err);
 
 /* Moves directory_fd/name there and has it removed. It is gone for good, also after a power cut,

@@ -80,11 +80,11 @@ int container_volumes_make(struct volumes *volumes, struct arena *arena,
 /* Removes those that were made for a container which then could not be. */
 void container_volumes_take_back(struct volumes *volumes, const struct definition *definition);
 
-/* The container is there: it has its volumes until it says that it is gone. */
+/* Notes the container as a user of its volumes; takes it off again. */
 void volumes_hold(struct volumes *volumes, const struct definition *definition);
 void volumes_release(struct volumes *volumes, const struct definition *definition);
 
-/* The anonymous volumes of a container that is gone, if nobody else has them. */
+/* Removes the anonymous volumes of a container that is gone, unless another container has them. */
 void container_volumes_remove(struct volumes *volumes, const struct definition *definition);
 
 #endif

@@ -1,5 +1,5 @@
-/* config.json, process documents, Docker's create request, seccomp profiles: whatever is decoded is
- * encoded and decoded again without complaint. */
+/* config.json, process documents, Docker's create request, seccomp profiles. A config.json that was
+ * decoded can be encoded and decoded again. */
 #include <assert.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The package databases of images, and the order of versions, which has to be one. */
+/* The package databases of images; the order of versions, which swapped arguments have to reverse.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

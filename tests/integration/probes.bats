@@ -111,7 +111,7 @@ is_probe() { [ "$(probe "$1" "$2")" = "$3" ]; }
 
 @test "a probe runs as nobody" {
     davit run --detach --name peek --network none busybox sh -c 'nc -ll -p 99 -e sleep 5'
-    davit probe --liveness http:99/ --interval 20ms --timeout 5s peek
+    davit probe --liveness http:99/ --interval 20ms --timeout 5s --retries 1000 peek
     find_probe() { for status in /proc/[0-9]*/status; do grep -q "^PPid:.$1$" "$status" 2>/dev/null && grep -q '^Uid:.65534' "$status" && echo "$status"; done; }
     monitor=$(awk '/^PPid:/ {print $2}' "/proc/$(davit inspect peek | jq '.[0].State.Pid')/status")
     seen() { status=$(find_probe "$monitor" | head -1); [ -n "$status" ] && grep -q '^CapEff:.0*$' "$status"; }

@@ -142,7 +142,7 @@ static void deep_trees_are_removed(void **state)
     assert_int_equal(faccessat(root, "d", F_OK, 0), -1);
 }
 
-/* Names that an earlier way of removing used, names of 255 bytes, branches at every depth. */
+/* Names of 255 bytes, names that look like davit's own, branches at every depth. */
 static void trees_of_any_names_are_removed(void **state)
 {
     int root = *(int *)*state;
@@ -167,7 +167,7 @@ static void trees_of_any_names_are_removed(void **state)
     assert_int_equal(faccessat(root, "d", F_OK, 0), -1);
 }
 
-/* As far as descriptors go, it takes few. */
+/* A tree is removed with fewer descriptors than it is deep. */
 static void removing_takes_few_descriptors(void **state)
 {
     int root = *(int *)*state;
@@ -184,7 +184,7 @@ static void removing_takes_few_descriptors(void **state)
     assert_int_equal(result, 0);
 }
 
-/* A mount in the middle of a tree as one thing that cannot be removed, at `depth`. */
+/* A mount point at `depth` cannot be removed: the removal of the tree has to fail and say so. */
 static void check_obstacle(int root, int depth)
 {
     char path[PATH_MAX] = "d";
@@ -214,7 +214,8 @@ static void what_cannot_be_removed_ends_the_removal(void **state)
     if (unshare(CLONE_NEWNS) < 0)
         skip();
     assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-    /* The descriptor that the test began with is of the mount namespace it was in. */
+    /* The fixture's descriptor is of the old mount namespace, where the tmpfs could not be mounted.
+     */
     root = open(path, O_RDONLY | O_DIRECTORY);
     check_obstacle(root, 10);
     check_obstacle(root, 400);
@@ -251,13 +252,13 @@ static void only_files_of_strangers_are_opened(void **state)
     fd = path_open_regular_in_root(root, "/link");
     assert_true(fd >= 0);
     assert_int_equal(path_open_regular_in_root(root, "directory"), -EINVAL);
-    /* Whoever opened it would wait, or, if somebody writes, be an end of it. */
+    /* Opening a pipe could wait for its other end, or take the bytes that somebody writes. */
     assert_int_equal(path_open_regular_in_root(root, "pipe"), -EINVAL);
     assert_int_equal(path_open_regular_in_root(root, "to-pipe"), -EINVAL);
     assert_int_equal(path_open_regular_in_root(root, "none"), -ENOENT);
 }
 
-/* Until the other end takes no more; the number of messages that the socket has. */
+/* Sends until the socket is full. Returns how many messages were sent. */
 static int fill(struct send_queue *queue, int fd, size_t max_bytes)
 {
     char message[1024] = "";

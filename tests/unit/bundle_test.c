@@ -103,7 +103,7 @@ static void unknown_properties_are_tolerated(void **state)
         0);
 }
 
-/* Whatever is decoded is encoded again as it was. */
+/* The default configuration stays the same when it is encoded and decoded. */
 static void the_default_survives_a_round_trip(void **state)
 {
     cleanup_arena struct arena arena = {0};

@@ -127,7 +127,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *context)
     return 0;
 }
 
-/* True if the client has heard the end of it in time. */
+/* Runs the server until the client has read all answers. False if that takes too long. */
 static bool hold(struct conversation *conversation)
 {
     char directory[] = "/tmp/davit-http.XXXXXX";

@@ -252,7 +252,7 @@ static int close_host(void **state)
     return 0;
 }
 
-/* davitd has asked for one: false if it has not. */
+/* Receives a request for a monitor. False if davitd has sent none. */
 static bool receive_spawn(struct host *host)
 {
     int fds[SPAWN_FDS] = {-1, -1, -1, -1, -1};
@@ -435,7 +435,7 @@ static void what_is_kept_is_read_again(void **state)
     free(text);
 }
 
-/* A change that cannot be saved has changed nothing; one that can has its own memory. */
+/* A change that cannot be saved changes nothing. One that is saved is copied. */
 static void a_definition_is_replaced_or_stays(void **state)
 {
     struct host *host = *state;
@@ -459,7 +459,7 @@ static void a_definition_is_replaced_or_stays(void **state)
     assert_int_equal(host->container->definition->revision, 1);
 }
 
-/* As they were written when states were numbers. */
+/* davit wrote states as numbers before it wrote their names. */
 static void states_of_an_earlier_davit_are_read(void **state)
 {
     static const char text[] =

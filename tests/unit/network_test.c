@@ -167,7 +167,7 @@ static void egress_rules_are_read(void **state)
 {
     static const struct {
         const char *text;
-        const char *name; /* or the subnet */
+        const char *name; /* of a domain, or a subnet */
         const char *protocol;
         uint16_t first;
         uint16_t last;

@@ -225,7 +225,8 @@ static void device_programs_are_accepted(void **state)
     free(cgroup);
 }
 
-/* What the rules say: about each kind of access the last rule that speaks of it, or else no. */
+/* What the rules allow: for each kind of access the last rule that matches decides; without one the
+ * access is denied. */
 static bool rules_allow(const struct cgroup_device_rule *rules, size_t count, char type,
                         unsigned int major, unsigned int minor, unsigned int access)
 {
@@ -262,8 +263,8 @@ static void make_random_rule(unsigned int *seed, struct cgroup_device_rule *rule
     };
 }
 
-/* In a child that is in the cgroup. access(2) asks for a device without waking its driver. Exits
- * with the number of the first device that is decided differently, counted from 1, or 0. */
+/* Runs in a child in the cgroup. access(2) asks for a device without opening it. Exits with the
+ * number, counted from 1, of the first device for which kernel and rules disagree, or 0. */
 static _Noreturn void try_devices(const struct cgroup_device_rule *rules, size_t count,
                                   int directory_fd)
 {
@@ -346,7 +347,8 @@ static void device_programs_decide_as_the_rules_say(void **state)
     assert_int_equal(path_remove_tree(AT_FDCWD, directory, &err), 0);
 }
 
-/* Runs `call` under the filter in a child; the errno it got, 0 for success, -1 for a kill. */
+/* Runs `call` under the filter in a child. Returns its errno, 0 for success, or -1 if it was
+ * killed. */
 static int under_filter(const struct oci_seccomp *seccomp, long call)
 {
     struct seccomp_program program;
@@ -484,8 +486,8 @@ static void a_class_without_schemata_has_to_exist(void **state)
     path_remove_tree(AT_FDCWD, path, NULL);
 }
 
-/* The kernel fills new directories with files; a plain filesystem does not, so that joining the new
- * group fails here. That it was made, and is removed again, is seen. */
+/* The kernel puts files into a new group's directory; a plain filesystem does not, so joining the
+ * new group fails here. The test sees only that the group is made and removed. */
 static void a_monitoring_group_is_made_and_removed(void **state)
 {
     char path[] = "/tmp/davit-resctrl.XXXXXX";

@@ -351,7 +351,8 @@ static void output_waits_until_the_head_has_been_read(void **state)
     close_streams(&streams, output, client);
 }
 
-/* Another process still has the pipe open: what the ended one left arrives, and nobody waits. */
+/* When the container's process ends while another still has the pipe open, what it has written
+ * arrives, and nobody waits for the other. */
 static void the_end_leaves_nothing_and_waits_for_nobody(void **state)
 {
     struct streams streams;

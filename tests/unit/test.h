@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-/* A parse that must fail, and whose message must contain a text. */
+/* The message of an error must contain a text. */
 #define assert_error_contains(err, text)                                    \
     do {                                                                    \
         if (strstr((err).message, (text)) == NULL)                          \
