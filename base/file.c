@@ -130,7 +130,7 @@ int file_write_value(int directory_fd, const char *name, const char *value)
     return (size_t)count == length ? 0 : -EIO;
 }
 
-void file_raise_limit(void)
+void open_files_raise_limit(void)
 {
     struct rlimit limit;
 

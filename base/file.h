@@ -33,7 +33,7 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
 int file_write_value(int directory_fd, const char *name, const char *value);
 
 /* Raises the soft limit of open files to the hard limit, which every process is allowed to do. */
-void file_raise_limit(void);
+void open_files_raise_limit(void);
 
 /* Locks the open file for this process alone (flock(2)). The process that held the lock may be
  * dying, and the kernel takes a moment to drop its lock: so this waits up to timeout_ms.

@@ -9,7 +9,7 @@
 #include "cleanup.h"
 #include "memory.h"
 
-void helpers_find(void)
+void helpers_set_directory(void)
 {
     static const char *const places[] = {".", "../libexec/davit"};
     char own[PATH_MAX];

@@ -5,6 +5,6 @@
 
 /* Finds the directory of these programs and sets DAVIT_LIBEXEC to it, unless that is set already.
  * In a build tree they lie beside the program, in an installation in ../libexec/davit. */
-void helpers_find(void);
+void helpers_set_directory(void);
 
 #endif

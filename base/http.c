@@ -39,7 +39,7 @@ static int on_url(http_parser *parser, const char *bytes, size_t length)
     return 0;
 }
 
-static int finish_header(struct http_parser_state *state)
+static int store_header(struct http_parser_state *state)
 {
     struct http_message *message = &state->message;
 
@@ -62,7 +62,7 @@ static int on_header_field(http_parser *parser, const char *bytes, size_t length
 {
     struct http_parser_state *state = parser->data;
 
-    if (state->is_in_value && finish_header(state) != 0)
+    if (state->is_in_value && store_header(state) != 0)
         return 1;
     state->is_in_value = false;
     buffer_append(&state->name, bytes, length);
@@ -83,7 +83,7 @@ static int on_headers_complete(http_parser *parser)
     struct http_parser_state *state = parser->data;
     struct http_message *message = &state->message;
 
-    if (finish_header(state) != 0)
+    if (store_header(state) != 0)
         return -1;
     message->method = message->is_request ? http_method_str(parser->method) : NULL;
     message->target = arena_strdup(&state->arena, buffer_text(&state->target));

@@ -38,7 +38,7 @@ struct parser {
     char reason[128]; /* why a callback cancelled */
 };
 
-static int refuse(struct parser *parser, const char *reason)
+static int refuse_document(struct parser *parser, const char *reason)
 {
     snprintf(parser->reason, sizeof(parser->reason), "%s", reason);
     return 0;
@@ -49,7 +49,7 @@ static int add_value(struct parser *parser, const struct json *value)
     struct frame *frame;
 
     if (++parser->values > parser->limits->max_values)
-        return refuse(parser, "too many values");
+        return refuse_document(parser, "too many values");
     if (parser->depth == 0) {
         parser->root = *value;
         return 1;
@@ -88,7 +88,7 @@ static int on_number(void *context, const char *text, size_t length)
 static int on_string(void *context, const unsigned char *text, size_t length)
 {
     if (memchr(text, '\0', length) != NULL)
-        return refuse(context, "a string contains a NUL");
+        return refuse_document(context, "a string contains a NUL");
     return add_text(context, JSON_STRING, (const char *)text, length);
 }
 
@@ -97,7 +97,7 @@ static int on_key(void *context, const unsigned char *text, size_t length)
     struct parser *parser = context;
 
     if (memchr(text, '\0', length) != NULL)
-        return refuse(parser, "a name contains a NUL");
+        return refuse_document(parser, "a name contains a NUL");
     parser->frames[parser->depth - 1].key =
         arena_strndup(parser->arena, (const char *)text, length);
     return 1;
@@ -106,7 +106,7 @@ static int on_key(void *context, const unsigned char *text, size_t length)
 static int open_frame(struct parser *parser, enum json_type type)
 {
     if (parser->depth == parser->limits->max_depth)
-        return refuse(parser, "nested too deeply");
+        return refuse_document(parser, "nested too deeply");
     parser->frames[parser->depth++] = (struct frame){.type = type};
     return 1;
 }

@@ -37,8 +37,8 @@ static size_t describe(const struct place *place, char *text, size_t size)
     return written < 0 ? used : used + (size_t)written;
 }
 
-static int refuse(struct decoder *decoder, const struct place *place, enum error_code code,
-                  const char *what)
+static int refuse_value(struct decoder *decoder, const struct place *place, enum error_code code,
+                        const char *what)
 {
     char path[256] = "";
 
@@ -56,7 +56,7 @@ static int expect(struct decoder *decoder, const struct place *place, const stru
         return 0;
     snprintf(what, sizeof(what), "expected %s, found %s", json_type_name(type),
              json_type_name(value->type));
-    return refuse(decoder, place, ERROR_INVALID, what);
+    return refuse_value(decoder, place, ERROR_INVALID, what);
 }
 
 static int decode_struct(struct decoder *decoder, const struct place *place,
@@ -68,7 +68,7 @@ static int refuse_number(struct decoder *decoder, const struct place *place,
     char what[96];
 
     snprintf(what, sizeof(what), "%.40s is not an integer in the allowed range", value->text);
-    return refuse(decoder, place, ERROR_INVALID, what);
+    return refuse_value(decoder, place, ERROR_INVALID, what);
 }
 
 static int decode_signed(struct decoder *decoder, const struct place *place,
@@ -193,7 +193,7 @@ static int decode_enum(struct decoder *decoder, const struct place *place, const
         }
     }
     snprintf(what, sizeof(what), "unknown value \"%.100s\"", value->text);
-    return refuse(decoder, place, ERROR_INVALID, what);
+    return refuse_value(decoder, place, ERROR_INVALID, what);
 }
 
 /* An array, or an object whose member names become the structs' first member. */
@@ -243,7 +243,7 @@ static int decode_word(struct decoder *decoder, const struct place *place, const
             }
         }
     }
-    return refuse(decoder, place, ERROR_INVALID, "not one of the words that are known here");
+    return refuse_value(decoder, place, ERROR_INVALID, "not one of the words that are known here");
 }
 
 static int decode_field(struct decoder *decoder, const struct place *place,
@@ -289,7 +289,8 @@ static int decode_field(struct decoder *decoder, const struct place *place,
     case JSON_KIND_UNSUPPORTED:
         if (json_is_empty(value))
             return 0;
-        return refuse(decoder, place, ERROR_UNSUPPORTED, "not supported by this version of davit");
+        return refuse_value(decoder, place, ERROR_UNSUPPORTED,
+                            "not supported by this version of davit");
     case JSON_KIND_IGNORED:
         return 0;
     default:
@@ -314,7 +315,7 @@ static int refuse_unknown_members(struct decoder *decoder, const struct place *p
         struct place here = {.parent = place, .name = member->name};
 
         if (!json_is_empty(&member->value) && !is_known(type, member->name))
-            return refuse(decoder, &here, ERROR_UNSUPPORTED, "unknown option");
+            return refuse_value(decoder, &here, ERROR_UNSUPPORTED, "unknown option");
     }
     return 0;
 }
@@ -333,7 +334,7 @@ static int decode_struct(struct decoder *decoder, const struct place *place,
 
         if (member == NULL || member->type == JSON_NULL) {
             if ((field->flags & JSON_REQUIRED) != 0)
-                return refuse(decoder, &here, ERROR_INVALID, "required, but missing");
+                return refuse_value(decoder, &here, ERROR_INVALID, "required, but missing");
             continue;
         }
         result = decode_field(decoder, &here, member, field, (char *)object + field->offset);

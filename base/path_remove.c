@@ -43,14 +43,14 @@ static int note_failure(struct removal *removal, int errnum, const char *name)
     return -errnum;
 }
 
-static struct level *top(const struct removal *removal)
+static struct level *deepest_level(const struct removal *removal)
 {
     assert(removal->levels != NULL && removal->depth > 0);
     return &removal->levels[removal->depth - 1];
 }
 
 /* Makes the directory the deepest level. Owns `fd`, also on failure. */
-static int push(struct removal *removal, int fd, const char *name)
+static int enter_level(struct removal *removal, int fd, const char *name)
 {
     struct stat status;
     DIR *dir;
@@ -90,7 +90,7 @@ static int push(struct removal *removal, int fd, const char *name)
  * is what has not been removed. */
 static int reopen_parent(struct removal *removal)
 {
-    struct level *child = top(removal);
+    struct level *child = deepest_level(removal);
     struct level *parent = child - 1;
     int fd = openat(dirfd(child->dir), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct stat status;
@@ -112,9 +112,9 @@ static int reopen_parent(struct removal *removal)
 }
 
 /* Leaves the directory on top, which has been read to its end. */
-static int pop(struct removal *removal)
+static int leave_level(struct removal *removal)
 {
-    struct level *level = top(removal);
+    struct level *level = deepest_level(removal);
     struct level *parent = removal->depth > 1 ? level - 1 : NULL;
     int result = parent != NULL && parent->dir == NULL ? reopen_parent(removal) : 0;
 
@@ -152,19 +152,19 @@ static void remove_entry(struct removal *removal, struct level *level)
     }
     fd = openat(dirfd(level->dir), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0)
-        push(removal, fd, name);
+        enter_level(removal, fd, name);
     else if (errno != ENOENT)
         note_failure(removal, errno, name);
 }
 
 /* Reads the next entry of the deepest directory. After a failure a directory that was reopened is
  * given up: it would come to the entry that failed again and again. */
-static int step(struct removal *removal)
+static int remove_next_entry(struct removal *removal)
 {
-    struct level *level = top(removal);
+    struct level *level = deepest_level(removal);
 
     if (level->is_reopened && removal->first.errnum != 0)
-        return pop(removal);
+        return leave_level(removal);
     do {
         errno = 0;
         level->entry = readdir(level->dir);
@@ -172,17 +172,17 @@ static int step(struct removal *removal)
     if (level->entry == NULL) {
         if (errno != 0)
             note_failure(removal, errno, "read a directory");
-        return pop(removal);
+        return leave_level(removal);
     }
     remove_entry(removal, level);
     return 0;
 }
 
-static void release(struct removal *removal)
+static void close_levels(struct removal *removal)
 {
     while (removal->depth > 0) {
-        if (top(removal)->dir != NULL)
-            closedir(top(removal)->dir);
+        if (deepest_level(removal)->dir != NULL)
+            closedir(deepest_level(removal)->dir);
         removal->depth--;
     }
     free(removal->levels);
@@ -201,10 +201,10 @@ int path_remove_tree(int directory_fd, const char *name, struct error *err)
     fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return error_errno(err, errno, "remove %s", name);
-    result = push(&removal, fd, name);
+    result = enter_level(&removal, fd, name);
     while (result == 0 && removal.depth > 0)
-        result = step(&removal);
-    release(&removal);
+        result = remove_next_entry(&removal);
+    close_levels(&removal);
     if (removal.first.errnum != 0) {
         if (err != NULL)
             *err = removal.first;

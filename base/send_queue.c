@@ -36,8 +36,8 @@ static void drop_first(struct send_queue *queue)
     free_message(message);
 }
 
-static int keep(struct send_queue *queue, const void *bytes, size_t length, const int *fds,
-                size_t fd_count)
+static int queue_message(struct send_queue *queue, const void *bytes, size_t length, const int *fds,
+                         size_t fd_count)
 {
     struct queued_message *message = memory_new(1, sizeof(*message) + length);
 
@@ -77,7 +77,7 @@ int send_queue_send(struct send_queue *queue, int socket_fd, const void *bytes, 
     if (fd_count > SOCKET_MAX_FDS ||
         queue->bytes + sizeof(struct queued_message) + length > max_bytes)
         return -EAGAIN;
-    return keep(queue, bytes, length, fds, fd_count);
+    return queue_message(queue, bytes, length, fds, fd_count);
 }
 
 int send_queue_flush(struct send_queue *queue, int socket_fd)

@@ -155,8 +155,8 @@ int cgroup_open(const struct cgroup_hierarchy *hierarchy, const char *path, stru
     return 0;
 }
 
-int cgroup_enable(const struct cgroup_hierarchy *hierarchy, const char *path,
-                  unsigned int controllers, struct error *err)
+int cgroup_enable_controllers(const struct cgroup_hierarchy *hierarchy, const char *path,
+                              unsigned int controllers, struct error *err)
 {
     cleanup_free struct cgroup *again = memory_new_one(struct cgroup);
     int result = cgroup_create(hierarchy, path, controllers, false, again, err);
@@ -259,7 +259,8 @@ static int wait_for_event(const struct cgroup *cgroup, const char *key, uint64_t
     }
 }
 
-int cgroup_freeze(const struct cgroup *cgroup, bool is_frozen, int timeout_ms, struct error *err)
+int cgroup_set_frozen(const struct cgroup *cgroup, bool is_frozen, int timeout_ms,
+                      struct error *err)
 {
     int result = file_write_value(cgroup->fd, "cgroup.freeze", is_frozen ? "1" : "0");
 
@@ -350,7 +351,7 @@ static int kill_one_by_one(const struct cgroup *cgroup, struct error *err)
     size_t count = 0;
     int result;
 
-    cgroup_freeze(cgroup, true, 1000, NULL);
+    cgroup_set_frozen(cgroup, true, 1000, NULL);
     result = cgroup_list_processes(cgroup, &pids, &count, err);
     for (size_t i = 0; i < count; i++) {
         cleanup_close int pidfd = pidfd_open(pids[i], 0);

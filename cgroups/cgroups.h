@@ -113,8 +113,8 @@ int cgroup_open(const struct cgroup_hierarchy *hierarchy, const char *path, stru
                 struct error *err);
 
 /* Enables controllers for a cgroup that exists, as cgroup_create() does for a new one. */
-int cgroup_enable(const struct cgroup_hierarchy *hierarchy, const char *path,
-                  unsigned int controllers, struct error *err);
+int cgroup_enable_controllers(const struct cgroup_hierarchy *hierarchy, const char *path,
+                              unsigned int controllers, struct error *err);
 
 /* Gives the cgroup to a user of a container: the directory and the files that may be delegated
  * (cgroups(7), "Cgroups delegation"), not those that hold its limits. */
@@ -130,7 +130,8 @@ int cgroup_apply(const struct cgroup *cgroup, const struct cgroup_settings *sett
 int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err);
 
 /* Freezes or thaws all processes below; waits up to timeout_ms until the kernel says it is done. */
-int cgroup_freeze(const struct cgroup *cgroup, bool is_frozen, int timeout_ms, struct error *err);
+int cgroup_set_frozen(const struct cgroup *cgroup, bool is_frozen, int timeout_ms,
+                      struct error *err);
 int cgroup_is_frozen(const struct cgroup *cgroup, bool *is_frozen, struct error *err);
 
 /* True while a process lives in the cgroup or below. */

@@ -207,7 +207,8 @@ static void emit_rules_of_type(struct program *program, char type,
     emit_return(program, 0);
 }
 
-static void compile(struct program *program, const struct cgroup_device_rule *rules, size_t count)
+static void compile_rules(struct program *program, const struct cgroup_device_rule *rules,
+                          size_t count)
 {
     size_t to_block_devices;
 
@@ -252,7 +253,7 @@ int cgroup_apply_devices(const struct cgroup *cgroup, const struct cgroup_device
                          count, RULES_MAX);
     instructions = memory_new(16 + count * INSTRUCTIONS_PER_RULE, sizeof(*instructions));
     program.instructions = instructions;
-    compile(&program, rules, count);
+    compile_rules(&program, rules, count);
     program_fd = load(&program);
     if (program_fd < 0)
         return error_errno(err, -program_fd, "load the device program of cgroup %s", cgroup->path);

@@ -61,8 +61,8 @@ static void emit_address(struct program *program, const uint8_t bytes[4], bool i
     emit_check(program, offsetof(struct bpf_sock_addr, user_ip6[3]), address);
 }
 
-static void compile(struct program *program, const uint8_t address[4], bool is_mapped,
-                    uint16_t from, uint16_t to)
+static void compile_redirection(struct program *program, const uint8_t address[4], bool is_mapped,
+                                uint16_t from, uint16_t to)
 {
     /* 1 lets the call go on. */
     emit(program,
@@ -79,8 +79,8 @@ static void compile(struct program *program, const uint8_t address[4], bool is_m
     emit(program, (struct bpf_insn){.code = BPF_JMP | BPF_EXIT});
 }
 
-static int attach(const struct cgroup *cgroup, const struct program *program,
-                  enum bpf_attach_type type)
+static int load_and_attach(const struct cgroup *cgroup, const struct program *program,
+                           enum bpf_attach_type type)
 {
     cleanup_close int fd = cgroup_program_load(&(struct cgroup_program){
         .name = "davit_redirect",
@@ -111,10 +111,10 @@ int cgroup_redirect(const struct cgroup *cgroup, const struct cgroup_redirection
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(hooks); i++) {
         struct program program = {.count = 0};
 
-        compile(&program, redirection->address, hooks[i].is_mapped,
-                hooks[i].is_answer ? redirection->to : redirection->from,
-                hooks[i].is_answer ? redirection->from : redirection->to);
-        result = attach(cgroup, &program, hooks[i].type);
+        compile_redirection(&program, redirection->address, hooks[i].is_mapped,
+                            hooks[i].is_answer ? redirection->to : redirection->from,
+                            hooks[i].is_answer ? redirection->from : redirection->to);
+        result = load_and_attach(cgroup, &program, hooks[i].type);
     }
     return result < 0 ? error_errno(err, -result, "redirect a port for cgroup %s", cgroup->path)
                       : 0;

@@ -19,7 +19,7 @@ static int take_to_file(void *context, const char *bytes, size_t length)
 }
 
 /* A file shows up under its name when it is complete. */
-static int receive(struct cli *cli, const char *path, const char *output, bool is_text)
+static int download_to_file(struct cli *cli, const char *path, const char *output, bool is_text)
 {
     cleanup_free char *temporary = output != NULL ? memory_printf("%s.part", output) : NULL;
     cleanup_close int file_fd = -1;
@@ -74,7 +74,7 @@ int cli_save(struct cli *cli, int argc, char **argv)
         buffer_append_string(&path, i == optind ? "/images/get?names=" : "&names=");
         http_encode(&path, argv[i]);
     }
-    return receive(cli, buffer_text(&path), output, false);
+    return download_to_file(cli, buffer_text(&path), output, false);
 }
 
 /* Of exactly one container or image, as "what" and "usage" name it. */
@@ -91,7 +91,7 @@ static int receive_of(struct cli *cli, int argc, char **argv, const char *what, 
         return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: exactly one %s is expected",
                          argv[0], what);
     path = client_path(prefix, argv[optind], suffix);
-    return receive(cli, path, output, is_text);
+    return download_to_file(cli, path, output, is_text);
 }
 
 int cli_export(struct cli *cli, int argc, char **argv)

@@ -131,6 +131,7 @@ char *cli_format_socket(const char *address, const char *port);
 void cli_print_json(const struct json *json);
 
 /* Pulls an image and prints the progress to `out`. */
-int pull_image(struct cli *cli, const char *image, const char *platform, FILE *out, bool is_quiet);
+int cli_pull_image(struct cli *cli, const char *image, const char *platform, FILE *out,
+                   bool is_quiet);
 
 #endif

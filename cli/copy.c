@@ -109,7 +109,7 @@ static int start_helper(struct helper *helper, const char *const arguments[], bo
     const char *directory;
     int pair[2];
 
-    helpers_find();
+    helpers_set_directory();
     directory = getenv("DAVIT_LIBEXEC");
     if (pipe2(pair, O_CLOEXEC) < 0)
         return error_errno(err, errno, "pipe");
@@ -164,7 +164,7 @@ static void read_place(const char *header, struct place *place)
 }
 
 /* Asks davitd what is at the path. A path that does not exist is no error. */
-static int look_up(const struct copy *copy, const char *path, struct place *place)
+static int stat_container_path(const struct copy *copy, const char *path, struct place *place)
 {
     cleanup_free char *url = archive_url(copy, path, "");
     const struct client_request request = {.method = "HEAD", .path = url, .body_fd = -1};
@@ -188,7 +188,7 @@ static int look_up(const struct copy *copy, const char *path, struct place *plac
 /* A link is followed to what it leads to. *path is freed and replaced. */
 static int follow(const struct copy *copy, char **path, struct place *place)
 {
-    int result = look_up(copy, *path, place);
+    int result = stat_container_path(copy, *path, place);
 
     for (int links = 0; result == 0 && place->is_link; links++) {
         cleanup_free char *directory = directory_name(*path);
@@ -198,7 +198,7 @@ static int follow(const struct copy *copy, char **path, struct place *place)
         free(*path);
         *path = place->target[0] == '/' ? memory_strdup(place->target)
                                         : memory_printf("%s/%s", directory, place->target);
-        result = look_up(copy, *path, place);
+        result = stat_container_path(copy, *path, place);
     }
     return result;
 }
@@ -234,7 +234,7 @@ static int take(void *context, const char *bytes, size_t length)
 }
 
 /* Writes the tar to out_fd; -1: nowhere. */
-static int receive(const struct copy *copy, const char *path, int out_fd)
+static int download_tar(const struct copy *copy, const char *path, int out_fd)
 {
     cleanup_free char *url = archive_url(copy, path, "");
     const struct client_request request = {.method = "GET", .path = url, .body_fd = -1};
@@ -255,7 +255,7 @@ static int receive_and_unpack(const struct copy *copy, const char *path, const c
 
     if (result < 0)
         return result;
-    return end_helper(&helper, receive(copy, path, helper.fd), &copy->cli->err);
+    return end_helper(&helper, download_tar(copy, path, helper.fd), &copy->cli->err);
 }
 
 static int copy_from(const struct copy *copy)
@@ -270,15 +270,15 @@ static int copy_from(const struct copy *copy)
         return error_set(&copy->cli->err, ERROR_INVALID, EINVAL,
                          "an archive is not for a terminal");
     if (strcmp(copy->here, "-") == 0)
-        return receive(copy, path, STDOUT_FILENO);
-    result = copy->follows ? follow(copy, &path, &place) : look_up(copy, path, &place);
+        return download_tar(copy, path, STDOUT_FILENO);
+    result = copy->follows ? follow(copy, &path, &place) : stat_container_path(copy, path, &place);
     if (result < 0)
         return result;
     /* The GET fails too, and its error says what is missing; that of HEAD has no text. */
     if (!place.exists)
-        return receive(copy, path, -1) < 0 ? -ENOENT
-                                           : error_set(&copy->cli->err, ERROR_NOT_FOUND, ENOENT,
-                                                       "%s: not found", copy->inside);
+        return download_tar(copy, path, -1) < 0 ? -ENOENT
+                                                : error_set(&copy->cli->err, ERROR_NOT_FOUND,
+                                                            ENOENT, "%s: not found", copy->inside);
     result = choose_here(copy, &place, &directory, &name);
     return result < 0 ? result : receive_and_unpack(copy, path, directory, name);
 }

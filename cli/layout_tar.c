@@ -135,7 +135,7 @@ int tree_tar_write(int directory_fd, int out_fd, struct error *err)
     const char *directory;
     cleanup_free char *program = NULL;
 
-    helpers_find();
+    helpers_set_directory();
     directory = getenv("DAVIT_LIBEXEC");
     program = memory_printf("%s/davit-image", directory != NULL ? directory : DAVIT_LIBEXECDIR);
     if (access(program, X_OK) < 0)

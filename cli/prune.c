@@ -185,8 +185,8 @@ static int confirm(struct cli *cli, const struct prune *prune, const struct prun
                      "nothing was removed: --force does it without asking");
 }
 
-static int prepare(struct cli *cli, struct prune *prune, int argc, char **argv,
-                   const struct prune_command *command)
+static int parse_and_confirm(struct cli *cli, struct prune *prune, int argc, char **argv,
+                             const struct prune_command *command)
 {
     int result = parse_prune(cli, prune, argc, argv, command);
 
@@ -252,7 +252,7 @@ static int prune_networks(struct cli *cli, struct prune *prune)
     return call_prune(cli, prune, "/networks/prune", NULL, "Network");
 }
 
-static int finish(struct prune *prune, int result)
+static int print_reclaimed(struct prune *prune, int result)
 {
     char text[32];
 
@@ -271,18 +271,18 @@ int cli_image_prune(struct cli *cli, int argc, char **argv)
         .warning_all = "all images that no container uses",
     };
     struct prune prune = {0};
-    int result = prepare(cli, &prune, argc, argv, &command);
+    int result = parse_and_confirm(cli, &prune, argc, argv, &command);
 
-    return finish(&prune, result < 0 ? result : prune_images(cli, &prune));
+    return print_reclaimed(&prune, result < 0 ? result : prune_images(cli, &prune));
 }
 
 int cli_container_prune(struct cli *cli, int argc, char **argv)
 {
     static const struct prune_command command = {.warning = "all stopped containers"};
     struct prune prune = {0};
-    int result = prepare(cli, &prune, argc, argv, &command);
+    int result = parse_and_confirm(cli, &prune, argc, argv, &command);
 
-    return finish(&prune, result < 0 ? result : prune_containers(cli, &prune));
+    return print_reclaimed(&prune, result < 0 ? result : prune_containers(cli, &prune));
 }
 
 int cli_volume_prune(struct cli *cli, int argc, char **argv)
@@ -293,16 +293,16 @@ int cli_volume_prune(struct cli *cli, int argc, char **argv)
         .warning_all = "all volumes that no container uses",
     };
     struct prune prune = {0};
-    int result = prepare(cli, &prune, argc, argv, &command);
+    int result = parse_and_confirm(cli, &prune, argc, argv, &command);
 
-    return finish(&prune, result < 0 ? result : prune_volumes(cli, &prune));
+    return print_reclaimed(&prune, result < 0 ? result : prune_volumes(cli, &prune));
 }
 
 int cli_network_prune(struct cli *cli, int argc, char **argv)
 {
     static const struct prune_command command = {.warning = "all networks that no container uses"};
     struct prune prune = {0};
-    int result = prepare(cli, &prune, argc, argv, &command);
+    int result = parse_and_confirm(cli, &prune, argc, argv, &command);
 
     if (result == 0)
         result = prune_networks(cli, &prune);
@@ -327,7 +327,7 @@ int cli_system_prune(struct cli *cli, int argc, char **argv)
         .warning_all = "all stopped containers, all networks and all images that no container uses",
     };
     struct prune prune = {0};
-    int result = prepare(cli, &prune, argc, argv, &command);
+    int result = parse_and_confirm(cli, &prune, argc, argv, &command);
 
     if (result == 0)
         result = prune_containers(cli, &prune);
@@ -335,5 +335,5 @@ int cli_system_prune(struct cli *cli, int argc, char **argv)
         result = prune_networks(cli, &prune);
     if (result == 0)
         result = prune_anonymous_volumes(cli, &prune);
-    return finish(&prune, result < 0 ? result : prune_images(cli, &prune));
+    return print_reclaimed(&prune, result < 0 ? result : prune_images(cli, &prune));
 }

@@ -53,7 +53,8 @@ static int pull(struct cli *cli, const char *image, const char *platform, bool h
     return exchange_with_registry(cli, buffer_text(&path), image, out, is_quiet);
 }
 
-int pull_image(struct cli *cli, const char *image, const char *platform, FILE *out, bool is_quiet)
+int cli_pull_image(struct cli *cli, const char *image, const char *platform, FILE *out,
+                   bool is_quiet)
 {
     return pull(cli, image, platform, false, out, is_quiet);
 }

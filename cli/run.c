@@ -45,15 +45,16 @@ static int create(struct cli *cli, const struct create_options *options, char **
  * has to say is no output of the container's: it goes to standard error. */
 static int create_pulling(struct cli *cli, const struct create_options *options, char **id)
 {
-    int result =
-        options->pulls == PULL_ALWAYS ? pull_image(cli, options->image, NULL, stderr, false) : 0;
+    int result = options->pulls == PULL_ALWAYS
+                     ? cli_pull_image(cli, options->image, NULL, stderr, false)
+                     : 0;
 
     if (result == 0)
         result = create(cli, options, id);
     if (result >= 0 || options->pulls != PULL_MISSING || cli->err.code != ERROR_IMAGE_NOT_FOUND)
         return result;
     fprintf(stderr, "Unable to find image '%s' locally\n", options->image);
-    result = pull_image(cli, options->image, NULL, stderr, false);
+    result = cli_pull_image(cli, options->image, NULL, stderr, false);
     return result < 0 ? result : create(cli, options, id);
 }
 

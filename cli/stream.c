@@ -185,8 +185,8 @@ static int open_signals(const struct stream_session *session)
 }
 
 /* Looks for the keys in what was typed; *seen of them have come already. */
-static bool has_detach_keys(const struct detach_keys *keys, const char *bytes, size_t length,
-                            size_t *seen)
+static bool advance_detach_keys(const struct detach_keys *keys, const char *bytes, size_t length,
+                                size_t *seen)
 {
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] != keys->keys[*seen])
@@ -247,8 +247,8 @@ static enum input_result read_input(struct relay *relay)
         return INPUT_ENDED;
     }
     if (relay->session->has_terminal &&
-        has_detach_keys(keys->count > 0 ? keys : &default_detach_keys, bytes, (size_t)count,
-                        &relay->detach_keys_seen))
+        advance_detach_keys(keys->count > 0 ? keys : &default_detach_keys, bytes, (size_t)count,
+                            &relay->detach_keys_seen))
         return INPUT_DETACHED;
     return file_write_fd(relay->session->fd, bytes, (size_t)count) < 0 ? INPUT_ENDED
                                                                        : INPUT_GOES_ON;

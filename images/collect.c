@@ -20,8 +20,8 @@
 
 /* Discards the entries of a directory that are not in `reached`. If one cannot be discarded, the
  * rest still is. */
-static int sweep(const struct image_store *store, const char *directory,
-                 const struct string_list *reached, struct error *err)
+static int discard_unreached(const struct image_store *store, const char *directory,
+                             const struct string_list *reached, struct error *err)
 {
     int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
@@ -51,10 +51,10 @@ int store_sweep_ingest(const struct image_store *store, struct error *err)
         return error_errno(err, errno, "open ingest");
     if (flock(fd, LOCK_EX | LOCK_NB) < 0)
         return 0;
-    return sweep(store, "ingest", &(struct string_list){0}, err);
+    return discard_unreached(store, "ingest", &(struct string_list){0}, err);
 }
 
-static void reach(struct string_list *reached, const char *hex)
+static void add_reached(struct string_list *reached, const char *hex)
 {
     reached->items = memory_resize(reached->items, reached->count + 1, sizeof(*reached->items));
     reached->items[reached->count++] = hex;
@@ -74,10 +74,10 @@ static int reach_blobs_of(const struct image_store *store, struct arena *arena, 
         result = image_manifest_parse(arena, text, length, &manifest, err);
     if (result < 0)
         return result;
-    reach(reached, digest + 7);
-    reach(reached, manifest.config.digest + 7);
+    add_reached(reached, digest + 7);
+    add_reached(reached, manifest.config.digest + 7);
     for (size_t i = 0; i < manifest.layers.count; i++)
-        reach(reached, manifest.layers.items[i].digest + 7);
+        add_reached(reached, manifest.layers.items[i].digest + 7);
     return 0;
 }
 
@@ -109,7 +109,7 @@ static void reach_pull(const struct image_store *store, struct arena *arena, int
     }
     rest = arena_strdup(arena, buffer_text(&text));
     for (char *hex = strsep(&rest, ","); hex != NULL; hex = strsep(&rest, ","))
-        reach(layers, hex);
+        add_reached(layers, hex);
 }
 
 static void reach_pulls(const struct image_store *store, struct arena *arena,
@@ -129,12 +129,12 @@ static void reach_layers(const struct image_store *store, const struct string_li
                          struct string_list *reached)
 {
     for (size_t i = 0; i < kept->count; i++)
-        reach(reached, kept->items[i]);
+        add_reached(reached, kept->items[i]);
     for (size_t i = 0; i < store->image_count; i++) {
         const struct string_list *layers = &store->images[i]->layers;
 
         for (size_t j = 0; j < layers->count; j++)
-            reach(reached, layers->items[j]);
+            add_reached(reached, layers->items[j]);
     }
 }
 
@@ -170,9 +170,9 @@ int image_store_collect(struct image_store *store, const struct string_list *kep
     if (result < 0)
         error_prefix(err, "nothing is collected");
     if (result == 0)
-        result = sweep(store, "blobs/sha256", &blobs, err);
+        result = discard_unreached(store, "blobs/sha256", &blobs, err);
     if (result == 0)
-        result = sweep(store, "layers", &layers, err);
+        result = discard_unreached(store, "layers", &layers, err);
     if (result == 0)
         result = store_sweep_ingest(store, err);
     free(blobs.items);

@@ -56,12 +56,12 @@ static int do_load(int store_fd, const void *job, struct error *err)
 
 static int do_pull(int store_fd, const void *job, struct error *err)
 {
-    return image_pull(store_fd, CHANNEL_FD, STDOUT_FILENO, job, &worker_default_limits, err);
+    return job_run_pull(store_fd, CHANNEL_FD, STDOUT_FILENO, job, &worker_default_limits, err);
 }
 
 static int do_push(int store_fd, const void *job, struct error *err)
 {
-    return image_push(store_fd, CHANNEL_FD, STDOUT_FILENO, job, err);
+    return job_run_push(store_fd, CHANNEL_FD, STDOUT_FILENO, job, err);
 }
 
 static int do_save(int store_fd, const void *job, struct error *err)
@@ -71,12 +71,12 @@ static int do_save(int store_fd, const void *job, struct error *err)
 
 static int do_import(int store_fd, const void *job, struct error *err)
 {
-    return image_import(store_fd, INPUT_FD, STDOUT_FILENO, job, &worker_default_limits, err);
+    return job_run_import(store_fd, INPUT_FD, STDOUT_FILENO, job, &worker_default_limits, err);
 }
 
 static int do_commit(int store_fd, const void *job, struct error *err)
 {
-    return image_commit(store_fd, STDOUT_FILENO, job, &worker_default_limits, err);
+    return job_run_commit(store_fd, STDOUT_FILENO, job, &worker_default_limits, err);
 }
 
 static int do_diff(int store_fd, const void *job, struct error *err)
@@ -86,7 +86,7 @@ static int do_diff(int store_fd, const void *job, struct error *err)
 
 static int do_export(int store_fd, const void *job, struct error *err)
 {
-    return container_export(store_fd, BODY_FD, job, err);
+    return job_run_export(store_fd, BODY_FD, job, err);
 }
 
 static int do_sbom(int store_fd, const void *job, struct error *err)
@@ -96,17 +96,17 @@ static int do_sbom(int store_fd, const void *job, struct error *err)
 
 static int do_stat_path(int store_fd, const void *job, struct error *err)
 {
-    return container_stat_path(store_fd, STDOUT_FILENO, job, err);
+    return job_run_stat_path(store_fd, STDOUT_FILENO, job, err);
 }
 
 static int do_copy_out(int store_fd, const void *job, struct error *err)
 {
-    return container_copy_out(store_fd, STDOUT_FILENO, BODY_FD, job, err);
+    return job_run_copy_out(store_fd, STDOUT_FILENO, BODY_FD, job, err);
 }
 
 static int do_copy_in(int store_fd, const void *job, struct error *err)
 {
-    return container_copy_in(store_fd, INPUT_FD, job, &worker_default_limits, err);
+    return job_run_copy_in(store_fd, INPUT_FD, job, &worker_default_limits, err);
 }
 
 static int do_usage(int store_fd, const void *job, struct error *err)

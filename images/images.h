@@ -192,7 +192,7 @@ uint64_t image_store_layer_bytes(const struct image_store *store);
 
 /* True if an image cannot be read or an index was put aside: then nothing is collected. Looks at
  * the store's directory again, in case somebody has removed the index that was put aside. */
-bool image_store_is_damaged(struct image_store *store);
+bool image_store_check_damage(struct image_store *store);
 
 /* Gives up a damaged image, by name or manifest digest. */
 int image_store_forget_damaged(struct image_store *store, const char *reference, struct error *err);

@@ -421,7 +421,7 @@ static int open_view_layers(int store_fd, const struct string_list *names, int c
 
 /* Keeps a stranger's device nodes from being opened through the view. Closes mount_fd on failure.
  */
-static int without_devices(int mount_fd, struct error *err)
+static int forbid_devices(int mount_fd, struct error *err)
 {
     struct mount_attr nodev = {.attr_set = MOUNT_ATTR_NODEV};
 
@@ -449,7 +449,7 @@ int overlay_view_mount(int store_fd, const struct string_list *names, int contai
     if (result == 0)
         result = mount_overlay(&layers, -1, -1, err);
     layer_fds_release(&layers);
-    return result < 0 ? result : without_devices(result, err);
+    return result < 0 ? result : forbid_devices(result, err);
 }
 
 int overlay_view(int store_fd, const struct string_list *names, int container_fd, struct error *err)

@@ -23,7 +23,7 @@ static int not_found(const char *reference, struct error *err)
 
 static int save_index(const struct image_store *store, struct error *err);
 
-static const char *name_of(const struct image_descriptor *descriptor)
+static const char *tagged_name_of(const struct image_descriptor *descriptor)
 {
     const char *name = string_map_get(&descriptor->annotations, ANNOTATION_IMAGE_NAME);
 
@@ -49,7 +49,7 @@ static void unname_damaged(struct image_store *store, const char *full_name)
 {
     for (size_t i = 0; i < store->damaged.count; i++) {
         struct string_map *annotations = &store->damaged.items[i].annotations;
-        const char *name = name_of(&store->damaged.items[i]);
+        const char *name = tagged_name_of(&store->damaged.items[i]);
         size_t kept = 0;
 
         if (name == NULL || strcmp(name, full_name) != 0)
@@ -71,8 +71,8 @@ static void repair(struct image_store *store, struct image *image)
 
         if (strcmp(damaged->digest, image->manifest_digest) != 0)
             continue;
-        if (name_of(damaged) != NULL && !image_has_name(image, name_of(damaged)))
-            image_add_name(image, name_of(damaged));
+        if (tagged_name_of(damaged) != NULL && !image_has_name(image, tagged_name_of(damaged)))
+            image_add_name(image, tagged_name_of(damaged));
         drop_damaged(store, i - 1);
     }
 }
@@ -85,10 +85,10 @@ static bool is_damaged_one(const struct image_descriptor *damaged, const char *r
 
     if (strlen(hex) >= SHORT_ID && strncmp(damaged->digest + 7, hex, strlen(hex)) == 0)
         return true;
-    if (name_of(damaged) == NULL || image_reference_parse(reference, &parsed, NULL) < 0)
+    if (tagged_name_of(damaged) == NULL || image_reference_parse(reference, &parsed, NULL) < 0)
         return false;
     snprintf(full, sizeof(full), "%s:%s", parsed.name, parsed.tag);
-    return strcmp(name_of(damaged), full) == 0;
+    return strcmp(tagged_name_of(damaged), full) == 0;
 }
 
 int image_store_forget_damaged(struct image_store *store, const char *reference, struct error *err)
@@ -136,8 +136,8 @@ static int get_image(struct image_store *store, const struct image_descriptor *d
     return 0;
 }
 
-static void describe(struct arena *arena, const struct image *image, const char *name,
-                     struct image_descriptor *descriptor)
+static void make_index_entry(struct arena *arena, const struct image *image, const char *name,
+                             struct image_descriptor *descriptor)
 {
     struct string_pair *annotations = arena_new(arena, 4, sizeof(*annotations));
     cleanup_buffer struct buffer repo_digests = {0};
@@ -179,10 +179,10 @@ static int save_index(const struct image_store *store, struct error *err)
         const struct image *image = store->images[i];
 
         for (size_t j = 0; j < image->name_count; j++)
-            describe(&arena, image, image->names[j],
-                     &index.manifests.items[index.manifests.count++]);
+            make_index_entry(&arena, image, image->names[j],
+                             &index.manifests.items[index.manifests.count++]);
         if (image->name_count == 0)
-            describe(&arena, image, NULL, &index.manifests.items[index.manifests.count++]);
+            make_index_entry(&arena, image, NULL, &index.manifests.items[index.manifests.count++]);
     }
     for (size_t i = 0; i < store->damaged.count; i++)
         index.manifests.items[index.manifests.count++] = store->damaged.items[i];
@@ -194,7 +194,7 @@ static int save_index(const struct image_store *store, struct error *err)
     return result;
 }
 
-bool image_store_is_damaged(struct image_store *store)
+bool image_store_check_damage(struct image_store *store)
 {
     if (store->distrust != NULL)
         store_look_for_damage(store);
@@ -239,11 +239,13 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
         struct image *image;
 
         if (get_image(store, descriptor, &image, &damage) == 0) {
-            if (name_of(descriptor) != NULL && !image_has_name(image, name_of(descriptor)))
-                image_add_name(image, name_of(descriptor));
+            if (tagged_name_of(descriptor) != NULL &&
+                !image_has_name(image, tagged_name_of(descriptor)))
+                image_add_name(image, tagged_name_of(descriptor));
         } else {
             keep_damaged(store, descriptor);
-            on_damage(name_of(descriptor) != NULL ? name_of(descriptor) : descriptor->digest,
+            on_damage(tagged_name_of(descriptor) != NULL ? tagged_name_of(descriptor)
+                                                         : descriptor->digest,
                       &damage);
         }
     }

@@ -46,7 +46,7 @@ static int add_plugin(struct cni_config *config, const struct json *plugin, stru
     return 0;
 }
 
-int cni_config_take(const struct json *root, struct cni_config *config, struct error *err)
+int cni_config_decode(const struct json *root, struct cni_config *config, struct error *err)
 {
     const struct json *plugins = json_get(root, "plugins");
     int result = 0;
@@ -86,7 +86,7 @@ int cni_config_read(struct arena *arena, const char *path, struct cni_config *co
         result =
             json_parse(arena, buffer_text(&text), text.length, &json_default_limits, &root, err);
     if (result == 0)
-        result = cni_config_take(root, config, err);
+        result = cni_config_decode(root, config, err);
     return result < 0 ? error_prefix(err, "%s", path) : 0;
 }
 

@@ -21,7 +21,7 @@ struct cni_config {
 
 /* Decodes the document, whose memory `config` shares. The configuration of a single plugin counts
  * as a list of one. Refuses other documents, and versions whose results have another form. */
-int cni_config_take(const struct json *root, struct cni_config *config, struct error *err);
+int cni_config_decode(const struct json *root, struct cni_config *config, struct error *err);
 
 /* Reads a file that nobody but its owner, root or the caller, can write to. */
 int cni_config_read(struct arena *arena, const char *path, struct cni_config *config,

@@ -207,8 +207,8 @@ bool dns_is_query(const struct dns_question *question)
     return (question->flags & (FLAG_ANSWER | FLAGS_OPCODE)) == 0;
 }
 
-bool dns_answers(const uint8_t *answer, size_t length, const struct dns_question *question,
-                 uint16_t id)
+bool dns_answer_matches(const uint8_t *answer, size_t length, const struct dns_question *question,
+                        uint16_t id)
 {
     struct reader reader = {answer, length, 0};
     struct dns_question echo;

@@ -57,8 +57,8 @@ int dns_read_question(const uint8_t *message, size_t length, struct dns_question
 bool dns_is_query(const struct dns_question *question);
 
 /* True if `answer` is an answer with this id to `question`, whose own id may be another one. */
-bool dns_answers(const uint8_t *answer, size_t length, const struct dns_question *question,
-                 uint16_t id);
+bool dns_answer_matches(const uint8_t *answer, size_t length, const struct dns_question *question,
+                        uint16_t id);
 
 void dns_set_id(uint8_t *message, uint16_t id);
 

@@ -13,7 +13,7 @@
 
 #define PORT_MAX 65535
 
-static int wrong(const char *text, struct error *err)
+static int egress_rule_error(const char *text, struct error *err)
 {
     return error_set(err, ERROR_INVALID, EINVAL,
                      "egress: \"%.64s\" is not ADDRESS, SUBNET or NAME, with [:PORT[-PORT]] and "
@@ -96,10 +96,10 @@ int egress_rule_parse(const char *text, struct egress_rule *rule, struct error *
 
     *rule = (struct egress_rule){.protocol = NULL};
     if (length >= sizeof(copy))
-        return wrong(text, err);
+        return egress_rule_error(text, err);
     strcpy(copy, text);
     if (!cut_protocol(copy, rule) || !cut_ports(copy, rule))
-        return wrong(text, err);
+        return egress_rule_error(text, err);
     length = strlen(target);
     if (length > 2 && target[0] == '[' && target[length - 1] == ']') {
         target[length - 1] = '\0';
@@ -107,7 +107,7 @@ int egress_rule_parse(const char *text, struct egress_rule *rule, struct error *
     }
     if (take_subnet(target, rule) || take_name(target, rule))
         return 0;
-    return wrong(text, err);
+    return egress_rule_error(text, err);
 }
 
 bool egress_rule_matches(const struct egress_rule *rule, const char *name)

@@ -189,7 +189,7 @@ static void read_counter(const struct nlmsghdr *header, struct nft_counter *coun
 }
 
 /* Sends one request and takes its answer into the same bytes. */
-static int ask(struct nft_channel *channel, char bytes[ANSWER_MAX])
+static int send_request(struct nft_channel *channel, char bytes[ANSWER_MAX])
 {
     const struct nlmsghdr *header = (const struct nlmsghdr *)(void *)bytes;
     ssize_t length = -1;
@@ -212,7 +212,7 @@ bool nft_table_exists(struct nft_channel *channel, enum nft_family family, const
                                             0, protocol_family(family), 1);
 
     mnl_attr_put_strz(header, NFTA_TABLE_NAME, name);
-    return ask(channel, bytes) == 0;
+    return send_request(channel, bytes) == 0;
 }
 
 int nft_counter_read(struct nft_channel *channel, enum nft_family family, const char *table,
@@ -226,7 +226,7 @@ int nft_counter_read(struct nft_channel *channel, enum nft_family family, const 
     mnl_attr_put_strz(header, NFTA_OBJ_NAME, name);
     mnl_attr_put_u32(header, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
     *counter = (struct nft_counter){0};
-    if (ask(channel, bytes) < 0)
+    if (send_request(channel, bytes) < 0)
         return error_set(err, ERROR_NOT_FOUND, ENOENT, "nftables: counter %s", name);
     read_counter(header, counter);
     return 0;

@@ -56,7 +56,7 @@ void packet_parse(const uint8_t *bytes, size_t length, struct logged_packet *pac
         parse_ipv6(bytes, length, packet);
 }
 
-static struct nlmsghdr *begin(char *bytes, uint16_t group)
+static struct nlmsghdr *begin_group_config(char *bytes, uint16_t group)
 {
     struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
     struct nfgenmsg *generic;
@@ -70,7 +70,7 @@ static struct nlmsghdr *begin(char *bytes, uint16_t group)
     return header;
 }
 
-static int ask(int fd, const struct nlmsghdr *header)
+static int send_config(int fd, const struct nlmsghdr *header)
 {
     _Alignas(8) char answer[1024];
     const struct nlmsghdr *head = (const struct nlmsghdr *)(void *)answer;
@@ -86,22 +86,22 @@ static int ask(int fd, const struct nlmsghdr *header)
     return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(head))->error;
 }
 
-static int join(int fd, uint16_t group)
+static int join_log_group(int fd, uint16_t group)
 {
     _Alignas(8) char bytes[256];
-    struct nlmsghdr *header = begin(bytes, group);
+    struct nlmsghdr *header = begin_group_config(bytes, group);
     const struct nfulnl_msg_config_cmd bind = {.command = NFULNL_CFG_CMD_BIND};
     const struct nfulnl_msg_config_mode mode = {.copy_range = htonl(COPIED_BYTES),
                                                 .copy_mode = NFULNL_COPY_PACKET};
     int result;
 
     mnl_attr_put(header, NFULA_CFG_CMD, sizeof(bind), &bind);
-    result = ask(fd, header);
+    result = send_config(fd, header);
     if (result < 0)
         return result;
-    header = begin(bytes, group);
+    header = begin_group_config(bytes, group);
     mnl_attr_put(header, NFULA_CFG_MODE, sizeof(mode), &mode);
-    return ask(fd, header);
+    return send_config(fd, header);
 }
 
 int packet_log_open(uint16_t group, struct error *err)
@@ -112,7 +112,7 @@ int packet_log_open(uint16_t group, struct error *err)
 
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return error_errno(err, errno, "packet log");
-    result = join(fd, group);
+    result = join_log_group(fd, group);
     return result < 0 ? error_errno(err, -result, "packet log, group %u", group) : take_fd(&fd);
 }
 

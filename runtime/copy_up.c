@@ -115,7 +115,7 @@ static int copy_subdirectory(int from_dir, int to_dir, const char *name, int dep
 
 /* Gives the entry that was made its owner. Compares the file type, so that nothing which was put in
  * its place gets the owner instead. */
-static int give(int to_dir, const char *name, const struct stat *status, struct error *err)
+static int give_owner(int to_dir, const char *name, const struct stat *status, struct error *err)
 {
     cleanup_close int fd = openat(to_dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat made;
@@ -146,7 +146,7 @@ static int copy_other(int from_dir, int to_dir, const char *name, const struct s
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "%s is a device: what lies under the mount is not copied", name);
     }
-    return result < 0 ? result : give(to_dir, name, status, err);
+    return result < 0 ? result : give_owner(to_dir, name, status, err);
 }
 
 static int copy_entry(int from_dir, int to_dir, const char *name, int depth, struct error *err)
@@ -191,7 +191,7 @@ static int copy_directory(int from_fd, int to_fd, int depth, struct error *err)
 }
 
 /* 1, 0 or a negative errno. */
-static int is_empty(int directory_fd)
+static int check_empty(int directory_fd)
 {
     int duplicate = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     cleanup_dir DIR *dir = duplicate >= 0 ? fdopendir(duplicate) : NULL;
@@ -211,7 +211,7 @@ int copy_up(int from_fd, int to_fd, struct error *err)
 {
     cleanup_close int to = openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool is_under_way = to >= 0 && fgetxattr(to, UNDER_WAY_XATTR, NULL, 0) >= 0;
-    int empty = to >= 0 ? is_empty(to) : -errno;
+    int empty = to >= 0 ? check_empty(to) : -errno;
     int result;
 
     if (empty < 0)

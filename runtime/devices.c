@@ -80,7 +80,7 @@ static int bind_host_node(const struct oci_device *device, int parent_fd, const 
         return error_errno(err, errno, "the target");
     if (S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode))
         return error_set(err, ERROR_CONFLICT, EEXIST, "a link or directory is there");
-    return attach_host_node(tree_fd, file_fd, err);
+    return mount_attach_host_node(tree_fd, file_fd, err);
 }
 
 /* Gives the node its owner. Compares the type, because whoever shares the directory may have put

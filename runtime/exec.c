@@ -126,7 +126,7 @@ static _Noreturn void run_child(struct exec *exec, int control_fd, int parent_fd
     if (result == 0)
         result = stdio_reopen_null(&err);
     if (result == 0)
-        process_become(&exec->plan, control_fd, &err);
+        process_confine_and_execute(&exec->plan, control_fd, &err);
     sync_send_error(control_fd, &err);
     _exit(err.code == ERROR_COMMAND_NOT_FOUND ? 127 : err.code == ERROR_NOT_EXECUTABLE ? 126 : 1);
 }
@@ -216,7 +216,7 @@ static pid_t clone_where_asked(const struct exec *exec, int *pidfd, struct error
     return pid;
 }
 
-static int launch(struct exec *exec, struct container *container, struct error *err)
+static int launch_exec_process(struct exec *exec, struct container *container, struct error *err)
 {
     cleanup_close int child_fd = -1;
     int pair[2];
@@ -251,7 +251,7 @@ int container_exec_begin(const struct exec_options *options, struct container *c
         stdio_give(options->stdio, options->identity->config,
                    options->user_spec != NULL ? 0 : options->process->user.uid);
     if (result == 0)
-        result = launch(&exec, container, err);
+        result = launch_exec_process(&exec, container, err);
     if (result < 0)
         container_release(container);
     process_plan_release(&exec.plan);

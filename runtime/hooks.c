@@ -12,7 +12,8 @@
 #include "base/file.h"
 #include "runtime.h"
 
-static char **terminated(struct arena *arena, const struct string_list *list, const char *first)
+static char **copy_terminated(struct arena *arena, const struct string_list *list,
+                              const char *first)
 {
     char **strings = arena_new(arena, list->count + 2, sizeof(*strings));
 
@@ -23,7 +24,7 @@ static char **terminated(struct arena *arena, const struct string_list *list, co
     return strings;
 }
 
-static _Noreturn void run_in_child(const struct oci_hook *hook, int stdin_fd,
+static _Noreturn void execute_hook(const struct oci_hook *hook, int stdin_fd,
                                    char *const *arguments, char *const *environment)
 {
     sigset_t none;
@@ -78,8 +79,8 @@ static int wait_for_hook(const struct oci_hook *hook, pid_t pid, struct error *e
 static int run_hook(const struct oci_hook *hook, const char *state, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
-    char **arguments = terminated(&arena, &hook->args, hook->path);
-    char **environment = terminated(&arena, &hook->env, NULL);
+    char **arguments = copy_terminated(&arena, &hook->args, hook->path);
+    char **environment = copy_terminated(&arena, &hook->env, NULL);
     int fds[2];
     pid_t pid;
 
@@ -88,7 +89,7 @@ static int run_hook(const struct oci_hook *hook, const char *state, struct error
     fcntl(fds[1], F_SETFL, O_NONBLOCK);
     pid = fork();
     if (pid == 0)
-        run_in_child(hook, fds[0], arguments, environment);
+        execute_hook(hook, fds[0], arguments, environment);
     close(fds[0]);
     if (pid > 0)
         file_write_fd(fds[1], state, strlen(state));

@@ -56,7 +56,7 @@ static int enter_user_namespace(const struct init *init, struct error *err)
 
     for (size_t i = 0; i < init->plan->joins.count; i++)
         is_joined = is_joined || init->plan->joins.items[i].type == OCI_NAMESPACE_USER;
-    if (plan_makes(init->plan, OCI_NAMESPACE_USER)) {
+    if (plan_makes_namespace(init->plan, OCI_NAMESPACE_USER)) {
         int result = sync_expect(init->control_fd, SYNC_MAPPED, NULL, err);
 
         if (result < 0)
@@ -77,7 +77,7 @@ static int make_time_namespace(const struct init *init, struct error *err)
         return error_errno(err, errno, "make a time namespace");
     /* While we are not dumpable our /proc files belong to root of the host, and in a user namespace
      * we are not that. In a new one there is nobody else yet who could trace us. */
-    if (plan_makes(init->plan, OCI_NAMESPACE_USER))
+    if (plan_makes_namespace(init->plan, OCI_NAMESPACE_USER))
         prctl(PR_SET_DUMPABLE, 1);
     for (size_t i = 0; i < linux_part->time_offsets.count; i++) {
         const struct oci_time_offset *offset = &linux_part->time_offsets.items[i];
@@ -112,11 +112,13 @@ static int enter_namespaces(const struct init *init, struct error *err)
             others[count++] = plan->joins.items[i];
     }
     result = namespaces_join(others, count, err);
-    if (result == 0 && plan_makes(plan, OCI_NAMESPACE_CGROUP) && unshare(CLONE_NEWCGROUP) < 0)
+    if (result == 0 && plan_makes_namespace(plan, OCI_NAMESPACE_CGROUP) &&
+        unshare(CLONE_NEWCGROUP) < 0)
         result = error_errno(err, errno, "make a cgroup namespace");
-    if (result == 0 && plan_makes(plan, OCI_NAMESPACE_TIME))
+    if (result == 0 && plan_makes_namespace(plan, OCI_NAMESPACE_TIME))
         result = make_time_namespace(init, err);
-    if (result == 0 && plan_makes(plan, OCI_NAMESPACE_NETWORK) && !plan->has_network_apart)
+    if (result == 0 && plan_makes_namespace(plan, OCI_NAMESPACE_NETWORK) &&
+        !plan->has_network_apart)
         result = network_raise_loopback(err);
     return result;
 }
@@ -267,7 +269,7 @@ static int make_console(const struct init *init, struct error *err)
 }
 
 /* C4 to C7 */
-static int build(struct init *init, struct error *err)
+static int build_surroundings(struct init *init, struct error *err)
 {
     int result = process_apply_attributes(&init->plan->process, err);
 
@@ -281,7 +283,7 @@ static int build(struct init *init, struct error *err)
     if (result == 0 && init->config->hooks == NULL)
         result = mounts_mask_paths(init->plan, &init->mounts, err);
     if (result == 0)
-        result = mount_order_finish(&init->mounts, err);
+        result = mount_order_mount_waiting(&init->mounts, err);
     if (result == 0)
         result = set_names_and_sysctls(init, err);
     if (result == 0)
@@ -336,8 +338,9 @@ static int run_program(const struct init *init, struct error *err)
                                      init->config);
         process.start_state = json_writer_text(state);
     }
-    result = plan_wants_reaper(init->config) ? reaper_run(&process, init->control_fd, err)
-                                             : process_become(&process, init->control_fd, err);
+    result = plan_wants_reaper(init->config)
+                 ? reaper_run(&process, init->control_fd, err)
+                 : process_confine_and_execute(&process, init->control_fd, err);
     if (state != NULL)
         json_writer_free(state);
     return result;
@@ -366,7 +369,7 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd)
     if (result == 0)
         result = make_keyring(&init, &err);
     if (result == 0)
-        result = build(&init, &err);
+        result = build_surroundings(&init, &err);
     if (result == 0)
         result = wait_for_start(&init, &err);
     if (result == 0)

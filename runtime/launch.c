@@ -36,7 +36,7 @@ static uint64_t clone_flags(const struct plan *plan)
     for (size_t i = 0; i < ARRAY_SIZE(made_by_clone); i++) {
         if (made_by_clone[i] == OCI_NAMESPACE_NETWORK && plan->has_network_apart)
             continue;
-        if (plan_makes(plan, made_by_clone[i]))
+        if (plan_makes_namespace(plan, made_by_clone[i]))
             flags |= namespace_clone_flag(made_by_clone[i]);
     }
     return flags;
@@ -190,7 +190,7 @@ int launch_take_record(struct container *container, const struct container_ident
 }
 
 /* Follows the child until it is created (held) or until its program runs. */
-static int follow(const struct plan *plan, struct container *container, struct error *err)
+static int follow_init(const struct plan *plan, struct container *container, struct error *err)
 {
     const struct container_identity identity = {plan->options->id, plan->options->bundle_path,
                                                 plan->config, container->pid};
@@ -287,7 +287,7 @@ static int prepare_surroundings(const struct plan *plan, const struct container 
     const struct cgroup *cgroup = options->cgroup;
     int result = 0;
 
-    if (plan_makes(plan, OCI_NAMESPACE_USER))
+    if (plan_makes_namespace(plan, OCI_NAMESPACE_USER))
         result = prepare_user_namespace(plan, container, err);
     /* First what the child waits for soonest. */
     if (result == 0 && plan->has_network_apart)
@@ -314,7 +314,7 @@ static int prepare_surroundings(const struct plan *plan, const struct container 
 
 /* An exec failure sends its error and exits; a program that exits at once does so after its exec.
  * Both close the channel: the error record, if there is one, has come before. */
-static int launch(const struct plan *plan, struct container *container, struct error *err)
+static int launch_init(const struct plan *plan, struct container *container, struct error *err)
 {
     cleanup_close int child_control_fd = -1;
     int pair[2];
@@ -335,7 +335,7 @@ static int launch(const struct plan *plan, struct container *container, struct e
     if (result == 0)
         result = prepare_surroundings(plan, container, err);
     if (result == 0)
-        result = follow(plan, container, err);
+        result = follow_init(plan, container, err);
     return result;
 }
 
@@ -363,7 +363,7 @@ int container_launch(const struct container_options *options, struct container *
     if (result == 0 && !options->config->process->has_terminal)
         stdio_give(options->stdio, options->config, options->config->process->user.uid);
     if (result == 0)
-        result = launch(&plan, container, err);
+        result = launch_init(&plan, container, err);
     plan_release(&plan);
     if (result < 0)
         kill_and_reap(container);

@@ -272,7 +272,7 @@ int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
 
 /* A device works the same on a read-only mount, but its owner, mode and times cannot be changed
  * there. They are the host's, and root of a container without a user namespace is root to them. */
-int attach_host_node(int tree_fd, int target_fd, struct error *err)
+int mount_attach_host_node(int tree_fd, int target_fd, struct error *err)
 {
     struct mount_attr guarded = {.attr_set =
                                      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC};

@@ -111,7 +111,7 @@ int mount_order_add(struct mount_order *order, const struct mount_plan *mount, s
         order->waiting[order->waiting_count++] = mount;
         return 0;
     }
-    result = shows_network(mount) ? mount_order_finish(order, err)
+    result = shows_network(mount) ? mount_order_mount_waiting(order, err)
                                   : mount_order_settle(order, mount->mount->destination, err);
     return result < 0 ? result : make_mount(order, mount, err);
 }
@@ -120,7 +120,7 @@ int mount_order_settle(struct mount_order *order, const char *path, struct error
 {
     if (order->waiting_count == 0 || can_go_ahead(order, path))
         return 0;
-    return mount_order_finish(order, err);
+    return mount_order_mount_waiting(order, err);
 }
 
 int mount_order_open(struct mount_order *order, const char *path, int *fd, struct error *err)
@@ -131,13 +131,13 @@ int mount_order_open(struct mount_order *order, const char *path, int *fd, struc
     if (*fd >= 0 || *fd == -ENOENT)
         return 0;
     if (order->waiting_count > 0)
-        result = mount_order_finish(order, err);
+        result = mount_order_mount_waiting(order, err);
     if (result == 0)
         *fd = path_open_in_root(order->root_fd, path, O_PATH, 0);
     return result;
 }
 
-int mount_order_finish(struct mount_order *order, struct error *err)
+int mount_order_mount_waiting(struct mount_order *order, struct error *err)
 {
     int result = network_enter(&order->network, err);
 

@@ -32,6 +32,6 @@ int mount_order_settle(struct mount_order *order, const char *path, struct error
 int mount_order_open(struct mount_order *order, const char *path, int *fd, struct error *err);
 
 /* Enters the network and mounts what waits for it. */
-int mount_order_finish(struct mount_order *order, struct error *err);
+int mount_order_mount_waiting(struct mount_order *order, struct error *err);
 
 #endif

@@ -23,7 +23,7 @@
 
 static unsigned long propagation_flag(const struct plan *plan)
 {
-    return plan_root_receives(plan->config) ? MS_SLAVE : MS_PRIVATE;
+    return plan_root_receives_mounts(plan->config) ? MS_SLAVE : MS_PRIVATE;
 }
 
 /* Back to the true root of our mount namespace, out of any chroot. */
@@ -100,7 +100,7 @@ int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chr
         return error_prefix(err, "root filesystem");
     /* A root that receives mounts of the host becomes a slave: pivot_root(2) refuses a shared
      * one. */
-    if (plan_root_receives(plan->config) &&
+    if (plan_root_receives_mounts(plan->config) &&
         mount_setattr(root_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &isolated, sizeof(isolated)) < 0)
         return error_errno(err, errno, "linux.rootfsPropagation");
     order->root_fd = root_fd;
@@ -158,7 +158,7 @@ static int mask_path(struct masks *masks, int target_fd, struct error *err)
     if (tree_fd < 0)
         return error_errno(err, errno, is_directory ? "empty directory" : "/dev/null");
     return is_directory ? mount_attach_tree(tree_fd, target_fd, err)
-                        : attach_host_node(tree_fd, target_fd, err);
+                        : mount_attach_host_node(tree_fd, target_fd, err);
 }
 
 static int make_path_readonly(int target_fd, struct error *err)

@@ -99,7 +99,7 @@ static void end_idle(pid_t pid)
     waitpid(pid, NULL, 0);
 }
 
-static int open_of(pid_t pid, const char *file, int flags, struct error *err)
+static int open_process_file(pid_t pid, const char *file, int flags, struct error *err)
 {
     char path[64];
     int fd;
@@ -119,7 +119,7 @@ int id_mappings_open(const struct oci_id_mapping *uids, size_t uid_count,
         return pid;
     fd = id_mappings_write(pid, uids, uid_count, gids, gid_count, err);
     if (fd == 0)
-        fd = open_of(pid, "ns/user", O_RDONLY, err);
+        fd = open_process_file(pid, "ns/user", O_RDONLY, err);
     end_idle(pid);
     return fd;
 }
@@ -130,15 +130,16 @@ static int raise_loopback(void *context, struct error *err)
     return network_raise_loopback(err);
 }
 
-static int open_ready(pid_t pid, bool has_user, struct ready_namespaces *ready, struct error *err)
+static int open_ready_namespaces(pid_t pid, bool has_user, struct ready_namespaces *ready,
+                                 struct error *err)
 {
-    ready->fds[READY_NETWORK] = open_of(pid, "ns/net", O_RDONLY, err);
+    ready->fds[READY_NETWORK] = open_process_file(pid, "ns/net", O_RDONLY, err);
     if (ready->fds[READY_NETWORK] < 0)
         return ready->fds[READY_NETWORK];
     if (has_user) {
-        ready->fds[READY_USER] = open_of(pid, "ns/user", O_RDONLY, err);
-        ready->fds[READY_UID_MAP] = open_of(pid, "uid_map", O_WRONLY, err);
-        ready->fds[READY_GID_MAP] = open_of(pid, "gid_map", O_WRONLY, err);
+        ready->fds[READY_USER] = open_process_file(pid, "ns/user", O_RDONLY, err);
+        ready->fds[READY_UID_MAP] = open_process_file(pid, "uid_map", O_WRONLY, err);
+        ready->fds[READY_GID_MAP] = open_process_file(pid, "gid_map", O_WRONLY, err);
         if (ready->fds[READY_USER] < 0 || ready->fds[READY_UID_MAP] < 0 ||
             ready->fds[READY_GID_MAP] < 0)
             return -err->errnum;
@@ -154,7 +155,7 @@ int ready_namespaces_make(bool has_user, struct ready_namespaces *ready, struct 
     *ready = (struct ready_namespaces)READY_NAMESPACES_NONE;
     if (pid < 0)
         return pid;
-    result = open_ready(pid, has_user, ready, err);
+    result = open_ready_namespaces(pid, has_user, ready, err);
     end_idle(pid);
     if (result < 0)
         ready_namespaces_release(ready);

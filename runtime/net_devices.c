@@ -157,7 +157,8 @@ static int receive_answer(const struct netlink *netlink, take_fn *take, void *co
     return result < 0 ? result : 0;
 }
 
-static int ask(struct netlink *netlink, struct message *message, take_fn *take, void *context)
+static int request_answer(struct netlink *netlink, struct message *message, take_fn *take,
+                          void *context)
 {
     int result = send_message(netlink, message);
 
@@ -181,7 +182,7 @@ static int list_links(struct netlink *netlink, struct links *links)
 
     links->indexes = memory_new(LINKS_MAX, sizeof(int));
     start_message(&message, RTM_GETLINK, NLM_F_DUMP, &body, sizeof(body));
-    return ask(netlink, &message, take_link, links);
+    return request_answer(netlink, &message, take_link, links);
 }
 
 /* Attributes that the kernel derives or that would be refused are left out. */
@@ -232,7 +233,7 @@ static int list_addresses(struct netlink *netlink, struct addresses *addresses)
 
     addresses->items = memory_new(ADDRESSES_MAX, sizeof(struct address));
     start_message(&message, RTM_GETADDR, NLM_F_DUMP, &body, sizeof(body));
-    return ask(netlink, &message, take_address, addresses);
+    return request_answer(netlink, &message, take_address, addresses);
 }
 
 static int send_link(struct netlink *netlink, int index, int namespace_fd, const char *name)
@@ -245,7 +246,7 @@ static int send_link(struct netlink *netlink, int index, int namespace_fd, const
     result = add_attribute(&message, IFLA_NET_NS_FD, &namespace_fd, sizeof(namespace_fd));
     if (result == 0)
         result = add_attribute(&message, IFLA_IFNAME, name, strlen(name) + 1);
-    return result < 0 ? result : ask(netlink, &message, NULL, NULL);
+    return result < 0 ? result : request_answer(netlink, &message, NULL, NULL);
 }
 
 static int add_address(struct netlink *netlink, const struct address *address, int index)
@@ -259,7 +260,7 @@ static int add_address(struct netlink *netlink, const struct address *address, i
     start_message(&message, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &body,
                   sizeof(body));
     result = add_bytes(&message, address->attributes, address->length);
-    return result < 0 ? result : ask(netlink, &message, NULL, NULL);
+    return result < 0 ? result : request_answer(netlink, &message, NULL, NULL);
 }
 
 static int raise_link(struct netlink *netlink, int index)
@@ -269,7 +270,7 @@ static int raise_link(struct netlink *netlink, int index)
     struct message message;
 
     start_message(&message, RTM_NEWLINK, NLM_F_ACK, &body, sizeof(body));
-    return ask(netlink, &message, NULL, NULL);
+    return request_answer(netlink, &message, NULL, NULL);
 }
 
 /* The name may have been chosen by the kernel ("eth%d"): the new device is the one that was not

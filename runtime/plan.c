@@ -77,10 +77,10 @@ static int plan_namespaces(struct plan *plan, struct error *err)
             return error_set(err, ERROR_INVALID, EINVAL, "linux.namespaces: %s is not a namespace",
                              namespace->path);
     }
-    if (!plan_makes(plan, OCI_NAMESPACE_MOUNT))
+    if (!plan_makes_namespace(plan, OCI_NAMESPACE_MOUNT))
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "linux.namespaces: a container needs a mount namespace of its own");
-    if (plan_makes(plan, OCI_NAMESPACE_USER) &&
+    if (plan_makes_namespace(plan, OCI_NAMESPACE_USER) &&
         (linux_part->uid_mappings.count == 0 || linux_part->gid_mappings.count == 0))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "linux.namespaces: a new user namespace needs uidMappings and "
@@ -223,14 +223,14 @@ static int plan_root(struct plan *plan, struct error *err)
         open_tree(options->bundle_fd, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     if (plan->rootfs_fd < 0)
         return error_errno(err, errno, "root.path %s", path);
-    if (!plan_root_receives(plan->config) &&
+    if (!plan_root_receives_mounts(plan->config) &&
         mount_setattr(plan->rootfs_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &private,
                       sizeof(private)) < 0)
         return error_errno(err, errno, "root.path %s: make it private", path);
     return 0;
 }
 
-bool plan_root_receives(const struct oci_config *config)
+bool plan_root_receives_mounts(const struct oci_config *config)
 {
     int propagation = config->linux->rootfs_propagation;
 
@@ -278,7 +278,8 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
     plan->has_user_namespace = oci_config_namespace(options->config, OCI_NAMESPACE_USER) != NULL;
     plan->process.is_limited_by_parent = plan->has_user_namespace;
     /* A user namespace has to own its network namespace, so that one is made inside of it. */
-    plan->has_network_apart = plan_makes(plan, OCI_NAMESPACE_NETWORK) && !plan->has_user_namespace;
+    plan->has_network_apart =
+        plan_makes_namespace(plan, OCI_NAMESPACE_NETWORK) && !plan->has_user_namespace;
     return result;
 }
 

@@ -51,7 +51,7 @@ int process_apply_oom_score(const struct oci_process *process, pid_t pid, struct
  * hooks, which may come from the image and have no more rights than the program, and executes the
  * program. Returns only on failure. `control_fd`, the channel to the parent, closes with the
  * exec. */
-int process_become(const struct process_plan *plan, int control_fd, struct error *err);
+int process_confine_and_execute(const struct process_plan *plan, int control_fd, struct error *err);
 
 /* Receives one record of the child (launch.c). A terminal that comes with it goes to
  * container->console_fd, a seccomp listener to its agent. */
@@ -98,7 +98,7 @@ struct plan {
 
 #define NAMESPACE_BIT(type) (1u << (type))
 
-static inline bool plan_makes(const struct plan *plan, enum oci_namespace_type type)
+static inline bool plan_makes_namespace(const struct plan *plan, enum oci_namespace_type type)
 {
     return (plan->new_namespaces & NAMESPACE_BIT(type)) != 0;
 }
@@ -107,7 +107,7 @@ static inline bool plan_makes(const struct plan *plan, enum oci_namespace_type t
 const char *plan_mount_label(const struct oci_config *config);
 
 /* linux.rootfsPropagation: whether mounts of the host show in the container. */
-bool plan_root_receives(const struct oci_config *config);
+bool plan_root_receives_mounts(const struct oci_config *config);
 
 /* True if our reaper is to be process 1 (annotation io.davit.init). */
 bool plan_wants_reaper(const struct oci_config *config);
@@ -156,7 +156,7 @@ int mount_make_filesystem(const char *type, const struct mount_plan *mount, stru
 int mount_attach_tree(int tree_fd, int target_fd, struct error *err);
 bool mount_tree_is_directory(int tree_fd);
 /* Attaches a node of the host's, by a detached mount, so that it can be used and not changed. */
-int attach_host_node(int tree_fd, int target_fd, struct error *err);
+int mount_attach_host_node(int tree_fd, int target_fd, struct error *err);
 /* C6 and C7 (mounts.c) */
 int mounts_mask_paths(const struct plan *plan, struct mount_order *order, struct error *err);
 int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err);

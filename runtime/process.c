@@ -109,7 +109,7 @@ static void set_flags(cap_t capabilities, cap_flag_t flag, uint64_t mask)
     }
 }
 
-static uint64_t grantable(uint64_t wanted)
+static uint64_t remove_ungrantable(uint64_t wanted)
 {
     for (int number = 0; number < 64; number++) {
         if ((wanted & UINT64_C(1) << number) != 0 && !is_grantable(number))
@@ -138,7 +138,7 @@ static void plan_capabilities(const struct oci_capabilities *sets, struct proces
     uint64_t effective = capability_mask(&sets->effective);
     uint64_t permitted = capability_mask(&sets->permitted);
     uint64_t inheritable = capability_mask(&sets->inheritable);
-    uint64_t possible = grantable(bounding | permitted | inheritable);
+    uint64_t possible = remove_ungrantable(bounding | permitted | inheritable);
 
     plan->bounding = bounding & possible;
     plan->ambient = capability_mask(&sets->ambient) & permitted & inheritable & possible;
@@ -350,7 +350,7 @@ static int search_and_execute(const struct process_plan *plan, struct error *err
     return exec_error(name, failure, err);
 }
 
-int process_become(const struct process_plan *plan, int control_fd, struct error *err)
+int process_confine_and_execute(const struct process_plan *plan, int control_fd, struct error *err)
 {
     const struct oci_process *process = plan->process;
     int result = 0;

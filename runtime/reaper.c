@@ -52,7 +52,7 @@ int reaper_run(const struct process_plan *plan, int control_fd, struct error *er
         setpgid(0, 0);
         tcsetpgrp(STDIN_FILENO, getpid());
         sigprocmask(SIG_SETMASK, &none, NULL);
-        return process_become(&child_plan, control_fd, err);
+        return process_confine_and_execute(&child_plan, control_fd, err);
     }
     /* Process 1 needs nothing: no descriptor, no capability, no name that tells of the host. */
     syscall(SYS_close_range, 0, ~0u, 0);

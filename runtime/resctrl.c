@@ -134,7 +134,7 @@ static int prepare_class(int mount_fd, const struct oci_intel_rdt *rdt, const ch
     return result < 0 ? result : take_fd(&class_fd);
 }
 
-static int join(int class_fd, const char *group, pid_t pid, struct error *err)
+static int join_group(int class_fd, const char *group, pid_t pid, struct error *err)
 {
     char path[512];
     char text[16];
@@ -155,13 +155,13 @@ int resctrl_apply(int mount_fd, const struct oci_intel_rdt *rdt, const char *id,
 
     if (class_fd < 0)
         return class_fd;
-    result = join(class_fd, NULL, pid, err);
+    result = join_group(class_fd, NULL, pid, err);
     if (result < 0 || !rdt->enable_monitoring)
         return result;
     snprintf(group, sizeof(group), "mon_groups/%.255s", id);
     if (mkdirat(class_fd, group, 0755) < 0)
         return error_errno(err, errno, "linux.intelRdt.enableMonitoring: make %s", group);
-    return join(class_fd, group, pid, err);
+    return join_group(class_fd, group, pid, err);
 }
 
 int resctrl_write(int mount_fd, const struct oci_intel_rdt *rdt, const char *id,

@@ -299,8 +299,8 @@ static int parse_flags(const struct oci_seccomp *seccomp, unsigned int *mask, st
     return 0;
 }
 
-static int build(scmp_filter_ctx filter, const struct oci_seccomp *seccomp, uint32_t default_action,
-                 struct error *err)
+static int add_all_rules(scmp_filter_ctx filter, const struct oci_seccomp *seccomp,
+                         uint32_t default_action, struct error *err)
 {
     int result = add_architectures(filter, seccomp, err);
 
@@ -353,7 +353,7 @@ int seccomp_compile(const struct oci_seccomp *seccomp, struct seccomp_program *p
     if (filter == NULL)
         return error_set(err, ERROR_INTERNAL, ENOMEM, "linux.seccomp: seccomp_init failed");
     has_prologue = (default_action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
-    result = build(filter, seccomp, default_action, err);
+    result = add_all_rules(filter, seccomp, default_action, err);
     if (result == 0)
         result = export_program(filter, program, has_prologue ? PROLOGUE_LENGTH : 0, err);
     if (result == 0 && has_prologue)

@@ -362,7 +362,7 @@ static int open_all(struct daemon *daemon, struct error *err)
     return 0;
 }
 
-static int serve(struct daemon *daemon, struct error *err)
+static int daemon_serve(struct daemon *daemon, struct error *err)
 {
     int result = containers_recover(&daemon->containers, err);
     int fd;
@@ -409,14 +409,14 @@ int daemon_run(const struct daemon_options *options, const struct spawner *spawn
     signal(SIGPIPE, SIG_IGN);
     umask(077);
     /* Thousands of containers are thousands of descriptors. */
-    file_raise_limit();
+    open_files_raise_limit();
     result = sd_event_new(&daemon->loop);
     if (result < 0)
         return error_errno(err, -result, "event loop");
     assemble(daemon);
     result = open_all(daemon, err);
     if (result == 0)
-        result = serve(daemon, err);
+        result = daemon_serve(daemon, err);
     /* State is on disk after every change; what memory holds goes with the process. */
     server_stop(daemon->server);
     names_close(&daemon->networks);

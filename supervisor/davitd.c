@@ -286,7 +286,7 @@ static int run(int argc, char **argv, struct error *err)
     if (geteuid() != 0)
         return error_set(err, ERROR_DENIED, EPERM, "davitd has to run as root");
     /* Before self_protect(), after which /proc/self/exe says nothing of where we came from. */
-    helpers_find();
+    helpers_set_directory();
     if (!self_protect(argv))
         log_warning("cannot run from a read-only mount; containers may reach this program's file");
     result = spawner_start(argv, &spawner, err);

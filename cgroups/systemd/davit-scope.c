@@ -29,7 +29,8 @@ static int read_scope(struct arena *arena, struct systemd_scope *scope, struct e
                             err);
 }
 
-static int run(const char *command, const struct systemd_scope *scope, struct error *err)
+static int run_scope_command(const char *command, const struct systemd_scope *scope,
+                             struct error *err)
 {
     char path[CGROUP_PATH_SIZE];
     int result;
@@ -59,7 +60,7 @@ int main(int argc, char **argv)
     }
     result = read_scope(&arena, &scope, &err);
     if (result == 0)
-        result = run(argv[1], &scope, &err);
+        result = run_scope_command(argv[1], &scope, &err);
     if (result < 0)
         fprintf(stderr, "%s\n", err.message);
     return result < 0 ? 1 : 0;

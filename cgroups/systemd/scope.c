@@ -222,7 +222,7 @@ static int append_start(sd_bus_message *call, const struct systemd_scope *scope,
 }
 
 /* Returns -EEXIST, without an error, if there is such a scope already. */
-static int start(sd_bus *bus, const struct systemd_scope *scope, struct error *err)
+static int start_scope_unit(sd_bus *bus, const struct systemd_scope *scope, struct error *err)
 {
     sd_bus_message *call = NULL;
     int result = new_call(bus, "StartTransientUnit", &call, err);
@@ -270,7 +270,7 @@ int systemd_scope_start(const struct systemd_scope *scope, char path[CGROUP_PATH
 
     if (result < 0)
         return result;
-    result = start(bus, scope, err);
+    result = start_scope_unit(bus, scope, err);
     if (result == -EEXIST)
         error_set(err, ERROR_CONFLICT, EEXIST, "unit %s exists already", scope->unit);
     if (result == 0)
@@ -287,14 +287,14 @@ int systemd_scope_get(const struct systemd_scope *scope, char path[CGROUP_PATH_S
 
     if (result < 0)
         return result;
-    result = start(bus, scope, err);
+    result = start_scope_unit(bus, scope, err);
     if (result == 0 || result == -EEXIST)
         result = read_cgroup(bus, scope->unit, path, err);
     sd_bus_flush_close_unref(bus);
     return result < 0 ? error_prefix(err, "scope %s", scope->unit) : 0;
 }
 
-static int set(sd_bus *bus, const struct systemd_scope *scope, struct error *err)
+static int set_scope_properties(sd_bus *bus, const struct systemd_scope *scope, struct error *err)
 {
     sd_bus_error error = SD_BUS_ERROR_NULL;
     sd_bus_message *call = NULL;
@@ -325,7 +325,7 @@ int systemd_scope_set(const struct systemd_scope *scope, struct error *err)
     int result = open_bus(&bus, err);
 
     if (result == 0)
-        result = set(bus, scope, err);
+        result = set_scope_properties(bus, scope, err);
     sd_bus_flush_close_unref(bus);
     return result < 0 ? error_prefix(err, "scope %s", scope->unit) : 0;
 }

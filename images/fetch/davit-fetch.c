@@ -16,7 +16,7 @@
 #define IDLE_TIMEOUT_MS 60000
 
 /* Reads one message. Its size, 0 at the end, or a negative errno; *pipe_fd is -1 if none came. */
-static ssize_t receive(struct fetcher *fetcher, char text[FETCH_MESSAGE_MAX], int *pipe_fd)
+static ssize_t receive_message(struct fetcher *fetcher, char text[FETCH_MESSAGE_MAX], int *pipe_fd)
 {
     int fds[SOCKET_MAX_FDS];
     size_t fd_count = SOCKET_MAX_FDS;
@@ -35,7 +35,7 @@ static bool serve_request(struct fetcher *fetcher)
     struct fetch_request request = {0};
     char text[FETCH_MESSAGE_MAX];
     int pipe_fd;
-    ssize_t length = receive(fetcher, text, &pipe_fd);
+    ssize_t length = receive_message(fetcher, text, &pipe_fd);
 
     if (length <= 0)
         return false;
@@ -62,7 +62,7 @@ static void handle_ended(struct fetcher *fetcher)
     }
 }
 
-static void run(struct fetcher *fetcher)
+static void run_transfers(struct fetcher *fetcher)
 {
     for (;;) {
         struct curl_waitfd watched[FETCH_TRANSFERS_MAX + 1];
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "davit-fetch: %s\n", err.message);
         return 1;
     }
-    length = receive(&fetcher, text, &pipe_fd);
+    length = receive_message(&fetcher, text, &pipe_fd);
     if (length <= 0 ||
         json_decode_text(&arena, text, (size_t)length, &fetch_setup_type, &setup, &err) < 0 ||
         setup.endpoints.count == 0 || setup.endpoints.count > FETCH_ENDPOINTS_MAX) {
@@ -112,6 +112,6 @@ int main(int argc, char **argv)
     }
     fetcher.setup = &setup;
     fetcher.multi = curl_multi_init();
-    run(&fetcher);
+    run_transfers(&fetcher);
     return 0;
 }

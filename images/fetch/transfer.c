@@ -41,7 +41,7 @@ static void release_request(struct transfer *transfer)
     buffer_release(&transfer->error_text);
 }
 
-static void finish(struct transfer *transfer, const struct error *err)
+static void end_transfer(struct transfer *transfer, const struct error *err)
 {
     struct fetcher *fetcher = transfer->fetcher;
     struct fetch_answer answer = {.id = transfer->id, .received = transfer->received};
@@ -126,7 +126,7 @@ static int64_t bytes_expected(const struct transfer *transfer)
 }
 
 /* Writes what the pipe takes; the number of bytes, or a negative errno if nobody reads. */
-static ssize_t push(struct transfer *transfer, const char *bytes, size_t length)
+static ssize_t write_to_pipe(struct transfer *transfer, const char *bytes, size_t length)
 {
     size_t done = 0;
 
@@ -170,7 +170,7 @@ static size_t on_content(char *bytes, size_t size, size_t count, void *context)
                                 transfer->is_manifest
                                     ? "the manifest is too large"
                                     : "the registry sends more than the manifest says");
-    taken = push(transfer, bytes, length);
+    taken = write_to_pipe(transfer, bytes, length);
     if (taken < 0)
         return transfer_give_up(transfer, ERROR_INTERNAL, EPIPE,
                                 "the content is not wanted any more");
@@ -226,7 +226,7 @@ static void set_download(struct transfer *transfer)
     }
 }
 
-static void begin(struct transfer *transfer)
+static void send_request(struct transfer *transfer)
 {
     struct fetcher *fetcher = transfer->fetcher;
     struct error err = {0};
@@ -250,7 +250,7 @@ static void begin(struct transfer *transfer)
     curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, transfer);
     set_authorization(transfer);
     if (transfer->is_upload && !upload_set_request(transfer, &err)) {
-        finish(transfer, &err);
+        end_transfer(transfer, &err);
         return;
     }
     if (!transfer->is_upload)
@@ -291,7 +291,8 @@ static void describe_status(const struct transfer *transfer, struct error *err)
 }
 
 /* 0 if all has come. *is_final: trying again would not help. */
-static int judge(struct transfer *transfer, CURLcode code, bool *is_final, struct error *err)
+static int check_request_end(struct transfer *transfer, CURLcode code, bool *is_final,
+                             struct error *err)
 {
     *is_final = false;
     if (transfer->failure.errnum != 0) {
@@ -331,7 +332,7 @@ static bool answer_challenge(struct transfer *transfer, struct error *err)
     transfer->challenges++;
     if (authorization_answer(transfer->fetcher, transfer->endpoint, transfer->challenge, err) < 0)
         return false;
-    begin(transfer);
+    send_request(transfer);
     return true;
 }
 
@@ -357,11 +358,11 @@ static void try_again_or_fail(struct transfer *transfer, bool is_final, const st
     else if (transfer->failure.errnum == 0 && !is_last_endpoint) {
         transfer->endpoint++;
         transfer->challenges = 0;
-        begin(transfer);
+        send_request(transfer);
         return;
     }
     if (is_final || ++transfer->attempts == ATTEMPTS_MAX) {
-        finish(transfer, err);
+        end_transfer(transfer, err);
         return;
     }
     transfer->endpoint = transfer->fetcher->endpoint;
@@ -373,14 +374,14 @@ void transfer_handle_end(struct transfer *transfer, CURLcode code)
     struct error err = {0};
     bool is_final;
 
-    if (judge(transfer, code, &is_final, &err) == 0) {
-        if (transfer->is_upload && upload_go_on(transfer)) {
-            begin(transfer);
+    if (check_request_end(transfer, code, &is_final, &err) == 0) {
+        if (transfer->is_upload && upload_start_next_step(transfer)) {
+            send_request(transfer);
             return;
         }
         /* Bytes in `pending` may still wait for the pipe's reader. */
         if (transfer->pending.length == 0)
-            finish(transfer, NULL);
+            end_transfer(transfer, NULL);
         else
             release_request(transfer);
         return;
@@ -410,25 +411,25 @@ void transfer_start(struct fetcher *fetcher, const struct fetch_request *request
         file_read_fd(pipe_fd, FETCH_DOCUMENT_MAX, &transfer->body);
     fcntl(pipe_fd, F_SETFL, O_NONBLOCK);
     fetcher->transfers[fetcher->transfer_count++] = transfer;
-    begin(transfer);
+    send_request(transfer);
 }
 
 /* Returns false if the transfer is gone. */
 static bool push_pending(struct transfer *transfer)
 {
-    ssize_t taken = push(transfer, transfer->pending.data, transfer->pending.length);
+    ssize_t taken = write_to_pipe(transfer, transfer->pending.data, transfer->pending.length);
     struct error err = {0};
 
     if (taken < 0) {
         error_set(&err, ERROR_INTERNAL, EPIPE, "the content is not wanted any more");
-        finish(transfer, &err);
+        end_transfer(transfer, &err);
         return false;
     }
     buffer_consume(&transfer->pending, (size_t)taken);
     if (transfer->pending.length > 0)
         return true;
     if (transfer->easy == NULL && transfer->due_us == 0) {
-        finish(transfer, NULL);
+        end_transfer(transfer, NULL);
         return false;
     }
     if (transfer->easy != NULL)
@@ -447,11 +448,11 @@ int transfer_run_due(struct fetcher *fetcher)
         if (transfer->pending.length > 0 && !push_pending(transfer))
             continue;
         if (transfer->waits_for_pipe)
-            upload_continue(transfer);
+            upload_resume_if_readable(transfer);
         if (transfer->due_us == 0)
             continue;
         if (transfer->due_us <= now) {
-            begin(transfer);
+            send_request(transfer);
         } else {
             int wait_ms = (int)((transfer->due_us - now) / 1000) + 1;
 

@@ -66,8 +66,8 @@ bool upload_set_request(struct transfer *transfer, struct error *err);
 /* True if the status is one that ends the step well; for the HEAD that is also 404. */
 bool upload_is_answered(const struct transfer *transfer);
 /* Goes to the next step after a good answer. False if there is none. */
-bool upload_go_on(struct transfer *transfer);
+bool upload_start_next_step(struct transfer *transfer);
 /* Resumes the request if the pipe has bytes to send again. */
-void upload_continue(struct transfer *transfer);
+void upload_resume_if_readable(struct transfer *transfer);
 
 #endif

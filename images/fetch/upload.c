@@ -62,7 +62,7 @@ static int on_seek(void *context, curl_off_t offset, int origin)
     return offset == 0 && transfer->received == 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
-void upload_continue(struct transfer *transfer)
+void upload_resume_if_readable(struct transfer *transfer)
 {
     struct pollfd events = {.fd = transfer->pipe_fd, .events = POLLIN};
 
@@ -162,7 +162,7 @@ bool upload_is_answered(const struct transfer *transfer)
     return false;
 }
 
-bool upload_go_on(struct transfer *transfer)
+bool upload_start_next_step(struct transfer *transfer)
 {
     if (transfer->step == UPLOAD_PUT)
         return false;

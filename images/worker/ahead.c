@@ -49,7 +49,7 @@ static bool await_room(struct ahead *ahead)
     return goes_on;
 }
 
-static void change(struct ahead *ahead, size_t filled, bool is_over, int result)
+static void publish_fill(struct ahead *ahead, size_t filled, bool is_over, int result)
 {
     pthread_mutex_lock(&ahead->lock);
     ahead->runs = true;
@@ -61,7 +61,7 @@ static void change(struct ahead *ahead, size_t filled, bool is_over, int result)
 }
 
 /* Fills the whole slot, so that small reads do not each wake the other side. */
-static ssize_t fill(struct ahead *ahead, struct slot *slot)
+static ssize_t fill_slot(struct ahead *ahead, struct slot *slot)
 {
     ssize_t count = 1;
 
@@ -75,16 +75,16 @@ static ssize_t fill(struct ahead *ahead, struct slot *slot)
     return count;
 }
 
-static void *run(void *context)
+static void *fill_slots(void *context)
 {
     struct ahead *ahead = context;
 
-    change(ahead, 0, false, 0);
+    publish_fill(ahead, 0, false, 0);
     while (await_room(ahead)) {
         struct slot *slot = &ahead->slots[ahead->filled % SLOT_COUNT];
-        ssize_t count = fill(ahead, slot);
+        ssize_t count = fill_slot(ahead, slot);
 
-        change(ahead, slot->length > 0 ? 1 : 0, count <= 0, count < 0 ? (int)count : 0);
+        publish_fill(ahead, slot->length > 0 ? 1 : 0, count <= 0, count < 0 ? (int)count : 0);
         if (count <= 0)
             break;
     }
@@ -102,7 +102,7 @@ struct ahead *ahead_start(ssize_t (*read)(void *source, void *bytes, size_t size
     ahead->source = source;
     pthread_mutex_init(&ahead->lock, NULL);
     pthread_cond_init(&ahead->has_changed, NULL);
-    code = pthread_create(&ahead->thread, NULL, run, ahead);
+    code = pthread_create(&ahead->thread, NULL, fill_slots, ahead);
     if (code != 0) {
         error_errno(err, code, "start a thread");
         free(ahead);

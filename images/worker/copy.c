@@ -129,7 +129,8 @@ static int add_mount(int root_fd, const struct copy_mount *mount, struct error *
 }
 
 /* Mounts the root of a container that does not run, in this process's mount namespace. */
-static int assemble(int store_fd, const struct copy_job *job, bool is_writable, struct error *err)
+static int mount_stopped_root(int store_fd, const struct copy_job *job, bool is_writable,
+                              struct error *err)
 {
     cleanup_close int container_fd = container_open(store_fd, job->container.id, err);
     cleanup_close int layers_fd = openat(store_fd, "layers", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -178,7 +179,8 @@ static int assemble(int store_fd, const struct copy_job *job, bool is_writable, 
 
 static int open_root(int store_fd, const struct copy_job *job, bool is_writable, struct error *err)
 {
-    return job->is_running ? enter_running(job, err) : assemble(store_fd, job, is_writable, err);
+    return job->is_running ? enter_running(job, err)
+                           : mount_stopped_root(store_fd, job, is_writable, err);
 }
 
 struct place {
@@ -270,7 +272,8 @@ static int report_place(int report_fd, const struct place *place, struct error *
 }
 
 /* Finds the path, then makes the container's root our own and gives up most privileges. */
-static int look_up(int store_fd, const struct copy_job *job, struct place *place, struct error *err)
+static int find_place_confined(int store_fd, const struct copy_job *job, struct place *place,
+                               struct error *err)
 {
     cleanup_close int root_fd = open_root(store_fd, job, false, err);
     int result;
@@ -282,10 +285,10 @@ static int look_up(int store_fd, const struct copy_job *job, struct place *place
     return result < 0 ? result : sandbox_enter_copier(root_fd, err);
 }
 
-int container_stat_path(int store_fd, int report_fd, const struct copy_job *job, struct error *err)
+int job_run_stat_path(int store_fd, int report_fd, const struct copy_job *job, struct error *err)
 {
     struct place place = {.directory_fd = -1};
-    int result = look_up(store_fd, job, &place, err);
+    int result = find_place_confined(store_fd, job, &place, err);
 
     if (result == 0)
         result = report_place(report_fd, &place, err);
@@ -293,13 +296,13 @@ int container_stat_path(int store_fd, int report_fd, const struct copy_job *job,
     return result;
 }
 
-int container_copy_out(int store_fd, int report_fd, int out_fd, const struct copy_job *job,
-                       struct error *err)
+int job_run_copy_out(int store_fd, int report_fd, int out_fd, const struct copy_job *job,
+                     struct error *err)
 {
     const struct tree_options options = {0};
     struct archive *archive;
     struct place place = {.directory_fd = -1};
-    int result = look_up(store_fd, job, &place, err);
+    int result = find_place_confined(store_fd, job, &place, err);
 
     if (result == 0)
         result = report_place(report_fd, &place, err);
@@ -349,8 +352,8 @@ static int find_owner(struct arena *arena, int root_fd, const struct copy_job *j
     return result;
 }
 
-int container_copy_in(int store_fd, int in_fd, const struct copy_job *job,
-                      const struct worker_limits *limits, struct error *err)
+int job_run_copy_in(int store_fd, int in_fd, const struct copy_job *job,
+                    const struct worker_limits *limits, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_close int root_fd = open_root(store_fd, job, true, err);

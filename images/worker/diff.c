@@ -156,7 +156,7 @@ int container_diff(int store_fd, int out_fd, const struct container_job *job, st
     return result;
 }
 
-int container_export(int store_fd, int out_fd, const struct container_job *job, struct error *err)
+int job_run_export(int store_fd, int out_fd, const struct container_job *job, struct error *err)
 {
     const struct tree_options options = {0};
     cleanup_close int container_fd = container_open(store_fd, job->id, err);

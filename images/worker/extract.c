@@ -315,7 +315,7 @@ static void release(struct extraction *extraction)
     tdestroy(extraction->implicit, free);
     if (extraction->archive != NULL)
         archive_read_free(extraction->archive);
-    stream_close(extraction->stream);
+    decompressor_close(extraction->stream);
     free(extraction);
 }
 
@@ -339,9 +339,9 @@ static int extract(const struct extract_order *order, char digest[DIGEST_SIZE], 
     extraction->limits = order->limits;
     extraction->options = order->options;
     extraction->err = err != NULL ? err : &local;
-    result = stream_open(order->fd, true, &extraction->stream, extraction->err);
+    result = decompressor_open(order->fd, true, &extraction->stream, extraction->err);
     if (result == 0)
-        result = stream_read_ahead(extraction->stream, extraction->err);
+        result = decompressor_read_ahead(extraction->stream, extraction->err);
     if (result == 0 && order->confine != NULL)
         result = order->confine(extraction->err);
     if (result == 0) {
@@ -352,7 +352,7 @@ static int extract(const struct extract_order *order, char digest[DIGEST_SIZE], 
     if (result == 0)
         result = extract_all(extraction);
     if (result == 0)
-        result = stream_finish(extraction->stream, digest, extraction->err);
+        result = decompressor_finish(extraction->stream, digest, extraction->err);
     if (result == 0 && order->implicit_fd >= 0)
         result = extract_list_implicit(extraction, order->implicit_fd);
     release(extraction);

@@ -17,7 +17,7 @@ struct directory_time {
 
 struct extraction {
     int root_fd;
-    struct stream *stream;
+    struct decompressor *stream;
     struct archive *archive;
     const struct worker_limits *limits;
     const struct extract_options *options; /* NULL: a layer */

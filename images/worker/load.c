@@ -32,7 +32,7 @@ struct load {
     const struct load_job *job;
     const struct worker_limits *limits;
     struct error *err;
-    struct stream *stream;
+    struct decompressor *stream;
     struct archive *archive;
     uint64_t bytes;
     struct member *members;
@@ -305,8 +305,8 @@ static int check_trust(struct load *load, const char *first, const char *digest,
 }
 
 /* For both formats: checks, unpacks and reports an image whose blobs are in the store. */
-static int finish_image(struct load *load, const char *first, const char *digest,
-                        struct image_report *image)
+static int unpack_and_report_image(struct load *load, const char *first, const char *digest,
+                                   struct image_report *image)
 {
     struct image_manifest manifest = {0};
     struct image_config config = {0};
@@ -366,7 +366,7 @@ static int choose_manifest(struct load *load, const struct image_descriptor *des
 }
 
 /* A bare tag says nothing of a repository, so only what looks like a reference becomes a name. */
-static const char *name_of(const struct image_descriptor *descriptor)
+static const char *archive_name_of(const struct image_descriptor *descriptor)
 {
     const char *name = string_map_get(&descriptor->annotations, ANNOTATION_IMAGE_NAME);
 
@@ -388,7 +388,7 @@ static int load_layout(struct load *load, const struct member *member)
         result = error_set(load->err, ERROR_NOT_FOUND, ENOENT, "index.json: no image");
     for (size_t i = 0; result == 0 && i < index.manifests.count; i++) {
         const struct image_descriptor *descriptor = &index.manifests.items[i];
-        const char *name = name_of(descriptor);
+        const char *name = archive_name_of(descriptor);
         struct image_report image = {0};
         const char *digest;
 
@@ -396,7 +396,7 @@ static int load_layout(struct load *load, const struct member *member)
             image.names = (struct string_list){&name, 1};
         result = choose_manifest(load, descriptor, &digest);
         if (result == 0)
-            result = finish_image(load, descriptor->digest, digest, &image);
+            result = unpack_and_report_image(load, descriptor->digest, digest, &image);
     }
     return result;
 }
@@ -414,8 +414,8 @@ static const struct json_field docker_fields[] = {
 };
 static const struct json_struct docker_type = JSON_STRUCT(struct docker_image, docker_fields);
 
-static int describe(const struct load *load, const char *name, const char *media_type,
-                    struct image_descriptor *descriptor)
+static int describe_member(const struct load *load, const char *name, const char *media_type,
+                           struct image_descriptor *descriptor)
 {
     const struct member *member = find_member(load, name);
 
@@ -434,13 +434,13 @@ static int make_manifest(struct load *load, const struct docker_image *docker,
     struct image_manifest manifest = {.schema_version = 2, .media_type = MEDIA_TYPE_MANIFEST};
     struct json_writer *writer;
     const char *text;
-    int result = describe(load, docker->config, MEDIA_TYPE_CONFIG, &manifest.config);
+    int result = describe_member(load, docker->config, MEDIA_TYPE_CONFIG, &manifest.config);
 
     manifest.layers.items =
         arena_new(&load->arena, docker->layers.count, sizeof(*manifest.layers.items));
     for (size_t i = 0; result == 0 && i < docker->layers.count; i++)
-        result = describe(load, docker->layers.items[i], MEDIA_TYPE_LAYER,
-                          &manifest.layers.items[manifest.layers.count++]);
+        result = describe_member(load, docker->layers.items[i], MEDIA_TYPE_LAYER,
+                                 &manifest.layers.items[manifest.layers.count++]);
     if (result < 0)
         return result;
     writer = json_writer_new(false);
@@ -473,7 +473,7 @@ static int load_docker(struct load *load, const struct member *member)
         image.names = docker.repo_tags;
         result = make_manifest(load, &docker, digest);
         if (result == 0)
-            result = finish_image(load, digest, digest, &image);
+            result = unpack_and_report_image(load, digest, digest, &image);
     }
     return result < 0 ? error_prefix(load->err, "manifest.json") : 0;
 }
@@ -504,14 +504,14 @@ int archive_load(int store_fd, int fd, int out_fd, const struct load_job *job,
     load->job = job;
     load->limits = limits;
     load->err = err != NULL ? err : &local;
-    result = stream_open(fd, false, &load->stream, load->err);
+    result = decompressor_open(fd, false, &load->stream, load->err);
     if (result == 0)
         result = read_all(load);
     if (result == 0)
         result = load_images(load);
     if (load->archive != NULL)
         archive_read_free(load->archive);
-    stream_close(load->stream);
+    decompressor_close(load->stream);
     for (size_t i = 0; i < load->member_count; i++) {
         if (load->members[i].unpack != NULL)
             layer_unpack_abort(load->members[i].unpack);

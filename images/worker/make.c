@@ -105,7 +105,7 @@ static int add_layer(struct make *make, struct layer_unpack *unpack, const char 
                : layer_unpack_publish(unpack, unpack->diff_id, &make->chain_ids, count, make->err);
 }
 
-/* Tells the layer's type by its first bytes, as stream_open() does. */
+/* Tells the layer's type by its first bytes, as decompressor_open() does. */
 static int media_type_of(struct make *make, const char *digest, const char **media_type)
 {
     cleanup_close int fd = blob_open(make->store_fd, digest);
@@ -131,7 +131,7 @@ static int put_document(struct make *make, struct json_writer *writer, char dige
     return result;
 }
 
-static int finish_image(struct make *make)
+static int store_and_report_image(struct make *make)
 {
     struct json_writer *writer = json_writer_new(false);
     struct image_report report = {.media_type = MEDIA_TYPE_MANIFEST};
@@ -200,11 +200,11 @@ static int make_image(struct make *make, int layer_fd)
         result = add_layer(make, &unpack, digest, size, media_type);
     if (unpack.temporary[0] != '\0')
         layer_unpack_abort(&unpack);
-    return result < 0 ? result : finish_image(make);
+    return result < 0 ? result : store_and_report_image(make);
 }
 
-int image_import(int store_fd, int layer_fd, int out_fd, const struct make_job *job,
-                 const struct worker_limits *limits, struct error *err)
+int job_run_import(int store_fd, int layer_fd, int out_fd, const struct make_job *job,
+                   const struct worker_limits *limits, struct error *err)
 {
     struct make make = {.store_fd = store_fd,
                         .out_fd = out_fd,
@@ -257,8 +257,8 @@ static int start_writer(int container_fd, struct child *child, int *layer_fd, st
     return pid < 0 ? (int)pid : 0;
 }
 
-int image_commit(int store_fd, int out_fd, const struct make_job *job,
-                 const struct worker_limits *limits, struct error *err)
+int job_run_commit(int store_fd, int out_fd, const struct make_job *job,
+                   const struct worker_limits *limits, struct error *err)
 {
     struct child writer = {-1, -1};
     struct make make = {.store_fd = store_fd,

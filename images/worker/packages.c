@@ -47,7 +47,8 @@ static const char *value_of(struct arena *arena, const struct line *line, const 
     return arena_strndup(arena, value, (size_t)(end - value));
 }
 
-static void set(struct arena *arena, const struct line *line, const char *name, const char **target)
+static void set_field_once(struct arena *arena, const struct line *line, const char *name,
+                           const char **target)
 {
     const char *value = value_of(arena, line, name);
 
@@ -55,7 +56,8 @@ static void set(struct arena *arena, const struct line *line, const char *name, 
         *target = value;
 }
 
-static int take(struct packages *packages, const struct package *found, struct error *err)
+static int add_if_complete(struct packages *packages, const struct package *found,
+                           struct error *err)
 {
     struct package *package;
 
@@ -88,7 +90,7 @@ static int end_dpkg(struct packages *packages, struct package *package, const ch
     bool is_installed = status == NULL || strstr(status, " installed") != NULL;
 
     split_source(&packages->arena, package);
-    return is_installed ? take(packages, package, err) : 0;
+    return is_installed ? add_if_complete(packages, package, err) : 0;
 }
 
 int packages_parse_dpkg(struct packages *packages, const char *text, size_t length,
@@ -108,12 +110,12 @@ int packages_parse_dpkg(struct packages *packages, const char *text, size_t leng
             status = NULL;
             continue;
         }
-        set(arena, &line, "Package:", &package.name);
-        set(arena, &line, "Version:", &package.version);
-        set(arena, &line, "Architecture:", &package.architecture);
-        set(arena, &line, "Source:", &package.source);
-        set(arena, &line, "Maintainer:", &package.supplier);
-        set(arena, &line, "Status:", &status);
+        set_field_once(arena, &line, "Package:", &package.name);
+        set_field_once(arena, &line, "Version:", &package.version);
+        set_field_once(arena, &line, "Architecture:", &package.architecture);
+        set_field_once(arena, &line, "Source:", &package.source);
+        set_field_once(arena, &line, "Maintainer:", &package.supplier);
+        set_field_once(arena, &line, "Status:", &status);
     }
     return result == 0 ? end_dpkg(packages, &package, status, err) : result;
 }
@@ -129,18 +131,18 @@ int packages_parse_apk(struct packages *packages, const char *text, size_t lengt
 
     while (result == 0 && next_line(&text, &length, &line)) {
         if (line.length == 0) {
-            result = take(packages, &package, err);
+            result = add_if_complete(packages, &package, err);
             package = empty;
             continue;
         }
-        set(arena, &line, "P:", &package.name);
-        set(arena, &line, "V:", &package.version);
-        set(arena, &line, "A:", &package.architecture);
-        set(arena, &line, "o:", &package.source);
-        set(arena, &line, "L:", &package.license);
-        set(arena, &line, "m:", &package.supplier);
+        set_field_once(arena, &line, "P:", &package.name);
+        set_field_once(arena, &line, "V:", &package.version);
+        set_field_once(arena, &line, "A:", &package.architecture);
+        set_field_once(arena, &line, "o:", &package.source);
+        set_field_once(arena, &line, "L:", &package.license);
+        set_field_once(arena, &line, "m:", &package.supplier);
     }
-    return result == 0 ? take(packages, &package, err) : result;
+    return result == 0 ? add_if_complete(packages, &package, err) : result;
 }
 
 static void set_quoted(struct arena *arena, const struct line *line, const char *name,

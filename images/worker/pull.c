@@ -270,7 +270,7 @@ static int pull_manifest(struct pull *pull, struct image_report *report)
     static char first_digest[DIGEST_SIZE];
     const char *text;
     size_t length;
-    int result = pull_get_first(pull, &text, &length, first_digest);
+    int result = pull_get_named_document(pull, &text, &length, first_digest);
 
     memcpy(digest, first_digest, DIGEST_SIZE);
     if (result == 0)
@@ -287,7 +287,7 @@ static int pull_manifest(struct pull *pull, struct image_report *report)
 }
 
 /* The image of a tag or digest, for `name` (NULL: none). */
-static int pull_image(struct pull *pull, const char *reference, const char *name)
+static int cli_pull_image(struct pull *pull, const char *reference, const char *name)
 {
     struct image_report report = {0};
     int result;
@@ -372,7 +372,7 @@ static int pull_all_tags(struct pull *pull)
         const char *name =
             arena_printf(&pull->arena, "%s:%s", pull->job->repository, tags.items[i]);
 
-        result = pull_image(pull, tags.items[i], name);
+        result = cli_pull_image(pull, tags.items[i], name);
         if (result < 0)
             error_prefix(pull->err, "%s", tags.items[i]);
     }
@@ -388,11 +388,11 @@ static int pull_all(struct pull *pull)
         return result;
     if (pull->job->reference == NULL)
         return pull_all_tags(pull);
-    return pull_image(pull, pull->job->reference, pull->job->name);
+    return cli_pull_image(pull, pull->job->reference, pull->job->name);
 }
 
-int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
-               const struct worker_limits *limits, struct error *err)
+int job_run_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
+                 const struct worker_limits *limits, struct error *err)
 {
     struct pull *pull = memory_new_one(struct pull);
     struct error local = {0};

@@ -43,7 +43,8 @@ int pull_get_config(struct pull *pull);
 
 /* Gets the document that pull->reference names. If that is a digest, the document is checked
  * against it; what a tag stands for is the registry's to say. */
-int pull_get_first(struct pull *pull, const char **text, size_t *length, char digest[DIGEST_SIZE]);
+int pull_get_named_document(struct pull *pull, const char **text, size_t *length,
+                            char digest[DIGEST_SIZE]);
 
 /* Applies the policy, before anything of the image but its manifest is fetched. A signature of the
  * index that led to the manifest counts for the image. */

@@ -118,7 +118,8 @@ int pull_follow_indexes(struct pull *pull, const char **text, size_t *length, ch
     return 0;
 }
 
-int pull_get_first(struct pull *pull, const char **text, size_t *length, char digest[DIGEST_SIZE])
+int pull_get_named_document(struct pull *pull, const char **text, size_t *length,
+                            char digest[DIGEST_SIZE])
 {
     struct fetch_request request = {.is_manifest = true, .reference = pull->reference};
 

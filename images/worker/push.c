@@ -370,8 +370,8 @@ static int push_all(struct push *push)
     return push->job->index_tag != NULL ? push_index(push) : push_images(push);
 }
 
-int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
-               struct error *err)
+int job_run_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
+                 struct error *err)
 {
     struct push *push = memory_new_one(struct push);
     struct error local = {0};

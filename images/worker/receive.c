@@ -42,7 +42,7 @@ static int take_all(const struct receive_order *order, struct blob_writer *blob,
     return 0;
 }
 
-static int receive(const struct receive_order *order, struct error *err)
+static int receive_blob(const struct receive_order *order, struct error *err)
 {
     struct blob_writer blob;
     char digest[DIGEST_SIZE];
@@ -66,7 +66,7 @@ int receive_start(const struct receive_order *order, struct child *child, struct
     if (pid == 0) {
         struct child_outcome outcome = {0};
 
-        receive(&own, &outcome.error);
+        receive_blob(&own, &outcome.error);
         child_exit(child, &outcome);
     }
     return pid < 0 ? (int)pid : 0;

@@ -102,8 +102,8 @@ static int add_blob(struct save *save, const char *digest)
     return result < 0 ? error_prefix(save->err, "blob %s", digest) : 0;
 }
 
-static void describe(struct save *save, const struct save_image *image, const char *name,
-                     int64_t size, struct image_descriptor *descriptor)
+static void make_saved_entry(struct save *save, const struct save_image *image, const char *name,
+                             int64_t size, struct image_descriptor *descriptor)
 {
     struct string_pair *annotations = arena_new(&save->arena, 2, sizeof(*annotations));
 
@@ -130,10 +130,11 @@ static int write_index(struct save *save)
         int64_t size = save->images[i].size;
 
         for (size_t j = 0; j < image->names.count; j++)
-            describe(save, image, image->names.items[j], size,
-                     &index.manifests.items[index.manifests.count++]);
+            make_saved_entry(save, image, image->names.items[j], size,
+                             &index.manifests.items[index.manifests.count++]);
         if (image->names.count == 0)
-            describe(save, image, NULL, size, &index.manifests.items[index.manifests.count++]);
+            make_saved_entry(save, image, NULL, size,
+                             &index.manifests.items[index.manifests.count++]);
     }
     json_encode(writer, &image_index_type, &index);
     return add_document(save, "index.json", writer);

@@ -12,7 +12,7 @@
 #define WRITE_BYTES (128 << 10)
 
 struct tar_source {
-    struct stream *stream;
+    struct decompressor *stream;
     struct error *err;
     unsigned char bytes[READ_BYTES];
 };
@@ -20,7 +20,7 @@ struct tar_source {
 static la_ssize_t on_read(struct archive *archive, void *context, const void **bytes)
 {
     struct tar_source *source = context;
-    ssize_t count = stream_read(source->stream, source->bytes, READ_BYTES, source->err);
+    ssize_t count = decompressor_read(source->stream, source->bytes, READ_BYTES, source->err);
 
     *bytes = source->bytes;
     if (count < 0)
@@ -35,7 +35,7 @@ static int on_close(struct archive *archive, void *context)
     return ARCHIVE_OK;
 }
 
-struct archive *tar_open(struct stream *stream, struct error *err)
+struct archive *tar_open(struct decompressor *stream, struct error *err)
 {
     struct archive *archive = archive_read_new();
     struct tar_source *source = memory_new_one(struct tar_source);

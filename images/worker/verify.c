@@ -94,8 +94,8 @@ static int decode(const char *text, unsigned char bytes[SIGNATURE_BYTES_MAX])
     return count;
 }
 
-static bool is_of_a_key(const struct trust_rule *rule, const struct signature *signature,
-                        int *result, struct error *err)
+static bool verify_with_keys(const struct trust_rule *rule, const struct signature *signature,
+                             int *result, struct error *err)
 {
     unsigned char bytes[SIGNATURE_BYTES_MAX];
     int length = decode(signature->base64, bytes);
@@ -135,7 +135,7 @@ int signature_check(const struct trust_rule *rule, const struct signature *signa
                     const char *digest, struct error *err)
 {
     int result = 0;
-    bool is_good = is_of_a_key(rule, signature, &result, err);
+    bool is_good = verify_with_keys(rule, signature, &result, err);
 
     if (result < 0)
         return result;

@@ -72,17 +72,17 @@ void digest_of(const void *bytes, size_t length, char digest[DIGEST_SIZE]);
 
 /* Byte streams: plain, gzip (ISA-L), zstd, told apart by their first bytes. */
 
-struct stream;
+struct decompressor;
 
 /* Reads from fd (not owned). `hashes` computes the digest of the decompressed bytes. */
-int stream_open(int fd, bool hashes, struct stream **stream, struct error *err);
+int decompressor_open(int fd, bool hashes, struct decompressor **stream, struct error *err);
 /* Up to `size` decompressed bytes; 0 at the end; a negative errno with err filled. */
-ssize_t stream_read(struct stream *stream, void *bytes, size_t size, struct error *err);
-/* From now on a thread reads, decompresses and hashes ahead of stream_read(). */
-int stream_read_ahead(struct stream *stream, struct error *err);
+ssize_t decompressor_read(struct decompressor *stream, void *bytes, size_t size, struct error *err);
+/* From now on a thread reads, decompresses and hashes ahead of decompressor_read(). */
+int decompressor_read_ahead(struct decompressor *stream, struct error *err);
 /* Reads on to the end and tells the digest of all decompressed bytes. */
-int stream_finish(struct stream *stream, char digest[DIGEST_SIZE], struct error *err);
-void stream_close(struct stream *stream);
+int decompressor_finish(struct decompressor *stream, char digest[DIGEST_SIZE], struct error *err);
+void decompressor_close(struct decompressor *stream);
 
 struct gzip;
 
@@ -98,7 +98,7 @@ struct archive;
 
 /* A libarchive reader of the stream's tar entries; archive_read_free() it before the stream. NULL
  * with err filled. */
-struct archive *tar_open(struct stream *stream, struct error *err);
+struct archive *tar_open(struct decompressor *stream, struct error *err);
 /* What libarchive has to say of a failure, as an error. */
 int tar_error(struct archive *archive, struct error *err);
 
@@ -148,11 +148,11 @@ int archive_load(int store_fd, int fd, int out_fd, const struct load_job *job,
 
 /* Makes an image of the job's base and of one more layer, a tar that comes from layer_fd, and
  * reports it. */
-int image_import(int store_fd, int layer_fd, int out_fd, const struct make_job *job,
-                 const struct worker_limits *limits, struct error *err);
-/* As image_import(), with what a container has changed as the layer. */
-int image_commit(int store_fd, int out_fd, const struct make_job *job,
-                 const struct worker_limits *limits, struct error *err);
+int job_run_import(int store_fd, int layer_fd, int out_fd, const struct make_job *job,
+                   const struct worker_limits *limits, struct error *err);
+/* As job_run_import(), with what a container has changed as the layer. */
+int job_run_commit(int store_fd, int out_fd, const struct make_job *job,
+                   const struct worker_limits *limits, struct error *err);
 
 /* Opens the directory of a container, containers/ID in the store's directory. Returns a descriptor.
  */
@@ -160,7 +160,7 @@ int container_open(int store_fd, const char *id, struct error *err);
 /* Writes what a container has changed, as Docker's list of changes, in JSON. */
 int container_diff(int store_fd, int out_fd, const struct container_job *job, struct error *err);
 /* Writes all that a container sees as its files, as a tar. */
-int container_export(int store_fd, int out_fd, const struct container_job *job, struct error *err);
+int job_run_export(int store_fd, int out_fd, const struct container_job *job, struct error *err);
 
 /* Writes the packages of an image as an SPDX document. */
 int image_sbom(int store_fd, int out_fd, const struct sbom_job *job, struct error *err);
@@ -243,13 +243,13 @@ int receive_start(const struct receive_order *order, struct child *child, struct
 /* Pulls an image, or all tags of a repository, through the fetch worker at the other end of
  * channel_fd; reports progress and each image. Several layers at a time are received, verified,
  * stored and unpacked. */
-int image_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
-               const struct worker_limits *limits, struct error *err);
+int job_run_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job *job,
+                 const struct worker_limits *limits, struct error *err);
 
 /* Pushes the job's images: of each its blobs, several at a time, then its manifest. In the end
  * pushes an index of them, if the job names a tag for one. */
-int image_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
-               struct error *err);
+int job_run_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
+                 struct error *err);
 
 /* The chain ids of an image's layers (image-spec config.md), without "sha256:", from the bottom up;
  * refuses an image whose documents do not agree on how many there are. Joined with commas they are
@@ -341,13 +341,13 @@ int tree_extract(int root_fd, int fd, const struct extract_options *options,
                  const struct worker_limits *limits, int (*confine)(struct error *err),
                  struct error *err);
 
-/* A path of a container: container_stat_path() reports what it is, container_copy_out() also writes
- * it to out_fd as a tar, container_copy_in() unpacks a tar from in_fd in it. */
-int container_stat_path(int store_fd, int report_fd, const struct copy_job *job, struct error *err);
-int container_copy_out(int store_fd, int report_fd, int out_fd, const struct copy_job *job,
-                       struct error *err);
-int container_copy_in(int store_fd, int in_fd, const struct copy_job *job,
-                      const struct worker_limits *limits, struct error *err);
+/* A path of a container: job_run_stat_path() reports what it is, job_run_copy_out() also writes
+ * it to out_fd as a tar, job_run_copy_in() unpacks a tar from in_fd in it. */
+int job_run_stat_path(int store_fd, int report_fd, const struct copy_job *job, struct error *err);
+int job_run_copy_out(int store_fd, int report_fd, int out_fd, const struct copy_job *job,
+                     struct error *err);
+int job_run_copy_in(int store_fd, int in_fd, const struct copy_job *job,
+                    const struct worker_limits *limits, struct error *err);
 
 /* For `davit cp`, on the client's side. Writes a file, link or directory to out_fd as a tar, under
  * the name `name`. With `follows` writes what a link leads to. */

@@ -67,9 +67,9 @@ int record_read(struct arena *arena, int fd, struct record *record, struct error
 
 /* Append a network whose plugins are about to run, and the result of the network before; empty the
  * record. */
-int record_begin(int fd, const struct cni_network *network, const struct cni_config *config,
-                 struct error *err);
-int record_result(int fd, const struct json *result, struct error *err);
+int record_append_network(int fd, const struct cni_network *network,
+                          const struct cni_config *config, struct error *err);
+int record_append_result(int fd, const struct json *result, struct error *err);
 int record_clear(int fd, struct error *err);
 
 #endif

@@ -48,8 +48,9 @@ static const char *find_mac(const struct json *result, const char *interface)
     return NULL;
 }
 
-static int describe(struct arena *arena, const struct cni_network *network,
-                    const struct json *result, struct cni_attached *attached, struct error *err)
+static int describe_attached(struct arena *arena, const struct cni_network *network,
+                             const struct json *result, struct cni_attached *attached,
+                             struct error *err)
 {
     const struct json *ips = json_get(result, "ips");
     size_t count = ips != NULL && ips->type == JSON_ARRAY ? ips->count : 0;
@@ -77,12 +78,12 @@ static int add_one(struct arena *arena, const struct cni_network *network, struc
     int result = cni_config_read(arena, network->config, &config, err);
 
     if (result == 0)
-        result = record_begin(RECORD_FD, network, &config, err);
+        result = record_append_network(RECORD_FD, network, &config, err);
     if (result == 0)
         result = chain_add(arena, &config, network, call, &made, err);
     if (result == 0)
-        result = record_result(RECORD_FD, made, err);
-    return result < 0 ? result : describe(arena, network, made, attached, err);
+        result = record_append_result(RECORD_FD, made, err);
+    return result < 0 ? result : describe_attached(arena, network, made, attached, err);
 }
 
 /* Removes the networks of the record, the last one first. After a failure the record stays as it is
@@ -121,7 +122,7 @@ static int add_all(struct arena *arena, const struct cni_job *job, struct plugin
     return result;
 }
 
-static int work(struct arena *arena, struct cni_report *report, struct error *err)
+static int run_cni_job(struct arena *arena, struct cni_report *report, struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
     struct cni_job job = {0};
@@ -154,7 +155,7 @@ int main(int argc, char **argv)
     /* SIGPIPE is ignored: davitd may be gone, and we go on to the end all the same. */
     signal(SIGPIPE, SIG_IGN);
     fcntl(RECORD_FD, F_SETFD, FD_CLOEXEC);
-    if (work(&arena, &report, &err) < 0)
+    if (run_cni_job(&arena, &report, &err) < 0)
         report = (struct cni_report){.error = err.message};
     writer = json_writer_new(false);
     json_encode(writer, &cni_report_type, &report);

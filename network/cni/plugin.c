@@ -66,8 +66,8 @@ static int wait_for(pid_t pid, struct error *err)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int run(const char *path, char *const *environment, int input_fd, int output_fd,
-               int messages_fd, struct error *err)
+static int spawn_and_wait(const char *path, char *const *environment, int input_fd, int output_fd,
+                          int messages_fd, struct error *err)
 {
     char *const arguments[] = {(char[]){"cni-plugin"}, NULL};
     posix_spawn_file_actions_t actions;
@@ -133,7 +133,7 @@ int plugin_run(struct arena *arena, const char *type, const char *configuration,
     if (input_fd < 0 || output_fd < 0 || messages_fd < 0)
         return error_errno(err, EIO, "input of a plugin");
     make_environment(arena, call, environment);
-    status = run(path, environment, input_fd, output_fd, messages_fd, err);
+    status = spawn_and_wait(path, environment, input_fd, output_fd, messages_fd, err);
     if (status < 0)
         return status;
     read_back(output_fd, &text);

@@ -51,7 +51,7 @@ static int take_line(struct arena *arena, const char *text, size_t length, struc
         return error_set(err, ERROR_CORRUPT, EINVAL, "a line that is none of ours");
     result = json_decode(arena, line.network, &cni_network_type, "network", &entry->network, err);
     if (result == 0)
-        result = cni_config_take(line.config, &entry->config, err);
+        result = cni_config_decode(line.config, &entry->config, err);
     record->count += result == 0;
     return result;
 }
@@ -94,8 +94,8 @@ static int append(int fd, struct json_writer *writer, struct error *err)
     return result < 0 ? error_errno(err, -result, "write the record") : 0;
 }
 
-int record_begin(int fd, const struct cni_network *network, const struct cni_config *config,
-                 struct error *err)
+int record_append_network(int fd, const struct cni_network *network,
+                          const struct cni_config *config, struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
 
@@ -108,7 +108,7 @@ int record_begin(int fd, const struct cni_network *network, const struct cni_con
     return append(fd, writer, err);
 }
 
-int record_result(int fd, const struct json *result, struct error *err)
+int record_append_result(int fd, const struct json *result, struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
 

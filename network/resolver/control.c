@@ -10,17 +10,17 @@
 #define RESOLVER_OF(watch, member) \
     ((struct resolver *)(void *)((char *)(watch)-offsetof(struct resolver, member)))
 
-static void begin(struct resolver *resolver, const struct resolver_order *order)
+static void answer_begin_order(struct resolver *resolver, const struct resolver_order *order)
 {
     if (resolver->instance[0] == '\0' && order->instance != NULL)
         snprintf(resolver->instance, sizeof(resolver->instance), "%s", order->instance);
-    served_forget(resolver);
+    served_mark_all_stale(resolver);
     report_send(resolver, &(struct resolver_report){.version = DAVIT_VERSION,
                                                     .instance = resolver->instance});
 }
 
-static void obey(struct resolver *resolver, const char *text, size_t length,
-                 int fds[RESOLVER_DESCRIPTORS])
+static void carry_out_order(struct resolver *resolver, const char *text, size_t length,
+                            int fds[RESOLVER_DESCRIPTORS])
 {
     struct arena arena = {0};
     struct resolver_order order = {0};
@@ -31,7 +31,7 @@ static void obey(struct resolver *resolver, const char *text, size_t length,
         return;
     }
     if (order.kind == RESOLVER_BEGIN)
-        begin(resolver, &order);
+        answer_begin_order(resolver, &order);
     else if (order.kind == RESOLVER_REMOVE)
         served_remove(resolver, order.container.id);
     else if (order.kind == RESOLVER_ALL)
@@ -57,7 +57,7 @@ static void on_order(struct watch *watch, uint32_t events)
     if (length <= 0)
         watch_end(watch);
     else
-        obey(RESOLVER_OF(watch, control), text, (size_t)length, fds);
+        carry_out_order(RESOLVER_OF(watch, control), text, (size_t)length, fds);
 }
 
 /* A davitd that comes takes the place of one that was there. */

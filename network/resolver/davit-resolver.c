@@ -22,7 +22,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     /* Each container has three descriptors here, each question one. */
-    file_raise_limit();
+    open_files_raise_limit();
     resolver.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (resolver.epoll_fd < 0 || sandbox_enter_resolver(&err) < 0) {
         fprintf(stderr, "davit-resolver: %s\n", err.errnum != 0 ? err.message : "epoll");

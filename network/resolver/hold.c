@@ -23,7 +23,7 @@ static void free_held(struct held *held)
 
 /* Counts a request for a grant, and says whether it is within the limit: each request is work for
  * davitd, which has other containers to serve. */
-static bool may_ask(struct served *served)
+static bool grant_request_count(struct served *served)
 {
     uint64_t second = resolver_now_ms() / 1000;
 
@@ -41,7 +41,7 @@ bool hold_answer(const struct asker *asker, const char *name, const struct dns_a
     struct held *held;
     uint64_t serial = ++resolver->grant_serial;
 
-    if (asker->served->held_count == HOLDS_MAX || !may_ask(asker->served) ||
+    if (asker->served->held_count == HOLDS_MAX || !grant_request_count(asker->served) ||
         !report_ask_grant(resolver, serial, asker->served->container.id, name, addresses))
         return false;
     held = memory_new_one(struct held);
@@ -56,7 +56,7 @@ bool hold_answer(const struct asker *asker, const char *name, const struct dns_a
 }
 
 /* Takes the answer with this serial out of the list; NULL if there is none. */
-static struct held *take(struct served *served, uint64_t serial)
+static struct held *unlink_held(struct served *served, uint64_t serial)
 {
     for (struct held **link = &served->held; *link != NULL; link = &(*link)->next) {
         struct held *held = *link;
@@ -73,7 +73,7 @@ static struct held *take(struct served *served, uint64_t serial)
 void hold_release(struct resolver *resolver, uint64_t serial)
 {
     for (struct served *one = resolver->served; one != NULL; one = one->next) {
-        struct held *held = take(one, serial);
+        struct held *held = unlink_held(one, serial);
 
         if (held == NULL)
             continue;

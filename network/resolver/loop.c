@@ -8,7 +8,7 @@
 #define SLEEP_MAX_MS 3600000
 
 /* Handles all deadlines that have passed. Returns the milliseconds until the next one. */
-static int expire(struct resolver *resolver)
+static int expire_all(struct resolver *resolver)
 {
     uint64_t now_ms = resolver_now_ms();
     uint64_t next_ms = now_ms + SLEEP_MAX_MS;
@@ -27,7 +27,7 @@ void resolver_run(struct resolver *resolver)
     struct epoll_event events[EVENTS_AT_ONCE];
 
     while (!resolver->has_ended) {
-        int count = epoll_wait(resolver->epoll_fd, events, EVENTS_AT_ONCE, expire(resolver));
+        int count = epoll_wait(resolver->epoll_fd, events, EVENTS_AT_ONCE, expire_all(resolver));
 
         for (int i = 0; i < count; i++) {
             struct watch *watch = events[i].data.ptr;

@@ -38,8 +38,8 @@ static bool is_allowed(const struct resolver_container *container, const char *n
 
 /* Gives an answer. If it has addresses that a limited container may reach by this name, davitd has
  * to let them through first; if davitd cannot be asked, the answer is a failure. */
-static void deliver(const struct asker *asker, const struct dns_question *question,
-                    const uint8_t *message, size_t length)
+static void answer_or_hold(const struct asker *asker, const struct dns_question *question,
+                           const uint8_t *message, size_t length)
 {
     const struct resolver_container *container = &asker->served->container;
     struct dns_addresses found = {0};
@@ -56,19 +56,19 @@ static void deliver(const struct asker *asker, const struct dns_question *questi
     }
 }
 
-static void answer(const struct asker *asker, const uint8_t *message,
-                   const struct dns_question *question, const struct dns_answer *said)
+static void answer_with(const struct asker *asker, const uint8_t *message,
+                        const struct dns_question *question, const struct dns_answer *said)
 {
     static uint8_t out[DNS_MESSAGE_MAX];
     size_t room = asker->connection != NULL ? sizeof(out) : question->udp_size;
 
-    deliver(asker, question, out, dns_write_answer(message, question, said, out, room));
+    answer_or_hold(asker, question, out, dns_write_answer(message, question, said, out, room));
 }
 
 static void answer_code(const struct asker *asker, const uint8_t *message,
                         const struct dns_question *question, enum dns_code code)
 {
-    answer(asker, message, question, &(struct dns_answer){.code = code});
+    answer_with(asker, message, question, &(struct dns_answer){.code = code});
 }
 
 static void rotate(struct address *addresses, size_t count, size_t by)
@@ -95,7 +95,7 @@ static bool answer_name(const struct asker *asker, const uint8_t *message,
         said.address_count = 0;
     if (said.address_count > 1)
         rotate(found, said.address_count, asker->served->resolver->turns++);
-    answer(asker, message, question, &said);
+    answer_with(asker, message, question, &said);
     return true;
 }
 
@@ -108,7 +108,7 @@ static bool answer_reverse(const struct asker *asker, const uint8_t *message,
     if (question->type != DNS_TYPE_PTR || dns_parse_reverse(question->name, &address) < 0 ||
         !names_find_reverse(asker->served, &address, name))
         return false;
-    answer(asker, message, question, &(struct dns_answer){.name = name, .ttl_s = OWN_TTL_S});
+    answer_with(asker, message, question, &(struct dns_answer){.name = name, .ttl_s = OWN_TTL_S});
     return true;
 }
 
@@ -137,7 +137,7 @@ static const uint8_t *message_of(const struct query *query)
 
 /* Ends the query and then gives its answer, because giving it may end the connection with all its
  * queries. */
-static void finish(struct query *query, uint8_t *message, size_t length)
+static void query_end_with_answer(struct query *query, uint8_t *message, size_t length)
 {
     struct buffer input = query->input; /* `message` may lie in it */
     struct dns_question question = query->question;
@@ -146,17 +146,17 @@ static void finish(struct query *query, uint8_t *message, size_t length)
     query->input = (struct buffer){0};
     dns_set_id(message, question.id);
     end_query(query);
-    deliver(&asker, &question, message, length);
+    answer_or_hold(&asker, &question, message, length);
     buffer_release(&input);
 }
 
-static void fail(struct query *query)
+static void query_end_with_failure(struct query *query)
 {
     uint8_t out[DNS_UDP_SIZE];
     const struct dns_answer said = {.code = DNS_SERVER_FAILURE};
     size_t length = dns_write_answer(message_of(query), &query->question, &said, out, sizeof(out));
 
-    finish(query, out, length);
+    query_end_with_answer(query, out, length);
 }
 
 /* To the next server, from a port and with an id that are new. */
@@ -199,7 +199,7 @@ static void ask_next_server(struct query *query)
             return;
         watch_end(&query->watch);
     }
-    fail(query);
+    query_end_with_failure(query);
 }
 
 static void handle_answer(struct query *query, uint8_t *message, size_t length)
@@ -211,7 +211,7 @@ static void handle_answer(struct query *query, uint8_t *message, size_t length)
         query->attempts < query->asker.served->container.servers.count)
         ask_next_server(query);
     else
-        finish(query, message, length);
+        query_end_with_answer(query, message, length);
 }
 
 static void read_datagram(struct query *query)
@@ -223,7 +223,7 @@ static void read_datagram(struct query *query)
         return;
     if (length < 0)
         ask_next_server(query);
-    else if (dns_answers(message, (size_t)length, &query->question, query->upstream_id))
+    else if (dns_answer_matches(message, (size_t)length, &query->question, query->upstream_id))
         handle_answer(query, message, (size_t)length);
 }
 
@@ -262,7 +262,7 @@ static void read_stream(struct query *query)
     length = (size_t)bytes[0] << 8 | bytes[1];
     if (query->input.length < 2 + length)
         return;
-    if (dns_answers(bytes + 2, length, &query->question, query->upstream_id))
+    if (dns_answer_matches(bytes + 2, length, &query->question, query->upstream_id))
         handle_answer(query, bytes + 2, length);
     else
         ask_next_server(query);
@@ -280,8 +280,8 @@ static void on_upstream(struct watch *watch, uint32_t events)
         read_stream(query);
 }
 
-static void forward(const struct asker *asker, const uint8_t *message, size_t length,
-                    const struct dns_question *question)
+static void query_forward(const struct asker *asker, const uint8_t *message, size_t length,
+                          const struct dns_question *question)
 {
     const uint8_t prefix[] = {(uint8_t)(length >> 8), (uint8_t)length};
     struct served *served = asker->served;
@@ -325,7 +325,7 @@ bool query_begin(const struct asker *asker, const uint8_t *message, size_t lengt
         !is_allowed(&asker->served->container, question.name))
         refusal_note(asker->served, question.name);
     else if (asker->served->container.servers.count > 0) {
-        forward(asker, message, length, &question);
+        query_forward(asker, message, length, &question);
         return true;
     }
     /* C libraries that are told of a failure ask until their time is over. */
@@ -351,7 +351,7 @@ uint64_t queries_expire(struct served *served, uint64_t now_ms, uint64_t next_ms
     for (struct query *one = served->queries; one != NULL; one = next) {
         next = one->next;
         if (one->deadline_ms <= now_ms)
-            fail(one);
+            query_end_with_failure(one);
         else if (one->attempt_deadline_ms <= now_ms)
             ask_next_server(one);
     }

@@ -3,7 +3,7 @@
 
 #define TOLD_PER_SECOND 10
 
-static void tell(struct served *served, const char *name)
+static void report_refused_name(struct served *served, const char *name)
 {
     const struct resolver_refusal refusal = {served->container.id, name, served->refused};
 
@@ -21,7 +21,7 @@ void refusal_note(struct served *served, const char *name)
         served->refusals_count = 0;
     }
     if (served->refusals_count++ < TOLD_PER_SECOND)
-        tell(served, name);
+        report_refused_name(served, name);
 }
 
 void refusals_forget(struct served *served)
@@ -36,7 +36,7 @@ uint64_t refusals_expire(struct served *served, uint64_t now_ms, uint64_t next_m
     if (served->refused == served->refused_told || served->resolver->control.fd < 0)
         return next_ms;
     if (due_ms <= now_ms) {
-        tell(served, NULL);
+        report_refused_name(served, NULL);
         /* Tried again in a second, in case davitd was too busy to take it. */
         due_ms = now_ms + 1000;
     }

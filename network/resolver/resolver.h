@@ -110,8 +110,8 @@ struct served {
 void served_set(struct resolver *resolver, const struct resolver_container *container,
                 struct arena arena, const int fds[RESOLVER_DESCRIPTORS]);
 void served_remove(struct resolver *resolver, const char *id);
-void served_forget(struct resolver *resolver);        /* RESOLVER_BEGIN */
-void served_remove_others(struct resolver *resolver); /* RESOLVER_ALL */
+void served_mark_all_stale(struct resolver *resolver); /* RESOLVER_BEGIN */
+void served_remove_others(struct resolver *resolver);  /* RESOLVER_ALL */
 
 /* names.c */
 

@@ -70,7 +70,7 @@ static void on_end(struct watch *watch, uint32_t events)
     remove_served(SERVED_OF(watch, process));
 }
 
-static struct served *add(struct resolver *resolver)
+static struct served *served_add(struct resolver *resolver)
 {
     struct served *served = memory_new_one(struct served);
 
@@ -118,7 +118,7 @@ void served_set(struct resolver *resolver, const struct resolver_container *cont
     struct served *served = find(resolver, container->id);
 
     if (served == NULL)
-        served = add(resolver);
+        served = served_add(resolver);
     if (fds[RESOLVER_UDP] >= 0 || !have_same_rules(&served->container, container))
         refusals_forget(served);
     /* A new davitd does not know of any refusals yet. */
@@ -138,7 +138,7 @@ void served_remove(struct resolver *resolver, const char *id)
         remove_served(served);
 }
 
-void served_forget(struct resolver *resolver)
+void served_mark_all_stale(struct resolver *resolver)
 {
     for (struct served *one = resolver->served; one != NULL; one = one->next)
         one->is_current = false;

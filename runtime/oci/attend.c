@@ -54,7 +54,7 @@ static void pass_signal(const struct container *container, int signal_fd)
         pidfd_send_signal(container->pidfd, (int)info.ssi_signo, NULL, 0);
 }
 
-static void watch(struct container *container, int signal_fd)
+static void relay_until_ended(struct container *container, int signal_fd)
 {
     enum { SIGNALS, PROCESS, CONSOLE, INPUT, COUNT };
     struct pollfd events[COUNT] = {
@@ -100,7 +100,7 @@ int oci_attend(struct container *container, struct error *err)
         terminal_make_raw(&terminal);
         copy_window_size(container->console_fd);
     }
-    watch(container, signal_fd);
+    relay_until_ended(container, signal_fd);
     terminal_restore(&terminal);
     result = container_wait(container, &status, err);
     return result < 0 ? result : status;

@@ -65,8 +65,8 @@ static int make_scope(const char *id, struct state *state, struct cgroup_hierarc
     int result = cgroup_check_settings(hierarchy, settings, err);
 
     if (result == 0)
-        result = systemd_start(&state->arena, id, &state->config, settings, placeholder,
-                               &state->systemd_unit, &state->cgroup_path, err);
+        result = scope_start(&state->arena, id, &state->config, settings, placeholder,
+                             &state->systemd_unit, &state->cgroup_path, err);
     if (result == 0)
         result = cgroup_open(hierarchy, state->cgroup_path, cgroup, err);
     if (result == 0)
@@ -133,7 +133,7 @@ int oci_remove_cgroup(const struct state *state, const struct cgroup_hierarchy *
     int result = cgroup_remove(hierarchy, cgroup, timeout_ms, err);
 
     if (state->systemd_unit != NULL) {
-        int stopped = systemd_stop(state->systemd_unit, result < 0 ? NULL : err);
+        int stopped = scope_stop(state->systemd_unit, result < 0 ? NULL : err);
 
         result = result < 0 ? result : stopped;
     }

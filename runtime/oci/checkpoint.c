@@ -42,7 +42,7 @@ struct checkpoint {
 
 /* Refuses an option. With --lazy-pages and --page-server memory would come later or over the
  * network, from a server that would have to live on. */
-static int refuse(struct oci_context *context, char **argv)
+static int refuse_criu_option(struct oci_context *context, char **argv)
 {
     return error_set(&context->err, ERROR_UNSUPPORTED, ENOTSUP, "%s: not supported",
                      argv[optind - 1]);
@@ -77,7 +77,7 @@ static int parse_checkpoint_options(struct oci_context *context, struct checkpoi
         else if (option == OPTION_PRE_DUMP)
             checkpoint->is_pre_dump = true;
         else if (option == OPTION_UNSUPPORTED)
-            return refuse(context, argv);
+            return refuse_criu_option(context, argv);
         else if (!criu_take_option(&checkpoint->criu, option, optarg))
             return oci_usage_error(context, argv);
     }
@@ -158,7 +158,7 @@ static int dump(struct checkpoint *checkpoint, const struct state *state, struct
     if (work_fd < 0)
         return work_fd;
     criu->log_name = "dump.log";
-    result = criu_begin(criu, checkpoint->is_pre_dump ? "pre-dump" : "dump", err);
+    result = criu_begin_command(criu, checkpoint->is_pre_dump ? "pre-dump" : "dump", err);
     if (result < 0)
         return result;
     criu_add_value(criu, "--tree", "%d", (int)state->pid);
@@ -245,7 +245,7 @@ static int parse_restore_options(struct oci_context *context, struct restore *re
         else if (option == OPTION_PID_FILE)
             restore->pid_file = optarg;
         else if (option == OPTION_CONSOLE_SOCKET || option == OPTION_UNSUPPORTED)
-            return refuse(context, argv);
+            return refuse_criu_option(context, argv);
         else if (option != OPTION_NO_EFFECT && !criu_take_option(&restore->criu, option, optarg))
             return oci_usage_error(context, argv);
     }
@@ -318,7 +318,7 @@ static int run_criu(struct oci_context *context, struct restore *restore)
     if (criu->work_path == NULL)
         criu->work_path = criu->images_path;
     criu->log_name = "restore.log";
-    result = criu_begin(criu, "restore", err);
+    result = criu_begin_command(criu, "restore", err);
     if (result < 0)
         return result;
     criu_add_value(criu, "--root", "%s", restore->state.rootfs);
@@ -381,13 +381,13 @@ static int restore_container(struct oci_context *context, struct restore *restor
     return result;
 }
 
-static void undo(struct oci_context *context, struct restore *restore)
+static void undo_restore(struct oci_context *context, struct restore *restore)
 {
     oci_undo_process(&restore->state, &restore->hierarchy, &restore->cgroup, &restore->container);
     state_remove(context->root, restore->id, NULL);
 }
 
-static int attend(struct oci_context *context, struct restore *restore)
+static int attend_restored(struct oci_context *context, struct restore *restore)
 {
     int status = oci_attend(&restore->container, &context->err);
 
@@ -414,11 +414,11 @@ int oci_restore(struct oci_context *context, int argc, char **argv)
         if (result == 0) {
             result = restore_container(context, &restore);
             if (result < 0)
-                undo(context, &restore);
+                undo_restore(context, &restore);
         }
     }
     if (result == 0 && !restore.is_detached)
-        result = attend(context, &restore);
+        result = attend_restored(context, &restore);
     container_release(&restore.container);
     cgroup_close(&restore.cgroup);
     cgroup_hierarchy_close(&restore.hierarchy);

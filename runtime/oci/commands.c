@@ -44,7 +44,8 @@ static void write_state(struct json_writer *writer, const struct state *state,
     json_object_close(writer);
 }
 
-int oci_load_only(struct oci_context *context, int argc, char **argv, struct state *state)
+int oci_load_by_only_argument(struct oci_context *context, int argc, char **argv,
+                              struct state *state)
 {
     static const struct option none[] = {{NULL, 0, NULL, 0}};
 
@@ -76,7 +77,7 @@ int oci_state(struct oci_context *context, int argc, char **argv)
     struct json_writer *writer;
     struct state state = {.directory_fd = -1};
     enum state_status status;
-    int result = oci_load_only(context, argc, argv, &state);
+    int result = oci_load_by_only_argument(context, argc, argv, &state);
 
     if (result < 0)
         return result;

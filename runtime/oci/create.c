@@ -152,7 +152,7 @@ static int note_process(void *context, pid_t pid, struct error *err)
     return result < 0 ? result : state_note_process(&create->state, pid, err);
 }
 
-static int launch(struct create *create, struct error *err)
+static int launch_created(struct create *create, struct error *err)
 {
     const struct container_options options = {
         .id = create->id,
@@ -193,7 +193,7 @@ static int make_container(struct oci_context *context, struct create *create)
     }
     if (result == 0) {
         create->was_launched = true;
-        result = launch(create, err);
+        result = launch_created(create, err);
     }
     oci_release_placeholder(&create->state);
     if (result == 0 && create->pid_file != NULL) {
@@ -209,7 +209,7 @@ static int make_container(struct oci_context *context, struct create *create)
     return result;
 }
 
-static void undo(struct oci_context *context, struct create *create)
+static void undo_create(struct oci_context *context, struct create *create)
 {
     struct error hook = {0};
 
@@ -237,7 +237,7 @@ static void release(struct create *create)
 }
 
 /* In the foreground: lives with the container and cleans up after it. */
-static int attend(struct oci_context *context, struct create *create)
+static int attend_run(struct oci_context *context, struct create *create)
 {
     int status;
 
@@ -279,11 +279,11 @@ static int create_or_run(struct oci_context *context, int argc, char **argv, boo
         if (result == 0) {
             result = make_container(context, &create);
             if (result < 0)
-                undo(context, &create);
+                undo_create(context, &create);
         }
     }
     if (result == 0 && is_run && !create.is_detached)
-        result = attend(context, &create);
+        result = attend_run(context, &create);
     release(&create);
     return result;
 }
@@ -320,7 +320,7 @@ int oci_start(struct oci_context *context, int argc, char **argv)
 {
     struct state state;
     enum state_status status = STATUS_STOPPED;
-    int result = oci_load_only(context, argc, argv, &state);
+    int result = oci_load_by_only_argument(context, argc, argv, &state);
 
     if (result < 0)
         return result;

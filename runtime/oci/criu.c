@@ -97,7 +97,7 @@ static bool is_installed(void)
     return false;
 }
 
-int criu_begin(struct criu *criu, const char *command, struct error *err)
+int criu_begin_command(struct criu *criu, const char *command, struct error *err)
 {
     struct string_list given = criu->arguments;
 
@@ -177,7 +177,7 @@ static int enter_mount_namespace(const char *rootfs)
     return 0;
 }
 
-static _Noreturn void run_in_child(const struct criu *criu, const char *rootfs)
+static _Noreturn void execute_criu(const struct criu *criu, const char *rootfs)
 {
     cleanup_arena struct arena arena = {0};
     char **arguments = arena_new(&arena, criu->arguments.count + 1, sizeof(*arguments));
@@ -214,7 +214,7 @@ int criu_run(struct criu *criu, const char *rootfs, struct error *err)
     if (pid < 0)
         return error_errno(err, errno, "run CRIU");
     if (pid == 0)
-        run_in_child(criu, rootfs);
+        execute_criu(criu, rootfs);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

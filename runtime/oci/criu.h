@@ -23,7 +23,7 @@ size_t criu_add_options(struct option *options);
 bool criu_take_option(struct criu *criu, int option, const char *value);
 
 /* Begins the command line. -ENOENT, saying so, if CRIU is not installed. */
-int criu_begin(struct criu *criu, const char *command, struct error *err);
+int criu_begin_command(struct criu *criu, const char *command, struct error *err);
 
 void criu_add(struct criu *criu, const char *argument);
 void criu_add_value(struct criu *criu, const char *option, const char *format, ...)

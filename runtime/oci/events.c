@@ -218,7 +218,7 @@ static void arm(int fd)
 }
 
 /* Prints until the container's last process has ended. */
-static int follow(struct events *events, uint64_t interval_ms, struct error *err)
+static int print_until_ended(struct events *events, uint64_t interval_ms, struct error *err)
 {
     cleanup_close int core_fd = openat(events->cgroup.fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
     cleanup_close int memory_fd = openat(events->cgroup.fd, "memory.events", O_RDONLY | O_CLOEXEC);
@@ -272,8 +272,8 @@ static int parse_interval(const char *text, uint64_t *interval_ms, struct error 
                      text);
 }
 
-static int run(struct events *events, const struct state *state, bool is_once, uint64_t interval_ms,
-               struct error *err)
+static int print_events(struct events *events, const struct state *state, bool is_once,
+                        uint64_t interval_ms, struct error *err)
 {
     enum state_status status = STATUS_STOPPED;
     int result = state_get_status(state, &status, err);
@@ -287,7 +287,7 @@ static int run(struct events *events, const struct state *state, bool is_once, u
     if (result == 0 && is_once)
         result = print_statistics(events, err);
     else if (result == 0)
-        result = follow(events, interval_ms, err);
+        result = print_until_ended(events, interval_ms, err);
     cgroup_close(&events->cgroup);
     cgroup_hierarchy_close(&events->hierarchy);
     return result;
@@ -322,7 +322,7 @@ int oci_events(struct oci_context *context, int argc, char **argv)
         result = state_load(context->root, argv[optind], &state, &context->err);
     if (result < 0)
         return result;
-    result = run(&events, &state, is_once, interval_ms, &context->err);
+    result = print_events(&events, &state, is_once, interval_ms, &context->err);
     state_release(&state);
     return result;
 }

@@ -96,6 +96,7 @@ int oci_usage_error(struct oci_context *context, char **argv);
 
 /* For commands that take one container id and no option: parses the arguments and loads the
  * state. */
-int oci_load_only(struct oci_context *context, int argc, char **argv, struct state *state);
+int oci_load_by_only_argument(struct oci_context *context, int argc, char **argv,
+                              struct state *state);
 
 #endif

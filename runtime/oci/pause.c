@@ -12,7 +12,7 @@ static int freeze(const struct state *state, bool is_frozen, struct error *err)
     int result = oci_open_cgroup(state, &hierarchy, &cgroup, err);
 
     if (result == 0)
-        result = cgroup_freeze(&cgroup, is_frozen, FREEZE_TIMEOUT_MS, err);
+        result = cgroup_set_frozen(&cgroup, is_frozen, FREEZE_TIMEOUT_MS, err);
     cgroup_close(&cgroup);
     cgroup_hierarchy_close(&hierarchy);
     return result;
@@ -31,10 +31,10 @@ static int check_status(const struct state *state, bool is_frozen, struct error 
                      is_frozen ? "running" : "paused", state_status_name(status));
 }
 
-static int change(struct oci_context *context, int argc, char **argv, bool is_frozen)
+static int freeze_or_thaw(struct oci_context *context, int argc, char **argv, bool is_frozen)
 {
     struct state state;
-    int result = oci_load_only(context, argc, argv, &state);
+    int result = oci_load_by_only_argument(context, argc, argv, &state);
 
     if (result < 0)
         return result;
@@ -47,10 +47,10 @@ static int change(struct oci_context *context, int argc, char **argv, bool is_fr
 
 int oci_pause(struct oci_context *context, int argc, char **argv)
 {
-    return change(context, argc, argv, true);
+    return freeze_or_thaw(context, argc, argv, true);
 }
 
 int oci_resume(struct oci_context *context, int argc, char **argv)
 {
-    return change(context, argc, argv, false);
+    return freeze_or_thaw(context, argc, argv, false);
 }

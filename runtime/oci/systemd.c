@@ -34,7 +34,7 @@ void systemd_find_helper(const char *argv0)
         snprintf(helper_path, sizeof(helper_path), "%.*s/" HELPER, (int)(slash - argv0), argv0);
 }
 
-static _Noreturn void run_in_child(const char *command, int input_fd, int output_fd)
+static _Noreturn void execute_helper(const char *command, int input_fd, int output_fd)
 {
     char *const arguments[] = {(char[]){HELPER}, strdup(command), NULL};
     char *const environment[] = {NULL};
@@ -64,7 +64,7 @@ static int run_helper(const char *command, const struct systemd_scope *scope, st
     read_fd = fds[0];
     pid = fork();
     if (pid == 0)
-        run_in_child(command, input_fd, fds[1]);
+        execute_helper(command, input_fd, fds[1]);
     close(fds[1]);
     if (pid < 0)
         return error_errno(err, errno, "run " HELPER);
@@ -99,7 +99,8 @@ static const struct {
     {"pids.max", "TasksMax", SYSTEMD_PROPERTY_UINT64},
 };
 
-static struct systemd_property *add(struct systemd_scope *scope, const char *name, int kind)
+static struct systemd_property *add_property(struct systemd_scope *scope, const char *name,
+                                             int kind)
 {
     struct systemd_property *property = &scope->properties.items[scope->properties.count];
 
@@ -112,7 +113,7 @@ static struct systemd_property *add(struct systemd_scope *scope, const char *nam
 
 static void add_number(struct systemd_scope *scope, const char *name, int kind, uint64_t number)
 {
-    struct systemd_property *property = add(scope, name, kind);
+    struct systemd_property *property = add_property(scope, name, kind);
 
     if (property != NULL)
         property->number = (int64_t)number;
@@ -154,7 +155,7 @@ static void add_setting(struct systemd_scope *scope, const struct cgroup_setting
 
         if (strcmp(setting->file, translations[i].file) != 0)
             continue;
-        property = add(scope, translations[i].property, translations[i].kind);
+        property = add_property(scope, translations[i].property, translations[i].kind);
         if (property == NULL)
             return;
         property->text = value;
@@ -246,7 +247,7 @@ static int add_annotations(struct arena *arena, struct systemd_scope *scope,
 
         if (strncmp(pair->name, ANNOTATION_PREFIX, strlen(ANNOTATION_PREFIX)) != 0)
             continue;
-        property = add(scope, name, SYSTEMD_PROPERTY_UNSET);
+        property = add_property(scope, name, SYSTEMD_PROPERTY_UNSET);
         if (property == NULL || !parse_variant(arena, pair->value, property))
             return error_set(err, ERROR_INVALID, EINVAL,
                              "annotations.%s: \"%.64s\" is not a value like true, 5, uint64 5, "
@@ -296,9 +297,9 @@ static void add_settings(struct systemd_scope *scope, const struct cgroup_settin
         add_setting(scope, &settings->items[i]);
 }
 
-int systemd_start(struct arena *arena, const char *id, const struct oci_config *config,
-                  const struct cgroup_settings *settings, pid_t pid, const char **unit,
-                  const char **path, struct error *err)
+int scope_start(struct arena *arena, const char *id, const struct oci_config *config,
+                const struct cgroup_settings *settings, pid_t pid, const char **unit,
+                const char **path, struct error *err)
 {
     static const char *const accounting[] = {"CPUAccounting", "MemoryAccounting", "IOAccounting",
                                              "TasksAccounting"};
@@ -324,7 +325,7 @@ int systemd_start(struct arena *arena, const char *id, const struct oci_config *
     return 0;
 }
 
-int systemd_update(const char *unit, const struct cgroup_settings *settings, struct error *err)
+int scope_update(const char *unit, const struct cgroup_settings *settings, struct error *err)
 {
     cleanup_buffer struct buffer output = {0};
     cleanup_arena struct arena arena = {0};
@@ -337,7 +338,7 @@ int systemd_update(const char *unit, const struct cgroup_settings *settings, str
     return run_helper("set", &scope, &output, err);
 }
 
-int systemd_stop(const char *unit, struct error *err)
+int scope_stop(const char *unit, struct error *err)
 {
     cleanup_buffer struct buffer output = {0};
     struct systemd_scope scope = {.unit = unit};

@@ -10,15 +10,15 @@
 
 /* Starts the scope that linux.cgroupsPath names as "slice:prefix:name" (default: system.slice and
  * "davit-ID.scope") with `pid` in it. *unit and *path live in the arena. */
-int systemd_start(struct arena *arena, const char *id, const struct oci_config *config,
-                  const struct cgroup_settings *settings, pid_t pid, const char **unit,
-                  const char **path, struct error *err);
+int scope_start(struct arena *arena, const char *id, const struct oci_config *config,
+                const struct cgroup_settings *settings, pid_t pid, const char **unit,
+                const char **path, struct error *err);
 
 /* Tells systemd of changed limits. */
-int systemd_update(const char *unit, const struct cgroup_settings *settings, struct error *err);
+int scope_update(const char *unit, const struct cgroup_settings *settings, struct error *err);
 
 /* Ends a scope. */
-int systemd_stop(const char *unit, struct error *err);
+int scope_stop(const char *unit, struct error *err);
 
 /* Finds davit-scope: in DAVIT_LIBEXEC, or else where it is installed, or else beside the program
  * that was started as argv[0]. Call this in main. */

@@ -183,11 +183,11 @@ static int apply(const struct state *state, const struct oci_resources *resource
         result = cgroup_settings_controllers(settings, &controllers, err);
     /* What was not limited before may need its controller first; systemd does that for a scope. */
     if (result == 0 && state->systemd_unit == NULL)
-        result = cgroup_enable(&hierarchy, state->cgroup_path, controllers, err);
+        result = cgroup_enable_controllers(&hierarchy, state->cgroup_path, controllers, err);
     if (result == 0)
         result = check_memory(&cgroup, resources->memory, err);
     if (result == 0 && state->systemd_unit != NULL)
-        result = systemd_update(state->systemd_unit, settings, err);
+        result = scope_update(state->systemd_unit, settings, err);
     if (result == 0)
         result = cgroup_apply(&cgroup, settings, err);
     if (result == 0 && has_new_devices)
@@ -213,7 +213,7 @@ static int update_rdt(const struct state *state, const struct oci_intel_rdt *cha
     return mount_fd < 0 ? mount_fd : resctrl_write(mount_fd, rdt, state->id, changes, err);
 }
 
-static int update(struct state *state, struct changes *changes, struct error *err)
+static int update_container(struct state *state, struct changes *changes, struct error *err)
 {
     struct oci_linux *linux_part = state->config.linux;
     enum state_status status;
@@ -245,7 +245,7 @@ int oci_update(struct oci_context *context, int argc, char **argv)
         result = state_load(context->root, argv[optind], &state, &context->err);
     if (result < 0)
         return result;
-    result = update(&state, &changes, &context->err);
+    result = update_container(&state, &changes, &context->err);
     state_release(&state);
     return result;
 }

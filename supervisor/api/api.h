@@ -166,7 +166,7 @@ void job_answer_init(struct job_answer *answer, struct request *request, enum an
 
 /* Call it after the attempt to start the job, whose result is `result`. If that failed, it answers
  * with `err` and releases the answer. */
-void job_answer_begun(struct job_answer *answer, int result, const struct error *err);
+void job_answer_after_start(struct job_answer *answer, int result, const struct error *err);
 
 /* The request's body goes to the job. */
 void job_answer_take_body(struct job_answer *answer);

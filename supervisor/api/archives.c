@@ -21,7 +21,8 @@ static void answer_copy(struct api *api, struct request *request, const struct r
     job_answer_init(answer, request, kind);
     if (begin == container_copy_in)
         job_answer_take_body(answer);
-    job_answer_begun(answer, begin(api->images, &order, &answer->client, &answer->job, &err), &err);
+    job_answer_after_start(answer, begin(api->images, &order, &answer->client, &answer->job, &err),
+                           &err);
 }
 
 static void serve_container_stat_path(struct api *api, struct request *request,
@@ -50,7 +51,7 @@ static void serve_container_changes(struct api *api, struct request *request,
 
     answer->content_type = "application/json";
     job_answer_init(answer, request, ANSWER_BYTES);
-    job_answer_begun(
+    job_answer_after_start(
         answer,
         container_list_changes(api->images, match->name, &answer->client, &answer->job, &err),
         &err);
@@ -64,7 +65,7 @@ static void serve_container_export(struct api *api, struct request *request,
 
     answer->content_type = "application/x-tar";
     job_answer_init(answer, request, ANSWER_BYTES);
-    job_answer_begun(
+    job_answer_after_start(
         answer, container_export(api->images, match->name, &answer->client, &answer->job, &err),
         &err);
 }

@@ -7,7 +7,7 @@
 #include "supervisor/networks/egress.h"
 #include "supervisor/networks/networks.h"
 
-static void answer(struct request *request, const struct managed_container *container)
+static void answer_egress_rules(struct request *request, const struct managed_container *container)
 {
     struct json_writer *writer = json_writer_new(false);
 
@@ -24,7 +24,7 @@ static void serve_egress_show(struct api *api, struct request *request,
     if (container_find(api->containers, match->name, &container, &err) < 0)
         respond_error(request, &err);
     else
-        answer(request, container);
+        answer_egress_rules(request, container);
 }
 
 /* Without the list Allow the container may reach everything, with an empty list nothing. */
@@ -76,7 +76,7 @@ static void on_rules_set(struct completion *completion, const struct error *err)
         request_forget(request);
         if (problem.errnum == 0 &&
             container_find(change->api->containers, change->id, &container, &problem) == 0)
-            answer(request, container);
+            answer_egress_rules(request, container);
         else
             respond_error(request, &problem);
     }

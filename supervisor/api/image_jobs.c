@@ -14,7 +14,7 @@ struct pull_answer {
     bool has_begun;
 };
 
-static void begin_pull(struct pull_answer *pull)
+static void say_pull_begins(struct pull_answer *pull)
 {
     char text[640];
 
@@ -31,7 +31,7 @@ static void on_pull_progress(struct job_client *client, const struct image_repor
 {
     struct pull_answer *pull = (struct pull_answer *)(void *)client;
 
-    begin_pull(pull);
+    say_pull_begins(pull);
     job_answer_say_progress(&pull->answer, report);
 }
 
@@ -45,7 +45,7 @@ static void on_pulled(struct job_client *client, const struct image_report *repo
     char text[640];
     char name[512];
 
-    begin_pull(pull);
+    say_pull_begins(pull);
     snprintf(text, sizeof(text), "Digest: %s", report->repo_digest);
     job_answer_say_status(&pull->answer, text, NULL);
     image_reference_familiar(full_name != NULL ? full_name : full, name, sizeof(name));
@@ -62,7 +62,7 @@ static void release_pull(struct job_answer *answer)
     free(pull);
 }
 
-static void pull_image(struct api *api, struct request *request)
+static void cli_pull_image(struct api *api, struct request *request)
 {
     struct pull_answer *pull = memory_new_one(struct pull_answer);
     const struct pull_order order = {
@@ -86,7 +86,7 @@ static void pull_image(struct api *api, struct request *request)
                             &pull->answer.job, &err);
     if (result == 0 && pull->subject.wanted != NULL)
         pull->wanted = memory_strdup(pull->subject.wanted);
-    job_answer_begun(&pull->answer, result, &err);
+    job_answer_after_start(&pull->answer, result, &err);
 }
 
 /* POST /images/create with an archive as its body. */
@@ -131,8 +131,8 @@ static void import_image(struct api *api, struct request *request)
     answer->client.image = on_imported;
     job_answer_init(answer, request, ANSWER_PROGRESS);
     job_answer_take_body(answer);
-    job_answer_begun(answer, image_import(api->images, &order, &answer->client, &answer->job, &err),
-                     &err);
+    job_answer_after_start(
+        answer, image_import(api->images, &order, &answer->client, &answer->job, &err), &err);
 }
 
 static void serve_images_create(struct api *api, struct request *request,
@@ -142,7 +142,7 @@ static void serve_images_create(struct api *api, struct request *request,
     if (is_import(request))
         import_image(api, request);
     else
-        pull_image(api, request);
+        cli_pull_image(api, request);
 }
 
 static void on_loaded(struct job_client *client, const struct image_report *report,
@@ -171,7 +171,8 @@ static void serve_images_load(struct api *api, struct request *request,
     answer->client.image = on_loaded;
     job_answer_init(answer, request, ANSWER_PROGRESS);
     job_answer_take_body(answer);
-    job_answer_begun(answer, image_load(api->images, &answer->client, &answer->job, &err), &err);
+    job_answer_after_start(answer, image_load(api->images, &answer->client, &answer->job, &err),
+                           &err);
 }
 
 struct push_answer {
@@ -183,7 +184,7 @@ struct push_answer {
     bool has_begun;
 };
 
-static void begin_push(struct push_answer *push)
+static void say_push_begins(struct push_answer *push)
 {
     char text[640];
 
@@ -198,7 +199,7 @@ static void on_push_progress(struct job_client *client, const struct image_repor
 {
     struct push_answer *push = (struct push_answer *)(void *)client;
 
-    begin_push(push);
+    say_push_begins(push);
     job_answer_say_progress(&push->answer, report);
 }
 
@@ -229,7 +230,7 @@ static void on_pushed(struct job_client *client, const struct image_report *repo
 
     (void)image;
     (void)full_name;
-    begin_push(push);
+    say_push_begins(push);
     /* All images of an index have its one tag, which is reported once, with the last image. */
     if (++push->reported < push->count && push->is_index)
         return;
@@ -251,7 +252,7 @@ static void push_images(struct api *api, struct request *request, const struct p
     job_answer_init(&push->answer, request, ANSWER_PROGRESS);
     result = image_push(api->images, order, &push->answer.client, &push->reference, &push->count,
                         &push->answer.job, &err);
-    job_answer_begun(&push->answer, result, &err);
+    job_answer_after_start(&push->answer, result, &err);
 }
 
 static void serve_image_push(struct api *api, struct request *request,
@@ -329,7 +330,7 @@ static void serve_commit(struct api *api, struct request *request, const struct 
     job_answer_init(&commit->answer, request, ANSWER_EMPTY);
     result = image_commit(api->images, container != NULL ? container : "", &order,
                           &commit->answer.client, &commit->answer.job, &err);
-    job_answer_begun(&commit->answer, result, &err);
+    job_answer_after_start(&commit->answer, result, &err);
 }
 
 static void save_images(struct api *api, struct request *request, const char *const *names,
@@ -340,7 +341,7 @@ static void save_images(struct api *api, struct request *request, const char *co
 
     answer->content_type = "application/x-tar";
     job_answer_init(answer, request, ANSWER_BYTES);
-    job_answer_begun(
+    job_answer_after_start(
         answer, image_save(api->images, names, count, &answer->client, &answer->job, &err), &err);
 }
 
@@ -367,7 +368,7 @@ static void serve_image_sbom(struct api *api, struct request *request,
 
     answer->content_type = "application/spdx+json";
     job_answer_init(answer, request, ANSWER_BYTES);
-    job_answer_begun(
+    job_answer_after_start(
         answer, image_list_packages(api->images, match->name, &answer->client, &answer->job, &err),
         &err);
 }

@@ -219,7 +219,7 @@ void job_answer_init(struct job_answer *answer, struct request *request, enum an
     answer->client.ended = on_ended;
 }
 
-void job_answer_begun(struct job_answer *answer, int result, const struct error *err)
+void job_answer_after_start(struct job_answer *answer, int result, const struct error *err)
 {
     struct request *request = answer->request;
 

@@ -255,9 +255,9 @@ static void serve_network_remove(struct api *api, struct request *request,
         respond_empty(request, 204);
 }
 
-static int prune(struct api *api, const struct filters *filters, int64_t until_ns,
-                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
-                 struct error *err)
+static int remove_unused_networks(struct api *api, const struct filters *filters, int64_t until_ns,
+                                  const struct disk_usage *usage, struct json_writer *writer,
+                                  uint64_t *bytes, struct error *err)
 {
     struct network *next;
 
@@ -280,7 +280,7 @@ static void serve_networks_prune(struct api *api, struct request *request,
                                  const struct route_match *match)
 {
     static const char *const known[] = {"until", "label", "label!", NULL};
-    static const struct prune_kind kind = {known, "NetworksDeleted", false, prune};
+    static const struct prune_kind kind = {known, "NetworksDeleted", false, remove_unused_networks};
 
     (void)match;
     api_prune(api, request, &kind);

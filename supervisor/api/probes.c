@@ -16,7 +16,7 @@ static const struct json_field request_fields[] = {
 static const struct json_struct request_type =
     JSON_CLOSED_STRUCT(struct probe_request, request_fields);
 
-static void answer(struct request *request, const struct managed_container *container)
+static void answer_probes(struct request *request, const struct managed_container *container)
 {
     struct json_writer *writer = json_writer_new(false);
 
@@ -33,7 +33,7 @@ static void serve_probes_show(struct api *api, struct request *request,
     if (container_find(api->containers, match->name, &container, &err) < 0)
         respond_error(request, &err);
     else
-        answer(request, container);
+        answer_probes(request, container);
 }
 
 static int read_probes(struct request *request, struct probe_request *probes, struct error *err)
@@ -63,7 +63,7 @@ static void serve_probes_set(struct api *api, struct request *request,
     if (result < 0)
         respond_error(request, &err);
     else
-        answer(request, container);
+        answer_probes(request, container);
 }
 
 const struct route probe_routes[] = {

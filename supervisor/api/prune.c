@@ -11,9 +11,9 @@ static int parse_filters(struct request *request, const struct prune_kind *kind,
     return result < 0 ? result : filters_get_time(filters, "until", until_ns, err);
 }
 
-static struct json_writer *prune(struct api *api, struct request *request,
-                                 const struct disk_usage *usage, const void *context,
-                                 struct error *err)
+static struct json_writer *prune_answer(struct api *api, struct request *request,
+                                        const struct disk_usage *usage, const void *context,
+                                        struct error *err)
 {
     const struct prune_kind *kind = context;
     struct json_writer *writer = json_writer_new(false);
@@ -45,11 +45,11 @@ void api_prune(struct api *api, struct request *request, const struct prune_kind
     int result = parse_filters(request, kind, &filters, &until_ns, &err);
 
     if (result == 0 && kind->is_measured) {
-        api_measure_usage(api, request, prune, kind);
+        api_measure_usage(api, request, prune_answer, kind);
         return;
     }
     if (result == 0)
-        writer = prune(api, request, NULL, kind, &err);
+        writer = prune_answer(api, request, NULL, kind, &err);
     if (writer != NULL)
         respond_written(request, 200, writer);
     else

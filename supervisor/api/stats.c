@@ -205,7 +205,7 @@ static void on_client_gone(struct request *request)
     stats_free(request->context);
 }
 
-static void end(struct stats *stats)
+static void stats_end(struct stats *stats)
 {
     struct request *request = stats->request;
 
@@ -233,13 +233,13 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
     struct managed_container *container;
 
     if (container_find(stats->api->containers, stats->id, &container, NULL) < 0) {
-        end(stats);
+        stats_end(stats);
         return 0;
     }
     if (stream_backlog(stats->request) < BACKLOG_MAX)
         write_sample(stats, container);
     if (!stats->is_stream) {
-        end(stats);
+        stats_end(stats);
         return 0;
     }
     sd_event_source_set_time(source, usec + INTERVAL_US);
@@ -278,7 +278,7 @@ static void serve_container_stats(struct api *api, struct request *request,
     if ((!is_stream && (is_immediate || container->status != CONTAINER_RUNNING)) ||
         sd_event_add_time_relative(api->loop, &stats->timer, CLOCK_MONOTONIC, INTERVAL_US, 10000,
                                    on_tick, stats) < 0)
-        end(stats);
+        stats_end(stats);
 }
 
 const struct route stats_routes[] = {

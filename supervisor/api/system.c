@@ -98,7 +98,7 @@ static void write_limits(struct json_writer *writer, struct api *api)
                  cgroup_controller_name(bit), api->containers->hierarchy->path);
         json_string(writer, text);
     }
-    if (image_store_is_damaged(api->store))
+    if (image_store_check_damage(api->store))
         json_string(writer, "WARNING: The image store is damaged: nothing is collected from it "
                             "(see the log)");
     if (!api->containers->maps_ids)

@@ -46,7 +46,7 @@ void api_measure_usage(struct api *api, struct request *request, usage_answer wr
     job_answer_init(&counted->answer, request, ANSWER_EMPTY);
     result = disk_usage_measure(api->images, &counted->answer.client, &counted->usage,
                                 &counted->answer.job, &err);
-    job_answer_begun(&counted->answer, result, &err);
+    job_answer_after_start(&counted->answer, result, &err);
 }
 
 static void write_images(struct json_writer *writer, const struct api *api)

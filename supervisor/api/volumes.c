@@ -107,9 +107,9 @@ static void serve_volume_remove(struct api *api, struct request *request,
         respond_empty(request, 204);
 }
 
-static int prune(struct api *api, const struct filters *filters, bool has_all,
-                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
-                 struct error *err)
+static int remove_unused_volumes(struct api *api, const struct filters *filters, bool has_all,
+                                 const struct disk_usage *usage, struct json_writer *writer,
+                                 uint64_t *bytes, struct error *err)
 {
     struct volume *next;
 
@@ -134,7 +134,7 @@ static int prune_all(struct api *api, const struct filters *filters, int64_t unt
                      struct error *err)
 {
     (void)until_ns;
-    return prune(api, filters, true, usage, writer, bytes, err);
+    return remove_unused_volumes(api, filters, true, usage, writer, bytes, err);
 }
 
 /* Anonymous ones, and others only if the filter "all" says so. */
@@ -143,7 +143,8 @@ static int prune_anonymous(struct api *api, const struct filters *filters, int64
                            uint64_t *bytes, struct error *err)
 {
     (void)until_ns;
-    return prune(api, filters, filters_is_on(filters, "all"), usage, writer, bytes, err);
+    return remove_unused_volumes(api, filters, filters_is_on(filters, "all"), usage, writer, bytes,
+                                 err);
 }
 
 /* Before API version 1.42 a prune removed named volumes too. */

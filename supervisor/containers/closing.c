@@ -10,7 +10,7 @@ static void ask_to_end(struct managed_container *container)
     struct error err = {0};
 
     container->is_stop_requested = true;
-    if (container_end(container, 0, container_stop_timeout(container), &err) < 0)
+    if (container_ask_to_end(container, 0, container_stop_timeout(container), &err) < 0)
         log_warning("container %s: %s", container->definition->name, err.message);
 }
 

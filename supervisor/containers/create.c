@@ -69,8 +69,8 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     return result;
 }
 
-static int define(struct managed_container *container, const char *name, const char *body,
-                  size_t body_length, struct image **image, struct error *err)
+static int container_define(struct managed_container *container, const char *name, const char *body,
+                            size_t body_length, struct image **image, struct error *err)
 {
     struct containers *containers = container->containers;
     struct definition *definition = &container->revision->definition;
@@ -115,7 +115,7 @@ int container_create(struct containers *containers, const struct actor *actor, c
 {
     struct managed_container *container = container_new(containers);
     struct image *image = NULL;
-    int result = define(container, name, body, body_length, &image, err);
+    int result = container_define(container, name, body, body_length, &image, err);
 
     if (result == 0)
         result = parts_admit(container, actor, ACTION_CREATE, err);

@@ -36,7 +36,7 @@ static void exec_event(struct exec *exec, const char *action, const char *exit_c
     container_event(exec->container, buffer_text(&verb), &extra);
 }
 
-static void finish(struct exec *exec, int32_t exit_code)
+static void exec_note_end(struct exec *exec, int32_t exit_code)
 {
     char text[16];
 
@@ -296,7 +296,7 @@ void exec_start_attached(struct exec *exec, struct json_writer *prepared, int fd
         if (fd >= 0)
             report_on_stream(exec, fd, &err);
         exec->has_started = true;
-        finish(exec, 126);
+        exec_note_end(exec, 126);
     }
     json_writer_free(prepared);
 }
@@ -325,11 +325,11 @@ static bool handle_message(struct managed_container *container,
         break;
     case MONITOR_EXEC_FAILED:
         monitor_message_error(message, &err);
-        finish(exec, message->value);
+        exec_note_end(exec, message->value);
         completions_end(&exec->start, &err);
         break;
     default:
-        finish(exec, message->value);
+        exec_note_end(exec, message->value);
         completions_end(&exec->start, NULL);
         break;
     }
@@ -353,7 +353,7 @@ static void forget_execs(struct managed_container *container)
             continue;
         }
         if (exec->is_running)
-            finish(exec, 137);
+            exec_note_end(exec, 137);
         completions_end(&exec->start, &ended);
         if (container->status != CONTAINER_REMOVING) {
             exec->container = NULL;

@@ -131,8 +131,8 @@ void container_handle_exit(struct managed_container *container,
 void container_notify_stopped(struct managed_container *container);
 
 /* Sends the signal (0: the container's own) and, after timeout_s (-1: never), SIGKILL. */
-int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,
-                  struct error *err);
+int container_ask_to_end(struct managed_container *container, int signal_number, int64_t timeout_s,
+                         struct error *err);
 
 /* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. pause.c */
 int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);

@@ -34,7 +34,7 @@ static void free_leftover(struct leftover *leftover)
     free(leftover);
 }
 
-static bool is_done(const struct containers *containers, struct leftover *leftover)
+static bool leftover_kill_again(const struct containers *containers, struct leftover *leftover)
 {
     if (kill_and_remove(containers, leftover->path))
         return true;
@@ -57,7 +57,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
     while (*link != NULL) {
         struct leftover *leftover = *link;
 
-        if (is_done(containers, leftover)) {
+        if (leftover_kill_again(containers, leftover)) {
             *link = leftover->next;
             free_leftover(leftover);
         } else {

@@ -95,7 +95,7 @@ struct raw_entry {
     bool is_stdout;
 };
 
-static bool ends_with(const char **end, const char *start, const char *text)
+static bool cut_suffix(const char **end, const char *start, const char *text)
 {
     size_t length = strlen(text);
 
@@ -114,17 +114,17 @@ static bool read_raw(const char *line, size_t length, struct raw_entry *entry)
     const char *time_end;
 
     if (length < strlen(prefix) || memcmp(line, prefix, strlen(prefix)) != 0 ||
-        !ends_with(&end, start, "\"}"))
+        !cut_suffix(&end, start, "\"}"))
         return false;
     time_end = end;
     while (end > start && end[-1] != '"')
         end--;
     entry->time = end;
     entry->time_length = (size_t)(time_end - end);
-    if (entry->time_length >= CLOCK_RFC3339_SIZE || !ends_with(&end, start, "\",\"time\":\""))
+    if (entry->time_length >= CLOCK_RFC3339_SIZE || !cut_suffix(&end, start, "\",\"time\":\""))
         return false;
-    entry->is_stdout = ends_with(&end, start, "\",\"stream\":\"stdout");
-    if (!entry->is_stdout && !ends_with(&end, start, "\",\"stream\":\"stderr"))
+    entry->is_stdout = cut_suffix(&end, start, "\",\"stream\":\"stdout");
+    if (!entry->is_stdout && !cut_suffix(&end, start, "\",\"stream\":\"stderr"))
         return false;
     entry->log = start;
     entry->log_length = (size_t)(end - start);
@@ -299,7 +299,7 @@ static int on_change(sd_event_source *source, const struct inotify_event *event,
 }
 
 /* Wakes the stream when its file is written to or rotated. */
-static void watch(struct log_stream *log)
+static void log_watch_file(struct log_stream *log)
 {
     char path[PATH_FD_SIZE];
 
@@ -310,7 +310,7 @@ static void watch(struct log_stream *log)
 
 /* At the end of a file: goes on to the next if the log was rotated. True if there may be more to
  * read. The first call only opens the next file, so that this one is read to its end before. */
-static bool goes_on_elsewhere(struct log_stream *log)
+static bool log_switch_file(struct log_stream *log)
 {
     struct stat status;
 
@@ -319,7 +319,7 @@ static bool goes_on_elsewhere(struct log_stream *log)
         log->fd = log->next_fd;
         log->next_fd = -1;
         if (log->query.follows)
-            watch(log);
+            log_watch_file(log);
         return true;
     }
     log->next_fd = log_files_open_next(log->directory_fd, log->id, log->fd);
@@ -354,7 +354,7 @@ static int on_turn(sd_event_source *source, void *context)
             log->client->ended(log->client);
         return 0;
     }
-    if (count == 0 && log->left > 0 && goes_on_elsewhere(log))
+    if (count == 0 && log->left > 0 && log_switch_file(log))
         return 0;
     if (!log->query.follows || log->has_container_ended || count < 0) {
         log->client->ended(log->client);
@@ -481,7 +481,7 @@ int logs_open(struct managed_container *container, const struct log_query *query
         log->container = container;
         log->next = *streams_of(container);
         *streams_of(container) = log;
-        watch(log);
+        log_watch_file(log);
     }
     *opened = log;
     return 0;

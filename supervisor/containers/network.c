@@ -39,7 +39,7 @@ static void save(struct membership *member)
     container_save_state(container_of(member));
 }
 
-static void attached(struct membership *member, const struct error *err)
+static void tell_monitor_attached(struct membership *member, const struct error *err)
 {
     const char *text = err != NULL ? err->message : "";
     struct monitor_message message = {.type = MONITOR_NETWORK_READY};
@@ -178,7 +178,7 @@ int container_disconnect(struct managed_container *container, const struct netwo
     result = revise_endpoints(container, items, count, &former, err);
     revision_free(former);
     if (result == 0)
-        membership_left(member, index);
+        membership_close_gap(member, index);
     return result < 0 ? result : write_endpoints(container, err);
 }
 
@@ -202,8 +202,8 @@ int container_set_egress(struct managed_container *container, const struct docke
 
 static void open_network(struct managed_container *container)
 {
-    static const struct membership_owner owner = {open_directory, open_namespace, save, attached,
-                                                  publish};
+    static const struct membership_owner owner = {open_directory, open_namespace, save,
+                                                  tell_monitor_attached, publish};
     struct network_state *state = container_part_state(container, &network_part);
 
     state->container = container;

@@ -12,7 +12,7 @@ int container_freeze(struct managed_container *container, bool is_frozen, struct
     int result = container_open_cgroup(container, cgroup, err);
 
     if (result == 0)
-        result = cgroup_freeze(cgroup, is_frozen, is_frozen ? FREEZE_TIMEOUT_MS : 0, err);
+        result = cgroup_set_frozen(cgroup, is_frozen, is_frozen ? FREEZE_TIMEOUT_MS : 0, err);
     cgroup_close(cgroup);
     return result;
 }

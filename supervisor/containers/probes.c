@@ -112,14 +112,14 @@ static void keep_result(struct probe *probe, int32_t exit_code, char *output)
 }
 
 /* The container is stopped as `stop` would, and started again whatever its policy is. */
-static void restart(struct managed_container *container)
+static void probe_restart_container(struct managed_container *container)
 {
     struct error err = {0};
 
     log_warning("container %s: its liveness probe fails, it is restarted",
                 container->definition->name);
     container->is_restart_wanted = true;
-    if (container_end(container, 0, container_stop_timeout(container), &err) < 0)
+    if (container_ask_to_end(container, 0, container_stop_timeout(container), &err) < 0)
         log_error("container %s: %s", container->definition->name, err.message);
 }
 
@@ -134,7 +134,7 @@ static void announce(const struct probe *probe)
     container_save_state(container);
     container_event(container, action, NULL);
     if (probe->kind == PROBE_LIVENESS && status == PROBE_UNHEALTHY)
-        restart(container);
+        probe_restart_container(container);
 }
 
 static void close_output(struct probe *probe)
@@ -144,7 +144,7 @@ static void close_output(struct probe *probe)
     buffer_release(&probe->received);
 }
 
-static void finish(struct probe *probe, int32_t exit_code, char *output)
+static void probe_take_result(struct probe *probe, int32_t exit_code, char *output)
 {
     struct probe_record *record = &state_of(probe->container)->records[probe->kind];
 
@@ -254,7 +254,7 @@ static int send_connection(struct probe *probe, int fd, struct error *err)
     return result;
 }
 
-static int begin(struct probe *probe, struct error *err)
+static int probe_begin_run(struct probe *probe, struct error *err)
 {
     cleanup_close int far_fd = -1;
     int pair[2];
@@ -279,9 +279,9 @@ static void give_up(struct probe *probe)
         .type = MONITOR_EXEC_SIGNAL, .token = probe->token, .value = SIGKILL};
 
     container_send(probe->container, &message, NULL, 0, -1, NULL);
-    finish(probe, -1,
-           memory_printf("Health check exceeded timeout (%lld ms)",
-                         (long long)(probe_timeout_ns(probe->definition) / 1000000)));
+    probe_take_result(probe, -1,
+                      memory_printf("Health check exceeded timeout (%lld ms)",
+                                    (long long)(probe_timeout_ns(probe->definition) / 1000000)));
 }
 
 /* The next run is due, or the time of this one is over. */
@@ -302,10 +302,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
         arm_next(probe);
         return 0;
     }
-    if (begin(probe, &err) == 0)
+    if (probe_begin_run(probe, &err) == 0)
         arm(probe, probe_timeout_ns(probe->definition));
     else
-        finish(probe, -1, memory_strdup(err.message));
+        probe_take_result(probe, -1, memory_strdup(err.message));
     return 0;
 }
 
@@ -320,9 +320,9 @@ static bool handle_message(struct managed_container *container,
             continue;
         if (message->type == MONITOR_EXEC_FAILED) {
             monitor_message_error(message, &err);
-            finish(probe, -1, memory_strdup(err.message));
+            probe_take_result(probe, -1, memory_strdup(err.message));
         } else if (message->type == MONITOR_EXEC_EXITED) {
-            finish(probe, message->value, read_output(probe));
+            probe_take_result(probe, message->value, read_output(probe));
         }
         return true;
     }
@@ -348,7 +348,7 @@ static void start_probes(struct managed_container *container)
     }
 }
 
-static void stop(struct probe *probe)
+static void probe_stop(struct probe *probe)
 {
     if (probe == NULL)
         return;
@@ -357,11 +357,11 @@ static void stop(struct probe *probe)
     close_output(probe);
 }
 
-static void release(struct managed_container *container, int kind)
+static void probe_free(struct managed_container *container, int kind)
 {
     struct probe *probe = state_of(container)->probes[kind];
 
-    stop(probe);
+    probe_stop(probe);
     for (size_t i = 0; probe != NULL && i < probe->result_count; i++)
         free(probe->results[i].output);
     free(probe);
@@ -370,8 +370,8 @@ static void release(struct managed_container *container, int kind)
 
 static void probes_replace(struct managed_container *container)
 {
-    release(container, PROBE_LIVENESS);
-    release(container, PROBE_READINESS);
+    probe_free(container, PROBE_LIVENESS);
+    probe_free(container, PROBE_READINESS);
     state_of(container)->records[PROBE_LIVENESS] = (struct probe_record){0};
     state_of(container)->records[PROBE_READINESS] = (struct probe_record){0};
     if (container->status == CONTAINER_RUNNING)
@@ -381,13 +381,13 @@ static void probes_replace(struct managed_container *container)
 static void stop_probes(struct managed_container *container)
 {
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
-        stop(state_of(container)->probes[kind]);
+        probe_stop(state_of(container)->probes[kind]);
 }
 
 static void release_probes(struct managed_container *container)
 {
     for (int kind = 0; kind < PROBE_KIND_COUNT; kind++)
-        release(container, kind);
+        probe_free(container, kind);
 }
 
 const char *probes_health(const struct managed_container *container)
@@ -522,7 +522,7 @@ static void probes_revised(struct managed_container *container)
             continue;
         probe->definition = definition_of(container, (enum probe_kind)kind);
         if (probe->definition == NULL)
-            release(container, kind);
+            probe_free(container, kind);
     }
 }
 

@@ -36,7 +36,8 @@ static void remove_if_over(struct managed_container *container)
 
 /* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
  * writes its exit file before its socket goes away, so the file is looked for last as well. */
-static void take_over(struct managed_container *container, const struct kept_state *record)
+static void container_take_over(struct managed_container *container,
+                                const struct kept_state *record)
 {
     int fd = connect_monitor(container);
 
@@ -158,7 +159,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
     if (container_record_reconcile(container, &problem) < 0)
         log_error("container %s: %s", container->definition->name, problem.message);
     container_link(container);
-    take_over(container, &record);
+    container_take_over(container, &record);
     return 0;
 }
 
@@ -248,7 +249,7 @@ static int adopt(struct containers *containers, const char *id, int directory_fd
     container_link(container);
     log_warning("container %s (%s) was not in the database: taken over from its directory",
                 container->definition->name, id);
-    take_over(container, &record);
+    container_take_over(container, &record);
     return 0;
 }
 

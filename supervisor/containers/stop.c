@@ -36,8 +36,8 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *context
     return 0;
 }
 
-int container_end(struct managed_container *container, int signal_number, int64_t timeout_s,
-                  struct error *err)
+int container_ask_to_end(struct managed_container *container, int signal_number, int64_t timeout_s,
+                         struct error *err)
 {
     int result;
 
@@ -77,5 +77,5 @@ int container_begin_stop(struct managed_container *container, int signal_number,
         container_kill(container);
         return 0;
     }
-    return container_end(container, signal_number, timeout_s, err);
+    return container_ask_to_end(container, signal_number, timeout_s, err);
 }

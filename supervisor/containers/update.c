@@ -95,8 +95,8 @@ static int enforce(struct managed_container *container, const struct definition 
     return result < 0 ? result : container_write_bundle(container, definition, err);
 }
 
-static int change(struct managed_container *container, const struct definition *changed,
-                  struct error *err)
+static int update_definition(struct managed_container *container, const struct definition *changed,
+                             struct error *err)
 {
     int result = definition_check_host_config(&changed->host_config, err);
 
@@ -124,7 +124,7 @@ int container_update(struct managed_container *container, const char *request, s
     if (draft == NULL)
         return -err->errnum;
     merge(&draft->arena, &draft->definition.host_config, &changes);
-    result = change(container, &draft->definition, err);
+    result = update_definition(container, &draft->definition, err);
     revision_free(draft);
     if (result < 0)
         return result;

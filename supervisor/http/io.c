@@ -252,7 +252,7 @@ static void read_in(struct connection *connection)
 
 /* Tells the handler that output has drained. True if it was told: the connection may be gone
  * then. */
-static bool tell_of_room(struct connection *connection)
+static bool connection_tell_drained(struct connection *connection)
 {
     struct request *request = &connection->request;
 
@@ -283,7 +283,7 @@ int connection_on_io(sd_event_source *source, int fd, uint32_t events, void *con
         connection->is_lost = true;
     if ((events & EPOLLOUT) != 0)
         connection_write(connection);
-    if (!tell_of_room(connection))
+    if (!connection_tell_drained(connection))
         connection_process(connection);
     return 0;
 }

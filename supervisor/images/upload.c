@@ -70,7 +70,7 @@ static size_t feed(struct upload *upload, const char *bytes, size_t length)
 }
 
 /* Watches the pipe while bytes are pending, and closes it after the last byte of the body. */
-static void settle(struct upload *upload)
+static void upload_watch_or_close(struct upload *upload)
 {
     if (upload->input_fd < 0)
         return;
@@ -89,7 +89,7 @@ static int on_worker_takes(sd_event_source *source, int fd, uint32_t events, voi
     (void)fd;
     (void)events;
     buffer_consume(&upload->pending, feed(upload, upload->pending.data, upload->pending.length));
-    settle(upload);
+    upload_watch_or_close(upload);
     if (upload->pending.length == 0 && client != NULL && client->taken != NULL &&
         !upload->is_body_over)
         client->taken(client);
@@ -111,7 +111,7 @@ static bool on_feed(struct image_job *job, const char *bytes, size_t length)
         length -= taken;
     }
     buffer_append(&upload->pending, bytes, length);
-    settle(upload);
+    upload_watch_or_close(upload);
     return upload->pending.length == 0 || upload->is_body_over;
 }
 

@@ -22,7 +22,7 @@ void task_reap(struct task *task)
         streams_end(&task->streams);
 }
 
-void execs_finish(struct monitor *monitor)
+void execs_report_ended(struct monitor *monitor)
 {
     struct task **link = &monitor->execs;
 

@@ -77,7 +77,7 @@ static int next_timeout(const struct monitor *monitor)
 
 /* Waits once and handles what came. The FIXED_EVENTS are followed by the init's streams and
  * then, for every exec, its process and its streams. */
-static void turn(struct monitor *monitor)
+static void monitor_poll_once(struct monitor *monitor)
 {
     size_t count = count_events(monitor);
     cleanup_free struct pollfd *events = memory_new(count, sizeof(*events));
@@ -129,11 +129,11 @@ static void turn(struct monitor *monitor)
         orders_receive(monitor);
     if (events[1].revents != 0)
         accept_daemon(monitor);
-    execs_finish(monitor);
+    execs_report_ended(monitor);
 }
 
 /* Keeps five descriptors of ours and nothing else that the spawner had. */
-static void settle(struct monitor *monitor, const struct spawn_monitor *spawn)
+static void monitor_detach_from_spawner(struct monitor *monitor, const struct spawn_monitor *spawn)
 {
     enum { FIRST = 64 };
     int *const fds[] = {&monitor->fds.container_fd, &monitor->fds.run_fd, &monitor->fds.layers_fd,
@@ -188,7 +188,7 @@ static void wait_for_start(struct monitor *monitor)
     }
 }
 
-static _Noreturn void fail(struct monitor *monitor, const struct error *err)
+static _Noreturn void monitor_end_failed_start(struct monitor *monitor, const struct error *err)
 {
     monitor_remove_cgroup(monitor);
     monitor_tell_failure(monitor, MONITOR_START_FAILED, 0, err);
@@ -209,19 +209,19 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     monitor->shm_mounts_fd = -1;
     monitor->init.process = (struct container)CONTAINER_NONE;
     streams_init(&monitor->init.streams);
-    settle(monitor, spawn);
+    monitor_detach_from_spawner(monitor, spawn);
     if (monitor_prepare(monitor, &err) < 0) {
         wait_for_start(monitor);
-        fail(monitor, &err);
+        monitor_end_failed_start(monitor, &err);
     }
     wait_for_start(monitor);
     if (monitor_start(monitor, &err) < 0)
-        fail(monitor, &err);
+        monitor_end_failed_start(monitor, &err);
     /* Until now the file has told of the former run. */
     monitor_exit_write(monitor->fds.container_fd, "");
     monitor_tell_started(monitor);
     while (!monitor_is_over(monitor))
-        turn(monitor);
+        monitor_poll_once(monitor);
     log_writer_finish(&monitor->log);
     monitor_tell_exit(monitor);
     monitor_say_goodbye(monitor);

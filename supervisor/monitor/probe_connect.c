@@ -69,7 +69,7 @@ static int read_status(int fd, char answer[ANSWER_MAX])
     return status;
 }
 
-static int ask(const struct monitor_probe *probe, int fd, int output_fd)
+static int probe_ask_http(const struct monitor_probe *probe, int fd, int output_fd)
 {
     cleanup_free char *request =
         memory_printf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: davit-probe\r\n"
@@ -91,7 +91,7 @@ static int ask(const struct monitor_probe *probe, int fd, int output_fd)
     return status >= 200 && status < 400 ? 0 : 1;
 }
 
-static int run(const struct monitor_probe *probe, int pidfd, int output_fd)
+static int probe_run_in_child(const struct monitor_probe *probe, int pidfd, int output_fd)
 {
     struct sockaddr_storage address;
     socklen_t length = make_address(probe, &address);
@@ -116,7 +116,7 @@ static int run(const struct monitor_probe *probe, int pidfd, int output_fd)
         dprintf(output_fd, "connected to port %d\n", (int)probe->port);
         return 0;
     }
-    return ask(probe, fd, output_fd);
+    return probe_ask_http(probe, fd, output_fd);
 }
 
 pid_t probe_connect(const struct monitor_probe *probe, int pidfd, int output_fd, struct error *err)
@@ -133,7 +133,7 @@ pid_t probe_connect(const struct monitor_probe *probe, int pidfd, int output_fd,
             _exit(1);
         syscall(SYS_close_range, 5, ~0u, 0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        _exit(run(probe, 3, 4));
+        _exit(probe_run_in_child(probe, 3, 4));
     }
     return pid;
 }

@@ -154,7 +154,8 @@ struct launch_fds {
     int shm;
 };
 
-static int launch(struct monitor *monitor, const struct launch_fds *fds, struct error *err)
+static int monitor_launch_init(struct monitor *monitor, const struct launch_fds *fds,
+                               struct error *err)
 {
     struct task *task = &monitor->init;
     int stdio[3] = {-1, -1, -1};
@@ -255,7 +256,7 @@ int monitor_start(struct monitor *monitor, struct error *err)
     if (result == 0)
         result = resolve_user(monitor, fds.rootfs, err);
     if (result == 0)
-        result = launch(monitor, &fds, err);
+        result = monitor_launch_init(monitor, &fds, err);
     fd_close(&fds.rootfs);
     fd_close(&fds.mappings);
     fd_close(&fds.shm);

@@ -112,7 +112,7 @@ void task_reap(struct task *task);
 
 /* Tells davitd the status of execs that have ended, then ends their clients' streams: a client that
  * has seen the end can ask for the status. */
-void execs_finish(struct monitor *monitor);
+void execs_report_ended(struct monitor *monitor);
 
 /* The first process has ended: kills all others. They survive it if the container has no pid
  * namespace of its own; probes are never in that. */

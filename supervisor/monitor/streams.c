@@ -84,7 +84,7 @@ static void write_input(struct streams *streams)
 
 /* Clients that read the head of the answer through a buffer and the stream past it (Docker's Python
  * SDK, and what is built on it) lose what comes in one packet with the head. */
-static bool awaits_head(struct stream_client *client)
+static bool client_check_head(struct stream_client *client)
 {
     if (client->head_until_us == 0)
         return false;
@@ -96,7 +96,7 @@ static bool awaits_head(struct stream_client *client)
 
 static void client_flush(struct stream_client *client)
 {
-    if (awaits_head(client))
+    if (client_check_head(client))
         return;
     while (client->out.length > 0) {
         ssize_t count =

@@ -223,8 +223,8 @@ static int take_family(const struct networks *networks, struct network *network,
     return 0;
 }
 
-int network_addresses_take(const struct networks *networks, struct network *network,
-                           const struct network_order *order, struct error *err)
+int network_addresses_choose(const struct networks *networks, struct network *network,
+                             const struct network_order *order, struct error *err)
 {
     const struct network_pool_order *ipv4 = NULL;
     const struct network_pool_order *ipv6 = NULL;

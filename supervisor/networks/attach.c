@@ -125,8 +125,8 @@ static int on_next_attempt(sd_event_source *source, uint64_t usec, void *context
 
 /* The macvlan device of the former start may still have the address, until the kernel frees its
  * namespace: tries again a little later, for a while. */
-static bool tries_again(struct attachment *attachment, struct membership *member,
-                        const struct error *err)
+static bool attachment_retry_later(struct attachment *attachment, struct membership *member,
+                                   const struct error *err)
 {
     if (err->errnum != EADDRINUSE || err->code == ERROR_CONFLICT ||
         ++attachment->attempts == ATTEMPTS_MAX)
@@ -168,7 +168,7 @@ static void attach_now(struct attachment *attachment, struct membership *member)
 
     if (attach_once(member, attachment->netns_fd, &err) == 0)
         plugins_attach(member, attachment->netns_fd, &attachment->plugins);
-    else if (!tries_again(attachment, member, &err))
+    else if (!attachment_retry_later(attachment, member, &err))
         end_attachment(attachment, member, &err);
 }
 

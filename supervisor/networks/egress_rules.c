@@ -121,8 +121,8 @@ static void describe_devices(struct arena *arena, const struct membership *membe
     said->devices = devices;
 }
 
-static void describe(struct arena *arena, const struct membership *member,
-                     struct egress_container *said)
+static void egress_describe_container(struct arena *arena, const struct membership *member,
+                                      struct egress_container *said)
 {
     const struct docker_egress *egress = member->definition->host_config.egress;
     struct egress_rule *rules = NULL;
@@ -142,7 +142,7 @@ static bool is_limited(const struct membership *member)
 
 /* Whether the script needs egress rules: once a container has some, or an earlier davitd has left
  * some. The first time it notes the containers whose rules ended without a davitd. */
-static bool has_work(struct networks *networks)
+static bool egress_find_work(struct networks *networks)
 {
     if (networks->egress.is_there)
         return true;
@@ -165,7 +165,7 @@ static void list_limited(struct arena *arena, const struct networks *networks,
 
     for (const struct membership *one = networks->members; one != NULL; one = one->next) {
         if (is_limited(one))
-            describe(arena, one, &limited[egress->count++]);
+            egress_describe_container(arena, one, &limited[egress->count++]);
     }
     egress->containers = limited;
 }
@@ -190,7 +190,7 @@ void egress_add_to_script(struct networks *networks, struct arena *arena, struct
 {
     struct egress egress = {.count = 0};
 
-    if (!has_work(networks))
+    if (!egress_find_work(networks))
         return;
     egress.lacks_bridge_tracking = networks->firewall.lacks_bridge_tracking;
     list_limited(arena, networks, &egress);

@@ -120,8 +120,8 @@ static bool write_script(struct networks *networks, struct buffer *script, struc
 }
 
 static void start_run(struct networks *networks);
-static void watch(struct networks *networks);
-static void hear_own(const struct firewall_run *run, bool has_succeeded);
+static void firewall_watch_changes(struct networks *networks);
+static void firewall_drop_own_notices(const struct firewall_run *run, bool has_succeeded);
 static void retry_later(struct networks *networks);
 
 /* Reads the result of nft, whose process has ended. */
@@ -140,12 +140,12 @@ static int outcome(const struct firewall_run *run, struct error *err)
 }
 
 /* Whether to try once without bridge tracking, which the kernel may lack. */
-static bool tries_without_tracking(const struct firewall_run *run)
+static bool may_lack_tracking(const struct firewall_run *run)
 {
     return run->networks->egress.is_there && !run->networks->firewall.lacks_bridge_tracking;
 }
 
-static void try_again(struct firewall_run *run)
+static void firewall_rerun_untracked(struct firewall_run *run)
 {
     struct networks *networks = run->networks;
 
@@ -170,8 +170,8 @@ static void end_run(struct firewall_run *run, const struct error *err)
     sd_event_source_disable_unref(run->source);
     fd_close(&run->pidfd);
     fd_close(&run->output_fd);
-    if (err->errnum != 0 && tries_without_tracking(run)) {
-        try_again(run);
+    if (err->errnum != 0 && may_lack_tracking(run)) {
+        firewall_rerun_untracked(run);
         return;
     }
     free(networks->firewall.base);
@@ -204,7 +204,7 @@ static int on_exit_of_nft(sd_event_source *source, int fd, uint32_t events, void
     (void)fd;
     (void)events;
     outcome(run, &err);
-    hear_own(run, err.errnum == 0);
+    firewall_drop_own_notices(run, err.errnum == 0);
     end_run(run, &err);
     return 0;
 }
@@ -231,7 +231,7 @@ static int spawn_nft(struct firewall_run *run, int script_fd, struct error *err)
     return run->pidfd < 0 ? error_errno(err, errno, "pidfd of nft") : 0;
 }
 
-static int begin(struct firewall_run *run, struct error *err)
+static int firewall_run_spawn(struct firewall_run *run, struct error *err)
 {
     cleanup_close int script_fd = file_in_memory("davit-nft", run->script, strlen(run->script));
     int result;
@@ -260,8 +260,8 @@ static void start_run(struct networks *networks)
     run->has_networks = write_script(networks, &script, &base);
     run->script = memory_strdup(buffer_text(&script));
     run->base = memory_strdup(buffer_text(&base));
-    watch(networks);
-    /* What is heard while nft runs are its own changes, see hear_own(). */
+    firewall_watch_changes(networks);
+    /* What is heard while nft runs are its own changes, see firewall_drop_own_notices(). */
     if (networks->firewall.watch != NULL)
         sd_event_source_set_enabled(networks->firewall.watch, SD_EVENT_OFF);
     run->networks = networks;
@@ -273,7 +273,7 @@ static void start_run(struct networks *networks)
     is_known = is_known && networks->firewall.base != NULL &&
                strcmp(networks->firewall.base, run->base) == 0;
     /* Without the lock the rules are another davitd's. Most containers do not change the script. */
-    if (networks->lock_fd < 0 || is_known || begin(run, &err) < 0)
+    if (networks->lock_fd < 0 || is_known || firewall_run_spawn(run, &err) < 0)
         end_run(run, &err);
 }
 
@@ -326,7 +326,7 @@ static int on_change(sd_event_source *source, int fd, uint32_t events, void *con
 
 /* Watches, from the first run on, for changes by others. If it cannot, rules that somebody else
  * removes stay removed. */
-static void watch(struct networks *networks)
+static void firewall_watch_changes(struct networks *networks)
 {
     struct error err = {0};
     int fd;
@@ -346,7 +346,7 @@ static void watch(struct networks *networks)
 
 /* Drops the notices of nft's own changes, which the kernel sent before nft ended. Changes by others
  * may be among them: checks that the table is there. */
-static void hear_own(const struct firewall_run *run, bool has_succeeded)
+static void firewall_drop_own_notices(const struct firewall_run *run, bool has_succeeded)
 {
     struct networks *networks = run->networks;
 

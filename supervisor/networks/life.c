@@ -67,7 +67,7 @@ int membership_leave(struct membership *member, size_t index, struct error *err)
     return 0;
 }
 
-void membership_left(struct membership *member, size_t index)
+void membership_close_gap(struct membership *member, size_t index)
 {
     size_t behind = ENDPOINTS_MAX - index - 1;
 

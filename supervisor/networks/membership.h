@@ -136,9 +136,9 @@ void membership_fail(struct membership *member);
 int membership_join(struct membership *member, size_t index, struct error *err);
 
 /* Takes away what the container has by the endpoint. The caller then removes the endpoint from the
- * definition and calls membership_left(). */
+ * definition and calls membership_close_gap(). */
 int membership_leave(struct membership *member, size_t index, struct error *err);
-void membership_left(struct membership *member, size_t index);
+void membership_close_gap(struct membership *member, size_t index);
 
 /* The container has another revision of its definition. */
 void membership_revise(struct membership *member, const struct definition *definition);

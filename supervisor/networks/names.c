@@ -102,8 +102,8 @@ static void list_names(struct arena *arena, const struct membership *member,
         string_list_append(arena, names, hostname);
 }
 
-static void describe(struct arena *arena, const struct membership *member,
-                     struct resolver_container *said)
+static void resolver_describe_container(struct arena *arena, const struct membership *member,
+                                        struct resolver_container *said)
 {
     const struct string_list *own = &member->definition->host_config.dns;
     struct resolver_host host = {0};
@@ -140,7 +140,7 @@ static int send_container(struct membership *member, const int *fds, struct erro
     cleanup_arena struct arena arena = {0};
     struct resolver_order order = {.kind = RESOLVER_SET};
 
-    describe(&arena, member, &order.container);
+    resolver_describe_container(&arena, member, &order.container);
     return send_order(member->networks, &order, fds, fds != NULL ? RESOLVER_DESCRIPTORS : 0, err);
 }
 
@@ -160,7 +160,7 @@ static bool is_needed(const struct networks *networks)
     return false;
 }
 
-static void restore(struct networks *networks);
+static void resolver_tell_all(struct networks *networks);
 
 static int on_restart(sd_event_source *source, uint64_t usec, void *context)
 {
@@ -170,7 +170,7 @@ static int on_restart(sd_event_source *source, uint64_t usec, void *context)
     (void)usec;
     networks->names.restart_timer = sd_event_source_disable_unref(networks->names.restart_timer);
     if (networks->names.fd < 0 && is_needed(networks))
-        restore(networks);
+        resolver_tell_all(networks);
     return 0;
 }
 
@@ -245,7 +245,7 @@ static bool read_report(int fd, struct arena *arena, struct resolver_report *rep
 }
 
 /* Takes over a resolver that runs. One of another version is told to end. */
-static bool take_over(struct networks *networks)
+static bool resolver_take_over(struct networks *networks)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path = socket_path(networks);
@@ -268,7 +268,7 @@ static bool take_over(struct networks *networks)
     return false;
 }
 
-static int start(struct networks *networks, struct error *err)
+static int resolver_start(struct networks *networks, struct error *err)
 {
     cleanup_free char *path = socket_path(networks);
     cleanup_close int listener_fd = socket_listen(AT_FDCWD, path, SOCK_SEQPACKET, 0600, err);
@@ -354,12 +354,12 @@ static void watch_host(struct networks *networks)
 }
 
 /* Makes sure that the resolver runs and that questions of containers are redirected to it. */
-static int reach(struct networks *networks, struct error *err)
+static int resolver_make_ready(struct networks *networks, struct error *err)
 {
     int result = redirect(networks, err);
 
     if (result == 0 && networks->names.fd < 0)
-        result = start(networks, err);
+        result = resolver_start(networks, err);
     if (result == 0)
         watch_host(networks);
     return result < 0 ? error_prefix(err, "resolver of names") : 0;
@@ -393,7 +393,7 @@ static int open_sockets(void *context, struct error *err)
 int names_attach(struct membership *member, int netns_fd, pid_t pid, struct error *err)
 {
     int fds[RESOLVER_DESCRIPTORS] = {-1, -1, -1};
-    int result = reach(member->networks, err);
+    int result = resolver_make_ready(member->networks, err);
 
     if (result == 0)
         result = network_namespace_run(netns_fd, open_sockets, fds, err);
@@ -440,11 +440,11 @@ void names_detach(struct membership *member)
     member->resolver_instance[0] = '\0';
 }
 
-static void restore(struct networks *networks)
+static void resolver_tell_all(struct networks *networks)
 {
     struct error err = {0};
 
-    if (reach(networks, &err) < 0) {
+    if (resolver_make_ready(networks, &err) < 0) {
         log_error("%s", err.message);
         return;
     }
@@ -455,10 +455,10 @@ static void restore(struct networks *networks)
 
 void names_open(struct networks *networks)
 {
-    bool is_there = take_over(networks);
+    bool is_there = resolver_take_over(networks);
 
     if (is_needed(networks))
-        restore(networks);
+        resolver_tell_all(networks);
     else if (is_there)
         send_order(networks, &(struct resolver_order){.kind = RESOLVER_ALL}, NULL, 0, NULL);
 }

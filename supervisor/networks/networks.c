@@ -55,7 +55,8 @@ static bool is_default(const struct network *network)
     return strcmp(network->name, NETWORK_DEFAULT) == 0;
 }
 
-static int store(const struct networks *networks, const struct network *network, struct error *err)
+static int network_write_file(const struct networks *networks, const struct network *network,
+                              struct error *err)
 {
     cleanup_free char *file = memory_printf("%s.json", network->id);
     struct json_writer *writer = json_writer_new(false);
@@ -250,7 +251,7 @@ static int fill(const struct networks *networks, struct network *network,
         result = take_options(network, &order->options, err);
     if (result < 0 || network->driver == NETWORK_DRIVER_CNI)
         return result < 0 ? result : plugins_take(network, order, err);
-    result = network_addresses_take(networks, network, order, err);
+    result = network_addresses_choose(networks, network, order, err);
     return result < 0 ? result : network_addresses_check(networks, network, err);
 }
 
@@ -268,7 +269,7 @@ int network_create(struct networks *networks, const struct network_order *order,
     network = memory_new_one(struct network);
     result = fill(networks, network, order, err);
     if (result == 0)
-        result = store(networks, network, err);
+        result = network_write_file(networks, network, err);
     if (result < 0) {
         network_free(network);
         return result;

@@ -180,8 +180,8 @@ int network_prepare(struct networks *networks, struct netlink *netlink, struct n
 /* Subnets: addresses.c */
 
 /* Sets subnets, ranges and gateways as the order says, and picks what it leaves open. */
-int network_addresses_take(const struct networks *networks, struct network *network,
-                           const struct network_order *order, struct error *err);
+int network_addresses_choose(const struct networks *networks, struct network *network,
+                             const struct network_order *order, struct error *err);
 
 /* Parses and checks the texts of subnets, ranges and gateways. */
 int network_addresses_resolve(struct network *network, struct error *err);

@@ -201,7 +201,7 @@ static int read_report(const struct plugins_run *run, struct arena *arena,
     return 0;
 }
 
-static void finish(struct plugins_run *run)
+static void plugins_run_end(struct plugins_run *run)
 {
     cleanup_arena struct arena arena = {0};
     struct membership *member = membership_find(run->networks, run->id);
@@ -232,12 +232,12 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *con
         run->report.length += (size_t)count;
         return 0;
     }
-    finish(run);
+    plugins_run_end(run);
     return 0;
 }
 
-static int begin(struct plugins_run *run, const struct cni_job *job, int record_fd,
-                 struct error *err)
+static int plugins_run_spawn(struct plugins_run *run, const struct cni_job *job, int record_fd,
+                             struct error *err)
 {
     cleanup_close int job_fd = spawner_open_job(&cni_job_type, job, err);
     cleanup_close int write_fd = -1;
@@ -257,8 +257,8 @@ static int begin(struct plugins_run *run, const struct cni_job *job, int record_
                                   (const int[]){job_fd, write_fd, record_fd}, 3, err);
 }
 
-static int start(struct membership *member, struct cni_job *job, int record_fd,
-                 struct completion *waiter, struct error *err)
+static int plugins_run_start(struct membership *member, struct cni_job *job, int record_fd,
+                             struct completion *waiter, struct error *err)
 {
     struct plugins_run *run = memory_new_one(struct plugins_run);
     int result;
@@ -269,7 +269,7 @@ static int start(struct membership *member, struct cni_job *job, int record_fd,
     strcpy(run->id, member->definition->id);
     job->container = member->definition->id;
     job->plugin_directories = member->networks->plugin_directories;
-    result = begin(run, job, record_fd, err);
+    result = plugins_run_spawn(run, job, record_fd, err);
     if (result < 0)
         run_free(run);
     return result;
@@ -287,7 +287,7 @@ static int attach(struct membership *member, int netns_fd, struct completion *wa
     if (record_fd < 0)
         return error_errno(err, -record_fd, RECORD_FILE);
     describe_networks(&arena, member, &job);
-    return start(member, &job, record_fd, waiter, err);
+    return plugins_run_start(member, &job, record_fd, waiter, err);
 }
 
 void plugins_attach(struct membership *member, int netns_fd, struct completion *waiter)
@@ -312,7 +312,7 @@ void plugins_release(struct membership *member)
         return;
     member->has_plugins = false;
     record_fd = open_record(member, 0);
-    if (record_fd >= 0 && start(member, &job, record_fd, NULL, &err) < 0)
+    if (record_fd >= 0 && plugins_run_start(member, &job, record_fd, NULL, &err) < 0)
         log_warning("container %s: plugins of its networks: %s", member->definition->name,
                     err.message);
 }

@@ -222,7 +222,7 @@ static void announce_monitor(int control_fd, int pidfd)
     socket_try_send(control_fd, &message, sizeof(message), &pidfd, 1);
 }
 
-static void serve(int request_fd)
+static void spawner_serve_request(int request_fd)
 {
     struct spawn_request request;
     int fds[MONITOR_FDS] = {-1, -1, -1, -1, -1};
@@ -265,15 +265,15 @@ int spawner_start(char **argv, struct spawner *spawner, struct error *err)
         /* Monitors and workers report for themselves: nobody waits for them. */
         signal(SIGCHLD, SIG_IGN);
         for (;;)
-            serve(pair[1]);
+            spawner_serve_request(pair[1]);
     }
     close(pair[1]);
     *spawner = (struct spawner){.fd = pair[0], .pid = pid};
     return 0;
 }
 
-static int ask(struct spawner *spawner, const struct spawn_request *request, const int *fds,
-               size_t count, struct error *err)
+static int spawner_send_request(struct spawner *spawner, const struct spawn_request *request,
+                                const int *fds, size_t count, struct error *err)
 {
     return outbox_send(&spawner->outbox, spawner->loop, spawner->fd, request, sizeof(*request), fds,
                        count, "the spawner", err);
@@ -285,7 +285,8 @@ int spawner_request_monitor(struct spawner *spawner, const struct spawn_monitor 
     const int fds[MONITOR_FDS] = {monitor->container_fd, monitor->run_fd, monitor->layers_fd,
                                   monitor->seccomp_fd, monitor->control_fd};
 
-    return ask(spawner, &(struct spawn_request){.what = REQUEST_MONITOR}, fds, MONITOR_FDS, err);
+    return spawner_send_request(spawner, &(struct spawn_request){.what = REQUEST_MONITOR}, fds,
+                                MONITOR_FDS, err);
 }
 
 int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has_user,
@@ -294,18 +295,20 @@ int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has
     const struct spawn_request request = {
         .what = has_user ? REQUEST_USER_NAMESPACES : REQUEST_NAMESPACES, .count = count};
 
-    return ask(spawner, &request, &channel_fd, 1, err);
+    return spawner_send_request(spawner, &request, &channel_fd, 1, err);
 }
 
 int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct error *err)
 {
-    return ask(spawner, &(struct spawn_request){.what = REQUEST_SWEEP}, &directory_fd, 1, err);
+    return spawner_send_request(spawner, &(struct spawn_request){.what = REQUEST_SWEEP},
+                                &directory_fd, 1, err);
 }
 
 int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, const int *fds,
                            size_t count, struct error *err)
 {
-    return ask(spawner, &(struct spawn_request){.what = (int)worker}, fds, count, err);
+    return spawner_send_request(spawner, &(struct spawn_request){.what = (int)worker}, fds, count,
+                                err);
 }
 
 int spawner_open_job(const struct json_struct *type, const void *job, struct error *err)

@@ -42,7 +42,7 @@ static int failure(const struct database *database, const char *what, struct err
                      what, sqlite3_errmsg(database->handle));
 }
 
-static int run(struct database *database, const char *sql, struct error *err)
+static int database_run_sql(struct database *database, const char *sql, struct error *err)
 {
     if (sqlite3_exec(database->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
         return failure(database, sql, err);
@@ -80,12 +80,12 @@ static int set_up(struct database *database, struct error *err)
                                  "PRAGMA user_version = 1;"
                                  "COMMIT;";
     int version = 0;
-    int result = run(database, "PRAGMA journal_mode = WAL", err);
+    int result = database_run_sql(database, "PRAGMA journal_mode = WAL", err);
 
     if (result == 0)
-        result = run(database, "PRAGMA wal_autocheckpoint = 256", err);
+        result = database_run_sql(database, "PRAGMA wal_autocheckpoint = 256", err);
     if (result == 0)
-        result = run(database, "PRAGMA synchronous = NORMAL", err);
+        result = database_run_sql(database, "PRAGMA synchronous = NORMAL", err);
     if (result == 0)
         result = read_version(database, &version, err);
     if (result == 0 && version > SCHEMA_VERSION)
@@ -93,7 +93,7 @@ static int set_up(struct database *database, struct error *err)
                            "database: made by a newer davit (schema %d, this one knows %d)",
                            version, SCHEMA_VERSION);
     if (result == 0 && version < SCHEMA_VERSION)
-        result = run(database, schema, err);
+        result = database_run_sql(database, schema, err);
     if (result == 0)
         result = prepare(database, "INSERT INTO containers VALUES (?1, ?2, ?3, ?4)",
                          &database->insert, err);
@@ -148,11 +148,11 @@ int database_open(const char *root_path, struct database **opened, struct error 
         sqlite3_busy_timeout(database->handle, PREDECESSOR_MS);
         /* Before anything is read: nobody else can lock it then and make us wait, and no file of
          * shared memory is needed, for which a full disk has no room. */
-        result = run(database, "PRAGMA locking_mode = EXCLUSIVE", err);
+        result = database_run_sql(database, "PRAGMA locking_mode = EXCLUSIVE", err);
     }
     /* 128 KiB: the database is small, and so is the daemon. */
     if (result == 0)
-        result = run(database, "PRAGMA cache_size = -128", err);
+        result = database_run_sql(database, "PRAGMA cache_size = -128", err);
     if (result == 0)
         result = set_up(database, err);
     sqlite3_busy_timeout(database->handle, 0);
@@ -197,12 +197,12 @@ static void bind(sqlite3_stmt *statement, int index, const char *text)
 static int step_durably(struct database *database, sqlite3_stmt *statement, const char *what,
                         struct error *err)
 {
-    int result = run(database, "PRAGMA synchronous = FULL", err);
+    int result = database_run_sql(database, "PRAGMA synchronous = FULL", err);
 
     if (result < 0)
         return result;
     result = step(database, statement, what, err);
-    run(database, "PRAGMA synchronous = NORMAL", NULL);
+    database_run_sql(database, "PRAGMA synchronous = NORMAL", NULL);
     return result;
 }
 

@@ -88,7 +88,7 @@ static void hold(struct volume *volume, const char *id)
     volume->users[volume->user_count++] = memory_strdup(id);
 }
 
-static void release(struct volume *volume, const char *id)
+static void volume_drop_user(struct volume *volume, const char *id)
 {
     size_t index;
 
@@ -117,5 +117,5 @@ void volumes_hold(struct volumes *volumes, const struct definition *definition)
 
 void volumes_release(struct volumes *volumes, const struct definition *definition)
 {
-    each_volume(volumes, definition, release);
+    each_volume(volumes, definition, volume_drop_user);
 }

@@ -89,8 +89,8 @@ static void answers_fit_and_say_when_they_do_not(void **state)
     size_t length = dns_write_answer(message, &read, &said, out, DNS_UDP_SIZE);
 
     (void)state;
-    assert_true(dns_answers(out, length, &read, 0x1234));
-    assert_false(dns_answers(out, length, &read, 0x1235));
+    assert_true(dns_answer_matches(out, length, &read, 0x1234));
+    assert_false(dns_answer_matches(out, length, &read, 0x1235));
     assert_int_equal(dns_read_addresses(out, length, &back), 0);
     assert_int_equal(back.count, 1);
     assert_int_equal(back.ttl_s, 7);

@@ -128,7 +128,7 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *context)
 }
 
 /* Runs the server until the client has read all answers. False if that takes too long. */
-static bool hold(struct conversation *conversation)
+static bool run_conversation(struct conversation *conversation)
 {
     char directory[] = "/tmp/davit-http.XXXXXX";
     struct error err = {0};
@@ -167,7 +167,7 @@ static void a_stream_goes_on_whenever_there_is_room(void **state)
     };
 
     (void)state;
-    assert_true(hold(&conversation));
+    assert_true(run_conversation(&conversation));
     assert_true(conversation.heard > STREAM_BYTES);
 }
 
@@ -182,7 +182,7 @@ static void requests_that_come_together_are_handled_one_by_one(void **state)
     const char *first;
 
     (void)state;
-    assert_true(hold(&conversation));
+    assert_true(run_conversation(&conversation));
     assert_int_equal(conversation.requests, 3);
     assert_int_equal(conversation.deepest, 0);
     first = strstr(conversation.head, "later");

@@ -214,7 +214,7 @@ static int open_host(void **state)
     return 0;
 }
 
-static void turn(struct host *host)
+static void run_loop_until_idle(struct host *host)
 {
     while (sd_event_run(host->containers.loop, 0) > 0)
         continue;
@@ -235,7 +235,7 @@ static int close_host(void **state)
 {
     struct host *host = *state;
 
-    turn(host);
+    run_loop_until_idle(host);
     forget_events(&host->events);
     if (host->containers.list != NULL)
         container_free(host->containers.list);
@@ -291,7 +291,7 @@ static void say(struct host *host, int type, int value, const char *text)
     memcpy(message->text, text, length);
     assert_true(send(host->monitor_fd, message, sizeof(*message) + length, 0) > 0);
     free(message);
-    turn(host);
+    run_loop_until_idle(host);
 }
 
 static void start(struct host *host)
@@ -378,7 +378,7 @@ static void a_monitor_that_is_lost_ends_its_container(void **state)
     start(host);
     say(host, MONITOR_STARTED, 4711, "");
     fd_close(&host->monitor_fd);
-    turn(host);
+    run_loop_until_idle(host);
     assert_int_equal(host->container->status, CONTAINER_EXITED);
     assert_int_equal(host->container->exit_code, 137);
     assert_int_equal(ended.count, 1);

@@ -245,7 +245,7 @@ static int take_config(struct arena *arena, const char *text, struct cni_config 
     struct error err = {0};
 
     assert_int_equal(json_parse(arena, text, strlen(text), &json_default_limits, &root, &err), 0);
-    return cni_config_take(root, config, &err);
+    return cni_config_decode(root, config, &err);
 }
 
 static void plugins_are_read_as_a_list_or_alone(void **state)

@@ -280,7 +280,7 @@ static void the_database_keeps_what_was_acknowledged(void **state)
     path_remove_tree(AT_FDCWD, template, NULL);
 }
 
-static void turn(struct streams *streams)
+static void poll_streams_once(struct streams *streams)
 {
     struct pollfd events[16];
     size_t number = streams_prepare(streams, events);
@@ -317,11 +317,11 @@ static void output_is_framed_for_every_client(void **state)
     streams.output_fd[1] = output[0];
     streams_attach(&streams, client[0], MONITOR_STDOUT | MONITOR_STDERR, NULL, 0);
     assert_int_equal(write(output[1], "oops", 4), 4);
-    turn(&streams);
+    poll_streams_once(&streams);
     assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 12);
     assert_memory_equal(bytes, "\2\0\0\0\0\0\0\4oops", 12);
     fd_close(&output[1]);
-    turn(&streams);
+    poll_streams_once(&streams);
     assert_true(streams_are_done(&streams));
     close_streams(&streams, output, client);
 }
@@ -341,11 +341,11 @@ static void output_waits_until_the_head_has_been_read(void **state)
     streams_attach(&streams, client[0], MONITOR_STDOUT | MONITOR_RAW, NULL, 0);
     streams.clients[0].head_until_us = UINT64_MAX;
     assert_int_equal(write(output[1], "body", 4), 4);
-    turn(&streams);
+    poll_streams_once(&streams);
     assert_int_equal(streams_timeout(&streams), 1);
     assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 4);
     assert_memory_equal(bytes, "head", 4);
-    turn(&streams);
+    poll_streams_once(&streams);
     assert_int_equal(recv(client[1], bytes, sizeof(bytes), 0), 4);
     assert_memory_equal(bytes, "body", 4);
     close_streams(&streams, output, client);
@@ -391,7 +391,7 @@ static void a_slow_reader_causes_backpressure(void **state)
     for (int i = 0; i < 2000; i++) {
         while ((length = write(output[1], block, sizeof(block))) > 0)
             sent += (size_t)length;
-        turn(&streams);
+        poll_streams_once(&streams);
     }
     assert_true(streams.clients[0].out.length < STREAMS_BACKLOG_MAX + 65536);
     assert_true(sent < 4 << 20);
@@ -399,7 +399,7 @@ static void a_slow_reader_causes_backpressure(void **state)
     for (int i = 0; i < 4000 && received < sent; i++) {
         while ((length = recv(client[1], block, sizeof(block), MSG_DONTWAIT)) > 0)
             received += (size_t)length;
-        turn(&streams);
+        poll_streams_once(&streams);
     }
     assert_int_equal(received, sent);
     close_streams(&streams, output, client);

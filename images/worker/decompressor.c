@@ -13,15 +13,15 @@
 /* What a frame may ask the decoder to keep: 128 MiB, what the zstd tool allows by default. */
 #define ZSTD_WINDOW_LOG_MAX 27
 
-enum stream_kind {
+enum decompressor_kind {
     STREAM_PLAIN,
     STREAM_GZIP,
     STREAM_ZSTD,
 };
 
-struct stream {
+struct decompressor {
     int fd;
-    enum stream_kind kind;
+    enum decompressor_kind kind;
     unsigned char input[INPUT_BYTES];
     size_t input_start;
     size_t input_end;
@@ -33,7 +33,7 @@ struct stream {
     struct ahead *ahead; /* if not NULL, its thread alone uses the members above */
 };
 
-static int fill(struct stream *stream, struct error *err)
+static int fill_input(struct decompressor *stream, struct error *err)
 {
     ssize_t count;
 
@@ -54,25 +54,25 @@ static int fill(struct stream *stream, struct error *err)
     return 0;
 }
 
-static void start_member(struct stream *stream)
+static void start_member(struct decompressor *stream)
 {
     isal_inflate_init(&stream->inflate);
     stream->inflate.crc_flag = ISAL_GZIP;
     stream->is_between_members = true;
 }
 
-int stream_open(int fd, bool hashes, struct stream **opened, struct error *err)
+int decompressor_open(int fd, bool hashes, struct decompressor **opened, struct error *err)
 {
     static const unsigned char gzip_magic[] = {0x1f, 0x8b};
     static const unsigned char zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
-    struct stream *stream = memory_new_one(struct stream);
+    struct decompressor *stream = memory_new_one(struct decompressor);
     int result = 0;
 
     stream->fd = fd;
     while (result == 0 && stream->input_end < sizeof(zstd_magic) && !stream->is_input_over)
-        result = fill(stream, err);
+        result = fill_input(stream, err);
     if (result < 0) {
-        stream_close(stream);
+        decompressor_close(stream);
         return result;
     }
     if (stream->input_end >= sizeof(gzip_magic) &&
@@ -99,12 +99,12 @@ static int truncated(struct error *err)
     return error_set(err, ERROR_CORRUPT, EBADMSG, "the compressed data ends in the middle");
 }
 
-static ssize_t read_plain(struct stream *stream, void *bytes, size_t size, struct error *err)
+static ssize_t read_plain(struct decompressor *stream, void *bytes, size_t size, struct error *err)
 {
     size_t available = stream->input_end - stream->input_start;
 
     if (available == 0) {
-        int result = fill(stream, err);
+        int result = fill_input(stream, err);
 
         if (result < 0)
             return result;
@@ -118,7 +118,8 @@ static ssize_t read_plain(struct stream *stream, void *bytes, size_t size, struc
 }
 
 /* One call of the decompressor; the number of bytes it gave, which may be none. */
-static ssize_t inflate_some(struct stream *stream, void *bytes, size_t size, struct error *err)
+static ssize_t inflate_some(struct decompressor *stream, void *bytes, size_t size,
+                            struct error *err)
 {
     struct inflate_state *state = &stream->inflate;
     int code;
@@ -137,7 +138,7 @@ static ssize_t inflate_some(struct stream *stream, void *bytes, size_t size, str
     return (ssize_t)(size - state->avail_out);
 }
 
-static ssize_t unzstd_some(struct stream *stream, void *bytes, size_t size, struct error *err)
+static ssize_t unzstd_some(struct decompressor *stream, void *bytes, size_t size, struct error *err)
 {
     ZSTD_inBuffer in = {stream->input, stream->input_end, stream->input_start};
     ZSTD_outBuffer out = {bytes, size, 0};
@@ -150,13 +151,14 @@ static ssize_t unzstd_some(struct stream *stream, void *bytes, size_t size, stru
     return (ssize_t)out.pos;
 }
 
-static ssize_t read_compressed(struct stream *stream, void *bytes, size_t size, struct error *err)
+static ssize_t read_compressed(struct decompressor *stream, void *bytes, size_t size,
+                               struct error *err)
 {
     for (;;) {
         ssize_t count;
 
         if (stream->input_start == stream->input_end) {
-            int result = fill(stream, err);
+            int result = fill_input(stream, err);
 
             if (result < 0)
                 return result;
@@ -174,7 +176,7 @@ static ssize_t read_compressed(struct stream *stream, void *bytes, size_t size, 
 
 static ssize_t read_here(void *source, void *bytes, size_t size, struct error *err)
 {
-    struct stream *stream = source;
+    struct decompressor *stream = source;
     ssize_t count = stream->kind == STREAM_PLAIN ? read_plain(stream, bytes, size, err)
                                                  : read_compressed(stream, bytes, size, err);
 
@@ -183,31 +185,31 @@ static ssize_t read_here(void *source, void *bytes, size_t size, struct error *e
     return count;
 }
 
-int stream_read_ahead(struct stream *stream, struct error *err)
+int decompressor_read_ahead(struct decompressor *stream, struct error *err)
 {
     stream->ahead = ahead_start(read_here, stream, err);
     return stream->ahead == NULL ? -EAGAIN : 0;
 }
 
-ssize_t stream_read(struct stream *stream, void *bytes, size_t size, struct error *err)
+ssize_t decompressor_read(struct decompressor *stream, void *bytes, size_t size, struct error *err)
 {
     return stream->ahead != NULL ? ahead_read(stream->ahead, bytes, size, err)
                                  : read_here(stream, bytes, size, err);
 }
 
-static void stop_ahead(struct stream *stream)
+static void stop_ahead(struct decompressor *stream)
 {
     if (stream->ahead != NULL)
         ahead_stop(stream->ahead);
     stream->ahead = NULL;
 }
 
-int stream_finish(struct stream *stream, char digest[DIGEST_SIZE], struct error *err)
+int decompressor_finish(struct decompressor *stream, char digest[DIGEST_SIZE], struct error *err)
 {
     unsigned char rest[16384];
     ssize_t count;
 
-    while ((count = stream_read(stream, rest, sizeof(rest), err)) > 0)
+    while ((count = decompressor_read(stream, rest, sizeof(rest), err)) > 0)
         continue;
     if (count < 0)
         return (int)count;
@@ -217,7 +219,7 @@ int stream_finish(struct stream *stream, char digest[DIGEST_SIZE], struct error 
     return 0;
 }
 
-void stream_close(struct stream *stream)
+void decompressor_close(struct decompressor *stream)
 {
     if (stream == NULL)
         return;
