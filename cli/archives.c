@@ -53,7 +53,7 @@ static int parse_output(struct cli *cli, int argc, char **argv, const char *what
 {
     static const struct option_row rows[] = {
         {"output", 'o', OPTION_TEXT, "FILE", .help = "write to a file"},
-        {NULL},
+        {0},
     };
     const struct option_set set = {.tables = {{rows, NULL}}, .usage = what, .values = output};
 
@@ -137,18 +137,18 @@ int cli_diff(struct cli *cli, int argc, char **argv)
 static const struct option_row change_rows[] = {
     {"change", 'c', OPTION_LIST, "INSTRUCTION", .member = "changes",
      .help = "an instruction as of a Dockerfile"},
-    {NULL},
+    {0},
 };
 static const struct option_row import_rows[] = {
     {"message", 'm', OPTION_TEXT, "TEXT", .member = "message", .help = "what has been done"},
-    {NULL},
+    {0},
 };
 static const struct option_row commit_rows[] = {
     {"message", 'm', OPTION_TEXT, "TEXT", .member = "comment", .help = "what has been done"},
     {"author", 'a', OPTION_TEXT, "NAME", .member = "author", .help = "who has done it"},
     {"pause", 'p', OPTION_FLAG, .member = "pause",
      .help = "hold the container meanwhile; --pause=false does not"},
-    {NULL},
+    {0},
 };
 
 static int parse_make(struct cli *cli, struct request *request, const struct option_row *rows,

@@ -75,7 +75,7 @@ static const struct option_row stop_rows[] = {
      .help = "how long they may take to end before they are killed"},
     {"timeout", 0, OPTION_TEXT, "SECONDS", .member = "t", .help = "the same"},
     {"signal", 's', OPTION_TEXT, "SIGNAL", .member = "signal", .help = "what asks them to end"},
-    {NULL},
+    {0},
 };
 
 int cli_stop(struct cli *cli, int argc, char **argv)
@@ -157,7 +157,7 @@ int cli_kill(struct cli *cli, int argc, char **argv)
     static const struct option_row rows[] = {
         {"signal", 's', OPTION_TEXT, "SIGNAL", .member = "signal",
          .help = "the signal that is sent, in place of KILL"},
-        {NULL},
+        {0},
     };
 
     return for_each_by_options(cli, "POST", "/kill", rows, argc, argv);
@@ -169,7 +169,7 @@ int cli_rm(struct cli *cli, int argc, char **argv)
         {"force", 'f', OPTION_FLAG, .member = "force", .help = "also those that run"},
         {"volumes", 'v', OPTION_FLAG, .member = "v",
          .help = "and their anonymous volumes with them"},
-        {NULL},
+        {0},
     };
 
     return for_each_by_options(cli, "DELETE", "", rows, argc, argv);
@@ -383,7 +383,7 @@ int cli_ps(struct cli *cli, int argc, char **argv)
          .help = "how each is printed"},
         {"no-trunc", 0, OPTION_FLAG, .offset = offsetof(struct ps_options, is_untruncated),
          .help = "whole ids and commands"},
-        {NULL},
+        {0},
     };
     struct ps_options options = {0};
     const struct option_set set = {
@@ -476,7 +476,7 @@ int cli_logs(struct cli *cli, int argc, char **argv)
          .help = "what came later, like 10m"},
         {"until", 0, OPTION_READ, "TIME", .member = "until", .read = read_time,
          .help = "what came before"},
-        {NULL},
+        {0},
     };
     struct request request = {0};
     const struct option_set set = {
@@ -531,7 +531,7 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
         {"format", 'f', OPTION_TEXT, "json|TEMPLATE", .help = "how each is printed"},
-        {NULL},
+        {0},
     };
     const char *format = NULL;
     const struct option_set set = {

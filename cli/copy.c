@@ -371,7 +371,7 @@ int cli_cp(struct cli *cli, int argc, char **argv)
          .help = "copy what a symbolic link leads to"},
         {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct copy, is_quiet),
          .help = "no progress; davit shows none"},
-        {NULL},
+        {0},
     };
     struct copy copy = {.cli = cli};
     const struct option_set set = {.tables = {{rows, NULL}},

@@ -31,7 +31,7 @@ static const struct option_row limit_rows[] = {
     {"pids-limit", 0, OPTION_INTEGER, "N", .member = "PidsLimit", .help = "most processes"},
     {"restart", 0, OPTION_READ, "no|always|unless-stopped|on-failure[:N]",
      .member = "RestartPolicy", .read = read_restart, .help = "when it is started again"},
-    {NULL},
+    {0},
 };
 
 static const struct option_row create_rows[] = {
@@ -172,13 +172,13 @@ static const struct option_row create_rows[] = {
      .help = "where its output is kept"},
     {"log-opt", 0, OPTION_PAIRS, "NAME=VALUE", .member = "HostConfig.LogConfig.Config",
      .help = "an option of the log"},
-    {NULL},
+    {0},
 };
 
 static const struct option_row run_rows[] = {
     {"detach", 'd', OPTION_FLAG, .offset = offsetof(struct create_options, is_detached),
      .help = "do not wait for it"},
-    {NULL},
+    {0},
 };
 
 /* What follows from several options, or from the command's arguments. */

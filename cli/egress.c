@@ -59,7 +59,7 @@ int cli_egress(struct cli *cli, int argc, char **argv)
          .help = "it may reach nothing, but for what --allow says"},
         {"all", 0, OPTION_FLAG, .offset = offsetof(struct egress_options, is_all),
          .help = "it may reach everything"},
-        {NULL},
+        {0},
     };
     struct egress_options options = {0};
     const struct option_set set = {.tables = {{rows, NULL}},

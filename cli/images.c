@@ -125,7 +125,7 @@ int cli_images(struct cli *cli, int argc, char **argv)
          .help = "ids alone"},
         {"format", 0, OPTION_TEXT, "json|TEMPLATE",
          .offset = offsetof(struct images_options, format), .help = "how each is printed"},
-        {NULL},
+        {0},
     };
     cleanup_arena struct arena arena = {0};
     struct images_options options = {0};
@@ -177,7 +177,7 @@ int cli_history(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
         {"format", 0, OPTION_READ, "json", .read = option_read_json, .help = "print JSON"},
-        {NULL},
+        {0},
     };
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path = NULL;
@@ -218,7 +218,7 @@ int cli_load(struct cli *cli, int argc, char **argv)
          .help = "what is loaded, in place of standard input"},
         {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct load_options, is_quiet),
          .help = "no progress; davit shows none"},
-        {NULL},
+        {0},
     };
     struct load_options options = {0};
     const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &options};
@@ -246,7 +246,7 @@ int cli_rmi(struct cli *cli, int argc, char **argv)
     static const struct option_row rows[] = {
         {"force", 'f', OPTION_FLAG,
          .help = "also those of stopped containers, and all names of an id"},
-        {NULL},
+        {0},
     };
     bool is_forced = false;
     const struct option_set set = {

@@ -19,7 +19,7 @@ static const struct option_row list_rows[] = {
      .help = "how each is printed"},
     {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct list_options, is_quiet),
      .help = "names or ids alone"},
-    {NULL},
+    {0},
 };
 
 static int print(struct cli *cli, const struct list_command *command,

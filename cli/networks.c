@@ -74,7 +74,7 @@ static const struct option_row create_rows[] = {
     {"subnet", 0, OPTION_LIST, "SUBNET", .offset = offsetof(struct network_options, subnets),
      .help = "its addresses, one of each family"},
     {"ipv6", 0, OPTION_FLAG, .member = "EnableIPv6", .help = "IPv6 too"},
-    {NULL},
+    {0},
 };
 
 int cli_network_create(struct cli *cli, int argc, char **argv)
@@ -209,7 +209,7 @@ int cli_network_connect(struct cli *cli, int argc, char **argv)
          .help = "its IPv4 address on the network"},
         {"ip6", 0, OPTION_TEXT, "ADDRESS", .member = "EndpointConfig.IPAMConfig.IPv6Address",
          .help = "its IPv6 address on the network"},
-        {NULL},
+        {0},
     };
     struct request request = {0};
     const struct option_set set = {

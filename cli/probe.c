@@ -144,7 +144,7 @@ int cli_probe(struct cli *cli, int argc, char **argv)
          .help = "how many failures count"},
         {"format", 0, OPTION_READ, "json", .offset = offsetof(struct probe_options, is_json),
          .read = option_read_json, .help = "print them as JSON"},
-        {NULL},
+        {0},
     };
     struct probe_options options = {0};
     const struct option_set set = {

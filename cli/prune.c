@@ -92,7 +92,7 @@ int cli_system_df(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
         {"format", 0, OPTION_READ, "json", .read = option_read_json, .help = "print JSON"},
-        {NULL},
+        {0},
     };
     cleanup_arena struct arena arena = {0};
     const struct json *usage;
@@ -126,17 +126,17 @@ static const struct option_row prune_rows[] = {
      .help = "what matches alone"},
     {"force", 'f', OPTION_FLAG, .offset = offsetof(struct prune, is_forced),
      .help = "do not ask before"},
-    {NULL},
+    {0},
 };
 static const struct option_row all_rows[] = {
     {"all", 'a', OPTION_FLAG, .offset = offsetof(struct prune, has_all),
      .help = "what has a name too, if no container uses it"},
-    {NULL},
+    {0},
 };
 static const struct option_row volumes_rows[] = {
     {"volumes", 0, OPTION_FLAG, .offset = offsetof(struct prune, has_volumes),
      .help = "and anonymous volumes that no container uses"},
-    {NULL},
+    {0},
 };
 
 /* What a prune command takes besides --filter and --force, and what it warns of before it asks. */

@@ -85,7 +85,7 @@ static const struct option_row registry_rows[] = {
      .help = "all tags of the repository"},
     {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct pull_options, is_quiet),
      .help = "no progress, the name alone"},
-    {NULL},
+    {0},
 };
 
 int cli_pull(struct cli *cli, int argc, char **argv)
@@ -94,7 +94,7 @@ int cli_pull(struct cli *cli, int argc, char **argv)
         {"platform", 0, OPTION_TEXT, "OS/ARCHITECTURE",
          .offset = offsetof(struct pull_options, platform),
          .help = "the platform whose image it is, in place of this host's"},
-        {NULL},
+        {0},
     };
     struct pull_options options = {0};
     const struct option_set set = {
@@ -139,7 +139,7 @@ int cli_push(struct cli *cli, int argc, char **argv)
     static const struct option_row rows[] = {
         {"index", 0, OPTION_TEXT, "NAME[:TAG]", .offset = offsetof(struct pull_options, index),
          .help = "push the images together, as one of several platforms"},
-        {NULL},
+        {0},
     };
     struct pull_options options = {0};
     const struct option_set set = {.tables = {{registry_rows, NULL}, {rows, NULL}},

@@ -246,7 +246,7 @@ int cli_start(struct cli *cli, int argc, char **argv)
          .help = "connect to its output"},
         {"interactive", 'i', OPTION_FLAG, .offset = offsetof(struct start_options, is_interactive),
          .help = "connect to its input too"},
-        {NULL},
+        {0},
     };
     struct start_options options = {0};
     const struct option_set set = {.tables = {{rows, NULL}, {stream_detach_rows, NULL}},
@@ -281,7 +281,7 @@ int cli_attach(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
         {"no-stdin", 0, OPTION_FLAG, .help = "its output alone"},
-        {NULL},
+        {0},
     };
     bool has_no_stdin = false;
     const struct option_set set = {.tables = {{rows, NULL}, {stream_detach_rows, NULL}},
@@ -333,7 +333,7 @@ static const struct option_row exec_rows[] = {
     {"user", 'u', OPTION_TEXT, "USER[:GROUP]", .member = "User", .help = "whom it runs as"},
     {"workdir", 'w', OPTION_TEXT, "DIR", .member = "WorkingDir", .help = "its working directory"},
     {"privileged", 0, OPTION_FLAG, .member = "Privileged", .help = "with all capabilities"},
-    {NULL},
+    {0},
 };
 
 static int parse_exec_options(struct cli *cli, struct exec_options *options, int argc, char **argv)

@@ -394,7 +394,7 @@ int cli_scan(struct cli *cli, int argc, char **argv)
          .help = "the vulnerabilities that are known, as OSV files"},
         {"format", 0, OPTION_READ, "json", .offset = offsetof(struct scan_options, is_json),
          .read = option_read_json, .help = "print JSON"},
-        {NULL},
+        {0},
     };
     struct scan scan = {.err = &cli->err};
     struct scan_options options = {0};

@@ -215,7 +215,7 @@ int cli_stats(struct cli *cli, int argc, char **argv)
          .help = "once, not every second"},
         {"format", 0, OPTION_TEXT, "json|TEMPLATE",
          .offset = offsetof(struct stats_options, format), .help = "how each is printed"},
-        {NULL},
+        {0},
     };
     struct usage *usages = memory_new(NAMES_MAX, sizeof(*usages));
     struct stats_options options = {0};

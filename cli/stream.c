@@ -59,7 +59,7 @@ static int read_detach_keys(const struct option_reader *reader, const char *text
 const struct option_row stream_detach_rows[] = {
     {"detach-keys", 0, OPTION_READ, "KEYS", .read = read_detach_keys,
      .help = "what is typed to leave it alone, like ctrl-x,y"},
-    {NULL},
+    {0},
 };
 
 int stream_check_terminal(struct cli *cli, bool has_terminal, bool is_interactive)

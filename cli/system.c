@@ -73,7 +73,7 @@ int cli_events(struct cli *cli, int argc, char **argv)
          .help = "those alone that match"},
         {"format", 0, OPTION_READ, "json", .offset = offsetof(struct event_output, is_json),
          .read = option_read_json, .help = "print JSON"},
-        {NULL},
+        {0},
     };
     cleanup_buffer struct buffer path = {0};
     struct request query = {0};
@@ -101,7 +101,7 @@ static int parse_format(struct cli *cli, int argc, char **argv, bool *is_json, c
 {
     static const struct option_row rows[] = {
         {"format", 'f', OPTION_TEXT, "json|TEMPLATE", .help = "how it is printed"},
-        {NULL},
+        {0},
     };
     const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = format};
     int result;

@@ -16,7 +16,7 @@ int cli_volume_create(struct cli *cli, int argc, char **argv)
         {"label", 'l', OPTION_PAIRS, "NAME=VALUE", .member = "Labels", .help = "add a label"},
         {"opt", 'o', OPTION_PAIRS, "NAME=VALUE", .member = "DriverOpts",
          .help = "type, device and o, as of mount(8); size=SIZE"},
-        {NULL},
+        {0},
     };
     struct request request = {0};
     const struct option_set set = {
@@ -102,7 +102,7 @@ int cli_volume_rm(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
         {"force", 'f', OPTION_FLAG, .help = "it is no failure if there is none"},
-        {NULL},
+        {0},
     };
     bool is_forced = false;
     const struct option_set set = {

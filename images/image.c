@@ -1,4 +1,5 @@
 /* One image of the store: see store_internal.h. */
+#include "base/actor.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/path.h"
@@ -11,10 +12,21 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+static void free_name(struct image_name *name)
+{
+    free(name->tenant);
+    free(name->full);
+}
+
+static bool is_name(const struct image_name *name, const char *tenant, const char *full)
+{
+    return tenant_is(name->tenant, tenant) && strcmp(name->full, full) == 0;
+}
+
 void image_free(struct image *image)
 {
     for (size_t i = 0; i < image->name_count; i++)
-        free(image->names[i]);
+        free_name(&image->names[i]);
     free(image->names);
     for (size_t i = 0; i < image->repo_digest_count; i++)
         free(image->repo_digests[i]);
@@ -23,32 +35,64 @@ void image_free(struct image *image)
     free(image);
 }
 
-void image_add_name(struct image *image, const char *name)
+void image_add_name(struct image *image, const char *tenant, const char *full)
 {
-    image->names = memory_resize(image->names, image->name_count + 1, sizeof(char *));
-    image->names[image->name_count++] = memory_strdup(name);
+    image->names = memory_resize(image->names, image->name_count + 1, sizeof(*image->names));
+    image->names[image->name_count++] = (struct image_name){
+        .tenant = memory_strdup(tenant != NULL ? tenant : ""), .full = memory_strdup(full)};
 }
 
-bool image_has_name(const struct image *image, const char *name)
+bool image_has_name(const struct image *image, const char *tenant, const char *full)
 {
     for (size_t i = 0; i < image->name_count; i++) {
-        if (strcmp(image->names[i], name) == 0)
+        if (is_name(&image->names[i], tenant, full))
             return true;
     }
     return false;
 }
 
-void image_remove_name(struct image *image, const char *name)
+static size_t count_names(const struct image *image, const char *tenant)
 {
-    size_t kept = 0;
+    size_t count = 0;
 
+    for (size_t i = 0; i < image->name_count; i++)
+        count += tenant_is(image->names[i].tenant, tenant);
+    return count;
+}
+
+bool image_is_of(const struct image *image, const char *tenant)
+{
+    return image->name_count == 0 || count_names(image, tenant) > 0;
+}
+
+bool image_is_only_of(const struct image *image, const char *tenant)
+{
+    return count_names(image, tenant) == image->name_count;
+}
+
+const char *image_name_of(const struct image *image, const char *tenant)
+{
     for (size_t i = 0; i < image->name_count; i++) {
-        if (strcmp(image->names[i], name) == 0)
-            free(image->names[i]);
-        else
-            image->names[kept++] = image->names[i];
+        if (tenant_is(image->names[i].tenant, tenant))
+            return image->names[i].full;
     }
-    image->name_count = kept;
+    return image->id;
+}
+
+void image_remove_name(struct image *image, const char *tenant, const char *full)
+{
+    for (size_t i = 0; i < image->name_count; i++) {
+        struct image_name removed = image->names[i];
+
+        if (!is_name(&removed, tenant, full))
+            continue;
+        image->name_count--;
+        memmove(&image->names[i], &image->names[i + 1],
+                (image->name_count - i) * sizeof(*image->names));
+        /* `tenant` and `full` may be these. */
+        free_name(&removed);
+        return;
+    }
 }
 
 bool image_has_repo_digest(const struct image *image, const char *repo_digest)

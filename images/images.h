@@ -43,6 +43,7 @@
 /* "docker.io/library/busybox@sha256:...", comma-separated: what registries call it. */
 #define ANNOTATION_REPO_DIGESTS "io.davit.repo-digests"
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
+#define ANNOTATION_TENANT "io.davit.tenant" /* of the name; none: "" */
 
 #define DIGEST_SIZE 72 /* "sha256:", 64 digits and NUL */
 
@@ -122,6 +123,11 @@ void image_reference_familiar(const char *full, char *familiar, size_t size);
 /* Extended attribute of an unpacked layer's directory: the bytes of its files, in decimal. */
 #define LAYER_BYTES_XATTR "trusted.davit.bytes"
 
+struct image_name {
+    char *tenant; /* whose name it is */
+    char *full;   /* a reference with tag */
+};
+
 struct image {
     char id[DIGEST_SIZE]; /* digest of the configuration: Docker's image id */
     char manifest_digest[DIGEST_SIZE];
@@ -129,7 +135,7 @@ struct image {
     const char *media_type; /* of the manifest */
     char **repo_digests;    /* "name@digest", of the registries it was pulled from */
     size_t repo_digest_count;
-    char **names; /* full references with tag; none: dangling */
+    struct image_name *names; /* none: dangling */
     size_t name_count;
     int64_t created_ns;
     uint64_t size;              /* of its documents and layers, packed and unpacked */
@@ -162,25 +168,35 @@ int image_store_open(struct image_store *store, int root_fd, int trash_fd,
                      image_damage_report *on_damage, struct error *err);
 void image_store_close(struct image_store *store);
 
-/* Finds an image by name, name:tag, name@digest, id, id prefix (2 digits or more) or manifest
- * digest. ERROR_NOT_FOUND "No such image: X" or ERROR_CONFLICT if a prefix is ambiguous. */
-int image_store_find(const struct image_store *store, const char *reference, struct image **image,
-                     struct error *err);
+/* Finds an image by a name of the tenant, name:tag, name@digest, id, id prefix (2 digits or more)
+ * or manifest digest. Digests are of no tenant. ERROR_NOT_FOUND "No such image: X" or
+ * ERROR_CONFLICT if a prefix is ambiguous. */
+int image_store_find(const struct image_store *store, const char *tenant, const char *reference,
+                     struct image **image, struct error *err);
 
-/* Names an image whose blobs and layers are in place. A NULL name makes it dangling. A name that
- * belonged to another image moves. `repo_digest` (or NULL) is "name@digest", what a registry calls
- * it. Durable when it returns. */
-int image_store_add(struct image_store *store, const char *full_name, const char *repo_digest,
-                    const struct image_descriptor *manifest, struct image **image,
-                    struct error *err);
+/* Whether the tenant calls the image so, by a full reference with tag. */
+bool image_has_name(const struct image *image, const char *tenant, const char *full);
+/* Whether the tenant has a name for the image, or nobody has one. */
+bool image_is_of(const struct image *image, const char *tenant);
+/* Whether nobody else has a name for it. */
+bool image_is_only_of(const struct image *image, const char *tenant);
+/* The first name that the tenant has for the image, or else its id. */
+const char *image_name_of(const struct image *image, const char *tenant);
+
+/* Gives the tenant an image whose blobs and layers are in place. A NULL name makes it dangling. A
+ * name that belonged to another image moves. `repo_digest` (or NULL) is "name@digest", what a
+ * registry calls it. Durable when it returns. */
+int image_store_add(struct image_store *store, const char *tenant, const char *full_name,
+                    const char *repo_digest, const struct image_descriptor *manifest,
+                    struct image **image, struct error *err);
 
 /* Gives the image one more name. An image that had this name loses it. */
-int image_store_tag(struct image_store *store, struct image *image, const char *full_name,
-                    struct error *err);
+int image_store_tag(struct image_store *store, const char *tenant, struct image *image,
+                    const char *full_name, struct error *err);
 
 /* Takes one name away. The image stays, perhaps dangling. */
-int image_store_untag(struct image_store *store, struct image *image, const char *full_name,
-                      struct error *err);
+int image_store_untag(struct image_store *store, const char *tenant, struct image *image,
+                      const char *full_name, struct error *err);
 
 /* Forgets the image and frees it; its blobs and layers go with the next collection. */
 int image_store_remove(struct image_store *store, struct image *image, struct error *err);
@@ -195,7 +211,8 @@ uint64_t image_store_layer_bytes(const struct image_store *store);
 bool image_store_check_damage(struct image_store *store);
 
 /* Gives up a damaged image, by name or manifest digest. */
-int image_store_forget_damaged(struct image_store *store, const char *reference, struct error *err);
+int image_store_forget_damaged(struct image_store *store, const char *tenant, const char *reference,
+                               struct error *err);
 
 /* Moves blobs and layers that no image reaches, and that are not among `kept_layers`, to the trash;
  * the caller empties it. Does nothing while a worker is busy. Fails and moves nothing while an

@@ -8,6 +8,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/actor.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -30,6 +31,30 @@ static const char *tagged_name_of(const struct image_descriptor *descriptor)
     return name != NULL && strchr(name, ':') != NULL ? name : NULL;
 }
 
+static const char *tenant_of(const struct image_descriptor *descriptor)
+{
+    const char *tenant = string_map_get(&descriptor->annotations, ANNOTATION_TENANT);
+
+    return tenant != NULL ? tenant : "";
+}
+
+/* Whether the index entry has that name. */
+static bool is_named(const struct image_descriptor *descriptor, const char *tenant,
+                     const char *full_name)
+{
+    const char *name = tagged_name_of(descriptor);
+
+    return name != NULL && strcmp(name, full_name) == 0 && tenant_is(tenant_of(descriptor), tenant);
+}
+
+static void add_name_of(struct image *image, const struct image_descriptor *descriptor)
+{
+    const char *name = tagged_name_of(descriptor);
+
+    if (name != NULL && !image_has_name(image, tenant_of(descriptor), name))
+        image_add_name(image, tenant_of(descriptor), name);
+}
+
 /* Keeps the index entry of an image that cannot be read: save_index() writes it back. */
 static void keep_damaged(struct image_store *store, const struct image_descriptor *descriptor)
 {
@@ -45,17 +70,17 @@ static void drop_damaged(struct image_store *store, size_t index)
         store->damaged.items[i] = store->damaged.items[i + 1];
 }
 
-static void unname_damaged(struct image_store *store, const char *full_name)
+static void unname_damaged(struct image_store *store, const char *tenant, const char *full_name)
 {
     for (size_t i = 0; i < store->damaged.count; i++) {
         struct string_map *annotations = &store->damaged.items[i].annotations;
-        const char *name = tagged_name_of(&store->damaged.items[i]);
         size_t kept = 0;
 
-        if (name == NULL || strcmp(name, full_name) != 0)
+        if (!is_named(&store->damaged.items[i], tenant, full_name))
             continue;
         for (size_t j = 0; j < annotations->count; j++) {
             if (strcmp(annotations->items[j].name, ANNOTATION_IMAGE_NAME) != 0 &&
+                strcmp(annotations->items[j].name, ANNOTATION_TENANT) != 0 &&
                 strcmp(annotations->items[j].name, ANNOTATION_REF_NAME) != 0)
                 annotations->items[kept++] = annotations->items[j];
         }
@@ -71,13 +96,13 @@ static void repair(struct image_store *store, struct image *image)
 
         if (strcmp(damaged->digest, image->manifest_digest) != 0)
             continue;
-        if (tagged_name_of(damaged) != NULL && !image_has_name(image, tagged_name_of(damaged)))
-            image_add_name(image, tagged_name_of(damaged));
+        add_name_of(image, damaged);
         drop_damaged(store, i - 1);
     }
 }
 
-static bool is_damaged_one(const struct image_descriptor *damaged, const char *reference)
+static bool is_damaged_one(const struct image_descriptor *damaged, const char *tenant,
+                           const char *reference)
 {
     const char *hex = strncmp(reference, "sha256:", 7) == 0 ? reference + 7 : reference;
     struct image_reference parsed;
@@ -85,18 +110,19 @@ static bool is_damaged_one(const struct image_descriptor *damaged, const char *r
 
     if (strlen(hex) >= SHORT_ID && strncmp(damaged->digest + 7, hex, strlen(hex)) == 0)
         return true;
-    if (tagged_name_of(damaged) == NULL || image_reference_parse(reference, &parsed, NULL) < 0)
+    if (image_reference_parse(reference, &parsed, NULL) < 0)
         return false;
     snprintf(full, sizeof(full), "%s:%s", parsed.name, parsed.tag);
-    return strcmp(tagged_name_of(damaged), full) == 0;
+    return is_named(damaged, tenant, full);
 }
 
-int image_store_forget_damaged(struct image_store *store, const char *reference, struct error *err)
+int image_store_forget_damaged(struct image_store *store, const char *tenant, const char *reference,
+                               struct error *err)
 {
     bool is_known = false;
 
     for (size_t i = store->damaged.count; i > 0; i--) {
-        if (!is_damaged_one(&store->damaged.items[i - 1], reference))
+        if (!is_damaged_one(&store->damaged.items[i - 1], tenant, reference))
             continue;
         drop_damaged(store, i - 1);
         is_known = true;
@@ -136,17 +162,21 @@ static int get_image(struct image_store *store, const struct image_descriptor *d
     return 0;
 }
 
-static void make_index_entry(struct arena *arena, const struct image *image, const char *name,
-                             struct image_descriptor *descriptor)
+/* `name` is NULL for an image that has none. */
+static void make_index_entry(struct arena *arena, const struct image *image,
+                             const struct image_name *name, struct image_descriptor *descriptor)
 {
-    struct string_pair *annotations = arena_new(arena, 4, sizeof(*annotations));
+    struct string_pair *annotations = arena_new(arena, 5, sizeof(*annotations));
     cleanup_buffer struct buffer repo_digests = {0};
     size_t count = 0;
 
     if (name != NULL) {
-        annotations[count++] = (struct string_pair){ANNOTATION_IMAGE_NAME, name};
-        annotations[count++] = (struct string_pair){ANNOTATION_REF_NAME, strrchr(name, ':') + 1};
+        annotations[count++] = (struct string_pair){ANNOTATION_IMAGE_NAME, name->full};
+        annotations[count++] =
+            (struct string_pair){ANNOTATION_REF_NAME, strrchr(name->full, ':') + 1};
     }
+    if (name != NULL && name->tenant[0] != '\0')
+        annotations[count++] = (struct string_pair){ANNOTATION_TENANT, name->tenant};
     annotations[count++] =
         (struct string_pair){ANNOTATION_LAYERS, string_list_join(arena, &image->layers, ",")};
     for (size_t i = 0; i < image->repo_digest_count; i++)
@@ -179,7 +209,7 @@ static int save_index(const struct image_store *store, struct error *err)
         const struct image *image = store->images[i];
 
         for (size_t j = 0; j < image->name_count; j++)
-            make_index_entry(&arena, image, image->names[j],
+            make_index_entry(&arena, image, &image->names[j],
                              &index.manifests.items[index.manifests.count++]);
         if (image->name_count == 0)
             make_index_entry(&arena, image, NULL, &index.manifests.items[index.manifests.count++]);
@@ -239,9 +269,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
         struct image *image;
 
         if (get_image(store, descriptor, &image, &damage) == 0) {
-            if (tagged_name_of(descriptor) != NULL &&
-                !image_has_name(image, tagged_name_of(descriptor)))
-                image_add_name(image, tagged_name_of(descriptor));
+            add_name_of(image, descriptor);
         } else {
             keep_damaged(store, descriptor);
             on_damage(tagged_name_of(descriptor) != NULL ? tagged_name_of(descriptor)
@@ -332,21 +360,22 @@ static int find_by_digest(const struct image_store *store, const char *text, str
     return *image != NULL ? 0 : -ENOENT;
 }
 
-static bool is_meant(const struct image *image, const struct image_reference *reference)
+static bool is_meant(const struct image *image, const char *tenant,
+                     const struct image_reference *reference)
 {
     char full[512];
 
     if (reference->digest[0] == '\0') {
         snprintf(full, sizeof(full), "%s:%s", reference->name, reference->tag);
-        return image_has_name(image, full);
+        return image_has_name(image, tenant, full);
     }
     snprintf(full, sizeof(full), "%s@%s", reference->name, reference->digest);
     return image_has_repo_digest(image, full) ||
            strcmp(image->manifest_digest, reference->digest) == 0;
 }
 
-int image_store_find(const struct image_store *store, const char *reference, struct image **image,
-                     struct error *err)
+int image_store_find(const struct image_store *store, const char *tenant, const char *reference,
+                     struct image **image, struct error *err)
 {
     struct image_reference parsed;
     int result = -ENOENT;
@@ -354,7 +383,7 @@ int image_store_find(const struct image_store *store, const char *reference, str
     if (image_reference_parse(reference, &parsed, err) == 0) {
         for (size_t i = 0; i < store->image_count; i++) {
             *image = store->images[i];
-            if (is_meant(*image, &parsed))
+            if (is_meant(*image, tenant, &parsed))
                 return 0;
         }
     }
@@ -362,26 +391,27 @@ int image_store_find(const struct image_store *store, const char *reference, str
     return result == -ENOENT ? not_found(reference, err) : result;
 }
 
-static void move_name(struct image_store *store, struct image *image, const char *full_name)
+static void move_name(struct image_store *store, const char *tenant, struct image *image,
+                      const char *full_name)
 {
-    if (image_has_name(image, full_name))
+    if (image_has_name(image, tenant, full_name))
         return;
     for (size_t i = 0; i < store->image_count; i++)
-        image_remove_name(store->images[i], full_name);
-    unname_damaged(store, full_name);
-    image_add_name(image, full_name);
+        image_remove_name(store->images[i], tenant, full_name);
+    unname_damaged(store, tenant, full_name);
+    image_add_name(image, tenant, full_name);
 }
 
-int image_store_tag(struct image_store *store, struct image *image, const char *full_name,
-                    struct error *err)
+int image_store_tag(struct image_store *store, const char *tenant, struct image *image,
+                    const char *full_name, struct error *err)
 {
-    move_name(store, image, full_name);
+    move_name(store, tenant, image, full_name);
     return save_index(store, err);
 }
 
-int image_store_add(struct image_store *store, const char *full_name, const char *repo_digest,
-                    const struct image_descriptor *manifest, struct image **image,
-                    struct error *err)
+int image_store_add(struct image_store *store, const char *tenant, const char *full_name,
+                    const char *repo_digest, const struct image_descriptor *manifest,
+                    struct image **image, struct error *err)
 {
     char pull[128];
     int result = get_image(store, manifest, image, err);
@@ -389,7 +419,7 @@ int image_store_add(struct image_store *store, const char *full_name, const char
     if (result < 0)
         return result;
     if (full_name != NULL)
-        move_name(store, *image, full_name);
+        move_name(store, tenant, *image, full_name);
     if (repo_digest != NULL)
         image_add_repo_digest(*image, repo_digest);
     result = save_index(store, err);
@@ -399,10 +429,10 @@ int image_store_add(struct image_store *store, const char *full_name, const char
     return result;
 }
 
-int image_store_untag(struct image_store *store, struct image *image, const char *full_name,
-                      struct error *err)
+int image_store_untag(struct image_store *store, const char *tenant, struct image *image,
+                      const char *full_name, struct error *err)
 {
-    image_remove_name(image, full_name);
+    image_remove_name(image, tenant, full_name);
     return save_index(store, err);
 }
 

@@ -30,11 +30,9 @@ void store_look_for_damage(struct image_store *store);
  * there. */
 int store_sweep_ingest(const struct image_store *store, struct error *err);
 
-void image_add_name(struct image *image, const char *name);
+void image_add_name(struct image *image, const char *tenant, const char *full);
 
 void image_add_repo_digest(struct image *image, const char *repo_digest);
-
-bool image_has_name(const struct image *image, const char *name);
 
 bool image_has_repo_digest(const struct image *image, const char *repo_digest);
 
@@ -43,6 +41,6 @@ void image_free(struct image *image);
 int store_read_image(struct image_store *store, const struct image_descriptor *descriptor,
                      struct image *image, struct error *err);
 
-void image_remove_name(struct image *image, const char *name);
+void image_remove_name(struct image *image, const char *tenant, const char *full);
 
 #endif

@@ -17,6 +17,7 @@ static const struct json_struct endpoint_type =
 
 static const struct json_field container_fields[] = {
     JSON_FIELD(struct resolver_container, id, "id", JSON_KIND_STRING),
+    JSON_FIELD(struct resolver_container, tenant, "tenant", JSON_KIND_STRING),
     JSON_FIELD(struct resolver_container, endpoints, "endpoints", JSON_KIND_STRUCTS,
                .type = &endpoint_type),
     JSON_FIELD(struct resolver_container, servers, "servers", JSON_KIND_STRINGS),

@@ -50,6 +50,7 @@ struct resolver_endpoint {
 
 struct resolver_container {
     const char *id;
+    const char *tenant; /* it finds the names of its tenant alone; NULL: "" */
     LIST_OF(struct resolver_endpoint) endpoints;
     struct string_list servers; /* asked for all other names; empty: other names do not exist */
     bool is_limited;            /* to the names of `allowed`, whose addresses davitd is told of */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/actor.h"
 #include "resolver.h"
 
 static const struct resolver_endpoint *find_endpoint(const struct served *served,
@@ -13,6 +14,12 @@ static const struct resolver_endpoint *find_endpoint(const struct served *served
             return &served->container.endpoints.items[i];
     }
     return NULL;
+}
+
+/* A network may have containers of several tenants. */
+static bool has_same_tenant(const struct served *one, const struct served *other)
+{
+    return tenant_is(one->container.tenant, other->container.tenant);
 }
 
 /* "NAME" or "NAME.NETWORK". */
@@ -57,7 +64,7 @@ bool names_find(const struct served *asking, const char *name, int family, struc
         for (const struct served *one = asking->resolver->served; one != NULL; one = one->next) {
             const struct resolver_endpoint *endpoint = find_endpoint(one, network);
 
-            if (endpoint == NULL || !is_called(endpoint, name))
+            if (!has_same_tenant(asking, one) || endpoint == NULL || !is_called(endpoint, name))
                 continue;
             is_known = true;
             add_address(endpoint, family, found, count);
@@ -83,7 +90,8 @@ bool names_find_reverse(const struct served *asking, const struct address *addre
         for (const struct served *one = asking->resolver->served; one != NULL; one = one->next) {
             const struct resolver_endpoint *endpoint = find_endpoint(one, network);
 
-            if (endpoint == NULL || endpoint->names.count == 0 || !has_address(endpoint, address))
+            if (!has_same_tenant(asking, one) || endpoint == NULL || endpoint->names.count == 0 ||
+                !has_address(endpoint, address))
                 continue;
             snprintf(name, DNS_NAME_SIZE, "%s.%s", endpoint->names.items[0],
                      endpoint->network_name);

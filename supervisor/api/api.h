@@ -120,9 +120,9 @@ struct prune_kind {
     const char *list_name;
     bool is_measured; /* `usage` is wanted */
     /* Removes what the filters select, writes the names of it and adds up the bytes. */
-    int (*prune)(struct api *api, const struct filters *filters, int64_t until_ns,
-                 const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
-                 struct error *err);
+    int (*prune)(struct api *api, const struct actor *actor, const struct filters *filters,
+                 int64_t until_ns, const struct disk_usage *usage, struct json_writer *writer,
+                 uint64_t *bytes, struct error *err);
 };
 
 /* Answers POST .../prune. */

@@ -89,7 +89,8 @@ static bool ancestor_matches(struct api *api, const struct filters *filters,
         struct image *image;
 
         if (strcmp(container->definition->config.image, ancestors->items[i]) == 0 ||
-            (image_store_find(api->store, ancestors->items[i], &image, NULL) == 0 &&
+            (image_store_find(api->store, container->definition->tenant, ancestors->items[i],
+                              &image, NULL) == 0 &&
              strcmp(image->id, container->definition->image_id) == 0))
             return true;
     }
@@ -123,7 +124,8 @@ static bool network_matches(struct api *api, const struct filters *filters,
         struct network *network;
 
         if (strcmp(definition_network_mode(container->definition), networks->items[i]) == 0 ||
-            (network_find(api->networks, networks->items[i], &network, NULL) == 0 &&
+            (network_find(api->networks, container->definition->tenant, networks->items[i],
+                          &network, NULL) == 0 &&
              membership_find_endpoint(container_network(container), network) <
                  container->definition->endpoints.count))
             return true;
@@ -160,7 +162,8 @@ static bool age_matches(struct api *api, const struct filters *filters, const ch
     struct managed_container *other;
 
     for (size_t i = 0; names != NULL && i < names->count; i++) {
-        if (container_find(api->containers, names->items[i], &other, NULL) < 0)
+        if (container_find(api->containers, container->definition->tenant, names->items[i], &other,
+                           NULL) < 0)
             continue;
         if (strcmp(key, "before") == 0
                 ? container->definition->created_ns < other->definition->created_ns
@@ -223,6 +226,8 @@ static void serve_containers_list(struct api *api, struct request *request,
     for (struct managed_container *one = api->containers->list; one != NULL; one = one->next) {
         if (limit > 0 && shown == limit)
             break;
+        if (!tenant_is(one->definition->tenant, request->actor.tenant))
+            continue;
         if (!is_listed(api, &filters, request_query_bool(request, "all") || limit > 0, one))
             continue;
         container_write_summary(writer, one, NULL);
@@ -252,6 +257,10 @@ static void serve_container_attach(struct api *api, struct request *request,
     }
     if (!request_query_bool(request, "stream")) {
         respond_failure(request, 400, "attach without stream=1 has nothing to do");
+        return;
+    }
+    if (parts_admit(container, &request->actor, ACTION_ATTACH, &err) < 0) {
+        respond_error(request, &err);
         return;
     }
     if (request_query_bool(request, "stdin") && container->definition->config.has_open_stdin)
@@ -288,14 +297,15 @@ static void serve_container_resize(struct api *api, struct request *request,
 
 static void pause_or_unpause(struct api *api, struct request *request,
                              const struct route_match *match,
-                             int (*change)(struct managed_container *container, struct error *err))
+                             int (*change)(struct managed_container *container,
+                                           const struct actor *actor, struct error *err))
 {
     struct managed_container *container = api_find_container(api, request, match);
     struct error err = {0};
 
     if (container == NULL)
         return;
-    if (change(container, &err) < 0)
+    if (change(container, &request->actor, &err) < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 204);
@@ -323,7 +333,7 @@ static void serve_container_rename(struct api *api, struct request *request,
     if (container == NULL)
         return;
     name = name != NULL ? name : "";
-    if (container_rename(container, name[0] == '/' ? name + 1 : name, &err) < 0)
+    if (container_rename(container, &request->actor, name[0] == '/' ? name + 1 : name, &err) < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 204);
@@ -337,7 +347,7 @@ static void serve_container_update(struct api *api, struct request *request,
 
     if (container == NULL)
         return;
-    if (container_update(container, request->body, request->body_length, &err) < 0)
+    if (container_update(container, &request->actor, request->body, request->body_length, &err) < 0)
         respond_error(request, &err);
     else
         respond_json(request, 200, "{\"Warnings\":[]}");
@@ -351,7 +361,8 @@ static bool is_prunable(const struct managed_container *container, const struct 
            filters_match_labels(filters, &container->definition->config.labels);
 }
 
-static int prune_containers(struct api *api, const struct filters *filters, int64_t until_ns,
+static int prune_containers(struct api *api, const struct actor *actor,
+                            const struct filters *filters, int64_t until_ns,
                             const struct disk_usage *usage, struct json_writer *writer,
                             uint64_t *bytes, struct error *err)
 {
@@ -363,10 +374,11 @@ static int prune_containers(struct api *api, const struct filters *filters, int6
         char id[IDENTIFIER_SIZE];
 
         next = one->next;
-        if (!is_prunable(one, filters, until_ns))
+        if (!tenant_is(one->definition->tenant, actor->tenant) ||
+            !is_prunable(one, filters, until_ns))
             continue;
         strcpy(id, one->definition->id);
-        result = container_remove(one, false, err);
+        result = container_remove(one, actor, false, err);
         if (result < 0)
             break;
         *bytes += disk_usage_of_container(usage, id);

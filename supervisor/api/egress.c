@@ -1,4 +1,5 @@
 /* What a container may reach: GET and PUT /davit/v1/containers/ID/egress. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static void serve_egress_show(struct api *api, struct request *request,
     struct managed_container *container;
     struct error err = {0};
 
-    if (container_find(api->containers, match->name, &container, &err) < 0)
+    if (container_find(api->containers, request->actor.tenant, match->name, &container, &err) < 0)
         respond_error(request, &err);
     else
         answer_egress_rules(request, container);
@@ -66,16 +67,16 @@ static void on_rules_set(struct completion *completion, const struct error *err)
 {
     struct egress_change *change = (struct egress_change *)(void *)completion;
     struct request *request = change->request;
-    struct managed_container *container;
+    struct managed_container *container = container_by_id(change->api->containers, change->id);
     struct error problem = {0};
 
     if (err != NULL)
         problem = *err;
-
+    else if (container == NULL)
+        error_set(&problem, ERROR_NOT_FOUND, ENOENT, "No such container: %s", change->id);
     if (request != NULL) {
         request_forget(request);
-        if (problem.errnum == 0 &&
-            container_find(change->api->containers, change->id, &container, &problem) == 0)
+        if (problem.errnum == 0)
             answer_egress_rules(request, container);
         else
             respond_error(request, &problem);
@@ -90,12 +91,13 @@ static void serve_egress_set(struct api *api, struct request *request,
     const struct docker_egress *egress = NULL;
     struct egress_change *change;
     struct error err = {0};
-    int result = container_find(api->containers, match->name, &container, &err);
+    int result =
+        container_find(api->containers, request->actor.tenant, match->name, &container, &err);
 
     if (result == 0)
         result = read_rules(request, &egress, &err);
     if (result == 0)
-        result = container_set_egress(container, egress, &err);
+        result = container_set_egress(container, &request->actor, egress, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;

@@ -32,7 +32,8 @@ static void serve_container_exec(struct api *api, struct request *request,
     struct json_writer *writer;
     struct error err = {0};
     const char *text = arena_strndup(&arena, request->body, request->body_length);
-    int result = container_find(api->containers, match->name, &container, &err);
+    int result =
+        container_find(api->containers, request->actor.tenant, match->name, &container, &err);
 
     if (result == 0)
         result = json_decode_text(&arena, text, request->body_length, &config_type, &config, &err);

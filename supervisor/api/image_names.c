@@ -8,7 +8,7 @@ void image_write_names(struct json_writer *writer, const struct image *image)
     json_key(writer, "RepoTags");
     json_array_open(writer);
     for (size_t i = 0; i < image->name_count; i++) {
-        image_reference_familiar(image->names[i], name, sizeof(name));
+        image_reference_familiar(image->names[i].full, name, sizeof(name));
         json_string(writer, name);
     }
     json_array_close(writer);

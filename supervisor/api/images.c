@@ -17,7 +17,7 @@ static bool reference_matches(const struct filters *filters, const struct image 
         for (size_t j = 0; j < image->name_count; j++) {
             char name[512];
 
-            image_reference_familiar(image->names[j], name, sizeof(name));
+            image_reference_familiar(image->names[j].full, name, sizeof(name));
             if (fnmatch(patterns->items[i], name, 0) == 0)
                 return true;
             *strrchr(name, ':') = '\0';
@@ -53,7 +53,8 @@ static void serve_images_list(struct api *api, struct request *request,
     writer = json_writer_new(false);
     json_array_open(writer);
     for (size_t i = api->store->image_count; i > 0; i--) {
-        if (is_listed(&filters, api->store->images[i - 1]))
+        if (image_is_of(api->store->images[i - 1], request->actor.tenant) &&
+            is_listed(&filters, api->store->images[i - 1]))
             image_write_summary(writer, api->store->images[i - 1], -1, -1);
     }
     json_array_close(writer);
@@ -76,7 +77,7 @@ static void serve_image_inspect(struct api *api, struct request *request,
     struct image *image;
     struct error err = {0};
 
-    if (image_store_find(api->store, match->name, &image, &err) < 0) {
+    if (image_store_find(api->store, request->actor.tenant, match->name, &image, &err) < 0) {
         respond_error(request, &err);
         return;
     }
@@ -120,7 +121,7 @@ static void write_step(struct json_writer *writer, const struct image *image,
         for (size_t i = 0; i < image->name_count; i++) {
             char name[512];
 
-            image_reference_familiar(image->names[i], name, sizeof(name));
+            image_reference_familiar(image->names[i].full, name, sizeof(name));
             json_string(writer, name);
         }
         json_array_close(writer);
@@ -162,7 +163,7 @@ static void serve_image_history(struct api *api, struct request *request,
     struct error err = {0};
     const char *text;
     size_t length;
-    int result = image_store_find(api->store, match->name, &image, &err);
+    int result = image_store_find(api->store, request->actor.tenant, match->name, &image, &err);
 
     if (result == 0)
         result = image_store_read_blob(api->store->root_fd, &request->arena, image->manifest_digest,
@@ -188,7 +189,7 @@ static void serve_image_tag(struct api *api, struct request *request,
     struct error err = {0};
     char full[512];
     char name[512];
-    int result = image_store_find(api->store, match->name, &image, &err);
+    int result = image_store_find(api->store, request->actor.tenant, match->name, &image, &err);
 
     snprintf(name, sizeof(name), "%s%s%s", repository != NULL ? repository : "",
              tag != NULL && tag[0] != '\0' ? ":" : "", tag != NULL ? tag : "");
@@ -198,7 +199,7 @@ static void serve_image_tag(struct api *api, struct request *request,
         result = error_set(&err, ERROR_INVALID, EINVAL, "a digest is no name that can be given");
     if (result == 0) {
         snprintf(full, sizeof(full), "%s:%s", reference.name, reference.tag);
-        result = image_store_tag(api->store, image, full, &err);
+        result = image_store_tag(api->store, request->actor.tenant, image, full, &err);
     }
     if (result < 0) {
         respond_error(request, &err);
@@ -259,8 +260,9 @@ static int delete_image(struct api *api, struct image *image, struct json_writer
 
 /* A name removes that name, and the image with its last name. An id removes the image with all of
  * its names, if it has no more than one or force is given. */
-static int remove_image(struct api *api, struct image *image, const char *reference, bool is_forced,
-                        struct json_writer *writer, struct error *err)
+static int remove_image(struct api *api, const char *tenant, struct image *image,
+                        const char *reference, bool is_forced, struct json_writer *writer,
+                        struct error *err)
 {
     struct image_reference parsed;
     char full[512] = "";
@@ -269,8 +271,7 @@ static int remove_image(struct api *api, struct image *image, const char *refere
 
     if (image_reference_parse(reference, &parsed, NULL) == 0) {
         snprintf(full, sizeof(full), "%s:%s", parsed.name, parsed.tag);
-        for (size_t i = 0; i < image->name_count; i++)
-            is_by_name = is_by_name || strcmp(image->names[i], full) == 0;
+        is_by_name = image_has_name(image, tenant, full);
     }
     if (!is_by_name && image->name_count > 1 && !is_forced)
         return error_set(err, ERROR_CONFLICT, EBUSY,
@@ -283,10 +284,12 @@ static int remove_image(struct api *api, struct image *image, const char *refere
     while (result == 0 && image->name_count > 0) {
         char name[512];
 
-        if (!is_by_name)
-            snprintf(full, sizeof(full), "%s", image->names[image->name_count - 1]);
+        if (!is_by_name) {
+            tenant = image->names[image->name_count - 1].tenant;
+            snprintf(full, sizeof(full), "%s", image->names[image->name_count - 1].full);
+        }
         image_reference_familiar(full, name, sizeof(name));
-        result = image_store_untag(api->store, image, full, err);
+        result = image_store_untag(api->store, tenant, image, full, err);
         write_untagged(writer, name);
         image_event(api->images, "untag", image->id, name);
         if (is_by_name)
@@ -303,13 +306,13 @@ static void serve_image_remove(struct api *api, struct request *request,
     struct json_writer *writer = json_writer_new(false);
     struct image *image;
     struct error err = {0};
-    int result = image_store_find(api->store, match->name, &image, &err);
+    int result = image_store_find(api->store, request->actor.tenant, match->name, &image, &err);
 
     json_array_open(writer);
     if (result == 0)
-        result = remove_image(api, image, match->name, request_query_bool(request, "force"), writer,
-                              &err);
-    else if (image_store_forget_damaged(api->store, match->name, NULL) == 0)
+        result = remove_image(api, request->actor.tenant, image, match->name,
+                              request_query_bool(request, "force"), writer, &err);
+    else if (image_store_forget_damaged(api->store, request->actor.tenant, match->name, NULL) == 0)
         result = 0;
     if (result == 0)
         images_collect(api->images);
@@ -331,9 +334,9 @@ static bool is_prunable(const struct api *api, const struct filters *filters, bo
            find_user(api, image) == NULL;
 }
 
-static int prune_images(struct api *api, const struct filters *filters, int64_t until_ns,
-                        const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
-                        struct error *err)
+static int prune_images(struct api *api, const struct actor *actor, const struct filters *filters,
+                        int64_t until_ns, const struct disk_usage *usage,
+                        struct json_writer *writer, uint64_t *bytes, struct error *err)
 {
     const struct string_list *dangling = filters_get(filters, "dangling");
     bool only_dangling = dangling == NULL || filters_match(filters, "dangling", "true") ||
@@ -346,12 +349,13 @@ static int prune_images(struct api *api, const struct filters *filters, int64_t 
     for (size_t i = store->image_count; result == 0 && i > 0; i--) {
         struct image *image = store->images[i - 1];
 
-        if (!is_prunable(api, filters, only_dangling, until_ns, image))
+        if (!image_is_only_of(image, actor->tenant) ||
+            !is_prunable(api, filters, only_dangling, until_ns, image))
             continue;
         for (size_t j = 0; j < image->name_count; j++) {
             char name[512];
 
-            image_reference_familiar(image->names[j], name, sizeof(name));
+            image_reference_familiar(image->names[j].full, name, sizeof(name));
             write_untagged(writer, name);
             image_event(api->images, "untag", image->id, name);
         }

@@ -212,6 +212,7 @@ void job_answer_init(struct job_answer *answer, struct request *request, enum an
 {
     answer->request = request;
     answer->kind = kind;
+    answer->client.actor = request->actor;
     if (answer->client.progress == NULL)
         answer->client.progress = on_progress;
     answer->client.bytes = on_bytes;

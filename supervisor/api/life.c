@@ -126,7 +126,7 @@ static void stop_or_restart(struct managed_container *container, struct request 
         respond_error(request, &err);
         return;
     }
-    result = container_begin_stop(container, signal_number, timeout_s, &err);
+    result = container_begin_stop(container, &request->actor, signal_number, timeout_s, &err);
     if (result < 0 && is_restart && err.code == ERROR_NOT_MODIFIED)
         begin_start(container, request);
     else if (result < 0)
@@ -166,11 +166,8 @@ static void serve_container_kill(struct api *api, struct request *request,
     signal_number = parse_signal(request);
     if (signal_number < 0)
         return;
-    if (container->status == CONTAINER_RUNNING ||
-        (container->status == CONTAINER_STARTING &&
-         (signal_number == 0 || signal_number == SIGKILL)))
-        container_hold_back(container);
-    if (container_signal(container, signal_number != 0 ? signal_number : SIGKILL, &err) < 0)
+    if (container_signal(container, &request->actor, signal_number != 0 ? signal_number : SIGKILL,
+                         &err) < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 204);
@@ -228,7 +225,7 @@ static void remove_now(struct managed_container *container, struct request *requ
 {
     struct error err = {0};
 
-    if (container_remove(container, request_query_bool(request, "v"), &err) < 0)
+    if (container_remove(container, &request->actor, request_query_bool(request, "v"), &err) < 0)
         respond_error(request, &err);
     else
         respond_empty(request, 204);
@@ -258,14 +255,13 @@ static void serve_container_remove(struct api *api, struct request *request,
         return;
     }
     if (request_query_bool(request, "force") && container->status == CONTAINER_RESTARTING)
-        container_cancel_restart(container);
+        container_begin_stop(container, &request->actor, SIGKILL, 0, NULL);
     if (!request_query_bool(request, "force") ||
         (container->status != CONTAINER_RUNNING && container->status != CONTAINER_STARTING)) {
         remove_now(container, request);
         return;
     }
-    container_hold_back(container);
-    if (container_signal(container, SIGKILL, &err) < 0)
+    if (container_signal(container, &request->actor, SIGKILL, &err) < 0)
         respond_error(request, &err);
     else
         wait_for(container, WAIT_NOT_RUNNING, request, on_killed);

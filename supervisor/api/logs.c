@@ -104,7 +104,7 @@ static void serve_container_logs(struct api *api, struct request *request,
     struct managed_container *container;
     struct error err = {0};
 
-    if (container_find(api->containers, match->name, &container, &err) < 0)
+    if (container_find(api->containers, request->actor.tenant, match->name, &container, &err) < 0)
         respond_error(request, &err);
     else
         api_serve_logs(container, request, false);

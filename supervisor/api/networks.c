@@ -63,7 +63,7 @@ static void serve_network_create(struct api *api, struct request *request,
 
     (void)match;
     if (result == 0)
-        result = network_create(api->networks, &order, &network, &err);
+        result = network_create(api->networks, request->actor.tenant, &order, &network, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;
@@ -121,7 +121,7 @@ static void serve_network_inspect(struct api *api, struct request *request,
             return;
         }
     }
-    if (network_find(api->networks, match->name, &network, &err) < 0) {
+    if (network_find(api->networks, request->actor.tenant, match->name, &network, &err) < 0) {
         json_writer_free(writer);
         respond_error(request, &err);
         return;
@@ -160,7 +160,7 @@ static void serve_networks_list(struct api *api, struct request *request,
     writer = json_writer_new(false);
     json_array_open(writer);
     for (const struct network *one = api->networks->list; one != NULL; one = one->next) {
-        if (is_listed(api, &filters, one))
+        if (network_is_visible(one, request->actor.tenant) && is_listed(api, &filters, one))
             network_write(writer, api->networks, one);
     }
     for (size_t i = 0; i < ARRAY_SIZE(built_in); i++) {
@@ -204,12 +204,14 @@ static void change_membership(struct api *api, struct request *request,
                                   &membership_type, &membership, &err);
 
     if (result == 0)
-        result = network_find(api->networks, match->name, &network, &err);
+        result = network_find(api->networks, request->actor.tenant, match->name, &network, &err);
     if (result == 0)
-        result = container_find(api->containers, membership.container, &container, &err);
+        result = container_find(api->containers, request->actor.tenant, membership.container,
+                                &container, &err);
     if (result == 0)
-        result = connects ? container_connect(container, network, &membership.endpoint, &err)
-                          : container_disconnect(container, network, &err);
+        result = connects ? container_connect(container, &request->actor, network,
+                                              &membership.endpoint, &err)
+                          : container_disconnect(container, &request->actor, network, &err);
     if (result < 0)
         respond_error(request, &err);
     else
@@ -245,7 +247,7 @@ static void serve_network_remove(struct api *api, struct request *request,
 {
     struct network *network;
     struct error err = {0};
-    int result = network_find(api->networks, match->name, &network, &err);
+    int result = network_find(api->networks, request->actor.tenant, match->name, &network, &err);
 
     if (result == 0)
         result = remove_network(api, network, &err);
@@ -255,7 +257,8 @@ static void serve_network_remove(struct api *api, struct request *request,
         respond_empty(request, 204);
 }
 
-static int remove_unused_networks(struct api *api, const struct filters *filters, int64_t until_ns,
+static int remove_unused_networks(struct api *api, const struct actor *actor,
+                                  const struct filters *filters, int64_t until_ns,
                                   const struct disk_usage *usage, struct json_writer *writer,
                                   uint64_t *bytes, struct error *err)
 {
@@ -265,8 +268,8 @@ static int remove_unused_networks(struct api *api, const struct filters *filters
     (void)bytes;
     for (struct network *one = api->networks->list; one != NULL; one = next) {
         next = one->next;
-        if (strcmp(one->name, NETWORK_DEFAULT) == 0 || network_is_used(api->networks, one) ||
-            (until_ns != 0 && one->created_ns >= until_ns) ||
+        if (!tenant_is(one->tenant, actor->tenant) || strcmp(one->name, NETWORK_DEFAULT) == 0 ||
+            network_is_used(api->networks, one) || (until_ns != 0 && one->created_ns >= until_ns) ||
             !filters_match_labels(filters, &one->labels))
             continue;
         json_string(writer, one->name);

@@ -30,7 +30,7 @@ static void serve_probes_show(struct api *api, struct request *request,
     struct managed_container *container;
     struct error err = {0};
 
-    if (container_find(api->containers, match->name, &container, &err) < 0)
+    if (container_find(api->containers, request->actor.tenant, match->name, &container, &err) < 0)
         respond_error(request, &err);
     else
         answer_probes(request, container);
@@ -54,12 +54,14 @@ static void serve_probes_set(struct api *api, struct request *request,
     struct managed_container *container;
     struct probe_request probes = {0};
     struct error err = {0};
-    int result = container_find(api->containers, match->name, &container, &err);
+    int result =
+        container_find(api->containers, request->actor.tenant, match->name, &container, &err);
 
     if (result == 0)
         result = read_probes(request, &probes, &err);
     if (result == 0)
-        result = container_set_probes(container, probes.liveness, probes.readiness, &err);
+        result = container_set_probes(container, &request->actor, probes.liveness, probes.readiness,
+                                      &err);
     if (result < 0)
         respond_error(request, &err);
     else

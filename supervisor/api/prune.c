@@ -26,7 +26,7 @@ static struct json_writer *prune_answer(struct api *api, struct request *request
     json_key(writer, kind->list_name);
     json_array_open(writer);
     if (result == 0)
-        result = kind->prune(api, &filters, until_ns, usage, writer, &bytes, err);
+        result = kind->prune(api, &request->actor, &filters, until_ns, usage, writer, &bytes, err);
     json_array_close(writer);
     json_member_unsigned(writer, "SpaceReclaimed", bytes);
     json_object_close(writer);

@@ -24,7 +24,7 @@ struct managed_container *api_find_container(const struct api *api, struct reque
     struct managed_container *container;
     struct error err = {0};
 
-    if (container_find(api->containers, match->name, &container, &err) == 0)
+    if (container_find(api->containers, request->actor.tenant, match->name, &container, &err) == 0)
         return container;
     respond_error(request, &err);
     return NULL;

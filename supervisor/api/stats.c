@@ -230,9 +230,9 @@ static void write_sample(struct stats *stats, const struct managed_container *co
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
     struct stats *stats = context;
-    struct managed_container *container;
+    struct managed_container *container = container_by_id(stats->api->containers, stats->id);
 
-    if (container_find(stats->api->containers, stats->id, &container, NULL) < 0) {
+    if (container == NULL) {
         stats_end(stats);
         return 0;
     }
@@ -259,7 +259,7 @@ static void serve_container_stats(struct api *api, struct request *request,
     struct stats *stats;
     struct error err = {0};
 
-    if (container_find(api->containers, match->name, &container, &err) < 0) {
+    if (container_find(api->containers, request->actor.tenant, match->name, &container, &err) < 0) {
         respond_error(request, &err);
         return;
     }

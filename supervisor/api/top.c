@@ -165,7 +165,8 @@ static void serve_container_top(struct api *api, struct request *request,
     cleanup_free pid_t *pids = NULL;
     size_t count = 0;
     struct error err = {0};
-    int result = container_find(api->containers, match->name, &container, &err);
+    int result =
+        container_find(api->containers, request->actor.tenant, match->name, &container, &err);
 
     if (result == 0 && arguments != NULL && arguments[0] != '\0' && strcmp(arguments, "-ef") != 0)
         result = error_set(&err, ERROR_UNSUPPORTED, ENOTSUP,

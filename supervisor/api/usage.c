@@ -78,7 +78,8 @@ static void write_containers(struct json_writer *writer, const struct api *api,
         struct container_sizes sizes = {changed, changed};
         struct image *image;
 
-        if (image_store_find(api->store, one->definition->image_id, &image, NULL) == 0)
+        if (image_store_find(api->store, one->definition->tenant, one->definition->image_id, &image,
+                             NULL) == 0)
             sizes.root += image->size;
         container_write_summary(writer, one, &sizes);
     }
@@ -91,7 +92,8 @@ static void write_volumes(struct json_writer *writer, const struct api *api,
     json_key(writer, "Volumes");
     json_array_open(writer);
     for (const struct volume *one = api->volumes->list; one != NULL; one = one->next)
-        volume_write(writer, api->volumes, one, (int64_t)disk_usage_of_volume(usage, one->name));
+        volume_write(writer, api->volumes, one,
+                     (int64_t)disk_usage_of_volume(usage, one->tenant, one->name));
     json_array_close(writer);
 }
 

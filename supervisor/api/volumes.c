@@ -26,7 +26,7 @@ static void serve_volume_create(struct api *api, struct request *request,
         result = json_decode_text(&request->arena, request->body, request->body_length, &order_type,
                                   &order, &err);
     if (result == 0)
-        result = volume_make(api->volumes, &order, &volume, &is_new, &err);
+        result = volume_make(api->volumes, request->actor.tenant, &order, &volume, &is_new, &err);
     if (result < 0) {
         respond_error(request, &err);
         return;
@@ -43,7 +43,7 @@ static void serve_volume_inspect(struct api *api, struct request *request,
     struct json_writer *writer;
     struct error err = {0};
 
-    if (volume_find(api->volumes, match->name, &volume, &err) < 0) {
+    if (volume_find(api->volumes, request->actor.tenant, match->name, &volume, &err) < 0) {
         respond_error(request, &err);
         return;
     }
@@ -77,7 +77,7 @@ static void serve_volumes_list(struct api *api, struct request *request,
     json_key(writer, "Volumes");
     json_array_open(writer);
     for (const struct volume *one = api->volumes->list; one != NULL; one = one->next) {
-        if (is_listed(&filters, one))
+        if (tenant_is(one->tenant, request->actor.tenant) && is_listed(&filters, one))
             volume_write(writer, api->volumes, one, -1);
     }
     json_array_close(writer);
@@ -93,7 +93,7 @@ static void serve_volume_remove(struct api *api, struct request *request,
 {
     struct volume *volume;
     struct error err = {0};
-    int result = volume_find(api->volumes, match->name, &volume, &err);
+    int result = volume_find(api->volumes, request->actor.tenant, match->name, &volume, &err);
 
     if (result < 0 && request_query_bool(request, "force")) {
         respond_empty(request, 204);
@@ -107,7 +107,8 @@ static void serve_volume_remove(struct api *api, struct request *request,
         respond_empty(request, 204);
 }
 
-static int remove_unused_volumes(struct api *api, const struct filters *filters, bool has_all,
+static int remove_unused_volumes(struct api *api, const struct actor *actor,
+                                 const struct filters *filters, bool has_all,
                                  const struct disk_usage *usage, struct json_writer *writer,
                                  uint64_t *bytes, struct error *err)
 {
@@ -117,10 +118,10 @@ static int remove_unused_volumes(struct api *api, const struct filters *filters,
         int result;
 
         next = one->next;
-        if ((!has_all && !one->is_anonymous) || one->user_count > 0 ||
-            !filters_match_labels(filters, &one->labels))
+        if (!tenant_is(one->tenant, actor->tenant) || (!has_all && !one->is_anonymous) ||
+            one->user_count > 0 || !filters_match_labels(filters, &one->labels))
             continue;
-        *bytes += disk_usage_of_volume(usage, one->name);
+        *bytes += disk_usage_of_volume(usage, one->tenant, one->name);
         json_string(writer, one->name);
         result = volume_remove(api->volumes, one, err);
         if (result < 0)
@@ -129,22 +130,23 @@ static int remove_unused_volumes(struct api *api, const struct filters *filters,
     return 0;
 }
 
-static int prune_all(struct api *api, const struct filters *filters, int64_t until_ns,
-                     const struct disk_usage *usage, struct json_writer *writer, uint64_t *bytes,
-                     struct error *err)
+static int prune_all(struct api *api, const struct actor *actor, const struct filters *filters,
+                     int64_t until_ns, const struct disk_usage *usage, struct json_writer *writer,
+                     uint64_t *bytes, struct error *err)
 {
     (void)until_ns;
-    return remove_unused_volumes(api, filters, true, usage, writer, bytes, err);
+    return remove_unused_volumes(api, actor, filters, true, usage, writer, bytes, err);
 }
 
 /* Anonymous ones, and others only if the filter "all" says so. */
-static int prune_anonymous(struct api *api, const struct filters *filters, int64_t until_ns,
+static int prune_anonymous(struct api *api, const struct actor *actor,
+                           const struct filters *filters, int64_t until_ns,
                            const struct disk_usage *usage, struct json_writer *writer,
                            uint64_t *bytes, struct error *err)
 {
     (void)until_ns;
-    return remove_unused_volumes(api, filters, filters_is_on(filters, "all"), usage, writer, bytes,
-                                 err);
+    return remove_unused_volumes(api, actor, filters, filters_is_on(filters, "all"), usage, writer,
+                                 bytes, err);
 }
 
 /* Before API version 1.42 a prune removed named volumes too. */

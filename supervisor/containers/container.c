@@ -40,23 +40,42 @@ int64_t container_stop_timeout(const struct managed_container *container)
     return own->value < CONTAINER_STOP_TIMEOUT_MAX_S ? own->value : CONTAINER_STOP_TIMEOUT_MAX_S;
 }
 
-int container_find(struct containers *containers, const char *reference,
+struct managed_container *container_by_id(struct containers *containers, const char *id)
+{
+    struct managed_container *one = containers->list;
+
+    while (one != NULL && strcmp(one->definition->id, id) != 0)
+        one = one->next;
+    return one;
+}
+
+static struct managed_container *find_named(struct containers *containers, const char *tenant,
+                                            const char *name)
+{
+    struct managed_container *one = containers->list;
+
+    while (one != NULL && (strcmp(one->definition->name, name) != 0 ||
+                           !tenant_is(one->definition->tenant, tenant)))
+        one = one->next;
+    return one;
+}
+
+int container_find(struct containers *containers, const char *tenant, const char *reference,
                    struct managed_container **found, struct error *err)
 {
-    const char *name = reference[0] == '/' ? reference + 1 : reference;
     size_t length = strlen(reference);
 
-    *found = NULL;
-    for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
-        if (strcmp(one->definition->id, reference) == 0 ||
-            strcmp(one->definition->name, name) == 0) {
-            *found = one;
-            return 0;
-        }
-    }
+    *found = container_by_id(containers, reference);
+    if (*found != NULL && !tenant_is((*found)->definition->tenant, tenant))
+        *found = NULL;
+    if (*found == NULL)
+        *found = find_named(containers, tenant, reference[0] == '/' ? reference + 1 : reference);
+    if (*found != NULL)
+        return 0;
     for (struct managed_container *one = containers->list; one != NULL && length > 0;
          one = one->next) {
-        if (strncmp(one->definition->id, reference, length) != 0)
+        if (strncmp(one->definition->id, reference, length) != 0 ||
+            !tenant_is(one->definition->tenant, tenant))
             continue;
         if (*found != NULL)
             return error_set(err, ERROR_INVALID, EINVAL,
@@ -68,22 +87,24 @@ int container_find(struct containers *containers, const char *reference,
     return *found != NULL ? 0 : -ENOENT;
 }
 
-int container_check_name(struct containers *containers, const char *name, struct error *err)
+int container_check_name(struct containers *containers, const char *tenant, const char *name,
+                         struct error *err)
 {
+    const struct managed_container *other;
+
     if (!name_is_valid(name, 128))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "Invalid container name (%.64s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
                          "allowed",
                          name);
-    for (struct managed_container *one = containers->list; one != NULL; one = one->next) {
-        if (strcmp(one->definition->name, name) == 0)
-            return error_set(err, ERROR_CONFLICT, EEXIST,
-                             "Conflict. The container name \"/%s\" is already in use by container "
-                             "\"%s\". You have to remove (or rename) that container to be able to "
-                             "reuse that name.",
-                             name, one->definition->id);
-    }
-    return 0;
+    other = find_named(containers, tenant, name);
+    if (other == NULL)
+        return 0;
+    return error_set(err, ERROR_CONFLICT, EEXIST,
+                     "Conflict. The container name \"/%s\" is already in use by container "
+                     "\"%s\". You have to remove (or rename) that container to be able to "
+                     "reuse that name.",
+                     name, other->definition->id);
 }
 
 void container_wait_for(struct managed_container *container, enum container_wait kind,

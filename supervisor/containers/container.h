@@ -94,9 +94,12 @@ struct managed_container {
     void *part_states[CONTAINER_PARTS_MAX]; /* see part.h */
 };
 
-/* By id, name, or the first digits of an id. "No such container: X". */
-int container_find(struct containers *containers, const char *reference,
+/* A container of the tenant by its id, name, or the first digits of its id. "No such container: X".
+ */
+int container_find(struct containers *containers, const char *tenant, const char *reference,
                    struct managed_container **container, struct error *err);
+/* By its whole id, whatever its tenant; NULL: there is none. */
+struct managed_container *container_by_id(struct containers *containers, const char *id);
 
 /* Makes a container from `body`, the JSON of POST /containers/create: checks it, and makes the
  * directory, its files and the row. Picks a name if `name` is NULL or "". */
@@ -109,14 +112,16 @@ int container_begin_start(struct managed_container *container, const struct acto
                           struct error *err);
 
 /* Begins to stop: the signal (0: the container's own), then SIGKILL after timeout_s (-1: never).
- * ERROR_NOT_MODIFIED if it does not run. */
-int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
-                         struct error *err);
+ * Its restart policy does not start it again. ERROR_NOT_MODIFIED if it does not run. */
+int container_begin_stop(struct managed_container *container, const struct actor *actor,
+                         int signal_number, int64_t timeout_s, struct error *err);
 
 /* Holds all processes of one that runs, or lets them go on. ERROR_CONFLICT if it does not run, or
  * is so already. */
-int container_pause(struct managed_container *container, struct error *err);
-int container_unpause(struct managed_container *container, struct error *err);
+int container_pause(struct managed_container *container, const struct actor *actor,
+                    struct error *err);
+int container_unpause(struct managed_container *container, const struct actor *actor,
+                      struct error *err);
 
 /* Notes that somebody wants the container stopped: its restart policy does not start it again, even
  * if davitd dies now. */
@@ -129,20 +134,25 @@ void container_forget_restarts(struct managed_container *container);
 void container_cancel_restart(struct managed_container *container);
 
 /* Gives it another name. ERROR_CONFLICT if that is taken. */
-int container_rename(struct managed_container *container, const char *name, struct error *err);
+int container_rename(struct managed_container *container, const struct actor *actor,
+                     const char *name, struct error *err);
 
 /* What its definition says, or else what is usual: the signal that asks it to end, and how many
  * seconds it has for that. */
 int container_stop_signal(const struct managed_container *container);
 int64_t container_stop_timeout(const struct managed_container *container);
 
-int container_signal(struct managed_container *container, int signal_number, struct error *err);
+/* Sends a signal to its first process; SIGKILL to all, also while it starts. Its restart policy
+ * does not start it again. ERROR_CONFLICT if it does not run. */
+int container_signal(struct managed_container *container, const struct actor *actor,
+                     int signal_number, struct error *err);
 
 /* Kills all processes of the container by its cgroup, also while it starts. A monitor that does not
  * answer is killed as well. Completions of WAIT_NOT_RUNNING end when it is over. */
 void container_kill(struct managed_container *container);
 
-/* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. */
+/* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. Ask
+ * parts_admit() for ACTION_ATTACH before the connection stops being HTTP. */
 int container_attach(struct managed_container *container, int fd, unsigned int flags,
                      struct buffer *leftover, struct error *err);
 
@@ -156,7 +166,8 @@ int container_send(struct managed_container *container, const struct monitor_mes
 
 /* Removes a container that does not run, and everything it has; its anonymous volumes only if they
  * are wanted to go. */
-int container_remove(struct managed_container *container, bool removes_volumes, struct error *err);
+int container_remove(struct managed_container *container, const struct actor *actor,
+                     bool removes_volumes, struct error *err);
 
 /* Ends the completion when `kind` has happened, unless container_stop_waiting() takes it back. A
  * failed start ends WAIT_STARTED with its error; a removal ends all that wait, without an error. */
@@ -170,12 +181,13 @@ void container_event(struct managed_container *container, const char *action,
                      const struct string_map *extra);
 
 /* Changes limits and restart policy as Docker's request for that says, in force at once. */
-int container_update(struct managed_container *container, const char *request, size_t length,
-                     struct error *err);
+int container_update(struct managed_container *container, const struct actor *actor,
+                     const char *request, size_t length, struct error *err);
 
 /* Replaces davit's own probes, which then begin anew; NULL: none. Both stay the caller's. */
-int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
-                         struct probe_definition *readiness, struct error *err);
+int container_set_probes(struct managed_container *container, const struct actor *actor,
+                         struct probe_definition *liveness, struct probe_definition *readiness,
+                         struct error *err);
 
 /* Docker's list of its mounts, as a member. */
 void container_write_mounts(struct json_writer *writer, const struct managed_container *container);
@@ -184,15 +196,16 @@ void container_write_mounts(struct json_writer *writer, const struct managed_con
 struct membership *container_network(const struct managed_container *container);
 
 /* Connects it to a network, or disconnects it, also while it runs. `wanted` stays the caller's. */
-int container_connect(struct managed_container *container, const struct network *network,
-                      const struct endpoint *wanted, struct error *err);
-int container_disconnect(struct managed_container *container, const struct network *network,
-                         struct error *err);
+int container_connect(struct managed_container *container, const struct actor *actor,
+                      const struct network *network, const struct endpoint *wanted,
+                      struct error *err);
+int container_disconnect(struct managed_container *container, const struct actor *actor,
+                         const struct network *network, struct error *err);
 
 /* Replaces the rules of what it may reach, also while it runs; NULL: it may reach everything. They
  * stay the caller's. firewall_await() waits until the kernel has them. */
-int container_set_egress(struct managed_container *container, const struct docker_egress *egress,
-                         struct error *err);
+int container_set_egress(struct managed_container *container, const struct actor *actor,
+                         const struct docker_egress *egress, struct error *err);
 
 /* Opens <root>/containers/ID. */
 int container_open_directory(const struct managed_container *container);

@@ -13,7 +13,8 @@
 #include "base/signals.h"
 #include "internal.h"
 
-static const char *pick_name(struct containers *containers, struct arena *arena, const char *id)
+static const char *pick_name(struct containers *containers, const char *tenant, struct arena *arena,
+                             const char *id)
 {
     static const char *const left[] = {"able",   "brave", "calm",   "deft",  "eager",  "fair",
                                        "gentle", "keen",  "lucid",  "merry", "nimble", "plain",
@@ -29,7 +30,7 @@ static const char *pick_name(struct containers *containers, struct arena *arena,
             arena_printf(arena, i == 0 ? "%s_%s" : "%s_%s%u", left[number % ARRAY_SIZE(left)],
                          right[number / 16 % ARRAY_SIZE(right)], i);
 
-        if (container_check_name(containers, name, &err) == 0)
+        if (container_check_name(containers, tenant, name, &err) == 0)
             return name;
     }
     return arena_strndup(arena, id, 12);
@@ -69,8 +70,9 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     return result;
 }
 
-static int container_define(struct managed_container *container, const char *name, const char *body,
-                            size_t body_length, struct image **image, struct error *err)
+static int container_define(struct managed_container *container, const char *tenant,
+                            const char *name, const char *body, size_t body_length,
+                            struct image **image, struct error *err)
 {
     struct containers *containers = container->containers;
     struct definition *definition = &container->revision->definition;
@@ -81,11 +83,12 @@ static int container_define(struct managed_container *container, const char *nam
                                   &containers->settings.log, definition, err);
 
     if (result == 0)
-        result = image_store_find(containers->images, definition->config.image, image, err);
+        result = image_store_find(containers->images, tenant, definition->config.image, image, err);
     if (result < 0)
         return result;
     assert(*image != NULL);
     identifier_make(id);
+    definition->tenant = tenant;
     definition->id = arena_strdup(&container->revision->arena, id);
     definition->image_id = arena_strdup(&container->revision->arena, (*image)->id);
     for (size_t i = 0; i < (*image)->layers.count; i++)
@@ -95,7 +98,7 @@ static int container_define(struct managed_container *container, const char *nam
     definition->name =
         name != NULL && name[0] != '\0'
             ? arena_strdup(&container->revision->arena, name[0] == '/' ? name + 1 : name)
-            : pick_name(containers, &container->revision->arena, id);
+            : pick_name(containers, tenant, &container->revision->arena, id);
     if (definition->config.hostname == NULL || definition->config.hostname[0] == '\0')
         definition->config.hostname = arena_strndup(&container->revision->arena, id, 12);
     definition_apply_image(&container->revision->arena, definition, &(*image)->config.config);
@@ -106,7 +109,7 @@ static int container_define(struct managed_container *container, const char *nam
         signal_parse(definition->config.stop_signal) < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "StopSignal: unknown signal \"%.32s\"",
                          definition->config.stop_signal);
-    return container_check_name(containers, definition->name, err);
+    return container_check_name(containers, tenant, definition->name, err);
 }
 
 int container_create(struct containers *containers, const struct actor *actor, const char *name,
@@ -115,7 +118,7 @@ int container_create(struct containers *containers, const struct actor *actor, c
 {
     struct managed_container *container = container_new(containers);
     struct image *image = NULL;
-    int result = container_define(container, name, body, body_length, &image, err);
+    int result = container_define(container, actor->tenant, name, body, body_length, &image, err);
 
     if (result == 0)
         result = parts_admit(container, actor, ACTION_CREATE, err);

@@ -19,7 +19,8 @@ void container_link(struct managed_container *container);
 void container_unlink(struct managed_container *container);
 
 /* Refuses a name that is none, or that another container has. */
-int container_check_name(struct containers *containers, const char *name, struct error *err);
+int container_check_name(struct containers *containers, const char *tenant, const char *name,
+                         struct error *err);
 
 /* Whether it has a restart policy other than "no". */
 bool container_has_policy(const struct managed_container *container);
@@ -64,6 +65,9 @@ int container_make_settings(const struct definition *definition, struct cgroup_s
                             struct error *err);
 
 /* Its state, as it is kept: state.c, save.c */
+
+/* The members that the container itself has in what is kept; those of parts stand beside them. */
+extern const struct json_struct container_state_type;
 
 /* free() it. */
 char *container_encode_state(const struct managed_container *container);
@@ -136,6 +140,8 @@ int container_ask_to_end(struct managed_container *container, int signal_number,
 
 /* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. pause.c */
 int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);
+/* Lets the processes of a container that is paused go on. */
+int container_thaw(struct managed_container *container, struct error *err);
 
 /* Restart policies: restart.c */
 

@@ -74,7 +74,8 @@ static int resolve_joins(struct managed_container *container, struct revision *d
 
         if (name == NULL)
             continue;
-        if (container_find(container->containers, name, &other, err) < 0 ||
+        if (container_find(container->containers, draft->definition.tenant, name, &other, err) <
+                0 ||
             check_shareable(&joins[i], other, err) < 0 ||
             share_ids(&draft->definition, other, is_first, err) < 0)
             return -err->errnum;
@@ -147,7 +148,8 @@ static int send_joins(struct managed_container *container, struct error *err)
 
         if (name == NULL)
             continue;
-        result = container_find(container->containers, name, &other, err);
+        result =
+            container_find(container->containers, container->definition->tenant, name, &other, err);
         if (result == 0)
             result = send_namespace(container, other, joins[i].type, files[i], err);
         if (result == 0 && joins[i].type == OCI_NAMESPACE_IPC)

@@ -88,7 +88,7 @@ static void remove_if_wanted(struct managed_container *container)
     struct error err = {0};
 
     if (container->definition->host_config.is_auto_removed &&
-        container_remove(container, true, &err) < 0)
+        container_remove(container, &actor_davitd, true, &err) < 0)
         log_error("container %s: %s", container->definition->name, err.message);
 }
 
@@ -112,14 +112,14 @@ static void on_started(struct managed_container *container, const struct monitor
     container->exit_code = 0;
     container->is_oom_killed = false;
     free(take_pointer(&container->error));
+    if (is_new)
+        container_event(container, "start", NULL);
+    parts_started(container, is_new);
     /* What has to be started with the machine must not be forgotten with it. */
     if (is_new && container_has_policy(container))
         container_save_state_durably(container);
     else
         container_save_state(container);
-    if (is_new)
-        container_event(container, "start", NULL);
-    parts_started(container, is_new);
     if (container->is_kill_wanted)
         container_kill(container);
     completions_end(&container->waiters[WAIT_STARTED], NULL);

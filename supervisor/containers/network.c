@@ -120,15 +120,19 @@ static int revise_endpoints(struct managed_container *container, struct endpoint
     return container_revise(container, &changed, err);
 }
 
-int container_connect(struct managed_container *container, const struct network *network,
-                      const struct endpoint *wanted, struct error *err)
+int container_connect(struct managed_container *container, const struct actor *actor,
+                      const struct network *network, const struct endpoint *wanted,
+                      struct error *err)
 {
     const struct definition *definition = container->definition;
     size_t count = definition->endpoints.count;
     size_t index = membership_find_endpoint(container_network(container), network);
     struct endpoint items[ENDPOINTS_MAX];
     struct revision *former = NULL;
-    int result = check_connect(container, network, wanted, index, err);
+    int result = parts_admit(container, actor, ACTION_UPDATE, err);
+
+    if (result == 0)
+        result = check_connect(container, network, wanted, index, err);
 
     if (result < 0)
         return result;
@@ -150,8 +154,8 @@ int container_connect(struct managed_container *container, const struct network 
     return result < 0 ? result : write_endpoints(container, err);
 }
 
-int container_disconnect(struct managed_container *container, const struct network *network,
-                         struct error *err)
+int container_disconnect(struct managed_container *container, const struct actor *actor,
+                         const struct network *network, struct error *err)
 {
     struct membership *member = container_network(container);
     const struct definition *definition = container->definition;
@@ -159,8 +163,10 @@ int container_disconnect(struct managed_container *container, const struct netwo
     struct endpoint items[ENDPOINTS_MAX];
     struct revision *former = NULL;
     size_t count = 0;
-    int result;
+    int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
+    if (result < 0)
+        return result;
     if (index == definition->endpoints.count)
         return error_set(err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
                          definition->name, network->name);
@@ -182,17 +188,18 @@ int container_disconnect(struct managed_container *container, const struct netwo
     return result < 0 ? result : write_endpoints(container, err);
 }
 
-int container_set_egress(struct managed_container *container, const struct docker_egress *egress,
-                         struct error *err)
+int container_set_egress(struct managed_container *container, const struct actor *actor,
+                         const struct docker_egress *egress, struct error *err)
 {
     const struct docker_egress *former = container->definition->host_config.egress;
     size_t former_count = former != NULL ? former->allow.count : 0;
     bool had_rules = former != NULL;
     struct definition changed = *container->definition;
-    int result;
+    int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
     changed.host_config.egress = egress;
-    result = egress_check(container->containers->networks, &changed, err);
+    if (result == 0)
+        result = egress_check(container->containers->networks, &changed, err);
     if (result == 0)
         result = container_revise(container, &changed, err);
     if (result == 0)
@@ -219,7 +226,9 @@ static int define_network(struct managed_container *container, struct revision *
     const char *mode = container->definition->host_config.network_mode;
     const char *name = mode != NULL ? mode_container(mode) : NULL;
     struct managed_container *joined = NULL;
-    int result = name != NULL ? container_find(container->containers, name, &joined, err) : 0;
+    int result = name != NULL ? container_find(container->containers, draft->definition.tenant,
+                                               name, &joined, err)
+                              : 0;
 
     (void)image;
     return result < 0 ? result

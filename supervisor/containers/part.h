@@ -16,7 +16,14 @@
 enum container_action {
     ACTION_CREATE,
     ACTION_START,
+    ACTION_STOP,
+    ACTION_SIGNAL,
+    ACTION_PAUSE,
+    ACTION_UNPAUSE,
+    ACTION_ATTACH,
     ACTION_EXEC,
+    ACTION_UPDATE, /* limits, probes, networks, what it may reach, its name */
+    ACTION_REMOVE,
 };
 
 /* A start under way, as its parts see it. */
@@ -62,7 +69,8 @@ struct container_part {
     /* Its first process is there and waits: one part gives it its network and tells its monitor
      * (MONITOR_NETWORK_READY). The descriptor stays the caller's. */
     void (*attach)(struct managed_container *container, int netns_fd, pid_t pid);
-    /* Its program runs. `is_new` is false if an earlier davitd has started it. */
+    /* Its program runs; its state is saved next. `is_new` is false if an earlier davitd has started
+     * it. */
     void (*started)(struct managed_container *container, bool is_new);
     /* It did not start. */
     void (*failed)(struct managed_container *container);
@@ -78,8 +86,10 @@ struct container_part {
     /* A message of its monitor that is not about its life. False if it is not the part's. */
     bool (*message)(struct managed_container *container, const struct monitor_message *message);
 
-    /* What is kept of its state, as members of one object: a table and the two directions. The
-     * record lies in `arena` and points into the container or the arena. */
+    /* What is kept of its state: a table and the two directions. The record lies in `arena` and
+     * points into the container or the arena. All parts' members stand in one object, so their
+     * names are unique, and camelCase. A part whose state changes at another time than `started`,
+     * `failed` and `ended` saves it by container_save_state(). */
     const struct json_struct *record_type;
     void (*record)(const struct managed_container *container, struct arena *arena, void *record);
     void (*restore)(struct managed_container *container, const void *record);

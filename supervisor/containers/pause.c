@@ -17,10 +17,13 @@ int container_freeze(struct managed_container *container, bool is_frozen, struct
     return result;
 }
 
-int container_pause(struct managed_container *container, struct error *err)
+int container_pause(struct managed_container *container, const struct actor *actor,
+                    struct error *err)
 {
-    int result;
+    int result = parts_admit(container, actor, ACTION_PAUSE, err);
 
+    if (result < 0)
+        return result;
     if (container->status != CONTAINER_RUNNING)
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
                          container->definition->id);
@@ -41,14 +44,10 @@ int container_pause(struct managed_container *container, struct error *err)
     return 0;
 }
 
-int container_unpause(struct managed_container *container, struct error *err)
+int container_thaw(struct managed_container *container, struct error *err)
 {
-    int result;
+    int result = container_freeze(container, false, err);
 
-    if (!container->is_paused)
-        return error_set(err, ERROR_CONFLICT, EALREADY, "Container %s is not paused",
-                         container->definition->id);
-    result = container_freeze(container, false, err);
     if (result < 0)
         return result;
     container->is_paused = false;
@@ -57,13 +56,30 @@ int container_unpause(struct managed_container *container, struct error *err)
     return 0;
 }
 
-int container_rename(struct managed_container *container, const char *name, struct error *err)
+int container_unpause(struct managed_container *container, const struct actor *actor,
+                      struct error *err)
+{
+    int result = parts_admit(container, actor, ACTION_UNPAUSE, err);
+
+    if (result < 0)
+        return result;
+    if (!container->is_paused)
+        return error_set(err, ERROR_CONFLICT, EALREADY, "Container %s is not paused",
+                         container->definition->id);
+    return container_thaw(container, err);
+}
+
+int container_rename(struct managed_container *container, const struct actor *actor,
+                     const char *name, struct error *err)
 {
     struct definition changed = *container->definition;
     cleanup_free char *former = memory_strdup(changed.name);
-    int result = container_check_name(container->containers, name, err);
+    int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
     changed.name = name;
+    if (result == 0)
+        result =
+            container_check_name(container->containers, container->definition->tenant, name, err);
     if (result == 0)
         result = container_revise(container, &changed, err);
     if (result == 0)

@@ -458,15 +458,17 @@ void probes_write(struct json_writer *writer, const struct managed_container *co
     json_object_close(writer);
 }
 
-int container_set_probes(struct managed_container *container, struct probe_definition *liveness,
-                         struct probe_definition *readiness, struct error *err)
+int container_set_probes(struct managed_container *container, const struct actor *actor,
+                         struct probe_definition *liveness, struct probe_definition *readiness,
+                         struct error *err)
 {
     struct definition changed = *container->definition;
-    int result;
+    int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
     changed.liveness = liveness;
     changed.readiness = readiness;
-    result = container_revise(container, &changed, err);
+    if (result == 0)
+        result = container_revise(container, &changed, err);
     /* Docker's health check goes on as it was. */
     if (result == 0)
         probes_replace(container);

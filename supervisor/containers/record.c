@@ -127,7 +127,8 @@ static int insert_row(struct managed_container *container, struct error *err)
     cleanup_free char *state = container_encode_state(container);
 
     return database_insert_container(container->containers->database, container->definition->id,
-                                     container->definition->name, definition, state, err);
+                                     container->definition->tenant, container->definition->name,
+                                     definition, state, err);
 }
 
 int container_record_publish(struct managed_container *container, struct error *err)

@@ -30,7 +30,7 @@ static void remove_if_over(struct managed_container *container)
 
     if (container->status == CONTAINER_EXITED &&
         container->definition->host_config.is_auto_removed &&
-        container_remove(container, true, &err) < 0)
+        container_remove(container, &actor_davitd, true, &err) < 0)
         log_error("container %s: %s", container->definition->name, err.message);
 }
 
@@ -218,7 +218,8 @@ static void settle_name(struct managed_container *container)
 {
     struct error err = {0};
 
-    if (container_check_name(container->containers, container->definition->name, &err) < 0)
+    if (container_check_name(container->containers, container->definition->tenant,
+                             container->definition->name, &err) < 0)
         use_other_name(container);
 }
 
@@ -320,15 +321,6 @@ static bool has_id(const struct string_list *names)
     return false;
 }
 
-static bool is_known(struct containers *containers, const char *name)
-{
-    struct managed_container *container;
-    struct error unused;
-
-    return container_find(containers, name, &container, &unused) == 0 &&
-           strcmp(container->definition->id, name) == 0;
-}
-
 static int list_unknown(struct containers *containers, struct arena *arena,
                         struct string_list *names, struct error *err)
 {
@@ -340,7 +332,7 @@ static int list_unknown(struct containers *containers, struct arena *arena,
         return error_errno(err, errno, "read containers");
     while ((entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            !is_known(containers, entry->d_name))
+            container_by_id(containers, entry->d_name) == NULL)
             string_list_append(arena, names, arena_strdup(arena, entry->d_name));
     }
     return 0;

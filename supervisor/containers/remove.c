@@ -10,12 +10,15 @@ static int on_bury(sd_event_source *source, void *context)
     return 0;
 }
 
-int container_remove(struct managed_container *container, bool removes_volumes, struct error *err)
+int container_remove(struct managed_container *container, const struct actor *actor,
+                     bool removes_volumes, struct error *err)
 {
     struct containers *containers = container->containers;
     const enum container_status status = container->status;
-    int result;
+    int result = parts_admit(container, actor, ACTION_REMOVE, err);
 
+    if (result < 0)
+        return result;
     if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
         return error_set(err, ERROR_CONFLICT, EBUSY,
                          "You cannot remove a running container %s. Stop the container before "

@@ -31,7 +31,7 @@ static const struct json_field state_fields[] = {
     JSON_FIELD(struct state_record, is_restart_wanted, "restartWanted", JSON_KIND_BOOL),
     JSON_FIELD(struct state_record, error, "error", JSON_KIND_STRING),
 };
-static const struct json_struct state_type = JSON_STRUCT(struct state_record, state_fields);
+const struct json_struct container_state_type = JSON_STRUCT(struct state_record, state_fields);
 
 char *container_encode_state(const struct managed_container *container)
 {
@@ -50,7 +50,7 @@ char *container_encode_state(const struct managed_container *container)
     char *text;
 
     json_object_open(writer);
-    json_encode_members(writer, &state_type, &record);
+    json_encode_members(writer, &container_state_type, &record);
     parts_encode(writer, container);
     json_object_close(writer);
     text = memory_strdup(json_writer_text(writer));
@@ -67,7 +67,7 @@ int kept_state_read(struct arena *arena, const char *text, struct kept_state *st
     *state = (struct kept_state){0};
     result = json_parse(arena, text, strlen(text), &json_default_limits, &state->json, err);
     if (result == 0)
-        result = json_decode(arena, state->json, &state_type, "", &record, err);
+        result = json_decode(arena, state->json, &container_state_type, "", &record, err);
     if (result < 0) {
         state->json = NULL;
         return result;
@@ -87,7 +87,7 @@ void kept_state_restore(struct managed_container *container, const struct kept_s
 
     /* kept_state_read() has decoded the same, so this does not fail. */
     if (state->json != NULL)
-        json_decode(&arena, state->json, &state_type, "", &record, NULL);
+        json_decode(&arena, state->json, &container_state_type, "", &record, NULL);
     container->pid = record.pid;
     container->exit_code = record.exit_code;
     container->started_ns = record.started_ns;

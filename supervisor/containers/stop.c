@@ -1,19 +1,14 @@
 /* Signals, and ends that are asked for: see container.h. */
 #include <errno.h>
 #include <signal.h>
-
 #include <time.h>
 
 #include "internal.h"
 
-int container_signal(struct managed_container *container, int signal_number, struct error *err)
+static int send_signal(struct managed_container *container, int signal_number, struct error *err)
 {
-    bool is_starting = container->status == CONTAINER_STARTING && signal_number == SIGKILL;
     int result = 0;
 
-    if (container->status != CONTAINER_RUNNING && !is_starting)
-        return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
-                         container->definition->id);
     if (signal_number == SIGKILL)
         container_kill(container);
     else
@@ -25,6 +20,21 @@ int container_signal(struct managed_container *container, int signal_number, str
     return result;
 }
 
+int container_signal(struct managed_container *container, const struct actor *actor,
+                     int signal_number, struct error *err)
+{
+    bool is_starting = container->status == CONTAINER_STARTING && signal_number == SIGKILL;
+    int result = parts_admit(container, actor, ACTION_SIGNAL, err);
+
+    if (result < 0)
+        return result;
+    if (container->status != CONTAINER_RUNNING && !is_starting)
+        return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
+                         container->definition->id);
+    container_hold_back(container);
+    return send_signal(container, signal_number, err);
+}
+
 static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *context)
 {
     struct managed_container *container = context;
@@ -32,7 +42,8 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *context
     (void)source;
     (void)usec;
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
-    container_signal(container, SIGKILL, NULL);
+    if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
+        send_signal(container, SIGKILL, NULL);
     return 0;
 }
 
@@ -45,13 +56,13 @@ int container_ask_to_end(struct managed_container *container, int signal_number,
         signal_number = container_stop_signal(container);
     if (timeout_s == 0)
         signal_number = SIGKILL;
-    result = container_signal(container, signal_number, err);
+    result = send_signal(container, signal_number, err);
     /* A monitor that does not take the signal must not prevent the SIGKILL after timeout_s. */
     if (result < 0 && timeout_s > 0 && container->status == CONTAINER_RUNNING)
         result = 0;
     /* Processes that are held do not see the signal. */
     if (result == 0 && container->is_paused)
-        result = container_unpause(container, err);
+        result = container_thaw(container, err);
     if (result < 0 || timeout_s <= 0)
         return result;
     container->stop_timer = sd_event_source_disable_unref(container->stop_timer);
@@ -61,9 +72,13 @@ int container_ask_to_end(struct managed_container *container, int signal_number,
     return result < 0 ? error_errno(err, -result, "stop timer") : 0;
 }
 
-int container_begin_stop(struct managed_container *container, int signal_number, int64_t timeout_s,
-                         struct error *err)
+int container_begin_stop(struct managed_container *container, const struct actor *actor,
+                         int signal_number, int64_t timeout_s, struct error *err)
 {
+    int result = parts_admit(container, actor, ACTION_STOP, err);
+
+    if (result < 0)
+        return result;
     if (container->status == CONTAINER_RESTARTING) {
         container->is_held_back = true;
         container_cancel_restart(container);

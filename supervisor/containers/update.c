@@ -110,13 +110,16 @@ static int update_definition(struct managed_container *container, const struct d
     return result;
 }
 
-int container_update(struct managed_container *container, const char *request, size_t length,
-                     struct error *err)
+int container_update(struct managed_container *container, const struct actor *actor,
+                     const char *request, size_t length, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct docker_host_config changes = {0};
     struct revision *draft;
-    int result = read_changes(&arena, request, length, &changes, err);
+    int result = parts_admit(container, actor, ACTION_UPDATE, err);
+
+    if (result == 0)
+        result = read_changes(&arena, request, length, &changes, err);
 
     if (result < 0)
         return result;

@@ -25,7 +25,7 @@ static int add_from(struct containers *containers, struct arena *arena,
         strcmp(mode, ":z") != 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.VolumesFrom: invalid mode in \"%.128s\"", text);
-    result = container_find(containers, reference, &other, err);
+    result = container_find(containers, definition->tenant, reference, &other, err);
     if (result < 0)
         return result;
     for (size_t i = 0; i < other->definition->mount_points.count; i++) {
@@ -82,11 +82,12 @@ static void volumes_removed(struct managed_container *container, bool removes_vo
 }
 
 static void write_mount(struct json_writer *writer, const struct volumes *volumes,
-                        const struct mount_point *mount)
+                        const struct definition *definition, const struct mount_point *mount)
 {
     bool is_volume = strcmp(mount->type, "volume") == 0;
     bool is_bind = strcmp(mount->type, "bind") == 0;
-    cleanup_free char *path = is_volume ? volume_path(volumes, mount->name) : NULL;
+    cleanup_free char *path =
+        is_volume ? volume_path(volumes, definition->tenant, mount->name) : NULL;
     const char *propagation = mount->propagation;
 
     json_object_open(writer);
@@ -113,7 +114,8 @@ void container_write_mounts(struct json_writer *writer, const struct managed_con
     json_key(writer, "Mounts");
     json_array_open(writer);
     for (size_t i = 0; i < definition->mount_points.count; i++)
-        write_mount(writer, container->containers->volumes, &definition->mount_points.items[i]);
+        write_mount(writer, container->containers->volumes, definition,
+                    &definition->mount_points.items[i]);
     json_array_close(writer);
 }
 

@@ -317,6 +317,7 @@ static const struct json_field definition_fields[] = {
     FIELD(struct definition, project, "Project", JSON_KIND_UINT32),
     FIELD(struct definition, id_range_first, "IdRangeFirst", JSON_KIND_UINT32),
     FIELD(struct definition, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    FIELD(struct definition, tenant, "Tenant", JSON_KIND_STRING),
     FIELD(struct definition, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct definition, image_id, "ImageId", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct definition, layers, "Layers", JSON_KIND_STRINGS),

@@ -224,7 +224,8 @@ struct endpoint {
 
 struct definition {
     const char *id;
-    const char *name;
+    const char *tenant; /* whose it is; NULL or "": the host's own */
+    const char *name;   /* unique within the tenant */
     const char *image_id;
     struct string_list layers; /* of its root, names in <root>/layers from the bottom up */
     uint64_t revision;         /* grows with each change: tells which of two copies is newer */
@@ -351,6 +352,8 @@ extern const struct json_struct published_port_type;
 /* Mounts: mounts.c */
 
 #define VOLUME_DATA "_data" /* in a volume's directory: what containers see */
+/* The name of a volume's directory in <root>/volumes: "NAME", or "TENANT@NAME". */
+const char *definition_volume_directory(struct arena *arena, const char *tenant, const char *name);
 #define VOLUME_NAME_MAX 200
 
 /* Refuses what cannot be a volume's name. */

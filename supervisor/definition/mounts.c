@@ -355,16 +355,22 @@ static void make_tmpfs(struct arena *arena, const struct mount_point *from, stru
         string_list_append(arena, &mount->options, from->options.items[i]);
 }
 
-static void make_bind(struct arena *arena, const struct mount_point *from,
-                      const struct definition_places *places, bool is_mapped,
-                      struct oci_mount *mount)
+const char *definition_volume_directory(struct arena *arena, const char *tenant, const char *name)
+{
+    return tenant != NULL && tenant[0] != '\0' ? arena_printf(arena, "%s@%s", tenant, name) : name;
+}
+
+static void make_bind(struct arena *arena, const struct definition *definition,
+                      const struct mount_point *from, const struct definition_places *places,
+                      bool is_mapped, struct oci_mount *mount)
 {
     bool is_volume = strcmp(from->type, "volume") == 0;
 
     mount->type = "bind";
-    mount->source = is_volume
-                        ? arena_printf(arena, "%s/%s/" VOLUME_DATA, places->volumes, from->name)
-                        : from->source;
+    mount->source =
+        is_volume ? arena_printf(arena, "%s/%s/" VOLUME_DATA, places->volumes,
+                                 definition_volume_directory(arena, definition->tenant, from->name))
+                  : from->source;
     string_list_append(arena, &mount->options, from->is_not_recursive ? "bind" : "rbind");
     if (from->is_readonly)
         string_list_append(arena, &mount->options, "rro");
@@ -395,7 +401,7 @@ void definition_make_mounts(struct arena *arena, const struct definition *defini
         if (strcmp(from->type, "tmpfs") == 0)
             make_tmpfs(arena, from, &mount);
         else
-            make_bind(arena, from, places, options->id_range_first != 0, &mount);
+            make_bind(arena, definition, from, places, options->id_range_first != 0, &mount);
         append_mount(arena, options, &mount);
     }
 }

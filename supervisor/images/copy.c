@@ -47,7 +47,9 @@ static void describe_mounts(const struct managed_container *container, struct ar
             continue;
         parameters->mounts.items[parameters->mounts.count++] = (struct copy_mount){
             .source = is_volume ? arena_printf(arena, "%s/volumes/%s/" VOLUME_DATA,
-                                               container->containers->places->root, mount->name)
+                                               container->containers->places->root,
+                                               definition_volume_directory(
+                                                   arena, definition->tenant, mount->name))
                                 : mount->source,
             .destination = mount->destination,
             .subpath = mount->subpath,
@@ -62,13 +64,14 @@ static void release_copy(struct copy *copy)
     arena_release(&copy->arena);
 }
 
-static int prepare_copy(struct images *images, const struct copy_order *order, struct copy *copy,
-                        struct error *err)
+static int prepare_copy(struct images *images, const struct copy_order *order,
+                        const struct actor *actor, struct copy *copy, struct error *err)
 {
     const char *path = order->path;
     struct managed_container *container = NULL;
     struct copy_job *parameters = &copy->parameters;
-    int result = container_find(images->containers, order->container, &container, err);
+    int result =
+        container_find(images->containers, actor->tenant, order->container, &container, err);
 
     *copy = (struct copy){.process_fd = -1};
     if (result < 0)
@@ -119,6 +122,7 @@ static int begin_look(struct images *images, const struct copy *copy, struct job
 
     *look = (struct image_job){.images = images,
                                .client = client,
+                               .actor = client->actor,
                                .output_fd = -1,
                                .process_fd = copy->process_fd,
                                .on_status = on_look_status,
@@ -137,7 +141,7 @@ int container_stat_path(struct images *images, const struct copy_order *order,
                         struct job_client *client, struct image_job **job, struct error *err)
 {
     struct copy copy;
-    int result = prepare_copy(images, order, &copy, err);
+    int result = prepare_copy(images, order, &client->actor, &copy, err);
 
     if (result == 0)
         result = begin_look(images, &copy, client, job, err);
@@ -149,7 +153,7 @@ int container_copy_out(struct images *images, const struct copy_order *order,
                        struct job_client *client, struct image_job **job, struct error *err)
 {
     struct copy copy;
-    int result = prepare_copy(images, order, &copy, err);
+    int result = prepare_copy(images, order, &client->actor, &copy, err);
 
     if (result == 0) {
         path_event(copy.container, "archive-path", copy.parameters.path);
@@ -168,10 +172,9 @@ int container_copy_out(struct images *images, const struct copy_order *order,
 /* The container may have gone. */
 static void on_copied(struct images *images, void *context)
 {
-    struct managed_container *container;
+    struct managed_container *container = container_by_id(images->containers, context);
 
-    if (container_find(images->containers, context, &container, NULL) == 0 &&
-        strcmp(container->definition->id, context) == 0)
+    if (container != NULL)
         container->copies_in--;
     free(context);
 }
@@ -205,7 +208,7 @@ int container_copy_in(struct images *images, const struct copy_order *order,
                       struct job_client *client, struct image_job **job, struct error *err)
 {
     struct copy copy;
-    int result = prepare_copy(images, order, &copy, err);
+    int result = prepare_copy(images, order, &client->actor, &copy, err);
 
     if (result == 0)
         result = begin_copy_in(images, order, &copy, client, job, err);

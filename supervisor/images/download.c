@@ -109,6 +109,7 @@ int image_download(struct images *images, const struct download_order *order,
     download->body_fd = -1;
     download->job = (struct image_job){.images = images,
                                        .client = client,
+                                       .actor = client->actor,
                                        .output_fd = -1,
                                        .process_fd = order->process_fd,
                                        .on_status = on_status,

@@ -7,7 +7,8 @@ static int begin_listing(struct images *images, const char *reference, enum spaw
 {
     struct managed_container *container;
     struct container_job parameters = {0};
-    int result = container_find(images->containers, reference, &container, err);
+    int result =
+        container_find(images->containers, client->actor.tenant, reference, &container, err);
 
     if (result < 0)
         return result;

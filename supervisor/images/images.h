@@ -7,6 +7,7 @@
 #ifndef DAVIT_SUPERVISOR_IMAGES_IMAGES_H
 #define DAVIT_SUPERVISOR_IMAGES_IMAGES_H
 
+#include "base/actor.h"
 #include "images/images.h"
 #include "images/report.h"
 #include "registries.h"
@@ -31,6 +32,7 @@ struct image_upload;
 /* Who has asked for a job: a member of its own struct. All but `ended` may be NULL. It is told of
  * nothing before the call that has begun the job returns. */
 struct job_client {
+    struct actor actor;
     /* Something is under way: see images/report.h. */
     void (*progress)(struct job_client *client, const struct image_report *report);
     /* An image has come, or has been pushed. `full_name` is the one it has got; NULL: none. */
@@ -173,8 +175,8 @@ struct disk_usage;
 int disk_usage_measure(struct images *images, struct job_client *client, struct disk_usage **usage,
                        struct image_job **job, struct error *err);
 
-/* Bytes of what the container has changed, by id, and of a volume, by name; 0: not counted. */
+/* Bytes of what the container has changed, and of a volume; 0: not counted. */
 uint64_t disk_usage_of_container(const struct disk_usage *usage, const char *id);
-uint64_t disk_usage_of_volume(const struct disk_usage *usage, const char *name);
+uint64_t disk_usage_of_volume(const struct disk_usage *usage, const char *tenant, const char *name);
 
 #endif

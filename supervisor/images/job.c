@@ -64,8 +64,8 @@ static int add_name(struct image_job *job, const struct image_report *report, co
         snprintf(full, sizeof(full), "%s:%s", reference.name,
                  reference.tag[0] != '\0' ? reference.tag : "latest");
     if (result == 0)
-        result = image_store_add(job->images->store, name != NULL ? full : NULL, repo_digest,
-                                 &descriptor, &image, &job->err);
+        result = image_store_add(job->images->store, job->actor.tenant, name != NULL ? full : NULL,
+                                 repo_digest, &descriptor, &image, &job->err);
     if (result == 0)
         tell_image(job, report, image, name != NULL ? full : NULL);
     return result;

@@ -12,6 +12,7 @@
 struct image_job {
     struct images *images;
     struct job_client *client; /* NULL once it has gone */
+    struct actor actor;        /* who asked */
     /* The repository that a pull's digest belongs to: "docker.io/library/busybox". NULL: a load's.
      */
     const char *repository;

@@ -104,10 +104,10 @@ struct commit {
 static void on_commit_release(struct image_job *job)
 {
     struct commit *commit = (struct commit *)(void *)job;
-    struct managed_container *container;
+    struct managed_container *container =
+        container_by_id(job->images->containers, commit->container_id);
 
-    if (commit->is_paused &&
-        container_find(job->images->containers, commit->container_id, &container, NULL) == 0)
+    if (commit->is_paused && container != NULL)
         container_freeze(container, false, NULL);
     image_job_close(job);
     free(commit);
@@ -118,7 +118,8 @@ static void on_committed(struct image_job *job, const struct image_report *repor
 {
     const struct commit *commit = (const struct commit *)(void *)job;
     const char *comment = image->config.comment;
-    struct managed_container *container;
+    struct managed_container *container =
+        container_by_id(job->images->containers, commit->container_id);
     char name[512] = "";
     struct string_pair pairs[] = {
         {"comment", comment != NULL ? comment : ""}, {"imageID", image->id}, {"imageRef", name}};
@@ -126,7 +127,7 @@ static void on_committed(struct image_job *job, const struct image_report *repor
     (void)report;
     if (full_name != NULL)
         image_reference_familiar(full_name, name, sizeof(name));
-    if (container_find(job->images->containers, commit->container_id, &container, NULL) == 0)
+    if (container != NULL)
         container_event(container, "commit", &(struct string_map){pairs, ARRAY_SIZE(pairs)});
 }
 
@@ -212,10 +213,12 @@ int image_commit(struct images *images, const char *reference, const struct make
     struct commit *commit;
     struct make_job parameters = {0};
     struct image *image;
-    int result = container_find(images->containers, reference, &container, err);
+    int result =
+        container_find(images->containers, client->actor.tenant, reference, &container, err);
 
     if (result == 0)
-        result = image_store_find(images->store, container->definition->image_id, &image, err);
+        result = image_store_find(images->store, container->definition->tenant,
+                                  container->definition->image_id, &image, err);
     if (result == 0)
         result = describe_commit(order, container, image, &parameters, err);
     if (result < 0)
@@ -224,6 +227,7 @@ int image_commit(struct images *images, const char *reference, const struct make
     /* A commit outlives its client: somebody else may wait for the name that it gives. */
     commit->job = (struct image_job){.images = images,
                                      .client = client,
+                                     .actor = client->actor,
                                      .output_fd = -1,
                                      .outlives_client = true,
                                      .on_image = on_committed,

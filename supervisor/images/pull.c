@@ -104,7 +104,7 @@ static void note_previous(struct pull *pull, char previous[DIGEST_SIZE])
             : memory_printf("%s@%s", pull->reference.name, pull->parameters.reference);
     struct image *image;
 
-    if (image_store_find(pull->job.images->store, full, &image, NULL) == 0)
+    if (image_store_find(pull->job.images->store, pull->job.actor.tenant, full, &image, NULL) == 0)
         memcpy(previous, image->id, DIGEST_SIZE);
 }
 
@@ -141,6 +141,7 @@ int image_pull(struct images *images, const struct pull_order *order, struct job
 
     pull->job = (struct image_job){.images = images,
                                    .client = client,
+                                   .actor = client->actor,
                                    .output_fd = -1,
                                    .repository = pull->reference.name,
                                    .on_image = on_image,

@@ -71,7 +71,7 @@ static int add_tagged(struct push *push, struct error *err)
     cleanup_free char *full = memory_printf("%s:%s", push->reference.name, push->reference.tag);
     struct image *image;
 
-    if (image_store_find(push->job.images->store, full, &image, NULL) < 0)
+    if (image_store_find(push->job.images->store, push->job.actor.tenant, full, &image, NULL) < 0)
         return error_set(err, ERROR_NOT_FOUND, ENOENT,
                          "An image does not exist locally with the tag: %s", push->reference.name);
     push->parameters.images.items =
@@ -91,9 +91,10 @@ static size_t walk_repository(struct push *push, bool is_counting)
         const struct image *image = store->images[i];
 
         for (size_t j = 0; j < image->name_count; j++) {
-            const char *name = image->names[j];
+            const char *name = image->names[j].full;
 
-            if (strncmp(name, push->reference.name, length) != 0 || name[length] != ':')
+            if (!tenant_is(image->names[j].tenant, push->job.actor.tenant) ||
+                strncmp(name, push->reference.name, length) != 0 || name[length] != ':')
                 continue;
             count++;
             if (!is_counting)
@@ -126,7 +127,8 @@ static int add_members(struct push *push, const struct string_list *members, str
         struct image *image;
         int result;
 
-        result = image_store_find(push->job.images->store, members->items[i], &image, err);
+        result = image_store_find(push->job.images->store, push->job.actor.tenant,
+                                  members->items[i], &image, err);
         if (result < 0)
             return result;
         add_image(push, image, NULL);
@@ -166,6 +168,7 @@ int image_push(struct images *images, const struct push_order *order, struct job
 
     push->job = (struct image_job){.images = images,
                                    .client = client,
+                                   .actor = client->actor,
                                    .output_fd = -1,
                                    .repository = push->reference.name,
                                    .on_image = on_image,

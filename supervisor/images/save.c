@@ -30,7 +30,7 @@ static void add_name(struct save_image *entry, struct arena *arena, const char *
 
 /* All images of a repository, "docker.io/library/busybox". */
 static bool add_repository(struct images *images, struct save_job *job, struct arena *arena,
-                           const char *repository)
+                           const char *tenant, const char *repository)
 {
     size_t length = strlen(repository);
     bool has_any = false;
@@ -39,9 +39,12 @@ static bool add_repository(struct images *images, struct save_job *job, struct a
         const struct image *image = images->store->images[i];
 
         for (size_t j = 0; j < image->name_count; j++) {
-            if (strncmp(image->names[j], repository, length) != 0 || image->names[j][length] != ':')
+            const char *name = image->names[j].full;
+
+            if (!tenant_is(image->names[j].tenant, tenant) ||
+                strncmp(name, repository, length) != 0 || name[length] != ':')
                 continue;
-            add_name(find_entry(job, arena, image), arena, image->names[j]);
+            add_name(find_entry(job, arena, image), arena, name);
             has_any = true;
         }
     }
@@ -49,7 +52,7 @@ static bool add_repository(struct images *images, struct save_job *job, struct a
 }
 
 static int add_image(struct images *images, struct save_job *job, struct arena *arena,
-                     const char *text, struct error *err)
+                     const char *tenant, const char *text, struct error *err)
 {
     struct image_reference reference;
     struct save_image *entry;
@@ -60,17 +63,15 @@ static int add_image(struct images *images, struct save_job *job, struct arena *
     int result;
 
     if (is_name && !image_reference_has_tag(text) &&
-        add_repository(images, job, arena, reference.name))
+        add_repository(images, job, arena, tenant, reference.name))
         return 0;
-    result = image_store_find(images->store, text, &image, err);
+    result = image_store_find(images->store, tenant, text, &image, err);
     if (result < 0)
         return result;
     entry = find_entry(job, arena, image);
     full = arena_printf(arena, "%s:%s", reference.name, reference.tag);
-    for (size_t i = 0; is_name && i < image->name_count; i++) {
-        if (strcmp(image->names[i], full) == 0)
-            add_name(entry, arena, full);
-    }
+    if (is_name && image_has_name(image, tenant, full))
+        add_name(entry, arena, full);
     return 0;
 }
 
@@ -87,7 +88,7 @@ int image_save(struct images *images, const char *const *names, size_t count,
         result =
             error_set(err, ERROR_INVALID, EINVAL, "names: 1 to %d images are expected", NAMES_MAX);
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = add_image(images, &parameters, &arena, names[i], err);
+        result = add_image(images, &parameters, &arena, client->actor.tenant, names[i], err);
     return result < 0 ? result
                       : image_download(images,
                                        &(struct download_order){.command = WORKER_SAVE,

@@ -11,12 +11,12 @@ int image_list_packages(struct images *images, const char *name, struct job_clie
     time_t now = time(NULL);
     char created[32];
     struct tm utc;
-    int result = image_store_find(images->store, name, &image, err);
+    int result = image_store_find(images->store, client->actor.tenant, name, &image, err);
 
     if (result < 0)
         return result;
     strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
-    parameters.name = image->name_count > 0 ? image->names[0] : image->id;
+    parameters.name = image_name_of(image, client->actor.tenant);
     parameters.digest = image->manifest_digest;
     parameters.created = created;
     parameters.layers = image->layers;

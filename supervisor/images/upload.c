@@ -144,6 +144,7 @@ int image_upload(struct images *images, const struct upload_order *order, struct
 
     upload->job = (struct image_job){.images = images,
                                      .client = client,
+                                     .actor = client->actor,
                                      .output_fd = -1,
                                      .outlives_client = true,
                                      .process_fd = order->process_fd,

@@ -41,9 +41,11 @@ uint64_t disk_usage_of_container(const struct disk_usage *usage, const char *id)
     return find_bytes(usage, false, id);
 }
 
-uint64_t disk_usage_of_volume(const struct disk_usage *usage, const char *name)
+uint64_t disk_usage_of_volume(const struct disk_usage *usage, const char *tenant, const char *name)
 {
-    return find_bytes(usage, true, name);
+    cleanup_arena struct arena arena = {0};
+
+    return find_bytes(usage, true, definition_volume_directory(&arena, tenant, name));
 }
 
 static void note(struct disk_usage *usage, const struct image_report *report)
@@ -72,6 +74,7 @@ int disk_usage_measure(struct images *images, struct job_client *client, struct 
 
     made->job = (struct image_job){.images = images,
                                    .client = client,
+                                   .actor = client->actor,
                                    .output_fd = -1,
                                    .on_status = on_status,
                                    .on_release = on_release};

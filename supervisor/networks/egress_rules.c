@@ -38,9 +38,9 @@ static int check_networks(const struct networks *networks, const struct definiti
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.Egress: rules cannot be kept on network %s", mode);
     for (size_t i = 0; i < definition->endpoints.count; i++) {
-        struct network *network = NULL;
+        const struct network *network =
+            network_by_id(networks, definition->endpoints.items[i].network_id);
 
-        network_find(networks, definition->endpoints.items[i].network_id, &network, NULL);
         if (network != NULL && network->driver != NETWORK_DRIVER_BRIDGE)
             return error_set(err, ERROR_INVALID, EINVAL,
                              "HostConfig.Egress: rules cannot be kept on network %s (%s)",

@@ -175,12 +175,10 @@ static void pick_device(struct membership *member, size_t index)
 static bool is_way_out(const struct membership *member, size_t index, int family)
 {
     for (size_t i = 0; i < member->definition->endpoints.count; i++) {
-        struct network *network = NULL;
+        const struct network *network = membership_network(member, i);
 
         if (i != index && !is_held(&member->leases[i]))
             continue;
-        network_find(member->networks, member->definition->endpoints.items[i].network_id, &network,
-                     NULL);
         if (network != NULL && network_leads_out(network, family))
             return i == index;
     }
@@ -326,10 +324,10 @@ int lease_add(struct membership *member, size_t index, int netns_fd, struct erro
 {
     const struct endpoint *endpoint = &member->definition->endpoints.items[index];
     struct network_lease *held = &member->leases[index];
-    struct network *network = NULL;
+    struct network *network = membership_network(member, index);
     int result;
 
-    if (network_find(member->networks, endpoint->network_id, &network, NULL) < 0)
+    if (network == NULL)
         return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %s not found",
                          endpoint->network_name);
     if (network->driver == NETWORK_DRIVER_CNI) {

@@ -38,11 +38,7 @@ struct membership *membership_find(const struct networks *networks, const char *
 
 struct network *membership_network(const struct membership *member, size_t index)
 {
-    struct network *network = NULL;
-
-    network_find(member->networks, member->definition->endpoints.items[index].network_id, &network,
-                 NULL);
-    return network;
+    return network_by_id(member->networks, member->definition->endpoints.items[index].network_id);
 }
 
 size_t membership_find_endpoint(const struct membership *member, const struct network *network)

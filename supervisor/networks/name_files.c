@@ -35,10 +35,11 @@ static int write_file(const struct membership *member, const char *name, const c
 static const char *host_gateway(const struct membership *member, char *text)
 {
     const struct endpoint *first = &member->definition->endpoints.items[0];
-    struct network *network;
+    const struct network *network = member->definition->endpoints.count > 0
+                                        ? network_by_id(member->networks, first->network_id)
+                                        : NULL;
 
-    if (member->definition->endpoints.count == 0 ||
-        network_find(member->networks, first->network_id, &network, NULL) < 0)
+    if (network == NULL)
         return "127.0.0.1";
     address_format(&network->ipv4.gateway, text);
     return text;

@@ -110,6 +110,7 @@ static void resolver_describe_container(struct arena *arena, const struct member
     size_t count = member->definition->endpoints.count;
 
     said->id = member->definition->id;
+    said->tenant = member->definition->tenant;
     said->endpoints.items = arena_new(arena, count, sizeof(*said->endpoints.items));
     for (size_t i = 0; i < count; i++) {
         const struct endpoint *endpoint = &member->definition->endpoints.items[i];

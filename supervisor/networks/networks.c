@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/actor.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -23,6 +24,7 @@
 
 static const struct json_field network_fields[] = {
     JSON_FIELD(struct network, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
+    JSON_FIELD(struct network, tenant, "Tenant", JSON_KIND_STRING),
     JSON_FIELD(struct network, name, "Name", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct network, created_ns, "CreatedNs", JSON_KIND_INT64),
     JSON_FIELD(struct network, driver, "Driver", JSON_KIND_ENUM, .names = network_driver_names),
@@ -52,7 +54,7 @@ static void network_free(struct network *network)
 
 static bool is_default(const struct network *network)
 {
-    return strcmp(network->name, NETWORK_DEFAULT) == 0;
+    return tenant_is(network->tenant, "") && strcmp(network->name, NETWORK_DEFAULT) == 0;
 }
 
 static int network_write_file(const struct networks *networks, const struct network *network,
@@ -115,9 +117,10 @@ int networks_read(struct networks *networks, struct error *err)
         if (entry->d_name[0] != '.' && read_network(networks, entry->d_name, &problem) < 0)
             log_error("network %s is left out: %s", entry->d_name, problem.message);
     }
-    if (network_look_up(networks, NETWORK_DEFAULT) != NULL)
+    if (network_look_up(networks, "", NETWORK_DEFAULT) != NULL)
         return 0;
-    return network_create(networks, &(struct network_order){.name = NETWORK_DEFAULT}, &unused, err);
+    return network_create(networks, "", &(struct network_order){.name = NETWORK_DEFAULT}, &unused,
+                          err);
 }
 
 static int check_order(const struct network_order *order, struct error *err)
@@ -233,7 +236,7 @@ static int take_options(struct network *network, const struct string_map *option
     return 0;
 }
 
-static int fill(const struct networks *networks, struct network *network,
+static int fill(const struct networks *networks, struct network *network, const char *tenant,
                 const struct network_order *order, struct error *err)
 {
     char id[IDENTIFIER_SIZE];
@@ -241,6 +244,7 @@ static int fill(const struct networks *networks, struct network *network,
 
     identifier_make(id);
     network->id = arena_strdup(&network->arena, id);
+    network->tenant = tenant;
     network->name = arena_strdup(&network->arena, order->name);
     network->created_ns = clock_now_ns();
     network->is_internal = order->is_internal;
@@ -255,7 +259,7 @@ static int fill(const struct networks *networks, struct network *network,
     return result < 0 ? result : network_addresses_check(networks, network, err);
 }
 
-int network_create(struct networks *networks, const struct network_order *order,
+int network_create(struct networks *networks, const char *tenant, const struct network_order *order,
                    struct network **made, struct error *err)
 {
     struct network *network;
@@ -263,11 +267,11 @@ int network_create(struct networks *networks, const struct network_order *order,
 
     if (result < 0)
         return result;
-    if (network_look_up(networks, order->name) != NULL)
+    if (network_look_up(networks, tenant, order->name) != NULL)
         return error_set(err, ERROR_CONFLICT, EEXIST, "network with name %s already exists",
                          order->name);
     network = memory_new_one(struct network);
-    result = fill(networks, network, order, err);
+    result = fill(networks, network, tenant, order, err);
     if (result == 0)
         result = network_write_file(networks, network, err);
     if (result < 0) {

@@ -47,7 +47,8 @@ struct network {
     struct network *next;
     struct arena arena;
     const char *id;
-    const char *name;
+    const char *tenant; /* whose it is; NULL or "": the host's own */
+    const char *name;   /* unique within the tenant */
     int64_t created_ns;
     int driver; /* enum network_driver */
     struct network_addresses ipv4;
@@ -149,12 +150,17 @@ struct network_order {
 /* At start: reads those on disk, and makes the default one if it is not there. */
 int networks_read(struct networks *networks, struct error *err);
 
-/* By id, a part of its beginning, or name. ERROR_NOT_FOUND "network NAME not found". */
-int network_find(const struct networks *networks, const char *name, struct network **network,
-                 struct error *err);
+/* A network of the tenant, or the default one, which is everybody's, by id, a part of its
+ * beginning, or name. ERROR_NOT_FOUND "network NAME not found". */
+int network_find(const struct networks *networks, const char *tenant, const char *name,
+                 struct network **network, struct error *err);
+/* Whether the tenant may know it: it is the tenant's, or the default one. */
+bool network_is_visible(const struct network *network, const char *tenant);
+/* By its whole id, whatever its tenant; NULL: there is none. */
+struct network *network_by_id(const struct networks *networks, const char *id);
 
 /* Durable when it returns. */
-int network_create(struct networks *networks, const struct network_order *order,
+int network_create(struct networks *networks, const char *tenant, const struct network_order *order,
                    struct network **network, struct error *err);
 
 /* Refuses the default one and those that containers are attached to. */
@@ -168,7 +174,8 @@ const char *network_driver_name(const struct network *network);
 const struct network_addresses *network_addresses(const struct network *network, int family);
 
 /* By id, a part of its beginning, or name; NULL: there is none, or more than one. */
-struct network *network_look_up(const struct networks *networks, const char *name);
+struct network *network_look_up(const struct networks *networks, const char *tenant,
+                                const char *name);
 
 /* Whether a container that is on it has a way out by that family. */
 bool network_leads_out(const struct network *network, int family);

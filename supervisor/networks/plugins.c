@@ -60,10 +60,8 @@ int plugins_check_address(const char *text, const struct network *network, struc
 
 static struct network *plugin_network(const struct membership *member, size_t index)
 {
-    struct network *network = NULL;
+    struct network *network = membership_network(member, index);
 
-    network_find(member->networks, member->definition->endpoints.items[index].network_id, &network,
-                 NULL);
     return network != NULL && network->driver == NETWORK_DRIVER_CNI ? network : NULL;
 }
 

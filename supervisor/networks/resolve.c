@@ -156,7 +156,8 @@ int membership_resolve(struct membership *member, struct revision *draft,
         struct endpoint *endpoint = &definition->endpoints.items[i];
         struct network *network;
 
-        if (network_find(member->networks, endpoint->network_name, &network, err) < 0 ||
+        if (network_find(member->networks, definition->tenant, endpoint->network_name, &network,
+                         err) < 0 ||
             check_addresses(endpoint, network, err) < 0 || check_rate(member, network, err) < 0)
             return -err->errnum;
         endpoint->network_id = arena_strdup(&draft->arena, network->id);

@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define PREDECESSOR_MS 5000 /* a davitd that was killed may still have the lock */
 /* Room that is reserved so that a full disk still has it: for what is written between two
  * checkpoints, and for the tables to grow. A checkpoint comes after 256 pages, 1 MiB. */
@@ -73,12 +73,24 @@ static int prepare(struct database *database, const char *sql, sqlite3_stmt **st
 
 static int set_up(struct database *database, struct error *err)
 {
-    static const char schema[] = "BEGIN IMMEDIATE;"
-                                 "CREATE TABLE IF NOT EXISTS containers ("
-                                 "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-                                 "  definition TEXT NOT NULL, state TEXT NOT NULL);"
-                                 "PRAGMA user_version = 1;"
-                                 "COMMIT;";
+    /* The way to each version from the one before it. Nobody sees half of it. */
+    static const char *const steps[SCHEMA_VERSION] = {
+        "BEGIN IMMEDIATE;"
+        "CREATE TABLE IF NOT EXISTS containers ("
+        "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+        "  definition TEXT NOT NULL, state TEXT NOT NULL);"
+        "PRAGMA user_version = 1;"
+        "COMMIT;",
+        "BEGIN IMMEDIATE;"
+        "CREATE TABLE keyed ("
+        "  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,"
+        "  definition TEXT NOT NULL, state TEXT NOT NULL, UNIQUE (tenant, name));"
+        "INSERT INTO keyed SELECT id, '', name, definition, state FROM containers ORDER BY rowid;"
+        "DROP TABLE containers;"
+        "ALTER TABLE keyed RENAME TO containers;"
+        "PRAGMA user_version = 2;"
+        "COMMIT;",
+    };
     int version = 0;
     int result = database_run_sql(database, "PRAGMA journal_mode = WAL", err);
 
@@ -92,10 +104,10 @@ static int set_up(struct database *database, struct error *err)
         result = error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                            "database: made by a newer davit (schema %d, this one knows %d)",
                            version, SCHEMA_VERSION);
-    if (result == 0 && version < SCHEMA_VERSION)
-        result = database_run_sql(database, schema, err);
+    for (; result == 0 && version < SCHEMA_VERSION; version++)
+        result = database_run_sql(database, steps[version], err);
     if (result == 0)
-        result = prepare(database, "INSERT INTO containers VALUES (?1, ?2, ?3, ?4)",
+        result = prepare(database, "INSERT INTO containers VALUES (?1, ?2, ?3, ?4, ?5)",
                          &database->insert, err);
     if (result == 0)
         result = prepare(database, "UPDATE containers SET state = ?2 WHERE id = ?1",
@@ -206,13 +218,15 @@ static int step_durably(struct database *database, sqlite3_stmt *statement, cons
     return result;
 }
 
-int database_insert_container(struct database *database, const char *id, const char *name,
-                              const char *definition, const char *state, struct error *err)
+int database_insert_container(struct database *database, const char *id, const char *tenant,
+                              const char *name, const char *definition, const char *state,
+                              struct error *err)
 {
     bind(database->insert, 1, id);
-    bind(database->insert, 2, name);
-    bind(database->insert, 3, definition);
-    bind(database->insert, 4, state);
+    bind(database->insert, 2, tenant != NULL ? tenant : "");
+    bind(database->insert, 3, name);
+    bind(database->insert, 4, definition);
+    bind(database->insert, 5, state);
     return step_durably(database, database->insert, "store a container", err);
 }
 

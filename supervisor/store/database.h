@@ -18,8 +18,9 @@ void database_close(struct database *database);
 /* A container's definition and state are JSON texts. What is durable is synced to disk before it
  * returns; the rest survives a crash of davitd, and of the machine once something durable follows.
  * Inserting is durable. */
-int database_insert_container(struct database *database, const char *id, const char *name,
-                              const char *definition, const char *state, struct error *err);
+int database_insert_container(struct database *database, const char *id, const char *tenant,
+                              const char *name, const char *definition, const char *state,
+                              struct error *err);
 int database_update_state(struct database *database, const char *id, const char *state,
                           bool is_durable, struct error *err);
 /* Another name, and the definition that has it. Durable. */

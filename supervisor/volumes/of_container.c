@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "volumes.h"
 
-static int make_volume(struct volumes *volumes, struct arena *arena, struct mount_point *mount,
-                       struct error *err)
+static int make_volume(struct volumes *volumes, struct arena *arena, const char *tenant,
+                       struct mount_point *mount, struct error *err)
 {
     const struct docker_volume_options *options = mount->volume;
     struct volume_order order = {.name = mount->name};
@@ -18,7 +18,7 @@ static int make_volume(struct volumes *volumes, struct arena *arena, struct moun
         order.labels = options->labels;
         order.options = options->driver.options;
     }
-    result = volume_make(volumes, &order, &volume, &mount->is_new, err);
+    result = volume_make(volumes, tenant, &order, &volume, &mount->is_new, err);
     if (result == 0)
         mount->name = arena_strdup(arena, volume->name);
     return result;
@@ -30,7 +30,8 @@ void container_volumes_take_back(struct volumes *volumes, const struct definitio
         const struct mount_point *mount = &definition->mount_points.items[i];
         struct volume *volume;
 
-        if (mount->is_new && volume_find(volumes, mount->name, &volume, NULL) == 0)
+        if (mount->is_new &&
+            volume_find(volumes, definition->tenant, mount->name, &volume, NULL) == 0)
             volume_remove(volumes, volume, NULL);
     }
 }
@@ -47,7 +48,7 @@ int container_volumes_make(struct volumes *volumes, struct arena *arena,
         struct mount_point *mount = &definition->mount_points.items[i];
 
         if (strcmp(mount->type, "volume") == 0)
-            result = make_volume(volumes, arena, mount, err);
+            result = make_volume(volumes, arena, definition->tenant, mount, err);
     }
     if (result < 0)
         container_volumes_take_back(volumes, definition);
@@ -61,7 +62,8 @@ void container_volumes_remove(struct volumes *volumes, const struct definition *
         struct volume *volume;
         struct error err = {0};
 
-        if (!mount->is_anonymous || volume_find(volumes, mount->name, &volume, NULL) < 0 ||
+        if (!mount->is_anonymous ||
+            volume_find(volumes, definition->tenant, mount->name, &volume, NULL) < 0 ||
             volume->user_count > 0)
             continue;
         if (volume_remove(volumes, volume, &err) < 0)
@@ -105,7 +107,7 @@ static void each_volume(const struct volumes *volumes, const struct definition *
         const char *name = definition->mount_points.items[i].name;
         struct volume *volume;
 
-        if (name != NULL && volume_find(volumes, name, &volume, NULL) == 0)
+        if (name != NULL && volume_find(volumes, definition->tenant, name, &volume, NULL) == 0)
             change(volume, definition->id);
     }
 }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/actor.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -31,9 +32,12 @@ static const struct json_field volume_fields[] = {
 };
 static const struct json_struct volume_type = JSON_STRUCT(struct volume, volume_fields);
 
-char *volume_path(const struct volumes *volumes, const char *name)
+char *volume_path(const struct volumes *volumes, const char *tenant, const char *name)
 {
-    return memory_printf("%s/volumes/%s/" VOLUME_DATA, volumes->places->root, name);
+    cleanup_arena struct arena arena = {0};
+
+    return memory_printf("%s/volumes/%s/" VOLUME_DATA, volumes->places->root,
+                         definition_volume_directory(&arena, tenant, name));
 }
 
 static void volume_free(struct volume *volume)
@@ -42,16 +46,33 @@ static void volume_free(struct volume *volume)
     for (size_t i = 0; i < volume->user_count; i++)
         free(volume->users[i]);
     free(volume->users);
+    free(volume->tenant);
     free(volume->name);
     free(volume);
 }
 
-static struct volume *volume_new(const char *name)
+static struct volume *volume_new(const char *tenant, const char *name)
 {
     struct volume *volume = memory_new_one(struct volume);
 
+    volume->tenant = memory_strdup(tenant);
     volume->name = memory_strdup(name);
     return volume;
+}
+
+static const char *directory_of(struct volume *volume)
+{
+    return definition_volume_directory(&volume->arena, volume->tenant, volume->name);
+}
+
+/* Of the directory's name. */
+static struct volume *volume_of_directory(const char *directory)
+{
+    const char *at = strchr(directory, '@');
+    cleanup_free char *tenant =
+        memory_printf("%.*s", at != NULL ? (int)(at - directory) : 0, directory);
+
+    return volume_new(tenant, at != NULL ? at + 1 : directory);
 }
 
 static void volume_link(struct volumes *volumes, struct volume *volume)
@@ -63,7 +84,7 @@ static void volume_link(struct volumes *volumes, struct volume *volume)
 
 static int read_volume(struct volumes *volumes, const char *name, struct error *err)
 {
-    struct volume *volume = volume_new(name);
+    struct volume *volume = volume_of_directory(name);
     cleanup_buffer struct buffer text = {0};
     cleanup_close int fd =
         openat(volumes->places->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -105,19 +126,20 @@ int volumes_read(struct volumes *volumes, struct error *err)
     return 0;
 }
 
-static struct volume *look_up(const struct volumes *volumes, const char *name)
+static struct volume *look_up(const struct volumes *volumes, const char *tenant, const char *name)
 {
     struct volume *volume = volumes->list;
 
-    while (volume != NULL && strcmp(volume->name, name) != 0)
+    while (volume != NULL &&
+           (strcmp(volume->name, name) != 0 || !tenant_is(volume->tenant, tenant)))
         volume = volume->next;
     return volume;
 }
 
-int volume_find(const struct volumes *volumes, const char *name, struct volume **volume,
-                struct error *err)
+int volume_find(const struct volumes *volumes, const char *tenant, const char *name,
+                struct volume **volume, struct error *err)
 {
-    *volume = look_up(volumes, name);
+    *volume = look_up(volumes, tenant, name);
     if (*volume != NULL)
         return 0;
     return error_set(err, ERROR_NOT_FOUND, ENOENT, "get %.128s: no such volume", name);
@@ -196,7 +218,7 @@ static int publish(const struct volumes *volumes, const char *temporary, const c
 static int make_on_disk(struct volumes *volumes, struct volume *volume, int64_t size,
                         struct error *err)
 {
-    cleanup_free char *temporary = memory_printf(TEMPORARY_PREFIX "%s", volume->name);
+    cleanup_free char *temporary = memory_printf(TEMPORARY_PREFIX "%s", directory_of(volume));
     cleanup_close int directory_fd = -1;
     int result;
 
@@ -207,7 +229,7 @@ static int make_on_disk(struct volumes *volumes, struct volume *volume, int64_t 
     result = directory_fd < 0 ? error_errno(err, errno, "open volume %s", volume->name)
                               : fill(volumes, volume, directory_fd, size, err);
     if (result == 0)
-        result = publish(volumes, temporary, volume->name, err);
+        result = publish(volumes, temporary, directory_of(volume), err);
     if (result == 0)
         return 0;
     path_remove_tree(volumes->places->volumes_fd, temporary, NULL);
@@ -225,8 +247,8 @@ static void publish_event(struct volumes *volumes, const char *action, const str
                    &(struct string_map){&driver, 1});
 }
 
-int volume_make(struct volumes *volumes, const struct volume_order *order, struct volume **made,
-                bool *is_new, struct error *err)
+int volume_make(struct volumes *volumes, const char *tenant, const struct volume_order *order,
+                struct volume **made, bool *is_new, struct error *err)
 {
     bool is_anonymous = order->name == NULL || order->name[0] == '\0';
     char id[IDENTIFIER_SIZE];
@@ -239,11 +261,11 @@ int volume_make(struct volumes *volumes, const struct volume_order *order, struc
         result = volume_check_name(order->name, err);
     if (result < 0)
         return result;
-    *made = is_anonymous ? NULL : look_up(volumes, order->name);
+    *made = is_anonymous ? NULL : look_up(volumes, tenant, order->name);
     if (*made != NULL)
         return 0;
     identifier_make(id);
-    volume = volume_new(is_anonymous ? id : order->name);
+    volume = volume_new(tenant != NULL ? tenant : "", is_anonymous ? id : order->name);
     volume->created_ns = clock_now_ns();
     volume->is_anonymous = is_anonymous;
     string_map_copy(&volume->arena, &order->labels, &volume->labels);
@@ -276,7 +298,7 @@ int volume_remove(struct volumes *volumes, struct volume *volume, struct error *
     if (volume->user_count > 0)
         return error_set(err, ERROR_CONFLICT, EBUSY, "remove %s: volume is in use - [%s]",
                          volume->name, volume->users[0]);
-    result = trash_put(volumes->trash, volumes->places->volumes_fd, volume->name, err);
+    result = trash_put(volumes->trash, volumes->places->volumes_fd, directory_of(volume), err);
     if (result == 0 && fsync(volumes->places->volumes_fd) < 0)
         result = error_errno(err, errno, "sync after the removal of %s", volume->name);
     if (result < 0)
@@ -293,7 +315,7 @@ int volume_remove(struct volumes *volumes, struct volume *volume, struct error *
 void volume_write(struct json_writer *writer, const struct volumes *volumes,
                   const struct volume *volume, int64_t bytes)
 {
-    cleanup_free char *path = volume_path(volumes, volume->name);
+    cleanup_free char *path = volume_path(volumes, volume->tenant, volume->name);
     char created[CLOCK_RFC3339_SIZE];
 
     clock_format_rfc3339(volume->created_ns, created);

@@ -4,6 +4,8 @@
  *   <root>/volumes/NAME/_data         what containers see
  *   <root>/volumes/NAME/volume.json   labels, options; there before the volume has its name
  *
+ * The directory of a volume that a tenant has is called TENANT@NAME.
+ *
  * What is on disk is the truth: a volume is made under a temporary name and renamed, and leaves by
  * a rename. Whoever has a volume says so (volumes_hold()): while anybody has it it stays.
  */
@@ -19,7 +21,8 @@
 
 struct volume {
     struct volume *next;
-    char *name;
+    char *tenant; /* whose it is; "": the host's own */
+    char *name;   /* unique within the tenant */
     int64_t created_ns;
     bool is_anonymous;
     uint32_t project; /* of its disk quota; 0: none */
@@ -52,12 +55,12 @@ struct volume_order {
 int volumes_read(struct volumes *volumes, struct error *err);
 
 /* ERROR_NOT_FOUND "get NAME: no such volume". */
-int volume_find(const struct volumes *volumes, const char *name, struct volume **volume,
-                struct error *err);
+int volume_find(const struct volumes *volumes, const char *tenant, const char *name,
+                struct volume **volume, struct error *err);
 
 /* Finds or makes it; durable when it returns. *is_new says which. */
-int volume_make(struct volumes *volumes, const struct volume_order *order, struct volume **volume,
-                bool *is_new, struct error *err);
+int volume_make(struct volumes *volumes, const char *tenant, const struct volume_order *order,
+                struct volume **volume, bool *is_new, struct error *err);
 
 /* Removes it with its content, and frees it. ERROR_CONFLICT while a container has it. */
 int volume_remove(struct volumes *volumes, struct volume *volume, struct error *err);
@@ -67,7 +70,7 @@ void volume_write(struct json_writer *writer, const struct volumes *volumes,
                   const struct volume *volume, int64_t bytes);
 
 /* "/var/lib/davit/volumes/NAME/_data"; free() it. */
-char *volume_path(const struct volumes *volumes, const char *name);
+char *volume_path(const struct volumes *volumes, const char *tenant, const char *name);
 
 /* A container's: of_container.c */
 

@@ -20,7 +20,7 @@ static const struct option_row rows[] = {
     {"name", 'n', OPTION_LIST, "NAME", .offset = offsetof(struct values, names)},
     {"size", 0, OPTION_BYTES, "SIZE", .offset = offsetof(struct values, size)},
     {"filter", 0, OPTION_READ, "KEY=VALUE", .read = option_read_filter},
-    {NULL},
+    {0},
 };
 
 static const struct option_row request_rows[] = {
@@ -31,7 +31,7 @@ static const struct option_row request_rows[] = {
     {"user", 'u', OPTION_TEXT, "USER", .member = "User"},
     {"dns", 0, OPTION_LIST, "ADDRESS", .member = "HostConfig.Dns"},
     {"sysctl", 0, OPTION_PAIRS, "NAME=VALUE", .member = "HostConfig.Sysctls"},
-    {NULL},
+    {0},
 };
 
 /* Reads the words, the last of which is NULL, and notes the first that is no option. */
@@ -106,7 +106,7 @@ static void a_table_goes_below_an_object(void **state)
 {
     static const struct option_row limit_rows[] = {
         {"memory", 'm', OPTION_BYTES, "SIZE", .member = "Memory"},
-        {NULL},
+        {0},
     };
     const char *const words[] = {"run", "--memory=1k", NULL};
     struct request request = {0};

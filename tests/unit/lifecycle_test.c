@@ -11,6 +11,7 @@
 #include "base/identifier.h"
 #include "base/path.h"
 #include "base/socket.h"
+#include "supervisor/containers/all_parts.h"
 #include "supervisor/containers/internal.h"
 
 #define SPAWN_FDS 5 /* of a request for a monitor; the last is its end of the channel */
@@ -41,12 +42,28 @@ static void note(const char *row)
     buffer_printf(&called, "%s%s", called.length > 0 ? " " : "", row);
 }
 
+struct fake_record {
+    int32_t number;
+};
+
+static const struct json_field fake_fields[] = {
+    JSON_FIELD(struct fake_record, number, "fakeNumber", JSON_KIND_INT32),
+};
+static const struct json_struct fake_type = JSON_STRUCT(struct fake_record, fake_fields);
+
+static const struct container_part fake_part;
+
+static int32_t *number_of(const struct managed_container *container)
+{
+    return container_part_state(container, &fake_part);
+}
+
 static int on_admit(struct managed_container *container, const struct actor *actor,
                     enum container_action action, struct error *err)
 {
     (void)container;
     assert_non_null(actor);
-    assert_int_equal(action, ACTION_START);
+    assert_true(action == ACTION_START || action == ACTION_REMOVE);
     note("admit");
     return refusal == 0 ? 0 : error_set(err, ERROR_DENIED, refusal, "it may not start");
 }
@@ -70,7 +87,7 @@ static void on_starting(struct managed_container *container, const struct contai
 
 static void on_started(struct managed_container *container, bool is_new)
 {
-    (void)container;
+    ++*number_of(container);
     note(is_new ? "started" : "found started");
 }
 
@@ -97,22 +114,6 @@ static void on_removed(struct managed_container *container, bool removes_volumes
     (void)container;
     (void)removes_volumes;
     note("removed");
-}
-
-struct fake_record {
-    int32_t number;
-};
-
-static const struct json_field fake_fields[] = {
-    JSON_FIELD(struct fake_record, number, "fakeNumber", JSON_KIND_INT32),
-};
-static const struct json_struct fake_type = JSON_STRUCT(struct fake_record, fake_fields);
-
-static const struct container_part fake_part;
-
-static int32_t *number_of(const struct managed_container *container)
-{
-    return container_part_state(container, &fake_part);
 }
 
 static void on_record(const struct managed_container *container, struct arena *arena, void *record)
@@ -342,6 +343,30 @@ static void a_life_passes_the_parts_in_order(void **state)
     assert_string_equal(buffer_text(&called), "admit prepare starting started ended settled");
 }
 
+static int take_state(void *context, const char *id, const char *definition, const char *state,
+                      struct error *err)
+{
+    (void)id;
+    (void)definition;
+    (void)err;
+    buffer_append_string(context, state);
+    return 0;
+}
+
+/* A davitd that ends while the container runs loses nothing of it. */
+static void what_a_part_notes_of_a_start_is_saved(void **state)
+{
+    struct host *host = *state;
+    cleanup_buffer struct buffer saved = {0};
+    struct error err = {0};
+
+    start(host);
+    say(host, MONITOR_STARTED, 4711, "");
+    assert_int_equal(database_each_container(host->containers.database, take_state, &saved, &err),
+                     0);
+    assert_non_null(strstr(buffer_text(&saved), "\"fakeNumber\":1"));
+}
+
 static void a_part_that_refuses_keeps_it_from_starting(void **state)
 {
     struct host *host = *state;
@@ -406,10 +431,10 @@ static void removing_ends_all_waiting(void **state)
     struct error err = {0};
 
     container_wait_for(host->container, WAIT_REMOVED, &removed.completion);
-    assert_int_equal(container_remove(host->container, false, &err), 0);
+    assert_int_equal(container_remove(host->container, &actor_davitd, false, &err), 0);
     assert_int_equal(removed.count, 1);
     assert_null(host->containers.list);
-    assert_string_equal(buffer_text(&called), "removed");
+    assert_string_equal(buffer_text(&called), "admit removed");
 }
 
 static void what_is_kept_is_read_again(void **state)
@@ -460,6 +485,33 @@ static void a_definition_is_replaced_or_stays(void **state)
 }
 
 /* davit wrote states as numbers before it wrote their names. */
+static void note_members(struct arena *arena, struct string_list *names,
+                         const struct json_struct *type)
+{
+    for (size_t i = 0; i < type->field_count; i++) {
+        assert_false(string_list_has(names, type->fields[i].name));
+        string_list_append(arena, names, type->fields[i].name);
+    }
+}
+
+/* All of it stands in one object. */
+static void nothing_that_is_kept_has_the_name_of_something_else(void **state)
+{
+    static const struct container_part *const all[] = {
+        &closing_part, &probe_part, &network_part, &volume_part, &namespace_part,
+        &id_part,      &quota_part, &exec_part,    &log_part,    &restart_part};
+    cleanup_arena struct arena arena = {0};
+    struct string_list names = {0};
+
+    (void)state;
+    note_members(&arena, &names, &container_state_type);
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        if (all[i]->record_type != NULL)
+            note_members(&arena, &names, all[i]->record_type);
+    }
+    assert_true(names.count > container_state_type.field_count);
+}
+
 static void states_of_an_earlier_davit_are_read(void **state)
 {
     static const char text[] =
@@ -484,6 +536,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_life_passes_the_parts_in_order, open_host, close_host),
+        cmocka_unit_test_setup_teardown(what_a_part_notes_of_a_start_is_saved, open_host,
+                                        close_host),
         cmocka_unit_test_setup_teardown(a_part_that_refuses_keeps_it_from_starting, open_host,
                                         close_host),
         cmocka_unit_test_setup_teardown(a_start_that_fails_is_told_with_its_reason, open_host,
@@ -495,6 +549,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(removing_ends_all_waiting, open_host, close_host),
         cmocka_unit_test_setup_teardown(what_is_kept_is_read_again, open_host, close_host),
         cmocka_unit_test_setup_teardown(a_definition_is_replaced_or_stays, open_host, close_host),
+        cmocka_unit_test(nothing_that_is_kept_has_the_name_of_something_else),
         cmocka_unit_test_setup_teardown(states_of_an_earlier_davit_are_read, open_host, close_host),
     };
 

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/path.h"
-#include "cli/cli.h"
+#include "cli/stream.h"
 #include "supervisor/definition/definition.h"
 #include "supervisor/http/filters.h"
 #include "supervisor/images/changes.h"
@@ -266,8 +266,8 @@ static void the_database_keeps_what_was_acknowledged(void **state)
     (void)state;
     assert_non_null(mkdtemp(template));
     assert_int_equal(database_open(template, &database, &err), 0);
-    assert_int_equal(database_insert_container(database, "a", "n", "{\"d\":1}", "{}", &err), 0);
-    assert_true(database_insert_container(database, "b", "n", "{}", "{}", &err) < 0);
+    assert_int_equal(database_insert_container(database, "a", "", "n", "{\"d\":1}", "{}", &err), 0);
+    assert_true(database_insert_container(database, "b", "", "n", "{}", "{}", &err) < 0);
     assert_int_equal(database_update_state(database, "a", "{\"s\":2}", true, &err), 0);
     database_close(database);
     assert_int_equal(database_open(template, &database, &err), 0);
