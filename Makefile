@@ -42,7 +42,7 @@ endif
 
 # ---- what is built from what ------------------------------------------------------------------
 # A folder is a library; a program is its main file and the libraries that its line names.
-# The rooms of davitd: each may use those behind it (tools/check-layers).
+# The rooms of davitd: each may use some of those behind it (tools/check-rooms).
 rooms := supervisor $(addprefix supervisor/,api images containers networks volumes definition store spawn monitor events http)
 FOLDERS := base cgroups cgroups/systemd bundle runtime runtime/oci images images/worker images/fetch network network/resolver network/cni $(rooms) cli
 mains := runtime/oci/davit-oci.c runtime/oci/self_start.c cgroups/systemd/davit-scope.c images/davit-image.c images/fetch/davit-fetch.c network/resolver/davit-resolver.c network/cni/davit-cni.c supervisor/davitd.c cli/davit.c
@@ -95,12 +95,17 @@ help:
 	@echo "make            build everything into $(BUILD)/"
 	@echo "make demo       install what is missing, build, and show containers running"
 	@echo "make test       install what is missing, build, run all tests"
+	@echo "make test-unit, test-fuzz, test-integration, test-conformance, test-vm  a kind of tests"
 	@echo "make check      formatting, static analysis, include directions, manual pages"
+	@echo "make check-format, check-layers, check-conformance, check-cppcheck, check-man, check-tidy  one of these"
+	@echo "make format     lays all C files out"
 	@echo "make bench      speed beside crun, runc and the bare kernel"
 	@echo "make bench-images  unpacking and pulling beside tar, umoci, skopeo and Podman"
 	@echo "make bench-supervise  memory, lists, statistics and logs beside docker and Podman"
 	@echo "make bench-networks  starts on networks beside docker and Podman, a thousand attached, throughput"
-	@echo "make install    to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	@echo "make deps       install what building needs"
+	@echo "make install, uninstall  to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	@echo "make clean      remove $(BUILD)/"
 	@echo "make SANITIZE=address,undefined BUILD=build/asan   a sanitizer build"
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

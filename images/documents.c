@@ -90,6 +90,23 @@ int image_index_parse(struct arena *arena, const char *text, size_t length,
     return result < 0 ? error_prefix(err, "index") : 0;
 }
 
+int image_platform_parse(struct arena *arena, const char *text, struct image_platform *platform,
+                         struct error *err)
+{
+    char *rest = arena_strdup(arena, text != NULL ? text : "");
+
+    if (rest[0] == '\0')
+        return 0;
+    platform->os = strsep(&rest, "/");
+    platform->architecture = strsep(&rest, "/");
+    platform->variant = strsep(&rest, "/");
+    if (platform->architecture == NULL || platform->architecture[0] == '\0' ||
+        strcmp(platform->os, "linux") != 0 || rest != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "platform: \"%.64s\" is not linux/ARCHITECTURE[/VARIANT]", text);
+    return 0;
+}
+
 bool image_platform_fits(const struct image_platform *wanted, const struct image_platform *offered)
 {
     if (offered == NULL || offered->architecture == NULL)

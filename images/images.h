@@ -94,6 +94,11 @@ int image_index_parse(struct arena *arena, const char *text, size_t length,
  * `wanted` has an architecture and an os. */
 bool image_platform_fits(const struct image_platform *wanted, const struct image_platform *offered);
 
+/* Reads "linux/arm64/v8"; NULL or "" is the host's, whatever `platform` holds already. The parts
+ * lie in the arena. */
+int image_platform_parse(struct arena *arena, const char *text, struct image_platform *platform,
+                         struct error *err);
+
 /* The index's first manifest for the wanted platform, or NULL. */
 const struct image_descriptor *image_index_choose(const struct image_index *index,
                                                   const struct image_platform *wanted);

@@ -14,13 +14,16 @@
 static void serve_container_create(struct api *api, struct request *request,
                                    const struct route_match *match)
 {
+    const struct create_order order = {.name = request_query(request, "name"),
+                                       .platform = request_query(request, "platform"),
+                                       .body = request->body,
+                                       .body_length = request->body_length};
     struct managed_container *container;
     struct error err = {0};
     struct json_writer *writer;
 
     (void)match;
-    if (container_create(api->containers, &request->actor, request_query(request, "name"),
-                         request->body, request->body_length, &container, &err) < 0) {
+    if (container_create(api->containers, &request->actor, &order, &container, &err) < 0) {
         respond_error(request, &err);
         return;
     }

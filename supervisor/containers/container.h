@@ -101,10 +101,17 @@ int container_find(struct containers *containers, const char *tenant, const char
 /* By its whole id, whatever its tenant; NULL: there is none. */
 struct managed_container *container_by_id(struct containers *containers, const char *id);
 
-/* Makes a container from `body`, the JSON of POST /containers/create: checks it, and makes the
- * directory, its files and the row. Picks a name if `name` is NULL or "". */
-int container_create(struct containers *containers, const struct actor *actor, const char *name,
-                     const char *body, size_t body_length, struct managed_container **container,
+/* POST /containers/create. */
+struct create_order {
+    const char *name;     /* NULL or "": one is picked */
+    const char *platform; /* that its image has to be for, "linux/arm64"; NULL or "": any */
+    const char *body;     /* JSON */
+    size_t body_length;
+};
+
+/* Checks the order, and makes the container's directory, its files and the row. */
+int container_create(struct containers *containers, const struct actor *actor,
+                     const struct create_order *order, struct managed_container **container,
                      struct error *err);
 
 /* Begins to start; who waits for WAIT_STARTED learns the outcome. ERROR_NOT_MODIFIED if it runs. */

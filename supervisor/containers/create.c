@@ -70,20 +70,44 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     return result;
 }
 
+/* Who asks for a platform that the image is not for is told that there is no image, and pulls it.
+ */
+static int check_platform(const struct image *image, const char *name, const char *text,
+                          struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct image_platform offered = {.os = image->config.os,
+                                           .architecture = image->config.architecture,
+                                           .variant = image->config.variant};
+    struct image_platform wanted = {0};
+    int result = image_platform_parse(&arena, text, &wanted, err);
+
+    if (result < 0 || wanted.os == NULL || image_platform_fits(&wanted, &offered))
+        return result;
+    return error_set(err, ERROR_IMAGE_NOT_FOUND, ENOENT,
+                     "image with reference %.128s was found but does not match the specified "
+                     "platform: wanted %.64s, actual: %.16s/%.16s",
+                     name, text, offered.os != NULL ? offered.os : "",
+                     offered.architecture != NULL ? offered.architecture : "");
+}
+
 static int container_define(struct managed_container *container, const char *tenant,
-                            const char *name, const char *body, size_t body_length,
-                            struct image **image, struct error *err)
+                            const struct create_order *order, struct image **image,
+                            struct error *err)
 {
     struct containers *containers = container->containers;
     struct definition *definition = &container->revision->definition;
     /* The definition points into this copy's tree for as long as the container lives. */
-    const char *text = arena_strndup(&container->revision->arena, body, body_length);
+    const char *text = arena_strndup(&container->revision->arena, order->body, order->body_length);
+    const char *name = order->name;
     char id[IDENTIFIER_SIZE];
-    int result = definition_parse(&container->revision->arena, text, body_length,
+    int result = definition_parse(&container->revision->arena, text, order->body_length,
                                   &containers->settings.log, definition, err);
 
     if (result == 0)
         result = image_store_find(containers->images, tenant, definition->config.image, image, err);
+    if (result == 0)
+        result = check_platform(*image, definition->config.image, order->platform, err);
     if (result < 0)
         return result;
     assert(*image != NULL);
@@ -112,13 +136,13 @@ static int container_define(struct managed_container *container, const char *ten
     return container_check_name(containers, tenant, definition->name, err);
 }
 
-int container_create(struct containers *containers, const struct actor *actor, const char *name,
-                     const char *body, size_t body_length, struct managed_container **created,
+int container_create(struct containers *containers, const struct actor *actor,
+                     const struct create_order *order, struct managed_container **created,
                      struct error *err)
 {
     struct managed_container *container = container_new(containers);
     struct image *image = NULL;
-    int result = container_define(container, actor->tenant, name, body, body_length, &image, err);
+    int result = container_define(container, actor->tenant, order, &image, err);
 
     if (result == 0)
         result = parts_admit(container, actor, ACTION_CREATE, err);

@@ -38,23 +38,6 @@ static void on_release(struct image_job *job)
 }
 
 /* "linux/arm64/v8" */
-static int read_platform(struct pull *pull, const char *text, struct error *err)
-{
-    struct image_platform *platform = &pull->parameters.platform;
-    char *rest = arena_strdup(&pull->arena, text != NULL ? text : "");
-
-    if (rest[0] == '\0')
-        return 0;
-    platform->os = strsep(&rest, "/");
-    platform->architecture = strsep(&rest, "/");
-    platform->variant = strsep(&rest, "/");
-    if (platform->architecture == NULL || platform->architecture[0] == '\0' ||
-        strcmp(platform->os, "linux") != 0 || rest != NULL)
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "platform: \"%.64s\" is not linux/ARCHITECTURE[/VARIANT]", text);
-    return 0;
-}
-
 static int read_reference(struct pull *pull, const struct pull_order *order, struct error *err)
 {
     const char *name = order->name;
@@ -117,7 +100,8 @@ static int begin_pull(struct pull *pull, const struct pull_order *order,
     if (result == 0)
         result = check_policy(pull, err);
     if (result == 0)
-        result = read_platform(pull, order->platform, err);
+        result =
+            image_platform_parse(&pull->arena, order->platform, &pull->parameters.platform, err);
     if (result == 0)
         result =
             registry_auth_read(order->auth, &pull->arena, &pull->parameters.fetch.credentials, err);

@@ -23,6 +23,16 @@ teardown_file() { teardown_daemon_file; }
     [ "$status" -eq 1 ]
 }
 
+@test "an image of another platform than the one asked for is none" {
+    docker run --rm --platform "$(docker image inspect --format '{{.Os}}/{{.Architecture}}' busybox)" busybox true
+    run docker create --pull never --platform linux/s390x busybox
+    [ "$status" -ne 0 ]
+    contains "$output" "does not match the specified platform: wanted linux/s390x"
+    run docker create --pull never --platform windows/amd64 busybox
+    [ "$status" -ne 0 ]
+    contains "$output" "is not linux/ARCHITECTURE"
+}
+
 @test "run, exit status, --rm" {
     run docker run --rm busybox sh -c 'echo out; echo err >&2; exit 3'
     [ "$status" -eq 3 ]
