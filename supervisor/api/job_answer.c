@@ -61,9 +61,13 @@ static void write_bar(struct json_writer *writer, int64_t current, int64_t total
 
 void job_answer_say_progress(struct job_answer *answer, const struct image_report *report)
 {
-    struct json_writer *writer = json_writer_new(false);
+    struct json_writer *writer;
     bool has_bar = report->total > 0 && report->current >= 0 && report->current <= report->total;
 
+    /* A client that does not read misses some. */
+    if (answer->has_answered && stream_backlog(answer->request) >= BACKLOG_MAX)
+        return;
+    writer = json_writer_new(false);
     json_object_open(writer);
     json_member_string(writer, "status", report->status);
     json_key(writer, "progressDetail");

@@ -107,22 +107,25 @@ int connection_on_body(void *context, const char *bytes, size_t length)
     return 0;
 }
 
-/* Bytes that are no request get one answer and the end of the connection. */
+/* Bytes that are no request get one answer and the end of the connection. A handler that takes the
+ * body sees its client go. */
 static void refuse(struct connection *connection, const struct error *err)
 {
     struct request *request = &connection->request;
 
-    if (!connection->has_request) {
-        request->connection = connection;
-        request->message = http_parser_message(connection->parser);
-        request->method = "GET";
-        connection->has_request = true;
-        connection->closes_after_response = true;
-        respond_error(request, err);
+    /* Half an answer cannot be taken back. */
+    if (connection->has_request && connection->is_chunked) {
+        connection->is_lost = true;
+        return;
     }
+    connection_end_request(connection);
+    request->connection = connection;
+    request->message = http_parser_message(connection->parser);
+    request->method = "GET";
+    connection->has_request = true;
     connection->closes_after_response = true;
-    connection->in.length = 0;
     connection->is_draining = true;
+    respond_error(request, err);
 }
 
 static void finish_message(struct connection *connection)
@@ -148,7 +151,8 @@ static void finish_message(struct connection *connection)
 /* Feeds what has been read, one request after the other. */
 static void parse(struct connection *connection)
 {
-    while (connection->in.length > 0 && !connection->is_lost && !connection->is_body_paused) {
+    while (connection->in.length > 0 && !connection->is_lost && !connection->is_draining &&
+           !connection->is_body_paused) {
         const struct http_message *message = http_parser_message(connection->parser);
         struct error err = {0};
         size_t used = 0;
@@ -161,7 +165,7 @@ static void parse(struct connection *connection)
                                   &used, &err);
         buffer_consume(&connection->in, used);
         if (result < 0) {
-            if (connection->is_lost)
+            if (connection->is_lost || connection->is_draining)
                 return;
             if (connection->body.length > 0 && err.errnum == EFBIG)
                 error_set(&err, ERROR_TOO_LARGE, EFBIG,

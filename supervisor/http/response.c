@@ -40,8 +40,10 @@ static void finish_response(struct connection *connection)
     const struct http_message *message = http_parser_message(connection->parser);
 
     /* A body that was not read to its end would be taken for the next request. */
-    if (!message->is_complete)
+    if (!message->is_complete) {
         connection->closes_after_response = true;
+        connection->is_draining = true;
+    }
     connection_end_request(connection);
     connection_write(connection);
     http_parser_next(connection->parser);
@@ -49,7 +51,8 @@ static void finish_response(struct connection *connection)
     connection->is_body_paused = false;
     connection->is_chunked = false;
     connection->is_full = false;
-    if (connection->closes_after_response && connection->out.length == 0)
+    if (connection->closes_after_response && connection->out.length == 0 &&
+        !connection->is_draining)
         connection->is_lost = true;
     connection_go_on_later(connection);
 }
@@ -60,7 +63,8 @@ static void respond(struct request *request, int status, const char *content_typ
     size_t length = strlen(body);
     bool has_no_body = status == 204 || status == 304;
 
-    if (!connection->has_request)
+    /* It was answered already. */
+    if (connection == NULL)
         return;
     write_head(request, status, has_no_body ? NULL : content_type);
     if (!has_no_body)

@@ -31,18 +31,32 @@ struct conversation {
     unsigned int deepest;
     unsigned int requests;
     struct request *waiting;
+    unsigned int closed; /* handlers that have seen their client go */
+    uint64_t taken;      /* bytes of bodies that stream */
 };
+
+/* Like clients that do not look for an answer before all is said. */
+static bool say(int fd, const char *text)
+{
+    while (*text != '\0') {
+        ssize_t count = send(fd, text, strnlen(text, PIECE_BYTES), MSG_NOSIGNAL);
+
+        if (count <= 0)
+            return false;
+        text += count;
+    }
+    return true;
+}
 
 static void *run_client(void *context)
 {
     struct conversation *conversation = context;
     int fd = socket_connect(AT_FDCWD, conversation->path, SOCK_STREAM, NULL);
+    bool has_said = fd >= 0 && say(fd, conversation->said);
     static char bytes[PIECE_BYTES];
     ssize_t count;
 
-    if (fd < 0 || write(fd, conversation->said, strlen(conversation->said)) < 0)
-        return NULL;
-    while ((count = read(fd, bytes, sizeof(bytes))) > 0) {
+    while (has_said && (count = read(fd, bytes, sizeof(bytes))) > 0) {
         if (conversation->heard < sizeof(conversation->head) - 1)
             snprintf(conversation->head + conversation->heard,
                      sizeof(conversation->head) - conversation->heard, "%.*s", (int)count, bytes);
@@ -80,7 +94,24 @@ static int on_answer_turn(sd_event_source *source, void *context)
     return 0;
 }
 
-/* "/stream", "/later" (answered by the loop), or "/last", after which the connection ends. */
+static void on_close(struct request *request)
+{
+    struct conversation *conversation = request->context;
+
+    conversation->closed++;
+}
+
+static int on_body(struct request *request, const char *bytes, size_t length)
+{
+    struct conversation *conversation = request->context;
+
+    (void)bytes;
+    conversation->taken += length;
+    return 0;
+}
+
+/* "/stream", "/later" (answered by the loop), "/upload" (takes a body and never answers), or
+ * another, which is answered at once. */
 static void handle(void *context, struct request *request)
 {
     struct conversation *conversation = context;
@@ -97,16 +128,19 @@ static void handle(void *context, struct request *request)
     } else if (strcmp(request->path, "/later") == 0) {
         conversation->waiting = request;
         sd_event_add_defer(conversation->loop, &turn, on_answer_turn, conversation);
+    } else if (strcmp(request->path, "/upload") == 0) {
+        request->context = conversation;
+        request->on_body = on_body;
+        request->on_close = on_close;
     } else {
         respond_text(request, 200, "last");
     }
 }
 
-static bool streams_no_body(void *context, const struct request *request)
+static bool streams_body(void *context, const struct request *request)
 {
     (void)context;
-    (void)request;
-    return false;
+    return strcmp(request->path, "/upload") == 0 || strcmp(request->path, "/unwanted") == 0;
 }
 
 static int on_look(sd_event_source *source, uint64_t usec, void *context)
@@ -141,7 +175,7 @@ static bool run_conversation(struct conversation *conversation)
     fd = socket_listen(AT_FDCWD, conversation->path, SOCK_STREAM | SOCK_NONBLOCK, 0600, &err);
     assert_true(fd >= 0);
     assert_int_equal(sd_event_new(&conversation->loop), 0);
-    assert_int_equal(server_start(conversation->loop, fd, handle, streams_no_body, conversation,
+    assert_int_equal(server_start(conversation->loop, fd, handle, streams_body, conversation,
                                   &conversation->server, &err),
                      0);
     assert_int_equal(pthread_create(&client, NULL, run_client, conversation), 0);
@@ -191,11 +225,48 @@ static void requests_that_come_together_are_handled_one_by_one(void **state)
     assert_non_null(strstr(first + 1, "last"));
 }
 
+/* A handler that takes a body which turns out to be none sees its client go; the client learns
+ * why. */
+static void a_broken_body_is_answered(void **state)
+{
+    struct conversation conversation = {
+        .said = "POST /upload HTTP/1.1\r\nHost: davit\r\nTransfer-Encoding: chunked\r\n\r\n"
+                "5\r\nhello\r\nthis is no size\r\n",
+    };
+
+    (void)state;
+    assert_true(run_conversation(&conversation));
+    assert_int_equal(conversation.taken, 5);
+    assert_int_equal(conversation.closed, 1);
+    assert_non_null(strstr(conversation.head, "HTTP/1.1 400"));
+    assert_non_null(strstr(conversation.head, "not valid HTTP"));
+}
+
+/* A body that nobody takes does not keep its sender from reading the answer, which comes once. */
+static void a_refused_body_is_answered_once(void **state)
+{
+    static const char head[] = "POST /unwanted HTTP/1.1\r\nHost: davit\r\n"
+                               "Content-Length: 3000000\r\n\r\n";
+    cleanup_free char *said = memory_new(1, sizeof(head) + 3000000);
+    struct conversation conversation = {.said = said};
+    const char *answer;
+
+    (void)state;
+    memset(said, 'x', sizeof(head) + 2999999);
+    memcpy(said, head, sizeof(head) - 1);
+    assert_true(run_conversation(&conversation));
+    answer = strstr(conversation.head, "HTTP/1.1 200");
+    assert_non_null(answer);
+    assert_null(strstr(answer + 1, "HTTP/1.1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stream_goes_on_whenever_there_is_room),
         cmocka_unit_test(requests_that_come_together_are_handled_one_by_one),
+        cmocka_unit_test(a_broken_body_is_answered),
+        cmocka_unit_test(a_refused_body_is_answered_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
