@@ -91,33 +91,62 @@ static int check_connect(const struct managed_container *container, const struct
     return 0;
 }
 
-/* Writes what depends on the endpoints: the files with names, and the bundle for the next start. */
-static int write_endpoints(struct managed_container *container, struct error *err)
-{
-    int result = membership_write_files(container_network(container), err);
-
-    return result < 0 ? result : container_write_bundle(container, container->definition, err);
-}
-
 static const char *text_or_null(const char *text)
 {
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* Gives the container other endpoints. *former is a copy of its definition before; the caller frees
- * it. */
-static int revise_endpoints(struct managed_container *container, struct endpoint *items,
-                            size_t count, struct revision **former, struct error *err)
+/* Gives the container another definition's endpoints, and writes what depends on them: the bundle
+ * for the next start, and the files with names. */
+static int take_endpoints(struct managed_container *container, const struct definition *changed,
+                          struct error *err)
+{
+    int result = container_write_bundle(container, changed, err);
+
+    if (result == 0)
+        result = container_revise(container, changed, err);
+    return result < 0 ? result : membership_write_files(container_network(container), err);
+}
+
+/* Likewise. After a failure the former ones stand. */
+static int change_endpoints(struct managed_container *container, struct endpoint *items,
+                            size_t count, struct error *err)
 {
     struct definition changed = *container->definition;
+    struct revision *former = revision_copy(container->definition, err);
+    int result;
 
-    *former = revision_copy(container->definition, err);
-    if (*former == NULL)
+    if (former == NULL)
         return -err->errnum;
     changed.endpoints.items = items;
     changed.endpoints.count = count;
     changed.host_config.network_mode = count > 0 ? items[0].network_name : "none";
-    return container_revise(container, &changed, err);
+    result = take_endpoints(container, &changed, err);
+    if (result < 0)
+        take_endpoints(container, &former->definition, NULL);
+    revision_free(former);
+    return result;
+}
+
+/* Copies all endpoints but the one of that index. Returns their number. */
+static size_t copy_other_endpoints(const struct definition *definition, size_t index,
+                                   struct endpoint items[ENDPOINTS_MAX])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        if (i != index)
+            items[count++] = definition->endpoints.items[i];
+    }
+    return count;
+}
+
+static int remove_endpoint(struct managed_container *container, size_t index, struct error *err)
+{
+    struct endpoint items[ENDPOINTS_MAX];
+    size_t count = copy_other_endpoints(container->definition, index, items);
+
+    return change_endpoints(container, items, count, err);
 }
 
 int container_connect(struct managed_container *container, const struct actor *actor,
@@ -128,12 +157,10 @@ int container_connect(struct managed_container *container, const struct actor *a
     size_t count = definition->endpoints.count;
     size_t index = membership_find_endpoint(container_network(container), network);
     struct endpoint items[ENDPOINTS_MAX];
-    struct revision *former = NULL;
     int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
     if (result == 0)
         result = check_connect(container, network, wanted, index, err);
-
     if (result < 0)
         return result;
     for (size_t i = 0; i < count; i++)
@@ -144,14 +171,13 @@ int container_connect(struct managed_container *container, const struct actor *a
         .ipam = {text_or_null(wanted->ipam.ipv4_address), text_or_null(wanted->ipam.ipv6_address)},
         .aliases = wanted->aliases,
     };
-    result = revise_endpoints(container, items, index < count ? count : count + 1, &former, err);
-    if (result == 0 && container->status == CONTAINER_RUNNING) {
-        result = membership_join(container_network(container), index, err);
-        if (result < 0)
-            container_revise(container, &former->definition, NULL);
-    }
-    revision_free(former);
-    return result < 0 ? result : write_endpoints(container, err);
+    result = change_endpoints(container, items, index < count ? count : count + 1, err);
+    if (result < 0 || container->status != CONTAINER_RUNNING)
+        return result;
+    result = membership_join(container_network(container), index, err);
+    if (result < 0)
+        remove_endpoint(container, index, NULL);
+    return result;
 }
 
 int container_disconnect(struct managed_container *container, const struct actor *actor,
@@ -160,9 +186,6 @@ int container_disconnect(struct managed_container *container, const struct actor
     struct membership *member = container_network(container);
     const struct definition *definition = container->definition;
     size_t index = membership_find_endpoint(member, network);
-    struct endpoint items[ENDPOINTS_MAX];
-    struct revision *former = NULL;
-    size_t count = 0;
     int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
     if (result < 0)
@@ -177,15 +200,14 @@ int container_disconnect(struct managed_container *container, const struct actor
     result = membership_leave(member, index, err);
     if (result < 0)
         return result;
-    for (size_t i = 0; i < definition->endpoints.count; i++) {
-        if (i != index)
-            items[count++] = definition->endpoints.items[i];
-    }
-    result = revise_endpoints(container, items, count, &former, err);
-    revision_free(former);
-    if (result == 0)
-        membership_close_gap(member, index);
-    return result < 0 ? result : write_endpoints(container, err);
+    result = remove_endpoint(container, index, err);
+    if (result < 0 && container->status == CONTAINER_RUNNING)
+        membership_join(member, index, NULL);
+    if (result < 0)
+        return result;
+    firewall_change(container->containers->networks);
+    container_save_state(container);
+    return 0;
 }
 
 int container_set_egress(struct managed_container *container, const struct actor *actor,

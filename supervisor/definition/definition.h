@@ -333,6 +333,9 @@ const char *definition_network_mode(const struct definition *definition);
 int definition_read_endpoints(struct arena *arena, const struct json *networking,
                               struct definition *definition, struct error *err);
 
+/* The index of its endpoint on the network; the number of its endpoints if none is on it. */
+size_t definition_find_endpoint(const struct definition *definition, const char *network_id);
+
 extern const struct json_struct endpoint_type; /* struct endpoint, as requests have it */
 
 /* Reads PortBindings and PublishAllPorts, when the image's ports are known. */

@@ -62,6 +62,16 @@ int definition_read_endpoints(struct arena *arena, const struct json *networking
     return 0;
 }
 
+size_t definition_find_endpoint(const struct definition *definition, const char *network_id)
+{
+    size_t i = 0;
+
+    while (i < definition->endpoints.count &&
+           strcmp(definition->endpoints.items[i].network_id, network_id) != 0)
+        i++;
+    return i;
+}
+
 static const char *find_protocol(const char *text)
 {
     static const char *const protocols[] = {"tcp", "udp", "sctp"};

@@ -240,6 +240,15 @@ static int configure_inside(const struct membership *member, size_t index,
     return result;
 }
 
+/* The other end goes with it. The kernel finds none if it could not make the pair. */
+static void delete_host_end(struct netlink *netlink, const char *name)
+{
+    cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
+
+    link_delete(batch, name);
+    netlink_run(netlink, batch, NULL);
+}
+
 static int make_pair(struct membership *member, size_t index, struct netlink *netlink,
                      const struct network *network, int netns_fd, struct error *err)
 {
@@ -273,6 +282,8 @@ static int make_pair(struct membership *member, size_t index, struct netlink *ne
         limit_host_end(member, batch, device);
         result = netlink_run(netlink, batch, err);
     }
+    if (result < 0)
+        delete_host_end(netlink, held->host_device);
     return result;
 }
 
@@ -317,7 +328,12 @@ static int add_device(struct membership *member, size_t index, struct network *n
                      : make_upper(&member->leases[index], &netlink, network, netns_fd, err);
     }
     netlink_close(&netlink);
-    return result < 0 ? result : configure_inside(member, index, network, netns_fd, err);
+    if (result < 0)
+        return result;
+    result = configure_inside(member, index, network, netns_fd, err);
+    if (result < 0)
+        lease_remove(member, index, netns_fd, NULL);
+    return result;
 }
 
 int lease_add(struct membership *member, size_t index, int netns_fd, struct error *err)
@@ -336,10 +352,8 @@ int lease_add(struct membership *member, size_t index, int netns_fd, struct erro
         return 0;
     }
     result = add_device(member, index, network, netns_fd, err);
-    if (result < 0) {
-        held->address = held->address6 = (struct address){0};
-        held->network = NULL;
-    }
+    if (result < 0)
+        *held = (struct network_lease){0};
     return result;
 }
 

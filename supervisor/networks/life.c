@@ -24,6 +24,18 @@ void membership_fail(struct membership *member)
     member->phase = MEMBER_ENDED;
 }
 
+static int write_hosts_or_leave(struct membership *member, size_t index, int netns_fd,
+                                struct error *err)
+{
+    int result = membership_write_hosts(member, err);
+
+    if (result < 0) {
+        lease_remove(member, index, netns_fd, NULL);
+        member->leases[index] = (struct network_lease){0};
+    }
+    return result;
+}
+
 int membership_join(struct membership *member, size_t index, struct error *err)
 {
     cleanup_close int netns_fd = member->owner->open_namespace(member, err);
@@ -34,6 +46,8 @@ int membership_join(struct membership *member, size_t index, struct error *err)
     /* Published ports may lead to another of its networks now. */
     firewall_change_ports(member, true);
     result = lease_add(member, index, netns_fd, err);
+    if (result == 0)
+        result = write_hosts_or_leave(member, index, netns_fd, err);
     firewall_change_ports(member, false);
     if (result == 0) {
         names_update(member);
@@ -67,20 +81,24 @@ int membership_leave(struct membership *member, size_t index, struct error *err)
     return 0;
 }
 
-void membership_close_gap(struct membership *member, size_t index)
+/* Leases stand in the order of the endpoints. */
+static void move_leases(struct membership *member, const struct definition *definition)
 {
-    size_t behind = ENDPOINTS_MAX - index - 1;
+    struct network_lease moved[ENDPOINTS_MAX] = {0};
 
-    memmove(member->leases + index, member->leases + index + 1,
-            behind * sizeof(struct network_lease));
-    member->leases[ENDPOINTS_MAX - 1] = (struct network_lease){0};
-    firewall_change(member->networks);
-    names_update(member);
-    member->owner->save(member);
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        const char *network_id = definition->endpoints.items[i].network_id;
+        size_t former = definition_find_endpoint(member->definition, network_id);
+
+        if (former < member->definition->endpoints.count)
+            moved[i] = member->leases[former];
+    }
+    memcpy(member->leases, moved, sizeof(moved));
 }
 
 void membership_revise(struct membership *member, const struct definition *definition)
 {
+    move_leases(member, definition);
     member->definition = definition;
     leases_note_fixed(member);
     if (member->phase == MEMBER_RUNNING)

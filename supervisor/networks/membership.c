@@ -43,12 +43,7 @@ struct network *membership_network(const struct membership *member, size_t index
 
 size_t membership_find_endpoint(const struct membership *member, const struct network *network)
 {
-    size_t i = 0;
-
-    while (i < member->definition->endpoints.count &&
-           strcmp(member->definition->endpoints.items[i].network_id, network->id) != 0)
-        i++;
-    return i;
+    return definition_find_endpoint(member->definition, network->id);
 }
 
 bool network_is_used(const struct networks *networks, const struct network *network)

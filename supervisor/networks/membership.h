@@ -136,11 +136,11 @@ void membership_fail(struct membership *member);
 int membership_join(struct membership *member, size_t index, struct error *err);
 
 /* Takes away what the container has by the endpoint. The caller then removes the endpoint from the
- * definition and calls membership_close_gap(). */
+ * definition. */
 int membership_leave(struct membership *member, size_t index, struct error *err);
-void membership_close_gap(struct membership *member, size_t index);
 
-/* The container has another revision of its definition. */
+/* The container has another revision of its definition. The former one is still there. What the
+ * container has of networks that are in both it keeps. */
 void membership_revise(struct membership *member, const struct definition *definition);
 
 /* What it had is free again: release.c */
@@ -172,8 +172,7 @@ void membership_attach(struct membership *member, int netns_fd, pid_t pid);
 /* Addresses and devices: leases.c */
 
 /* Leases addresses on the network that its endpoint `index` is on, and makes its device; for one of
- * plugins, to be run later, its name alone. After a failure it has none; a device goes with the
- * namespace. */
+ * plugins, to be run later, its name alone. After a failure it has neither. */
 int lease_add(struct membership *member, size_t index, int netns_fd, struct error *err);
 
 /* The device's name in the container: "eth0". */
@@ -216,6 +215,7 @@ void port_copy(const struct published_port *from, struct published_port *to);
 struct plugin_record;
 
 struct lease_record {
+    const char *network_id; /* NULL: an early davit wrote it, for the endpoint of the same index */
     const char *address;
     const char *address6;
     uint32_t device;

@@ -5,6 +5,7 @@
 #include "plugins.h"
 
 static const struct json_field lease_fields[] = {
+    JSON_FIELD(struct lease_record, network_id, "network", JSON_KIND_STRING),
     JSON_FIELD(struct lease_record, address, "address", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     JSON_FIELD(struct lease_record, address6, "address6", JSON_KIND_STRING),
     JSON_FIELD(struct lease_record, device, "device", JSON_KIND_UINT32),
@@ -49,8 +50,10 @@ void membership_record(const struct membership *member, struct arena *arena,
 
     record->leases.items = arena_new(arena, count, sizeof(*record->leases.items));
     record->leases.count = count;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        record->leases.items[i].network_id = member->definition->endpoints.items[i].network_id;
         record_lease(arena, &member->leases[i], &record->leases.items[i]);
+    }
     record->resolver = member->resolver_instance;
     record->ports = member->ports;
 }
@@ -81,10 +84,18 @@ void membership_restore(struct membership *member, const struct membership_recor
     if (record->resolver != NULL)
         snprintf(member->resolver_instance, sizeof(member->resolver_instance), "%s",
                  record->resolver);
-    for (size_t i = 0; i < record->leases.count && i < member->definition->endpoints.count; i++) {
-        restore_lease(&record->leases.items[i], &member->leases[i]);
-        if (member->leases[i].address.family != 0)
-            member->leases[i].network = membership_network(member, i);
+    for (size_t i = 0; i < record->leases.count; i++) {
+        const struct lease_record *kept = &record->leases.items[i];
+        size_t index = kept->network_id != NULL
+                           ? definition_find_endpoint(member->definition, kept->network_id)
+                           : i;
+
+        /* An earlier davitd may have died before it saved that the container left the network. */
+        if (index >= member->definition->endpoints.count)
+            continue;
+        restore_lease(kept, &member->leases[index]);
+        if (member->leases[index].address.family != 0)
+            member->leases[index].network = membership_network(member, index);
     }
     leases_note_fixed(member);
     restore_ports(member, &record->ports);

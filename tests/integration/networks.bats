@@ -261,6 +261,35 @@ published() { at_host nft -j list map inet davit ports | jq -c '[.nftables[] | .
     contains "$output" "is not connected"
 }
 
+@test "a connection that fails half way leaves nothing; one that is left half way takes nothing else along" {
+    davit network create --subnet 10.84.0.0/24 one
+    davit network create --subnet 10.85.0.0/24 two
+    davit network create --subnet 10.86.0.0/24 three
+    davit network create --ipv6 --subnet 10.87.0.0/24 --subnet fd00:87::/64 six
+    # Its kernel refuses the IPv6 address when the device is there already.
+    idle none --network one --sysctl net.ipv6.conf.default.disable_ipv6=1
+    bridge=dv-$(davit network inspect six | jq -r '.[0].Id[0:12]')
+    run davit network connect six none
+    [ "$status" -ne 0 ]
+    [ "$(davit exec none ip link | grep -c ': eth')" = 1 ]
+    at_host ip link show "$bridge"
+    [ -z "$(at_host ip link show master "$bridge")" ]
+    [ "$(davit inspect none | jq -c '.[0].NetworkSettings.Networks | keys')" = '["one"]' ]
+    davit network connect two none
+    davit network connect three none
+    [ "$(davit exec none ip -4 -o addr show | awk '/ eth/ { print $4 }' | tr '\n' ' ')" = "10.84.0.2/24 10.85.0.2/24 10.86.0.2/24 " ]
+    # As if davitd had died after it saved the endpoints that are left, and before it saved their addresses.
+    state="$dir/run/containers/$(davit inspect --format '{{.Id}}' none)/state.json"
+    cp "$state" "$dir/before"
+    davit network disconnect two none
+    kill -9 "$(cat "$dir/pid")"
+    cp "$dir/before" "$state"
+    start_davitd
+    [ "$(davit inspect none | jq -c '.[0].NetworkSettings.Networks | map_values(.IPAddress)')" = '{"one":"10.84.0.2","three":"10.86.0.2"}' ]
+    davit network disconnect three none
+    [ "$(davit exec none ip -4 -o addr show | grep -c ' eth')" = 1 ]
+}
+
 @test "docker-compose: networks of a project, published ports" {
     mkdir -p "$dir/project"
     cat > "$dir/project/docker-compose.yml" <<'END'
