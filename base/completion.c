@@ -27,9 +27,25 @@ void completions_move(struct completion **to, struct completion **from)
     *from = NULL;
 }
 
+/* Behind the last of those that were there when completions_end() began. */
+struct marker {
+    struct completion completion;
+    bool is_passed;
+};
+
+static void on_marker(struct completion *completion, const struct error *err)
+{
+    (void)err;
+    ((struct marker *)(void *)completion)->is_passed = true;
+}
+
 void completions_end(struct completion **list, const struct error *err)
 {
-    while (*list != NULL) {
+    struct marker marker = {.completion.done = on_marker};
+
+    completion_add(list, &marker.completion);
+    /* One that is called may end the list as well, and then passes the marker. */
+    while (!marker.is_passed) {
         struct completion *completion = *list;
 
         *list = completion->next;

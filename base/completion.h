@@ -27,7 +27,8 @@ void completion_remove(struct completion **list, const struct completion *comple
 /* All of `from` become the last of `to`. */
 void completions_move(struct completion **to, struct completion **from);
 
-/* Calls all of the list, in order, also those that are added meanwhile. */
+/* Calls all that are in the list now, in order. One that is called may wait again: it is called the
+ * next time. */
 void completions_end(struct completion **list, const struct error *err);
 
 #endif

@@ -6,7 +6,7 @@ ALL_LIBS := $(davitd_libs) -larchive -lisal -lzstd -lcrypto -lcurl -lcmocka -pth
 
 unit_tests := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*_test.c))
 
-$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(call inputs,$(ALL_LIBRARIES))
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/unit/host.o $(call inputs,$(ALL_LIBRARIES))
 	$(call say,LINK $@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(call inputs,$(ALL_LIBRARIES)) $(ALL_LIBS)

@@ -6,7 +6,7 @@
 
 #include "api.h"
 #include "base/cleanup.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/container.h"
 #include "supervisor/containers/probes.h"
 #include "supervisor/http/filters.h"
 #include "supervisor/networks/networks.h"
@@ -262,7 +262,7 @@ static void serve_container_attach(struct api *api, struct request *request,
         respond_failure(request, 400, "attach without stream=1 has nothing to do");
         return;
     }
-    if (parts_admit(container, &request->actor, ACTION_ATTACH, &err) < 0) {
+    if (container_admit_attach(container, &request->actor, &err) < 0) {
         respond_error(request, &err);
         return;
     }

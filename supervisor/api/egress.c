@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/container.h"
 #include "supervisor/networks/egress.h"
 #include "supervisor/networks/networks.h"
 

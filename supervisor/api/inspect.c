@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "supervisor/containers/container.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/part.h"
 #include "supervisor/containers/probes.h"
 #include "supervisor/volumes/volumes.h"
 

@@ -6,7 +6,7 @@
 
 #include "api.h"
 #include "base/signals.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/container.h"
 
 /* A request that waits for a container. */
 struct life_wait {
@@ -46,6 +46,11 @@ static struct life_wait take_wait(const struct completion *completion)
     return copy;
 }
 
+static bool is_active(const struct managed_container *container)
+{
+    return container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING;
+}
+
 static void on_started(struct completion *completion, const struct error *err)
 {
     struct life_wait wait = take_wait(completion);
@@ -67,17 +72,21 @@ static void begin_start(struct managed_container *container, struct request *req
         wait_for(container, WAIT_STARTED, request, on_started);
 }
 
+static void start_or_join(struct managed_container *container, struct request *request)
+{
+    if (container->status == CONTAINER_STARTING)
+        wait_for(container, WAIT_STARTED, request, on_started);
+    else
+        begin_start(container, request);
+}
+
 static void serve_container_start(struct api *api, struct request *request,
                                   const struct route_match *match)
 {
     struct managed_container *container = api_find_container(api, request, match);
 
-    if (container == NULL)
-        return;
-    if (container->status == CONTAINER_STARTING)
-        wait_for(container, WAIT_STARTED, request, on_started);
-    else
-        begin_start(container, request);
+    if (container != NULL)
+        start_or_join(container, request);
 }
 
 /* ?signal=, 0 if there is none, negative after a 400. */
@@ -103,12 +112,16 @@ static void on_stopped(struct completion *completion, const struct error *err)
     respond_empty(take_wait(completion).request, 204);
 }
 
+/* Somebody else may have started it by now, or removed it. */
 static void on_stopped_to_start(struct completion *completion, const struct error *err)
 {
     struct life_wait wait = take_wait(completion);
 
     (void)err;
-    begin_start(wait.container, wait.request);
+    if (wait.container->status == CONTAINER_RUNNING)
+        respond_empty(wait.request, 204);
+    else
+        start_or_join(wait.container, wait.request);
 }
 
 static void stop_or_restart(struct managed_container *container, struct request *request,
@@ -127,13 +140,15 @@ static void stop_or_restart(struct managed_container *container, struct request 
         return;
     }
     result = container_begin_stop(container, &request->actor, signal_number, timeout_s, &err);
-    if (result < 0 && is_restart && err.code == ERROR_NOT_MODIFIED)
+    if (result == 0 && is_active(container))
+        wait_for(container, WAIT_NOT_RUNNING, request,
+                 is_restart ? on_stopped_to_start : on_stopped);
+    else if (is_restart && (result == 0 || err.code == ERROR_NOT_MODIFIED))
         begin_start(container, request);
     else if (result < 0)
         respond_error(request, &err);
     else
-        wait_for(container, WAIT_NOT_RUNNING, request,
-                 is_restart ? on_stopped_to_start : on_stopped);
+        respond_empty(request, 204);
 }
 
 static void serve_container_stop(struct api *api, struct request *request,
@@ -214,8 +229,8 @@ static void serve_container_wait(struct api *api, struct request *request,
     }
     /* Clients start the container only when they have these headers. */
     stream_begin(request, "application/json");
-    if (kind == WAIT_NOT_RUNNING && container->status != CONTAINER_RUNNING &&
-        container->status != CONTAINER_STARTING && container->status != CONTAINER_RESTARTING)
+    if (kind == WAIT_NOT_RUNNING && !is_active(container) &&
+        container->status != CONTAINER_RESTARTING)
         write_wait_result(request, container);
     else
         wait_for(container, kind, request, on_waited);
@@ -231,6 +246,9 @@ static void remove_now(struct managed_container *container, struct request *requ
         respond_empty(request, 204);
 }
 
+static void remove_by_force(struct managed_container *container, struct request *request);
+
+/* Somebody else may have removed it by now, or started it again. */
 static void on_killed(struct completion *completion, const struct error *err)
 {
     struct life_wait wait = take_wait(completion);
@@ -239,14 +257,27 @@ static void on_killed(struct completion *completion, const struct error *err)
     if (wait.container->status == CONTAINER_REMOVING)
         respond_empty(wait.request, 204);
     else
-        remove_now(wait.container, wait.request);
+        remove_by_force(wait.container, wait.request);
+}
+
+static void remove_by_force(struct managed_container *container, struct request *request)
+{
+    struct error err = {0};
+
+    if (container->status == CONTAINER_RESTARTING)
+        container_begin_stop(container, &request->actor, SIGKILL, 0, NULL);
+    if (!is_active(container))
+        remove_now(container, request);
+    else if (container_signal(container, &request->actor, SIGKILL, &err) < 0)
+        respond_error(request, &err);
+    else
+        wait_for(container, WAIT_NOT_RUNNING, request, on_killed);
 }
 
 static void serve_container_remove(struct api *api, struct request *request,
                                    const struct route_match *match)
 {
     struct managed_container *container = api_find_container(api, request, match);
-    struct error err = {0};
 
     if (container == NULL)
         return;
@@ -254,17 +285,10 @@ static void serve_container_remove(struct api *api, struct request *request,
         respond_failure(request, 501, "link: not supported by this version of davit");
         return;
     }
-    if (request_query_bool(request, "force") && container->status == CONTAINER_RESTARTING)
-        container_begin_stop(container, &request->actor, SIGKILL, 0, NULL);
-    if (!request_query_bool(request, "force") ||
-        (container->status != CONTAINER_RUNNING && container->status != CONTAINER_STARTING)) {
-        remove_now(container, request);
-        return;
-    }
-    if (container_signal(container, &request->actor, SIGKILL, &err) < 0)
-        respond_error(request, &err);
+    if (request_query_bool(request, "force"))
+        remove_by_force(container, request);
     else
-        wait_for(container, WAIT_NOT_RUNNING, request, on_killed);
+        remove_now(container, request);
 }
 
 const struct route life_routes[] = {

@@ -4,7 +4,7 @@
 
 #include "api.h"
 #include "base/cleanup.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/container.h"
 #include "supervisor/networks/networks.h"
 
 static const struct json_field pool_fields[] = {

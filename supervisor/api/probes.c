@@ -2,7 +2,7 @@
 
 #include "supervisor/containers/probes.h"
 #include "api.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/container.h"
 
 struct probe_request {
     struct probe_definition *liveness;

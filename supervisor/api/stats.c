@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/container.h"
 
 #define INTERVAL_US 1000000
 #define BACKLOG_MAX (256 << 10) /* a client that reads slower misses samples */

@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/container.h"
 
 #define PROCESSES_MAX 10000
 #define COMMAND_MAX 4096

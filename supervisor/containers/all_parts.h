@@ -5,6 +5,7 @@
 #include "part.h"
 
 extern const struct container_part closing_part;   /* closing.c */
+extern const struct container_part attach_part;    /* attach.c */
 extern const struct container_part network_part;   /* network.c */
 extern const struct container_part volume_part;    /* volumes.c */
 extern const struct container_part namespace_part; /* joins.c */

@@ -169,14 +169,6 @@ struct managed_container *container_new(struct containers *containers)
 
 void container_free(struct managed_container *container)
 {
-    while (container->attachments != NULL) {
-        struct early_attachment *attachment = container->attachments;
-
-        container->attachments = attachment->next;
-        fd_close(&attachment->fd);
-        buffer_release(&attachment->leftover);
-        free(attachment);
-    }
     container_close_channel(container);
     sd_event_source_disable_unref(container->stop_timer);
     sd_event_source_disable_unref(container->restart_timer);

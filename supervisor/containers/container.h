@@ -40,14 +40,6 @@ enum container_wait {
 
 struct managed_container;
 
-/* A connection that was attached before the container started. */
-struct early_attachment {
-    struct early_attachment *next;
-    int fd;
-    unsigned int flags;
-    struct buffer leftover;
-};
-
 /* Handles a message of the container's monitor; NULL: the monitor has gone. *passed_fd is a
  * descriptor that came with the message, or -1. A handler that keeps the descriptor sets -1. */
 typedef void (*monitor_handler)(struct managed_container *container,
@@ -89,8 +81,8 @@ struct managed_container {
     bool is_kill_wanted; /* as soon as it has started */
     struct completion *waiters[WAIT_COUNT];
     unsigned int copies_in; /* copies into it under way; it cannot be started meanwhile */
+    unsigned int holders;   /* see container_hold() */
     bool is_restart_wanted; /* when it has ended: its liveness probe has killed it */
-    struct early_attachment *attachments;
     void *part_states[CONTAINER_PARTS_MAX]; /* see part.h */
 };
 
@@ -130,6 +122,12 @@ int container_pause(struct managed_container *container, const struct actor *act
 int container_unpause(struct managed_container *container, const struct actor *actor,
                       struct error *err);
 
+/* Holds all processes of one that runs, without that it counts as paused, until everybody who holds
+ * it has let it go: its files do not change meanwhile. To be let go also after a failure, and when
+ * it has ended since. */
+int container_hold(struct managed_container *container, struct error *err);
+void container_let_go(struct managed_container *container);
+
 /* Notes that somebody wants the container stopped: its restart policy does not start it again, even
  * if davitd dies now. */
 void container_hold_back(struct managed_container *container);
@@ -158,8 +156,12 @@ int container_signal(struct managed_container *container, const struct actor *ac
  * answer is killed as well. Completions of WAIT_NOT_RUNNING end when it is over. */
 void container_kill(struct managed_container *container);
 
-/* Hands a connection to the monitor, or keeps it until there is one. The descriptor is taken. Ask
- * parts_admit() for ACTION_ATTACH before the connection stops being HTTP. */
+/* Whether somebody may attach to the container now. ERROR_BUSY if too many wait for its start. */
+int container_admit_attach(struct managed_container *container, const struct actor *actor,
+                           struct error *err);
+
+/* Hands a connection to the monitor, or keeps it until there is one, or until its client hangs up.
+ * The descriptor is taken. Ask container_admit_attach() before the connection stops being HTTP. */
 int container_attach(struct managed_container *container, int fd, unsigned int flags,
                      struct buffer *leftover, struct error *err);
 
@@ -216,5 +218,9 @@ int container_set_egress(struct managed_container *container, const struct actor
 
 /* Opens <root>/containers/ID. */
 int container_open_directory(const struct managed_container *container);
+
+/* Opens its cgroup into *cgroup, which the caller has and closes; after a failure it is closed. */
+int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
+                          struct error *err);
 
 #endif

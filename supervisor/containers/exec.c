@@ -357,6 +357,9 @@ static void forget_execs(struct managed_container *container)
         completions_end(&exec->start, &ended);
         if (container->status != CONTAINER_REMOVING) {
             exec->container = NULL;
+            /* One that was never started cannot be any more. */
+            if (exec->ended_us == 0)
+                exec->ended_us = clock_monotonic_us();
             link = &exec->next;
             continue;
         }

@@ -41,10 +41,6 @@ void container_remove_run_directory(struct managed_container *container);
 /* free() it. */
 char *container_cgroup_path(const struct managed_container *container);
 
-/* Opens its cgroup into *cgroup, which the caller has and closes; after a failure it is closed. */
-int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,
-                          struct error *err);
-
 void container_kill_by_cgroup(const struct managed_container *container);
 
 /* Kills what may be left in the container's cgroup and removes that. */
@@ -118,9 +114,6 @@ int container_watch_monitor(struct managed_container *container, int fd, monitor
 /* Closes the channel, and forgets what the monitor has not read. */
 void container_close_channel(struct managed_container *container);
 
-/* Hands over the connections that were attached before there was a monitor: attach.c */
-int container_hand_over_attachments(struct managed_container *container, struct error *err);
-
 /* Its life: life.c, stop.c */
 
 /* For container_watch_monitor(). */
@@ -139,7 +132,7 @@ int container_ask_to_end(struct managed_container *container, int signal_number,
                          struct error *err);
 
 /* Stops all its processes, or lets them go on. Waits for the kernel, a moment at most. pause.c */
-int container_freeze(struct managed_container *container, bool is_frozen, struct error *err);
+int container_freeze(const struct managed_container *container, bool is_frozen, struct error *err);
 /* Lets the processes of a container that is paused go on. */
 int container_thaw(struct managed_container *container, struct error *err);
 

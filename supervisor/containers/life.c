@@ -284,8 +284,6 @@ static int start_monitor(struct managed_container *container, struct container_s
     if (result == 0)
         result = spawn_monitor(container, monitor_fd, err);
     if (result == 0)
-        result = container_hand_over_attachments(container, err);
-    if (result == 0)
         result = parts_prepare(container, start, err);
     if (result == 0)
         result = container_send(container, &(struct monitor_message){.type = MONITOR_START}, NULL,

@@ -1,4 +1,4 @@
-/* Pausing and renaming a container. See container.h. */
+/* Holding and renaming a container. See container.h. */
 #include <errno.h>
 
 #include "base/cleanup.h"
@@ -6,7 +6,7 @@
 
 #define FREEZE_TIMEOUT_MS 200
 
-int container_freeze(struct managed_container *container, bool is_frozen, struct error *err)
+int container_freeze(const struct managed_container *container, bool is_frozen, struct error *err)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
     int result = container_open_cgroup(container, cgroup, err);
@@ -15,6 +15,25 @@ int container_freeze(struct managed_container *container, bool is_frozen, struct
         result = cgroup_set_frozen(cgroup, is_frozen, is_frozen ? FREEZE_TIMEOUT_MS : 0, err);
     cgroup_close(cgroup);
     return result;
+}
+
+/* A container that somebody holds goes on when it is let go. */
+static int go_on(const struct managed_container *container, struct error *err)
+{
+    return container->holders > 0 ? 0 : container_freeze(container, false, err);
+}
+
+int container_hold(struct managed_container *container, struct error *err)
+{
+    container->holders++;
+    return container_freeze(container, true, err);
+}
+
+void container_let_go(struct managed_container *container)
+{
+    container->holders--;
+    if (!container->is_paused)
+        go_on(container, NULL);
 }
 
 int container_pause(struct managed_container *container, const struct actor *actor,
@@ -35,7 +54,7 @@ int container_pause(struct managed_container *container, const struct actor *act
     container_save_state(container);
     result = container_freeze(container, true, err);
     if (result < 0) {
-        container_freeze(container, false, NULL);
+        go_on(container, NULL);
         container->is_paused = false;
         container_save_state(container);
         return result;
@@ -46,7 +65,7 @@ int container_pause(struct managed_container *container, const struct actor *act
 
 int container_thaw(struct managed_container *container, struct error *err)
 {
-    int result = container_freeze(container, false, err);
+    int result = go_on(container, err);
 
     if (result < 0)
         return result;

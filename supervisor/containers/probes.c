@@ -112,13 +112,12 @@ static void keep_result(struct probe *probe, int32_t exit_code, char *output)
 }
 
 /* The container is stopped as `stop` would, and started again whatever its policy is. */
-static void probe_restart_container(struct managed_container *container)
+static void stop_for_restart(struct managed_container *container)
 {
     struct error err = {0};
 
     log_warning("container %s: its liveness probe fails, it is restarted",
                 container->definition->name);
-    container->is_restart_wanted = true;
     if (container_ask_to_end(container, 0, container_stop_timeout(container), &err) < 0)
         log_error("container %s: %s", container->definition->name, err.message);
 }
@@ -128,13 +127,17 @@ static void announce(const struct probe *probe)
     static const char *const names[] = {"health_status", "liveness_status", "readiness_status"};
     struct managed_container *container = probe->container;
     int32_t status = state_of(container)->records[probe->kind].status;
+    bool is_dead = probe->kind == PROBE_LIVENESS && status == PROBE_UNHEALTHY;
     char action[48];
 
     snprintf(action, sizeof(action), "%s: %s", names[probe->kind], probe_status_name(status));
+    if (is_dead)
+        container->is_restart_wanted = true;
+    /* If davitd dies now, the next one stops the container. */
     container_save_state(container);
     container_event(container, action, NULL);
-    if (probe->kind == PROBE_LIVENESS && status == PROBE_UNHEALTHY)
-        probe_restart_container(container);
+    if (is_dead)
+        stop_for_restart(container);
 }
 
 static void close_output(struct probe *probe)
@@ -511,8 +514,9 @@ static void probes_starting(struct managed_container *container,
 
 static void probes_started(struct managed_container *container, bool is_new)
 {
-    (void)is_new;
     start_probes(container);
+    if (!is_new && container->is_restart_wanted)
+        stop_for_restart(container);
 }
 
 static void probes_revised(struct managed_container *container)

@@ -34,6 +34,15 @@ static void remove_if_over(struct managed_container *container)
         log_error("container %s: %s", container->definition->name, err.message);
 }
 
+/* Its start was under way when davitd died, and came to nothing. Whoever started it wanted it to
+ * run: a restart policy tries again. */
+static enum container_status status_after_lost_start(const struct managed_container *container)
+{
+    if (container_has_policy(container) && !container->is_held_back)
+        return CONTAINER_RESTARTING;
+    return container->started_ns > 0 ? CONTAINER_EXITED : CONTAINER_CREATED;
+}
+
 /* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
  * writes its exit file before its socket goes away, so the file is looked for last as well. */
 static void container_take_over(struct managed_container *container,
@@ -41,11 +50,13 @@ static void container_take_over(struct managed_container *container,
 {
     int fd = connect_monitor(container);
 
-    container->status = record->status;
-    if (container->status == CONTAINER_STARTING)
-        container->status = CONTAINER_CREATED;
+    container->status =
+        record->status == CONTAINER_STARTING ? status_after_lost_start(container) : record->status;
     if (fd >= 0 && container_watch_monitor(container, fd, container_receive, NULL) == 0) {
         container->monitor_pidfd = socket_peer_pidfd(fd);
+        /* Somebody has started it since it was held back, and nothing was saved meanwhile. */
+        if (record->status != CONTAINER_RUNNING && record->status != CONTAINER_STARTING)
+            container->is_held_back = false;
         container->status = CONTAINER_RUNNING;
         parts_found(container);
         container->is_paused = record->is_paused;

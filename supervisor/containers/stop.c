@@ -82,6 +82,7 @@ int container_begin_stop(struct managed_container *container, const struct actor
     if (container->status == CONTAINER_RESTARTING) {
         container->is_held_back = true;
         container_cancel_restart(container);
+        return 0;
     }
     if (container->status != CONTAINER_RUNNING && container->status != CONTAINER_STARTING)
         return error_set(err, ERROR_NOT_MODIFIED, EALREADY, "container is not running");

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "changes.h"
 #include "job.h"
-#include "supervisor/containers/internal.h"
+#include "supervisor/containers/container.h"
 
 /* The full name in *name; NULL if there is none. */
 static int read_name(const struct make_order *order, const char **name, struct error *err)
@@ -97,7 +97,7 @@ int image_import(struct images *images, const struct make_order *order, struct j
 struct commit {
     struct image_job job;
     char container_id[IDENTIFIER_SIZE];
-    bool is_paused;
+    bool holds_container;
 };
 
 /* The container may be gone by now. */
@@ -107,8 +107,8 @@ static void on_commit_release(struct image_job *job)
     struct managed_container *container =
         container_by_id(job->images->containers, commit->container_id);
 
-    if (commit->is_paused && container != NULL)
-        container_freeze(container, false, NULL);
+    if (commit->holds_container && container != NULL)
+        container_let_go(container);
     image_job_close(job);
     free(commit);
 }
@@ -197,9 +197,9 @@ static int begin_commit(struct commit *commit, struct managed_container *contain
 {
     int result = 0;
 
-    if (pauses && container->status == CONTAINER_RUNNING && !container->is_paused) {
-        commit->is_paused = true;
-        result = container_freeze(container, true, err);
+    if (pauses && container->status == CONTAINER_RUNNING) {
+        commit->holds_container = true;
+        result = container_hold(container, err);
     }
     if (result == 0)
         result = image_job_start(&commit->job, WORKER_COMMIT, &make_job_type, parameters, -1, err);

@@ -200,6 +200,28 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     davit rm --force asked
 }
 
+@test "restarts that come together, and a removal among them, all come to their end" {
+    api() { curl -s -o /dev/null -w '%{http_code}\n' --max-time 60 --unix-socket "$dir/run/davit.sock" -X "$1" "http://d/containers/$2"; }
+    have_asked() { [ "$(davit events --since "$begin" --until "$(date +%s.%N)" --filter container=busy --filter event=kill | grep -c signal=15)" -ge "$1" ]; }
+    begin=$(date +%s.%N)
+    # The first process does not end by SIGTERM: all have asked before it is killed.
+    davit run --detach --name busy busybox sleep 1000
+    for i in 1 2 3; do
+        api POST "busy/restart?t=5" > "$dir/answer$i" &
+    done
+    wait_until have_asked 3
+    davit kill busy
+    wait
+    [ "$(cat "$dir"/answer[123] | tr '\n' ' ')" = "204 204 204 " ]
+    [ "$(state_of busy)" = running ]
+    begin=$(date +%s.%N)
+    api POST "busy/restart?t=60" > "$dir/answer1" &
+    wait_until have_asked 1
+    [ "$(api DELETE "busy?force=1")" = 204 ]
+    wait
+    refute davit inspect busy
+}
+
 @test "restart policies that mean nothing are refused" {
     run davit create --restart sometimes busybox
     [ "$status" -eq 1 ]

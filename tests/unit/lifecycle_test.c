@@ -1,37 +1,11 @@
 /* The life of a container, with a monitor and a part that are the test's own. */
-#include "test.h"
+#include "host.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "base/identifier.h"
-#include "base/path.h"
-#include "base/socket.h"
-#include "supervisor/containers/all_parts.h"
-#include "supervisor/containers/internal.h"
-
-#define SPAWN_FDS 5 /* of a request for a monitor; the last is its end of the channel */
-
-/* What davitd is made of here. */
-struct host {
-    char root[64];
-    char run[64];
-    int spawner_fd; /* where requests for monitors come out */
-    int monitor_fd; /* the monitor's end of the channel; -1: there is none */
-    struct spawner spawner;
-    struct places places;
-    struct projects projects;
-    struct event_bus events;
-    struct trash trash;
-    struct image_store images;
-    struct cgroup_hierarchy hierarchy;
-    struct containers containers;
-    struct managed_container *container;
-};
 
 /* Names of the rows that were called, in order. */
 static struct buffer called;
@@ -145,164 +119,18 @@ static const struct container_part fake_part = {
 
 static const struct container_part *const parts[] = {&fake_part, NULL};
 
-static int sweep(void *context, int directory_fd, struct error *err)
-{
-    (void)context;
-    (void)directory_fd;
-    (void)err;
-    return 0;
-}
-
-static void make_container(struct host *host)
-{
-    struct managed_container *container = container_new(&host->containers);
-    struct definition *definition = &container->revision->definition;
-    cleanup_close int directory_fd = -1;
-    char name[80];
-    char id[IDENTIFIER_SIZE];
-    struct error err = {0};
-
-    identifier_make(id);
-    definition->id = arena_strdup(&container->revision->arena, id);
-    definition->name = "tested";
-    definition->created_ns = 1;
-    definition->image_id = "sha256:0";
-    definition->config.image = "image";
-    snprintf(name, sizeof(name), CONTAINER_NEW_PREFIX "%s", id);
-    assert_int_equal(mkdirat(host->places.containers_fd, name, 0700), 0);
-    container->is_unpublished = true;
-    directory_fd = container_open_directory(container);
-    assert_int_equal(container_record_write(container, directory_fd, &err), 0);
-    assert_int_equal(container_record_publish(container, &err), 0);
-    container_link(container);
-    host->container = container;
-}
-
 static int open_host(void **state)
 {
-    struct host *host = memory_new_one(struct host);
-    struct error err = {0};
-    int pair[2];
-
-    strcpy(host->root, "/tmp/davit-life.XXXXXX");
-    strcpy(host->run, "/tmp/davit-life.XXXXXX");
-    assert_non_null(mkdtemp(host->root));
-    assert_non_null(mkdtemp(host->run));
-    assert_int_equal(places_open(&host->places, host->root, host->run, &err), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    host->spawner_fd = pair[1];
-    host->monitor_fd = -1;
-    host->hierarchy.fd = -1;
-    host->images.layers_fd = host->places.root_fd;
-    assert_int_equal(sd_event_new(&host->containers.loop), 0);
-    host->spawner = (struct spawner){.fd = pair[0], .loop = host->containers.loop};
-    host->trash =
-        (struct trash){.fd = host->places.trash_fd, .loop = host->containers.loop, .sweep = sweep};
-    host->containers.spawner = &host->spawner;
-    host->containers.events = &host->events;
-    host->containers.places = &host->places;
-    host->containers.trash = &host->trash;
-    host->containers.projects = &host->projects;
-    host->containers.images = &host->images;
-    host->containers.hierarchy = &host->hierarchy;
-    host->containers.cgroup_parent = "/davit-unit";
-    host->containers.parts = parts;
-    assert_int_equal(database_open(host->root, &host->containers.database, &err), 0);
-    make_container(host);
+    *state = host_open(parts);
     refusal = 0;
-    buffer_release(&called);
-    *state = host;
     return 0;
-}
-
-static void run_loop_until_idle(struct host *host)
-{
-    while (sd_event_run(host->containers.loop, 0) > 0)
-        continue;
-}
-
-static void forget_events(struct event_bus *bus)
-{
-    for (size_t i = 0; i < EVENTS_KEPT; i++) {
-        if (bus->kept[i] == NULL)
-            continue;
-        free(bus->kept[i]->json);
-        arena_release(&bus->kept[i]->arena);
-        free(bus->kept[i]);
-    }
 }
 
 static int close_host(void **state)
 {
-    struct host *host = *state;
-
-    run_loop_until_idle(host);
-    forget_events(&host->events);
-    if (host->containers.list != NULL)
-        container_free(host->containers.list);
-    fd_close(&host->monitor_fd);
-    fd_close(&host->spawner_fd);
-    fd_close(&host->spawner.fd);
-    database_close(host->containers.database);
-    sd_event_source_disable_unref(host->trash.timer);
-    sd_event_unref(host->containers.loop);
-    path_remove_tree(AT_FDCWD, host->root, NULL);
-    path_remove_tree(AT_FDCWD, host->run, NULL);
+    host_close(*state);
     buffer_release(&called);
-    free(host);
     return 0;
-}
-
-/* Receives a request for a monitor. False if davitd has sent none. */
-static bool receive_spawn(struct host *host)
-{
-    int fds[SPAWN_FDS] = {-1, -1, -1, -1, -1};
-    size_t count = SPAWN_FDS;
-    char bytes[256];
-    struct timeval now = {.tv_usec = 1000};
-
-    setsockopt(host->spawner_fd, SOL_SOCKET, SO_RCVTIMEO, &now, sizeof(now));
-    if (socket_receive(host->spawner_fd, bytes, sizeof(bytes), fds, &count) <= 0)
-        return false;
-    assert_int_equal(count, SPAWN_FDS);
-    host->monitor_fd = take_fd(&fds[SPAWN_FDS - 1]);
-    for (int i = 0; i < SPAWN_FDS; i++)
-        fd_close(&fds[i]);
-    return true;
-}
-
-static enum monitor_message_type next_order(struct host *host)
-{
-    struct monitor_message message;
-
-    assert_true(recv(host->monitor_fd, &message, sizeof(message), 0) > 0);
-    return (enum monitor_message_type)message.type;
-}
-
-static void say(struct host *host, int type, int value, const char *text)
-{
-    size_t length = strlen(text);
-    struct monitor_message *message = memory_new(1, sizeof(*message) + length + 1);
-
-    message->version = MONITOR_PROTOCOL_VERSION;
-    message->type = type;
-    message->value = value;
-    message->time_ns = 1;
-    message->text_length = (uint32_t)length;
-    memcpy(message->text, text, length);
-    assert_true(send(host->monitor_fd, message, sizeof(*message) + length, 0) > 0);
-    free(message);
-    run_loop_until_idle(host);
-}
-
-static void start(struct host *host)
-{
-    struct error err = {0};
-
-    assert_int_equal(container_begin_start(host->container, &actor_davitd, &err), 0);
-    assert_int_equal(host->container->status, CONTAINER_STARTING);
-    assert_true(receive_spawn(host));
-    assert_int_equal(next_order(host), MONITOR_START);
 }
 
 struct wait {
@@ -327,16 +155,16 @@ static void a_life_passes_the_parts_in_order(void **state)
 
     container_wait_for(host->container, WAIT_STARTED, &started.completion);
     container_wait_for(host->container, WAIT_NOT_RUNNING, &ended.completion);
-    start(host);
+    host_start(host);
     assert_string_equal(buffer_text(&called), "admit prepare starting");
     assert_int_equal(started.count, 0);
-    say(host, MONITOR_STARTED, 4711, "");
+    host_say(host, MONITOR_STARTED, 4711, "");
     assert_int_equal(host->container->status, CONTAINER_RUNNING);
     assert_int_equal(host->container->pid, 4711);
     assert_int_equal(started.count, 1);
     assert_string_equal(started.message, "");
     assert_int_equal(ended.count, 0);
-    say(host, MONITOR_EXITED, 0, "{\"status\":3,\"startedNs\":1,\"finishedNs\":2}");
+    host_say(host, MONITOR_EXITED, 0, "{\"status\":3,\"startedNs\":1,\"finishedNs\":2}");
     assert_int_equal(host->container->status, CONTAINER_EXITED);
     assert_int_equal(host->container->exit_code, 3);
     assert_int_equal(ended.count, 1);
@@ -360,8 +188,8 @@ static void what_a_part_notes_of_a_start_is_saved(void **state)
     cleanup_buffer struct buffer saved = {0};
     struct error err = {0};
 
-    start(host);
-    say(host, MONITOR_STARTED, 4711, "");
+    host_start(host);
+    host_say(host, MONITOR_STARTED, 4711, "");
     assert_int_equal(database_each_container(host->containers.database, take_state, &saved, &err),
                      0);
     assert_non_null(strstr(buffer_text(&saved), "\"fakeNumber\":1"));
@@ -377,7 +205,7 @@ static void a_part_that_refuses_keeps_it_from_starting(void **state)
     assert_string_equal(err.message, "it may not start");
     assert_int_equal(host->container->status, CONTAINER_CREATED);
     assert_string_equal(buffer_text(&called), "admit");
-    assert_false(receive_spawn(host));
+    assert_false(host_receive_spawn(host));
 }
 
 static void a_start_that_fails_is_told_with_its_reason(void **state)
@@ -386,8 +214,8 @@ static void a_start_that_fails_is_told_with_its_reason(void **state)
     struct wait started = {.completion.done = on_done};
 
     container_wait_for(host->container, WAIT_STARTED, &started.completion);
-    start(host);
-    say(host, MONITOR_START_FAILED, 127, "no such program");
+    host_start(host);
+    host_say(host, MONITOR_START_FAILED, 127, "no such program");
     assert_int_equal(host->container->status, CONTAINER_CREATED);
     assert_int_equal(started.count, 1);
     assert_non_null(strstr(started.message, "no such program"));
@@ -400,10 +228,10 @@ static void a_monitor_that_is_lost_ends_its_container(void **state)
     struct wait ended = {.completion.done = on_done};
 
     container_wait_for(host->container, WAIT_NEXT_EXIT, &ended.completion);
-    start(host);
-    say(host, MONITOR_STARTED, 4711, "");
+    host_start(host);
+    host_say(host, MONITOR_STARTED, 4711, "");
     fd_close(&host->monitor_fd);
-    run_loop_until_idle(host);
+    host_run_loop_until_idle(host);
     assert_int_equal(host->container->status, CONTAINER_EXITED);
     assert_int_equal(host->container->exit_code, 137);
     assert_int_equal(ended.count, 1);
@@ -417,9 +245,9 @@ static void who_does_not_wait_any_more_is_not_called(void **state)
 
     container_wait_for(host->container, WAIT_STARTED, &first.completion);
     container_wait_for(host->container, WAIT_STARTED, &second.completion);
-    start(host);
+    host_start(host);
     container_stop_waiting(host->container, &first.completion);
-    say(host, MONITOR_STARTED, 4711, "");
+    host_say(host, MONITOR_STARTED, 4711, "");
     assert_int_equal(first.count, 0);
     assert_int_equal(second.count, 1);
 }
@@ -498,8 +326,8 @@ static void note_members(struct arena *arena, struct string_list *names,
 static void nothing_that_is_kept_has_the_name_of_something_else(void **state)
 {
     static const struct container_part *const all[] = {
-        &closing_part, &probe_part, &network_part, &volume_part, &namespace_part,
-        &id_part,      &quota_part, &exec_part,    &log_part,    &restart_part};
+        &closing_part, &attach_part, &probe_part, &network_part, &volume_part, &namespace_part,
+        &id_part,      &quota_part,  &exec_part,  &log_part,     &restart_part};
     cleanup_arena struct arena arena = {0};
     struct string_list names = {0};
 

@@ -1,6 +1,6 @@
 /* Names are unique within a tenant: containers, volumes, networks, images, names of the resolver.
  */
-#include "test.h"
+#include "host.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -13,7 +13,6 @@
 #include "base/path.h"
 #include "images/store_internal.h"
 #include "network/resolver/resolver.h"
-#include "supervisor/containers/internal.h"
 
 static void containers_are_found_by_tenant_and_name(void **state)
 {
@@ -98,57 +97,17 @@ static void rows_have_a_tenant_also_those_of_an_earlier_davit(void **state)
     path_remove_tree(AT_FDCWD, root, NULL);
 }
 
-/* Directories and what volumes need of davitd. */
-struct host {
-    char root[64];
-    char run[64];
-    struct places places;
-    struct projects projects;
-    struct event_bus events;
-    struct trash trash;
-};
-
-static int sweep(void *context, int directory_fd, struct error *err)
-{
-    (void)context;
-    (void)directory_fd;
-    (void)err;
-    return 0;
-}
-
 static int open_host(void **state)
 {
-    struct host *host = memory_new_one(struct host);
-    struct error err = {0};
+    static const struct container_part *const no_parts[] = {NULL};
 
-    strcpy(host->root, "/tmp/davit-tenants.XXXXXX");
-    strcpy(host->run, "/tmp/davit-tenants.XXXXXX");
-    assert_non_null(mkdtemp(host->root));
-    assert_non_null(mkdtemp(host->run));
-    assert_int_equal(places_open(&host->places, host->root, host->run, &err), 0);
-    assert_int_equal(sd_event_new(&host->trash.loop), 0);
-    host->trash.fd = host->places.trash_fd;
-    host->trash.sweep = sweep;
-    *state = host;
+    *state = host_open(no_parts);
     return 0;
 }
 
 static int close_host(void **state)
 {
-    struct host *host = *state;
-
-    for (size_t i = 0; i < EVENTS_KEPT; i++) {
-        if (host->events.kept[i] == NULL)
-            continue;
-        free(host->events.kept[i]->json);
-        arena_release(&host->events.kept[i]->arena);
-        free(host->events.kept[i]);
-    }
-    sd_event_source_disable_unref(host->trash.timer);
-    sd_event_unref(host->trash.loop);
-    path_remove_tree(AT_FDCWD, host->root, NULL);
-    path_remove_tree(AT_FDCWD, host->run, NULL);
-    free(host);
+    host_close(*state);
     return 0;
 }
 

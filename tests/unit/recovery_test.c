@@ -1,0 +1,256 @@
+/* What a davitd makes of containers that another has left in the middle of something; and who waits
+ * for a container, attaches to it or holds it while others do the same. */
+#include "host.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/socket.h"
+
+static const struct container_part *const parts[] = {&attach_part, &probe_part, &restart_part, NULL};
+
+static int open_host(void **state)
+{
+    *state = host_open(parts);
+    return 0;
+}
+
+static int close_host(void **state)
+{
+    host_close(*state);
+    return 0;
+}
+
+static void set_policy(struct host *host, const char *name)
+{
+    struct definition changed = *host->container->definition;
+    struct error err = {0};
+
+    changed.host_config.restart_policy.name = name;
+    assert_int_equal(container_revise(host->container, &changed, &err), 0);
+}
+
+static enum container_status restart_while_it_starts(struct host *host, int64_t started_ns)
+{
+    host->container->status = CONTAINER_STARTING;
+    host->container->started_ns = started_ns;
+    host_restart(host, parts);
+    return host->container->status;
+}
+
+static void a_start_that_came_to_nothing_leaves_what_was_before(void **state)
+{
+    assert_int_equal(restart_while_it_starts(*state, 0), CONTAINER_CREATED);
+    assert_int_equal(restart_while_it_starts(*state, 1), CONTAINER_EXITED);
+}
+
+static void a_policy_tries_again_a_start_that_came_to_nothing(void **state)
+{
+    struct host *host = *state;
+
+    set_policy(host, "unless-stopped");
+    assert_int_equal(restart_while_it_starts(host, 0), CONTAINER_RESTARTING);
+    assert_non_null(host->container->restart_timer);
+    host->container->is_held_back = true;
+    assert_int_equal(restart_while_it_starts(host, 1), CONTAINER_EXITED);
+    assert_null(host->container->restart_timer);
+}
+
+/* A monitor that a later davitd finds: returns the socket where that one connects. */
+static int listen_as_monitor(struct host *host)
+{
+    cleanup_close int run_fd = -1;
+    struct error err = {0};
+    int fd;
+
+    assert_int_equal(mkdirat(host->places.run_containers_fd, host->container->definition->id, 0700),
+                     0);
+    run_fd = container_open_run_directory(host->container);
+    fd = socket_listen(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, 0600, &err);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void who_starts_it_means_it_to_run(void **state)
+{
+    struct host *host = *state;
+    cleanup_close int listen_fd = listen_as_monitor(host);
+
+    host->container->status = CONTAINER_EXITED;
+    host->container->is_held_back = true;
+    host_restart(host, parts);
+    assert_int_equal(host->container->status, CONTAINER_RUNNING);
+    assert_false(host->container->is_held_back);
+    /* Who has stopped it since does not. */
+    host->container->is_held_back = true;
+    host_restart(host, parts);
+    assert_int_equal(host->container->status, CONTAINER_RUNNING);
+    assert_true(host->container->is_held_back);
+}
+
+static void a_restart_that_a_probe_wants_is_not_forgotten(void **state)
+{
+    struct host *host = *state;
+    cleanup_close int listen_fd = listen_as_monitor(host);
+
+    host->container->status = CONTAINER_RUNNING;
+    host->container->is_restart_wanted = true;
+    host_restart(host, parts);
+    host->monitor_fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(host->monitor_fd >= 0);
+    host_say(host, MONITOR_STARTED, (int)getpid(), "");
+    assert_int_equal(host_next_order(host), MONITOR_SIGNAL);
+}
+
+struct stubborn_wait {
+    struct completion completion;
+    struct managed_container *container;
+    unsigned int count;
+};
+
+static void on_done(struct completion *completion, const struct error *err)
+{
+    struct stubborn_wait *wait = (struct stubborn_wait *)(void *)completion;
+
+    (void)err;
+    /* Not for ever, should it be called at once. */
+    if (++wait->count < 10)
+        container_wait_for(wait->container, WAIT_NOT_RUNNING, completion);
+}
+
+static void who_waits_again_waits_for_the_next_time(void **state)
+{
+    struct host *host = *state;
+    struct stubborn_wait wait = {.completion.done = on_done, .container = host->container};
+
+    container_wait_for(host->container, WAIT_NOT_RUNNING, &wait.completion);
+    container_notify_stopped(host->container);
+    assert_int_equal(wait.count, 1);
+    container_notify_stopped(host->container);
+    assert_int_equal(wait.count, 2);
+    container_stop_waiting(host->container, &wait.completion);
+}
+
+static int attach(struct host *host)
+{
+    struct buffer leftover = {0};
+    struct error err = {0};
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(container_admit_attach(host->container, &actor_davitd, &err), 0);
+    assert_int_equal(container_attach(host->container, pair[0], MONITOR_STDOUT, &leftover, &err),
+                     0);
+    return pair[1];
+}
+
+static bool may_attach(struct host *host, struct error *err)
+{
+    return container_admit_attach(host->container, &actor_davitd, err) == 0;
+}
+
+/* Who has said all of its input still waits for output; who has hung up does not. */
+static void a_start_is_awaited_by_so_many_and_no_more(void **state)
+{
+    struct host *host = *state;
+    struct error err = {0};
+    int fds[64];
+
+    for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+        fds[i] = attach(host);
+    assert_false(may_attach(host, &err));
+    assert_error_contains(err, "64 clients wait for the start of container tested");
+    shutdown(fds[0], SHUT_WR);
+    host_run_loop_until_idle(host);
+    assert_false(may_attach(host, &err));
+    close(fds[0]);
+    host_run_loop_until_idle(host);
+    assert_true(may_attach(host, &err));
+    assert_int_equal(container_begin_start(host->container, &actor_davitd, &err), 0);
+    assert_true(host_receive_spawn(host));
+    for (size_t i = 1; i < ARRAY_SIZE(fds); i++) {
+        assert_int_equal(host_next_order(host), MONITOR_ATTACH);
+        close(fds[i]);
+    }
+    assert_int_equal(host_next_order(host), MONITOR_START);
+}
+
+/* Files instead of a cgroup. It says that it is frozen as soon as that is wanted. */
+static int make_cgroup(struct host *host)
+{
+    cleanup_free char *path = memory_printf("%s/davit-unit", host->root);
+    cleanup_free char *own = memory_printf("%s/%s", path, host->container->definition->id);
+    int fd;
+
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(mkdir(own, 0700), 0);
+    fd = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    close(openat(fd, "cgroup.freeze", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    assert_int_equal(
+        file_replace(fd, "cgroup.events", "frozen 1\n", strlen("frozen 1\n"), 0600, false, NULL),
+        0);
+    host->hierarchy.fd = open(host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd;
+}
+
+static char last_order(int cgroup_fd)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    assert_int_equal(file_read(cgroup_fd, "cgroup.freeze", 64, &text, NULL), 0);
+    return text.length > 0 ? text.data[0] : '?';
+}
+
+static void who_is_held_by_several_goes_on_after_the_last(void **state)
+{
+    struct host *host = *state;
+    struct managed_container *container = host->container;
+    cleanup_close int cgroup_fd = make_cgroup(host);
+    struct error err = {0};
+
+    assert_int_equal(container_hold(container, &err), 0);
+    assert_int_equal(last_order(cgroup_fd), '1');
+    assert_int_equal(container_hold(container, &err), 0);
+    container_let_go(container);
+    assert_int_equal(last_order(cgroup_fd), '1');
+    container_let_go(container);
+    assert_int_equal(last_order(cgroup_fd), '0');
+    /* Somebody pauses it meanwhile, and it stays so. */
+    assert_int_equal(container_hold(container, &err), 0);
+    container->status = CONTAINER_RUNNING;
+    assert_int_equal(container_pause(container, &actor_davitd, &err), 0);
+    container_let_go(container);
+    assert_int_equal(last_order(cgroup_fd), '1');
+    /* Somebody lets it go on while it is held, and it does so when that is over. */
+    assert_int_equal(container_hold(container, &err), 0);
+    assert_int_equal(container_unpause(container, &actor_davitd, &err), 0);
+    assert_int_equal(last_order(cgroup_fd), '1');
+    container_let_go(container);
+    assert_int_equal(last_order(cgroup_fd), '0');
+    fd_close(&host->hierarchy.fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_start_that_came_to_nothing_leaves_what_was_before,
+                                        open_host, close_host),
+        cmocka_unit_test_setup_teardown(a_policy_tries_again_a_start_that_came_to_nothing,
+                                        open_host, close_host),
+        cmocka_unit_test_setup_teardown(who_starts_it_means_it_to_run, open_host, close_host),
+        cmocka_unit_test_setup_teardown(a_restart_that_a_probe_wants_is_not_forgotten, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(who_waits_again_waits_for_the_next_time, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(a_start_is_awaited_by_so_many_and_no_more, open_host, close_host),
+        cmocka_unit_test_setup_teardown(who_is_held_by_several_goes_on_after_the_last, open_host,
+                                        close_host),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
