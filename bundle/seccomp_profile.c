@@ -1,7 +1,6 @@
 /* Docker-style seccomp profiles: see seccomp_profile.h. */
 #include "seccomp_profile.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>

@@ -1,7 +1,6 @@
 /* cgroup_redirect(): BPF programs that exchange a port in the addresses that sockets are given
  * (bpf(2), BPF_PROG_TYPE_CGROUP_SOCK_ADDR; linux/bpf.h, struct bpf_sock_addr). */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <string.h>

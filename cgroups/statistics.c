@@ -1,7 +1,6 @@
 /* Counters of a cgroup. */
 #include "cgroups.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/buffer.h"

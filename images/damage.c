@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/xattr.h>
-#include <unistd.h>
 
 /* While the store has a file of such a name, nobody knows which blobs and layers are in use. */
 #define DAMAGED_INDEX "index.json.damaged-"

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/quota.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -5,7 +5,6 @@
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/network_namespace.h"
 

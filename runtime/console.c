@@ -1,8 +1,6 @@
 /* C7: the container's terminal: pty(7), pts(4), runtime-spec config.md "process.terminal". */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

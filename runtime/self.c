@@ -3,11 +3,9 @@
  * or make us execute ourselves as "#!/proc/self/exe", and so reach the file of this program on the
  * host (CVE-2019-5736). Run from a read-only mount, that file cannot be opened for writing.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
 #include <unistd.h>

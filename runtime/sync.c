@@ -2,8 +2,6 @@
 #include "sync.h"
 
 #include <errno.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/socket.h"

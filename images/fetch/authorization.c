@@ -1,7 +1,6 @@
 /* Answers a registry that asks for a login: by Basic (RFC 7617), or by a token that a token server
  * gives (distribution's "token authentication" and "OAuth2" pages). */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>

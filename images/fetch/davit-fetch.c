@@ -2,10 +2,8 @@
  * davit-fetch: the fetch worker. davitd's spawner runs it with its channel as standard input; it
  * ends when that closes. Not for people.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -3,7 +3,6 @@
 #include "base/socket.h"
 #include "transfer.h"
 #include <string.h>
-#include <strings.h>
 
 #define PROGRESS_INTERVAL_US 100000
 

@@ -1,7 +1,6 @@
 /* Uploads: distribution-spec "Pushing blobs" (POST, then PUT) and "Pushing manifests". */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -7,7 +7,6 @@
 #include <search.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
 #define XATTR_MAX_BYTES 65536

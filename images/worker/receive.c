@@ -1,6 +1,5 @@
 /* A blob from a pipe: hashed and stored, and passed on to whoever unpacks it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"

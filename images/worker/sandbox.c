@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <string.h>
 #include <sys/capability.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

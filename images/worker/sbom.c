@@ -4,7 +4,6 @@
  * as its "/", read-only, and few system calls.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"

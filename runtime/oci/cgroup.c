@@ -1,8 +1,6 @@
 /* The cgroup of a davit-oci container, by whichever manager it is told to use. */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>

@@ -1,12 +1,10 @@
 /* What a connection holds, and lets go: see connection.h. */
-#include <ctype.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"

@@ -1,12 +1,8 @@
 /* What comes from a connection, and what goes: see connection.h. */
-#include <ctype.h>
 #include <errno.h>
-#include <malloc.h>
-#include <strings.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "connection.h"

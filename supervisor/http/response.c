@@ -1,12 +1,7 @@
 /* Answers, whole and in pieces: see server.h. */
-#include <ctype.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"

@@ -1,6 +1,5 @@
 /* Execs and probes: see state.h. */
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

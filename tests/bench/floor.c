@@ -3,11 +3,9 @@
  * minimal one, exec, wait. Nothing else: no configuration, no checks, no cgroup.
  * usage: floor ROOTFS PROGRAM [ARGUMENT...]
  */
-#include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>

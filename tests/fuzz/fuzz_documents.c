@@ -1,7 +1,6 @@
 /* Manifests, indexes, image configurations, references, the workers' messages, a registry's
  * challenge, filters. */
 #include <stdint.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/signals.h"

@@ -1,6 +1,5 @@
 /* davit-oci's state.json, and the document that davit-scope reads. */
 #include <stdint.h>
-#include <string.h>
 
 #include "cgroups/systemd/scope.h"
 #include "runtime/oci/state.h"

@@ -2,7 +2,6 @@
 #include "test.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "base/cleanup.h"
 #include "base/json_table.h"

@@ -3,7 +3,6 @@
 #include "host.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,7 +11,8 @@
 #include "base/file.h"
 #include "base/socket.h"
 
-static const struct container_part *const parts[] = {&attach_part, &probe_part, &restart_part, NULL};
+static const struct container_part *const parts[] = {&attach_part, &probe_part, &restart_part,
+                                                     NULL};
 
 static int open_host(void **state)
 {
@@ -247,7 +247,8 @@ int main(void)
                                         close_host),
         cmocka_unit_test_setup_teardown(who_waits_again_waits_for_the_next_time, open_host,
                                         close_host),
-        cmocka_unit_test_setup_teardown(a_start_is_awaited_by_so_many_and_no_more, open_host, close_host),
+        cmocka_unit_test_setup_teardown(a_start_is_awaited_by_so_many_and_no_more, open_host,
+                                        close_host),
         cmocka_unit_test_setup_teardown(who_is_held_by_several_goes_on_after_the_last, open_host,
                                         close_host),
     };

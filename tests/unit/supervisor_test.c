@@ -1,7 +1,6 @@
 /* supervisor and cli: log lines, create requests, filters, the database, stream frames. */
 #include "test.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
