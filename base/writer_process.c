@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -15,27 +16,32 @@
 #define FIRST_KEPT 64 /* the number of the first descriptor that is kept */
 
 /* Keeps the descriptors of the job and the pipe, and closes all others, which would keep
- * connections of the caller open. */
-static void keep_descriptors(const struct writer_job *job, int *pipe_fd)
+ * connections of the caller open. False: some could not be had; then none may be used. */
+static bool keep_descriptors(const struct writer_job *job, int *pipe_fd)
 {
     int *fds[WRITER_FDS_MAX + 1];
     const int count = (int)job->fd_count + 1;
 
     memcpy(fds, job->fds, job->fd_count * sizeof(fds[0]));
     fds[job->fd_count] = pipe_fd;
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count; i++) {
         *fds[i] = fcntl(*fds[i], F_DUPFD_CLOEXEC, FIRST_KEPT + 2 * count);
+        if (*fds[i] < 0)
+            return false;
+    }
     for (int i = 0; i < count; i++)
         *fds[i] = dup3(*fds[i], FIRST_KEPT + i, O_CLOEXEC);
     close_range(3, FIRST_KEPT - 1, 0);
     close_range((unsigned int)(FIRST_KEPT + count), ~0u, 0);
+    return true;
 }
 
 static _Noreturn void write_lines(const struct writer_job *job, int pipe_fd)
 {
     struct buffer lines = {0};
 
-    keep_descriptors(job, &pipe_fd);
+    if (!keep_descriptors(job, &pipe_fd))
+        _exit(1);
     for (;;) {
         ssize_t count = read(pipe_fd, buffer_reserve(&lines, READ_BYTES), READ_BYTES);
         const char *end;

@@ -36,8 +36,11 @@ static int open_slave(int master_fd, const struct oci_process *process, struct e
         ioctl(fd, TIOCSWINSZ, &window);
     }
     /* The user of the container owns its terminal, as after a login. */
-    if (fchown(fd, process->user.uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL)
+    if (fchown(fd, process->user.uid, (gid_t)-1) < 0 && errno != EPERM && errno != EINVAL) {
         error_errno(err, errno, "own the terminal");
+        fd_close(&fd);
+        return -err->errnum;
+    }
     return fd;
 }
 

@@ -47,8 +47,9 @@ struct container_part {
     int (*admit)(struct managed_container *container, const struct actor *actor,
                  enum container_action action, struct error *err);
 
-    /* A new container: completes its definition, which is nobody's yet, checks it, and takes what
-     * the container needs for as long as it exists. */
+    /* A new container: completes its definition, checks it, and takes what the container needs for
+     * as long as it exists. `draft` is the container's revision, which nobody else knows yet and
+     * which may still be changed. */
     int (*define)(struct managed_container *container, struct revision *draft,
                   const struct image *image, struct error *err);
     /* The container could not be made: gives back what `define` has taken, if that was called. */

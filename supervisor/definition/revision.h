@@ -1,7 +1,8 @@
 /*
  * Revisions of a container's definition. A revision owns all that it points to, and is immutable
- * once the container has it. A change copies the revision, changes and saves the copy, and puts it
- * in place of the former: a failure on the way changes nothing, and the former is freed as a whole.
+ * once the container is known. A change copies the revision, changes and saves the copy, and puts
+ * it in place of the former: a failure on the way changes nothing, and the former is freed as a
+ * whole.
  */
 #ifndef DAVIT_SUPERVISOR_DEFINITION_REVISION_H
 #define DAVIT_SUPERVISOR_DEFINITION_REVISION_H

@@ -27,7 +27,6 @@ struct images {
 };
 
 struct image_job;
-struct image_upload;
 
 /* Who has asked for a job: a member of its own struct. All but `ended` may be NULL. It is told of
  * nothing before the call that has begun the job returns. */

@@ -2,6 +2,7 @@
  * networks.h. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,6 +210,13 @@ static int on_exit_of_nft(sd_event_source *source, int fd, uint32_t events, void
     return 0;
 }
 
+/* Nobody would hear of its end. */
+static void end_unwatched(const struct firewall_run *run)
+{
+    kill(run->pid, SIGKILL);
+    waitpid(run->pid, NULL, 0);
+}
+
 static int spawn_nft(struct firewall_run *run, int script_fd, struct error *err)
 {
     static const char *const arguments[] = {"nft", "-f", "-", NULL};
@@ -228,7 +236,11 @@ static int spawn_nft(struct firewall_run *run, int script_fd, struct error *err)
     if (result != 0)
         return error_errno(err, result, "run nft (is nftables installed?)");
     run->pidfd = pidfd_open(run->pid, 0);
-    return run->pidfd < 0 ? error_errno(err, errno, "pidfd of nft") : 0;
+    if (run->pidfd >= 0)
+        return 0;
+    error_errno(err, errno, "pidfd of nft");
+    end_unwatched(run);
+    return -err->errnum;
 }
 
 static int firewall_run_spawn(struct firewall_run *run, struct error *err)
@@ -243,8 +255,10 @@ static int firewall_run_spawn(struct firewall_run *run, struct error *err)
         return error_errno(err, errno, "output of nft");
     result = spawn_nft(run, script_fd, err);
     if (result == 0 && sd_event_add_io(run->networks->loop, &run->source, run->pidfd, EPOLLIN,
-                                       on_exit_of_nft, run) < 0)
+                                       on_exit_of_nft, run) < 0) {
         result = error_set(err, ERROR_INTERNAL, ENOMEM, "watch nft");
+        end_unwatched(run);
+    }
     return result;
 }
 

@@ -143,8 +143,7 @@ static _Noreturn void run_worker(const struct worker *worker, const int *fds)
         _exit(126);
     execve(path, arguments, environment);
     if (worker->fd_count > 2)
-        dprintf(STDOUT_FILENO,
-                "{\"error\":\"cannot run the image worker %s: %s\",\"code\":\"internal\"}\n", path,
+        dprintf(STDOUT_FILENO, "{\"error\":\"cannot run %s: %s\",\"code\":\"internal\"}\n", path,
                 strerror(errno));
     _exit(127);
 }
