@@ -130,7 +130,7 @@ int cli_images(struct cli *cli, int argc, char **argv)
     cleanup_arena struct arena arena = {0};
     struct images_options options = {0};
     const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &options};
-    const struct json *list;
+    const struct json *list = NULL;
     bool is_json;
     int result = options_read(cli, argc, argv, &set);
 
