@@ -40,7 +40,7 @@ ifneq ($(SANITIZE),)
 override LDFLAGS += -fsanitize=$(SANITIZE)
 endif
 
-# ---- what is built from what ------------------------------------------------------------------
+# What is built from what.
 # A folder is a library; a program is its main file and the libraries that its line names.
 # The rooms of davitd: each may use some of those behind it (tools/check-rooms).
 rooms := supervisor $(addprefix supervisor/,api images containers networks volumes definition store spawn monitor events http)
@@ -138,11 +138,11 @@ $(BUILD)/$(1): $(call inputs,$($(1)_uses))
 endef
 $(foreach p,$(notdir $(PROGRAMS)),$(eval $(call program_rule,$(p))))
 
-# ---- dependencies -------------------------------------------------------------------------------
+# Dependencies.
 deps:
 	@tools/install-packages build
 
-# ---- demo, tests, checks, bench -----------------------------------------------------------------
+# Demo, tests, checks, bench.
 demo:
 	@tools/install-packages build demo
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
@@ -204,7 +204,7 @@ bench-images: $(PROGRAMS)
 	@tools/install-packages build bench bench-images
 	@tests/bench/images $(BUILD)
 
-# ---- installation -------------------------------------------------------------------------------
+# Installation.
 install: all
 	install -D -m 0755 $(BUILD)/davitd $(DESTDIR)$(SBINDIR)/davitd
 	install -D -m 0755 $(BUILD)/davit-oci $(DESTDIR)$(SBINDIR)/davit-oci

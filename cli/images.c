@@ -137,7 +137,7 @@ int cli_images(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result =
             client_call_json(&cli->client, "GET", "/images/json", NULL, &arena, &list, &cli->err);
-    if (result < 0 || list->type != JSON_ARRAY)
+    if (result != 0 || list->type != JSON_ARRAY)
         return result;
     is_json = options.format != NULL && strcmp(options.format, "json") == 0;
     if (options.format != NULL && !is_json && !options.is_quiet)

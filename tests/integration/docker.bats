@@ -111,7 +111,7 @@ teardown_file() { teardown_daemon_file; }
     [ "$(echo "$output" | tr '\n' ' ')" = "create attach start die destroy " ]
 }
 
-# ---- what no client would send ----
+# What no client would send.
 
 raw() { printf "$1" | timeout 20 socat -t 20 - "UNIX-CONNECT:$dir/run/davit.sock"; }
 status_of() { curl -s -o "$dir/body" -w '%{http_code}' --unix-socket "$dir/run/davit.sock" "$@"; }

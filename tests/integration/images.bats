@@ -146,7 +146,7 @@ with_files() { # ARCHIVE
     davit load --input "$dir/confined.tar"
 }
 
-# ---- from containers and directories ----
+# From containers and directories.
 
 # Each container that this makes has changed something of every kind, also to an id that only the host has.
 change_everything() { # NAME
@@ -281,7 +281,7 @@ PYTHON
     [ -z "$(ls "$dir/root/ingest")" ]
 }
 
-# ---- what it all takes, and removing it ----
+# What it all takes, and removing it.
 
 df_of() { davit system df --format json | jq "$1"; }
 
