@@ -78,7 +78,8 @@ struct managed_container {
     sd_event_source *restart_timer;
     int64_t restart_delay_ms; /* of the latest restart; 0: there was none */
     int32_t restart_count;
-    bool is_kill_wanted; /* as soon as it has started */
+    bool is_kill_wanted;  /* as soon as it has started */
+    bool is_start_untold; /* it was found to run; the davitd that started it has died too early */
     struct completion *waiters[WAIT_COUNT];
     unsigned int copies_in; /* copies into it under way; it cannot be started meanwhile */
     unsigned int holders;   /* see container_hold() */

@@ -101,6 +101,7 @@ void container_notify_stopped(struct managed_container *container)
 static void on_started(struct managed_container *container, const struct monitor_message *message)
 {
     bool is_new = container->status != CONTAINER_RUNNING;
+    bool is_untold = is_new || container->is_start_untold;
 
     container->status = CONTAINER_RUNNING;
     container->pid = message->value;
@@ -112,11 +113,12 @@ static void on_started(struct managed_container *container, const struct monitor
     container->exit_code = 0;
     container->is_oom_killed = false;
     free(take_pointer(&container->error));
-    if (is_new)
+    container->is_start_untold = false;
+    if (is_untold)
         container_event(container, "start", NULL);
     parts_started(container, is_new);
     /* What has to be started with the machine must not be forgotten with it. */
-    if (is_new && container_has_policy(container))
+    if (is_untold && container_has_policy(container))
         container_save_state_durably(container);
     else
         container_save_state(container);

@@ -58,6 +58,7 @@ static void container_take_over(struct managed_container *container,
         if (record->status != CONTAINER_RUNNING && record->status != CONTAINER_STARTING)
             container->is_held_back = false;
         container->status = CONTAINER_RUNNING;
+        container->is_start_untold = record->status != CONTAINER_RUNNING;
         parts_found(container);
         container->is_paused = record->is_paused;
         /* An earlier davitd may have died after it saved is_paused and before it froze the

@@ -93,6 +93,31 @@ static void who_starts_it_means_it_to_run(void **state)
     assert_true(host->container->is_held_back);
 }
 
+static unsigned int count_starts(const struct host *host)
+{
+    unsigned int count = 0;
+
+    for (size_t i = 0; i < host->events.next; i++)
+        count += strcmp(host->events.kept[i]->action, "start") == 0;
+    return count;
+}
+
+/* A davitd that hears of a running container again tells of no second start. */
+static void a_start_is_told_once(void **state)
+{
+    struct host *host = *state;
+    cleanup_close int listen_fd = listen_as_monitor(host);
+
+    for (int i = 0; i < 2; i++) {
+        host_restart(host, parts);
+        fd_close(&host->monitor_fd);
+        host->monitor_fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        host_say(host, MONITOR_STARTED, (int)getpid(), "");
+        assert_int_equal(host->container->status, CONTAINER_RUNNING);
+        assert_int_equal(count_starts(host), 1);
+    }
+}
+
 static void a_restart_that_a_probe_wants_is_not_forgotten(void **state)
 {
     struct host *host = *state;
@@ -243,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_policy_tries_again_a_start_that_came_to_nothing,
                                         open_host, close_host),
         cmocka_unit_test_setup_teardown(who_starts_it_means_it_to_run, open_host, close_host),
+        cmocka_unit_test_setup_teardown(a_start_is_told_once, open_host, close_host),
         cmocka_unit_test_setup_teardown(a_restart_that_a_probe_wants_is_not_forgotten, open_host,
                                         close_host),
         cmocka_unit_test_setup_teardown(who_waits_again_waits_for_the_next_time, open_host,
