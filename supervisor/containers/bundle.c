@@ -1,12 +1,19 @@
 /* What a monitor needs to run a container: config.json and monitor.json. See internal.h. */
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "internal.h"
 #include "runtime/runtime.h"
 #include "supervisor/definition/seccomp_cache.h"
+
+#define STALE_FILE "bundle-stale"
 
 /* What this host cannot enforce is refused now, not when the container starts. */
 static int check_limits(struct containers *containers, const struct oci_config *config,
@@ -89,14 +96,75 @@ static int write_files(struct managed_container *container, const struct definit
     return result;
 }
 
-int container_write_bundle(struct managed_container *container, const struct definition *definition,
-                           struct error *err)
+int container_write_bundle(struct managed_container *container, int directory_fd, struct error *err)
+{
+    return write_files(container, container->definition, directory_fd, err);
+}
+
+/* The file is in the container's directory while its bundle may be of another revision than its
+ * definition. */
+static int note_stale(struct managed_container *container, int directory_fd, bool is_stale,
+                      struct error *err)
+{
+    int fd;
+
+    if (!is_stale) {
+        unlinkat(directory_fd, STALE_FILE, 0);
+        container->is_bundle_stale = false;
+        return 0;
+    }
+    fd = openat(directory_fd, STALE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return error_errno(err, errno, STALE_FILE);
+    close(fd);
+    container->is_bundle_stale = true;
+    return 0;
+}
+
+void container_look_for_stale_bundle(struct managed_container *container)
+{
+    char path[IDENTIFIER_SIZE + sizeof(STALE_FILE)];
+
+    snprintf(path, sizeof(path), "%s/" STALE_FILE, container->definition->id);
+    container->is_bundle_stale = faccessat(container->containers->places->containers_fd, path, F_OK,
+                                           AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int container_renew_bundle(struct managed_container *container, struct error *err)
+{
+    cleanup_close int directory_fd = -1;
+    int result;
+
+    if (!container->is_bundle_stale)
+        return 0;
+    directory_fd = container_open_directory(container);
+    if (directory_fd < 0)
+        return error_errno(err, -directory_fd, "container directory");
+    result = container_write_bundle(container, directory_fd, err);
+    return result < 0 ? result : note_stale(container, directory_fd, false, err);
+}
+
+int container_change(struct managed_container *container, const struct definition *changed,
+                     struct error *err)
 {
     cleanup_close int directory_fd = container_open_directory(container);
+    struct error problem = {0};
+    int result;
 
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    return write_files(container, definition, directory_fd, err);
+    result = note_stale(container, directory_fd, true, err);
+    if (result < 0)
+        return result;
+    result = write_files(container, changed, directory_fd, err);
+    if (result == 0)
+        result = container_revise(container, changed, err);
+    if (result == 0)
+        return note_stale(container, directory_fd, false, err);
+    if (container_renew_bundle(container, &problem) < 0)
+        log_warning("container %s: its bundle is written again when it starts: %s",
+                    container->definition->name, problem.message);
+    return result;
 }
 
 int container_make_settings(const struct definition *definition, struct cgroup_settings *settings,

@@ -52,9 +52,21 @@ int container_open_namespace(const struct managed_container *container, const ch
 
 /* The files config.json and monitor.json: bundle.c */
 
-/* Writes both files anew from a definition: the container's own, or one that it is about to get. */
-int container_write_bundle(struct managed_container *container, const struct definition *definition,
+/* Writes both files. */
+int container_write_bundle(struct managed_container *container, int directory_fd,
                            struct error *err);
+
+/* Makes a copy of `changed` the container's next revision, as container_revise() does, and writes
+ * its files. After a failure the former revision stands. Files that then could not be written back,
+ * or that a davitd that dies leaves of another revision, are written when the container starts. */
+int container_change(struct managed_container *container, const struct definition *changed,
+                     struct error *err);
+
+/* Writes the files if they may be of another revision. */
+int container_renew_bundle(struct managed_container *container, struct error *err);
+
+/* At davitd's start: whether they may be. */
+void container_look_for_stale_bundle(struct managed_container *container);
 
 /* The limits that a definition says. */
 int container_make_settings(const struct definition *definition, struct cgroup_settings *settings,
@@ -123,6 +135,9 @@ void container_receive(struct managed_container *container, const struct monitor
 /* RUNNING to EXITED: by the exit file, else by the monitor's message (or NULL), else as lost. */
 void container_handle_exit(struct managed_container *container,
                            const struct monitor_message *message);
+
+/* Removes one with auto-remove, which has ended. */
+void container_remove_if_wanted(struct managed_container *container);
 
 /* Tells those who wait for the end. */
 void container_notify_stopped(struct managed_container *container);

@@ -83,7 +83,7 @@ void container_kill(struct managed_container *container)
     arm_kill_timer(container);
 }
 
-static void remove_if_wanted(struct managed_container *container)
+void container_remove_if_wanted(struct managed_container *container)
 {
     struct error err = {0};
 
@@ -147,7 +147,7 @@ static void on_start_failed(struct managed_container *container,
     container_notify_stopped(container);
     /* Those who waited may have removed it, or started it again. */
     if (container->status == CONTAINER_CREATED || container->status == CONTAINER_EXITED)
-        remove_if_wanted(container);
+        container_remove_if_wanted(container);
 }
 
 void container_handle_exit(struct managed_container *container,
@@ -187,11 +187,18 @@ void container_handle_exit(struct managed_container *container,
     if (was_stopped)
         container_event(container, "stop", NULL);
     parts_settled(container);
-    container->is_restart_wanted = false;
     completions_end(&container->waiters[WAIT_STARTED], NULL);
     container_notify_stopped(container);
     if (container->status == CONTAINER_EXITED)
-        remove_if_wanted(container);
+        container_remove_if_wanted(container);
+}
+
+/* A monitor that this davitd has found, and that has ended before it said whether its container
+ * runs, has not started it. */
+static bool has_started(const struct managed_container *container)
+{
+    return container->status == CONTAINER_RUNNING &&
+           (!container->is_start_untold || container_has_unknown_exit(container));
 }
 
 /* The monitor has gone, or is stuck in the kernel, without a last message. */
@@ -202,7 +209,7 @@ static void on_monitor_gone(struct managed_container *container)
     cleanup_free struct monitor_message *message =
         memory_new(1, sizeof(*message) + strlen(text) + 1);
 
-    if (container->status == CONTAINER_RUNNING) {
+    if (has_started(container)) {
         container_handle_exit(container, NULL);
         return;
     }
@@ -297,6 +304,7 @@ int container_begin_start(struct managed_container *container, const struct acto
                           struct error *err)
 {
     struct container_start start = {.netns_fd = -1};
+    bool is_restart = container->status == CONTAINER_RESTARTING;
     int result;
 
     if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
@@ -308,6 +316,8 @@ int container_begin_start(struct managed_container *container, const struct acto
                          container->definition->id);
     result = parts_admit(container, actor, ACTION_START, err);
     if (result == 0)
+        result = container_renew_bundle(container, err);
+    if (result == 0)
         result = start_monitor(container, &start, err);
     if (result < 0) {
         fd_close(&start.netns_fd);
@@ -316,10 +326,15 @@ int container_begin_start(struct managed_container *container, const struct acto
     }
     container->restart_timer = sd_event_source_disable_unref(container->restart_timer);
     container->is_held_back = false;
+    container->is_restart_wanted = false;
     container->is_kill_wanted = false;
     container->is_stop_requested = false;
+    container->is_start_untold = false;
     container->status = CONTAINER_STARTING;
     parts_starting(container, &start);
     fd_close(&start.netns_fd);
+    /* If davitd dies now, the next one starts it. It does so too where RESTARTING is saved. */
+    if (container_has_policy(container) && !is_restart)
+        container_save_state(container);
     return 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "all_parts.h"
+#include "base/log.h"
 #include "internal.h"
 #include "supervisor/networks/egress.h"
 #include "supervisor/networks/names.h"
@@ -96,36 +97,15 @@ static const char *text_or_null(const char *text)
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
-/* Gives the container another definition's endpoints, and writes what depends on them: the bundle
- * for the next start, and the files with names. */
-static int take_endpoints(struct managed_container *container, const struct definition *changed,
-                          struct error *err)
-{
-    int result = container_write_bundle(container, changed, err);
-
-    if (result == 0)
-        result = container_revise(container, changed, err);
-    return result < 0 ? result : membership_write_files(container_network(container), err);
-}
-
-/* Likewise. After a failure the former ones stand. */
 static int change_endpoints(struct managed_container *container, struct endpoint *items,
                             size_t count, struct error *err)
 {
     struct definition changed = *container->definition;
-    struct revision *former = revision_copy(container->definition, err);
-    int result;
 
-    if (former == NULL)
-        return -err->errnum;
     changed.endpoints.items = items;
     changed.endpoints.count = count;
     changed.host_config.network_mode = count > 0 ? items[0].network_name : "none";
-    result = take_endpoints(container, &changed, err);
-    if (result < 0)
-        take_endpoints(container, &former->definition, NULL);
-    revision_free(former);
-    return result;
+    return container_change(container, &changed, err);
 }
 
 /* Copies all endpoints but the one of that index. Returns their number. */
@@ -147,6 +127,16 @@ static int remove_endpoint(struct managed_container *container, size_t index, st
     size_t count = copy_other_endpoints(container->definition, index, items);
 
     return change_endpoints(container, items, count, err);
+}
+
+/* The container could not be connected to it after all. */
+static void forget_endpoint(struct managed_container *container, size_t index)
+{
+    struct error err = {0};
+
+    if (remove_endpoint(container, index, &err) < 0)
+        log_error("container %s: it is still said to be on the network: %s",
+                  container->definition->name, err.message);
 }
 
 int container_connect(struct managed_container *container, const struct actor *actor,
@@ -172,11 +162,13 @@ int container_connect(struct managed_container *container, const struct actor *a
         .aliases = wanted->aliases,
     };
     result = change_endpoints(container, items, index < count ? count : count + 1, err);
-    if (result < 0 || container->status != CONTAINER_RUNNING)
-        return result;
-    result = membership_join(container_network(container), index, err);
     if (result < 0)
-        remove_endpoint(container, index, NULL);
+        return result;
+    result = membership_write_files(container_network(container), err);
+    if (result == 0 && container->status == CONTAINER_RUNNING)
+        result = membership_join(container_network(container), index, err);
+    if (result < 0)
+        forget_endpoint(container, index);
     return result;
 }
 
@@ -197,17 +189,14 @@ int container_disconnect(struct managed_container *container, const struct actor
         return error_set(err, ERROR_INVALID, EBUSY,
                          "container %s runs: its networks of plugins (%s) go when it ends",
                          definition->name, network->name);
-    result = membership_leave(member, index, err);
-    if (result < 0)
-        return result;
+    if (container->status == CONTAINER_STARTING)
+        return error_set(err, ERROR_CONFLICT, EBUSY, "container %s is starting; try again",
+                         definition->name);
     result = remove_endpoint(container, index, err);
-    if (result < 0 && container->status == CONTAINER_RUNNING)
-        membership_join(member, index, NULL);
     if (result < 0)
         return result;
-    firewall_change(container->containers->networks);
     container_save_state(container);
-    return 0;
+    return membership_write_files(member, err);
 }
 
 int container_set_egress(struct managed_container *container, const struct actor *actor,

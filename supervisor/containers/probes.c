@@ -276,15 +276,35 @@ static int probe_begin_run(struct probe *probe, struct error *err)
                                              : send_connection(probe, far_fd, err);
 }
 
-static void give_up(struct probe *probe)
+static void kill_run(const struct probe *probe)
 {
     const struct monitor_message message = {
         .type = MONITOR_EXEC_SIGNAL, .token = probe->token, .value = SIGKILL};
 
     container_send(probe->container, &message, NULL, 0, -1, NULL);
+}
+
+static void give_up(struct probe *probe)
+{
+    kill_run(probe);
     probe_take_result(probe, -1,
                       memory_printf("Health check exceeded timeout (%lld ms)",
                                     (long long)(probe_timeout_ns(probe->definition) / 1000000)));
+}
+
+/* A container that is held cannot answer, and one that is being stopped need not. */
+static bool is_excused(const struct managed_container *container)
+{
+    return container->is_paused || container->holders > 0 || container->is_restart_wanted ||
+           container->is_stop_requested;
+}
+
+/* Its outcome says nothing. */
+static void probe_cancel_run(struct probe *probe)
+{
+    kill_run(probe);
+    probe->token = 0;
+    close_output(probe);
 }
 
 /* The next run is due, or the time of this one is over. */
@@ -295,14 +315,14 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 
     (void)source;
     (void)usec;
-    if (probe->token != 0) {
-        give_up(probe);
+    if (is_excused(probe->container)) {
+        if (probe->token != 0)
+            probe_cancel_run(probe);
+        arm_next(probe);
         return 0;
     }
-    /* A paused container cannot answer, and one that is being stopped need not. */
-    if (probe->container->is_paused || probe->container->is_restart_wanted ||
-        probe->container->is_stop_requested) {
-        arm_next(probe);
+    if (probe->token != 0) {
+        give_up(probe);
         return 0;
     }
     if (probe_begin_run(probe, &err) == 0)
@@ -512,6 +532,13 @@ static void probes_starting(struct managed_container *container,
     memset(state_of(container)->records, 0, sizeof(state_of(container)->records));
 }
 
+/* What is kept may be of a run before this one. */
+static void probes_found(struct managed_container *container)
+{
+    if (container->is_start_untold)
+        memset(state_of(container)->records, 0, sizeof(state_of(container)->records));
+}
+
 static void probes_started(struct managed_container *container, bool is_new)
 {
     start_probes(container);
@@ -538,6 +565,7 @@ const struct container_part probe_part = {
     .release = release_probes,
     .starting = probes_starting,
     .started = probes_started,
+    .found = probes_found,
     .ended = stop_probes,
     .revised = probes_revised,
     .message = handle_message,

@@ -43,6 +43,30 @@ static enum container_status status_after_lost_start(const struct managed_contai
     return container->started_ns > 0 ? CONTAINER_EXITED : CONTAINER_CREATED;
 }
 
+/* Somebody has started it since its state was saved: who held it back, or wanted it restarted,
+ * meant an earlier run. */
+static void forget_before_start(struct managed_container *container,
+                                const struct kept_state *record)
+{
+    if (record->status == CONTAINER_RUNNING || record->status == CONTAINER_STARTING)
+        return;
+    container->is_held_back = false;
+    container->is_restart_wanted = false;
+}
+
+/* Its monitor answers. */
+static void take_running(struct managed_container *container, const struct kept_state *record)
+{
+    forget_before_start(container, record);
+    container->status = CONTAINER_RUNNING;
+    container->is_start_untold = record->status != CONTAINER_RUNNING;
+    parts_found(container);
+    container->is_paused = record->is_paused;
+    /* An earlier davitd may have died after it saved is_paused and before it froze the container,
+     * or while it had frozen the container for a commit. */
+    container_freeze(container, container->is_paused, NULL);
+}
+
 /* Runs, has ended meanwhile, or never started. A monitor may end between two of these looks, but it
  * writes its exit file before its socket goes away, so the file is looked for last as well. */
 static void container_take_over(struct managed_container *container,
@@ -50,23 +74,16 @@ static void container_take_over(struct managed_container *container,
 {
     int fd = connect_monitor(container);
 
+    container_look_for_stale_bundle(container);
     container->status =
         record->status == CONTAINER_STARTING ? status_after_lost_start(container) : record->status;
     if (fd >= 0 && container_watch_monitor(container, fd, container_receive, NULL) == 0) {
         container->monitor_pidfd = socket_peer_pidfd(fd);
-        /* Somebody has started it since it was held back, and nothing was saved meanwhile. */
-        if (record->status != CONTAINER_RUNNING && record->status != CONTAINER_STARTING)
-            container->is_held_back = false;
-        container->status = CONTAINER_RUNNING;
-        container->is_start_untold = record->status != CONTAINER_RUNNING;
-        parts_found(container);
-        container->is_paused = record->is_paused;
-        /* An earlier davitd may have died after it saved is_paused and before it froze the
-         * container, or while it had frozen the container for a commit. */
-        container_freeze(container, container->is_paused, NULL);
+        take_running(container, record);
         return;
     }
     if (container->status == CONTAINER_RUNNING || container_has_unknown_exit(container)) {
+        forget_before_start(container, record);
         container_handle_exit(container, NULL);
         return;
     }
@@ -122,6 +139,18 @@ static void read_newer_state(struct managed_container *container, struct kept_st
     *record = newer;
 }
 
+/* The newer of what the row and the files say. The state comes after the definition to which it
+ * belongs. */
+static void settle_revision_and_state(struct managed_container *container,
+                                      struct kept_state *record)
+{
+    struct error err = {0};
+
+    if (container_record_reconcile(container, &err) < 0)
+        log_error("container %s: %s", container->definition->name, err.message);
+    read_newer_state(container, record);
+}
+
 /* What reading the rows comes to. */
 struct recovery {
     struct containers *containers;
@@ -159,7 +188,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
         return 0;
     }
     if (result == 0)
-        read_newer_state(container, &record);
+        settle_revision_and_state(container, &record);
     kept_state_restore(container, &record);
     if (result == -ENOENT) {
         container->status = CONTAINER_EXITED;
@@ -168,8 +197,6 @@ static int recover_row(void *context, const char *id, const char *definition, co
         return 0;
     }
     recovery->found++;
-    if (container_record_reconcile(container, &problem) < 0)
-        log_error("container %s: %s", container->definition->name, problem.message);
     container_link(container);
     container_take_over(container, &record);
     return 0;

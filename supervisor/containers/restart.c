@@ -108,9 +108,12 @@ void container_cancel_restart(struct managed_container *container)
 {
     container->restart_timer = sd_event_source_disable_unref(container->restart_timer);
     container->restart_delay_ms = 0;
+    container->is_restart_wanted = false;
     container->status = CONTAINER_EXITED;
     container_save_state(container);
     container_notify_stopped(container);
+    if (container->status == CONTAINER_EXITED)
+        container_remove_if_wanted(container);
 }
 
 void container_hold_back(struct managed_container *container)

@@ -80,7 +80,8 @@ int container_begin_stop(struct managed_container *container, const struct actor
     if (result < 0)
         return result;
     if (container->status == CONTAINER_RESTARTING) {
-        container->is_held_back = true;
+        container->status = CONTAINER_EXITED;
+        container_hold_back(container);
         container_cancel_restart(container);
         return 0;
     }

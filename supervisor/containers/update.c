@@ -66,6 +66,7 @@ static void merge(struct arena *arena, struct docker_host_config *host,
     json_merge(arena, &docker_host_config_type, host, changes);
 }
 
+/* Puts a definition's limits into force if the container runs. */
 static int apply_to_cgroup(struct managed_container *container, const struct definition *definition,
                            struct error *err)
 {
@@ -85,16 +86,6 @@ static int apply_to_cgroup(struct managed_container *container, const struct def
     return result;
 }
 
-/* Puts a definition's limits into force: now in the cgroup, and in the bundle for the next
- * start. */
-static int enforce(struct managed_container *container, const struct definition *definition,
-                   struct error *err)
-{
-    int result = apply_to_cgroup(container, definition, err);
-
-    return result < 0 ? result : container_write_bundle(container, definition, err);
-}
-
 static int update_definition(struct managed_container *container, const struct definition *changed,
                              struct error *err)
 {
@@ -102,11 +93,11 @@ static int update_definition(struct managed_container *container, const struct d
 
     if (result < 0)
         return result;
-    result = enforce(container, changed, err);
+    result = apply_to_cgroup(container, changed, err);
     if (result == 0)
-        result = container_revise(container, changed, err);
+        result = container_change(container, changed, err);
     if (result < 0)
-        enforce(container, container->definition, NULL);
+        apply_to_cgroup(container, container->definition, NULL);
     return result;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "membership.h"
 #include "network/links.h"
 #include "networks.h"
@@ -309,7 +310,36 @@ static int make_upper(const struct network_lease *held, struct netlink *netlink,
     return netlink_run(netlink, batch, err);
 }
 
+/* The host's end takes the other along, also where the container's namespace cannot be entered. */
+static void delete_device(const struct membership *member, size_t index, struct netlink *netlink,
+                          int netns_fd)
+{
+    const struct network_lease *held = &member->leases[index];
+
+    if (held->host_device[0] != '\0')
+        delete_host_end(netlink, held->host_device);
+    else
+        lease_remove(member, index, netns_fd, NULL);
+}
+
 /* By one connection to the host's network and one to the container's. */
+static int make_device(struct membership *member, size_t index, struct netlink *netlink,
+                       const struct network *network, int netns_fd, struct error *err)
+{
+    int result;
+
+    pick_device(member, index);
+    result = network->driver == NETWORK_DRIVER_BRIDGE
+                 ? make_pair(member, index, netlink, network, netns_fd, err)
+                 : make_upper(&member->leases[index], netlink, network, netns_fd, err);
+    if (result < 0)
+        return result;
+    result = configure_inside(member, index, network, netns_fd, err);
+    if (result < 0)
+        delete_device(member, index, netlink, netns_fd);
+    return result;
+}
+
 static int add_device(struct membership *member, size_t index, struct network *network,
                       int netns_fd, struct error *err)
 {
@@ -321,18 +351,9 @@ static int add_device(struct membership *member, size_t index, struct network *n
     result = network_prepare(member->networks, &netlink, network, err);
     if (result == 0)
         result = lease(member, index, network, err);
-    if (result == 0) {
-        pick_device(member, index);
-        result = network->driver == NETWORK_DRIVER_BRIDGE
-                     ? make_pair(member, index, &netlink, network, netns_fd, err)
-                     : make_upper(&member->leases[index], &netlink, network, netns_fd, err);
-    }
+    if (result == 0)
+        result = make_device(member, index, &netlink, network, netns_fd, err);
     netlink_close(&netlink);
-    if (result < 0)
-        return result;
-    result = configure_inside(member, index, network, netns_fd, err);
-    if (result < 0)
-        lease_remove(member, index, netns_fd, NULL);
     return result;
 }
 
@@ -376,6 +397,43 @@ int lease_remove(const struct membership *member, size_t index, int netns_fd, st
     result = netlink_run(&netlink, batch, err);
     netlink_close(&netlink);
     return result;
+}
+
+static void add_ways_out(const struct membership *member, struct netlink *netlink,
+                         struct netlink_batch *batch)
+{
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        const struct network_lease *held = &member->leases[i];
+        const struct network *network = membership_network(member, i);
+        char name[IFNAMSIZ];
+
+        /* Plugins have made their own routes. */
+        if (held->address.family == 0 || held->by_plugin != NULL || network == NULL)
+            continue;
+        lease_device_name(held, name);
+        if (is_way_out(member, i, AF_INET))
+            add_route(batch, link_index(netlink, name), network, AF_INET);
+        if (held->address6.family != 0 && is_way_out(member, i, AF_INET6))
+            add_route(batch, link_index(netlink, name), network, AF_INET6);
+    }
+}
+
+void leases_restore_way_out(const struct membership *member)
+{
+    cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
+    struct error err = {0};
+    cleanup_close int netns_fd = member->owner->open_namespace(member, &err);
+    struct netlink netlink;
+
+    if (netns_fd < 0 || netlink_open_in(&netlink, netns_fd, &err) < 0) {
+        log_warning("container %s: way out: %s", member->definition->name, err.message);
+        return;
+    }
+    add_ways_out(member, &netlink, batch);
+    /* Where the way out was another's there is one still. */
+    if (netlink_run(&netlink, batch, &err) < 0 && err.errnum != EEXIST)
+        log_warning("container %s: way out: %s", member->definition->name, err.message);
+    netlink_close(&netlink);
 }
 
 /* Reads the counters of the host's end, which the container cannot change, and swaps them: what the

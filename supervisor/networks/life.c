@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "membership.h"
 #include "names.h"
 
@@ -56,31 +57,6 @@ int membership_join(struct membership *member, size_t index, struct error *err)
     return result;
 }
 
-static int remove_live(const struct membership *member, size_t index, struct error *err)
-{
-    cleanup_close int netns_fd = member->owner->open_namespace(member, err);
-
-    return netns_fd < 0 ? netns_fd : lease_remove(member, index, netns_fd, err);
-}
-
-int membership_leave(struct membership *member, size_t index, struct error *err)
-{
-    struct network_lease *lease = &member->leases[index];
-    int result;
-
-    membership_cut(member);
-    if (lease->address.family == 0)
-        return 0;
-    result = remove_live(member, index, err);
-    if (result < 0)
-        return result;
-    firewall_change_ports(member, true);
-    *lease = (struct network_lease){0};
-    firewall_change_ports(member, false);
-    member->owner->save(member);
-    return 0;
-}
-
 /* Leases stand in the order of the endpoints. */
 static void move_leases(struct membership *member, const struct definition *definition)
 {
@@ -96,11 +72,57 @@ static void move_leases(struct membership *member, const struct definition *defi
     memcpy(member->leases, moved, sizeof(moved));
 }
 
+/* Takes away what the container has by an endpoint that `definition` lacks. */
+static void leave(struct membership *member, size_t index)
+{
+    cleanup_close int netns_fd = -1;
+    struct error err = {0};
+
+    if (member->leases[index].address.family == 0)
+        return;
+    netns_fd = member->owner->open_namespace(member, &err);
+    if (netns_fd < 0 || lease_remove(member, index, netns_fd, &err) < 0)
+        log_warning("container %s: it has a device of network %s until it ends: %s",
+                    member->definition->name,
+                    member->definition->endpoints.items[index].network_name, err.message);
+}
+
+static bool has_endpoint(const struct definition *definition, const struct endpoint *endpoint)
+{
+    return definition_find_endpoint(definition, endpoint->network_id) < definition->endpoints.count;
+}
+
+/* True if there were any. */
+static bool leave_others(struct membership *member, const struct definition *definition)
+{
+    bool has_left = false;
+
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        if (has_endpoint(definition, &member->definition->endpoints.items[i]))
+            continue;
+        if (!has_left) {
+            membership_cut(member);
+            /* Published ports may lead to another of its networks next. */
+            firewall_change_ports(member, true);
+        }
+        has_left = true;
+        leave(member, i);
+    }
+    if (has_left)
+        firewall_change(member->networks);
+    return has_left;
+}
+
 void membership_revise(struct membership *member, const struct definition *definition)
 {
+    bool has_left = leave_others(member, definition);
+
     move_leases(member, definition);
     member->definition = definition;
     leases_note_fixed(member);
-    if (member->phase == MEMBER_RUNNING)
-        names_update(member);
+    if (member->phase != MEMBER_RUNNING)
+        return;
+    if (has_left && membership_is_attached(member))
+        leases_restore_way_out(member);
+    names_update(member);
 }

@@ -135,12 +135,8 @@ void membership_fail(struct membership *member);
 /* A container that runs has one endpoint more: gives it address and device there. */
 int membership_join(struct membership *member, size_t index, struct error *err);
 
-/* Takes away what the container has by the endpoint. The caller then removes the endpoint from the
- * definition. */
-int membership_leave(struct membership *member, size_t index, struct error *err);
-
-/* The container has another revision of its definition. The former one is still there. What the
- * container has of networks that are in both it keeps. */
+/* The container has another revision of its definition; the former one is still there. What it has
+ * of networks that are in both it keeps; it leaves those that are in the former alone. */
 void membership_revise(struct membership *member, const struct definition *definition);
 
 /* What it had is free again: release.c */
@@ -179,6 +175,10 @@ int lease_add(struct membership *member, size_t index, int netns_fd, struct erro
 void lease_device_name(const struct network_lease *held, char name[IFNAMSIZ]);
 
 int lease_remove(const struct membership *member, size_t index, int netns_fd, struct error *err);
+
+/* After it has left networks while it runs: gives it default routes over the first of the others
+ * that leads out. */
+void leases_restore_way_out(const struct membership *member);
 
 /* Its endpoints have changed: notes whether any asks for a certain address. */
 void leases_note_fixed(struct membership *member);

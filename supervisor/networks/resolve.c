@@ -97,6 +97,21 @@ static int resolve_without(struct membership *member, struct revision *draft,
                : egress_check(member->networks, definition, err);
 }
 
+/* What a container receives is limited at the host's end of its device, which macvlan and ipvlan
+ * lack. Devices of plugins are not limited at all. */
+static int check_rate(const struct membership *member, const struct network *network,
+                      struct error *err)
+{
+    const struct docker_network_rate *rate = member->definition->host_config.network_rate;
+
+    if (rate == NULL || network->driver == NETWORK_DRIVER_BRIDGE ||
+        (rate->receive == 0 && network->driver != NETWORK_DRIVER_CNI))
+        return 0;
+    return error_set(
+        err, ERROR_INVALID, EINVAL, "HostConfig.NetworkRate.%s: cannot be kept on network %s (%s)",
+        rate->receive != 0 ? "Receive" : "Send", network->name, network_driver_name(network));
+}
+
 /* The mode's network is the first. */
 static void put_first(struct arena *arena, struct definition *definition, const char *name)
 {
@@ -117,19 +132,42 @@ static void put_first(struct arena *arena, struct definition *definition, const 
     definition->endpoints.items[0] = first;
 }
 
-/* What a container receives is limited at the host's end of its device, which macvlan and ipvlan
- * lack. Devices of plugins are not limited at all. */
-static int check_rate(const struct membership *member, const struct network *network,
-                      struct error *err)
+static int resolve_endpoint(const struct membership *member, struct revision *draft,
+                            struct endpoint *endpoint, struct error *err)
 {
-    const struct docker_network_rate *rate = member->definition->host_config.network_rate;
+    struct network *network;
 
-    if (rate == NULL || network->driver == NETWORK_DRIVER_BRIDGE ||
-        (rate->receive == 0 && network->driver != NETWORK_DRIVER_CNI))
-        return 0;
-    return error_set(
-        err, ERROR_INVALID, EINVAL, "HostConfig.NetworkRate.%s: cannot be kept on network %s (%s)",
-        rate->receive != 0 ? "Receive" : "Send", network->name, network_driver_name(network));
+    if (network_find(member->networks, draft->definition.tenant, endpoint->network_name, &network,
+                     err) < 0 ||
+        check_addresses(endpoint, network, err) < 0 || check_rate(member, network, err) < 0)
+        return -err->errnum;
+    endpoint->network_id = arena_strdup(&draft->arena, network->id);
+    endpoint->network_name = arena_strdup(&draft->arena, network->name);
+    return 0;
+}
+
+/* The mode's network comes first, whether the mode says its name or its id. */
+static int resolve_endpoints(const struct membership *member, struct revision *draft,
+                             const char *mode, struct error *err)
+{
+    struct definition *definition = &draft->definition;
+    struct network *first;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < definition->endpoints.count; i++) {
+        result = resolve_endpoint(member, draft, &definition->endpoints.items[i], err);
+        if (result == 0 &&
+            definition_find_endpoint(definition, definition->endpoints.items[i].network_id) < i)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "NetworkingConfig: network %s is there twice",
+                             definition->endpoints.items[i].network_name);
+    }
+    if (result == 0)
+        result = network_find(member->networks, definition->tenant, mode, &first, err);
+    if (result < 0)
+        return result;
+    put_first(&draft->arena, definition, first->name);
+    return resolve_endpoint(member, draft, &definition->endpoints.items[0], err);
 }
 
 int membership_resolve(struct membership *member, struct revision *draft,
@@ -148,21 +186,11 @@ int membership_resolve(struct membership *member, struct revision *draft,
     if (is_mode(mode, "none") || mode_is_host(mode) || mode_container(mode) != NULL ||
         mode_path(mode) != NULL)
         return resolve_without(member, draft, joined, mode, err);
-    put_first(&draft->arena, definition, mode);
+    if (resolve_endpoints(member, draft, mode, err) < 0)
+        return -err->errnum;
     if (definition->endpoints.count > ENDPOINTS_MAX)
         return error_set(err, ERROR_INVALID, E2BIG, "NetworkingConfig: more than %d networks",
                          ENDPOINTS_MAX);
-    for (size_t i = 0; i < definition->endpoints.count; i++) {
-        struct endpoint *endpoint = &definition->endpoints.items[i];
-        struct network *network;
-
-        if (network_find(member->networks, definition->tenant, endpoint->network_name, &network,
-                         err) < 0 ||
-            check_addresses(endpoint, network, err) < 0 || check_rate(member, network, err) < 0)
-            return -err->errnum;
-        endpoint->network_id = arena_strdup(&draft->arena, network->id);
-        endpoint->network_name = arena_strdup(&draft->arena, network->name);
-    }
     definition->host_config.network_mode = definition->endpoints.items[0].network_name;
     definition->names_directory = ".";
     leases_note_fixed(member);

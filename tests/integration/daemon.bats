@@ -254,7 +254,7 @@ teardown_file() { teardown_daemon_file; }
     run curl --silent --unix-socket "$dir/run/davit.sock" 'http://d/containers/timeless/logs?stdout=1&since=99999999999999'
     contains "$output" message
     davit rm timeless
-    run timeout 10 curl --silent --unix-socket "$dir/run/davit.sock" 'http://d/events?since=99999999999999'
+    run timeout 60 curl --silent --unix-socket "$dir/run/davit.sock" 'http://d/events?since=99999999999999'
     contains "$output" "not a timestamp"
 }
 
@@ -301,7 +301,7 @@ teardown_file() { teardown_daemon_file; }
 }
 
 @test "a second davitd on the same root is refused" {
-    run timeout 10 "$davitd" --root "$dir/root" --run "$dir/other"
+    run timeout 60 "$davitd" --root "$dir/root" --run "$dir/other"
     [ "$status" -eq 1 ]
     contains "$output" "in use by another davitd"
 }
@@ -373,10 +373,10 @@ END
 }
 
 @test "two davitds do not share a directory of sockets" {
-    run timeout 20 "$davitd" --root "$dir/root2" --run "$dir/run"
+    run timeout 60 "$davitd" --root "$dir/root2" --run "$dir/run"
     [ "$status" -eq 1 ]
     contains "$output" "--run $dir/run is in use by another davitd"
-    run timeout 20 "$davitd" --root "$dir/root2" --run "$dir/run2" --socket "$dir/run/davit.sock"
+    run timeout 60 "$davitd" --root "$dir/root2" --run "$dir/run2" --socket "$dir/run/davit.sock"
     [ "$status" -eq 1 ]
     contains "$output" "another program answers there"
     davit version >/dev/null

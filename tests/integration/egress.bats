@@ -93,12 +93,12 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     served 192.0.2.2 192.0.2.2
     davit run --detach --name picky --dns 192.0.2.2 --egress good.example:8000 busybox sleep 1000
     pid=$(davit inspect picky | jq '.[0].State.Pid')
-    inside() { timeout 20 nsenter --net="/proc/$pid/ns/net" curl -sS --max-time 3 "http://$1/"; }
+    inside() { timeout 60 nsenter --net="/proc/$pid/ns/net" curl -sS --max-time "$1" "http://$2/"; }
     refuses picky 192.0.2.2:8000
     [ "$(fetch picky good.example:8000)" = neighbour ]
     kill -9 "$(cat "$dir/pid")"
-    [ "$(inside 192.0.2.2:8000)" = neighbour ]
-    refute inside 192.0.2.1:8000
+    [ "$(inside 30 192.0.2.2:8000)" = neighbour ]
+    refute inside 3 192.0.2.1:8000
     # Nobody lets an address through: the name has no answer.
     refute eval 'timeout 20 nsenter --net="/proc/$pid/ns/net" dig +time=3 +tries=1 +short @127.0.0.11 -p 65353 good.example | grep -q 192.0.2.2'
     start_davitd

@@ -35,7 +35,7 @@ find_stopped_entrant() {
 monitor_of() { ps -o ppid= -p "$(davit inspect --format '{{.State.Pid}}' "$1")" | tr -d ' '; }
 # Dead, whether or not its parent knows.
 is_dead() { [ ! -e "/proc/$1" ] || [ "$(state_of "$1")" = Z ]; }
-answers() { timeout 5 "$build/davit" version >/dev/null; }
+answers() { timeout 60 "$build/davit" version >/dev/null; }
 
 # All processes that come into the container's reach are stopped at once.
 stop_everybody='while :; do kill -STOP -1; done'
@@ -55,15 +55,15 @@ stop_everybody='while :; do kill -STOP -1; done'
     first=$(davit logs --tail 1 --timestamps stopper)
     wait_until sh -c "[ \"\$('$build/davit' logs --tail 1 --timestamps stopper)\" != '$first' ]"
     [ "$(davit inspect --format '{{.State.Status}}' stopper)" = running ]
-    timeout 10 "$build/davit" kill --signal KILL stopper
-    [ "$(timeout 10 "$build/davit" wait stopper)" = 137 ]
+    timeout 60 "$build/davit" kill --signal KILL stopper
+    [ "$(timeout 60 "$build/davit" wait stopper)" = 137 ]
     for one in $execs; do wait "$one" || true; done
     # So also for stop, and rm.
     for way in "stop --time 1" "rm --force"; do
         davit start stopper >/dev/null
         execs=
         for try in 1 2 3 4 5; do timeout 70 "$build/davit" exec stopper true >/dev/null 2>&1 3>&- & execs="$execs $!"; done
-        timeout 20 "$build/davit" $way stopper
+        timeout 60 "$build/davit" $way stopper
         for one in $execs; do wait "$one" || true; done
     done
     refute davit inspect stopper
@@ -84,7 +84,7 @@ stop_everybody='while :; do kill -STOP -1; done'
         done
         is_stopped "$pid"
         answers
-        timeout 10 "$build/davit" $way second
+        timeout 60 "$build/davit" $way second
         wait_until is_dead "$pid"
         wait "$starter" || true
         davit rm --force second 2>/dev/null || true
@@ -116,9 +116,9 @@ assert 503 in answers and "does not answer" in body["message"], answers
 assert api.call("GET", "/_ping")[0] == 200
 END
         [ "$(davit exec other echo works)" = works ]
-        timeout 30 "$build/davit" $way held
+        timeout 60 "$build/davit" $way held
         wait_until is_dead "$pid"
-        [ "$way" = "rm --force" ] || [ "$(timeout 30 "$build/davit" wait held)" = 137 ]
+        [ "$way" = "rm --force" ] || [ "$(timeout 60 "$build/davit" wait held)" = 137 ]
         wait_until is_dead "$stopped"
         answers
         [ "$(davit exec other echo works)" = works ]
@@ -132,7 +132,7 @@ END
     stopped=$(monitor_of held)
     kill -STOP "$stopped"
     wait_until is_stopped "$stopped"
-    timeout 40 "$build/davit" stop --time 1 held
+    timeout 60 "$build/davit" stop --time 1 held
     is_dead "$pid"
     # What it was could be started again.
     davit start held >/dev/null
@@ -145,7 +145,7 @@ END
     stopped=$(monitor_of held)
     kill -STOP "$stopped"
     wait_until is_stopped "$stopped"
-    timeout 40 "$build/davit" rm --force held
+    timeout 60 "$build/davit" rm --force held
     wait_until is_dead "$pid"
     wait_until is_dead "$stopped"
 }
@@ -231,12 +231,12 @@ END
     data=$(davit volume inspect trap | jq -r '.[0].Mountpoint')
     [ -p "$data/.davit-copyup" ]
     python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.davit.copyup", b"y")' "$data"
-    [ "$(timeout 20 "$build/davit" run --rm --volume trap:/etc busybox cat /etc/passwd | head -n 1 | cut -d: -f1)" = root ]
+    [ "$(timeout 60 "$build/davit" run --rm --volume trap:/etc busybox cat /etc/passwd | head -n 1 | cut -d: -f1)" = root ]
     [ ! -e "$data/.davit-copyup" ]
     # A directory of that name is in the way for good: the start says so.
     rm -rf "$data"/* && mkdir "$data/.davit-copyup"
     python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.davit.copyup", b"y")' "$data"
-    run timeout 20 "$build/davit" run --rm --volume trap:/etc busybox true
+    run timeout 60 "$build/davit" run --rm --volume trap:/etc busybox true
     [ "$status" -ne 124 ]
     contains "$output" "copy"
 }

@@ -31,7 +31,7 @@ teardown_file() {
 teardown() {
     local server
     for server in dnsmasq server; do
-        [ ! -e "$dir/$server" ] || { kill "$(cat "$dir/$server")" || true; rm "$dir/$server"; }
+        [ ! -e "$dir/$server" ] || { end_server "$(cat "$dir/$server")"; rm "$dir/$server"; }
     done
     remove_containers
     davit network prune --force >/dev/null
@@ -68,4 +68,9 @@ served() { # BIND ADDRESS: on port 8000; who has asked stands in $dir/seen
     echo $! > "$dir/server"
     wait_until at_neighbour curl -gs "http://$2:8000/"
 }
-stop_server() { kill "$(cat "$dir/server")"; rm "$dir/server"; }
+stop_server() { end_server "$(cat "$dir/server")"; rm "$dir/server"; }
+# The next one may want the same port.
+end_server() { # PID, of a child
+    kill "$1" || true
+    wait "$1" || true
+}

@@ -255,7 +255,7 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     run docker stats --no-stream used
     [ "$status" -eq 0 ]
     contains "$output" used
-    timeout 30 "$build/davit" rm --force used idle
+    timeout 60 "$build/davit" rm --force used idle
     run davit stats --no-stream nobody
     [ "$status" -eq 1 ]
 }

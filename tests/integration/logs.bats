@@ -215,7 +215,7 @@ END
     [ "$(davit info --format '{{.LoggingDriver}}')" = json-file ]
     stop_davitd
     echo '{"log_opts": {"max-size": "big"}}' > "$dir/davitd.json"
-    run timeout 10 "$davitd" --config "$dir/davitd.json" --root "$dir/root" --run "$dir/run"
+    run timeout 60 "$davitd" --config "$dir/davitd.json" --root "$dir/root" --run "$dir/run"
     [ "$status" -eq 1 ]
     contains "$output" "log_opts: "
     start_davitd

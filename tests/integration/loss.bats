@@ -160,7 +160,7 @@ END
     kill_davitd
     rm -f "$dir/root/davit.db-wal"
     head -c 100000 /dev/urandom > "$dir/root/davit.db"
-    run timeout 20 "$davitd" --root "$dir/root" --run "$dir/run"
+    run timeout 60 "$davitd" --root "$dir/root" --run "$dir/run"
     [ "$status" -eq 1 ]
     contains "$output" "Move davit.db"
     mkdir "$dir/moved"

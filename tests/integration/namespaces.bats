@@ -71,7 +71,7 @@ namespace_of() { readlink "/proc/$(pid_of "$1")/ns/$2"; }
     [ "$(at_neighbour curl -s http://192.0.2.1:8080/)" = page ]
     [ "$(count net)" = 0 ]
     echo '{ "namespace_pool": 65 }' > "$dir/many.json"
-    run timeout 10 "$davitd" --config "$dir/many.json" --root "$dir/root2" --run "$dir/run2"
+    run timeout 60 "$davitd" --config "$dir/many.json" --root "$dir/root2" --run "$dir/run2"
     [ "$status" -eq 1 ]
     contains "$output" "namespace_pool: 64 at most"
     restart_with '{}'

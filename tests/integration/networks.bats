@@ -20,7 +20,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     server=$!
     wait_until at_neighbour curl -s 127.0.0.1:8000
     [ "$(inside 192.0.2.2:8000 --network first)" = neighbour ]
-    kill $server
+    end_server $server
     grep -q "^192.0.2.1 " "$dir/seen"
     refute grep -q "^10.77" "$dir/seen"
     [ "$(davit exec one cat /etc/hostname)" = "$(davit exec one hostname)" ]
@@ -58,14 +58,14 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     wait_until at_host curl -s 127.0.0.1:8090
     run davit run --network bridge -p 8090:80 busybox true
     contains "$output" "port is already allocated"
-    kill $server
+    end_server $server
     web range --network bridge -p 8080-8082:80
     contains "$(davit port range)" "0.0.0.0:8081"
     davit run --detach --name udp --network bridge -p 5353:53/udp busybox sleep 1000
     nsenter --net="/proc/$(davit inspect udp | jq '.[0].State.Pid')/ns/net" socat UDP4-LISTEN:53,fork EXEC:'echo pong' 3>&- &
     server=$!
     wait_until eval '[ "$(echo ping | at_neighbour socat -T 1 - UDP4:192.0.2.1:5353)" = pong ]'
-    kill $server
+    end_server $server
     run davit create --network none -p 80:80 busybox
     contains "$output" "has no ports to publish"
 }
@@ -89,7 +89,7 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     wait_until at_host curl -s 127.0.0.1:8091
     run davit run --rm --init --network left --privileged --userns host busybox sh -c 'ip route add 127.0.0.2 via $(ip route | sed -n "s/default via \([^ ]*\).*/\1/p") 2>/dev/null; timeout 1 wget -qO- http://127.0.0.2:8091/'
     [ "$status" -ne 0 ]
-    kill $server
+    end_server $server
 }
 
 @test "what davitd knew it knows again: addresses, ports and rules, whatever happened to them" {
@@ -201,6 +201,11 @@ published() { at_host nft -j list map inet davit ports | jq -c '[.nftables[] | .
     contains "$output" "pre-defined"
     run davit create --network nowhere busybox
     contains "$output" "network nowhere not found"
+    create() { curl -s --unix-socket "$dir/run/davit.sock" -H 'Content-Type: application/json' -d "$2" "http://d/containers/create?name=$1"; }
+    id=$(davit network inspect taken | jq -r '.[0].Id')
+    contains "$(create twice '{"Image":"busybox","HostConfig":{"NetworkMode":"taken"},"NetworkingConfig":{"EndpointsConfig":{"taken":{},"'$id'":{}}}}')" "network taken is there twice"
+    create once '{"Image":"busybox","HostConfig":{"NetworkMode":"'$id'"},"NetworkingConfig":{"EndpointsConfig":{"taken":{"IPAMConfig":{"IPv4Address":"10.50.0.9"}}}}}'
+    [ "$(davit inspect once | jq -c '.[0] | [.HostConfig.NetworkMode, (.NetworkSettings.Networks | keys)]')" = '["taken",["taken"]]' ]
     run davit create --network taken --ip 10.51.0.1 busybox
     contains "$output" "not an address for containers"
     run davit run --rm --network taken --ip 10.50.0.1 busybox true
@@ -288,6 +293,39 @@ published() { at_host nft -j list map inet davit ports | jq -c '[.nftables[] | .
     [ "$(davit inspect none | jq -c '.[0].NetworkSettings.Networks | map_values(.IPAddress)')" = '{"one":"10.84.0.2","three":"10.86.0.2"}' ]
     davit network disconnect three none
     [ "$(davit exec none ip -4 -o addr show | grep -c ' eth')" = 1 ]
+}
+
+@test "what cannot be saved is not changed, and what was left half saved is whole at the next start" {
+    davit network create --subnet 10.88.0.0/24 one
+    davit network create --subnet 10.89.0.0/24 two
+    web kept --network one --publish 8080:80
+    files="$dir/root/containers/$(davit inspect --format '{{.Id}}' kept)"
+    # Where the next revision would go.
+    mkdir "$files/definition-1.json"
+    for change in "network connect two kept" "network disconnect one kept" "update --memory 0 --restart always kept"; do
+        run davit $change
+        [ "$status" -ne 0 ]
+        contains "$output" "definition-1.json"
+        [ "$(davit inspect kept | jq -c '.[0] | [(.NetworkSettings.Networks | map_values(.IPAddress)), .HostConfig.RestartPolicy.Name]')" = '[{"one":"10.88.0.2"},""]' ]
+        [ "$(davit exec kept ip link | grep -c ': eth')" = 1 ]
+        [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = kept ]
+        [ ! -e "$files/bundle-stale" ]
+    done
+    rmdir "$files/definition-1.json"
+    davit network connect two kept
+    davit network disconnect one kept
+    [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = kept ]
+    davit stop --time 0 kept
+    # As if davitd had died between the bundle and the revision.
+    touch "$files/bundle-stale"
+    jq -c .hasNetwork "$files/monitor.json" | grep -qx true
+    jq -c ".hasNetwork = false" "$files/monitor.json" > "$dir/half"
+    cp "$dir/half" "$files/monitor.json"
+    kill -9 "$(cat "$dir/pid")"
+    start_davitd
+    davit start kept
+    wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/
+    [ ! -e "$files/bundle-stale" ]
 }
 
 @test "docker-compose: networks of a project, published ports" {

@@ -16,9 +16,9 @@ written() { tables | grep -q "table inet davit$"; }
     echo $! > "$dir/server"
     wait_until at_host sh -c 'echo | timeout 2 socat - TCP:192.0.2.2:81 | grep -q outside'
     check() {
-        [ "$(at_neighbour curl -s --max-time 5 http://192.0.2.1:8081/)" = open ]
+        [ "$(at_neighbour curl -s --max-time 30 http://192.0.2.1:8081/)" = open ]
         refute timeout 5 "$build/davit" exec other wget -qO- -T 2 "http://$(address_of open)/"
-        contains "$(davit exec open nc -w 3 192.0.2.2 81 < /dev/null)" outside
+        contains "$(davit exec open nc -w 30 192.0.2.2 81 < /dev/null)" outside
         [ -z "$(davit exec limited nc -w 2 192.0.2.2 81 < /dev/null)" ]
     }
     check
@@ -72,7 +72,7 @@ written() { tables | grep -q "table inet davit$"; }
 
 @test "a port published on the host's loopback is nobody else's" {
     web private --publish 127.0.0.1:8084:80
-    [ "$(at_host curl -s --max-time 5 http://127.0.0.1:8084/)" = private ]
+    [ "$(at_host curl -s --max-time 30 http://127.0.0.1:8084/)" = private ]
     # The neighbour sends what is for 127.0.0.1 to the host.
     at_neighbour ip link set lo down
     at_neighbour ip route add 127.0.0.1/32 via 192.0.2.1 dev eth0 table 7
@@ -93,7 +93,7 @@ written() { tables | grep -q "table inet davit$"; }
     : > "$dir/log"
     at_host nft add rule inet davit guard counter accept
     at_host nft insert rule inet davit guard counter accept
-    [ "$(at_neighbour curl -s --max-time 3 --interface eth0 http://127.0.0.1:8084/)" = private ]
+    [ "$(at_neighbour curl -s --max-time 30 --interface eth0 http://127.0.0.1:8084/)" = private ]
     at_host nft delete table inet seen
     at_host nft flush table inet davit
     wait_until grep -q "somebody else" "$dir/log"

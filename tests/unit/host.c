@@ -169,7 +169,6 @@ void host_restart(struct host *host, const struct container_part *const *parts)
 {
     struct error err = {0};
 
-    container_save_state(host->container);
     container_unlink(host->container);
     container_free(host->container);
     host->containers.parts = parts;

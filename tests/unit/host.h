@@ -42,8 +42,7 @@ void host_say(struct host *host, int type, int value, const char *text);
 /* Starts the container, up to where its monitor begins. */
 void host_start(struct host *host);
 
-/* A davitd without warning ends, and another takes over what is kept of the container as it is
- * now. */
+/* davitd ends without warning, and another takes over what is kept of the container. */
 void host_restart(struct host *host, const struct container_part *const *parts);
 
 #endif

@@ -35,18 +35,22 @@ static void set_policy(struct host *host, const char *name)
     assert_int_equal(container_revise(host->container, &changed, &err), 0);
 }
 
-static enum container_status restart_while_it_starts(struct host *host, int64_t started_ns)
+/* As if davitd had saved that and then died. */
+static enum container_status restart_as(struct host *host, enum container_status status)
 {
-    host->container->status = CONTAINER_STARTING;
-    host->container->started_ns = started_ns;
+    host->container->status = status;
+    container_save_state(host->container);
     host_restart(host, parts);
     return host->container->status;
 }
 
 static void a_start_that_came_to_nothing_leaves_what_was_before(void **state)
 {
-    assert_int_equal(restart_while_it_starts(*state, 0), CONTAINER_CREATED);
-    assert_int_equal(restart_while_it_starts(*state, 1), CONTAINER_EXITED);
+    struct host *host = *state;
+
+    assert_int_equal(restart_as(host, CONTAINER_STARTING), CONTAINER_CREATED);
+    host->container->started_ns = 1;
+    assert_int_equal(restart_as(host, CONTAINER_STARTING), CONTAINER_EXITED);
 }
 
 static void a_policy_tries_again_a_start_that_came_to_nothing(void **state)
@@ -54,11 +58,33 @@ static void a_policy_tries_again_a_start_that_came_to_nothing(void **state)
     struct host *host = *state;
 
     set_policy(host, "unless-stopped");
-    assert_int_equal(restart_while_it_starts(host, 0), CONTAINER_RESTARTING);
-    assert_non_null(host->container->restart_timer);
     host->container->is_held_back = true;
-    assert_int_equal(restart_while_it_starts(host, 1), CONTAINER_EXITED);
+    assert_int_equal(restart_as(host, CONTAINER_EXITED), CONTAINER_EXITED);
     assert_null(host->container->restart_timer);
+    /* What it was told is known to the next davitd, whatever else happens. */
+    host_start(host);
+    fd_close(&host->monitor_fd);
+    host_restart(host, parts);
+    assert_int_equal(host->container->status, CONTAINER_RESTARTING);
+    assert_non_null(host->container->restart_timer);
+    /* Who has stopped it meanwhile means that. */
+    host->container->is_held_back = true;
+    assert_int_equal(restart_as(host, CONTAINER_STARTING), CONTAINER_CREATED);
+    assert_null(host->container->restart_timer);
+}
+
+/* It ran and ended while there was no davitd, after somebody had started it. */
+static void an_end_that_nobody_saw_is_restarted(void **state)
+{
+    struct host *host = *state;
+    cleanup_close int directory_fd = -1;
+
+    set_policy(host, "unless-stopped");
+    directory_fd = container_open_directory(host->container);
+    monitor_exit_write(directory_fd, "{\"status\":3,\"startedNs\":5,\"finishedNs\":6}");
+    host->container->is_held_back = true;
+    assert_int_equal(restart_as(host, CONTAINER_EXITED), CONTAINER_RESTARTING);
+    assert_int_equal(host->container->exit_code, 3);
 }
 
 /* A monitor that a later davitd finds: returns the socket where that one connects. */
@@ -76,20 +102,26 @@ static int listen_as_monitor(struct host *host)
     return fd;
 }
 
+static void accept_davitd(struct host *host, int listen_fd)
+{
+    fd_close(&host->monitor_fd);
+    host->monitor_fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(host->monitor_fd >= 0);
+}
+
 static void who_starts_it_means_it_to_run(void **state)
 {
     struct host *host = *state;
     cleanup_close int listen_fd = listen_as_monitor(host);
 
-    host->container->status = CONTAINER_EXITED;
     host->container->is_held_back = true;
-    host_restart(host, parts);
-    assert_int_equal(host->container->status, CONTAINER_RUNNING);
+    host->container->is_restart_wanted = true;
+    assert_int_equal(restart_as(host, CONTAINER_EXITED), CONTAINER_RUNNING);
     assert_false(host->container->is_held_back);
+    assert_false(host->container->is_restart_wanted);
     /* Who has stopped it since does not. */
     host->container->is_held_back = true;
-    host_restart(host, parts);
-    assert_int_equal(host->container->status, CONTAINER_RUNNING);
+    assert_int_equal(restart_as(host, CONTAINER_RUNNING), CONTAINER_RUNNING);
     assert_true(host->container->is_held_back);
 }
 
@@ -110,12 +142,24 @@ static void a_start_is_told_once(void **state)
 
     for (int i = 0; i < 2; i++) {
         host_restart(host, parts);
-        fd_close(&host->monitor_fd);
-        host->monitor_fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        accept_davitd(host, listen_fd);
         host_say(host, MONITOR_STARTED, (int)getpid(), "");
         assert_int_equal(host->container->status, CONTAINER_RUNNING);
         assert_int_equal(count_starts(host), 1);
     }
+}
+
+/* The monitor was still at work before the start when it was found. */
+static void what_was_found_and_never_started_has_no_exit(void **state)
+{
+    struct host *host = *state;
+    cleanup_close int listen_fd = listen_as_monitor(host);
+
+    host_restart(host, parts);
+    accept_davitd(host, listen_fd);
+    fd_close(&host->monitor_fd);
+    host_run_loop_until_idle(host);
+    assert_int_equal(host->container->status, CONTAINER_CREATED);
 }
 
 static void a_restart_that_a_probe_wants_is_not_forgotten(void **state)
@@ -123,13 +167,75 @@ static void a_restart_that_a_probe_wants_is_not_forgotten(void **state)
     struct host *host = *state;
     cleanup_close int listen_fd = listen_as_monitor(host);
 
-    host->container->status = CONTAINER_RUNNING;
     host->container->is_restart_wanted = true;
-    host_restart(host, parts);
-    host->monitor_fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(host->monitor_fd >= 0);
+    restart_as(host, CONTAINER_RUNNING);
+    accept_davitd(host, listen_fd);
     host_say(host, MONITOR_STARTED, (int)getpid(), "");
     assert_int_equal(host_next_order(host), MONITOR_SIGNAL);
+}
+
+/* Not even by an update while it waits; and the next run is none that is to be ended. */
+static void a_restart_that_a_probe_wants_is_made_once(void **state)
+{
+    struct host *host = *state;
+
+    host_start(host);
+    host_say(host, MONITOR_STARTED, (int)getpid(), "");
+    host->container->is_restart_wanted = true;
+    host_say(host, MONITOR_EXITED, 0, "{\"status\":3,\"startedNs\":1,\"finishedNs\":2}");
+    assert_int_equal(host->container->status, CONTAINER_RESTARTING);
+    assert_true(container_schedule_restart(host->container));
+    fd_close(&host->monitor_fd);
+    host_start(host);
+    assert_false(host->container->is_restart_wanted);
+}
+
+/* Removes one with auto-remove too, for which somebody may wait. */
+static void a_stop_while_it_waits_for_its_restart_is_the_end(void **state)
+{
+    struct host *host = *state;
+    struct definition changed = *host->container->definition;
+    struct error err = {0};
+
+    changed.host_config.is_auto_removed = true;
+    assert_int_equal(container_revise(host->container, &changed, &err), 0);
+    host->container->status = CONTAINER_RESTARTING;
+    assert_int_equal(container_begin_stop(host->container, &actor_davitd, 0, -1, &err), 0);
+    assert_null(host->containers.list);
+}
+
+static bool has_order(const struct host *host)
+{
+    char byte;
+
+    return recv(host->monitor_fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) > 0;
+}
+
+/* Ten intervals of the probe. */
+static void run_a_while(struct host *host)
+{
+    for (int i = 0; i < 100; i++)
+        assert_true(sd_event_run(host->containers.loop, 1000) >= 0);
+}
+
+static void who_is_held_is_not_probed(void **state)
+{
+    struct host *host = *state;
+    struct probe_tcp tcp = {.port = 80};
+    struct probe_definition liveness = {.tcp = &tcp, .interval_ns = 10000000};
+    struct error err = {0};
+
+    host->container->holders = 1;
+    assert_int_equal(container_set_probes(host->container, &actor_davitd, &liveness, NULL, &err),
+                     0);
+    host_start(host);
+    host_say(host, MONITOR_STARTED, (int)getpid(), "");
+    run_a_while(host);
+    assert_false(has_order(host));
+    host->container->holders = 0;
+    for (int i = 0; i < 10000 && !has_order(host); i++)
+        assert_true(sd_event_run(host->containers.loop, 1000) >= 0);
+    assert_int_equal(host_next_order(host), MONITOR_PROBE);
 }
 
 struct stubborn_wait {
@@ -267,10 +373,18 @@ int main(void)
                                         open_host, close_host),
         cmocka_unit_test_setup_teardown(a_policy_tries_again_a_start_that_came_to_nothing,
                                         open_host, close_host),
+        cmocka_unit_test_setup_teardown(an_end_that_nobody_saw_is_restarted, open_host, close_host),
         cmocka_unit_test_setup_teardown(who_starts_it_means_it_to_run, open_host, close_host),
         cmocka_unit_test_setup_teardown(a_start_is_told_once, open_host, close_host),
+        cmocka_unit_test_setup_teardown(what_was_found_and_never_started_has_no_exit, open_host,
+                                        close_host),
         cmocka_unit_test_setup_teardown(a_restart_that_a_probe_wants_is_not_forgotten, open_host,
                                         close_host),
+        cmocka_unit_test_setup_teardown(a_restart_that_a_probe_wants_is_made_once, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(a_stop_while_it_waits_for_its_restart_is_the_end, open_host,
+                                        close_host),
+        cmocka_unit_test_setup_teardown(who_is_held_is_not_probed, open_host, close_host),
         cmocka_unit_test_setup_teardown(who_waits_again_waits_for_the_next_time, open_host,
                                         close_host),
         cmocka_unit_test_setup_teardown(a_start_is_awaited_by_so_many_and_no_more, open_host,
