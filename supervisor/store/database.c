@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -70,26 +71,29 @@ static int prepare(struct database *database, const char *sql, sqlite3_stmt **st
     return 0;
 }
 
+/* Of a new database. Nobody sees half of it. */
+static const char schema[] = "BEGIN IMMEDIATE;"
+                             "CREATE TABLE containers ("
+                             "  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,"
+                             "  definition TEXT NOT NULL, state TEXT NOT NULL,"
+                             "  UNIQUE (tenant, name));"
+                             "PRAGMA user_version = 2;"
+                             "COMMIT;";
+
+/* Version 1 knew no tenants. */
+static const char from_version_1[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE keyed ("
+    "  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,"
+    "  definition TEXT NOT NULL, state TEXT NOT NULL, UNIQUE (tenant, name));"
+    "INSERT INTO keyed SELECT id, '', name, definition, state FROM containers ORDER BY rowid;"
+    "DROP TABLE containers;"
+    "ALTER TABLE keyed RENAME TO containers;"
+    "PRAGMA user_version = 2;"
+    "COMMIT;";
+
 static int set_up(struct database *database, struct error *err)
 {
-    /* The way to each version from the one before it. Nobody sees half of it. */
-    static const char *const steps[SCHEMA_VERSION] = {
-        "BEGIN IMMEDIATE;"
-        "CREATE TABLE IF NOT EXISTS containers ("
-        "  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-        "  definition TEXT NOT NULL, state TEXT NOT NULL);"
-        "PRAGMA user_version = 1;"
-        "COMMIT;",
-        "BEGIN IMMEDIATE;"
-        "CREATE TABLE keyed ("
-        "  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,"
-        "  definition TEXT NOT NULL, state TEXT NOT NULL, UNIQUE (tenant, name));"
-        "INSERT INTO keyed SELECT id, '', name, definition, state FROM containers ORDER BY rowid;"
-        "DROP TABLE containers;"
-        "ALTER TABLE keyed RENAME TO containers;"
-        "PRAGMA user_version = 2;"
-        "COMMIT;",
-    };
     int version = 0;
     int result = database_run_sql(database, "PRAGMA journal_mode = WAL", err);
 
@@ -103,8 +107,11 @@ static int set_up(struct database *database, struct error *err)
         result = error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                            "database: made by a newer davit (schema %d, this one knows %d)",
                            version, SCHEMA_VERSION);
-    for (; result == 0 && version < SCHEMA_VERSION; version++)
-        result = database_run_sql(database, steps[version], err);
+    if (result == 0 && version < SCHEMA_VERSION)
+        result = database_run_sql(database, version == 0 ? schema : from_version_1, err);
+    /* What that took is not needed again. */
+    if (version == 1)
+        malloc_trim(0);
     if (result == 0)
         result = prepare(database, "INSERT INTO containers VALUES (?1, ?2, ?3, ?4, ?5)",
                          &database->insert, err);
