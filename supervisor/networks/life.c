@@ -108,8 +108,6 @@ static bool leave_others(struct membership *member, const struct definition *def
         has_left = true;
         leave(member, i);
     }
-    if (has_left)
-        firewall_change(member->networks);
     return has_left;
 }
 
@@ -120,6 +118,10 @@ void membership_revise(struct membership *member, const struct definition *defin
     move_leases(member, definition);
     member->definition = definition;
     leases_note_fixed(member);
+    if (has_left) {
+        firewall_change_ports(member, false);
+        firewall_change(member->networks);
+    }
     if (member->phase != MEMBER_RUNNING)
         return;
     if (has_left && membership_is_attached(member))

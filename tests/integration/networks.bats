@@ -313,6 +313,8 @@ published() { at_host nft -j list map inet davit ports | jq -c '[.nftables[] | .
     done
     rmdir "$files/definition-1.json"
     davit network connect two kept
+    # All is written then: the ports alone change.
+    [ "$(davit run --rm --network one busybox echo written)" = written ]
     davit network disconnect one kept
     [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = kept ]
     davit stop --time 0 kept
