@@ -44,11 +44,12 @@ static enum container_status status_after_lost_start(const struct managed_contai
 }
 
 /* Somebody has started it since its state was saved: who held it back, or wanted it restarted,
- * meant an earlier run. */
+ * meant an earlier run. Without a saved state nobody knows. */
 static void forget_before_start(struct managed_container *container,
                                 const struct kept_state *record)
 {
-    if (record->status == CONTAINER_RUNNING || record->status == CONTAINER_STARTING)
+    if (record->json == NULL || record->status == CONTAINER_RUNNING ||
+        record->status == CONTAINER_STARTING)
         return;
     container->is_held_back = false;
     container->is_restart_wanted = false;
