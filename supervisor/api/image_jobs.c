@@ -62,7 +62,7 @@ static void release_pull(struct job_answer *answer)
     free(pull);
 }
 
-static void cli_pull_image(struct api *api, struct request *request)
+static void pull_image(struct api *api, struct request *request)
 {
     struct pull_answer *pull = memory_new_one(struct pull_answer);
     const struct pull_order order = {
@@ -142,7 +142,7 @@ static void serve_images_create(struct api *api, struct request *request,
     if (is_import(request))
         import_image(api, request);
     else
-        cli_pull_image(api, request);
+        pull_image(api, request);
 }
 
 static void on_loaded(struct job_client *client, const struct image_report *report,

@@ -49,8 +49,8 @@ static int make_log_options(const struct definition *definition, struct arena *a
 }
 
 /* config.json and monitor.json: all a monitor needs to run the container. */
-static int write_files(struct managed_container *container, const struct definition *definition,
-                       int directory_fd, struct error *err)
+int container_write_bundle(struct managed_container *container, const struct definition *definition,
+                           int directory_fd, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct containers *containers = container->containers;
@@ -96,29 +96,22 @@ static int write_files(struct managed_container *container, const struct definit
     return result;
 }
 
-int container_write_bundle(struct managed_container *container, int directory_fd, struct error *err)
-{
-    return write_files(container, container->definition, directory_fd, err);
-}
-
 /* The file is in the container's directory while its bundle may be of another revision than its
  * definition. */
-static int note_stale(struct managed_container *container, int directory_fd, bool is_stale,
-                      struct error *err)
+static int mark_stale(struct managed_container *container, int directory_fd, struct error *err)
 {
-    int fd;
+    cleanup_close int fd = openat(directory_fd, STALE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-    if (!is_stale) {
-        unlinkat(directory_fd, STALE_FILE, 0);
-        container->is_bundle_stale = false;
-        return 0;
-    }
-    fd = openat(directory_fd, STALE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return error_errno(err, errno, STALE_FILE);
-    close(fd);
     container->is_bundle_stale = true;
     return 0;
+}
+
+static void mark_fresh(struct managed_container *container, int directory_fd)
+{
+    unlinkat(directory_fd, STALE_FILE, 0);
+    container->is_bundle_stale = false;
 }
 
 void container_look_for_stale_bundle(struct managed_container *container)
@@ -140,8 +133,10 @@ int container_renew_bundle(struct managed_container *container, struct error *er
     directory_fd = container_open_directory(container);
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    result = container_write_bundle(container, directory_fd, err);
-    return result < 0 ? result : note_stale(container, directory_fd, false, err);
+    result = container_write_bundle(container, container->definition, directory_fd, err);
+    if (result == 0)
+        mark_fresh(container, directory_fd);
+    return result;
 }
 
 int container_change(struct managed_container *container, const struct definition *changed,
@@ -153,15 +148,15 @@ int container_change(struct managed_container *container, const struct definitio
 
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    result = note_stale(container, directory_fd, true, err);
+    result = mark_stale(container, directory_fd, err);
     if (result < 0)
         return result;
-    result = write_files(container, changed, directory_fd, err);
+    result = container_write_bundle(container, changed, directory_fd, err);
     if (result == 0)
         result = container_revise(container, changed, err);
     if (result == 0)
-        return note_stale(container, directory_fd, false, err);
-    if (container_renew_bundle(container, &problem) < 0)
+        mark_fresh(container, directory_fd);
+    else if (container_renew_bundle(container, &problem) < 0)
         log_warning("container %s: its bundle is written again when it starts: %s",
                     container->definition->name, problem.message);
     return result;

@@ -54,8 +54,9 @@ static int make_on_disk(struct managed_container *container, struct error *err)
         return error_errno(err, errno, "make the container's directory");
     container->is_unpublished = true;
     directory_fd = container_open_directory(container);
-    result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
-                              : container_write_bundle(container, directory_fd, err);
+    result = directory_fd < 0
+                 ? error_errno(err, -directory_fd, "container directory")
+                 : container_write_bundle(container, container->definition, directory_fd, err);
     if (result == 0)
         result = parts_write(container, err);
     if (result == 0)

@@ -52,9 +52,9 @@ int container_open_namespace(const struct managed_container *container, const ch
 
 /* The files config.json and monitor.json: bundle.c */
 
-/* Writes both files. */
-int container_write_bundle(struct managed_container *container, int directory_fd,
-                           struct error *err);
+/* Writes both files from a definition: the container's own, or one that it is about to get. */
+int container_write_bundle(struct managed_container *container, const struct definition *definition,
+                           int directory_fd, struct error *err);
 
 /* Makes a copy of `changed` the container's next revision, as container_revise() does, and writes
  * its files. After a failure the former revision stands. Files that then could not be written back,

@@ -108,25 +108,17 @@ static int change_endpoints(struct managed_container *container, struct endpoint
     return container_change(container, &changed, err);
 }
 
-/* Copies all endpoints but the one of that index. Returns their number. */
-static size_t copy_other_endpoints(const struct definition *definition, size_t index,
-                                   struct endpoint items[ENDPOINTS_MAX])
+static int remove_endpoint(struct managed_container *container, size_t index, struct error *err)
 {
+    const struct definition *definition = container->definition;
+    struct endpoint others[ENDPOINTS_MAX];
     size_t count = 0;
 
     for (size_t i = 0; i < definition->endpoints.count; i++) {
         if (i != index)
-            items[count++] = definition->endpoints.items[i];
+            others[count++] = definition->endpoints.items[i];
     }
-    return count;
-}
-
-static int remove_endpoint(struct managed_container *container, size_t index, struct error *err)
-{
-    struct endpoint items[ENDPOINTS_MAX];
-    size_t count = copy_other_endpoints(container->definition, index, items);
-
-    return change_endpoints(container, items, count, err);
+    return change_endpoints(container, others, count, err);
 }
 
 /* The container could not be connected to it after all. */

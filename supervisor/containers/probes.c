@@ -140,8 +140,9 @@ static void announce(const struct probe *probe)
         stop_for_restart(container);
 }
 
-static void close_output(struct probe *probe)
+static void end_run(struct probe *probe)
 {
+    probe->token = 0;
     probe->output = sd_event_source_disable_unref(probe->output);
     fd_close(&probe->output_fd);
     buffer_release(&probe->received);
@@ -151,8 +152,7 @@ static void probe_take_result(struct probe *probe, int32_t exit_code, char *outp
 {
     struct probe_record *record = &state_of(probe->container)->records[probe->kind];
 
-    probe->token = 0;
-    close_output(probe);
+    end_run(probe);
     keep_result(probe, exit_code, output);
     arm_next(probe);
     if (probe_judge(probe->definition, record, exit_code == 0, since_start_ns(probe)))
@@ -303,8 +303,7 @@ static bool is_excused(const struct managed_container *container)
 static void probe_cancel_run(struct probe *probe)
 {
     kill_run(probe);
-    probe->token = 0;
-    close_output(probe);
+    end_run(probe);
 }
 
 /* The next run is due, or the time of this one is over. */
@@ -376,8 +375,7 @@ static void probe_stop(struct probe *probe)
     if (probe == NULL)
         return;
     probe->timer = sd_event_source_disable_unref(probe->timer);
-    probe->token = 0;
-    close_output(probe);
+    end_run(probe);
 }
 
 static void probe_free(struct managed_container *container, int kind)

@@ -23,17 +23,6 @@ static int connect_monitor(struct managed_container *container)
     return run_fd < 0 ? run_fd : socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL);
 }
 
-/* Removes a container with auto-remove that ended, and that an earlier davitd did not remove. */
-static void remove_if_over(struct managed_container *container)
-{
-    struct error err = {0};
-
-    if (container->status == CONTAINER_EXITED &&
-        container->definition->host_config.is_auto_removed &&
-        container_remove(container, &actor_davitd, true, &err) < 0)
-        log_error("container %s: %s", container->definition->name, err.message);
-}
-
 /* Its start was under way when davitd died, and came to nothing. Whoever started it wanted it to
  * run: a restart policy tries again. */
 static enum container_status status_after_lost_start(const struct managed_container *container)
@@ -91,7 +80,9 @@ static void container_take_over(struct managed_container *container,
     /* Its monitor may have died between starting it and telling us. */
     container_kill_leftovers(container);
     parts_ended(container);
-    remove_if_over(container);
+    /* An earlier davitd may not have come to that. */
+    if (container->status == CONTAINER_EXITED)
+        container_remove_if_wanted(container);
 }
 
 /* An earlier davitd may have died before it renamed a new container's directory, or before it

@@ -111,7 +111,6 @@ int container_update(struct managed_container *container, const struct actor *ac
 
     if (result == 0)
         result = read_changes(&arena, request, length, &changes, err);
-
     if (result < 0)
         return result;
     draft = revision_copy(container->definition, err);

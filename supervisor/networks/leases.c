@@ -197,6 +197,16 @@ static void add_route(struct netlink_batch *batch, unsigned int device,
     link_add_default_route(batch, device, &gateway);
 }
 
+/* Of the families that the lease has, those whose default route it is to have. */
+static void add_ways_out(const struct membership *member, size_t index, struct netlink_batch *batch,
+                         unsigned int device, const struct network *network)
+{
+    if (is_way_out(member, index, AF_INET))
+        add_route(batch, device, network, AF_INET);
+    if (member->leases[index].address6.family != 0 && is_way_out(member, index, AF_INET6))
+        add_route(batch, device, network, AF_INET6);
+}
+
 /* What the host sends through its end the container receives. */
 static void limit_host_end(const struct membership *member, struct netlink_batch *batch,
                            unsigned int device)
@@ -232,10 +242,7 @@ static int configure_inside(const struct membership *member, size_t index,
     link_set_up(batch, name);
     if (rate != NULL && rate->send > 0)
         link_limit(batch, device, rate->send);
-    if (is_way_out(member, index, AF_INET))
-        add_route(batch, device, network, AF_INET);
-    if (held->address6.family != 0 && is_way_out(member, index, AF_INET6))
-        add_route(batch, device, network, AF_INET6);
+    add_ways_out(member, index, batch, device, network);
     result = netlink_run(&netlink, batch, err);
     netlink_close(&netlink);
     return result;
@@ -322,7 +329,6 @@ static void delete_device(const struct membership *member, size_t index, struct 
         lease_remove(member, index, netns_fd, NULL);
 }
 
-/* By one connection to the host's network and one to the container's. */
 static int make_device(struct membership *member, size_t index, struct netlink *netlink,
                        const struct network *network, int netns_fd, struct error *err)
 {
@@ -340,6 +346,7 @@ static int make_device(struct membership *member, size_t index, struct netlink *
     return result;
 }
 
+/* By one connection to the host's network and one to the container's. */
 static int add_device(struct membership *member, size_t index, struct network *network,
                       int netns_fd, struct error *err)
 {
@@ -399,25 +406,6 @@ int lease_remove(const struct membership *member, size_t index, int netns_fd, st
     return result;
 }
 
-static void add_ways_out(const struct membership *member, struct netlink *netlink,
-                         struct netlink_batch *batch)
-{
-    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
-        const struct network_lease *held = &member->leases[i];
-        const struct network *network = membership_network(member, i);
-        char name[IFNAMSIZ];
-
-        /* Plugins have made their own routes. */
-        if (held->address.family == 0 || held->by_plugin != NULL || network == NULL)
-            continue;
-        lease_device_name(held, name);
-        if (is_way_out(member, i, AF_INET))
-            add_route(batch, link_index(netlink, name), network, AF_INET);
-        if (held->address6.family != 0 && is_way_out(member, i, AF_INET6))
-            add_route(batch, link_index(netlink, name), network, AF_INET6);
-    }
-}
-
 void leases_restore_way_out(const struct membership *member)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
@@ -429,7 +417,17 @@ void leases_restore_way_out(const struct membership *member)
         log_warning("container %s: way out: %s", member->definition->name, err.message);
         return;
     }
-    add_ways_out(member, &netlink, batch);
+    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        const struct network_lease *held = &member->leases[i];
+        const struct network *network = membership_network(member, i);
+        char name[IFNAMSIZ];
+
+        /* Plugins have made their own routes. */
+        if (held->address.family == 0 || held->by_plugin != NULL || network == NULL)
+            continue;
+        lease_device_name(held, name);
+        add_ways_out(member, i, batch, link_index(&netlink, name), network);
+    }
     /* Where the way out was another's there is one still. */
     if (netlink_run(&netlink, batch, &err) < 0 && err.errnum != EEXIST)
         log_warning("container %s: way out: %s", member->definition->name, err.message);
