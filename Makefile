@@ -33,8 +33,7 @@ OPTIMIZE ?= -O2 -D_FORTIFY_SOURCE=2
 ifneq ($(SANITIZE),)
 OPTIMIZE := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 endif
-override CFLAGS += -std=c11 -D_GNU_SOURCE -I. -DDAVIT_VERSION='"$(VERSION)"' \
-                   -DDAVIT_LIBEXECDIR='"$(LIBEXECDIR)"' -g $(OPTIMIZE) $(WARNINGS) $(HARDENING)
+override CFLAGS += -std=c11 -D_GNU_SOURCE -I. -g $(OPTIMIZE) $(WARNINGS) $(HARDENING)
 override LDFLAGS += -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 ifneq ($(SANITIZE),)
 override LDFLAGS += -fsanitize=$(SANITIZE)
@@ -110,10 +109,16 @@ help:
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
-$(BUILD)/obj/%.o: %.c Makefile VERSION
+$(BUILD)/obj/%.o: %.c Makefile
 	$(call say,CC   $<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# What is only this build's own; remembered in a file, so that another value is noticed.
+build_values := $(VERSION) $(LIBEXECDIR)
+$(shell mkdir -p $(BUILD) && { [ "$$(cat $(BUILD)/values 2>/dev/null)" = "$(build_values)" ] || echo "$(build_values)" > $(BUILD)/values; })
+$(BUILD)/obj/base/build.o: $(BUILD)/values
+$(BUILD)/obj/base/build.o: override CFLAGS += -DDAVIT_VERSION='"$(VERSION)"' -DDAVIT_LIBEXECDIR='"$(LIBEXECDIR)"'
 
 # It runs before the C library: no call of it may appear that nobody wrote.
 $(BUILD)/obj/runtime/oci/self_start.o: override CFLAGS += -ffreestanding -fno-stack-protector \

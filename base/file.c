@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "memory.h"
 
 #define LOCK_PAUSE_MS 10
 
@@ -114,6 +115,71 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
         return error_errno(err, -result, "write %s", name);
     }
     return 0;
+}
+
+static void name_copy(const char *name, char copy[TEMPORARY_SIZE])
+{
+    snprintf(copy, TEMPORARY_SIZE, ".%s" FILE_COPY_SUFFIX, name);
+}
+
+char *file_name_of_copy(const char *entry)
+{
+    const size_t suffix = strlen(FILE_COPY_SUFFIX);
+    size_t length = strlen(entry);
+
+    if (entry[0] != '.' || length < suffix + 2 ||
+        strcmp(entry + length - suffix, FILE_COPY_SUFFIX) != 0)
+        return NULL;
+    return memory_printf("%.*s", (int)(length - suffix - 1), entry + 1);
+}
+
+int file_replace_twice(int directory_fd, const char *name, const void *bytes, size_t length,
+                       mode_t mode, struct error *err)
+{
+    char copy[TEMPORARY_SIZE];
+    int result = file_replace(directory_fd, name, bytes, length, mode, true, err);
+
+    name_copy(name, copy);
+    /* It is written; an older copy is worse than none. */
+    if (result == 0 && file_replace(directory_fd, copy, bytes, length, mode, false, NULL) < 0)
+        unlinkat(directory_fd, copy, 0);
+    return result;
+}
+
+static int read_and_take(int directory_fd, const char *name, size_t max_bytes, file_take *take,
+                         void *context, struct buffer *content, struct error *err)
+{
+    int result = file_read(directory_fd, name, max_bytes, content, err);
+
+    return result < 0 ? result : take(context, buffer_text(content), content->length, err);
+}
+
+int file_read_twice(int directory_fd, const char *name, size_t max_bytes, file_take *take,
+                    void *context, bool *is_damaged, struct error *err)
+{
+    cleanup_buffer struct buffer content = {0};
+    cleanup_buffer struct buffer second = {0};
+    char copy[TEMPORARY_SIZE];
+    int result = read_and_take(directory_fd, name, max_bytes, take, context, &content, err);
+
+    *is_damaged = false;
+    name_copy(name, copy);
+    if (result == 0 ||
+        read_and_take(directory_fd, copy, max_bytes, take, context, &second, NULL) < 0)
+        return result;
+    *is_damaged = true;
+    file_replace(directory_fd, name, buffer_text(&second), second.length, 0600, true, NULL);
+    return 0;
+}
+
+int file_remove_twice(int directory_fd, const char *name)
+{
+    char copy[TEMPORARY_SIZE];
+
+    name_copy(name, copy);
+    if (unlinkat(directory_fd, copy, 0) < 0 && errno != ENOENT)
+        return -errno;
+    return unlinkat(directory_fd, name, 0) < 0 ? -errno : 0;
 }
 
 int file_write_value(int directory_fd, const char *name, const char *value)

@@ -28,6 +28,28 @@ int file_in_memory(const char *name, const void *bytes, size_t length);
 int file_replace(int directory_fd, const char *name, const void *bytes, size_t length, mode_t mode,
                  bool is_durable, struct error *err);
 
+/*
+ * Files that nobody could make again are kept twice: NAME, and beside it .NAME.copy, so that damage
+ * to one of them loses nothing. Writing syncs the first alone: no power cut damages both.
+ */
+#define FILE_COPY_SUFFIX ".copy"
+int file_replace_twice(int directory_fd, const char *name, const void *bytes, size_t length,
+                       mode_t mode, struct error *err);
+
+/* Reads the file, and if it is missing or `take` refuses it, its copy. Content that comes from the
+ * copy is put in the file's place; *is_damaged says that, and why is in `err`. After a failure
+ * `err` is about the file itself. `take` may keep nothing of a text that it refuses. */
+typedef int file_take(void *context, const char *text, size_t length, struct error *err);
+int file_read_twice(int directory_fd, const char *name, size_t max_bytes, file_take *take,
+                    void *context, bool *is_damaged, struct error *err);
+
+/* Removes both, the file last: it alone decides whether there is one. Returns 0 or a negative errno
+ * and is not synced. */
+int file_remove_twice(int directory_fd, const char *name);
+
+/* "NAME" of ".NAME.copy", for who lists a directory; NULL if it is called otherwise. free() it. */
+char *file_name_of_copy(const char *entry);
+
 /* Writes a short string to an existing file such as one of procfs or cgroupfs: one write(2), as
  * those want it. Returns 0 or a negative errno. */
 int file_write_value(int directory_fd, const char *name, const char *value);

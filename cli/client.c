@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/socket.h"
@@ -76,8 +77,8 @@ int client_send(const struct client *client, const struct client_request *reques
         return exchange->fd;
     exchange->has_no_body = strcmp(request->method, "HEAD") == 0;
     exchange->parser = http_parser_new(false, on_body, exchange);
-    buffer_printf(&head, "%s %s HTTP/1.1\r\nHost: davit\r\nUser-Agent: davit/" DAVIT_VERSION "\r\n",
-                  request->method, request->path);
+    buffer_printf(&head, "%s %s HTTP/1.1\r\nHost: davit\r\nUser-Agent: %s\r\n", request->method,
+                  request->path, davit_product);
     if (request->registry_auth != NULL)
         buffer_printf(&head, "X-Registry-Auth: %s\r\n", request->registry_auth);
     if (request->is_upgrade)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/base64.h"
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/helpers.h"
@@ -116,7 +117,7 @@ static int start_helper(struct helper *helper, const char *const arguments[], bo
     helper->pid = fork();
     if (helper->pid == 0) {
         cleanup_free char *program =
-            memory_printf("%s/davit-image", directory != NULL ? directory : DAVIT_LIBEXECDIR);
+            memory_printf("%s/davit-image", directory != NULL ? directory : davit_libexecdir);
 
         dup2(pair[takes_input ? 0 : 1], takes_input ? STDIN_FILENO : STDOUT_FILENO);
         execv(program, (char *const *)(uintptr_t)arguments);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "cli.h"
 
 static const struct command commands[] = {
@@ -121,7 +122,7 @@ int main(int argc, char **argv)
             print_usage(stdout);
             return 0;
         case 'v':
-            printf("davit version %s\n", DAVIT_VERSION);
+            printf("davit version %s\n", davit_version);
             return 0;
         default:
             fprintf(stderr, "davit: unknown option or missing value: %s\n", argv[optind - 1]);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/helpers.h"
@@ -137,7 +138,7 @@ int tree_tar_write(int directory_fd, int out_fd, struct error *err)
 
     helpers_set_directory();
     directory = getenv("DAVIT_LIBEXEC");
-    program = memory_printf("%s/davit-image", directory != NULL ? directory : DAVIT_LIBEXECDIR);
+    program = memory_printf("%s/davit-image", directory != NULL ? directory : davit_libexecdir);
     if (access(program, X_OK) < 0)
         return error_errno(err, errno, "%s, which reads directories", program);
     if (out_fd < 0)

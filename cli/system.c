@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli.h"
@@ -136,7 +137,7 @@ int cli_version(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     if (!is_json && format == NULL)
-        printf("Client:\n Version:      %s\n Host:         %s\n\n", DAVIT_VERSION,
+        printf("Client:\n Version:      %s\n Host:         %s\n\n", davit_version,
                cli->client.host);
     result = client_call_json(&cli->client, "GET", "/version", NULL, &arena, &json, &cli->err);
     if (result < 0)

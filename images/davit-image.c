@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "worker/worker.h"
@@ -323,7 +324,7 @@ int main(int argc, char **argv)
     if (strcmp(command, "unpack") == 0)
         return run_unpack(argc - 1, argv + 1);
     if (strcmp(command, "--version") == 0) {
-        printf("davit-image version %s\n", DAVIT_VERSION);
+        printf("davit-image version %s\n", davit_version);
         return 0;
     }
     fprintf(

@@ -45,6 +45,7 @@ static const struct json_field index_fields[] = {
     FIELD(struct image_index, media_type, "mediaType", JSON_KIND_STRING),
     FIELD(struct image_index, manifests, "manifests", JSON_KIND_STRUCTS, .type = &descriptor_type,
           .flags = JSON_REQUIRED | JSON_ALWAYS),
+    FIELD(struct image_index, annotations, "annotations", JSON_KIND_STRING_MAP),
 };
 const struct json_struct image_index_type = JSON_STRUCT(struct image_index, index_fields);
 

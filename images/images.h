@@ -43,6 +43,8 @@
 /* "docker.io/library/busybox@sha256:...", comma-separated: what registries call it. */
 #define ANNOTATION_REPO_DIGESTS "io.davit.repo-digests"
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
+/* Of the store's index: grows with each change, so that of two the newer is known. */
+#define ANNOTATION_REVISION "io.davit.revision"
 #define ANNOTATION_TENANT "io.davit.tenant" /* of the name; none: "" */
 
 #define DIGEST_SIZE 72 /* "sha256:", 64 digits and NUL */
@@ -75,6 +77,7 @@ struct image_index {
     int32_t schema_version;
     const char *media_type;
     LIST_OF(struct image_descriptor) manifests;
+    struct string_map annotations;
 };
 
 /* The content of a layout's file "oci-layout". */
@@ -158,6 +161,7 @@ struct image_store {
     size_t image_count;
     LIST_OF(struct image_descriptor) damaged; /* images that cannot be read; the index keeps them */
     struct arena damaged_arena;
+    uint64_t revision;         /* of the index */
     char *distrust;            /* why the index does not tell what is in use; NULL: it does */
     unsigned int worker_count; /* image jobs under way; nothing is collected meanwhile */
 };
@@ -276,5 +280,8 @@ int quota_limit(int directory_fd, uint32_t project, uint64_t bytes, struct error
 
 /* Puts a directory, and what will be made in it, into the project. */
 int quota_assign(int directory_fd, uint32_t project, struct error *err);
+
+/* The project that a directory is assigned to; 0: none. */
+uint32_t quota_project(int directory_fd);
 
 #endif

@@ -27,6 +27,13 @@ int quota_limit(int directory_fd, uint32_t project, uint64_t bytes, struct error
     return error_errno(err, errno, "set the quota");
 }
 
+uint32_t quota_project(int directory_fd)
+{
+    struct fsxattr attributes;
+
+    return ioctl(directory_fd, FS_IOC_FSGETXATTR, &attributes) == 0 ? attributes.fsx_projid : 0;
+}
+
 int quota_assign(int directory_fd, uint32_t project, struct error *err)
 {
     struct fsxattr attributes;

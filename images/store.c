@@ -13,15 +13,12 @@
 #include "base/file.h"
 #include "store_internal.h"
 
-#define INDEX_MAX_BYTES (64 << 20)
 #define SHORT_ID 12 /* digits of a digest that are enough to name a damaged image */
 
 static int not_found(const char *reference, struct error *err)
 {
     return error_set(err, ERROR_IMAGE_NOT_FOUND, ENOENT, "No such image: %.256s", reference);
 }
-
-static int save_index(const struct image_store *store, struct error *err);
 
 static const char *tagged_name_of(const struct image_descriptor *descriptor)
 {
@@ -54,7 +51,7 @@ static void add_name_of(struct image *image, const struct image_descriptor *desc
         image_add_name(image, tenant_of(descriptor), name);
 }
 
-/* Keeps the index entry of an image that cannot be read: save_index() writes it back. */
+/* Keeps the index entry of an image that cannot be read: store_save_index() writes it back. */
 static void keep_damaged(struct image_store *store, const struct image_descriptor *descriptor)
 {
     store->damaged.items = arena_grow(&store->damaged_arena, store->damaged.items,
@@ -73,17 +70,18 @@ static void unname_damaged(struct image_store *store, const char *tenant, const 
 {
     for (size_t i = 0; i < store->damaged.count; i++) {
         struct string_map *annotations = &store->damaged.items[i].annotations;
-        size_t kept = 0;
+        struct string_map others = {0};
 
         if (!is_named(&store->damaged.items[i], tenant, full_name))
             continue;
+        others.items = arena_new(&store->damaged_arena, annotations->count, sizeof(*others.items));
         for (size_t j = 0; j < annotations->count; j++) {
             if (strcmp(annotations->items[j].name, ANNOTATION_IMAGE_NAME) != 0 &&
                 strcmp(annotations->items[j].name, ANNOTATION_TENANT) != 0 &&
                 strcmp(annotations->items[j].name, ANNOTATION_REF_NAME) != 0)
-                annotations->items[kept++] = annotations->items[j];
+                others.items[others.count++] = annotations->items[j];
         }
-        annotations->count = kept;
+        *annotations = others;
     }
 }
 
@@ -115,9 +113,21 @@ static bool is_damaged_one(const struct image_descriptor *damaged, const char *t
     return is_named(damaged, tenant, full);
 }
 
+/* Writes the index, or puts the names back that it still has. */
+static int save_or_undo(struct image_store *store, struct store_names *before, struct error *err)
+{
+    int result = store_save_index(store, err);
+
+    if (result < 0)
+        store_names_restore(store, before);
+    store_names_free(before);
+    return result;
+}
+
 int image_store_forget_damaged(struct image_store *store, const char *tenant, const char *reference,
                                struct error *err)
 {
+    struct store_names *before = store_names_copy(store);
     bool is_known = false;
 
     for (size_t i = store->damaged.count; i > 0; i--) {
@@ -126,7 +136,10 @@ int image_store_forget_damaged(struct image_store *store, const char *tenant, co
         drop_damaged(store, i - 1);
         is_known = true;
     }
-    return is_known ? save_index(store, err) : not_found(reference, err);
+    if (is_known)
+        return save_or_undo(store, before, err);
+    store_names_free(before);
+    return not_found(reference, err);
 }
 
 static struct image *find_manifest(const struct image_store *store, const char *digest)
@@ -161,68 +174,6 @@ static int get_image(struct image_store *store, const struct image_descriptor *d
     return 0;
 }
 
-/* `name` is NULL for an image that has none. */
-static void make_index_entry(struct arena *arena, const struct image *image,
-                             const struct image_name *name, struct image_descriptor *descriptor)
-{
-    struct string_pair *annotations = arena_new(arena, 5, sizeof(*annotations));
-    cleanup_buffer struct buffer repo_digests = {0};
-    size_t count = 0;
-
-    if (name != NULL) {
-        annotations[count++] = (struct string_pair){ANNOTATION_IMAGE_NAME, name->full};
-        annotations[count++] =
-            (struct string_pair){ANNOTATION_REF_NAME, strrchr(name->full, ':') + 1};
-    }
-    if (name != NULL && name->tenant[0] != '\0')
-        annotations[count++] = (struct string_pair){ANNOTATION_TENANT, name->tenant};
-    annotations[count++] =
-        (struct string_pair){ANNOTATION_LAYERS, string_list_join(arena, &image->layers, ",")};
-    for (size_t i = 0; i < image->repo_digest_count; i++)
-        buffer_printf(&repo_digests, "%s%s", i > 0 ? "," : "", image->repo_digests[i]);
-    if (image->repo_digest_count > 0)
-        annotations[count++] = (struct string_pair){
-            ANNOTATION_REPO_DIGESTS, arena_strdup(arena, buffer_text(&repo_digests))};
-    *descriptor = (struct image_descriptor){
-        .media_type = image->media_type,
-        .digest = image->manifest_digest,
-        .size = image->manifest_size,
-        .annotations = {annotations, count},
-    };
-}
-
-static int save_index(const struct image_store *store, struct error *err)
-{
-    cleanup_arena struct arena arena = {0};
-    struct image_index index = {.schema_version = 2, .media_type = MEDIA_TYPE_INDEX};
-    struct json_writer *writer;
-    const char *text;
-    size_t count = 0;
-    int result;
-
-    for (size_t i = 0; i < store->image_count; i++)
-        count += store->images[i]->name_count > 0 ? store->images[i]->name_count : 1;
-    count += store->damaged.count;
-    index.manifests.items = arena_new(&arena, count, sizeof(*index.manifests.items));
-    for (size_t i = 0; i < store->image_count; i++) {
-        const struct image *image = store->images[i];
-
-        for (size_t j = 0; j < image->name_count; j++)
-            make_index_entry(&arena, image, &image->names[j],
-                             &index.manifests.items[index.manifests.count++]);
-        if (image->name_count == 0)
-            make_index_entry(&arena, image, NULL, &index.manifests.items[index.manifests.count++]);
-    }
-    for (size_t i = 0; i < store->damaged.count; i++)
-        index.manifests.items[index.manifests.count++] = store->damaged.items[i];
-    writer = json_writer_new(false);
-    json_encode(writer, &image_index_type, &index);
-    text = json_writer_text(writer);
-    result = file_replace(store->root_fd, "index.json", text, strlen(text), 0600, true, err);
-    json_writer_free(writer);
-    return result;
-}
-
 bool image_store_check_damage(struct image_store *store)
 {
     if (store->distrust != NULL)
@@ -230,28 +181,76 @@ bool image_store_check_damage(struct image_store *store)
     return store->distrust != NULL || store->damaged.count > 0;
 }
 
-/* Parses into the arena of damaged images, because their descriptors stay in use. */
-static int read_index(struct image_store *store, struct image_index *index, struct error *err)
+/* The image that the index's copy has by the same name, if it is another one. NULL: none. */
+static struct image *get_image_of_copy(struct image_store *store,
+                                       const struct image_descriptor *descriptor,
+                                       const struct image_index *copy)
 {
-    cleanup_buffer struct buffer text = {0};
-    int result = file_read(store->root_fd, "index.json", INDEX_MAX_BYTES, &text, err);
+    const char *name = tagged_name_of(descriptor);
+    struct image *image;
 
-    if (result == 0 &&
-        image_index_parse(&store->damaged_arena, buffer_text(&text), text.length, index, err) < 0)
-        result = -EBADMSG;
-    if (result < 0)
-        error_prefix(err, "index.json");
-    return result;
+    for (size_t i = 0; name != NULL && i < copy->manifests.count; i++) {
+        const struct image_descriptor *other = &copy->manifests.items[i];
+
+        if (is_named(other, tenant_of(descriptor), name) &&
+            strcmp(other->digest, descriptor->digest) != 0 &&
+            get_image(store, other, &image, NULL) == 0)
+            return image;
+    }
+    return NULL;
+}
+
+static void take_entries(struct image_store *store, const struct image_index *index,
+                         image_damage_report *on_damage)
+{
+    struct image_index copy = {0};
+    bool is_newer;
+
+    for (size_t i = 0; i < index->manifests.count; i++) {
+        const struct image_descriptor *descriptor = &index->manifests.items[i];
+        const char *name = tagged_name_of(descriptor);
+        struct error damage = {0};
+        struct image *image;
+
+        if (get_image(store, descriptor, &image, &damage) == 0) {
+            add_name_of(image, descriptor);
+            continue;
+        }
+        on_damage(name != NULL ? name : descriptor->digest, &damage);
+        store_read_index_copy(store, &copy, &is_newer);
+        image = get_image_of_copy(store, descriptor, &copy);
+        if (image != NULL)
+            add_name_of(image, descriptor);
+        else
+            keep_damaged(store, descriptor);
+    }
+}
+
+/* Which images there are is not known for certain: the copy may be older by one change. */
+static int replace_index(struct image_store *store, image_damage_report *on_damage,
+                         struct error *err)
+{
+    struct image_index copy = {0};
+    bool is_newer;
+    int result;
+
+    if (store_read_index_copy(store, &copy, &is_newer) == 0)
+        take_entries(store, &copy, on_damage);
+    result = store_put_index_aside(store, err);
+    store_look_for_damage(store);
+    return result < 0 ? result : store_save_index(store, err);
 }
 
 static int load_index(struct image_store *store, image_damage_report *on_damage, struct error *err)
 {
     struct image_index index = {0};
+    struct image_index copy = {0};
     struct error damage = {0};
-    int result = read_index(store, &index, &damage);
+    bool is_newer = false;
+    int result = store_read_index(store, &index, &damage);
 
     if (result == -ENOENT && !store_has_blobs(store))
-        return save_index(store, err);
+        return store_save_index(store, err);
     /* Other errors, such as too many open files, may be gone the next time: they are no damage. */
     if (result < 0 && result != -EBADMSG && result != -ENOENT && result != -EIO) {
         *err = damage;
@@ -259,23 +258,16 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
     }
     if (result < 0) {
         on_damage("the list of images", &damage);
-        result = store_put_index_aside(store, err);
-        store_look_for_damage(store);
-        return result < 0 ? result : save_index(store, err);
+        return replace_index(store, on_damage, err);
     }
-    for (size_t i = 0; i < index.manifests.count; i++) {
-        const struct image_descriptor *descriptor = &index.manifests.items[i];
-        struct image *image;
-
-        if (get_image(store, descriptor, &image, &damage) == 0) {
-            add_name_of(image, descriptor);
-        } else {
-            keep_damaged(store, descriptor);
-            on_damage(tagged_name_of(descriptor) != NULL ? tagged_name_of(descriptor)
-                                                         : descriptor->digest,
-                      &damage);
-        }
+    if (store_read_index_copy(store, &copy, &is_newer) == 0 && is_newer) {
+        error_set(&damage, ERROR_CORRUPT, ESTALE,
+                  "index.json is older than its copy, which is taken");
+        on_damage("the list of images", &damage);
+        take_entries(store, &copy, on_damage);
+        return store_save_index(store, err);
     }
+    take_entries(store, &index, on_damage);
     if (store->damaged.count == 0)
         arena_release(&store->damaged_arena);
     return 0;
@@ -404,24 +396,29 @@ static void move_name(struct image_store *store, const char *tenant, struct imag
 int image_store_tag(struct image_store *store, const char *tenant, struct image *image,
                     const char *full_name, struct error *err)
 {
+    struct store_names *before = store_names_copy(store);
+
     move_name(store, tenant, image, full_name);
-    return save_index(store, err);
+    return save_or_undo(store, before, err);
 }
 
 int image_store_add(struct image_store *store, const char *tenant, const char *full_name,
                     const char *repo_digest, const struct image_descriptor *manifest,
                     struct image **image, struct error *err)
 {
+    struct store_names *before = store_names_copy(store);
     char pull[128];
     int result = get_image(store, manifest, image, err);
 
-    if (result < 0)
+    if (result < 0) {
+        store_names_free(before);
         return result;
+    }
     if (full_name != NULL)
         move_name(store, tenant, *image, full_name);
     if (repo_digest != NULL)
         image_add_repo_digest(*image, repo_digest);
-    result = save_index(store, err);
+    result = save_or_undo(store, before, err);
     snprintf(pull, sizeof(pull), "pulls/%s", manifest->digest + strlen("sha256:"));
     if (result == 0)
         unlinkat(store->root_fd, pull, 0);
@@ -431,21 +428,27 @@ int image_store_add(struct image_store *store, const char *tenant, const char *f
 int image_store_untag(struct image_store *store, const char *tenant, struct image *image,
                       const char *full_name, struct error *err)
 {
+    struct store_names *before = store_names_copy(store);
+
     image_remove_name(image, tenant, full_name);
-    return save_index(store, err);
+    return save_or_undo(store, before, err);
 }
 
 int image_store_remove(struct image_store *store, struct image *image, struct error *err)
 {
+    struct store_names *before = store_names_copy(store);
     size_t kept = 0;
+    int result;
 
     for (size_t i = 0; i < store->image_count; i++) {
         if (store->images[i] != image)
             store->images[kept++] = store->images[i];
     }
     store->image_count = kept;
-    image_free(image);
-    return save_index(store, err);
+    result = save_or_undo(store, before, err);
+    if (result == 0)
+        image_free(image);
+    return result;
 }
 
 static bool has_layer(const struct image *image, const char *hex)

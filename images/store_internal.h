@@ -1,4 +1,4 @@
-/* Shared by store.c, image.c, collect.c and damage.c. */
+/* Shared by the files of the store: store*.c, image.c, collect.c and damage.c. */
 #ifndef DAVIT_IMAGES_STORE_INTERNAL_H
 #define DAVIT_IMAGES_STORE_INTERNAL_H
 
@@ -29,6 +29,22 @@ void store_look_for_damage(struct image_store *store);
 /* Discards what interrupted work has left in ingest/, unless a worker still runs and may write
  * there. */
 int store_sweep_ingest(const struct image_store *store, struct error *err);
+
+/* The file index.json: store_index.c. It is written twice (base/file.h), and has every image and
+ * what is damaged. The copy is newer than a file that was put back from a backup. Reading fails
+ * with -ENOENT, -EBADMSG if it is no index, or what reading it gave; what is read lies in the
+ * store's arena of damaged images, because descriptors stay in use. */
+int store_save_index(struct image_store *store, struct error *err);
+int store_read_index(struct image_store *store, struct image_index *index, struct error *err);
+int store_read_index_copy(struct image_store *store, struct image_index *index, bool *is_newer);
+
+/* Which images there are, and what they are called, before a change: store_names.c. Restoring frees
+ * images that came since, and takes back those that left, which must not be freed before the change
+ * is saved. */
+struct store_names;
+struct store_names *store_names_copy(const struct image_store *store);
+void store_names_restore(struct image_store *store, struct store_names *names);
+void store_names_free(struct store_names *names);
 
 void image_add_name(struct image *image, const char *tenant, const char *full);
 

@@ -83,7 +83,7 @@ struct resolver_refusal {
 
 /* A message of the resolver: the answer to RESOLVER_BEGIN, a grant, or a refusal. */
 struct resolver_report {
-    const char *version;  /* DAVIT_VERSION */
+    const char *version;  /* davit_version */
     const char *instance; /* the same as before: the resolver still has its sockets */
     struct resolver_grant grant;
     struct resolver_refusal refusal;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/helpers.h"
@@ -121,7 +122,7 @@ static int parse_options(struct settings *settings, int argc, char **argv, struc
             print_usage(stdout);
             return 0;
         case 'v':
-            printf("davitd version %s\n", DAVIT_VERSION);
+            printf("davitd version %s\n", davit_version);
             return 0;
         case 'e':
             api_print_routes(stdout);

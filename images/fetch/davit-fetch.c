@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/socket.h"
 #include "fetch.h"
@@ -92,7 +93,7 @@ int main(int argc, char **argv)
     ssize_t length;
 
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-        printf("davit-fetch version %s\n", DAVIT_VERSION);
+        printf("davit-fetch version %s\n", davit_version);
         return 0;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -2,6 +2,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/build.h"
 #include "fetch.h"
 
 #define CONNECT_TIMEOUT_S 20
@@ -25,7 +26,7 @@ void request_set_common(CURL *easy, const struct fetch_setup *setup,
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)STALL_TIME_S);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "davit/" DAVIT_VERSION);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, davit_product);
     if (endpoint->is_insecure) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/http.h"
@@ -131,6 +132,7 @@ static void write_head(struct sbom *sbom)
 {
     cleanup_free char *space = memory_printf("https://spdx.org/spdxdocs/davit/%s/%s",
                                              sbom->job->digest, sbom->job->created);
+    cleanup_free char *tool = memory_printf("Tool: davit-%s", davit_version);
 
     json_member_string(sbom->writer, "spdxVersion", "SPDX-2.3");
     json_member_string(sbom->writer, "dataLicense", "CC0-1.0");
@@ -142,7 +144,7 @@ static void write_head(struct sbom *sbom)
     json_member_string(sbom->writer, "created", sbom->job->created);
     json_key(sbom->writer, "creators");
     json_array_open(sbom->writer);
-    json_string(sbom->writer, "Tool: davit-" DAVIT_VERSION);
+    json_string(sbom->writer, tool);
     json_array_close(sbom->writer);
     json_object_close(sbom->writer);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buffer.h"
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "cni.h"
@@ -148,7 +149,7 @@ int main(int argc, char **argv)
     struct error err = {0};
 
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-        printf("davit-cni version %s\n", DAVIT_VERSION);
+        printf("davit-cni version %s\n", davit_version);
         return 0;
     }
     /* SIGPIPE is ignored: davitd may be gone, and we go on to the end all the same. */

@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/socket.h"
 #include "resolver.h"
@@ -15,7 +16,7 @@ static void answer_begin_order(struct resolver *resolver, const struct resolver_
     if (resolver->instance[0] == '\0' && order->instance != NULL)
         snprintf(resolver->instance, sizeof(resolver->instance), "%s", order->instance);
     served_mark_all_stale(resolver);
-    report_send(resolver, &(struct resolver_report){.version = DAVIT_VERSION,
+    report_send(resolver, &(struct resolver_report){.version = davit_version,
                                                     .instance = resolver->instance});
 }
 

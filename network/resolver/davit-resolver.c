@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/file.h"
 #include "resolver.h"
 
@@ -17,7 +18,7 @@ int main(int argc, char **argv)
     struct error err = {0};
 
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-        printf("davit-resolver version %s\n", DAVIT_VERSION);
+        printf("davit-resolver version %s\n", davit_version);
         return 0;
     }
     signal(SIGPIPE, SIG_IGN);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "oci.h"
@@ -162,7 +163,7 @@ static int parse_global_options(struct oci_context *context, struct logging *log
             print_usage(stdout);
             return 0;
         case 'v':
-            printf("davit-oci version %s\nspec: %s\n", DAVIT_VERSION, OCI_VERSION);
+            printf("davit-oci version %s\nspec: %s\n", davit_version, OCI_VERSION);
             return 0;
         default:
             return oci_usage_error(context, argv);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/build.h"
 #include "bundle/bundle.h"
 #include "oci.h"
 #include "runtime/mount_options.h"
@@ -116,7 +117,7 @@ static void write_annotations(struct json_writer *writer)
 {
     json_key(writer, "annotations");
     json_object_open(writer);
-    json_member_string(writer, "io.davit.version", DAVIT_VERSION);
+    json_member_string(writer, "io.davit.version", davit_version);
     json_member_string(writer, "org.opencontainers.runc.checkpoint.enabled", "true");
     json_object_close(writer);
     json_key(writer, "potentiallyUnsafeConfigAnnotations");

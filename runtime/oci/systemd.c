@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "cgroups/systemd/scope.h"
@@ -28,7 +29,7 @@ void systemd_find_helper(const char *argv0)
     const char *slash = strrchr(argv0, '/');
 
     snprintf(helper_path, sizeof(helper_path), "%s/" HELPER,
-             directory != NULL ? directory : DAVIT_LIBEXECDIR);
+             directory != NULL ? directory : davit_libexecdir);
     if (directory == NULL && access(helper_path, X_OK) < 0 && slash != NULL)
         snprintf(helper_path, sizeof(helper_path), "%.*s/" HELPER, (int)(slash - argv0), argv0);
 }

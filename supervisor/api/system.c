@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "api.h"
+#include "base/build.h"
 #include "base/clock.h"
 #include "supervisor/http/version.h"
 
@@ -28,7 +29,7 @@ static void serve_version(struct api *api, struct request *request, const struct
     json_object_open(writer);
     json_member_string(writer, "Name", "davit");
     json_object_close(writer);
-    json_member_string(writer, "Version", DAVIT_VERSION);
+    json_member_string(writer, "Version", davit_version);
     json_member_string(writer, "ApiVersion", API_VERSION);
     json_member_string(writer, "MinAPIVersion", API_VERSION_MIN);
     json_member_string(writer, "Os", "linux");
@@ -42,7 +43,7 @@ static void serve_version(struct api *api, struct request *request, const struct
     json_array_open(writer);
     json_object_open(writer);
     json_member_string(writer, "Name", "davitd");
-    json_member_string(writer, "Version", DAVIT_VERSION);
+    json_member_string(writer, "Version", davit_version);
     json_key(writer, "Details");
     json_object_open(writer);
     json_member_string(writer, "ApiVersion", API_VERSION);
@@ -125,7 +126,7 @@ static void write_host(struct json_writer *writer, const struct api *api)
     json_member_unsigned(writer, "MemTotal", (uint64_t)memory.totalram * memory.mem_unit);
     json_member_string(writer, "DockerRootDir", api->places->root);
     json_member_string(writer, "Name", names.nodename);
-    json_member_string(writer, "ServerVersion", DAVIT_VERSION);
+    json_member_string(writer, "ServerVersion", davit_version);
     json_member_string(writer, "IndexServerAddress", "https://index.docker.io/v1/");
 }
 

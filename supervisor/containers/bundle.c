@@ -13,8 +13,6 @@
 #include "runtime/runtime.h"
 #include "supervisor/definition/seccomp_cache.h"
 
-#define STALE_FILE "bundle-stale"
-
 /* What this host cannot enforce is refused now, not when the container starts. */
 static int check_limits(struct containers *containers, const struct oci_config *config,
                         struct error *err)
@@ -81,9 +79,9 @@ int container_write_bundle(struct managed_container *container, const struct def
     if (result == 0)
         result = check_limits(containers, &config, err);
     if (result == 0)
-        result =
-            seccomp_cache_get(containers->places->seccomp_fd, &arena, &security,
-                              &config.process->capabilities->bounding, &monitor.seccomp_file, err);
+        result = seccomp_cache_get(&containers->seccomp_cache, containers->places->seccomp_fd,
+                                   &arena, &security, &config.process->capabilities->bounding,
+                                   &monitor.seccomp_file, err);
     if (result == 0)
         result = definition_make_bind_sources(definition, err);
     if (result == 0)
@@ -96,47 +94,38 @@ int container_write_bundle(struct managed_container *container, const struct def
     return result;
 }
 
-/* The file is in the container's directory while its bundle may be of another revision than its
- * definition. */
-static int mark_stale(struct managed_container *container, int directory_fd, struct error *err)
-{
-    cleanup_close int fd = openat(directory_fd, STALE_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-    if (fd < 0)
-        return error_errno(err, errno, STALE_FILE);
-    container->is_bundle_stale = true;
-    return 0;
-}
-
-static void mark_fresh(struct managed_container *container, int directory_fd)
-{
-    unlinkat(directory_fd, STALE_FILE, 0);
-    container->is_bundle_stale = false;
-}
-
-void container_look_for_stale_bundle(struct managed_container *container)
-{
-    char path[IDENTIFIER_SIZE + sizeof(STALE_FILE)];
-
-    snprintf(path, sizeof(path), "%s/" STALE_FILE, container->definition->id);
-    container->is_bundle_stale = faccessat(container->containers->places->containers_fd, path, F_OK,
-                                           AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 int container_renew_bundle(struct managed_container *container, struct error *err)
 {
     cleanup_close int directory_fd = -1;
     int result;
 
-    if (!container->is_bundle_stale)
+    if (container->is_bundle_known)
         return 0;
     directory_fd = container_open_directory(container);
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
     result = container_write_bundle(container, container->definition, directory_fd, err);
-    if (result == 0)
-        mark_fresh(container, directory_fd);
+    container->is_bundle_known = result == 0;
     return result;
+}
+
+int container_read_config(struct managed_container *container, struct arena *arena,
+                          struct oci_config *config, struct error *err)
+{
+    cleanup_close int directory_fd = container_open_directory(container);
+    struct error problem = {0};
+    int result;
+
+    if (directory_fd < 0)
+        return error_errno(err, -directory_fd, "container directory");
+    if (oci_config_read(arena, directory_fd, config, &problem) == 0)
+        return 0;
+    log_warning("container %s: %s: it is written again", container->definition->name,
+                problem.message);
+    *config = (struct oci_config){0};
+    container->is_bundle_known = false;
+    result = container_renew_bundle(container, err);
+    return result < 0 ? result : oci_config_read(arena, directory_fd, config, err);
 }
 
 int container_change(struct managed_container *container, const struct definition *changed,
@@ -148,14 +137,12 @@ int container_change(struct managed_container *container, const struct definitio
 
     if (directory_fd < 0)
         return error_errno(err, -directory_fd, "container directory");
-    result = mark_stale(container, directory_fd, err);
-    if (result < 0)
-        return result;
+    container->is_bundle_known = false;
     result = container_write_bundle(container, changed, directory_fd, err);
     if (result == 0)
         result = container_revise(container, changed, err);
     if (result == 0)
-        mark_fresh(container, directory_fd);
+        container->is_bundle_known = true;
     else if (container_renew_bundle(container, &problem) < 0)
         log_warning("container %s: its bundle is written again when it starts: %s",
                     container->definition->name, problem.message);

@@ -62,7 +62,7 @@ struct managed_container {
     bool has_unsaved_state; /* the database could not take it */
     bool has_state_file;    /* in its run directory */
     bool is_unpublished;    /* its directory is still called .new-ID */
-    bool is_bundle_stale;   /* see container_renew_bundle() */
+    bool is_bundle_known;   /* see container_renew_bundle() */
     char *error;            /* why it did not start */
     const char *warning;    /* for the client that creates it; or NULL */
     int control_fd;         /* to its monitor */

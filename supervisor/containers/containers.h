@@ -6,6 +6,7 @@
 
 #include "cgroups/cgroups.h"
 #include "supervisor/definition/definition.h"
+#include "supervisor/definition/seccomp_cache.h"
 #include "supervisor/events/bus.h"
 #include "supervisor/networks/networks.h"
 #include "supervisor/spawn/namespace_pool.h"
@@ -62,6 +63,7 @@ struct containers {
     sd_event_source *save_timer;     /* to save states that could not be saved */
     struct string_list aside_layers; /* of containers that were put aside */
     struct arena aside_arena;
+    struct seccomp_cache seccomp_cache;
     struct exec *execs;
     uint64_t next_token;        /* of an exec or probe: see containers_open() */
     bool is_closing;            /* see containers_close() */

@@ -57,6 +57,7 @@ static int make_on_disk(struct managed_container *container, struct error *err)
     result = directory_fd < 0
                  ? error_errno(err, -directory_fd, "container directory")
                  : container_write_bundle(container, container->definition, directory_fd, err);
+    container->is_bundle_known = result == 0;
     if (result == 0)
         result = parts_write(container, err);
     if (result == 0)

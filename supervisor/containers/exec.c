@@ -155,15 +155,13 @@ static int add_capabilities(struct arena *arena, struct oci_process *process, st
 }
 
 /* Writes the container's own process, changed as the exec says. */
-static int make_process(const struct managed_container *container, const struct exec_config *from,
+static int make_process(struct managed_container *container, const struct exec_config *from,
                         struct json_writer *writer, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
-    cleanup_close int directory_fd = container_open_directory(container);
     struct oci_config config = {0};
     struct string_list env;
-    int result = directory_fd < 0 ? error_errno(err, -directory_fd, "container directory")
-                                  : oci_config_read(&arena, directory_fd, &config, err);
+    int result = container_read_config(container, &arena, &config, err);
 
     if (result < 0)
         return result;

@@ -12,6 +12,8 @@ static void take_exit_record(struct managed_container *container, const struct m
     container->finished_ns = record->finished_ns;
     if (record->started_ns != 0)
         container->started_ns = record->started_ns;
+    if (record->is_held_back)
+        container->is_held_back = true;
     if (record->error != NULL) {
         free(container->error);
         container->error = memory_strdup(record->error);
@@ -65,13 +67,16 @@ bool container_take_exit_file(struct managed_container *container)
     return true;
 }
 
-/* Writes exit.json for a monitor that died: the exit is then known without the database too. */
+/* Writes exit.json once more, where davitd knows what the monitor did not: the exit is then known
+ * without the database too. */
 void container_write_exit_file(const struct managed_container *container)
 {
     const struct monitor_exit record = {.status = container->exit_code,
                                         .started_ns = container->started_ns,
                                         .finished_ns = container->finished_ns,
-                                        .error = container->error};
+                                        .is_oom_killed = container->is_oom_killed,
+                                        .error = container->error,
+                                        .is_held_back = container->is_held_back};
     cleanup_close int directory_fd = container_open_directory(container);
     struct json_writer *writer = json_writer_new(false);
 

@@ -57,16 +57,18 @@ int container_write_bundle(struct managed_container *container, const struct def
                            int directory_fd, struct error *err);
 
 /* Makes a copy of `changed` the container's next revision, as container_revise() does, and writes
- * its files. After a failure the former revision stands. Files that then could not be written back,
- * or that a davitd that dies leaves of another revision, are written when the container starts. */
+ * its files. After a failure the former revision stands. Files that then could not be written back
+ * are written when the container starts. */
 int container_change(struct managed_container *container, const struct definition *changed,
                      struct error *err);
 
-/* Writes the files if they may be of another revision. */
+/* Writes the files unless this davitd has written them: those of an earlier one may be of another
+ * revision or another version, or damaged. */
 int container_renew_bundle(struct managed_container *container, struct error *err);
 
-/* At davitd's start: whether they may be. */
-void container_look_for_stale_bundle(struct managed_container *container);
+/* Reads config.json, which is written again if it cannot be read. */
+int container_read_config(struct managed_container *container, struct arena *arena,
+                          struct oci_config *config, struct error *err);
 
 /* The limits that a definition says. */
 int container_make_settings(const struct definition *definition, struct cgroup_settings *settings,
@@ -114,7 +116,8 @@ bool container_take_exit_text(struct managed_container *container, const char *t
 /* Whether the monitor's file tells of an exit after the one that davitd knows. */
 bool container_has_unknown_exit(const struct managed_container *container);
 
-/* Writes that file in the place of a monitor that could not. */
+/* Writes that file where davitd knows more than its monitor did. Failing loses nothing that the
+ * database has. */
 void container_write_exit_file(const struct managed_container *container);
 
 /* The channel to its monitor: channel.c */

@@ -171,6 +171,8 @@ void container_handle_exit(struct managed_container *container,
         log_error("container %s: its monitor died, the container was killed",
                   container->definition->name);
     }
+    if (container->is_held_back && container_has_policy(container))
+        container_write_exit_file(container);
     container->status = CONTAINER_EXITED;
     container->is_paused = false;
     container->pid = 0;

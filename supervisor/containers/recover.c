@@ -64,7 +64,6 @@ static void container_take_over(struct managed_container *container,
 {
     int fd = connect_monitor(container);
 
-    container_look_for_stale_bundle(container);
     container->status =
         record->status == CONTAINER_STARTING ? status_after_lost_start(container) : record->status;
     if (fd >= 0 && container_watch_monitor(container, fd, container_receive, NULL) == 0) {

@@ -82,6 +82,7 @@ int container_begin_stop(struct managed_container *container, const struct actor
     if (container->status == CONTAINER_RESTARTING) {
         container->status = CONTAINER_EXITED;
         container_hold_back(container);
+        container_write_exit_file(container);
         container_cancel_restart(container);
         return 0;
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/file.h"
 #include "runtime/runtime.h"
 
@@ -26,7 +27,7 @@ static const char *make_name(struct arena *arena, const char *profile, size_t le
     uint64_t values[2] = {UINT64_C(14695981039346656037), UINT64_C(7809847782465536322)};
 
     for (size_t i = 0; i < 2; i++) {
-        values[i] = hash(values[i], DAVIT_VERSION, strlen(DAVIT_VERSION));
+        values[i] = hash(values[i], davit_version, strlen(davit_version));
         values[i] = hash(values[i], profile, length);
         for (size_t j = 0; j < capabilities->count; j++)
             values[i] = hash(values[i], capabilities->items[j], strlen(capabilities->items[j]) + 1);
@@ -34,7 +35,7 @@ static const char *make_name(struct arena *arena, const char *profile, size_t le
     return arena_printf(arena, "%016" PRIx64 "%016" PRIx64 ".bpf", values[0], values[1]);
 }
 
-int seccomp_cache_get(int directory_fd, struct arena *arena,
+int seccomp_cache_get(struct seccomp_cache *cache, int directory_fd, struct arena *arena,
                       const struct definition_security *security,
                       const struct string_list *capabilities, const char **name, struct error *err)
 {
@@ -53,7 +54,7 @@ int seccomp_cache_get(int directory_fd, struct arena *arena,
         length = strlen(profile);
     }
     *name = make_name(arena, profile, length, capabilities);
-    if (faccessat(directory_fd, *name, F_OK, 0) == 0)
+    if (string_list_has(&cache->known, *name) && faccessat(directory_fd, *name, F_OK, 0) == 0)
         return 0;
     result = seccomp_profile_resolve(&temporary, profile, length, capabilities, &seccomp, err);
     if (result == 0)
@@ -68,5 +69,7 @@ int seccomp_cache_get(int directory_fd, struct arena *arena,
     result = file_replace(directory_fd, *name, program.instructions,
                           program.length * sizeof(struct sock_filter), 0600, true, err);
     seccomp_program_release(&program);
+    if (result == 0 && !string_list_has(&cache->known, *name))
+        string_list_append(&cache->arena, &cache->known, arena_strdup(&cache->arena, *name));
     return result;
 }

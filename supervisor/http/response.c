@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/buffer.h"
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "connection.h"
 #include "version.h"
@@ -19,8 +20,8 @@ static void write_head(struct request *request, int status, const char *content_
     strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &utc));
     buffer_printf(out,
                   "HTTP/1.1 %d %s\r\nApi-Version: " API_VERSION "\r\nDocker-Experimental: false\r\n"
-                  "Ostype: linux\r\nServer: davit/" DAVIT_VERSION " (linux)\r\nDate: %s\r\n",
-                  status, http_status_text(status), date);
+                  "Ostype: linux\r\nServer: %s (linux)\r\nDate: %s\r\n",
+                  status, http_status_text(status), davit_product, date);
     if (content_type != NULL)
         buffer_printf(out, "Content-Type: %s\r\n", content_type);
     if (request->response_header != NULL)

@@ -61,6 +61,7 @@ static const struct json_field exit_fields[] = {
     FIELD(struct monitor_exit, started_ns, "startedNs", JSON_KIND_INT64),
     FIELD(struct monitor_exit, finished_ns, "finishedNs", JSON_KIND_INT64, .flags = JSON_REQUIRED),
     FIELD(struct monitor_exit, error, "error", JSON_KIND_STRING),
+    FIELD(struct monitor_exit, is_held_back, "heldBack", JSON_KIND_BOOL),
 };
 const struct json_struct monitor_exit_type = JSON_STRUCT(struct monitor_exit, exit_fields);
 
@@ -70,22 +71,18 @@ int monitor_exit_write(int directory_fd, const char *text)
     size_t length = strlen(text);
     cleanup_close int fd =
         openat(directory_fd, MONITOR_EXIT_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    ssize_t count = -1;
-    int problem;
+    ssize_t count;
 
     if (fd < 0)
         return -errno;
-    errno = EFBIG;
-    if (length <= sizeof(record)) {
-        memset(record, ' ', sizeof(record));
-        memcpy(record, text, length);
-        count = pwrite(fd, record, sizeof(record), 0);
-    }
-    if (count == (ssize_t)sizeof(record))
-        return 0;
-    problem = count < 0 ? errno : ENOSPC;
-    unlinkat(directory_fd, MONITOR_EXIT_FILE, 0);
-    return -problem;
+    if (length > sizeof(record))
+        return -EFBIG;
+    memset(record, ' ', sizeof(record));
+    memcpy(record, text, length);
+    count = pwrite(fd, record, sizeof(record), 0);
+    if (count < 0)
+        return -errno;
+    return count == (ssize_t)sizeof(record) ? 0 : -ENOSPC;
 }
 
 void monitor_message_error(const struct monitor_message *message, struct error *err)

@@ -118,12 +118,14 @@ struct monitor_exit {
     int64_t started_ns;
     int64_t finished_ns;
     const char *error; /* NULL: it ended by itself */
+    /* davitd adds it: somebody has stopped it, and no restart policy starts it again. */
+    bool is_held_back;
 };
 
 extern const struct json_struct monitor_exit_type;
 
 /* Writes exit.json of a container's directory; "" for spaces alone, which keep room on a disk that
- * is full later. If the text does not fit or cannot be written, the file is removed. Returns 0 or a
+ * is full later. After a failure the file may say how an earlier run has ended. Returns 0 or a
  * negative errno. */
 int monitor_exit_write(int directory_fd, const char *text);
 

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -258,7 +259,7 @@ static bool resolver_take_over(struct networks *networks)
     if (send_order(networks, &(struct resolver_order){.kind = RESOLVER_BEGIN}, NULL, 0, NULL) ==
             0 &&
         read_report(networks->names.fd, &arena, &report) &&
-        strcmp(report.version, DAVIT_VERSION) == 0 && watch_channel(networks, NULL) == 0) {
+        strcmp(report.version, davit_version) == 0 && watch_channel(networks, NULL) == 0) {
         snprintf(networks->names.instance, sizeof(networks->names.instance), "%s", report.instance);
         return true;
     }

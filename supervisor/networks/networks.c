@@ -67,7 +67,7 @@ static int network_write_file(const struct networks *networks, const struct netw
 
     json_encode(writer, &network_type, network);
     text = json_writer_text(writer);
-    result = file_replace(networks->places->networks_fd, file, text, strlen(text), 0600, true, err);
+    result = file_replace_twice(networks->places->networks_fd, file, text, strlen(text), 0600, err);
     json_writer_free(writer);
     return result;
 }
@@ -82,24 +82,53 @@ static void link_network(struct networks *networks, struct network *network)
     networks->list = network;
 }
 
-static int read_network(struct networks *networks, const char *file, struct error *err)
+static int take_network(void *context, const char *text, size_t length, struct error *err)
 {
-    struct network *network = memory_new_one(struct network);
-    cleanup_buffer struct buffer text = {0};
-    int result = file_read(networks->places->networks_fd, file, FILE_MAX, &text, err);
+    struct network *network = context;
+    int result;
 
-    if (result == 0)
-        result = json_decode_text(&network->arena, buffer_text(&text), text.length, &network_type,
-                                  network, err);
+    arena_release(&network->arena);
+    *network = (struct network){0};
+    result = json_decode_text(&network->arena, text, length, &network_type, network, err);
     if (network->driver == 0)
         network->driver = NETWORK_DRIVER_BRIDGE;
     if (result == 0 && network->driver != NETWORK_DRIVER_CNI)
         result = network_addresses_resolve(network, err);
-    if (result < 0)
-        network_free(network);
-    else
-        link_network(networks, network);
     return result;
+}
+
+static int read_network(struct networks *networks, const char *file, struct error *err)
+{
+    struct network *network = memory_new_one(struct network);
+    bool is_damaged;
+    int result = file_read_twice(networks->places->networks_fd, file, FILE_MAX, take_network,
+                                 network, &is_damaged, err);
+
+    if (result < 0) {
+        network_free(network);
+        return result;
+    }
+    if (is_damaged)
+        log_warning("network %s: its file was lost or damaged, and is written again from its copy: "
+                    "%s",
+                    network->name, err->message);
+    link_network(networks, network);
+    return 0;
+}
+
+static bool has_file(const struct networks *networks, const char *name)
+{
+    return faccessat(networks->places->networks_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* The file of an entry: its own name, or of a copy whose file is gone. NULL: nothing to read. */
+static char *file_of_entry(const struct networks *networks, const char *entry)
+{
+    cleanup_free char *original = file_name_of_copy(entry);
+
+    if (entry[0] != '.')
+        return memory_strdup(entry);
+    return original != NULL && !has_file(networks, original) ? take_pointer(&original) : NULL;
 }
 
 int networks_read(struct networks *networks, struct error *err)
@@ -112,10 +141,11 @@ int networks_read(struct networks *networks, struct error *err)
     if (dir == NULL)
         return error_errno(err, errno, "open networks");
     while ((entry = readdir(dir)) != NULL) {
+        cleanup_free char *file = file_of_entry(networks, entry->d_name);
         struct error problem = {0};
 
-        if (entry->d_name[0] != '.' && read_network(networks, entry->d_name, &problem) < 0)
-            log_error("network %s is left out: %s", entry->d_name, problem.message);
+        if (file != NULL && read_network(networks, file, &problem) < 0)
+            log_error("network %s is left out: %s", file, problem.message);
     }
     if (network_look_up(networks, "", NETWORK_DEFAULT) != NULL)
         return 0;
@@ -259,6 +289,14 @@ static int fill(const struct networks *networks, struct network *network, const 
     return result < 0 ? result : network_addresses_check(networks, network, err);
 }
 
+/* It may have been written, and not synced. */
+static void take_file_back(const struct networks *networks, const struct network *network)
+{
+    cleanup_free char *file = memory_printf("%s.json", network->id);
+
+    file_remove_twice(networks->places->networks_fd, file);
+}
+
 int network_create(struct networks *networks, const char *tenant, const struct network_order *order,
                    struct network **made, struct error *err)
 {
@@ -275,6 +313,7 @@ int network_create(struct networks *networks, const char *tenant, const struct n
     if (result == 0)
         result = network_write_file(networks, network, err);
     if (result < 0) {
+        take_file_back(networks, network);
         network_free(network);
         return result;
     }
@@ -286,6 +325,7 @@ int network_create(struct networks *networks, const char *tenant, const struct n
 int network_remove(struct networks *networks, struct network *network, struct error *err)
 {
     cleanup_free char *file = memory_printf("%s.json", network->id);
+    int result;
 
     if (is_default(network))
         return error_set(err, ERROR_DENIED, EPERM,
@@ -295,9 +335,11 @@ int network_remove(struct networks *networks, struct network *network, struct er
                          "error while removing network: network %s id %s "
                          "has active endpoints",
                          network->name, network->id);
-    if (unlinkat(networks->places->networks_fd, file, 0) < 0 ||
-        fsync(networks->places->networks_fd) < 0)
-        return error_errno(err, errno, "remove network %s", network->name);
+    result = file_remove_twice(networks->places->networks_fd, file);
+    if (result == 0 && fsync(networks->places->networks_fd) < 0)
+        result = -errno;
+    if (result < 0)
+        return error_errno(err, -result, "remove network %s", network->name);
     for (struct network **link = &networks->list; *link != NULL; link = &(*link)->next) {
         if (*link == network) {
             *link = network->next;

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -128,7 +129,7 @@ static _Noreturn void run_worker(const struct worker *worker, const int *fds)
 {
     const char *directory = getenv("DAVIT_LIBEXEC");
     char *path =
-        memory_printf("%s/%s", directory != NULL ? directory : DAVIT_LIBEXECDIR, worker->program);
+        memory_printf("%s/%s", directory != NULL ? directory : davit_libexecdir, worker->program);
     char *environment[16] = {(char[]){"PATH=/usr/bin:/bin"}};
     char *const arguments[] = {memory_strdup(worker->program),
                                worker->command != NULL ? memory_strdup(worker->command) : NULL,

@@ -82,20 +82,62 @@ static void volume_link(struct volumes *volumes, struct volume *volume)
     projects_note(volumes->projects, volume->project);
 }
 
+static int take_volume(void *context, const char *text, size_t length, struct error *err)
+{
+    struct volume *volume = context;
+
+    return json_decode_text(&volume->arena, arena_strndup(&volume->arena, text, length), length,
+                            &volume_type, volume, err);
+}
+
+static int write_file(const struct volume *volume, int directory_fd, struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+    const char *text;
+    int result;
+
+    json_encode(writer, &volume_type, volume);
+    text = json_writer_text(writer);
+    result = file_replace_twice(directory_fd, VOLUME_FILE, text, strlen(text), 0600, err);
+    json_writer_free(writer);
+    return result;
+}
+
+/* A volume is its content: without its file it has lost its labels, and nothing else. */
+static int adopt_volume(struct volume *volume, int directory_fd, struct error *err)
+{
+    cleanup_close int data_fd =
+        openat(directory_fd, VOLUME_DATA, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct error why = *err;
+
+    if (data_fd < 0)
+        return error_errno(err, errno, "open " VOLUME_DATA);
+    if (volume_check_name(volume->name, err) < 0)
+        return -err->errnum;
+    volume->created_ns = clock_now_ns();
+    volume->is_anonymous = false;
+    volume->labels = volume->options = (struct string_map){0};
+    volume->project = quota_project(data_fd);
+    log_warning("volume %s: its file was lost or damaged, and is made anew without labels: %s",
+                volume->name, why.message);
+    return write_file(volume, directory_fd, err);
+}
+
 static int read_volume(struct volumes *volumes, const char *name, struct error *err)
 {
     struct volume *volume = volume_of_directory(name);
-    cleanup_buffer struct buffer text = {0};
     cleanup_close int fd =
         openat(volumes->places->volumes_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool is_damaged;
     int result = fd < 0 ? error_errno(err, errno, "open") : 0;
 
-    if (result == 0)
-        result = file_read(fd, VOLUME_FILE, VOLUME_FILE_MAX, &text, err);
-    if (result == 0)
-        result = json_decode_text(&volume->arena,
-                                  arena_strndup(&volume->arena, buffer_text(&text), text.length),
-                                  text.length, &volume_type, volume, err);
+    if (result == 0 && file_read_twice(fd, VOLUME_FILE, VOLUME_FILE_MAX, take_volume, volume,
+                                       &is_damaged, err) < 0)
+        result = adopt_volume(volume, fd, err);
+    else if (result == 0 && is_damaged)
+        log_warning("volume %s: its file was lost or damaged, and is written again from its copy: "
+                    "%s",
+                    volume->name, err->message);
     if (result < 0)
         volume_free(volume);
     else
@@ -184,8 +226,6 @@ static int fill(struct volumes *volumes, struct volume *volume, int directory_fd
                 struct error *err)
 {
     cleanup_close int data_fd = -1;
-    struct json_writer *writer;
-    const char *text;
     int result;
 
     if (mkdirat(directory_fd, VOLUME_DATA, 0755) < 0)
@@ -195,14 +235,7 @@ static int fill(struct volumes *volumes, struct volume *volume, int directory_fd
     if (data_fd < 0 || fchmod(data_fd, 0755) < 0)
         return error_errno(err, errno, "open " VOLUME_DATA);
     result = set_quota(volumes, volume, data_fd, size, err);
-    if (result < 0)
-        return result;
-    writer = json_writer_new(false);
-    json_encode(writer, &volume_type, volume);
-    text = json_writer_text(writer);
-    result = file_replace(directory_fd, VOLUME_FILE, text, strlen(text), 0600, true, err);
-    json_writer_free(writer);
-    return result;
+    return result < 0 ? result : write_file(volume, directory_fd, err);
 }
 
 static int publish(const struct volumes *volumes, const char *temporary, const char *name,
@@ -211,8 +244,11 @@ static int publish(const struct volumes *volumes, const char *temporary, const c
     if (renameat2(volumes->places->volumes_fd, temporary, volumes->places->volumes_fd, name,
                   RENAME_NOREPLACE) < 0)
         return error_errno(err, errno, "name volume %s", name);
-    return fsync(volumes->places->volumes_fd) < 0 ? error_errno(err, errno, "sync volume %s", name)
-                                                  : 0;
+    if (fsync(volumes->places->volumes_fd) == 0)
+        return 0;
+    error_errno(err, errno, "sync volume %s", name);
+    renameat(volumes->places->volumes_fd, name, volumes->places->volumes_fd, temporary);
+    return -EIO;
 }
 
 static int make_on_disk(struct volumes *volumes, struct volume *volume, int64_t size,

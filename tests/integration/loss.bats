@@ -234,17 +234,32 @@ layer_of() { # the unpacked layer that a running container's /bin/busybox is in
     davit inspect --format '{{.Id}}' "$1" | xargs -I ID jq -r '.layers[0]' "$dir/root/containers/ID/monitor.json"
 }
 
+damage_index() {
+    case $1 in
+    gone) rm "$dir/root/index.json" ;;
+    empty) : > "$dir/root/index.json" ;;
+    garbage) head -c 1000 /dev/urandom > "$dir/root/index.json" ;;
+    esac
+}
+
 @test "an index of images that is gone, empty or damaged: davitd starts, and no layer is collected" {
     for damage in gone empty garbage; do
         davit image inspect busybox >/dev/null || davit load --input "$shared/busybox.tar"
         make_all
         layer=$(layer_of live)
         kill_davitd
-        case $damage in
-        gone) rm "$dir/root/index.json" ;;
-        empty) : > "$dir/root/index.json" ;;
-        garbage) head -c 1000 /dev/urandom > "$dir/root/index.json" ;;
-        esac
+        damage_index $damage
+        start_davitd
+        # Its copy has them all.
+        davit image inspect busybox >/dev/null
+        contains "$(cat "$dir/log")" "the list of images"
+        check_all
+        remove_containers
+        rm "$dir/root/index.json.damaged-"*
+        make_all
+        kill_davitd
+        damage_index $damage
+        rm "$dir/root/.index.json.copy"
         start_davitd
         [ "$(davit images --quiet)" = "" ]
         # Whoever may not tell what is in use collects nothing: not after a load, and not if asked to.
@@ -266,6 +281,24 @@ layer_of() { # the unpacked layer that a running container's /bin/busybox is in
     davit rmi busybox "$(davit images --quiet | head -n 1)" || true
     davit image prune --force --all
     [ ! -d "$dir/root/layers/$layer" ]
+}
+
+@test "an index of images that was put back from a copy: what came since is there" {
+    stop_davitd
+    cp "$dir/root/index.json" "$dir/index.old"
+    start_davitd
+    tar c --files-from=/dev/null | davit import - since:1 >/dev/null
+    kill_davitd
+    cp "$dir/index.old" "$dir/root/index.json"
+    start_davitd
+    davit image prune --force
+    davit image inspect since:1 busybox >/dev/null
+    contains "$(cat "$dir/log")" "older than its copy"
+    davit rmi since:1
+    # A change is counted on from there.
+    kill_davitd
+    start_davitd
+    refute davit image inspect since:1
 }
 
 @test "a damaged manifest or configuration frees nothing, and the image can be brought again" {

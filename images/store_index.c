@@ -1,0 +1,136 @@
+/* The file index.json, which says what images there are: see store_internal.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/number.h"
+#include "store_internal.h"
+
+#define INDEX_FILE "index.json"
+#define INDEX_MAX_BYTES (64 << 20)
+
+/* `name` is NULL for an image that has none. */
+static void make_index_entry(struct arena *arena, const struct image *image,
+                             const struct image_name *name, struct image_descriptor *descriptor)
+{
+    struct string_pair *annotations = arena_new(arena, 5, sizeof(*annotations));
+    cleanup_buffer struct buffer repo_digests = {0};
+    size_t count = 0;
+
+    if (name != NULL) {
+        annotations[count++] = (struct string_pair){ANNOTATION_IMAGE_NAME, name->full};
+        annotations[count++] =
+            (struct string_pair){ANNOTATION_REF_NAME, strrchr(name->full, ':') + 1};
+    }
+    if (name != NULL && name->tenant[0] != '\0')
+        annotations[count++] = (struct string_pair){ANNOTATION_TENANT, name->tenant};
+    annotations[count++] =
+        (struct string_pair){ANNOTATION_LAYERS, string_list_join(arena, &image->layers, ",")};
+    for (size_t i = 0; i < image->repo_digest_count; i++)
+        buffer_printf(&repo_digests, "%s%s", i > 0 ? "," : "", image->repo_digests[i]);
+    if (image->repo_digest_count > 0)
+        annotations[count++] = (struct string_pair){
+            ANNOTATION_REPO_DIGESTS, arena_strdup(arena, buffer_text(&repo_digests))};
+    *descriptor = (struct image_descriptor){
+        .media_type = image->media_type,
+        .digest = image->manifest_digest,
+        .size = image->manifest_size,
+        .annotations = {annotations, count},
+    };
+}
+
+int store_save_index(struct image_store *store, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    const char *revision =
+        arena_printf(&arena, "%llu", (unsigned long long)store->revision + 1);
+    struct image_index index = {
+        .schema_version = 2,
+        .media_type = MEDIA_TYPE_INDEX,
+        .annotations = {&(struct string_pair){ANNOTATION_REVISION, revision}, 1}};
+    struct json_writer *writer;
+    const char *text;
+    size_t count = 0;
+    int result;
+
+    for (size_t i = 0; i < store->image_count; i++)
+        count += store->images[i]->name_count > 0 ? store->images[i]->name_count : 1;
+    count += store->damaged.count;
+    index.manifests.items = arena_new(&arena, count, sizeof(*index.manifests.items));
+    for (size_t i = 0; i < store->image_count; i++) {
+        const struct image *image = store->images[i];
+
+        for (size_t j = 0; j < image->name_count; j++)
+            make_index_entry(&arena, image, &image->names[j],
+                             &index.manifests.items[index.manifests.count++]);
+        if (image->name_count == 0)
+            make_index_entry(&arena, image, NULL, &index.manifests.items[index.manifests.count++]);
+    }
+    for (size_t i = 0; i < store->damaged.count; i++)
+        index.manifests.items[index.manifests.count++] = store->damaged.items[i];
+    writer = json_writer_new(false);
+    json_encode(writer, &image_index_type, &index);
+    text = json_writer_text(writer);
+    result = file_replace_twice(store->root_fd, INDEX_FILE, text, strlen(text), 0600, err);
+    json_writer_free(writer);
+    if (result == 0)
+        store->revision++;
+    return result;
+}
+
+static uint64_t revision_of(const struct image_index *index)
+{
+    const char *text = string_map_get(&index->annotations, ANNOTATION_REVISION);
+    uint64_t revision = 0;
+
+    if (text != NULL)
+        number_parse_unsigned(text, INT64_MAX, &revision);
+    return revision;
+}
+
+struct index_reader {
+    struct arena *arena;
+    struct image_index *index;
+};
+
+static int take_index(void *context, const char *text, size_t length, struct error *err)
+{
+    const struct index_reader *reader = context;
+
+    *reader->index = (struct image_index){0};
+    return image_index_parse(reader->arena, text, length, reader->index, err) < 0 ? -EBADMSG : 0;
+}
+
+int store_read_index(struct image_store *store, struct image_index *index, struct error *err)
+{
+    struct index_reader reader = {&store->damaged_arena, index};
+    cleanup_buffer struct buffer text = {0};
+    int result = file_read(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &text, err);
+
+    if (result == 0)
+        result = take_index(&reader, buffer_text(&text), text.length, err);
+    if (result < 0)
+        error_prefix(err, INDEX_FILE);
+    store->revision = revision_of(index);
+    return result;
+}
+
+int store_read_index_copy(struct image_store *store, struct image_index *index, bool *is_newer)
+{
+    struct index_reader reader = {&store->damaged_arena, index};
+    cleanup_buffer struct buffer text = {0};
+
+    if (file_read(store->root_fd, "." INDEX_FILE FILE_COPY_SUFFIX, INDEX_MAX_BYTES, &text, NULL) <
+        0)
+        return -ENOENT;
+    if (take_index(&reader, buffer_text(&text), text.length, NULL) < 0)
+        return -EBADMSG;
+    *is_newer = revision_of(index) > store->revision;
+    if (*is_newer)
+        store->revision = revision_of(index);
+    return 0;
+}
