@@ -42,6 +42,7 @@ static void make_container(struct host *host)
     directory_fd = container_open_directory(container);
     assert_int_equal(container_record_write(container, directory_fd, &err), 0);
     assert_int_equal(container_record_publish(container, &err), 0);
+    container->is_bundle_known = true; /* the fake monitor reads none */
     container_link(container);
     host->container = container;
 }
@@ -175,4 +176,5 @@ void host_restart(struct host *host, const struct container_part *const *parts)
     assert_int_equal(containers_recover(&host->containers, &err), 0);
     host->container = host->containers.list;
     assert_non_null(host->container);
+    host->container->is_bundle_known = true;
 }
