@@ -117,6 +117,8 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
     return 0;
 }
 
+#define REMOVED_SUFFIX ".removed"
+
 static void name_copy(const char *name, char copy[TEMPORARY_SIZE])
 {
     snprintf(copy, TEMPORARY_SIZE, ".%s" FILE_COPY_SUFFIX, name);
@@ -172,14 +174,33 @@ int file_read_twice(int directory_fd, const char *name, size_t max_bytes, file_t
     return 0;
 }
 
-int file_remove_twice(int directory_fd, const char *name)
+int file_remove_twice(int directory_fd, const char *name, struct error *err)
 {
     char copy[TEMPORARY_SIZE];
+    char removed[TEMPORARY_SIZE];
+    int result = 0;
 
     name_copy(name, copy);
-    if (unlinkat(directory_fd, copy, 0) < 0 && errno != ENOENT)
-        return -errno;
-    return unlinkat(directory_fd, name, 0) < 0 ? -errno : 0;
+    snprintf(removed, sizeof(removed), ".%s" REMOVED_SUFFIX, name);
+    /* It can be put back until its removal is on the disk. */
+    if (renameat(directory_fd, name, directory_fd, removed) < 0)
+        return error_errno(err, errno, "remove %s", name);
+    if ((unlinkat(directory_fd, copy, 0) < 0 && errno != ENOENT) || fsync(directory_fd) < 0)
+        result = -errno;
+    if (result < 0) {
+        renameat(directory_fd, removed, directory_fd, name);
+        return error_errno(err, -result, "remove %s", name);
+    }
+    unlinkat(directory_fd, removed, 0);
+    return 0;
+}
+
+bool file_was_removed(const char *entry)
+{
+    size_t length = strlen(entry);
+
+    return entry[0] == '.' && length > strlen(REMOVED_SUFFIX) &&
+           strcmp(entry + length - strlen(REMOVED_SUFFIX), REMOVED_SUFFIX) == 0;
 }
 
 int file_write_value(int directory_fd, const char *name, const char *value)

@@ -43,9 +43,13 @@ typedef int file_take(void *context, const char *text, size_t length, struct err
 int file_read_twice(int directory_fd, const char *name, size_t max_bytes, file_take *take,
                     void *context, bool *is_damaged, struct error *err);
 
-/* Removes both, the file last: it alone decides whether there is one. Returns 0 or a negative errno
- * and is not synced. */
-int file_remove_twice(int directory_fd, const char *name);
+/* Removes both, durably. After a failure the file is there, unless another failure kept it from
+ * being put back. */
+int file_remove_twice(int directory_fd, const char *name, struct error *err);
+
+/* Whether a directory's entry is what file_remove_twice() left when the machine died: to be
+ * unlinked. */
+bool file_was_removed(const char *entry);
 
 /* "NAME" of ".NAME.copy", for who lists a directory; NULL if it is called otherwise. free() it. */
 char *file_name_of_copy(const char *entry);

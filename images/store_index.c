@@ -46,8 +46,7 @@ static void make_index_entry(struct arena *arena, const struct image *image,
 int store_save_index(struct image_store *store, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
-    const char *revision =
-        arena_printf(&arena, "%llu", (unsigned long long)store->revision + 1);
+    const char *revision = arena_printf(&arena, "%llu", (unsigned long long)store->revision + 1);
     struct image_index index = {
         .schema_version = 2,
         .media_type = MEDIA_TYPE_INDEX,

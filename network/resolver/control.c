@@ -11,6 +11,11 @@
 #define RESOLVER_OF(watch, member) \
     ((struct resolver *)(void *)((char *)(watch)-offsetof(struct resolver, member)))
 
+bool control_is_open(const struct resolver *resolver)
+{
+    return resolver->control.fd >= 0 && resolver->has_begun;
+}
+
 static void answer_begin_order(struct resolver *resolver, const struct resolver_order *order)
 {
     if (resolver->instance[0] == '\0' && order->instance != NULL)
@@ -18,6 +23,7 @@ static void answer_begin_order(struct resolver *resolver, const struct resolver_
     served_mark_all_stale(resolver);
     report_send(resolver, &(struct resolver_report){.version = davit_version,
                                                     .instance = resolver->instance});
+    resolver->has_begun = true;
 }
 
 static void carry_out_order(struct resolver *resolver, const char *text, size_t length,
@@ -71,6 +77,7 @@ static void on_connection(struct watch *watch, uint32_t events)
     if (fd < 0)
         return;
     watch_end(&resolver->control);
+    resolver->has_begun = false;
     resolver->control.on_ready = on_order;
     watch_begin(resolver, &resolver->control, fd, EPOLLIN);
 }

@@ -22,7 +22,7 @@ bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id
     cleanup_arena struct arena arena = {0};
     struct resolver_report said = {.grant = {.serial = serial, .id = id, .name = name}};
 
-    if (resolver->control.fd < 0)
+    if (!control_is_open(resolver))
         return false;
     for (size_t i = 0; i < addresses->count; i++) {
         char text[ADDRESS_TEXT_SIZE];
@@ -36,6 +36,6 @@ bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id
 
 bool report_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal)
 {
-    return resolver->control.fd >= 0 &&
+    return control_is_open(resolver) &&
            report_send(resolver, &(struct resolver_report){.refusal = *refusal});
 }

@@ -47,6 +47,7 @@ struct resolver {
     int epoll_fd;
     struct watch listener; /* where davitd connects */
     struct watch control;  /* the davitd that has */
+    bool has_begun;        /* it has been answered who we are: the first that it may hear */
     char instance[65];     /* "": not said yet */
     struct served *served;
     size_t query_count;
@@ -56,6 +57,9 @@ struct resolver {
     size_t dead_count;
     bool has_ended;
 };
+
+/* Whether there is a davitd to be told anything. */
+bool control_is_open(const struct resolver *resolver);
 
 /* Watches `fd` for the events. Owns `fd`, which is closed on failure. */
 int watch_begin(struct resolver *resolver, struct watch *watch, int fd, uint32_t events);

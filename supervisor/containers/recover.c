@@ -85,23 +85,20 @@ static void container_take_over(struct managed_container *container,
 }
 
 /* An earlier davitd may have died before it renamed a new container's directory, or before it
- * deleted a removed container's row. -ESTALE: the row is deleted now; -ENOENT: there is no
+ * deleted a container's row, whose removal then nobody was told of. -ENOENT: there is no
  * directory. */
 static int settle_directory(const struct managed_container *container)
 {
-    struct containers *containers = container->containers;
+    int containers_fd = container->containers->places->containers_fd;
     const char *id = container->definition->id;
     cleanup_free char *unpublished = memory_printf(CONTAINER_NEW_PREFIX "%s", id);
     cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
 
-    if (faccessat(containers->places->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-        renameat(containers->places->containers_fd, unpublished, containers->places->containers_fd,
-                 id) == 0)
+    if (faccessat(containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+        renameat(containers_fd, unpublished, containers_fd, id) == 0 ||
+        renameat(containers_fd, removed, containers_fd, id) == 0)
         return 0;
-    if (faccessat(containers->places->containers_fd, removed, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return -ENOENT;
-    database_delete_container(containers->database, id, true, NULL);
-    return -ESTALE;
+    return -errno;
 }
 
 /* The file is there as long as a container runs, or the database could not take its state. */
@@ -174,14 +171,10 @@ static int recover_row(void *context, const char *id, const char *definition, co
         return 0;
     }
     result = settle_directory(container);
-    if (result == -ESTALE) {
-        container_free(container);
-        return 0;
-    }
     if (result == 0)
         settle_revision_and_state(container, &record);
     kept_state_restore(container, &record);
-    if (result == -ENOENT) {
+    if (result < 0) {
         container->status = CONTAINER_EXITED;
         container->next = recovery->ghosts;
         recovery->ghosts = container;

@@ -144,6 +144,8 @@ int networks_read(struct networks *networks, struct error *err)
         cleanup_free char *file = file_of_entry(networks, entry->d_name);
         struct error problem = {0};
 
+        if (file_was_removed(entry->d_name))
+            unlinkat(networks->places->networks_fd, entry->d_name, 0);
         if (file != NULL && read_network(networks, file, &problem) < 0)
             log_error("network %s is left out: %s", file, problem.message);
     }
@@ -294,7 +296,7 @@ static void take_file_back(const struct networks *networks, const struct network
 {
     cleanup_free char *file = memory_printf("%s.json", network->id);
 
-    file_remove_twice(networks->places->networks_fd, file);
+    file_remove_twice(networks->places->networks_fd, file, NULL);
 }
 
 int network_create(struct networks *networks, const char *tenant, const struct network_order *order,
@@ -335,11 +337,9 @@ int network_remove(struct networks *networks, struct network *network, struct er
                          "error while removing network: network %s id %s "
                          "has active endpoints",
                          network->name, network->id);
-    result = file_remove_twice(networks->places->networks_fd, file);
-    if (result == 0 && fsync(networks->places->networks_fd) < 0)
-        result = -errno;
+    result = file_remove_twice(networks->places->networks_fd, file, err);
     if (result < 0)
-        return error_errno(err, -result, "remove network %s", network->name);
+        return error_prefix(err, "network %s", network->name);
     for (struct network **link = &networks->list; *link != NULL; link = &(*link)->next) {
         if (*link == network) {
             *link = network->next;

@@ -21,6 +21,7 @@
 #define VOLUME_FILE "volume.json"
 #define VOLUME_FILE_MAX (1 << 20)
 #define TEMPORARY_PREFIX ".new-"
+#define REMOVED_PREFIX ".removed-"
 #define SIZE_MIN (1 << 20)
 
 static const struct json_field volume_fields[] = {
@@ -157,7 +158,8 @@ int volumes_read(struct volumes *volumes, struct error *err)
         struct error problem = {0};
         int result = 0;
 
-        if (strncmp(entry->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0)
+        if (strncmp(entry->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0 ||
+            strncmp(entry->d_name, REMOVED_PREFIX, strlen(REMOVED_PREFIX)) == 0)
             result =
                 trash_move(volumes->trash, volumes->places->volumes_fd, entry->d_name, &problem);
         else if (entry->d_name[0] != '.')
@@ -327,18 +329,37 @@ static void unlink_volume(struct volumes *volumes, const struct volume *volume)
     *link = volume->next;
 }
 
+/* Gives it a name that is no volume's, durably. After a failure it has its own. */
+static int unname(const struct volumes *volumes, const char *name, const char *removed,
+                  struct error *err)
+{
+    int volumes_fd = volumes->places->volumes_fd;
+
+    if (renameat(volumes_fd, name, volumes_fd, removed) < 0)
+        return error_errno(err, errno, "remove %s", name);
+    if (fsync(volumes_fd) == 0)
+        return 0;
+    error_errno(err, errno, "sync the removal of %s", name);
+    renameat(volumes_fd, removed, volumes_fd, name);
+    return -EIO;
+}
+
 int volume_remove(struct volumes *volumes, struct volume *volume, struct error *err)
 {
+    const char *name = directory_of(volume);
+    cleanup_free char *removed = memory_printf(REMOVED_PREFIX "%s", name);
+    struct error problem = {0};
     int result;
 
     if (volume->user_count > 0)
         return error_set(err, ERROR_CONFLICT, EBUSY, "remove %s: volume is in use - [%s]",
                          volume->name, volume->users[0]);
-    result = trash_put(volumes->trash, volumes->places->volumes_fd, directory_of(volume), err);
-    if (result == 0 && fsync(volumes->places->volumes_fd) < 0)
-        result = error_errno(err, errno, "sync after the removal of %s", volume->name);
+    result = unname(volumes, name, removed, err);
     if (result < 0)
         return result;
+    if (trash_put(volumes->trash, volumes->places->volumes_fd, removed, &problem) < 0)
+        log_warning("volume %s: what is left of it goes at the next start: %s", volume->name,
+                    problem.message);
     if (volume->project != 0)
         quota_limit(volumes->places->volumes_fd, volume->project, 0, NULL);
     projects_release(volumes->projects, volume->project);

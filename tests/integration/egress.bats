@@ -133,28 +133,38 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
 }
 
 @test "names that no rule is for are counted, and some of them told of" {
+    # On a busy machine nslookup asks a second time.
     names() { davit egress curious | sed -n 's/refused: .* bytes, \([0-9]*\) names/\1/p'; }
     idle curious --egress ok.example.org
     [ "$(names)" = 0 ]
     run davit exec curious nslookup -type=a evil.example.com 127.0.0.11
     contains "$output" NXDOMAIN
-    wait_until eval '[ "$(names)" = 1 ]'
+    wait_until eval '[ "$(names)" -ge 1 ]'
     contains "$(davit events --since 1 --until "$(($(date +%s) + 1))" --filter event=egress_refused --filter container=curious)" "query=evil.example.com"
     # More than are told of at once, and while davitd is away.
     davit exec --detach curious sh -c 'for i in $(seq 30); do nslookup -type=a evil$i.example.com 127.0.0.11; done; touch /asked; while [ ! -e /gone ]; do sleep 0.1; done
         nslookup -type=a late.example.com 127.0.0.11; touch /late'
     wait_until davit exec curious test -e /asked
-    wait_until eval '[ "$(names)" = 31 ]'
+    wait_until eval '[ "$(names)" -ge 31 ]'
     root=/proc/$(pid_of curious)/root
     kill -9 "$(cat "$dir/pid")"
     nsenter --target "$(echo "$root" | cut -d/ -f3)" --all --setuid 0 --setgid 0 touch /gone
     wait_until nsenter --target "$(echo "$root" | cut -d/ -f3)" --all --setuid 0 --setgid 0 test -e /late
+    # The next davitd finds a resolver that has refusals to tell of: that is not the first that it hears.
+    names_pid=$(resolver)
+    kill -STOP "$names_pid"
+    asked=$(date +%s)
+    wait_until eval '[ "$(date +%s)" -gt $((asked + 1)) ]'
+    { wait_until eval '[ "$(at_host grep -c "$dir/run/resolver.sock" /proc/net/unix)" -gt 1 ]'; kill -CONT "$names_pid"; } 3>&- &
+    waker=$!
     start_davitd
-    wait_until eval '[ "$(names)" = 32 ]'
+    wait "$waker"
+    [ "$(resolver)" = "$names_pid" ]
+    wait_until eval '[ "$(names)" -ge 32 ]'
     davit egress --allow '*.example.net' curious
     [ "$(names)" = 0 ]
     davit exec curious nslookup -type=a evil.example.com 127.0.0.11 || true
-    wait_until eval '[ "$(names)" = 1 ]'
+    wait_until eval '[ "$(names)" -ge 1 ]'
     davit restart --time 0 curious
     [ "$(names)" = 0 ]
 }

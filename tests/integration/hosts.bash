@@ -52,6 +52,13 @@ web() {
     wait_until davit exec "$1" wget -qO- http://127.0.0.1/
 }
 idle() { davit run --detach --name "$1" "${@:2}" busybox sleep 1000 >/dev/null; }
+# That of this test's host: others run at the same time.
+resolver() {
+    local one
+    for one in $(pgrep -x davit-resolver); do
+        [ "$(readlink "/proc/$one/ns/net")" != "$(stat -L -c 'net:[%i]' "/run/netns/$host")" ] || echo "$one"
+    done
+}
 pid_of() { davit inspect "$1" | jq '.[0].State.Pid'; }
 # Servers at the neighbour. Directly a child, not a function: the pid is the server's.
 upstream() { # OPTIONS: for names; what was asked stands in $dir/asked

@@ -214,7 +214,8 @@ END
     made=$(davit create --name made busybox true)
     davit create --name other busybox true >/dev/null
     kill_davitd
-    # As a davitd leaves them that dies between the row and the name, and between the name and the row.
+    # As a davitd leaves them that dies between the row and the name, and between the name and the row: it has told nobody
+    # that it removed one.
     mv "$dir/root/containers/$made" "$dir/root/containers/.new-$made"
     other=$(ls "$dir/root/containers" | grep -v what)
     mv "$dir/root/containers/$other" "$dir/root/containers/.removed-$other"
@@ -223,9 +224,10 @@ END
     start_davitd
     contains "$(cat "$dir/log")" "containers/what is no container that davitd knows"
     [ "$(cat "$dir/root/aside/what/file")" = precious ]
-    [ "$(davit ps --all --format '{{.Names}}')" = made ]
+    [ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "made other" ]
     davit start --attach made
-    [ "$(ls -A "$dir/root/containers")" = "$made" ]
+    davit start --attach other
+    [ "$(ls -A "$dir/root/containers" | sort)" = "$(printf '%s\n' "$made" "$other" | sort)" ]
     wait_until sh -c "[ -z \"\$(ls -A '$dir/root/trash')\" ]"
     rm -r "$dir/root/aside/what"
 }

@@ -9,13 +9,6 @@ found() { look_up "$1" "$2" | sed -n '/^Name:/,$s/^Address: //p' | sort | xargs;
 # By another client, which does not pass the redirection of port 53.
 ask() { timeout 60 nsenter --net="/proc/$(pid_of "$1")/ns/net" dig +time=9 +tries=1 @127.0.0.11 -p 65353 "${@:2}"; }
 status_of() { ask "$@" | sed -n 's/.*status: \([A-Z]*\),.*/\1/p'; }
-# That of this test's host: others run at the same time.
-resolver() {
-    local one
-    for one in $(pgrep -x davit-resolver); do
-        [ "$(readlink "/proc/$one/ns/net")" != "$(stat -L -c 'net:[%i]' "/run/netns/$host")" ] || echo "$one"
-    done
-}
 finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
 
 @test "containers find each other by name, alias, host name and id, and the way back" {
