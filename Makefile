@@ -86,7 +86,7 @@ davitd_libs := -lmnl -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -l
 davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 
-.PHONY: all deps demo test test-unit test-integration test-conformance test-vm test-fuzz check check-format \
+.PHONY: all deps demo test quick test-harness test-unit test-integration test-conformance test-vm test-fuzz check check-format \
         check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise bench-networks format install uninstall clean help
 all: $(PROGRAMS)
 
@@ -94,6 +94,8 @@ help:
 	@echo "make            build everything into $(BUILD)/"
 	@echo "make demo       install what is missing, build, and show containers running"
 	@echo "make test       install what is missing, build, run all tests"
+	@echo "make test T=NAME  the tests of one file, such as volumes"
+	@echo "make quick      what a change is tried with first"
 	@echo "make test-unit, test-fuzz, test-integration, test-conformance, test-vm  a kind of tests"
 	@echo "make check      formatting, static analysis, include directions, manual pages"
 	@echo "make check-format, check-layers, check-conformance, check-cppcheck, check-man, check-tidy  one of these"
@@ -153,10 +155,17 @@ demo:
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	@tools/demo $(BUILD)
 
+# T=NAME: the files NAME.bats alone.
 test:
 	@tools/install-packages build test
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/floor $(BUILD)/conformance/probe
-	@tests/run
+	@tests/run $(if $(T),file $(T))
+
+quick:
+	@tools/install-packages build test
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all unit-tests $(BUILD)/conformance/probe
+	@tools/check-layers && tools/check-rooms $(BUILD)
+	@tests/run quick
 
 include tests/tests.mk
 

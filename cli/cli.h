@@ -102,7 +102,9 @@ int cli_group(struct cli *cli, int argc, char **argv);
 /* Commands that exist in groups only: "davit volume ls". */
 int cli_container_prune(struct cli *cli, int argc, char **argv);
 int cli_image_prune(struct cli *cli, int argc, char **argv);
+int cli_system_check(struct cli *cli, int argc, char **argv);
 int cli_system_df(struct cli *cli, int argc, char **argv);
+int cli_system_repair(struct cli *cli, int argc, char **argv);
 int cli_system_prune(struct cli *cli, int argc, char **argv);
 int cli_network_connect(struct cli *cli, int argc, char **argv);
 int cli_network_disconnect(struct cli *cli, int argc, char **argv);
@@ -126,6 +128,10 @@ void cli_format_size(uint64_t bytes, char *text, size_t size);
 
 /* "0.0.0.0:80", "[::]:80"; free() it. */
 char *cli_format_socket(const char *address, const char *port);
+
+/* Asks whether `what` may be removed, since nothing comes back. Any answer but "y" means no, and so
+ * does none: then a negative errno, with cli->err filled. */
+int cli_confirm(struct cli *cli, const char *what);
 
 /* Prints the value as one line. */
 void cli_print_json(const struct json *json);

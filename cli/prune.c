@@ -165,16 +165,11 @@ static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **ar
     return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: no argument is expected", argv[0]);
 }
 
-/* Asks before removing, since nothing comes back. Any answer but "y" means no, and so does none. */
-static int confirm(struct cli *cli, const struct prune *prune, const struct prune_command *command)
+int cli_confirm(struct cli *cli, const char *what)
 {
     char answer[16] = "";
 
-    if (prune->is_forced)
-        return 0;
-    printf("WARNING! This will remove %s%s.\nAre you sure you want to continue? [y/N] ",
-           prune->has_all ? command->warning_all : command->warning,
-           prune->has_volumes ? ", and all anonymous volumes that no container uses" : "");
+    printf("WARNING! This will remove %s.\nAre you sure you want to continue? [y/N] ", what);
     fflush(stdout);
     if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y') &&
         (answer[1] == '\n' || answer[1] == '\0'))
@@ -183,6 +178,15 @@ static int confirm(struct cli *cli, const struct prune *prune, const struct prun
         printf("\n");
     return error_set(&cli->err, ERROR_INVALID, ECANCELED,
                      "nothing was removed: --force does it without asking");
+}
+
+static int confirm(struct cli *cli, const struct prune *prune, const struct prune_command *command)
+{
+    cleanup_free char *what = memory_printf(
+        "%s%s", prune->has_all ? command->warning_all : command->warning,
+        prune->has_volumes ? ", and all anonymous volumes that no container uses" : "");
+
+    return prune->is_forced ? 0 : cli_confirm(cli, what);
 }
 
 static int parse_and_confirm(struct cli *cli, struct prune *prune, int argc, char **argv,

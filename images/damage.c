@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* While the store has a file of such a name, nobody knows which blobs and layers are in use. */
-#define DAMAGED_INDEX "index.json.damaged-"
-
 bool store_is_hex_name(const char *name)
 {
     return strlen(name) == HEX_LENGTH && strspn(name, "0123456789abcdef") == HEX_LENGTH;

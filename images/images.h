@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/findings.h"
 #include "base/json_table.h"
 #include "bundle/image_config.h"
 
@@ -271,6 +272,11 @@ int overlay_view(int store_fd, const struct string_list *layers, int container_f
  * none) lies below all layers. */
 int overlay_view_mount(int store_fd, const struct string_list *layers, int container_fd,
                        int bottom_fd, struct error *err);
+
+/* Finds damage, and does what `how` says about it: an index that was lost is made again from the
+ * images that are there, damaged blobs that have come anew are removed. With REPAIR_PRUNE what
+ * cannot be read is given up. */
+void image_store_repair(struct image_store *store, enum repair how, struct findings *findings);
 
 /* Quotas: project quotas of the filesystem (quotactl(2), "PRJQUOTA"). */
 

@@ -5,6 +5,8 @@
 #include "images.h"
 
 #define HEX_LENGTH 64
+/* While the store has a file of such a name, nobody knows which blobs and layers are in use. */
+#define DAMAGED_INDEX "index.json.damaged-"
 
 /* True if the name is 64 hexadecimal digits, as names of blobs and layers are. */
 bool store_is_hex_name(const char *name);

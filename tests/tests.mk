@@ -24,6 +24,11 @@ test-integration: all
 	@tools/install-packages test
 	@tests/run integration
 
+test-harness: all
+	@tools/install-packages test
+	@tests/integration/prepare $(BUILD)
+	@tests/run harness
+
 test-conformance: all $(BUILD)/conformance/probe
 	@tools/install-packages test
 	@tests/run conformance

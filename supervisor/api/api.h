@@ -62,6 +62,7 @@ extern const struct route probe_routes[];
 extern const struct route network_routes[];
 extern const struct route volume_routes[];
 extern const struct route usage_routes[];
+extern const struct route repair_routes[];
 
 /* For server_start(): `context` is a struct api. */
 void api_handle(void *context, struct request *request);

@@ -4,6 +4,7 @@
 #ifndef DAVIT_SUPERVISOR_CONTAINERS_CONTAINERS_H
 #define DAVIT_SUPERVISOR_CONTAINERS_CONTAINERS_H
 
+#include "base/findings.h"
 #include "cgroups/cgroups.h"
 #include "supervisor/definition/definition.h"
 #include "supervisor/definition/seccomp_cache.h"
@@ -63,6 +64,7 @@ struct containers {
     sd_event_source *save_timer;     /* to save states that could not be saved */
     struct string_list aside_layers; /* of containers that were put aside */
     struct arena aside_arena;
+    bool has_unknown_layers; /* of one of these: no layer may be collected */
     struct seccomp_cache seccomp_cache;
     struct exec *execs;
     uint64_t next_token;        /* of an exec or probe: see containers_open() */
@@ -76,6 +78,9 @@ void containers_open(struct containers *containers);
 
 /* Then: reads all containers and takes over those that run. */
 int containers_recover(struct containers *containers, struct error *err);
+
+/* Finds what is among the containers and is none, and does what `how` says about it: aside.c */
+void containers_repair(struct containers *containers, enum repair how, struct findings *findings);
 
 /* The machine goes down: no container starts any more, and those that run are asked to end as
  * `stop` would ask them. What their policies say holds for the next start of the machine. The

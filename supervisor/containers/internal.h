@@ -163,4 +163,19 @@ bool container_schedule_restart(struct managed_container *container);
 
 bool container_joins_another(const struct managed_container *container);
 
+/* What is no container that davitd knows: recover.c, aside.c */
+
+/* Takes a container over from its files, whose directory is in its place. */
+int container_adopt(struct containers *containers, const char *id, int directory_fd,
+                    struct error *err);
+
+/* Settles an entry of <root>/containers that no row names. */
+void container_settle_unknown(struct containers *containers, const char *name);
+
+/* Notes the layers of what was put aside, so that it finds them when it is given back. */
+void containers_keep_layers_of_aside(struct containers *containers);
+
+/* Whether a directory's name may be a container's. */
+bool container_is_id(const char *name);
+
 #endif

@@ -230,17 +230,17 @@ static int read_revision(int directory_fd, uint64_t revision, struct arena *aren
 
 int container_record_read(int directory_fd, struct revision *into, struct error *err)
 {
-    uint64_t revision = UINT64_MAX;
-    int result;
+    uint64_t revision;
+    int result = find_newest(directory_fd, UINT64_MAX, &revision, err);
 
-    /* A revision that was damaged while it was written has an earlier one beside it. */
-    do {
-        result = find_newest(directory_fd, revision, &revision, err);
-        if (result < 0)
-            return result;
+    if (result == 0)
         result = read_revision(directory_fd, revision, &into->arena, &into->definition, err);
-    } while (result < 0);
-    return 0;
+    /* A revision that was damaged while it was written has an earlier one beside it. */
+    while (result < 0 && find_newest(directory_fd, revision, &revision, NULL) == 0) {
+        if (read_revision(directory_fd, revision, &into->arena, &into->definition, NULL) == 0)
+            return 0;
+    }
+    return result;
 }
 
 /* Whether the definition is on disk too. A file that a power cut has left empty is no copy. */

@@ -248,7 +248,8 @@ static void settle_name(struct managed_container *container)
 
 /* Takes a container over from its files. Without a state file nobody knows whether it was stopped
  * by hand: then only the policy "always" starts it. */
-static int adopt(struct containers *containers, const char *id, int directory_fd, struct error *err)
+int container_adopt(struct containers *containers, const char *id, int directory_fd,
+                    struct error *err)
 {
     struct managed_container *container = container_new(containers);
     struct kept_state record = {0};
@@ -277,68 +278,10 @@ static int adopt(struct containers *containers, const char *id, int directory_fd
     return 0;
 }
 
-static bool is_id(const char *name)
-{
-    return strlen(name) == IDENTIFIER_SIZE - 1 &&
-           strspn(name, "0123456789abcdef") == IDENTIFIER_SIZE - 1;
-}
-
-static bool has_monitor(struct containers *containers, const char *id)
-{
-    cleanup_close int run_fd = openat(containers->places->run_containers_fd, id,
-                                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    cleanup_close int fd =
-        run_fd >= 0 ? socket_connect(run_fd, MONITOR_SOCKET, SOCK_SEQPACKET, NULL) : -1;
-
-    return fd >= 0;
-}
-
-static void put_aside(struct containers *containers, const char *name, const struct error *reason)
-{
-    struct error err = {0};
-
-    if (path_move_unique(containers->places->containers_fd, name, containers->places->aside_fd,
-                         name, &err) < 0)
-        log_error("containers/%s is no container that davitd knows (%s): %s", name, reason->message,
-                  err.message);
-    else
-        log_error("containers/%s is no container that davitd knows (%s): it is in aside/ now", name,
-                  reason->message);
-}
-
-/* Settles an entry of <root>/containers that no row names. A half-made or half-removed container,
- * by its prefix, goes to the trash; any other is adopted, or left if it runs, or put aside. */
-static void settle_unknown(struct containers *containers, const char *name)
-{
-    cleanup_close int fd = openat(containers->places->containers_fd, name,
-                                  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct error err = {0};
-
-    if (strncmp(name, CONTAINER_NEW_PREFIX, strlen(CONTAINER_NEW_PREFIX)) == 0 ||
-        strncmp(name, CONTAINER_REMOVED_PREFIX, strlen(CONTAINER_REMOVED_PREFIX)) == 0) {
-        if (trash_put(containers->trash, containers->places->containers_fd, name, &err) < 0)
-            log_warning("containers: %s", err.message);
-        return;
-    }
-    if (fd < 0)
-        error_errno(&err, errno, "open");
-    else if (!is_id(name))
-        error_set(&err, ERROR_INVALID, EINVAL, "its name is no id");
-    else if (adopt(containers, name, fd, &err) == 0)
-        return;
-    if (fd >= 0)
-        container_record_read_layers(fd, &containers->aside_arena, &containers->aside_layers, NULL);
-    if (has_monitor(containers, name))
-        log_error("container %s runs and is not known (%s): it goes on, and its directory stays",
-                  name, err.message);
-    else
-        put_aside(containers, name, &err);
-}
-
 static bool has_id(const struct string_list *names)
 {
     for (size_t i = 0; i < names->count; i++) {
-        if (is_id(names->items[i]))
+        if (container_is_id(names->items[i]))
             return true;
     }
     return false;
@@ -361,23 +304,6 @@ static int list_unknown(struct containers *containers, struct arena *arena,
     return 0;
 }
 
-/* A container that is moved back from aside/ must find its layers. */
-static void keep_layers_of_aside(struct containers *containers)
-{
-    int fd = openat(containers->places->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
-    struct dirent *entry;
-
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        cleanup_close int directory_fd =
-            openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-        if (directory_fd >= 0 && entry->d_name[0] != '.')
-            container_record_read_layers(directory_fd, &containers->aside_arena,
-                                         &containers->aside_layers, NULL);
-    }
-}
-
 int containers_recover(struct containers *containers, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
@@ -393,8 +319,8 @@ int containers_recover(struct containers *containers, struct error *err)
         return result;
     settle_ghosts(&recovery, recovery.found > 0 || has_id(&unknown));
     for (size_t i = 0; i < unknown.count; i++)
-        settle_unknown(containers, unknown.items[i]);
-    keep_layers_of_aside(containers);
+        container_settle_unknown(containers, unknown.items[i]);
+    containers_keep_layers_of_aside(containers);
     containers->is_recovering = false;
     parts_recovered(containers);
     return 0;

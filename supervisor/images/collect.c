@@ -23,6 +23,11 @@ void images_collect(struct images *images)
     struct string_list layers = {0};
     struct error err = {0};
 
+    if (images->containers->has_unknown_layers) {
+        log_warning("images: nothing is collected: a container that was put aside does not say "
+                    "what it stands on (davit system check)");
+        return;
+    }
     list_layers(images, &arena, &layers);
     if (image_store_collect(images->store, &layers, &err) < 0)
         log_warning("images: %s", err.message);

@@ -155,6 +155,38 @@ int networks_read(struct networks *networks, struct error *err)
                           err);
 }
 
+static bool has_network_of(const struct networks *networks, const char *file)
+{
+    for (const struct network *one = networks->list; one != NULL; one = one->next) {
+        if (strncmp(one->id, file, strlen(one->id)) == 0 &&
+            strcmp(file + strlen(one->id), ".json") == 0)
+            return true;
+    }
+    return false;
+}
+
+void networks_repair(struct networks *networks, enum repair how, struct findings *findings)
+{
+    int fd = openat(networks->places->networks_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        const char *path = arena_printf(&findings->arena, "networks/%s", entry->d_name);
+        struct finding *finding;
+        struct error err = {0};
+
+        if (entry->d_name[0] == '.' || has_network_of(networks, entry->d_name))
+            continue;
+        finding = findings_add(findings, path, "no network can be read from this file",
+                               "davit system repair tries again; with --prune it is removed");
+        if (how != REPAIR_LOOK && read_network(networks, entry->d_name, &err) == 0)
+            finding_done(findings, finding, "it is a network again");
+        else if (how == REPAIR_PRUNE && unlinkat(fd, entry->d_name, 0) == 0)
+            finding_done(findings, finding, "removed");
+    }
+}
+
 static int check_order(const struct network_order *order, struct error *err)
 {
     static const char *const reserved[] = {"host", "none", "default"};

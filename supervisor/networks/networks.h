@@ -9,6 +9,7 @@
 #include <net/if.h>
 
 #include "base/completion.h"
+#include "base/findings.h"
 #include "base/identifier.h"
 #include "base/json_table.h"
 #include "cgroups/cgroups.h"
@@ -149,6 +150,10 @@ struct network_order {
 
 /* At start: reads those on disk, and makes the default one if it is not there. */
 int networks_read(struct networks *networks, struct error *err);
+
+/* Finds files that no network can be read from, reads them again, and with REPAIR_PRUNE removes
+ * them. */
+void networks_repair(struct networks *networks, enum repair how, struct findings *findings);
 
 /* A network of the tenant, or the default one, which is everybody's, by id, a part of its
  * beginning, or name. ERROR_NOT_FOUND "network NAME not found". */

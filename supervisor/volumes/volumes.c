@@ -180,6 +180,43 @@ static struct volume *look_up(const struct volumes *volumes, const char *tenant,
     return volume;
 }
 
+static bool has_directory(const struct volumes *volumes, const char *directory)
+{
+    struct volume *wanted = volume_of_directory(directory);
+    bool result = look_up(volumes, wanted->tenant, wanted->name) != NULL;
+
+    volume_free(wanted);
+    return result;
+}
+
+static void repair_volume(struct volumes *volumes, const char *name, enum repair how,
+                          struct findings *findings)
+{
+    struct finding *finding =
+        findings_add(findings, arena_printf(&findings->arena, "volumes/%s", name),
+                     "no volume can be read from this directory",
+                     "davit system repair tries again; with --prune it is removed");
+    struct error err = {0};
+
+    if (how != REPAIR_LOOK && read_volume(volumes, name, &err) == 0)
+        finding_done(findings, finding, "it is a volume again");
+    else if (how == REPAIR_PRUNE &&
+             trash_put(volumes->trash, volumes->places->volumes_fd, name, &err) == 0)
+        finding_done(findings, finding, "removed");
+}
+
+void volumes_repair(struct volumes *volumes, enum repair how, struct findings *findings)
+{
+    int fd = openat(volumes->places->volumes_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] != '.' && !has_directory(volumes, entry->d_name))
+            repair_volume(volumes, entry->d_name, how, findings);
+    }
+}
+
 int volume_find(const struct volumes *volumes, const char *tenant, const char *name,
                 struct volume **volume, struct error *err)
 {

@@ -12,6 +12,7 @@
 #ifndef DAVIT_SUPERVISOR_VOLUMES_VOLUMES_H
 #define DAVIT_SUPERVISOR_VOLUMES_VOLUMES_H
 
+#include "base/findings.h"
 #include "base/json_table.h"
 #include "supervisor/definition/definition.h"
 #include "supervisor/events/bus.h"
@@ -53,6 +54,10 @@ struct volume_order {
 /* Reads those on disk and removes what is half made. One that cannot be read is reported and left
  * alone. */
 int volumes_read(struct volumes *volumes, struct error *err);
+
+/* Finds directories that no volume can be read from, reads them again, and with REPAIR_PRUNE
+ * removes them. */
+void volumes_repair(struct volumes *volumes, enum repair how, struct findings *findings);
 
 /* ERROR_NOT_FOUND "get NAME: no such volume". */
 int volume_find(const struct volumes *volumes, const char *tenant, const char *name,

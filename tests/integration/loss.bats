@@ -356,6 +356,56 @@ damage_index() {
     [ ! -d "$dir/root/layers/$layer" ]
 }
 
+@test "what is damaged is listed, taken back where it can be, and removed only where that is wanted" {
+    [ "$(davit system check)" = "nothing is damaged" ]
+    made=$(davit create --name made busybox echo works)
+    davit create --name other busybox true >/dev/null
+    davit volume create kept >/dev/null
+    davit network create wire >/dev/null
+    tar c --files-from=/dev/null | davit import - lost:1 >/dev/null
+    kill_davitd
+    # A container without a definition that can be read, a volume without content, a network without a file, no list of images.
+    cp -a "$dir/root/containers/$made/definition-0.json" "$dir/definition"
+    echo no > "$dir/root/containers/$made/definition-0.json"
+    rm "$dir/root/davit.db"* "$dir/root/index.json" "$dir/root/.index.json.copy"
+    mkdir "$dir/root/volumes/hollow" "$dir/root/containers/what"
+    wire=$(grep -l '"wire"' "$dir/root/networks/"*.json)
+    cp "$wire" "$dir/wire"
+    echo no > "$wire"
+    rm "$dir/root/networks/.$(basename "$wire").copy"
+    : > "$dir/log"
+    start_davitd
+    run davit system check
+    [ "$status" -eq 3 ]
+    for path in "aside/$made" aside/what volumes/hollow "networks/$(basename "$wire")" index.json.damaged; do contains "$output" "$path"; done
+    contains "$output" "definition-0.json: invalid JSON"
+    # Looking has changed nothing, and nothing is collected meanwhile.
+    [ -d "$dir/root/aside/$made" ]
+    run davit system repair
+    [ "$status" -eq 3 ]
+    contains "$output" "2 more images were found"
+    refute davit inspect made
+    [ -d "$dir/root/aside/$made" ]
+    # With their files they are what they were.
+    cp "$dir/definition" "$dir/root/aside/$made/definition-0.json"
+    cp "$dir/wire" "$wire"
+    run davit system repair
+    contains "$output" "it is a container again"
+    contains "$output" "it is a network again"
+    [ "$(davit start --attach made)" = works ]
+    davit network inspect wire >/dev/null
+    refute sh -c "echo n | '$build/davit' system repair --prune"
+    [ -d "$dir/root/aside/what" ]
+    davit system repair --prune --force
+    [ "$(davit system check)" = "nothing is damaged" ]
+    [ ! -e "$dir/root/aside/what" ] && [ ! -e "$dir/root/volumes/hollow" ]
+    davit volume inspect kept >/dev/null
+    # The images have no names any more, and are all there.
+    [ "$(davit images --quiet --all | wc -l)" = 2 ] || [ "$(davit images --quiet | wc -l)" = 2 ]
+    davit network rm wire
+    davit volume rm kept
+}
+
 @test "a lock on the database holds nobody up" {
     davit create --name made busybox true >/dev/null
     # Who wants it locked does not get it, as long as davitd runs.

@@ -1,0 +1,173 @@
+/* What is damaged in the store of images, and what can be done: image_store_repair() of images.h. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sha2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "store_internal.h"
+
+#define DAMAGED_BLOB ".damaged-"
+#define MANIFEST_MAX_BYTES (4 << 20) /* a larger blob is a layer */
+#define PRUNES "davit system repair --prune removes it"
+
+/* image-spec config.md, "Layer ChainID", without "sha256:", comma-separated as the index has it. */
+static const char *list_chain_ids(struct arena *arena, const struct image_config *config)
+{
+    struct string_list chain = {0};
+
+    for (size_t i = 0; i < config->rootfs.diff_ids.count; i++) {
+        const char *diff_id = config->rootfs.diff_ids.items[i];
+        const char *text;
+        char *hex = arena_new(arena, SHA256_DIGEST_STRING_LENGTH, 1);
+
+        if (i == 0) {
+            string_list_append(arena, &chain, diff_id + strlen("sha256:"));
+            continue;
+        }
+        text = arena_printf(arena, "sha256:%s %s", chain.items[i - 1], diff_id);
+        SHA256Data((const uint8_t *)text, strlen(text), hex);
+        string_list_append(arena, &chain, hex);
+    }
+    return string_list_join(arena, &chain, ",");
+}
+
+/* Whether the blob is the manifest of an image that is all there. */
+static bool read_as_manifest(struct image_store *store, struct arena *arena, const char *digest,
+                             int64_t size, struct image_descriptor *descriptor)
+{
+    struct string_pair *annotation = arena_new(arena, 1, sizeof(*annotation));
+    struct image_manifest manifest = {0};
+    struct image_config config = {0};
+    const char *text;
+    size_t length;
+
+    if (store_read_verified(store->root_fd, arena, digest, &text, &length, NULL) < 0 ||
+        image_manifest_parse(arena, text, length, &manifest, NULL) < 0 ||
+        store_read_verified(store->root_fd, arena, manifest.config.digest, &text, &length, NULL) <
+            0 ||
+        image_config_parse(arena, text, length, &config, NULL) < 0)
+        return false;
+    *annotation = (struct string_pair){ANNOTATION_LAYERS, list_chain_ids(arena, &config)};
+    *descriptor = (struct image_descriptor){
+        .media_type = manifest.media_type != NULL ? manifest.media_type : MEDIA_TYPE_MANIFEST,
+        .digest = digest,
+        .size = size,
+        .annotations = {annotation, 1},
+    };
+    return true;
+}
+
+static bool is_known(const struct image_store *store, const char *digest)
+{
+    for (size_t i = 0; i < store->image_count; i++) {
+        if (strcmp(store->images[i]->manifest_digest, digest) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Images whose documents and layers are there and that the index does not name. Returns how many
+ * were taken back. */
+static size_t find_images(struct image_store *store)
+{
+    int fd = openat(store->root_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    size_t count = 0;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        cleanup_arena struct arena arena = {0};
+        const char *digest = arena_printf(&arena, "sha256:%s", entry->d_name);
+        struct image_descriptor descriptor;
+        struct image *image;
+        struct stat status;
+
+        if (store_is_hex_name(entry->d_name) && !is_known(store, digest) &&
+            fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            status.st_size <= MANIFEST_MAX_BYTES &&
+            read_as_manifest(store, &arena, digest, status.st_size, &descriptor) &&
+            image_store_add(store, "", NULL, NULL, &descriptor, &image, NULL) == 0)
+            count++;
+    }
+    return count;
+}
+
+static void repair_index(struct image_store *store, int root_fd, const char *name, enum repair how,
+                         struct findings *findings)
+{
+    struct finding *finding =
+        findings_add(findings, name, "the list of images was lost or damaged: nothing is collected",
+                     "davit system repair looks for images that it does not name");
+    size_t count;
+
+    if (how == REPAIR_LOOK)
+        return;
+    count = find_images(store);
+    if (unlinkat(root_fd, name, 0) == 0)
+        finding_done(findings, finding,
+                     arena_printf(&findings->arena, "%zu more images were found", count));
+}
+
+static void repair_blob(struct image_store *store, int blobs_fd, const char *name, enum repair how,
+                        struct findings *findings)
+{
+    const char *good = name + strlen(DAMAGED_BLOB);
+    bool has_good = faccessat(blobs_fd, good, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    const char *path = arena_printf(&findings->arena, "blobs/sha256/%s", name);
+    struct finding *finding =
+        findings_add(findings, path,
+                     has_good ? "its content is not what its name says, and it is there anew"
+                              : "its content is not what its name says",
+                     has_good ? "davit system repair removes it" : PRUNES);
+
+    (void)store;
+    if ((how == REPAIR_PRUNE || (how == REPAIR_MEND && has_good)) &&
+        unlinkat(blobs_fd, name, 0) == 0)
+        finding_done(findings, finding, "removed");
+}
+
+static void repair_images(struct image_store *store, enum repair how, struct findings *findings)
+{
+    for (size_t i = store->damaged.count; i > 0; i--) {
+        const char *digest = store->damaged.items[i - 1].digest;
+        const char *name =
+            string_map_get(&store->damaged.items[i - 1].annotations, ANNOTATION_IMAGE_NAME);
+        struct finding *finding = findings_add(
+            findings, arena_printf(&findings->arena, "index.json: %s", name != NULL ? name : digest),
+            "the image cannot be read: nothing is collected",
+            "pull or load it again; davit system repair --prune gives it up");
+
+        if (how == REPAIR_PRUNE && image_store_forget_damaged(store, "", digest, NULL) == 0)
+            finding_done(findings, finding, "given up");
+    }
+}
+
+typedef void repair_entry(struct image_store *store, int directory_fd, const char *name,
+                          enum repair how, struct findings *findings);
+
+/* Calls `one` for the entries of a directory whose names begin so. */
+static void repair_each(struct image_store *store, const char *directory, const char *prefix,
+                        repair_entry *one, enum repair how, struct findings *findings)
+{
+    int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
+            one(store, fd, entry->d_name, how, findings);
+    }
+}
+
+void image_store_repair(struct image_store *store, enum repair how, struct findings *findings)
+{
+    repair_each(store, ".", DAMAGED_INDEX, repair_index, how, findings);
+    repair_each(store, "blobs/sha256", DAMAGED_BLOB, repair_blob, how, findings);
+    repair_images(store, how, findings);
+    store_look_for_damage(store);
+}
