@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "cli.h"
 #include "options.h"
 
 #define STATUS_DAMAGED 3 /* there is something that is not mended */

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/actor.h"
-#include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "store_internal.h"

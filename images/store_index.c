@@ -1,6 +1,5 @@
 /* The file index.json, which says what images there are: see store_internal.h. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 

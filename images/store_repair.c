@@ -1,4 +1,5 @@
-/* What is damaged in the store of images, and what can be done: image_store_repair() of images.h. */
+/* What is damaged in the store of images, and what can be done: image_store_repair() of images.h.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -138,7 +139,8 @@ static void repair_images(struct image_store *store, enum repair how, struct fin
         const char *name =
             string_map_get(&store->damaged.items[i - 1].annotations, ANNOTATION_IMAGE_NAME);
         struct finding *finding = findings_add(
-            findings, arena_printf(&findings->arena, "index.json: %s", name != NULL ? name : digest),
+            findings,
+            arena_printf(&findings->arena, "index.json: %s", name != NULL ? name : digest),
             "the image cannot be read: nothing is collected",
             "pull or load it again; davit system repair --prune gives it up");
 

@@ -11,11 +11,6 @@
 #define RESOLVER_OF(watch, member) \
     ((struct resolver *)(void *)((char *)(watch)-offsetof(struct resolver, member)))
 
-bool control_is_open(const struct resolver *resolver)
-{
-    return resolver->control.fd >= 0 && resolver->has_begun;
-}
-
 static void answer_begin_order(struct resolver *resolver, const struct resolver_order *order)
 {
     if (resolver->instance[0] == '\0' && order->instance != NULL)

@@ -33,7 +33,7 @@ uint64_t refusals_expire(struct served *served, uint64_t now_ms, uint64_t next_m
 {
     uint64_t due_ms = (served->refusals_second + 1) * 1000;
 
-    if (served->refused == served->refused_told || !control_is_open(served->resolver))
+    if (served->refused == served->refused_told || !report_is_open(served->resolver))
         return next_ms;
     if (due_ms <= now_ms) {
         report_refused_name(served, NULL);

@@ -3,6 +3,11 @@
 #include "resolver.h"
 #include <string.h>
 
+bool report_is_open(const struct resolver *resolver)
+{
+    return resolver->control.fd >= 0 && resolver->has_begun;
+}
+
 bool report_send(const struct resolver *resolver, const struct resolver_report *said)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -22,7 +27,7 @@ bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id
     cleanup_arena struct arena arena = {0};
     struct resolver_report said = {.grant = {.serial = serial, .id = id, .name = name}};
 
-    if (!control_is_open(resolver))
+    if (!report_is_open(resolver))
         return false;
     for (size_t i = 0; i < addresses->count; i++) {
         char text[ADDRESS_TEXT_SIZE];
@@ -36,6 +41,6 @@ bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id
 
 bool report_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal)
 {
-    return control_is_open(resolver) &&
+    return report_is_open(resolver) &&
            report_send(resolver, &(struct resolver_report){.refusal = *refusal});
 }

@@ -59,7 +59,7 @@ struct resolver {
 };
 
 /* Whether there is a davitd to be told anything. */
-bool control_is_open(const struct resolver *resolver);
+bool report_is_open(const struct resolver *resolver);
 
 /* Watches `fd` for the events. Owns `fd`, which is closed on failure. */
 int watch_begin(struct resolver *resolver, struct watch *watch, int fd, uint32_t events);

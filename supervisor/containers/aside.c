@@ -137,8 +137,7 @@ void containers_keep_layers_of_aside(struct containers *containers)
 static int give_back(struct containers *containers, const char *name, struct error *err)
 {
     int aside_fd = containers->places->aside_fd;
-    cleanup_close int fd =
-        openat(aside_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    cleanup_close int fd = openat(aside_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct revision *revision = revision_new();
     int result = fd < 0 ? error_errno(err, errno, "open") : 0;
 
@@ -147,8 +146,8 @@ static int give_back(struct containers *containers, const char *name, struct err
     if (result == 0)
         result = container_record_read(fd, revision, err);
     revision_free(revision);
-    if (result == 0 && renameat2(aside_fd, name, containers->places->containers_fd, name,
-                                 RENAME_NOREPLACE) < 0)
+    if (result == 0 &&
+        renameat2(aside_fd, name, containers->places->containers_fd, name, RENAME_NOREPLACE) < 0)
         result = error_errno(err, errno, "move it back");
     return result < 0 ? result : container_adopt(containers, name, fd, err);
 }
@@ -206,8 +205,7 @@ static void find_strangers(struct containers *containers, struct findings *findi
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (container_is_id(entry->d_name) && container_by_id(containers, entry->d_name) == NULL)
-            findings_add(findings,
-                         arena_printf(&findings->arena, "containers/%s", entry->d_name),
+            findings_add(findings, arena_printf(&findings->arena, "containers/%s", entry->d_name),
                          "no container that davitd knows; it may run",
                          "when it has ended the next davitd puts it aside");
     }

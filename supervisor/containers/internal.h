@@ -163,7 +163,13 @@ bool container_schedule_restart(struct managed_container *container);
 
 bool container_joins_another(const struct managed_container *container);
 
-/* What is no container that davitd knows: recover.c, aside.c */
+/* What an earlier davitd has left: take_over.c, aside.c, recover.c */
+
+/* Finds out whether it runs, has ended meanwhile, or never started. `record` is what was saved. */
+void container_take_over(struct managed_container *container, const struct kept_state *record);
+
+/* The state in its run directory; false if there is none. Texts are in the container's arena. */
+bool container_read_state_file(struct managed_container *container, struct kept_state *record);
 
 /* Takes a container over from its files, whose directory is in its place. */
 int container_adopt(struct containers *containers, const char *id, int directory_fd,
