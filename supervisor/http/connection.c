@@ -21,8 +21,44 @@ void connection_end_request(struct connection *connection)
     connection->has_request = false;
     arena_release(&request->arena);
     memset(request, 0, sizeof(*request));
-    connection->server->body_bytes -= connection->body.length;
     buffer_release(&connection->body);
+    connection->head_bytes = 0;
+    connection_count(connection);
+}
+
+static void count(size_t *total, size_t *counted, size_t now)
+{
+    *total += now - *counted;
+    *counted = now;
+}
+
+bool connection_count(struct connection *connection)
+{
+    struct server *server = connection->server;
+
+    count(&server->input_bytes, &connection->input_bytes,
+          connection->has_request
+              ? 0
+              : connection->in.length + connection->head_bytes + connection->body.length);
+    count(&server->output_bytes, &connection->output_bytes, connection->out.length);
+    return connection->has_request || server->input_bytes <= SERVER_INPUT_MAX;
+}
+
+/* Drops what waits for the client that has not read for longest. The connection itself goes in its
+ * own turn: its handler may be at work. False if nothing waits. */
+static bool drop_output(struct server *server)
+{
+    struct connection *victim = server->last;
+
+    while (victim != NULL && (victim->out.length == 0 || victim->is_lost))
+        victim = victim->previous;
+    if (victim == NULL)
+        return false;
+    victim->is_lost = true;
+    buffer_release(&victim->out);
+    connection_count(victim);
+    connection_go_on_later(victim);
+    return true;
 }
 
 void connection_write(struct connection *connection)
@@ -43,12 +79,15 @@ void connection_write(struct connection *connection)
     /* A connection that waits for its next request holds no memory. */
     if (out->length == 0)
         buffer_release(out);
+    connection_count(connection);
+    while (connection->server->output_bytes > SERVER_OUTPUTS_MAX && drop_output(connection->server))
+        ;
 }
 
 void connection_update_interest(struct connection *connection)
 {
     const struct http_message *message;
-    uint32_t events = EPOLLRDHUP;
+    uint32_t events = 0;
 
     if (connection->io == NULL)
         return;
@@ -59,8 +98,6 @@ void connection_update_interest(struct connection *connection)
     /* While a request is being answered its successor stays in the socket. */
     if (!connection->is_body_paused && !connection->is_input_over && !message->is_complete)
         events |= EPOLLIN;
-    if (connection->is_input_over)
-        events &= ~(uint32_t)EPOLLRDHUP;
     sd_event_source_set_io_events(connection->io, events);
 }
 
@@ -114,6 +151,7 @@ void connection_free(struct connection *connection)
     buffer_release(&connection->in);
     buffer_release(&connection->out);
     buffer_release(&connection->body);
+    connection_count(connection);
     fd_close(&connection->fd);
     free(connection);
     give_memory_back(server);

@@ -16,9 +16,10 @@ struct server {
     struct connection *last;
     size_t connection_count;
     size_t connections_max;
-    size_t peak;       /* most connections since memory was given back */
-    size_t body_bytes; /* of requests that are not complete */
-    int spare_fd;      /* closed to be able to refuse a connection */
+    size_t peak;        /* most connections since memory was given back */
+    size_t input_bytes; /* of requests that are not complete */
+    size_t output_bytes;
+    int spare_fd; /* closed to be able to refuse a connection */
 };
 
 struct connection {
@@ -34,6 +35,9 @@ struct connection {
     struct buffer in;
     struct buffer out;
     struct buffer body;
+    size_t head_bytes;   /* of a request whose head is not complete: its parser holds them */
+    size_t input_bytes;  /* what the server has counted of this connection */
+    size_t output_bytes; /* likewise */
     struct request request;
     bool has_request; /* the handler has been called and the response is not complete */
     bool body_streams;
@@ -55,6 +59,10 @@ void connection_end_request(struct connection *connection);
 
 /* Sends what can be sent now. */
 void connection_write(struct connection *connection);
+
+/* Counts what the connection holds. False if that is more than all may hold together, and it has no
+ * request yet. */
+bool connection_count(struct connection *connection);
 
 /* Sets the events that the connection waits for. */
 void connection_update_interest(struct connection *connection);

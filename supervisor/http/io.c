@@ -96,11 +96,8 @@ int connection_on_body(void *context, const char *bytes, size_t length)
     }
     if (connection->body.length + length > SERVER_BODY_MAX)
         return -EFBIG;
-    if (connection->server->body_bytes + length > SERVER_BODIES_MAX)
-        return -ENOBUFS;
-    connection->server->body_bytes += length;
     buffer_append(&connection->body, bytes, length);
-    return 0;
+    return connection_count(connection) ? 0 : -ENOBUFS;
 }
 
 /* Bytes that are no request get one answer and the end of the connection. A handler that takes the
@@ -115,6 +112,8 @@ static void refuse(struct connection *connection, const struct error *err)
         return;
     }
     connection_end_request(connection);
+    /* What has come of it is of no use any more. */
+    http_parser_next(connection->parser);
     request->connection = connection;
     request->message = http_parser_message(connection->parser);
     request->method = "GET";
@@ -160,6 +159,10 @@ static void parse(struct connection *connection)
         result = http_parser_feed(connection->parser, connection->in.data, connection->in.length,
                                   &used, &err);
         buffer_consume(&connection->in, used);
+        if (!message->has_headers)
+            connection->head_bytes += used;
+        if (result == 0 && !connection_count(connection))
+            result = error_set(&err, ERROR_BUSY, ENOBUFS, "the head is held");
         if (result < 0) {
             if (connection->is_lost || connection->is_draining)
                 return;
@@ -181,7 +184,7 @@ static void parse(struct connection *connection)
 static void drain(struct connection *connection)
 {
     connection->is_lost = false;
-    connection->in.length = 0;
+    buffer_release(&connection->in);
     connection_write(connection);
     if (connection->out.length == 0)
         shutdown(connection->fd, SHUT_WR);
@@ -275,11 +278,12 @@ int connection_on_io(sd_event_source *source, int fd, uint32_t events, void *con
     connection_link(connection);
     if ((events & EPOLLIN) != 0)
         read_in(connection);
-    /* A client that hangs up while it waits is not waiting any more. */
-    if ((events & (EPOLLERR | EPOLLHUP)) != 0 ||
-        ((events & EPOLLRDHUP) != 0 && connection->has_request))
+    /* A client that hangs up while it waits is not waiting any more. One that only has no more to
+     * say is, unless half of what it had to say is missing. */
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0)
         connection->is_lost = true;
-    if (connection->is_input_over && connection->has_request)
+    if (connection->is_input_over && connection->has_request &&
+        !http_parser_message(connection->parser)->is_complete)
         connection->is_lost = true;
     if ((events & EPOLLOUT) != 0)
         connection_write(connection);

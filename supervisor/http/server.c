@@ -76,8 +76,8 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t events, v
     server->connection_count++;
     if (server->connection_count > server->peak)
         server->peak = server->connection_count;
-    if (sd_event_add_io(server->loop, &connection->io, fd, EPOLLIN | EPOLLRDHUP, connection_on_io,
-                        connection) < 0)
+    if (sd_event_add_io(server->loop, &connection->io, fd, EPOLLIN, connection_on_io, connection) <
+        0)
         connection_free(connection);
     return 0;
 }
