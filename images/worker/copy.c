@@ -196,6 +196,14 @@ static int not_found(const struct copy_job *job, struct error *err)
                      job->path, job->container.id);
 }
 
+/* A path that the kernel takes for none is the client's mistake. */
+static int path_failure(const struct copy_job *job, int errnum, struct error *err)
+{
+    if (errnum == ENAMETOOLONG || errnum == ELOOP || errnum == EINVAL)
+        return error_set(err, ERROR_INVALID, errnum, "%.512s: %s", job->path, strerror(errnum));
+    return error_errno(err, errnum, "%.512s", job->path);
+}
+
 /* A link as the last name is not followed, unless the path ends in "/", "/." or "/..". */
 static int find_place(int root_fd, const struct copy_job *job, struct place *place,
                       struct error *err)
@@ -219,9 +227,9 @@ static int find_place(int root_fd, const struct copy_job *job, struct place *pla
     if (place->directory_fd == -ENOENT || place->directory_fd == -ENOTDIR)
         return not_found(job, err);
     if (place->directory_fd < 0)
-        return error_errno(err, -place->directory_fd, "%.512s", job->path);
+        return path_failure(job, -place->directory_fd, err);
     if (fstatat(place->directory_fd, place->name, &place->status, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? not_found(job, err) : error_errno(err, errno, "%.512s", job->path);
+        return errno == ENOENT ? not_found(job, err) : path_failure(job, errno, err);
     return 0;
 }
 
@@ -328,8 +336,10 @@ static int check_target(int root_fd, const struct copy_job *job, struct error *e
         return not_found(job, err);
     if (fd == -ENOTDIR)
         return error_set(err, ERROR_INVALID, ENOTDIR, "extraction point is not a directory");
-    if (fd < 0 || fstatvfs(fd, &status) < 0)
-        return error_errno(err, fd < 0 ? -fd : errno, "%.512s", job->path);
+    if (fd < 0)
+        return path_failure(job, -fd, err);
+    if (fstatvfs(fd, &status) < 0)
+        return error_errno(err, errno, "%.512s", job->path);
     if ((status.f_flag & ST_RDONLY) != 0)
         return error_set(err, ERROR_DENIED, EROFS,
                          "container rootfs or the volume at %.512s is marked read-only", job->path);

@@ -1,6 +1,6 @@
 /* Taking a container over that an earlier davitd has left: see internal.h. */
-#include <sys/socket.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -135,4 +135,3 @@ int container_adopt(struct containers *containers, const char *id, int directory
     container_take_over(container, &record);
     return 0;
 }
-

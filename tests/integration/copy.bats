@@ -256,6 +256,24 @@ davit_both_ways() {
     refused "No such container" nobody:/x "$dir/out"
 }
 
+@test "directories with many entries, and paths that are none" {
+    davit create --name many busybox true >/dev/null
+    mkdir "$dir/many"
+    for i in $(seq 3000); do : > "$dir/many/file-$i"; done
+    davit cp "$dir/many" many:/
+    [ "$(davit cp many:/many - | tar t | wc -l)" = 3001 ]
+    davit cp many:/ - | tar t 2>/dev/null | grep -q 'many/file-3000$'
+    [ "$(davit export many | tar t | grep -c '^many/file-')" = 3000 ]
+    [ "$(davit diff many | grep -c 'A /many/file-')" = 3000 ]
+    long=$(head -c 300 /dev/zero | tr '\000' x)
+    for path in "$long" "$long/x"; do
+        [ "$(curl -sS --unix-socket "$dir/run/davit.sock" -o "$dir/answer" -w '%{http_code}' "http://d/containers/many/archive?path=/$path")" = 400 ]
+        [ "$(curl -sS --unix-socket "$dir/run/davit.sock" -o "$dir/answer" -w '%{http_code}' -X PUT --data-binary @/dev/null "http://d/containers/many/archive?path=/$path")" = 400 ]
+    done
+    davit rm many >/dev/null
+    rm -r "$dir/many"
+}
+
 @test "a container's tar writes nothing beside the directory that it was to go to" {
     mkdir -p "$dir/out/target"
     ln -s "$dir/out" "$dir/out/target/up"
