@@ -224,7 +224,7 @@ class Host:
                     os.rmdir(os.path.join(path, one))
             if os.path.isdir(point + self.parent):
                 os.rmdir(point + self.parent)
-        shutil.rmtree(self.directory)
+        shutil.rmtree(self.directory, ignore_errors=not self.directory.exists())
 
 
 def demultiplex(data):
