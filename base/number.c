@@ -1,8 +1,6 @@
 /* Numbers from outside: see number.h. */
 #include "number.h"
 
-#include <stdlib.h>
-
 static int digit_of(char c)
 {
     if (c >= '0' && c <= '9')
@@ -55,9 +53,4 @@ bool number_parse(const char *text, int64_t lowest, int64_t highest, int64_t *va
         return false;
     *value = whole;
     return true;
-}
-
-uint64_t number_of_kernel(const char *text)
-{
-    return strtoull(text, NULL, 10);
 }

@@ -15,8 +15,4 @@ bool number_parse_unsigned(const char *text, uint64_t highest, uint64_t *value);
  * them. */
 bool number_take(const char **text, int base, uint64_t highest, uint64_t *value);
 
-/* Of the kernel's files, whose form is known: the number at the beginning, 0 if there is none, and
- * UINT64_MAX for what does not fit. Not for what others write. */
-uint64_t number_of_kernel(const char *text);
-
 #endif

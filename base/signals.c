@@ -1,5 +1,6 @@
 /* Signal names: see signals.h. */
 #include "signals.h"
+#include "number.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -9,12 +10,9 @@
 
 static int parse_number(const char *text, int lowest, int highest)
 {
-    char *end;
-    long value = strtol(text, &end, 10);
+    int64_t value;
 
-    if (end == text || *end != '\0' || value < lowest || value > highest)
-        return -EINVAL;
-    return (int)value;
+    return number_parse(text, lowest, highest, &value) ? (int)value : -EINVAL;
 }
 
 int signal_parse(const char *text)

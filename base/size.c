@@ -2,22 +2,30 @@
 #include "size.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "number.h"
 
 int size_parse(const char *text, int64_t *bytes)
 {
     static const char units[] = "bkmgt";
-    char *end;
-    long long value = strtoll(text, &end, 10);
-    const char *unit = *end != '\0' ? strchr(units, *end | 0x20) : units;
+    const char *end = text;
+    const char *unit;
+    uint64_t value;
 
-    if (end == text || unit == NULL || value < -1 ||
+    if (strcmp(text, "-1") == 0) {
+        *bytes = -1;
+        return 0;
+    }
+    if (!number_take(&end, 10, INT64_MAX, &value))
+        return -EINVAL;
+    unit = *end != '\0' ? strchr(units, *end | 0x20) : units;
+    if (unit == NULL ||
         (*end != '\0' && end[1] != '\0' && strcasecmp(end + 1, "b") != 0 &&
          strcasecmp(end + 1, "ib") != 0) ||
-        value > INT64_MAX >> (10 * (unit - units)))
+        value > (uint64_t)INT64_MAX >> (10 * (unit - units)))
         return -EINVAL;
-    *bytes = value < 0 ? value : value << (10 * (unit - units));
+    *bytes = (int64_t)(value << (10 * (unit - units)));
     return 0;
 }

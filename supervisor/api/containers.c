@@ -6,6 +6,7 @@
 
 #include "api.h"
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "supervisor/containers/container.h"
 #include "supervisor/containers/probes.h"
 #include "supervisor/http/filters.h"
@@ -142,11 +143,12 @@ static bool port_matches(const struct filters *filters, const struct managed_con
     const struct string_list *wanted = filters_get(filters, "publish");
 
     for (size_t i = 0; wanted != NULL && i < wanted->count; i++) {
-        char *end;
-        unsigned long number = strtoul(wanted->items[i], &end, 10);
-        const char *protocol = *end == '/' ? end + 1 : "tcp";
+        const char *text = wanted->items[i];
+        uint64_t number;
+        bool is_number = number_take(&text, 10, UINT16_MAX, &number);
+        const char *protocol = *text == '/' ? text + 1 : *text == '\0' ? "tcp" : "";
 
-        for (size_t j = 0; j < container_network(container)->ports.count; j++) {
+        for (size_t j = 0; is_number && j < container_network(container)->ports.count; j++) {
             const struct published_port *port = &container_network(container)->ports.items[j];
 
             if ((port->host_port == number || port->container_port == number) &&

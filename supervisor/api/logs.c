@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api.h"
+#include "base/number.h"
 #include "supervisor/containers/logs.h"
 
 #define BACKLOG_MAX (SERVER_OUTPUT_MAX / 2) /* where on_drain is called again */
@@ -48,7 +49,6 @@ static int read_query(const struct request *request, bool is_attach, struct log_
                       struct error *err)
 {
     const char *tail = request_query(request, "tail");
-    char *end = NULL;
 
     *query = (struct log_query){
         .wants_stdout = request_query_bool(request, "stdout"),
@@ -56,11 +56,11 @@ static int read_query(const struct request *request, bool is_attach, struct log_
         .has_timestamps = request_query_bool(request, "timestamps"),
         .has_details = request_query_bool(request, "details"),
         .follows = request_query_bool(request, is_attach ? "stream" : "follow"),
-        .tail = tail != NULL ? strtol(tail, &end, 10) : -1,
+        .tail = -1,
     };
-    /* "all", and what is no number. */
-    if (end == tail || (end != NULL && *end != '\0'))
-        query->tail = -1;
+    /* "all", and what is no number, is all. */
+    if (tail != NULL)
+        number_parse(tail, 0, INT64_MAX, &query->tail);
     if (!query->wants_stdout && !query->wants_stderr)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "Bad parameters: you must choose at least one stream");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/number.h"
 #include "base/size.h"
 #include "definition.h"
 #include "supervisor/monitor/log_files.h"
@@ -51,10 +52,9 @@ static int read_size(const char *text, uint64_t *bytes, struct error *err)
 
 static int read_count(const char *text, uint32_t *count, struct error *err)
 {
-    char *end;
-    long number = strtol(text, &end, 10);
+    int64_t number;
 
-    if (end == text || *end != '\0' || number < 1 || number > LOG_FILES_MAX)
+    if (!number_parse(text, 1, LOG_FILES_MAX, &number))
         return error_set(err, ERROR_INVALID, EINVAL, "\"%.32s\" is not a number from 1 to %d", text,
                          LOG_FILES_MAX);
     *count = (uint32_t)number;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "definition.h"
 #include "network/address.h"
 
@@ -86,11 +87,12 @@ static const char *find_protocol(const char *text)
 /* "80/tcp", "80": the container's side. */
 static int read_container_port(const char *text, struct published_port *port, struct error *err)
 {
-    char *end;
-    unsigned long number = strtoul(text, &end, 10);
+    const char *end = text;
+    uint64_t number;
+    bool is_number = number_take(&end, 10, PORT_MAX, &number);
 
     port->protocol = *end == '/' ? find_protocol(end + 1) : *end == '\0' ? "tcp" : NULL;
-    if (end == text || number == 0 || number > PORT_MAX || port->protocol == NULL)
+    if (!is_number || number == 0 || port->protocol == NULL)
         return error_set(err, ERROR_INVALID, EINVAL, "Invalid port specification: \"%.64s\"", text);
     port->container_port = (uint32_t)number;
     return 0;
@@ -99,13 +101,16 @@ static int read_container_port(const char *text, struct published_port *port, st
 /* "8080", "8000-8010", "" or "0": the host's side; one of several, or any. */
 static int read_host_port(const char *text, struct published_port *port, struct error *err)
 {
-    char *end;
-    unsigned long first = strtoul(text, &end, 10);
-    unsigned long last = first;
+    const char *end = text;
+    uint64_t first = 0;
+    bool is_range = text[0] == '\0' || number_take(&end, 10, PORT_MAX, &first);
+    uint64_t last = first;
 
-    if (*end == '-')
-        last = strtoul(end + 1, &end, 10);
-    if (*end != '\0' || first > PORT_MAX || last > PORT_MAX || last < first)
+    if (is_range && *end == '-') {
+        end++;
+        is_range = number_take(&end, 10, PORT_MAX, &last);
+    }
+    if (!is_range || *end != '\0' || last < first)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.PortBindings: invalid HostPort \"%.32s\"", text);
     port->host_port = (uint32_t)first;

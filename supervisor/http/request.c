@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "connection.h"
 
 const char *request_query(const struct request *request, const char *name)
@@ -36,15 +37,11 @@ int request_query_integer(const struct request *request, const char *name, int64
                           int64_t highest, int64_t *value, struct error *err)
 {
     const char *text = request_query(request, name);
-    char *end;
-    long long number;
+    int64_t number;
 
     if (text == NULL || text[0] == '\0')
         return 0;
-    errno = 0;
-    number = strtoll(text, &end, 10);
-    if (strspn(text, "-0123456789") != strlen(text) || *end != '\0' || errno != 0 ||
-        number < lowest || number > highest)
+    if (!number_parse(text, lowest, highest, &number))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "bad parameter: %s: \"%.40s\" is not a whole number from %lld to %lld",
                          name, text, (long long)lowest, (long long)highest);

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/signals.h"
 #include "supervisor/definition/probe.h"
 
@@ -242,7 +243,6 @@ static int read_health_option(const char *word, struct probe_definition *health,
                  {"--timeout=", &health->timeout_ns},
                  {"--start-period=", &health->start_period_ns},
                  {"--start-interval=", &health->start_interval_ns}};
-    char *end;
 
     for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
         size_t length = strlen(times[i].name);
@@ -254,8 +254,7 @@ static int read_health_option(const char *word, struct probe_definition *health,
                    : error_set(err, ERROR_INVALID, EINVAL, "\"%.64s\": not a duration", word);
     }
     if (strncmp(word, "--retries=", 10) == 0) {
-        health->retries = strtoll(word + 10, &end, 10);
-        if (end != word + 10 && *end == '\0')
+        if (number_parse(word + 10, 0, INT32_MAX, &health->retries))
             return 0;
     }
     return error_set(err, ERROR_INVALID, EINVAL, "unknown option \"%.64s\"", word);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "network/links.h"
 #include "networks.h"
 
@@ -150,14 +151,12 @@ static int make_bridge(struct netlink *netlink, const struct network *network, s
 static unsigned int vlan_of(const char *name, char below[IFNAMSIZ])
 {
     const char *point = strrchr(name, '.');
-    char *end;
-    unsigned long id;
+    int64_t id;
 
     if (point == NULL || point == name)
         return 0;
-    id = strtoul(point + 1, &end, 10);
     snprintf(below, IFNAMSIZ, "%.*s", (int)(point - name), name);
-    return *end == '\0' && id > 0 && id < 4095 ? (unsigned int)id : 0;
+    return number_parse(point + 1, 1, 4094, &id) ? (unsigned int)id : 0;
 }
 
 /* Makes a missing device: a dummy if no parent is named, a VLAN by its name. Any other has to

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "membership.h"
 #include "plugins.h"
 
@@ -246,7 +247,7 @@ static bool take_option(struct network *network, const char *name, const char *v
     bool is_bridge = network->driver == NETWORK_DRIVER_BRIDGE;
     bool is_macvlan = network->driver == NETWORK_DRIVER_MACVLAN;
     bool flag = true;
-    char *end;
+    int64_t mtu;
 
     if (network->driver == NETWORK_DRIVER_CNI) {
         *is_known = strcmp(name, "conflist") == 0;
@@ -254,8 +255,10 @@ static bool take_option(struct network *network, const char *name, const char *v
         return *is_known && value[0] == '/';
     }
     if (strcmp(name, LABEL_MTU) == 0) {
-        network->mtu = (uint32_t)strtoul(value, &end, 10);
-        return *end == '\0' && network->mtu >= 68 && network->mtu <= 65535;
+        if (!number_parse(value, 68, 65535, &mtu))
+            return false;
+        network->mtu = (uint32_t)mtu;
+        return true;
     }
     if (is_bridge && strcmp(name, LABEL_ICC) == 0) {
         bool is_valid = take_flag(value, &flag);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/http.h"
+#include "base/number.h"
 #include "base/number_list.h"
 #include "base/send_queue.h"
 #include "base/signals.h"
@@ -309,7 +310,17 @@ static void number_lists_become_bits(void **state)
 
 static void sizes_have_units(void **state)
 {
-    static const char *const bad[] = {"", "x", "5x", "5kk", "-2", "99999999999999999999g", "1.5g"};
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "5x",
+                                      "5kk",
+                                      "-2",
+                                      "-1k",
+                                      " 1",
+                                      "+1",
+                                      "99999999999999999999",
+                                      "99999999999999999999g",
+                                      "1.5g"};
     int64_t bytes;
 
     (void)state;
@@ -321,6 +332,48 @@ static void sizes_have_units(void **state)
     assert_true(bytes == -1);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_int_equal(size_parse(bad[i], &bytes), -EINVAL);
+}
+
+static void numbers_are_whole_and_within_bounds(void **state)
+{
+    static const char *const bad[] = {"",
+                                      "abc",
+                                      "1x",
+                                      " 1",
+                                      "1 ",
+                                      "+1",
+                                      "0x1",
+                                      "1e3",
+                                      "--1",
+                                      "-",
+                                      "1.0",
+                                      "101",
+                                      "-6",
+                                      "18446744073709551617",
+                                      "-18446744073709551536",
+                                      "9223372036854775808"};
+    int64_t value = 7;
+    uint64_t number = 7;
+    const char *text = "80-90";
+
+    (void)state;
+    assert_true(number_parse("100", -5, 100, &value) && value == 100);
+    assert_true(number_parse("-5", -5, 100, &value) && value == -5);
+    assert_true(number_parse("007", -5, 100, &value) && value == 7);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+        assert_false(number_parse(bad[i], -5, 100, &value));
+    assert_false(number_parse("-1", 0, 100, &value));
+    assert_int_equal(value, 7);
+    assert_true(number_parse_unsigned("18446744073709551615", UINT64_MAX, &number));
+    assert_true(number == UINT64_MAX);
+    assert_false(number_parse_unsigned("18446744073709551616", UINT64_MAX, &number));
+    assert_true(number_take(&text, 10, 65535, &number) && number == 80);
+    assert_string_equal(text, "-90");
+    assert_false(number_take(&text, 10, 65535, &number));
+    text = "ffFg";
+    assert_true(number_take(&text, 16, UINT64_MAX, &number) && number == 0xfff);
+    text = "0789";
+    assert_true(number_take(&text, 8, UINT64_MAX, &number) && number == 7);
 }
 
 static void durations_are_those_of_go(void **state)
@@ -362,6 +415,7 @@ static void base64_comes_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_whole_and_within_bounds),
         cmocka_unit_test(durations_are_those_of_go),
         cmocka_unit_test(base64_comes_back),
         cmocka_unit_test(prefix_keeps_code_and_errno),
