@@ -9,3 +9,5 @@ harness() { timeout 900 python3 "$BATS_TEST_DIRNAME/$1" "$dir" "${@:2}" 3>&- | g
 @test "loss: files of every kind that are gone, empty, torn or flipped cost nothing else" { harness loss.py random 40; }
 
 @test "full: what a full or failing disk refuses has not happened, and what it takes stays true" { harness full.py random 40; }
+
+@test "stopped: whichever process of davit is stopped or killed, others go on and what is killed dies" { harness stopped.py random 40; }
