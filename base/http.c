@@ -35,6 +35,7 @@ static int on_url(http_parser *parser, const char *bytes, size_t length)
     if (state->target.length + length > HTTP_TARGET_MAX)
         return fail(state, -E2BIG);
     buffer_append(&state->target, bytes, length);
+    state->message.head_bytes += length;
     return 0;
 }
 
@@ -65,6 +66,7 @@ static int on_header_field(http_parser *parser, const char *bytes, size_t length
         return 1;
     state->is_in_value = false;
     buffer_append(&state->name, bytes, length);
+    state->message.head_bytes += length;
     return 0;
 }
 
@@ -74,6 +76,7 @@ static int on_header_value(http_parser *parser, const char *bytes, size_t length
 
     state->is_in_value = true;
     buffer_append(&state->value, bytes, length);
+    state->message.head_bytes += length;
     return 0;
 }
 

@@ -28,7 +28,8 @@ struct http_message {
     int status;         /* responses */
     struct http_header headers[HTTP_HEADERS_MAX];
     size_t header_count;
-    bool is_upgrade; /* the connection changes its protocol after this message */
+    size_t head_bytes; /* that the parser keeps of it so far */
+    bool is_upgrade;   /* the connection changes its protocol after this message */
     bool keeps_alive;
     bool has_headers; /* everything above is there */
     bool is_complete; /* so is the body */

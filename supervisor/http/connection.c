@@ -22,8 +22,7 @@ void connection_end_request(struct connection *connection)
     arena_release(&request->arena);
     memset(request, 0, sizeof(*request));
     buffer_release(&connection->body);
-    connection->head_bytes = 0;
-    connection_count(connection);
+    connection_account(connection);
 }
 
 static void count(size_t *total, size_t *counted, size_t now)
@@ -32,14 +31,13 @@ static void count(size_t *total, size_t *counted, size_t now)
     *counted = now;
 }
 
-bool connection_count(struct connection *connection)
+bool connection_account(struct connection *connection)
 {
     struct server *server = connection->server;
 
     count(&server->input_bytes, &connection->input_bytes,
-          connection->has_request
-              ? 0
-              : connection->in.length + connection->head_bytes + connection->body.length);
+          connection->in.length + connection->body.length +
+              http_parser_message(connection->parser)->head_bytes);
     count(&server->output_bytes, &connection->output_bytes, connection->out.length);
     return connection->has_request || server->input_bytes <= SERVER_INPUT_MAX;
 }
@@ -56,7 +54,7 @@ static bool drop_output(struct server *server)
         return false;
     victim->is_lost = true;
     buffer_release(&victim->out);
-    connection_count(victim);
+    connection_account(victim);
     connection_go_on_later(victim);
     return true;
 }
@@ -79,7 +77,7 @@ void connection_write(struct connection *connection)
     /* A connection that waits for its next request holds no memory. */
     if (out->length == 0)
         buffer_release(out);
-    connection_count(connection);
+    connection_account(connection);
     while (connection->server->output_bytes > SERVER_OUTPUTS_MAX && drop_output(connection->server))
         ;
 }
@@ -151,7 +149,8 @@ void connection_free(struct connection *connection)
     buffer_release(&connection->in);
     buffer_release(&connection->out);
     buffer_release(&connection->body);
-    connection_count(connection);
+    count(&server->input_bytes, &connection->input_bytes, 0);
+    count(&server->output_bytes, &connection->output_bytes, 0);
     fd_close(&connection->fd);
     free(connection);
     give_memory_back(server);

@@ -17,7 +17,7 @@ struct server {
     size_t connection_count;
     size_t connections_max;
     size_t peak;        /* most connections since memory was given back */
-    size_t input_bytes; /* of requests that are not complete */
+    size_t input_bytes; /* of requests that come, or are at work */
     size_t output_bytes;
     int spare_fd; /* closed to be able to refuse a connection */
 };
@@ -35,7 +35,6 @@ struct connection {
     struct buffer in;
     struct buffer out;
     struct buffer body;
-    size_t head_bytes;   /* of a request whose head is not complete: its parser holds them */
     size_t input_bytes;  /* what the server has counted of this connection */
     size_t output_bytes; /* likewise */
     struct request request;
@@ -62,7 +61,7 @@ void connection_write(struct connection *connection);
 
 /* Counts what the connection holds. False if that is more than all may hold together, and it has no
  * request yet. */
-bool connection_count(struct connection *connection);
+bool connection_account(struct connection *connection);
 
 /* Sets the events that the connection waits for. */
 void connection_update_interest(struct connection *connection);

@@ -97,7 +97,7 @@ int connection_on_body(void *context, const char *bytes, size_t length)
     if (connection->body.length + length > SERVER_BODY_MAX)
         return -EFBIG;
     buffer_append(&connection->body, bytes, length);
-    return connection_count(connection) ? 0 : -ENOBUFS;
+    return connection_account(connection) ? 0 : -ENOBUFS;
 }
 
 /* Bytes that are no request get one answer and the end of the connection. A handler that takes the
@@ -159,10 +159,8 @@ static void parse(struct connection *connection)
         result = http_parser_feed(connection->parser, connection->in.data, connection->in.length,
                                   &used, &err);
         buffer_consume(&connection->in, used);
-        if (!message->has_headers)
-            connection->head_bytes += used;
-        if (result == 0 && !connection_count(connection))
-            result = error_set(&err, ERROR_BUSY, ENOBUFS, "the head is held");
+        if (result == 0 && !connection_account(connection))
+            result = error_errno(&err, ENOBUFS, "the request's head");
         if (result < 0) {
             if (connection->is_lost || connection->is_draining)
                 return;

@@ -41,8 +41,8 @@ static void finish_response(struct connection *connection)
         connection->is_draining = true;
     }
     connection_end_request(connection);
-    connection_write(connection);
     http_parser_next(connection->parser);
+    connection_write(connection);
     connection->is_body_decided = false;
     connection->is_body_paused = false;
     connection->is_chunked = false;

@@ -18,10 +18,8 @@
 /* The most connections, or half the descriptors that davitd may have if those are fewer. A new one
  * then takes the place of the one that was inactive longest and has no request at work. */
 #define SERVER_CONNECTIONS_MAX 16384
-#define SERVER_BODY_MAX (4 << 20) /* of requests whose body is a document */
-#define SERVER_INPUT_MAX                                                                          \
-    (64 << 20)                      /* of all requests together that are not complete, with heads \
-                                     */
+#define SERVER_BODY_MAX (4 << 20)   /* of requests whose body is a document */
+#define SERVER_INPUT_MAX (64 << 20) /* of all requests together, with their heads */
 #define SERVER_OUTPUT_MAX (1 << 20) /* of a stream to a client that does not read */
 /* Of all of them together: beyond it the connection goes whose client has not read for longest. */
 #define SERVER_OUTPUTS_MAX (128 << 20)

@@ -66,6 +66,19 @@ serves() {
     wait_until eval '[ "$(pss_kib)" -lt 16384 ]'
 }
 
+@test "large requests that wait" {
+    davit run --detach --name held busybox sleep 1000 >/dev/null
+    for kind in "waiters 60" "headed 3000"; do
+        hold $kind
+        serves
+        pss_kib
+        [ "$(pss_kib)" -lt 131072 ]
+        let_go
+    done
+    davit rm --force held
+    serves
+}
+
 @test "who has said all and says so by closing its half is answered all the same" {
     davit run --detach --name half busybox sleep 1000 >/dev/null
     for path in /system/df /containers/half/archive?path=/etc /containers/half/changes /images/get?names=busybox /containers/half/stats?stream=0; do

@@ -4,6 +4,7 @@
 idle: connections, of which a third has sent nothing, a third half a head and a third half a body.
 bodies: connections that have sent all of a large body but its last byte.
 heads: connections that have sent all of a large head but its last byte.
+waiters, headed: connections that have sent a large request, or one with a large head, which waits for /containers/held to end.
 readers: connections that ask for /containers/talks/logs and do not read.
 """
 import resource
@@ -43,8 +44,11 @@ def send(client, data):
 def first_bytes(number):
     if what == "bodies":
         return HEAD % b"POST /containers/create" + b"Content-Length: %d\r\n\r\n" % (BODY + 1) + b" " * BODY
-    if what == "heads":
-        return HEAD % b"GET /_ping" + b"".join(b"X-%d: %s\r\n" % (i, b"x" * 1000) for i in range(60))
+    if what == "waiters":
+        return HEAD % b"POST /containers/held/wait" + b"Content-Length: %d\r\n\r\n" % BODY + b" " * BODY
+    if what in ("heads", "headed"):
+        head = HEAD % b"POST /containers/held/wait" + b"".join(b"X-%d: %s\r\n" % (i, b"x" * 1000) for i in range(60))
+        return head + b"\r\n" if what == "headed" else head
     if what == "readers":
         return HEAD % b"GET /containers/talks/logs?stdout=1&follow=1" + b"\r\n"
     return [b"", b"GET /_pi", HEAD % b"POST /containers/create" + b"Content-Length: 1000\r\n\r\n{"][number % 3]
