@@ -117,20 +117,20 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
     return 0;
 }
 
+#define COPY_SUFFIX ".copy"
 #define REMOVED_SUFFIX ".removed"
 
 static void name_copy(const char *name, char copy[TEMPORARY_SIZE])
 {
-    snprintf(copy, TEMPORARY_SIZE, ".%s" FILE_COPY_SUFFIX, name);
+    snprintf(copy, TEMPORARY_SIZE, ".%s" COPY_SUFFIX, name);
 }
 
 char *file_name_of_copy(const char *entry)
 {
-    const size_t suffix = strlen(FILE_COPY_SUFFIX);
+    const size_t suffix = strlen(COPY_SUFFIX);
     size_t length = strlen(entry);
 
-    if (entry[0] != '.' || length < suffix + 2 ||
-        strcmp(entry + length - suffix, FILE_COPY_SUFFIX) != 0)
+    if (entry[0] != '.' || length < suffix + 2 || strcmp(entry + length - suffix, COPY_SUFFIX) != 0)
         return NULL;
     return memory_printf("%.*s", (int)(length - suffix - 1), entry + 1);
 }
@@ -148,29 +148,30 @@ int file_replace_twice(int directory_fd, const char *name, const void *bytes, si
     return result;
 }
 
-static int read_and_take(int directory_fd, const char *name, size_t max_bytes, file_take *take,
-                         void *context, struct buffer *content, struct error *err)
+int file_read_copy(int directory_fd, const char *name, size_t max_bytes, struct buffer *content,
+                   struct error *err)
 {
-    int result = file_read(directory_fd, name, max_bytes, content, err);
+    char copy[TEMPORARY_SIZE];
 
-    return result < 0 ? result : take(context, buffer_text(content), content->length, err);
+    name_copy(name, copy);
+    return file_read(directory_fd, copy, max_bytes, content, err);
 }
 
 int file_read_twice(int directory_fd, const char *name, size_t max_bytes, file_take *take,
                     void *context, bool *is_damaged, struct error *err)
 {
     cleanup_buffer struct buffer content = {0};
-    cleanup_buffer struct buffer second = {0};
-    char copy[TEMPORARY_SIZE];
-    int result = read_and_take(directory_fd, name, max_bytes, take, context, &content, err);
+    cleanup_buffer struct buffer copy = {0};
+    int result = file_read(directory_fd, name, max_bytes, &content, err);
 
     *is_damaged = false;
-    name_copy(name, copy);
-    if (result == 0 ||
-        read_and_take(directory_fd, copy, max_bytes, take, context, &second, NULL) < 0)
+    if (result == 0)
+        result = take(context, buffer_text(&content), content.length, err);
+    if (result == 0 || file_read_copy(directory_fd, name, max_bytes, &copy, NULL) < 0 ||
+        take(context, buffer_text(&copy), copy.length, NULL) < 0)
         return result;
     *is_damaged = true;
-    file_replace(directory_fd, name, buffer_text(&second), second.length, 0600, true, NULL);
+    file_replace(directory_fd, name, buffer_text(&copy), copy.length, 0600, true, NULL);
     return 0;
 }
 

@@ -32,7 +32,6 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
  * Files that nobody could make again are kept twice: NAME, and beside it .NAME.copy, so that damage
  * to one of them loses nothing. Writing syncs the first alone: no power cut damages both.
  */
-#define FILE_COPY_SUFFIX ".copy"
 int file_replace_twice(int directory_fd, const char *name, const void *bytes, size_t length,
                        mode_t mode, struct error *err);
 
@@ -42,6 +41,10 @@ int file_replace_twice(int directory_fd, const char *name, const void *bytes, si
 typedef int file_take(void *context, const char *text, size_t length, struct error *err);
 int file_read_twice(int directory_fd, const char *name, size_t max_bytes, file_take *take,
                     void *context, bool *is_damaged, struct error *err);
+
+/* Reads the copy alone. */
+int file_read_copy(int directory_fd, const char *name, size_t max_bytes, struct buffer *content,
+                   struct error *err);
 
 /* Removes both, durably. After a failure the file is there, unless another failure kept it from
  * being put back. */

@@ -17,15 +17,8 @@ struct finding *findings_add(struct findings *findings, const char *path, const 
     findings->list.items = arena_grow(&findings->arena, findings->list.items, findings->list.count,
                                       sizeof(*findings->list.items));
     finding = &findings->list.items[findings->list.count++];
-    *finding = (struct finding){.path = arena_strdup(&findings->arena, path),
-                                .problem = arena_strdup(&findings->arena, problem),
-                                .remedy = arena_strdup(&findings->arena, remedy)};
+    *finding = (struct finding){.path = path, .problem = problem, .remedy = remedy};
     return finding;
-}
-
-void finding_done(struct findings *findings, struct finding *finding, const char *done)
-{
-    finding->done = arena_strdup(&findings->arena, done);
 }
 
 void findings_release(struct findings *findings)

@@ -26,11 +26,9 @@ struct findings {
 
 extern const struct json_struct finding_type;
 
-/* Copies the texts. The result is valid until the next is added; set its `done` by
- * finding_done(). */
+/* The texts are constants, or lie in the arena. The result is valid until the next is added. */
 struct finding *findings_add(struct findings *findings, const char *path, const char *problem,
                              const char *remedy);
-void finding_done(struct findings *findings, struct finding *finding, const char *done);
 void findings_release(struct findings *findings);
 
 #endif

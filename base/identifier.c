@@ -16,6 +16,12 @@ void identifier_make(char id[IDENTIFIER_SIZE])
         snprintf(id + 2 * i, 3, "%02x", bytes[i]);
 }
 
+bool identifier_is_valid(const char *text)
+{
+    return strlen(text) == IDENTIFIER_SIZE - 1 &&
+           strspn(text, "0123456789abcdef") == IDENTIFIER_SIZE - 1;
+}
+
 bool name_is_valid(const char *name, size_t max_length)
 {
     static const char allowed[] =

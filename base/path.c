@@ -189,6 +189,16 @@ int path_make_directories(int root_fd, const char *path, mode_t mode, struct err
     return take_fd(&fd);
 }
 
+DIR *path_list(int directory_fd, const char *name)
+{
+    cleanup_close int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+
+    if (dir != NULL)
+        take_fd(&fd);
+    return dir;
+}
+
 int path_move_unique(int directory_fd, const char *name, int into_fd, const char *new_name,
                      struct error *err)
 {

@@ -6,6 +6,7 @@
 #ifndef DAVIT_BASE_PATH_H
 #define DAVIT_BASE_PATH_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,10 @@ const char *path_of_fd(char storage[PATH_FD_SIZE], int fd);
 
 /* True if the descriptor lies on a filesystem of this magic number (statfs(2)). */
 bool path_is_on_filesystem(int fd, uint64_t magic);
+
+/* Opens directory_fd/name, following symlinks, to read its entries; dirfd(3) is then its
+ * descriptor. NULL with errno set. */
+DIR *path_list(int directory_fd, const char *name);
 
 /* Moves directory_fd/name to into_fd as `new_name`, or with ".1", ".2", ... behind it where that is
  * taken. -EXDEV: it is another filesystem. */

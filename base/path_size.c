@@ -20,8 +20,7 @@ static int measure_entry(struct measure *measure, int directory_fd, const char *
 
 static int measure_entries(struct measure *measure, int directory_fd, int depth)
 {
-    int duplicate = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = duplicate >= 0 ? fdopendir(duplicate) : NULL;
+    cleanup_dir DIR *dir = path_list(directory_fd, ".");
     struct dirent *entry;
     int result = 0;
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/identifier.h"
+
 #define FIELD JSON_FIELD
 
 static const struct json_field process_fields[] = {
@@ -53,10 +55,9 @@ const struct json_struct image_config_type = JSON_STRUCT(struct image_config, co
 bool digest_is_valid(const char *digest)
 {
     static const char prefix[] = "sha256:";
-    const char *hex = digest + sizeof(prefix) - 1;
 
-    return strncmp(digest, prefix, sizeof(prefix) - 1) == 0 && strlen(hex) == 64 &&
-           strspn(hex, "0123456789abcdef") == 64;
+    return strncmp(digest, prefix, sizeof(prefix) - 1) == 0 &&
+           identifier_is_valid(digest + sizeof(prefix) - 1);
 }
 
 int image_config_parse(struct arena *arena, const char *text, size_t length,

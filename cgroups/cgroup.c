@@ -303,7 +303,6 @@ static int collect_processes(int fd, struct pid_list *list)
     cleanup_buffer struct buffer text = {0};
     cleanup_dir DIR *dir = NULL;
     struct dirent *entry;
-    int duplicate;
     char *position;
     int result = file_read(fd, "cgroup.procs", 16 << 20, &text, NULL);
 
@@ -315,8 +314,7 @@ static int collect_processes(int fd, struct pid_list *list)
         list->pids[list->count++] = (pid_t)strtol(position, &position, 10);
         position += strspn(position, "\n");
     }
-    duplicate = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    dir = duplicate >= 0 ? fdopendir(duplicate) : NULL;
+    dir = path_list(fd, ".");
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         cleanup_close int child = -1;
 
@@ -382,8 +380,7 @@ int cgroup_await_empty(const struct cgroup *cgroup, int timeout_ms, struct error
 /* Removes the directories below, deepest first. */
 static void remove_children(int fd)
 {
-    int duplicate = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = duplicate >= 0 ? fdopendir(duplicate) : NULL;
+    cleanup_dir DIR *dir = path_list(fd, ".");
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {

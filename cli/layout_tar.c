@@ -1,5 +1,6 @@
 /* Writing a tar of a layout's files: see layout_tar.h. The format is POSIX ustar. */
 #include "layout_tar.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,8 +101,7 @@ static int write_file(int out_fd, int layout_fd, const char *name)
 static int write_layout(int out_fd, int layout_fd)
 {
     static const char zeros[2 * BLOCK];
-    int blobs_fd = openat(layout_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *blobs = blobs_fd >= 0 ? fdopendir(blobs_fd) : NULL;
+    cleanup_dir DIR *blobs = path_list(layout_fd, "blobs/sha256");
     struct dirent *entry;
     int result = write_file(out_fd, layout_fd, "oci-layout");
 

@@ -14,17 +14,9 @@ struct repair_options {
     bool is_forced;
 };
 
-static int read_json_format(const struct option_reader *reader, const char *text)
-{
-    struct repair_options *options = reader->values;
-    const struct option_reader of_flag = {
-        .cli = reader->cli, .row = reader->row, .values = &options->is_json};
-
-    return option_read_json(&of_flag, text);
-}
-
 static const struct option_row format_rows[] = {
-    {"format", 0, OPTION_READ, "json", .read = read_json_format, .help = "print JSON"},
+    {"format", 0, OPTION_READ, "json", .offset = offsetof(struct repair_options, is_json),
+     .read = option_read_json, .help = "print JSON"},
     {0},
 };
 static const struct option_row repair_rows[] = {

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "cli.h"
 #include "options.h"
 #include "versions.h"
@@ -285,8 +286,7 @@ static int check_file(struct scan *scan, int directory_fd, const char *name)
 
 static int check_directory(struct scan *scan, int directory_fd, int depth)
 {
-    int duplicate = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = duplicate >= 0 ? fdopendir(duplicate) : NULL;
+    cleanup_dir DIR *dir = path_list(directory_fd, ".");
     struct dirent *entry;
     int result = 0;
 

@@ -23,8 +23,7 @@
 static int discard_unreached(const struct image_store *store, const char *directory,
                              const struct string_list *reached, struct error *err)
 {
-    int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(store->root_fd, directory);
     struct dirent *entry;
     int result = 0;
 
@@ -34,7 +33,7 @@ static int discard_unreached(const struct image_store *store, const char *direct
         int one = 0;
 
         if (entry->d_name[0] != '.' && !string_list_has(reached, entry->d_name))
-            one = path_discard(fd, entry->d_name, store->trash_fd, err);
+            one = path_discard(dirfd(dir), entry->d_name, store->trash_fd, err);
         if (one < 0)
             result = error_prefix(err, "%s", directory);
     }
@@ -100,7 +99,7 @@ static void reach_pull(const struct image_store *store, struct arena *arena, int
     struct stat status;
     char *rest;
 
-    if (fstatat(pulls_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !store_is_hex_name(name) ||
+    if (fstatat(pulls_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !identifier_is_valid(name) ||
         clock_now_ns() / 1000000000 - status.st_mtim.tv_sec > PULL_KEPT_S ||
         reach_blobs_of(store, arena, arena_printf(arena, "sha256:%s", name), blobs, NULL) < 0 ||
         file_read(pulls_fd, name, PULL_MAX_BYTES, &text, NULL) < 0) {
@@ -115,13 +114,12 @@ static void reach_pull(const struct image_store *store, struct arena *arena, int
 static void reach_pulls(const struct image_store *store, struct arena *arena,
                         struct string_list *blobs, struct string_list *layers)
 {
-    int fd = openat(store->root_fd, "pulls", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(store->root_fd, "pulls");
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (entry->d_name[0] != '.')
-            reach_pull(store, arena, fd, arena_strdup(arena, entry->d_name), blobs, layers);
+            reach_pull(store, arena, dirfd(dir), arena_strdup(arena, entry->d_name), blobs, layers);
     }
 }
 

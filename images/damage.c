@@ -11,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool store_is_hex_name(const char *name)
-{
-    return strlen(name) == HEX_LENGTH && strspn(name, "0123456789abcdef") == HEX_LENGTH;
-}
-
 static bool has_digest(const char *text, size_t length, const char *digest)
 {
     char hex[SHA256_DIGEST_STRING_LENGTH];
@@ -41,8 +36,7 @@ int store_read_verified(int root_fd, struct arena *arena, const char *digest, co
 
 bool store_has_blobs(const struct image_store *store)
 {
-    int fd = openat(store->root_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(store->root_fd, "blobs/sha256");
     struct dirent *entry = NULL;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL && entry->d_name[0] == '.')
@@ -67,8 +61,7 @@ static bool is_damaged_index(const char *name)
 
 void store_look_for_damage(struct image_store *store)
 {
-    int fd = openat(store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(store->root_fd, ".");
     struct dirent *entry = NULL;
 
     free(take_pointer(&store->distrust));

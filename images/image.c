@@ -135,7 +135,7 @@ static int parse_layers(struct image_store *store, struct image *image, const ch
 
     image->layers.items = arena_new(&image->arena, count, sizeof(char *));
     for (char *hex = strsep(&rest, ","); hex != NULL && hex[0] != '\0'; hex = strsep(&rest, ",")) {
-        if (!store_is_hex_name(hex) || image->layers.count == count)
+        if (!identifier_is_valid(hex) || image->layers.count == count)
             return error_set(err, ERROR_CORRUPT, EINVAL, "index.json: bad list of layers");
         if (faccessat(store->layers_fd, hex, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             return error_set(err, ERROR_CORRUPT, ENOENT, "layer %s is missing", hex);

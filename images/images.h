@@ -273,6 +273,13 @@ int overlay_view(int store_fd, const struct string_list *layers, int container_f
 int overlay_view_mount(int store_fd, const struct string_list *layers, int container_fd,
                        int bottom_fd, struct error *err);
 
+/* The chain ids of an image's layers (image-spec config.md), without "sha256:", from the bottom up;
+ * refuses an image whose documents do not agree on how many there are. Joined with commas they are
+ * the index's list. */
+int image_list_chain_ids(struct arena *arena, const struct image_manifest *manifest,
+                         const struct image_config *config, struct string_list *chain_ids,
+                         struct error *err);
+
 /* Finds damage, and does what `how` says about it: an index that was lost is made again from the
  * images that are there, damaged blobs that have come anew are removed. With REPAIR_PRUNE what
  * cannot be read is given up. */

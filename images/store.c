@@ -141,7 +141,7 @@ int image_store_forget_damaged(struct image_store *store, const char *tenant, co
     return not_found(reference, err);
 }
 
-static struct image *find_manifest(const struct image_store *store, const char *digest)
+struct image *store_find_manifest(const struct image_store *store, const char *digest)
 {
     for (size_t i = 0; i < store->image_count; i++) {
         if (strcmp(store->images[i]->manifest_digest, digest) == 0)
@@ -154,7 +154,7 @@ static struct image *find_manifest(const struct image_store *store, const char *
 static int get_image(struct image_store *store, const struct image_descriptor *descriptor,
                      struct image **found, struct error *err)
 {
-    struct image *image = find_manifest(store, descriptor->digest);
+    struct image *image = store_find_manifest(store, descriptor->digest);
     int result;
 
     if (image == NULL) {
@@ -200,24 +200,18 @@ static struct image *get_image_of_copy(struct image_store *store,
 }
 
 static void take_entries(struct image_store *store, const struct image_index *index,
-                         image_damage_report *on_damage)
+                         const struct image_index *copy, image_damage_report *on_damage)
 {
-    struct image_index copy = {0};
-    bool is_newer;
-
     for (size_t i = 0; i < index->manifests.count; i++) {
         const struct image_descriptor *descriptor = &index->manifests.items[i];
         const char *name = tagged_name_of(descriptor);
         struct error damage = {0};
         struct image *image;
 
-        if (get_image(store, descriptor, &image, &damage) == 0) {
-            add_name_of(image, descriptor);
-            continue;
+        if (get_image(store, descriptor, &image, &damage) < 0) {
+            on_damage(name != NULL ? name : descriptor->digest, &damage);
+            image = get_image_of_copy(store, descriptor, copy);
         }
-        on_damage(name != NULL ? name : descriptor->digest, &damage);
-        store_read_index_copy(store, &copy, &is_newer);
-        image = get_image_of_copy(store, descriptor, &copy);
         if (image != NULL)
             add_name_of(image, descriptor);
         else
@@ -225,28 +219,14 @@ static void take_entries(struct image_store *store, const struct image_index *in
     }
 }
 
-/* Which images there are is not known for certain: the copy may be older by one change. */
-static int replace_index(struct image_store *store, image_damage_report *on_damage,
-                         struct error *err)
-{
-    struct image_index copy = {0};
-    bool is_newer;
-    int result;
-
-    if (store_read_index_copy(store, &copy, &is_newer) == 0)
-        take_entries(store, &copy, on_damage);
-    result = store_put_index_aside(store, err);
-    store_look_for_damage(store);
-    return result < 0 ? result : store_save_index(store, err);
-}
-
 static int load_index(struct image_store *store, image_damage_report *on_damage, struct error *err)
 {
-    struct image_index index = {0};
-    struct image_index copy = {0};
+    struct image_index index;
+    struct image_index copy;
     struct error damage = {0};
-    bool is_newer = false;
-    int result = store_read_index(store, &index, &damage);
+    int result = store_read_index(store, &index, &copy, &damage);
+    bool is_lost = result < 0;
+    bool is_old = !is_lost && store_index_revision(&copy) > store_index_revision(&index);
 
     if (result == -ENOENT && !store_has_blobs(store))
         return store_save_index(store, err);
@@ -255,21 +235,23 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
         *err = damage;
         return result;
     }
-    if (result < 0) {
-        on_damage("the list of images", &damage);
-        return replace_index(store, on_damage, err);
-    }
-    if (store_read_index_copy(store, &copy, &is_newer) == 0 && is_newer) {
+    if (is_old)
         error_set(&damage, ERROR_CORRUPT, ESTALE,
                   "index.json is older than its copy, which is taken");
+    if (is_lost || is_old) {
         on_damage("the list of images", &damage);
-        take_entries(store, &copy, on_damage);
-        return store_save_index(store, err);
+        index = copy;
     }
-    take_entries(store, &index, on_damage);
+    store->revision = store_index_revision(&index);
+    take_entries(store, &index, &copy, on_damage);
+    /* A copy may be older than what was lost, by one change: which images there are is not known.
+     */
+    result = is_lost ? store_put_index_aside(store, err) : 0;
+    if (is_lost)
+        store_look_for_damage(store);
     if (store->damaged.count == 0)
         arena_release(&store->damaged_arena);
-    return 0;
+    return result == 0 && (is_lost || is_old) ? store_save_index(store, err) : result;
 }
 
 static int make_directories(struct image_store *store, struct error *err)

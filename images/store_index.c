@@ -80,7 +80,7 @@ int store_save_index(struct image_store *store, struct error *err)
     return result;
 }
 
-static uint64_t revision_of(const struct image_index *index)
+uint64_t store_index_revision(const struct image_index *index)
 {
     const char *text = string_map_get(&index->annotations, ANNOTATION_REVISION);
     uint64_t revision = 0;
@@ -90,45 +90,34 @@ static uint64_t revision_of(const struct image_index *index)
     return revision;
 }
 
-struct index_reader {
-    struct arena *arena;
-    struct image_index *index;
-};
-
-static int take_index(void *context, const char *text, size_t length, struct error *err)
+static int parse_index(struct image_store *store, const struct buffer *text,
+                       struct image_index *index, struct error *err)
 {
-    const struct index_reader *reader = context;
-
-    *reader->index = (struct image_index){0};
-    return image_index_parse(reader->arena, text, length, reader->index, err) < 0 ? -EBADMSG : 0;
+    if (image_index_parse(&store->damaged_arena, buffer_text(text), text->length, index, err) == 0)
+        return 0;
+    *index = (struct image_index){0};
+    return -EBADMSG;
 }
 
-int store_read_index(struct image_store *store, struct image_index *index, struct error *err)
+int store_read_index(struct image_store *store, struct image_index *index, struct image_index *copy,
+                     struct error *err)
 {
-    struct index_reader reader = {&store->damaged_arena, index};
     cleanup_buffer struct buffer text = {0};
+    cleanup_buffer struct buffer second = {0};
     int result = file_read(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &text, err);
 
+    *index = *copy = (struct image_index){0};
     if (result == 0)
-        result = take_index(&reader, buffer_text(&text), text.length, err);
+        result = parse_index(store, &text, index, err);
     if (result < 0)
         error_prefix(err, INDEX_FILE);
-    store->revision = revision_of(index);
+    if (file_read_copy(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &second, NULL) < 0)
+        return result;
+    /* Nearly always they are the same. */
+    if (result == 0 && second.length == text.length &&
+        memcmp(second.data, text.data, text.length) == 0)
+        *copy = *index;
+    else
+        parse_index(store, &second, copy, NULL);
     return result;
-}
-
-int store_read_index_copy(struct image_store *store, struct image_index *index, bool *is_newer)
-{
-    struct index_reader reader = {&store->damaged_arena, index};
-    cleanup_buffer struct buffer text = {0};
-
-    if (file_read(store->root_fd, "." INDEX_FILE FILE_COPY_SUFFIX, INDEX_MAX_BYTES, &text, NULL) <
-        0)
-        return -ENOENT;
-    if (take_index(&reader, buffer_text(&text), text.length, NULL) < 0)
-        return -EBADMSG;
-    *is_newer = revision_of(index) > store->revision;
-    if (*is_newer)
-        store->revision = revision_of(index);
-    return 0;
 }

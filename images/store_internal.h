@@ -2,14 +2,12 @@
 #ifndef DAVIT_IMAGES_STORE_INTERNAL_H
 #define DAVIT_IMAGES_STORE_INTERNAL_H
 
+#include "base/identifier.h"
 #include "images.h"
 
 #define HEX_LENGTH 64
 /* While the store has a file of such a name, nobody knows which blobs and layers are in use. */
 #define DAMAGED_INDEX "index.json.damaged-"
-
-/* True if the name is 64 hexadecimal digits, as names of blobs and layers are. */
-bool store_is_hex_name(const char *name);
 
 /* As image_store_read_blob(), but checks the digest, because a wrong bit in a manifest could
  * discard blobs that are needed. A blob with a wrong digest is ERROR_CORRUPT and renamed to
@@ -33,12 +31,20 @@ void store_look_for_damage(struct image_store *store);
 int store_sweep_ingest(const struct image_store *store, struct error *err);
 
 /* The file index.json: store_index.c. It is written twice (base/file.h), and has every image and
- * what is damaged. The copy is newer than a file that was put back from a backup. Reading fails
- * with -ENOENT, -EBADMSG if it is no index, or what reading it gave; what is read lies in the
- * store's arena of damaged images, because descriptors stay in use. */
+ * what is damaged. */
 int store_save_index(struct image_store *store, struct error *err);
-int store_read_index(struct image_store *store, struct image_index *index, struct error *err);
-int store_read_index_copy(struct image_store *store, struct image_index *index, bool *is_newer);
+
+/* Reads the file and its copy; what cannot be read is empty. The result is about the file: -ENOENT,
+ * -EBADMSG if it is no index, or what reading it gave. What is read lies in the store's arena of
+ * damaged images, because descriptors stay in use. */
+int store_read_index(struct image_store *store, struct image_index *index, struct image_index *copy,
+                     struct error *err);
+
+/* It grows with each change, so that of two indexes the newer is known. */
+uint64_t store_index_revision(const struct image_index *index);
+
+/* The image of that manifest, if the store knows it. store.c */
+struct image *store_find_manifest(const struct image_store *store, const char *digest);
 
 /* Which images there are, and what they are called, before a change: store_names.c. Restoring frees
  * images that came since, and takes back those that left, which must not be freed before the change

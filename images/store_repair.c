@@ -3,39 +3,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sha2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/path.h"
 #include "store_internal.h"
 
 #define DAMAGED_BLOB ".damaged-"
 #define MANIFEST_MAX_BYTES (4 << 20) /* a larger blob is a layer */
-#define PRUNES "davit system repair --prune removes it"
-
-/* image-spec config.md, "Layer ChainID", without "sha256:", comma-separated as the index has it. */
-static const char *list_chain_ids(struct arena *arena, const struct image_config *config)
-{
-    struct string_list chain = {0};
-
-    for (size_t i = 0; i < config->rootfs.diff_ids.count; i++) {
-        const char *diff_id = config->rootfs.diff_ids.items[i];
-        const char *text;
-        char *hex = arena_new(arena, SHA256_DIGEST_STRING_LENGTH, 1);
-
-        if (i == 0) {
-            string_list_append(arena, &chain, diff_id + strlen("sha256:"));
-            continue;
-        }
-        text = arena_printf(arena, "sha256:%s %s", chain.items[i - 1], diff_id);
-        SHA256Data((const uint8_t *)text, strlen(text), hex);
-        string_list_append(arena, &chain, hex);
-    }
-    return string_list_join(arena, &chain, ",");
-}
 
 /* Whether the blob is the manifest of an image that is all there. */
 static bool read_as_manifest(struct image_store *store, struct arena *arena, const char *digest,
@@ -44,6 +22,7 @@ static bool read_as_manifest(struct image_store *store, struct arena *arena, con
     struct string_pair *annotation = arena_new(arena, 1, sizeof(*annotation));
     struct image_manifest manifest = {0};
     struct image_config config = {0};
+    struct string_list chain_ids = {0};
     const char *text;
     size_t length;
 
@@ -51,9 +30,10 @@ static bool read_as_manifest(struct image_store *store, struct arena *arena, con
         image_manifest_parse(arena, text, length, &manifest, NULL) < 0 ||
         store_read_verified(store->root_fd, arena, manifest.config.digest, &text, &length, NULL) <
             0 ||
-        image_config_parse(arena, text, length, &config, NULL) < 0)
+        image_config_parse(arena, text, length, &config, NULL) < 0 ||
+        image_list_chain_ids(arena, &manifest, &config, &chain_ids, NULL) < 0)
         return false;
-    *annotation = (struct string_pair){ANNOTATION_LAYERS, list_chain_ids(arena, &config)};
+    *annotation = (struct string_pair){ANNOTATION_LAYERS, string_list_join(arena, &chain_ids, ",")};
     *descriptor = (struct image_descriptor){
         .media_type = manifest.media_type != NULL ? manifest.media_type : MEDIA_TYPE_MANIFEST,
         .digest = digest,
@@ -63,21 +43,11 @@ static bool read_as_manifest(struct image_store *store, struct arena *arena, con
     return true;
 }
 
-static bool is_known(const struct image_store *store, const char *digest)
-{
-    for (size_t i = 0; i < store->image_count; i++) {
-        if (strcmp(store->images[i]->manifest_digest, digest) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Images whose documents and layers are there and that the index does not name. Returns how many
  * were taken back. */
 static size_t find_images(struct image_store *store)
 {
-    int fd = openat(store->root_fd, "blobs/sha256", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(store->root_fd, "blobs/sha256");
     struct dirent *entry;
     size_t count = 0;
 
@@ -88,8 +58,8 @@ static size_t find_images(struct image_store *store)
         struct image *image;
         struct stat status;
 
-        if (store_is_hex_name(entry->d_name) && !is_known(store, digest) &&
-            fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        if (identifier_is_valid(entry->d_name) && store_find_manifest(store, digest) == NULL &&
+            fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
             status.st_size <= MANIFEST_MAX_BYTES &&
             read_as_manifest(store, &arena, digest, status.st_size, &descriptor) &&
             image_store_add(store, "", NULL, NULL, &descriptor, &image, NULL) == 0)
@@ -110,8 +80,7 @@ static void repair_index(struct image_store *store, int root_fd, const char *nam
         return;
     count = find_images(store);
     if (unlinkat(root_fd, name, 0) == 0)
-        finding_done(findings, finding,
-                     arena_printf(&findings->arena, "%zu more images were found", count));
+        finding->done = arena_printf(&findings->arena, "%zu more images were found", count);
 }
 
 static void repair_blob(struct image_store *store, int blobs_fd, const char *name, enum repair how,
@@ -120,16 +89,16 @@ static void repair_blob(struct image_store *store, int blobs_fd, const char *nam
     const char *good = name + strlen(DAMAGED_BLOB);
     bool has_good = faccessat(blobs_fd, good, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     const char *path = arena_printf(&findings->arena, "blobs/sha256/%s", name);
-    struct finding *finding =
-        findings_add(findings, path,
-                     has_good ? "its content is not what its name says, and it is there anew"
-                              : "its content is not what its name says",
-                     has_good ? "davit system repair removes it" : PRUNES);
+    struct finding *finding = findings_add(
+        findings, path,
+        has_good ? "its content is not what its name says, and it is there anew"
+                 : "its content is not what its name says",
+        has_good ? "davit system repair removes it" : "davit system repair --prune removes it");
 
     (void)store;
     if ((how == REPAIR_PRUNE || (how == REPAIR_MEND && has_good)) &&
         unlinkat(blobs_fd, name, 0) == 0)
-        finding_done(findings, finding, "removed");
+        finding->done = "removed";
 }
 
 static void repair_images(struct image_store *store, enum repair how, struct findings *findings)
@@ -145,7 +114,7 @@ static void repair_images(struct image_store *store, enum repair how, struct fin
             "pull or load it again; davit system repair --prune gives it up");
 
         if (how == REPAIR_PRUNE && image_store_forget_damaged(store, "", digest, NULL) == 0)
-            finding_done(findings, finding, "given up");
+            finding->done = "given up";
     }
 }
 
@@ -156,13 +125,12 @@ typedef void repair_entry(struct image_store *store, int directory_fd, const cha
 static void repair_each(struct image_store *store, const char *directory, const char *prefix,
                         repair_entry *one, enum repair how, struct findings *findings)
 {
-    int fd = openat(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(store->root_fd, directory);
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
-            one(store, fd, entry->d_name, how, findings);
+            one(store, dirfd(dir), entry->d_name, how, findings);
     }
 }
 

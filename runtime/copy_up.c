@@ -1,5 +1,6 @@
 /* Copying a tree by descriptors: see copy_up.h. */
 #include "copy_up.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,12 +165,11 @@ static int copy_entry(int from_dir, int to_dir, const char *name, int depth, str
 
 static int copy_directory(int from_fd, int to_fd, int depth, struct error *err)
 {
-    int duplicate = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = duplicate >= 0 ? fdopendir(duplicate) : NULL;
+    cleanup_dir DIR *dir = path_list(from_fd, ".");
     struct dirent *entry;
     struct stat status;
 
-    if (dir == NULL || fstat(duplicate, &status) < 0)
+    if (dir == NULL || fstat(dirfd(dir), &status) < 0)
         return error_errno(err, errno, "open directory");
     if (depth == COPY_DEPTH_MAX)
         return error_set(err, ERROR_TOO_LARGE, ELOOP, "nested too deeply to be copied");
@@ -177,14 +177,14 @@ static int copy_directory(int from_fd, int to_fd, int depth, struct error *err)
         int result = 0;
 
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            result = copy_entry(duplicate, to_fd, entry->d_name, depth, err);
+            result = copy_entry(dirfd(dir), to_fd, entry->d_name, depth, err);
         if (result < 0)
             return result;
     }
     /* An earlier copy may have been killed while it copied a file that exists by now: its remains
      * go. */
     unlinkat(to_fd, UNFINISHED, 0);
-    if (copy_attributes(duplicate, to_fd, &status, err) < 0)
+    if (copy_attributes(dirfd(dir), to_fd, &status, err) < 0)
         return error_prefix(err, "directory");
     return 0;
 }
@@ -192,8 +192,7 @@ static int copy_directory(int from_fd, int to_fd, int depth, struct error *err)
 /* 1, 0 or a negative errno. */
 static int check_empty(int directory_fd)
 {
-    int duplicate = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = duplicate >= 0 ? fdopendir(duplicate) : NULL;
+    cleanup_dir DIR *dir = path_list(directory_fd, ".");
     struct dirent *entry;
 
     if (dir == NULL)

@@ -248,42 +248,6 @@ bool layer_exists(int store_fd, const char *chain_hex)
     return faccessat(store_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* image-spec config.md "Layer ChainID" */
-static void next_chain_id(char chain[DIGEST_SIZE], const char *diff_id, bool is_first)
-{
-    char text[2 * DIGEST_SIZE];
-    int length;
-
-    if (is_first) {
-        memcpy(chain, diff_id, DIGEST_SIZE);
-        return;
-    }
-    length = snprintf(text, sizeof(text), "%s %s", chain, diff_id);
-    digest_of(text, (size_t)length, chain);
-}
-
-int layers_list_chain_ids(struct arena *arena, const struct image_manifest *manifest,
-                          const struct image_config *config, struct string_list *chain_ids,
-                          struct error *err)
-{
-    char chain[DIGEST_SIZE] = "";
-
-    if (manifest->layers.count != config->rootfs.diff_ids.count)
-        return error_set(err, ERROR_CORRUPT, EINVAL,
-                         "the manifest has %zu layers and the configuration %zu diff ids",
-                         manifest->layers.count, config->rootfs.diff_ids.count);
-    if (manifest->layers.count > OVERLAY_LAYERS_MAX)
-        return error_set(err, ERROR_UNSUPPORTED, E2BIG,
-                         "the image has %zu layers; at most %d can be stacked: fewer can be made "
-                         "by davit export and davit import",
-                         manifest->layers.count, OVERLAY_LAYERS_MAX);
-    for (size_t i = 0; i < manifest->layers.count; i++) {
-        next_chain_id(chain, config->rootfs.diff_ids.items[i], i == 0);
-        string_list_append(arena, chain_ids, arena_strdup(arena, chain + 7));
-    }
-    return 0;
-}
-
 /* The unpacking of an image's layers: children work ahead of the layer that is published next. */
 struct unpacking {
     int store_fd;
@@ -367,7 +331,7 @@ int layers_unpack(int store_fd, struct arena *arena, const struct image_manifest
                                   .config = config,
                                   .limits = limits,
                                   .begun = begun};
-    int result = layers_list_chain_ids(arena, manifest, config, &unpacking.chain_ids, err);
+    int result = image_list_chain_ids(arena, manifest, config, &unpacking.chain_ids, err);
 
     if (result < 0)
         return result;

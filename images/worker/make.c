@@ -55,8 +55,8 @@ static int read_base(struct make *make)
     if (result == 0)
         result = image_config_parse(&make->arena, text, length, &base, make->err);
     if (result == 0)
-        result = layers_list_chain_ids(&make->arena, &make->manifest, &base, &make->chain_ids,
-                                       make->err);
+        result =
+            image_list_chain_ids(&make->arena, &make->manifest, &base, &make->chain_ids, make->err);
     for (size_t i = 0; result == 0 && i < make->manifest.layers.count; i++)
         result = translate_layer(make, &make->manifest.layers.items[i]);
     make->config.rootfs.diff_ids = base.rootfs.diff_ids;
@@ -98,8 +98,8 @@ static int add_layer(struct make *make, struct layer_unpack *unpack, const char 
         .media_type = media_type, .digest = arena_strdup(&make->arena, digest), .size = size};
     make->manifest.layers.count = count + 1;
     make->chain_ids.count = 0;
-    result = layers_list_chain_ids(&make->arena, &make->manifest, &make->config, &make->chain_ids,
-                                   make->err);
+    result = image_list_chain_ids(&make->arena, &make->manifest, &make->config, &make->chain_ids,
+                                  make->err);
     return result < 0
                ? result
                : layer_unpack_publish(unpack, unpack->diff_id, &make->chain_ids, count, make->err);

@@ -302,8 +302,8 @@ static int cli_pull_image(struct pull *pull, const char *reference, const char *
     if (result == 0)
         result = pull_get_config(pull);
     if (result == 0)
-        result = layers_list_chain_ids(&pull->arena, &pull->manifest, &pull->config,
-                                       &pull->chain_ids, pull->err);
+        result = image_list_chain_ids(&pull->arena, &pull->manifest, &pull->config,
+                                      &pull->chain_ids, pull->err);
     if (result == 0)
         result = mark_as_pulling(pull, report.digest,
                                  string_list_join(&pull->arena, &pull->chain_ids, ","));

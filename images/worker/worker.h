@@ -251,12 +251,6 @@ int job_run_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job
 int job_run_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
                  struct error *err);
 
-/* The chain ids of an image's layers (image-spec config.md), without "sha256:", from the bottom up;
- * refuses an image whose documents do not agree on how many there are. Joined with commas they are
- * the index's list. */
-int layers_list_chain_ids(struct arena *arena, const struct image_manifest *manifest,
-                          const struct image_config *config, struct string_list *chain_ids,
-                          struct error *err);
 bool layer_exists(int store_fd, const char *chain_hex);
 
 /* A layer being unpacked by a confined child from a descriptor that may be a pipe. */

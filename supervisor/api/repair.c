@@ -1,6 +1,5 @@
 /* What is damaged on the disk, and its repair. */
 #include "api.h"
-#include "base/cleanup.h"
 
 static void answer(struct api *api, struct request *request, enum repair how)
 {

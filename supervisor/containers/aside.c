@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/identifier.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/socket.h"
@@ -19,17 +20,10 @@
 #define REASON_PREFIX ".reason-"
 #define REASON_MAX_BYTES 4096
 
-bool container_is_id(const char *name)
-{
-    return strlen(name) == IDENTIFIER_SIZE - 1 &&
-           strspn(name, "0123456789abcdef") == IDENTIFIER_SIZE - 1;
-}
-
 /* A directory's own entries that are not hidden. */
 static int count_entries(int directory_fd)
 {
-    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(directory_fd, ".");
     struct dirent *entry;
     int count = 0;
 
@@ -41,18 +35,19 @@ static int count_entries(int directory_fd)
 /* The layers of a container that nobody knows must not be collected. */
 static void keep_layers(struct containers *containers, const char *name, int directory_fd)
 {
+    struct arena *arena = &containers->aside_arena;
+    struct string_list *kept = &containers->aside_layers;
     struct revision *revision = revision_new();
     const struct string_list *layers = &revision->definition.layers;
+    bool is_known = container_record_read_layers(directory_fd, arena, kept, NULL) == 0;
 
-    if (container_record_read_layers(directory_fd, &containers->aside_arena,
-                                     &containers->aside_layers, NULL) == 0)
-        ;
-    else if (container_record_read(directory_fd, revision, NULL) == 0 && layers->count > 0)
+    if (!is_known && container_record_read(directory_fd, revision, NULL) == 0) {
         for (size_t i = 0; i < layers->count; i++)
-            string_list_append(&containers->aside_arena, &containers->aside_layers,
-                               arena_strdup(&containers->aside_arena, layers->items[i]));
-    else if (container_is_id(name) &&
-             faccessat(directory_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+            string_list_append(arena, kept, arena_strdup(arena, layers->items[i]));
+        is_known = layers->count > 0;
+    }
+    if (!is_known && identifier_is_valid(name) &&
+        faccessat(directory_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         containers->has_unknown_layers = true;
     revision_free(revision);
 }
@@ -103,7 +98,7 @@ void container_settle_unknown(struct containers *containers, const char *name)
     }
     if (fd < 0)
         error_errno(&err, errno, "open");
-    else if (!container_is_id(name))
+    else if (!identifier_is_valid(name))
         error_set(&err, ERROR_INVALID, EINVAL, "its name is no id");
     else if (container_adopt(containers, name, fd, &err) == 0)
         return;
@@ -119,14 +114,13 @@ void container_settle_unknown(struct containers *containers, const char *name)
 /* A container that is moved back from aside/ must find its layers. */
 void containers_keep_layers_of_aside(struct containers *containers)
 {
-    int fd = openat(containers->places->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(containers->places->aside_fd, ".");
     struct dirent *entry;
 
     containers->has_unknown_layers = false;
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         cleanup_close int directory_fd =
-            openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
         if (directory_fd >= 0 && entry->d_name[0] != '.')
             keep_layers(containers, entry->d_name, directory_fd);
@@ -141,7 +135,7 @@ static int give_back(struct containers *containers, const char *name, struct err
     struct revision *revision = revision_new();
     int result = fd < 0 ? error_errno(err, errno, "open") : 0;
 
-    if (result == 0 && !container_is_id(name))
+    if (result == 0 && !identifier_is_valid(name))
         result = error_set(err, ERROR_INVALID, EINVAL, "its name is no id");
     if (result == 0)
         result = container_record_read(fd, revision, err);
@@ -166,8 +160,8 @@ static const char *reason_of(const struct containers *containers, struct arena *
     cleanup_buffer struct buffer text = {0};
 
     if (file_read(containers->places->aside_fd, note, REASON_MAX_BYTES, &text, NULL) < 0)
-        return container_is_id(name) ? "a container that davitd could not read"
-                                     : "it was no container";
+        return identifier_is_valid(name) ? "a container that davitd could not read"
+                                         : "it was no container";
     return arena_strdup(arena, buffer_text(&text));
 }
 
@@ -177,7 +171,7 @@ static void repair_aside(struct containers *containers, const char *name, enum r
     struct finding *finding =
         findings_add(findings, arena_printf(&findings->arena, "aside/%s", name),
                      reason_of(containers, &findings->arena, name),
-                     container_is_id(name)
+                     identifier_is_valid(name)
                          ? "davit system repair tries to take it back; with --prune it is removed"
                          : "davit system repair --prune removes it");
     struct error err = {0};
@@ -193,18 +187,18 @@ static void repair_aside(struct containers *containers, const char *name, enum r
     if (done == NULL)
         return;
     forget_reason(containers, name);
-    finding_done(findings, finding, done);
+    finding->done = done;
 }
 
 /* What runs without davitd knowing it, and what it knows without a directory. */
 static void find_strangers(struct containers *containers, struct findings *findings)
 {
-    int fd = openat(containers->places->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(containers->places->containers_fd, ".");
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (container_is_id(entry->d_name) && container_by_id(containers, entry->d_name) == NULL)
+        if (identifier_is_valid(entry->d_name) &&
+            container_by_id(containers, entry->d_name) == NULL)
             findings_add(findings, arena_printf(&findings->arena, "containers/%s", entry->d_name),
                          "no container that davitd knows; it may run",
                          "when it has ended the next davitd puts it aside");
@@ -221,8 +215,7 @@ static void find_strangers(struct containers *containers, struct findings *findi
 
 void containers_repair(struct containers *containers, enum repair how, struct findings *findings)
 {
-    int fd = openat(containers->places->aside_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(containers->places->aside_fd, ".");
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {

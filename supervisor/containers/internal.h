@@ -181,7 +181,4 @@ void container_settle_unknown(struct containers *containers, const char *name);
 /* Notes the layers of what was put aside, so that it finds them when it is given back. */
 void containers_keep_layers_of_aside(struct containers *containers);
 
-/* Whether a directory's name may be a container's. */
-bool container_is_id(const char *name);
-
 #endif

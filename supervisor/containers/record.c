@@ -1,5 +1,6 @@
 /* Rows and files of containers: see record.h. */
 #include "record.h"
+#include "base/path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -191,8 +192,7 @@ int container_record_remove(struct managed_container *container, struct error *e
 /* The highest below `limit`. */
 static int find_newest(int directory_fd, uint64_t limit, uint64_t *revision, struct error *err)
 {
-    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(directory_fd, ".");
     struct dirent *entry;
     bool is_found = false;
 

@@ -7,7 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/identifier.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "internal.h"
 
 /* An earlier davitd may have died before it renamed a new container's directory, or before it
@@ -145,7 +147,7 @@ static void settle_ghosts(struct recovery *recovery, bool has_directories)
 static bool has_id(const struct string_list *names)
 {
     for (size_t i = 0; i < names->count; i++) {
-        if (container_is_id(names->items[i]))
+        if (identifier_is_valid(names->items[i]))
             return true;
     }
     return false;
@@ -154,8 +156,7 @@ static bool has_id(const struct string_list *names)
 static int list_unknown(struct containers *containers, struct arena *arena,
                         struct string_list *names, struct error *err)
 {
-    int fd = openat(containers->places->containers_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(containers->places->containers_fd, ".");
     struct dirent *entry;
 
     if (dir == NULL)

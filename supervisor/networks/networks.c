@@ -1,5 +1,6 @@
 /* Networks on disk and in memory: see networks.h. */
 #include "networks.h"
+#include "base/path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -134,8 +135,7 @@ static char *file_of_entry(const struct networks *networks, const char *entry)
 
 int networks_read(struct networks *networks, struct error *err)
 {
-    int fd = openat(networks->places->networks_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(networks->places->networks_fd, ".");
     struct dirent *entry;
     struct network *unused;
 
@@ -168,23 +168,23 @@ static bool has_network_of(const struct networks *networks, const char *file)
 
 void networks_repair(struct networks *networks, enum repair how, struct findings *findings)
 {
-    int fd = openat(networks->places->networks_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(networks->places->networks_fd, ".");
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        cleanup_free char *file = file_of_entry(networks, entry->d_name);
         const char *path = arena_printf(&findings->arena, "networks/%s", entry->d_name);
         struct finding *finding;
         struct error err = {0};
 
-        if (entry->d_name[0] == '.' || has_network_of(networks, entry->d_name))
+        if (file == NULL || has_network_of(networks, file))
             continue;
         finding = findings_add(findings, path, "no network can be read from this file",
                                "davit system repair tries again; with --prune it is removed");
-        if (how != REPAIR_LOOK && read_network(networks, entry->d_name, &err) == 0)
-            finding_done(findings, finding, "it is a network again");
-        else if (how == REPAIR_PRUNE && unlinkat(fd, entry->d_name, 0) == 0)
-            finding_done(findings, finding, "removed");
+        if (how != REPAIR_LOOK && read_network(networks, file, &err) == 0)
+            finding->done = "it is a network again";
+        else if (how == REPAIR_PRUNE && unlinkat(dirfd(dir), entry->d_name, 0) == 0)
+            finding->done = "removed";
     }
 }
 

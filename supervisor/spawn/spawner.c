@@ -153,8 +153,7 @@ static _Noreturn void run_worker(const struct worker *worker, const int *fds)
  * to read from its first entry: the position of davitd's descriptor is shared. */
 static _Noreturn void sweep(int directory_fd)
 {
-    int fd = openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    DIR *dir = path_list(directory_fd, ".");
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {

@@ -83,12 +83,19 @@ static void volume_link(struct volumes *volumes, struct volume *volume)
     projects_note(volumes->projects, volume->project);
 }
 
+/* What a file that is no good has left in it. */
+static void forget_file(struct volume *volume)
+{
+    arena_release(&volume->arena);
+    *volume = (struct volume){.tenant = volume->tenant, .name = volume->name};
+}
+
 static int take_volume(void *context, const char *text, size_t length, struct error *err)
 {
     struct volume *volume = context;
 
-    return json_decode_text(&volume->arena, arena_strndup(&volume->arena, text, length), length,
-                            &volume_type, volume, err);
+    forget_file(volume);
+    return json_decode_text(&volume->arena, text, length, &volume_type, volume, err);
 }
 
 static int write_file(const struct volume *volume, int directory_fd, struct error *err)
@@ -115,9 +122,8 @@ static int adopt_volume(struct volume *volume, int directory_fd, struct error *e
         return error_errno(err, errno, "open " VOLUME_DATA);
     if (volume_check_name(volume->name, err) < 0)
         return -err->errnum;
+    forget_file(volume);
     volume->created_ns = clock_now_ns();
-    volume->is_anonymous = false;
-    volume->labels = volume->options = (struct string_map){0};
     volume->project = quota_project(data_fd);
     log_warning("volume %s: its file was lost or damaged, and is made anew without labels: %s",
                 volume->name, why.message);
@@ -148,8 +154,7 @@ static int read_volume(struct volumes *volumes, const char *name, struct error *
 
 int volumes_read(struct volumes *volumes, struct error *err)
 {
-    int fd = openat(volumes->places->volumes_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(volumes->places->volumes_fd, ".");
     struct dirent *entry;
 
     if (dir == NULL)
@@ -180,13 +185,16 @@ static struct volume *look_up(const struct volumes *volumes, const char *tenant,
     return volume;
 }
 
-static bool has_directory(const struct volumes *volumes, const char *directory)
+static bool has_volume_of(const struct volumes *volumes, const char *directory)
 {
-    struct volume *wanted = volume_of_directory(directory);
-    bool result = look_up(volumes, wanted->tenant, wanted->name) != NULL;
+    cleanup_arena struct arena arena = {0};
+    const struct volume *volume = volumes->list;
 
-    volume_free(wanted);
-    return result;
+    while (volume != NULL &&
+           strcmp(definition_volume_directory(&arena, volume->tenant, volume->name), directory) !=
+               0)
+        volume = volume->next;
+    return volume != NULL;
 }
 
 static void repair_volume(struct volumes *volumes, const char *name, enum repair how,
@@ -199,20 +207,19 @@ static void repair_volume(struct volumes *volumes, const char *name, enum repair
     struct error err = {0};
 
     if (how != REPAIR_LOOK && read_volume(volumes, name, &err) == 0)
-        finding_done(findings, finding, "it is a volume again");
+        finding->done = "it is a volume again";
     else if (how == REPAIR_PRUNE &&
              trash_put(volumes->trash, volumes->places->volumes_fd, name, &err) == 0)
-        finding_done(findings, finding, "removed");
+        finding->done = "removed";
 }
 
 void volumes_repair(struct volumes *volumes, enum repair how, struct findings *findings)
 {
-    int fd = openat(volumes->places->volumes_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    cleanup_dir DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    cleanup_dir DIR *dir = path_list(volumes->places->volumes_fd, ".");
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] != '.' && !has_directory(volumes, entry->d_name))
+        if (entry->d_name[0] != '.' && !has_volume_of(volumes, entry->d_name))
             repair_volume(volumes, entry->d_name, how, findings);
     }
 }

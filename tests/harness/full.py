@@ -119,14 +119,20 @@ class Round:
         one = self.host
         if "create" in self.refused and one.call("GET", "/containers/new/json")[0] == 200:
             self.containers["new"] = "created"
+        networks = {entry["Name"] for entry in one.do("GET", "/networks")}
+        volumes = {entry["Name"] for entry in one.do("GET", "/volumes")["Volumes"]}
+        if "create a network" in self.refused:
+            self.networks |= networks & {"freshnet"}
+        if "create a volume" in self.refused:
+            self.volumes |= volumes & {"fresh"}
         if "remove a network" in self.refused:
-            self.networks &= {entry["Name"] for entry in one.do("GET", "/networks")}
+            self.networks &= networks
         if {"tag", "untag"} & set(self.refused):
             self.images = {tag for entry in one.do("GET", "/images/json") for tag in entry["RepoTags"] or []}
         if "remove the new one" in self.refused and one.call("GET", "/containers/new/json")[0] == 404:
             self.containers.pop("new", None)
         if "remove a volume" in self.refused:
-            self.volumes &= {entry["Name"] for entry in one.do("GET", "/volumes")["Volumes"]}
+            self.volumes &= volumes
 
     def check(self, when):
         one = self.host

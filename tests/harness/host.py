@@ -3,16 +3,19 @@ processes it starts, found as descendants of who runs this (prctl(2) PR_SET_CHIL
 import ctypes
 import hashlib
 import http.client
+import io
 import json
 import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tarfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from api import Connection
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("DAVIT_BUILD", TOP / "build"))
@@ -35,17 +38,6 @@ class Refused(Exception):
         super().__init__(f"{what}: {status} {data!r}")
         self.status = status
         self.data = data
-
-
-class Connection(http.client.HTTPConnection):
-    def __init__(self, path, timeout):
-        super().__init__("davit", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 def until(what, condition, seconds=WAIT_S):
@@ -195,8 +187,6 @@ class Host:
 
     def read_file(self, name, path):
         archive = self.do("GET", f"/containers/{name}/archive?path={path}")
-        import io
-
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             return tar.extractfile(tar.next()).read()
 

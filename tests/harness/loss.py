@@ -11,8 +11,7 @@ import shutil
 import sys
 import time
 
-import host
-from host import Host, Lost, Refused, until
+from host import Host, Lost, Refused, digest, files_below, in_own_namespaces, until
 
 DAMAGES = ["gone", "empty", "truncated", "flipped", "garbage", "rolled-back"]
 CONTAINERS = ["live", "ended", "made", "stopped"]
@@ -54,11 +53,7 @@ class Round:
         self.pid = host.inspect("live")["State"]["Pid"]
         self.ids = {name: host.inspect(name)["Id"] for name in CONTAINERS}
         host.kill()
-        self.precious = {path: self.fingerprint(host.root / path) for path in host_files(host.root) if is_precious(path)}
-
-    @staticmethod
-    def fingerprint(path):
-        return host.digest(path)
+        self.precious = {path: digest(host.root / path) for path in files_below(host.root) if is_precious(path)}
 
     def damage(self, path, how, chance):
         """Returns what was lost, for the report; None if it would change nothing."""
@@ -152,7 +147,7 @@ class Round:
     def is_kept(self, path, what):
         """At its place, or put aside."""
         places = [self.host.root / path, self.host.root / "aside" / path.split("/", 1)[1], (self.host.root / path).parent / f".damaged-{path.rsplit('/', 1)[1]}"]
-        return any(place.is_file() and self.fingerprint(place) == what for place in places)
+        return any(place.is_file() and digest(place) == what for place in places)
 
     def last(self, excused):
         """What ends and starts again at the end."""
@@ -161,17 +156,13 @@ class Round:
             if "live runs" not in excused:
                 self.host.do("POST", f"/containers/{self.ids['live']}/stop")
                 assert self.host.inspect(self.ids["live"])["State"]["ExitCode"] == 5
-            if not excused & {"made starts"}:
+            if "made starts" not in excused:
                 self.host.begin(self.ids["made"])
                 self.host.wait(self.ids["made"])
                 assert "root:" in self.host.logs(self.ids["made"])
         except (Refused, Lost, AssertionError) as error:
             problems.append(f"at the end: {error}")
         return problems
-
-
-def host_files(root):
-    return host.files_below(root)
 
 
 def make_template(directory):
@@ -195,7 +186,6 @@ def make_template(directory):
 
 
 # What a damage may cost: (kind, damages or None for all, what need not hold).
-NOTHING_OF_LIVE = {"live runs", "live takes an exec", "live's log"}
 EXCUSES = [
     # The file itself, and what it said.
     (r"containers/live/live-json.log", None, {"live's log"}),
@@ -233,7 +223,7 @@ def play(directory, template, choose, chance):
     one = Round(directory, template)
     try:
         one.fill()
-        damages = choose(host_files(one.host.root), one.ids)
+        damages = choose(files_below(one.host.root), one.ids)
         done = [(path, how) for path, how in damages if one.damage(path, how, chance)]
         if not done:
             return [], []
@@ -300,5 +290,5 @@ def main():
     sys.exit(failed != 0)
 
 
-host.in_own_namespaces()
+in_own_namespaces()
 main()

@@ -357,11 +357,15 @@ damage_index() {
 }
 
 @test "what is damaged is listed, taken back where it can be, and removed only where that is wanted" {
+    # Of what other tests have lost.
+    davit system repair --prune --force >/dev/null
     [ "$(davit system check)" = "nothing is damaged" ]
     made=$(davit create --name made busybox echo works)
     davit create --name other busybox true >/dev/null
     davit volume create kept >/dev/null
     davit network create wire >/dev/null
+    davit network create gone >/dev/null
+    davit volume create --label a=b labelled >/dev/null
     tar c --files-from=/dev/null | davit import - lost:1 >/dev/null
     kill_davitd
     # A container without a definition that can be read, a volume without content, a network without a file, no list of images.
@@ -373,11 +377,19 @@ damage_index() {
     cp "$wire" "$dir/wire"
     echo no > "$wire"
     rm "$dir/root/networks/.$(basename "$wire").copy"
+    # One whose file is gone and whose copy is damaged; a volume's file that is damaged and could be read in part.
+    gone=$(basename "$(grep -l '"gone"' "$dir/root/networks/"*.json)")
+    rm "$dir/root/networks/$gone"
+    echo no > "$dir/root/networks/.$gone.copy"
+    echo '{"Anonymous": true, "Labels": {"c": "d"}}' > "$dir/root/volumes/labelled/volume.json"
     : > "$dir/log"
     start_davitd
+    [ "$(davit volume inspect labelled | jq -c '.[0].Labels')" = '{"a":"b"}' ]
+    [ "$(davit volume ls --quiet --filter dangling=true | grep -c labelled)" = 1 ]
+    davit volume prune --force >/dev/null
     run davit system check
     [ "$status" -eq 3 ]
-    for path in "aside/$made" aside/what volumes/hollow "networks/$(basename "$wire")" index.json.damaged; do contains "$output" "$path"; done
+    for path in "aside/$made" aside/what volumes/hollow "networks/$(basename "$wire")" "networks/.$gone.copy" index.json.damaged; do contains "$output" "$path"; done
     contains "$output" "definition-0.json: invalid JSON"
     # Looking has changed nothing, and nothing is collected meanwhile.
     [ -d "$dir/root/aside/$made" ]
@@ -402,8 +414,9 @@ damage_index() {
     davit volume inspect kept >/dev/null
     # The images have no names any more, and are all there.
     [ "$(davit images --quiet --all | wc -l)" = 2 ] || [ "$(davit images --quiet | wc -l)" = 2 ]
+    [ ! -e "$dir/root/networks/.$gone.copy" ]
     davit network rm wire
-    davit volume rm kept
+    davit volume rm kept labelled
 }
 
 @test "a lock on the database holds nobody up" {

@@ -7,11 +7,12 @@ import os
 import pathlib
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
+
+from api import Connection
 
 davitd, davit, image = sys.argv[1:4]
 directory, rounds = pathlib.Path(sys.argv[4]), int(sys.argv[5])
@@ -27,15 +28,8 @@ class Lost(Exception):
     """davitd went away in the middle."""
 
 
-class Connection(http.client.HTTPConnection):
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(60)
-        self.sock.connect(sock)
-
-
 def call(method, path, body=None, expected=(200, 201, 204, 304)):
-    connection = Connection("d")
+    connection = Connection(sock, 60)
     try:
         connection.request(method, path, json.dumps(body) if body is not None else None, {"Content-Type": "application/json"})
         answer = connection.getresponse()
