@@ -95,7 +95,7 @@ int cli_system_df(struct cli *cli, int argc, char **argv)
         {0},
     };
     cleanup_arena struct arena arena = {0};
-    const struct json *usage;
+    const struct json *usage = NULL;
     bool is_json = false;
     const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &is_json};
     int result = options_read(cli, argc, argv, &set);

@@ -111,7 +111,7 @@ static int change_endpoints(struct managed_container *container, struct endpoint
 static int remove_endpoint(struct managed_container *container, size_t index, struct error *err)
 {
     const struct definition *definition = container->definition;
-    struct endpoint others[ENDPOINTS_MAX];
+    struct endpoint others[ENDPOINTS_MAX] = {{0}};
     size_t count = 0;
 
     for (size_t i = 0; i < definition->endpoints.count; i++) {
@@ -138,7 +138,7 @@ int container_connect(struct managed_container *container, const struct actor *a
     const struct definition *definition = container->definition;
     size_t count = definition->endpoints.count;
     size_t index = membership_find_endpoint(container_network(container), network);
-    struct endpoint items[ENDPOINTS_MAX];
+    struct endpoint items[ENDPOINTS_MAX] = {{0}};
     int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
     if (result == 0)

@@ -230,7 +230,7 @@ static int read_revision(int directory_fd, uint64_t revision, struct arena *aren
 
 int container_record_read(int directory_fd, struct revision *into, struct error *err)
 {
-    uint64_t revision;
+    uint64_t revision = 0;
     int result = find_newest(directory_fd, UINT64_MAX, &revision, err);
 
     if (result == 0)
