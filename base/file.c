@@ -9,13 +9,16 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "hash.h"
 #include "memory.h"
 
 #define LOCK_PAUSE_MS 10
+#define SEAL_XATTR "user.davit.sum"
 
 int file_read_fd(int fd, size_t max_bytes, struct buffer *content)
 {
@@ -94,8 +97,37 @@ static int open_temporary(int directory_fd, const char *name, mode_t mode,
     return fd < 0 ? error_errno(err, errno, "create %s", temporary) : fd;
 }
 
-int file_replace(int directory_fd, const char *name, const void *bytes, size_t length, mode_t mode,
-                 bool is_durable, struct error *err)
+/* A filesystem without extended attributes keeps files as they are, unsealed. */
+static void seal(int fd, const void *bytes, size_t length)
+{
+    uint64_t sum = hash_bytes(HASH_START, bytes, length);
+
+    fsetxattr(fd, SEAL_XATTR, &sum, sizeof(sum), 0);
+}
+
+static bool is_whole(int fd, const struct buffer *content)
+{
+    uint64_t sum;
+
+    return fgetxattr(fd, SEAL_XATTR, &sum, sizeof(sum)) != sizeof(sum) ||
+           sum == hash_bytes(HASH_START, buffer_text(content), content->length);
+}
+
+int file_read_sealed(int directory_fd, const char *name, size_t max_bytes, struct buffer *content,
+                     struct error *err)
+{
+    cleanup_close int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int result = fd < 0 ? -errno : file_read_fd(fd, max_bytes, content);
+
+    if (result < 0)
+        return error_errno(err, -result, "read %s", name);
+    if (!is_whole(fd, content))
+        return error_set(err, ERROR_INTERNAL, EBADMSG, "%s is not what was written", name);
+    return 0;
+}
+
+static int replace(int directory_fd, const char *name, const void *bytes, size_t length,
+                   mode_t mode, bool is_sealed, bool is_durable, struct error *err)
 {
     char temporary[TEMPORARY_SIZE];
     cleanup_close int fd = open_temporary(directory_fd, name, mode, temporary, err);
@@ -104,6 +136,8 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
     if (fd < 0)
         return fd;
     result = file_write_fd(fd, bytes, length);
+    if (is_sealed)
+        seal(fd, bytes, length);
     if (result == 0 && is_durable && fsync(fd) < 0)
         result = -errno;
     if (result == 0 && renameat(directory_fd, temporary, directory_fd, name) < 0)
@@ -117,91 +151,16 @@ int file_replace(int directory_fd, const char *name, const void *bytes, size_t l
     return 0;
 }
 
-#define COPY_SUFFIX ".copy"
-#define REMOVED_SUFFIX ".removed"
-
-static void name_copy(const char *name, char copy[TEMPORARY_SIZE])
+int file_replace(int directory_fd, const char *name, const void *bytes, size_t length, mode_t mode,
+                 bool is_durable, struct error *err)
 {
-    snprintf(copy, TEMPORARY_SIZE, ".%s" COPY_SUFFIX, name);
+    return replace(directory_fd, name, bytes, length, mode, false, is_durable, err);
 }
 
-char *file_name_of_copy(const char *entry)
+int file_replace_sealed(int directory_fd, const char *name, const void *bytes, size_t length,
+                        mode_t mode, bool is_durable, struct error *err)
 {
-    const size_t suffix = strlen(COPY_SUFFIX);
-    size_t length = strlen(entry);
-
-    if (entry[0] != '.' || length < suffix + 2 || strcmp(entry + length - suffix, COPY_SUFFIX) != 0)
-        return NULL;
-    return memory_printf("%.*s", (int)(length - suffix - 1), entry + 1);
-}
-
-int file_replace_twice(int directory_fd, const char *name, const void *bytes, size_t length,
-                       mode_t mode, struct error *err)
-{
-    char copy[TEMPORARY_SIZE];
-    int result = file_replace(directory_fd, name, bytes, length, mode, true, err);
-
-    name_copy(name, copy);
-    /* It is written; an older copy is worse than none. */
-    if (result == 0 && file_replace(directory_fd, copy, bytes, length, mode, false, NULL) < 0)
-        unlinkat(directory_fd, copy, 0);
-    return result;
-}
-
-int file_read_copy(int directory_fd, const char *name, size_t max_bytes, struct buffer *content,
-                   struct error *err)
-{
-    char copy[TEMPORARY_SIZE];
-
-    name_copy(name, copy);
-    return file_read(directory_fd, copy, max_bytes, content, err);
-}
-
-int file_read_twice(int directory_fd, const char *name, size_t max_bytes, file_take *take,
-                    void *context, bool *is_damaged, struct error *err)
-{
-    cleanup_buffer struct buffer content = {0};
-    cleanup_buffer struct buffer copy = {0};
-    int result = file_read(directory_fd, name, max_bytes, &content, err);
-
-    *is_damaged = false;
-    if (result == 0)
-        result = take(context, buffer_text(&content), content.length, err);
-    if (result == 0 || file_read_copy(directory_fd, name, max_bytes, &copy, NULL) < 0 ||
-        take(context, buffer_text(&copy), copy.length, NULL) < 0)
-        return result;
-    *is_damaged = true;
-    file_replace(directory_fd, name, buffer_text(&copy), copy.length, 0600, true, NULL);
-    return 0;
-}
-
-int file_remove_twice(int directory_fd, const char *name, struct error *err)
-{
-    char copy[TEMPORARY_SIZE];
-    char removed[TEMPORARY_SIZE];
-    int result = 0;
-
-    name_copy(name, copy);
-    snprintf(removed, sizeof(removed), ".%s" REMOVED_SUFFIX, name);
-    /* It can be put back until its removal is on the disk. */
-    if (renameat(directory_fd, name, directory_fd, removed) < 0)
-        return error_errno(err, errno, "remove %s", name);
-    if ((unlinkat(directory_fd, copy, 0) < 0 && errno != ENOENT) || fsync(directory_fd) < 0)
-        result = -errno;
-    if (result < 0) {
-        renameat(directory_fd, removed, directory_fd, name);
-        return error_errno(err, -result, "remove %s", name);
-    }
-    unlinkat(directory_fd, removed, 0);
-    return 0;
-}
-
-bool file_was_removed(const char *entry)
-{
-    size_t length = strlen(entry);
-
-    return entry[0] == '.' && length > strlen(REMOVED_SUFFIX) &&
-           strcmp(entry + length - strlen(REMOVED_SUFFIX), REMOVED_SUFFIX) == 0;
+    return replace(directory_fd, name, bytes, length, mode, true, is_durable, err);
 }
 
 int file_write_value(int directory_fd, const char *name, const char *value)

@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/file_twice.h"
 #include "base/number.h"
 #include "store_internal.h"
 
@@ -104,7 +105,7 @@ int store_read_index(struct image_store *store, struct image_index *index, struc
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_buffer struct buffer second = {0};
-    int result = file_read(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &text, err);
+    int result = file_read_sealed(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &text, err);
 
     *index = *copy = (struct image_index){0};
     if (result == 0)

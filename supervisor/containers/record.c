@@ -57,8 +57,8 @@ static int write_definition(const struct definition *definition, int directory_f
 
     name_definition(definition->revision, name);
     /* A first revision need not be durable, since its row is. A later one replaces a good file. */
-    return file_replace(directory_fd, name, text, strlen(text), 0600, definition->revision > 0,
-                        err);
+    return file_replace_sealed(directory_fd, name, text, strlen(text), 0600,
+                               definition->revision > 0, err);
 }
 
 static void forget_revision(int directory_fd, uint64_t revision)
@@ -221,7 +221,7 @@ static int read_revision(int directory_fd, uint64_t revision, struct arena *aren
 
     name_definition(revision, name);
     *definition = (struct definition){0};
-    result = file_read(directory_fd, name, DEFINITION_MAX_BYTES, &text, err);
+    result = file_read_sealed(directory_fd, name, DEFINITION_MAX_BYTES, &text, err);
     if (result == 0)
         result = json_decode_text(arena, arena_strndup(arena, buffer_text(&text), text.length),
                                   text.length, &definition_type, definition, err);

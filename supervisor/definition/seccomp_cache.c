@@ -10,27 +10,22 @@
 
 #include "base/build.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "runtime/runtime.h"
 
 /* FNV-1a, twice with different starts: the name only has to tell profiles apart that one
  * administrator uses. Profiles are given by people who may run any container anyway. */
-static uint64_t hash(uint64_t value, const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        value = (value ^ (unsigned char)bytes[i]) * UINT64_C(1099511628211);
-    return value;
-}
-
 static const char *make_name(struct arena *arena, const char *profile, size_t length,
                              const struct string_list *capabilities)
 {
-    uint64_t values[2] = {UINT64_C(14695981039346656037), UINT64_C(7809847782465536322)};
+    uint64_t values[2] = {HASH_START, UINT64_C(7809847782465536322)};
 
     for (size_t i = 0; i < 2; i++) {
-        values[i] = hash(values[i], davit_version, strlen(davit_version));
-        values[i] = hash(values[i], profile, length);
+        values[i] = hash_bytes(values[i], davit_version, strlen(davit_version));
+        values[i] = hash_bytes(values[i], profile, length);
         for (size_t j = 0; j < capabilities->count; j++)
-            values[i] = hash(values[i], capabilities->items[j], strlen(capabilities->items[j]) + 1);
+            values[i] =
+                hash_bytes(values[i], capabilities->items[j], strlen(capabilities->items[j]) + 1);
     }
     return arena_printf(arena, "%016" PRIx64 "%016" PRIx64 ".bpf", values[0], values[1]);
 }

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/file_twice.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "membership.h"

@@ -129,6 +129,10 @@ class Round:
             self.networks &= networks
         if {"tag", "untag"} & set(self.refused):
             self.images = {tag for entry in one.do("GET", "/images/json") for tag in entry["RepoTags"] or []}
+        if "update" in self.refused:
+            self.policies["updated"] = one.inspect("updated")["HostConfig"]["RestartPolicy"]["Name"]
+        if "rename" in self.refused and one.call("GET", "/containers/other/json")[0] == 200:
+            self.containers["other"] = self.containers.pop("renamed")
         if "remove the new one" in self.refused and one.call("GET", "/containers/new/json")[0] == 404:
             self.containers.pop("new", None)
         if "remove a volume" in self.refused:

@@ -9,10 +9,12 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/file_twice.h"
 #include "base/path.h"
 
 static int make_directory(void **state)
@@ -279,6 +281,55 @@ static void what_a_dead_process_left_is_not_in_the_way(void **state)
     assert_int_equal(file_replace(root, "b", "one", 3, 0600, true, &err), 0);
 }
 
+static int take_text(void *context, const char *text, size_t length, struct error *err)
+{
+    if (strncmp(text, "says ", 5) != 0)
+        return error_set(err, ERROR_INVALID, EINVAL, "it says nothing");
+    snprintf(context, 64, "%.*s", (int)length, text);
+    return 0;
+}
+
+/* In place, as a disk or a hand would. */
+static void overwrite(int directory_fd, const char *name, const char *text)
+{
+    int fd = openat(directory_fd, name, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+    assert_int_equal(file_write_fd(fd, text, strlen(text)), 0);
+    close(fd);
+}
+
+static void check_twice(int directory_fd, const char *expected, bool is_damage_expected)
+{
+    char said[64] = "";
+    bool is_damaged;
+
+    assert_int_equal(
+        file_read_twice(directory_fd, "file", 1000, take_text, said, &is_damaged, NULL), 0);
+    assert_string_equal(said, expected);
+    assert_int_equal(is_damaged, is_damage_expected);
+}
+
+static void of_two_files_the_whole_one_is_taken(void **state)
+{
+    int fd = *(int *)*state;
+
+    assert_int_equal(file_replace_twice(fd, "file", "says this", 9, 0600, NULL), 0);
+    if (fsetxattr(fd, "user.davit", "", 0, 0) < 0 && errno == ENOTSUP)
+        skip(); /* a filesystem without extended attributes */
+    check_twice(fd, "says this", false);
+    overwrite(fd, "file", "says that");
+    check_twice(fd, "says this", true);
+    check_twice(fd, "says this", false);
+    overwrite(fd, ".file.copy", "says that");
+    check_twice(fd, "says this", false);
+    /* Neither is whole. */
+    overwrite(fd, "file", "says more");
+    check_twice(fd, "says more", true);
+    /* An editor has replaced it. */
+    assert_int_equal(file_replace(fd, "file", "says else", 9, 0600, false, NULL), 0);
+    check_twice(fd, "says else", false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +349,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_removed_ends_the_removal, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(removing_does_not_follow_links, make_directory,
+                                        remove_directory),
+        cmocka_unit_test_setup_teardown(of_two_files_the_whole_one_is_taken, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(replacing_leaves_no_temporary, make_directory,
                                         remove_directory),
