@@ -47,7 +47,7 @@ is() { [ "$(state_of "$1" "$2")" = "$3" ]; }
     up=$!
     wait_until is p_db_1 Status running
     # The other waits for its health.
-    [ -z "$(davit ps --quiet --filter name=p_web)" ]
+    says_nothing davit ps --quiet --filter name=p_web
     touch "$(data)/go"
     wait $up
     is p_db_1 Health.Status healthy
@@ -77,7 +77,8 @@ is() { [ "$(state_of "$1" "$2")" = "$3" ]; }
     compose run --rm --no-deps -T web echo once > "$dir/once"
     grep -q once "$dir/once"
     compose down --volumes --timeout 5
-    [ -z "$(davit ps --all --quiet)$(davit volume ls --quiet)" ]
+    says_nothing davit ps --all --quiet
+    says_nothing davit volume ls --quiet
 }
 
 @test "a service that changes is made anew, with its volumes" {

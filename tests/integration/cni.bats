@@ -51,7 +51,7 @@ setup() { begin; }
     wait_until eval '[ "$(leases | xargs)" = "10.66.0.3 10.66.0.4" ]'
     [ "$(lease_of one IPAddress)" = 10.66.0.4 ]
     davit rm --force one two
-    wait_until eval '[ -z "$(leases)" ]'
+    wait_until says_nothing leases
     davit network rm wire
 }
 
@@ -73,7 +73,7 @@ second ADD eth0 $id" ]
     [ "$(tail -n 2 "$dir/calls")" = "second DEL eth0 $id
 first DEL eth0 $id" ]
     jq -e '.prevResult.ips[0].address == "10.66.0.77/24"' "$dir/input-second-DEL"
-    wait_until eval '[ -z "$(leases)" ]'
+    wait_until says_nothing leases
 }
 
 @test "portmap publishes ports" {
@@ -81,7 +81,7 @@ first DEL eth0 $id" ]
     web one --network mapped --publish 8080:80
     [ "$(at_neighbour curl -sS --max-time 20 http://192.0.2.1:8080/)" = one ]
     davit rm --force one
-    wait_until eval '[ -z "$(leases)" ]'
+    wait_until says_nothing leases
     refute at_neighbour curl -sS --max-time 1 http://192.0.2.1:8080/
 }
 
@@ -93,7 +93,7 @@ first DEL eth0 $id" ]
     run davit run --name one --network refused busybox true
     [ "$status" -ne 0 ]
     contains "$output" "plugin refuses (ADD): no room: in here"
-    [ -z "$(leases)" ]
+    says_nothing leases
     conflist quiet '{"type": "silent"}'
     run davit run --name two --network quiet busybox true
     contains "$output" "plugin silent: it printed no result"
@@ -106,7 +106,7 @@ first DEL eth0 $id" ]
     conflist plain
     run davit run --name five --network plain --publish 80 busybox true
     contains "$output" "no plugin of network plain publishes ports"
-    [ -z "$(leases)" ]
+    says_nothing leases
 }
 
 @test "together with a bridge: devices in the order of the networks, ports by the bridge" {
@@ -135,7 +135,7 @@ first DEL eth0 $id" ]
     kill -9 "$(cat "$dir/pid")"
     kill -9 "$process"
     start_again
-    wait_until eval '[ -z "$(leases)" ]'
+    wait_until says_nothing leases
     davit start one
     [ "$(leases)" = "$(lease_of one IPAddress)" ]
     mac=$(lease_of one MacAddress)
@@ -145,7 +145,7 @@ first DEL eth0 $id" ]
     [ "$(lease_of one MacAddress) $(lease_of one Gateway)" = "$mac 10.66.0.1" ]
     [ -n "$(leases)" ]
     davit rm --force one
-    wait_until eval '[ -z "$(leases)" ]'
+    wait_until says_nothing leases
     # While the plugins are at work.
     touch "$dir/held"
     rm -f "$dir/calls"
@@ -154,7 +154,7 @@ first DEL eth0 $id" ]
     kill -9 "$(cat "$dir/pid")"
     start_again
     rm "$dir/held"
-    wait_until eval '[ -z "$(leases)" ]'
+    wait_until says_nothing leases
 }
 
 @test "a restart waits until what was there is taken back" {
@@ -173,7 +173,7 @@ first DEL eth0 $id" ]
         [ "$(cut -d ' ' -f 2 "$dir/calls" | xargs)" = "ADD DEL ADD" ]
         [ "$(leases)" = "$(lease_of one IPAddress)" ]
         davit rm --force one
-        wait_until eval '[ -z "$(leases)" ]'
+        wait_until says_nothing leases
     done
 }
 

@@ -4,7 +4,7 @@
 build=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build" && pwd)
 shared=$build/integration
 davitd=$build/davitd
-oci=$build/davit-oci
+oci=${DAVIT_OCI:-$build/davit-oci}
 
 # The machine's own network is left alone; what is about networks has one of its own (hosts.bash).
 export DAVIT_DEFAULT_NETWORK=none
@@ -101,6 +101,16 @@ refute() {
         return 1
     fi
 }
+
+# The command succeeds, and prints nothing.
+says_nothing() {
+    local output
+    output=$("$@") || { echo "failed: $*" >&2; return 1; }
+    [ -z "$output" ] || { echo "$*: $output" >&2; return 1; }
+}
+
+# Nothing is in these directories, and they are there.
+is_empty() { says_nothing find "$@" -mindepth 1 -print -quit; }
 
 contains() { # TEXT PART
     [[ $1 == *"$2"* ]] || { echo "in: $1" >&2; echo "missing: $2" >&2; return 1; }

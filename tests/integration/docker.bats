@@ -42,7 +42,7 @@ teardown_file() { teardown_daemon_file; }
     [ "$status" -eq 127 ]
     run docker run --rm busybox /etc/passwd
     [ "$status" -eq 126 ]
-    [ -z "$(docker ps --all --quiet)" ]
+    says_nothing docker ps --all --quiet
 }
 
 @test "standard input, both ways, with half-close" {
@@ -68,7 +68,7 @@ teardown_file() { teardown_daemon_file; }
     docker kill life
     [ "$(docker wait life)" = 137 ]
     docker rm life
-    [ -z "$(docker ps --all --quiet)" ]
+    says_nothing docker ps --all --quiet
 }
 
 @test "a terminal, and exec with one" {
@@ -90,7 +90,7 @@ teardown_file() { teardown_daemon_file; }
         [ "$status" -ne 0 ] || { echo "accepted: $options"; false; }
         contains "$output" "not supported"
     done
-    [ -z "$(docker ps --all --quiet)" ]
+    says_nothing docker ps --all --quiet
 }
 
 @test "what does not exist is said so" {

@@ -105,7 +105,7 @@ with_files() { # ARCHIVE
     davit rmi busybox
     davit load --input "$dir/like.tar"
     [ "$(ls "$dir/root/layers")" = "$before" ]
-    [ -z "$(ls "$dir/root/ingest")" ]
+    is_empty "$dir/root/ingest"
     davit run --rm busybox true
 
     mkdir "$dir/old"
@@ -203,7 +203,7 @@ tree_of() { # CONTAINER LIST
     refute grep -q "/bin/cat" "$dir/changes"
     docker diff changed | sort | diff - <(sort "$dir/changes")
     davit create --name untouched busybox
-    [ -z "$(davit diff untouched)" ]
+    says_nothing davit diff untouched
     davit rm changed untouched
     run davit diff changed
     [ "$status" -eq 1 ]
@@ -278,7 +278,7 @@ PYTHON
     run davit commit nobody bad:1
     contains "$output" "No such container: nobody"
     [ "$(find "$dir/root/blobs" "$dir/root/layers" -mindepth 1 -maxdepth 2 | sort)" = "$before" ]
-    [ -z "$(ls "$dir/root/ingest")" ]
+    is_empty "$dir/root/ingest"
 }
 
 # What it all takes, and removing it.
@@ -344,7 +344,7 @@ df_of() { davit system df --format json | jq "$1"; }
     refute davit inspect with-volume
     [ "$(davit volume ls --quiet)" = named ]
     davit volume prune -a -f
-    [ -z "$(davit volume ls --quiet)" ]
+    says_nothing davit volume ls --quiet
     docker system prune -f
 }
 
@@ -367,8 +367,8 @@ df_of() { davit system df --format json | jq "$1"; }
     contains "$output" "is no time and no duration"
     davit rm --force user stopped
     davit system prune --all --force
-    [ -z "$(davit images --quiet)" ]
-    [ -z "$(ls "$dir/root/blobs/sha256" "$dir/root/layers" | grep -v :)" ]
+    says_nothing davit images --quiet
+    is_empty "$dir/root/blobs/sha256" "$dir/root/layers"
     davit load --input "$shared/busybox.tar"
     load_layers
 }
@@ -444,7 +444,7 @@ PYTHON
     docker history committed:1 | grep -q why
     docker rmi committed:1
     docker container prune --force | grep -q "Total reclaimed space"
-    [ -z "$(docker ps --all --quiet)" ]
+    says_nothing docker ps --all --quiet
 }
 
 @test "a container whose settings are too long for a job cannot be committed, and davitd goes on" {

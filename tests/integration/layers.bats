@@ -79,7 +79,7 @@ everything_outside() { find "$dir/outside" /etc/passwd /tmp -maxdepth 1 -newer "
         echo "# $name"
         run davit import "$dir/hostile/$name.tar" "hostile:$name"
         everything_outside | diff "$dir/outside.before" -
-        [ -z "$(ls -A "$dir/root/ingest")" ]
+        is_empty "$dir/root/ingest"
         if [ "$outcome" = refused ]; then
             [ "$status" -eq 1 ]
             contains "$output" "$words"

@@ -463,7 +463,7 @@ with tarfile.open(sys.argv[1], "w") as tar:
 END
 }
 
-nothing_left() { [ -z "$(ls -A "$dir/root/ingest" "$dir/root/trash" | grep -v :)" ]; }
+nothing_left() { is_empty "$dir/root/ingest" "$dir/root/trash"; }
 
 @test "leftovers of any names and depth are removed, and those that cannot be stop no start" {
     make_bad_archive "$dir/bad.tar"

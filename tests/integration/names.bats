@@ -133,7 +133,7 @@ finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
     start_davitd
     remove_containers
     stop_davitd
-    wait_until eval '[ -z "$(resolver)" ]'
+    wait_until says_nothing resolver
     [ ! -e "$dir/run/resolver.sock" ]
     start_davitd
 }

@@ -39,7 +39,8 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     [ "$(davit port pub | sort | tr '\n' ' ')" = "80/tcp -> 0.0.0.0:8080 80/tcp -> 127.0.0.1:8081 " ]
     contains "$(davit ps)" "0.0.0.0:8080->80/tcp"
     [ "$(davit ps --filter network=bridge --filter publish=8080 --format '{{.Names}}')" = pub ]
-    [ -z "$(davit ps --quiet --filter network=other)$(davit ps --quiet --filter publish=8080/udp)" ]
+    says_nothing davit ps --quiet --filter network=other
+    says_nothing davit ps --quiet --filter publish=8080/udp
     davit stop --time 0 pub
     refute at_neighbour curl -sS --max-time 1 http://192.0.2.1:8080/
     davit start pub
@@ -278,7 +279,7 @@ published() { at_host nft -j list map inet davit ports | jq -c '[.nftables[] | .
     [ "$status" -ne 0 ]
     [ "$(davit exec none ip link | grep -c ': eth')" = 1 ]
     at_host ip link show "$bridge"
-    [ -z "$(at_host ip link show master "$bridge")" ]
+    says_nothing at_host ip link show master "$bridge"
     [ "$(davit inspect none | jq -c '.[0].NetworkSettings.Networks | keys')" = '["one"]' ]
     davit network connect two none
     davit network connect three none

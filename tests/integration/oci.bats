@@ -83,7 +83,7 @@ SigIgn:	0000000000000000" ]
     [ "$status" -ne 0 ]
     contains "$output" "executable file not found"
     [ ! -e "$dir/state/$id" ]
-    [ -z "$(find /sys/fs/cgroup -maxdepth 4 -type d -name "$id")" ]
+    says_nothing find /sys/fs/cgroup -maxdepth 4 -type d -name "$id"
 }
 
 @test "a broken config.json is refused with its path and leaves nothing" {
@@ -217,7 +217,7 @@ userns='.linux.namespaces += [{"type":"user"}] | .linux.uidMappings = [{"contain
     program sh -c "grep -c $dir/outside/x /proc/mounts"
     run runtime run --bundle "$dir/bundle" "$id"
     [ "$output" = 1 ]
-    [ -z "$(ls -A "$dir/outside")" ]
+    is_empty "$dir/outside"
 }
 
 @test "procfs is not mounted over a symlink" {

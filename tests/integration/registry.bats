@@ -55,7 +55,7 @@ teardown() {
     rm -f "$dir/root/pulls/"* "$dir/docker/config.json" "$dir/layout/release" "$dir/bad.log"
 }
 
-nothing_half_made() { [ -z "$(ls -A "$dir/root/ingest")" ]; }
+nothing_half_made() { is_empty "$dir/root/ingest"; }
 # How often the registry that misbehaves was asked for what matches.
 asked_for() { grep -c "$1" "$dir/bad.log" || true; }
 blobs_kept() { find "$dir/root/blobs/sha256" -type f | wc -l; }
@@ -469,7 +469,7 @@ finish_after_interruption() {
     grep -q "^Seccomp:.2" "/proc/$pid/status"
     grep -q "^NoNewPrivs:.1" "/proc/$pid/status"
     refute grep -q " / rw" "/proc/$pid/mounts"
-    [ -z "$(find "/proc/$pid/fd" -lname "$dir/root*")" ]
+    says_nothing find "/proc/$pid/fd" -lname "$dir/root*"
     kill $puller
 }
 

@@ -58,10 +58,10 @@ refused() { # PART...: the pull is, for this reason, and nothing has come
 }
 
 nothing_came() {
-    [ -z "$(davit images --quiet)" ]
-    [ -z "$(ls "$dir/root/layers")" ]
-    [ -z "$(ls "$dir/root/ingest")" ]
-    [ -z "$(find "$dir/root/blobs/sha256" -type f -size +100k)" ]
+    says_nothing davit images --quiet
+    is_empty "$dir/root/layers"
+    is_empty "$dir/root/ingest"
+    says_nothing find "$dir/root/blobs/sha256" -type f -size +100k
 }
 
 accepted() {

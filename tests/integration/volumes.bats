@@ -25,7 +25,7 @@ teardown() {
 
 volumes() { davit volume ls --quiet | sort | xargs; }
 mountpoint_of() { davit volume inspect "$1" | jq -r '.[0].Mountpoint'; }
-is_swept() { [ -z "$(ls -A "$dir/root/trash")" ]; }
+is_swept() { is_empty "$dir/root/trash"; }
 
 @test "a volume keeps what is written, from container to container" {
     [ "$(davit volume create --label a=b kept)" = kept ]

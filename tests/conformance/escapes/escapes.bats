@@ -79,12 +79,14 @@ PYTHON
     configure ".mounts += [{\"destination\":\"/volume\",\"type\":\"bind\",\"source\":\"$dir/volume\",\"options\":[\"rbind\"]},
         {\"destination\":\"/volume/real/made\",\"type\":\"tmpfs\",\"source\":\"t\"},
         {\"destination\":\"/volume/link/made/deep\",\"type\":\"tmpfs\",\"source\":\"t\"}] | .root.readonly = false"
-    program true
+    program sh -c 'grep -c " /volume/" /proc/mounts'
+    local mounted=0
     for attempt in $(seq 60); do
-        runtime run --bundle "$dir/bundle" "$id" >/dev/null 2>&1 || true
-        [ -z "$(ls -A "$dir/outside")" ]
+        ! runtime run --bundle "$dir/bundle" "$id" > "$dir/mounts" 2>&1 || mounted=$((mounted + $(cat "$dir/mounts")))
+        is_empty "$dir/outside"
         refute grep -q "$dir/outside" /proc/self/mountinfo
     done
+    [ "$mounted" -gt 0 ] # and some of them had both mounts, inside
 }
 
 @test "CVE-2022-29162, CVE-2022-27652: no capability is inheritable unless asked for" {
@@ -113,21 +115,27 @@ PYTHON
         | (.mounts[] | select(.destination == "/sys/fs/cgroup").options) = ["rw"]'
     chown -R 300000:300000 "$dir/bundle/rootfs"
     chmod 755 "$dir" "$dir/bundle"
-    program sh -c 'for d in /sys/fs/cgroup /sys/fs/cgroup/unified; do [ -d $d ] && /bin/busybox mkdir $d/escape; done; grep " /sys/fs/cgroup" /proc/mounts'
+    program sh -c 'for d in /sys/fs/cgroup /sys/fs/cgroup/unified; do [ -d $d ] || continue; /bin/busybox mkdir $d/escape && echo made || echo refused; done; grep " /sys/fs/cgroup" /proc/mounts'
     run runtime run --bundle "$dir/bundle" "$id"
     echo "$output"
-    [[ $output != *" rw,"* ]]
-    [ -z "$(find /sys/fs/cgroup -maxdepth 2 -name escape)" ]
+    contains "$output" "refused"
+    contains "$output" " /sys/fs/cgroup"
+    [[ $output != *made* && $output != *" rw,"* ]]
+    says_nothing find /sys/fs/cgroup -maxdepth 2 -name escape
 }
 
 @test "CVE-2022-0811: a sysctl's name or value does not smuggle another one in" {
     before=$(cat /proc/sys/kernel/core_pattern)
-    program true
+    program cat /proc/sys/kernel/shm_rmid_forced
+    configure '.linux.sysctl = {"kernel.shm_rmid_forced": "1"}'
+    run runtime run --bundle "$dir/bundle" "$id"
+    [ "$output" = 1 ]
     for name in kernel.core_pattern net.ipv4/../../kernel/core_pattern net/../kernel/core_pattern net/ipv4/./../../kernel/core_pattern kernel.shm_rmid_forced+kernel.core_pattern; do
         # The value it has: a runtime with the hole fails the test and does the host no harm.
         configure '.linux.sysctl = {($name): $value}' --arg name "$name" --arg value "$before"
         run runtime run --bundle "$dir/bundle" "$id"
         [ "$status" -ne 0 ]
+        contains "$output" "sysctl"
     done
     configure '.linux.sysctl = {"kernel.shm_rmid_forced": "1+kernel.core_pattern=core"}'
     run runtime run --bundle "$dir/bundle" "$id"
@@ -195,14 +203,18 @@ PYTHON
 
 @test "CVE-2022-23648: tmpcopyup copies what is in the image, not what a symlink in it points to" {
     mkdir "$dir/secrets"
-    echo secret > "$dir/secrets/key"
+    echo taken out > "$dir/secrets/key"
+    echo own > "$dir/bundle/rootfs/etc/own"
     mkdir -p "$dir/bundle/rootfs$dir/secrets"
     ln -s "$dir/secrets" "$dir/bundle/rootfs/data"
     ln -s "$dir/secrets/key" "$dir/bundle/rootfs/etc/link"
     configure '.mounts += [{"destination":"/data","type":"tmpfs","source":"t","options":["tmpcopyup"]},{"destination":"/etc","type":"tmpfs","source":"t","options":["tmpcopyup"]}] | .root.readonly = false'
-    program sh -c 'ls /data; cat /data/key /etc/link'
+    program sh -c 'cat /etc/own; cat /data/key; cat /etc/link; echo tried'
     run runtime run --bundle "$dir/bundle" "$id"
-    [[ $output != *secret$'\n'* && $output != secret ]]
+    echo "$output"
+    [ "${lines[0]}" = own ]
+    contains "$output" tried
+    [[ $output != *"taken out"* ]]
 }
 
 @test "CVE-2016-9962: what runs in a container sees nothing of a process that is joining it" {
@@ -217,7 +229,9 @@ PYTHON
     rm "$dir/bundle/rootfs/tmp/watching"
     wait %1
     # Of a program that runs its own things show; of the runtime, nothing.
-    [ -z "$(grep -v -E '^(exe /bin/busybox|cwd /|root /)$' "$dir/seen" | grep -E 'davit|/work|/tmp/|socket|anon' )" ]
+    grep -q '^exe /bin/busybox$' "$dir/seen"
+    grep -v -E '^(exe /bin/busybox|cwd /|root /)$' "$dir/seen" > "$dir/others" || true
+    refute grep -E 'davit|/work|/tmp/|socket|anon' "$dir/others"
     refute grep -q "davit-oci" "$dir/seen"
 }
 
@@ -267,11 +281,17 @@ filter='.linux.seccomp = {"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCM
 
 @test "seccomp: the x32 and 32-bit tables are no way around a 64-bit filter" {
     [ "$(uname -m)" = x86_64 ] || skip "this machine has no second table"
-    configure "$filter"
     for attempt in x32-call i386-call; do
+        configure 'del(.linux.seccomp)'
         program probe $attempt
         run runtime run --bundle "$dir/bundle" "$id"
-        [ "$status" -ne 0 ]
+        # A kernel may be without that table: it says so, or kills who calls (139, SIGSEGV).
+        [[ $output == *": done" || $output == *"Function not implemented" || $status -eq 139 ]]
+        unfiltered=$status
+        configure "$filter"
+        run runtime run --bundle "$dir/bundle" "$id"
+        echo "without: $unfiltered; with: $output, $status"
+        [ "$status" -eq 159 ] || [ "$unfiltered $status" = "139 139" ] # SIGSYS
         [[ $output != *done* ]]
     done
 }
@@ -309,7 +329,7 @@ filter='.linux.seccomp = {"defaultAction":"SCMP_ACT_ERRNO","architectures":["SCM
     echo "$output"
     [ "${lines[0]}" = "uid=0 gid=0" ]
     contains "${lines[1]}" "Groups:"
-    [ -z "$(echo "${lines[1]}" | cut -d: -f2 | tr -d ' \t')" ]
+    [[ ${lines[1]} =~ ^Groups:[[:space:]]*$ ]]
     contains "$output" "Permission denied"
     [[ $output != *secret$'\n'* ]]
 }
