@@ -105,12 +105,12 @@ static void seal(int fd, const void *bytes, size_t length)
     fsetxattr(fd, SEAL_XATTR, &sum, sizeof(sum), 0);
 }
 
-static bool is_whole(int fd, const struct buffer *content)
+bool file_is_sealed_as(int fd, const void *bytes, size_t length)
 {
     uint64_t sum;
 
     return fgetxattr(fd, SEAL_XATTR, &sum, sizeof(sum)) != sizeof(sum) ||
-           sum == hash_bytes(HASH_START, buffer_text(content), content->length);
+           sum == hash_bytes(HASH_START, bytes, length);
 }
 
 int file_read_sealed(int directory_fd, const char *name, size_t max_bytes, struct buffer *content,
@@ -121,7 +121,7 @@ int file_read_sealed(int directory_fd, const char *name, size_t max_bytes, struc
 
     if (result < 0)
         return error_errno(err, -result, "read %s", name);
-    if (!is_whole(fd, content))
+    if (!file_is_sealed_as(fd, buffer_text(content), content->length))
         return error_set(err, ERROR_INTERNAL, EBADMSG, "%s is not what was written", name);
     return 0;
 }

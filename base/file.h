@@ -39,6 +39,9 @@ int file_replace_sealed(int directory_fd, const char *name, const void *bytes, s
 int file_read_sealed(int directory_fd, const char *name, size_t max_bytes, struct buffer *content,
                      struct error *err);
 
+/* Whether the file's sum is that of these bytes, without reading it. True where it has none. */
+bool file_is_sealed_as(int fd, const void *bytes, size_t length);
+
 /* Writes a short string to an existing file such as one of procfs or cgroupfs: one write(2), as
  * those want it. Returns 0 or a negative errno. */
 int file_write_value(int directory_fd, const char *name, const char *value);

@@ -189,6 +189,19 @@ int path_make_directories(int root_fd, const char *path, mode_t mode, struct err
     return take_fd(&fd);
 }
 
+int path_open_parent(int directory_fd, dev_t device, ino_t inode)
+{
+    int fd = openat(directory_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat status;
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status) == 0 && status.st_dev == device && status.st_ino == inode)
+        return fd;
+    close(fd);
+    return -EBUSY;
+}
+
 DIR *path_list(int directory_fd, const char *name)
 {
     cleanup_close int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -62,8 +62,13 @@ int path_remove_tree(int directory_fd, const char *name, struct error *err);
  * on another filesystem. path_remove.c */
 int path_discard(int directory_fd, const char *name, int trash_fd, struct error *err);
 
-/* Adds the bytes that a tree takes on disk. A file with N hard links counts 1/N for each. Follows
- * no symlink and stays on one filesystem. A name that does not exist takes nothing. */
+/* Opens the directory above, if it is still the one that it was: -EBUSY where this one was moved
+ * meanwhile, to anywhere. */
+int path_open_parent(int directory_fd, dev_t device, ino_t inode);
+
+/* Adds the bytes that a tree takes on disk, however deep it is. A file with N hard links counts 1/N
+ * for each. Follows no symlink and stays on one filesystem. A name that does not exist takes
+ * nothing. path_size.c */
 int path_tree_size(int directory_fd, const char *name, uint64_t *bytes, struct error *err);
 
 /* mkdir -p for a path of the administrator's choice; what it makes has that mode, whatever the

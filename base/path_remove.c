@@ -92,22 +92,15 @@ static int reopen_parent(struct removal *removal)
 {
     struct level *child = deepest_level(removal);
     struct level *parent = child - 1;
-    int fd = openat(dirfd(child->dir), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct stat status;
+    int fd = path_open_parent(dirfd(child->dir), parent->device, parent->inode);
 
-    /* Somebody may have moved the directory meanwhile, to anywhere. */
-    if (fd >= 0 && (fstat(fd, &status) < 0 || status.st_dev != parent->device ||
-                    status.st_ino != parent->inode)) {
-        close(fd);
-        fd = -1;
-        errno = EBUSY;
-    }
     parent->dir = fd >= 0 ? fdopendir(fd) : NULL;
     parent->is_reopened = true;
     if (parent->dir != NULL)
         return 0;
-    if (fd >= 0)
-        close(fd);
+    if (fd < 0)
+        return note_failure(removal, -fd, "..");
+    close(fd);
     return note_failure(removal, errno, "..");
 }
 

@@ -237,7 +237,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
     }
     if (is_old)
         error_set(&damage, ERROR_CORRUPT, ESTALE,
-                  "index.json is older than its copy, which is taken");
+                  "index.json is older than its copy, or damaged: the copy is taken");
     if (is_lost || is_old) {
         on_damage("the list of images", &damage);
         index = copy;

@@ -1,5 +1,6 @@
 /* The file index.json, which says what images there are: see store_internal.h. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,25 +101,36 @@ static int parse_index(struct image_store *store, const struct buffer *text,
     return -EBADMSG;
 }
 
+/* What is not what was written counts only where it is older than the copy: as a file that was put
+ * back from a backup is. Returns -EBADMSG where it seems to be newer. */
+static int doubt_index(struct image_index *index, const struct image_index *copy, struct error *err)
+{
+    if (store_index_revision(index) > store_index_revision(copy))
+        return error_set(err, ERROR_CORRUPT, EBADMSG, INDEX_FILE " is not what was written");
+    index->annotations = (struct string_map){0};
+    return 0;
+}
+
 int store_read_index(struct image_store *store, struct image_index *index, struct image_index *copy,
                      struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_buffer struct buffer second = {0};
     int result = file_read_sealed(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &text, err);
+    bool is_whole = result == 0;
 
     *index = *copy = (struct image_index){0};
-    if (result == 0)
+    if (result == 0 || result == -EBADMSG)
         result = parse_index(store, &text, index, err);
     if (result < 0)
         error_prefix(err, INDEX_FILE);
     if (file_read_copy(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &second, NULL) < 0)
         return result;
     /* Nearly always they are the same. */
-    if (result == 0 && second.length == text.length &&
+    if (is_whole && result == 0 && second.length == text.length &&
         memcmp(second.data, text.data, text.length) == 0)
         *copy = *index;
-    else
-        parse_index(store, &second, copy, NULL);
+    else if (parse_index(store, &second, copy, NULL) == 0 && result == 0 && !is_whole)
+        result = doubt_index(index, copy, err);
     return result;
 }

@@ -312,6 +312,10 @@ int job_run_copy_out(int store_fd, int report_fd, int out_fd, const struct copy_
     struct place place = {.directory_fd = -1};
     int result = find_place_confined(store_fd, job, &place, err);
 
+    if (result == 0 && tree_is_of_kernel(place.directory_fd))
+        result = error_set(err, ERROR_INVALID, EINVAL,
+                           "%.512s is made by the kernel as it is read, and cannot be copied",
+                           job->path);
     if (result == 0)
         result = report_place(report_fd, &place, err);
     if (result == 0) {

@@ -15,8 +15,6 @@
 #include "base/path.h"
 #include "worker.h"
 
-#define DEPTH_MAX 1024
-
 /* Docker's numbers. */
 enum change {
     CHANGE_MODIFIED,
@@ -108,7 +106,7 @@ static int diff_directory(struct diff *diff, int upper_fd, int image_fd, const c
     int result = 0;
     int count;
 
-    if (depth == DEPTH_MAX)
+    if (depth == TREE_DEPTH_MAX)
         return error_set(diff->err, ERROR_TOO_LARGE, ELOOP, "%.256s: nested too deeply", path);
     if (image_fd >= 0 && depth > 0 && is_opaque(upper_fd))
         result = diff_hidden(diff, upper_fd, image_fd, path);

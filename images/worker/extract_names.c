@@ -77,6 +77,13 @@ static int by_path(const void *left, const void *right)
 /* Remembers those components of a path that are not there yet. */
 static void note_missing(struct extraction *extraction, const char *directory)
 {
+    cleanup_close int all_fd = path_open_beneath(
+        extraction->root_fd, directory[0] != '\0' ? directory : ".", O_PATH | O_NOFOLLOW, 0);
+
+    /* Nearly always all of them are: one look, and not one for each, which adds up in deep trees.
+     */
+    if (all_fd >= 0)
+        return;
     for (size_t length = 0; directory[length] != '\0';) {
         char path[PATH_MAX];
         int fd;

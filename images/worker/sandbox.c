@@ -37,24 +37,16 @@ static const int layer_calls[] = {
 
 /* What reading an image's files needs. */
 static const int reader_calls[] = {
-    SCMP_SYS(read),         SCMP_SYS(write),
-    SCMP_SYS(pread64),      SCMP_SYS(close),
-    SCMP_SYS(lseek),        SCMP_SYS(openat),
-    SCMP_SYS(fstat),        SCMP_SYS(newfstatat),
-    SCMP_SYS(getdents64),   SCMP_SYS(readlink),
-    SCMP_SYS(readlinkat),   SCMP_SYS(access),
-    SCMP_SYS(faccessat),    SCMP_SYS(geteuid),
-    SCMP_SYS(getcwd),       SCMP_SYS(fcntl),
-    SCMP_SYS(brk),          SCMP_SYS(mmap),
-    SCMP_SYS(munmap),       SCMP_SYS(mremap),
-    SCMP_SYS(mprotect),     SCMP_SYS(madvise),
-    SCMP_SYS(futex),        SCMP_SYS(getrandom),
-    SCMP_SYS(exit),         SCMP_SYS(exit_group),
-    SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime),
-    SCMP_SYS(getpid),       SCMP_SYS(gettid),
-    SCMP_SYS(tgkill),       SCMP_SYS(rt_sigprocmask),
-    SCMP_SYS(fchdir),       SCMP_SYS(llistxattr),
-    SCMP_SYS(lgetxattr),    SCMP_SYS(sysinfo), /* by qsort(3), of large arrays */
+    SCMP_SYS(read),       SCMP_SYS(write),      SCMP_SYS(pread64),      SCMP_SYS(close),
+    SCMP_SYS(lseek),      SCMP_SYS(openat),     SCMP_SYS(fstat),        SCMP_SYS(newfstatat),
+    SCMP_SYS(getdents64), SCMP_SYS(readlink),   SCMP_SYS(readlinkat),   SCMP_SYS(access),
+    SCMP_SYS(faccessat),  SCMP_SYS(geteuid),    SCMP_SYS(getcwd),       SCMP_SYS(fcntl),
+    SCMP_SYS(brk),        SCMP_SYS(mmap),       SCMP_SYS(munmap),       SCMP_SYS(mremap),
+    SCMP_SYS(mprotect),   SCMP_SYS(madvise),    SCMP_SYS(futex),        SCMP_SYS(getrandom),
+    SCMP_SYS(exit),       SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(clock_gettime),
+    SCMP_SYS(getpid),     SCMP_SYS(gettid),     SCMP_SYS(tgkill),       SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(fchdir),     SCMP_SYS(llistxattr), SCMP_SYS(lgetxattr),    SCMP_SYS(fstatfs),
+    SCMP_SYS(sysinfo), /* by qsort(3), of large arrays */
 };
 
 int sandbox_enter_worker(struct error *err)

@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <search.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -19,7 +22,6 @@
 #include "base/cleanup.h"
 #include "worker.h"
 
-#define DEPTH_MAX 1024
 #define XATTRS_MAX_BYTES 65536
 #define OVERLAY_PREFIX "trusted.overlay."
 #define OPAQUE OVERLAY_PREFIX "opaque"
@@ -35,6 +37,8 @@ struct tree {
     struct archive *archive;
     const struct tree_options *options;
     void *linked; /* a tsearch(3) tree of struct linked */
+    dev_t device; /* that the tree begins on */
+    bool has_failed;
     struct error *err;
 };
 
@@ -205,10 +209,30 @@ static int add_whiteout(struct tree *tree, const char *directory, const char *na
     return add_marker(tree, directory, marker);
 }
 
+bool tree_is_of_kernel(int fd)
+{
+    static const uint64_t kinds[] = {
+        PROC_SUPER_MAGIC,   SYSFS_MAGIC,          CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+        DEVPTS_SUPER_MAGIC, DEBUGFS_MAGIC,        TRACEFS_MAGIC,      SECURITYFS_MAGIC,
+        BPF_FS_MAGIC,       EFIVARFS_MAGIC,       PSTOREFS_MAGIC,     NSFS_MAGIC,
+        BINFMTFS_MAGIC,     RDTGROUP_SUPER_MAGIC,
+    };
+    struct statfs filesystem;
+
+    if (fstatfs(fd, &filesystem) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if ((uint64_t)filesystem.f_type == kinds[i])
+            return true;
+    }
+    return false;
+}
+
 static int add_directory(struct tree *tree, int directory_fd, const char *path, int depth);
 
 static int add_subdirectory(struct tree *tree, struct archive_entry *entry, int directory_fd,
-                            const char *name, const char *path, int depth)
+                            const char *name, const char *path, const struct stat *status,
+                            int depth)
 {
     cleanup_close int fd =
         openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -219,7 +243,9 @@ static int add_subdirectory(struct tree *tree, struct archive_entry *entry, int 
     if (fd < 0)
         return error_errno(tree->err, errno, "open");
     result = write_header(tree, entry);
-    return result < 0 ? result : add_directory(tree, fd, path, depth + 1);
+    if (result < 0 || (status->st_dev != tree->device && tree_is_of_kernel(fd)))
+        return result;
+    return add_directory(tree, fd, path, depth + 1);
 }
 
 static int add_link(struct tree *tree, struct archive_entry *entry, int directory_fd,
@@ -254,7 +280,7 @@ static int fill_entry(struct tree *tree, struct archive_entry *entry, int direct
     if (S_ISREG(status->st_mode))
         return add_file(tree, entry, directory_fd, name);
     if (S_ISDIR(status->st_mode))
-        return add_subdirectory(tree, entry, directory_fd, name, path, depth);
+        return add_subdirectory(tree, entry, directory_fd, name, path, status, depth);
     if (S_ISLNK(status->st_mode))
         return add_link(tree, entry, directory_fd, name);
     if (S_ISCHR(status->st_mode) || S_ISBLK(status->st_mode))
@@ -271,7 +297,11 @@ static int add_entry(struct tree *tree, int directory_fd, const char *directory,
     int result = fill_entry(tree, entry, directory_fd, name, path, status, depth);
 
     archive_entry_free(entry);
-    return result < 0 ? error_prefix(tree->err, "%s", name) : 0;
+    /* Said once, and not again by each directory above. */
+    if (result < 0 && !tree->has_failed)
+        error_prefix(tree->err, "%.256s%s", path, strlen(path) > 256 ? "..." : "");
+    tree->has_failed = result < 0;
+    return result;
 }
 
 static int is_visible(const struct dirent *entry)
@@ -327,7 +357,7 @@ static int add_directory(struct tree *tree, int directory_fd, const char *path, 
     int result = 0;
     int count;
 
-    if (depth == DEPTH_MAX)
+    if (depth == TREE_DEPTH_MAX)
         return error_set(tree->err, ERROR_TOO_LARGE, ELOOP, "nested too deeply");
     if (tree->options->is_upper && fgetxattr(directory_fd, OPAQUE, &opaque, 1) == 1 &&
         opaque == 'y')
@@ -349,8 +379,12 @@ int tree_write(struct archive *archive, int directory_fd, const struct tree_opti
                struct error *err)
 {
     struct tree tree = {.archive = archive, .options = options, .err = err};
-    int result = add_directory(&tree, directory_fd, "", 0);
+    struct stat status;
+    int result = fstat(directory_fd, &status) < 0 ? error_errno(err, errno, "stat") : 0;
 
+    tree.device = status.st_dev;
+    if (result == 0)
+        result = add_directory(&tree, directory_fd, "", 0);
     tdestroy(tree.linked, free_linked);
     return result;
 }
@@ -363,6 +397,9 @@ int tree_write_one(struct archive *archive, int directory_fd, const char *name, 
     struct stat status;
     int result;
 
+    if (fstat(directory_fd, &status) < 0)
+        return error_errno(err, errno, "stat");
+    tree.device = status.st_dev;
     if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return error_errno(err, errno, "%.256s", name);
     entry = archive_entry_new();

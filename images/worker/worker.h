@@ -305,6 +305,9 @@ bool layer_xattr_is_allowed(const char *name);
 int directory_list(int directory_fd, struct dirent ***entries);
 void directory_list_free(struct dirent **entries, int count);
 
+/* Each directory that is open takes a descriptor; a path of PATH_MAX has no more directories. */
+#define TREE_DEPTH_MAX (PATH_MAX / 2)
+
 struct tree_options {
     bool is_upper; /* an overlayfs upper directory: its whiteouts become a layer's */
     bool has_fixed_time;
@@ -314,6 +317,10 @@ struct tree_options {
 /* Writes what is below directory_fd, in the order of names. Changes the working directory. */
 int tree_write(struct archive *archive, int directory_fd, const struct tree_options *options,
                struct error *err);
+
+/* Whether fd is on procfs, sysfs or another filesystem whose files are made by the kernel as they
+ * are read. A tree is written without what is in such a one that is mounted in it. */
+bool tree_is_of_kernel(int fd);
 
 /* Writes directory_fd/name and what is below it, under the name `path`. */
 int tree_write_one(struct archive *archive, int directory_fd, const char *name, const char *path,

@@ -243,18 +243,22 @@ int container_record_read(int directory_fd, struct revision *into, struct error 
     return result;
 }
 
-/* Whether the definition is on disk too. A file that a power cut has left empty is no copy. */
+/* Whether the definition is on disk too, and the same. A file that a power cut has left empty is no
+ * copy. */
 static bool has_revision(const struct managed_container *container)
 {
-    struct stat status;
     char path[IDENTIFIER_SIZE + DEFINITION_NAME_SIZE];
     char name[DEFINITION_NAME_SIZE];
+    cleanup_free char *text = encode_definition(container->definition);
+    cleanup_close int fd = -1;
+    struct stat status;
 
     name_definition(container->definition->revision, name);
     snprintf(path, sizeof(path), "%s/%s", container->definition->id, name);
-    return fstatat(container->containers->places->containers_fd, path, &status,
-                   AT_SYMLINK_NOFOLLOW) == 0 &&
-           status.st_size > 0;
+    fd = openat(container->containers->places->containers_fd, path,
+                O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 && fstat(fd, &status) == 0 && status.st_size > 0 &&
+           file_is_sealed_as(fd, text, strlen(text));
 }
 
 static int update_row(const struct managed_container *container, struct error *err)
@@ -267,14 +271,30 @@ static int update_row(const struct managed_container *container, struct error *e
                                       definition->id, text, err);
 }
 
-/* The row is from an older copy of the database: later changes are in the file. */
-static int take_newer(struct managed_container *container, struct revision *newer,
-                      struct error *err)
+static bool is_same(const struct definition *one, const struct definition *other)
 {
-    log_warning("container %s: its directory has a newer definition than the database, which takes "
-                "it",
+    cleanup_free char *text = encode_definition(one);
+    cleanup_free char *other_text = encode_definition(other);
+
+    return strcmp(text, other_text) == 0;
+}
+
+/* What the directory's definition is to the row's: later, where the row is from an older copy of
+ * the database; another one, where the row is damaged, since a file is read only if it is whole. */
+static bool is_better(const struct definition *file, const struct definition *row)
+{
+    return strcmp(file->id, row->id) == 0 &&
+           (file->revision > row->revision ||
+            (file->revision == row->revision && !is_same(file, row)));
+}
+
+static int take_better(struct managed_container *container, struct revision *better,
+                       struct error *err)
+{
+    log_warning("container %s: its directory has a newer definition than the database, or the "
+                "database's is damaged: it takes that of the directory",
                 container->definition->name);
-    take_revision(container, newer);
+    take_revision(container, better);
     return update_row(container, err);
 }
 
@@ -293,9 +313,8 @@ int container_record_reconcile(struct managed_container *container, struct error
         return error_errno(err, -directory_fd, "its directory");
     other = revision_new();
     if (container_record_read(directory_fd, other, &unread) == 0 &&
-        other->definition.revision > own->definition.revision &&
-        strcmp(other->definition.id, own->definition.id) == 0)
-        return take_newer(container, other, err);
+        is_better(&other->definition, &own->definition))
+        return take_better(container, other, err);
     revision_free(other);
     /* A container of an early davit has no definition file, and no layers in its definition. */
     if (own->definition.layers.count == 0)

@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -26,6 +27,14 @@ struct database {
     sqlite3_stmt *delete;
 };
 
+static int damage(const char *what, const char *how, struct error *err)
+{
+    return error_set(err, ERROR_INTERNAL, EUCLEAN,
+                     "database: %s: %s. Move davit.db, davit.db-wal and davit.db-shm away and "
+                     "start davitd again: it takes the containers over from their directories",
+                     what, how);
+}
+
 static int failure(const struct database *database, const char *what, struct error *err)
 {
     int code = sqlite3_errcode(database->handle);
@@ -34,10 +43,7 @@ static int failure(const struct database *database, const char *what, struct err
         return error_set(err, ERROR_BUSY, EBUSY,
                          "database: %s: another program has davit.db open (fuser davit.db)", what);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-        return error_set(err, ERROR_CORRUPT, EUCLEAN,
-                         "database: %s: %s. Move davit.db, davit.db-wal and davit.db-shm away and "
-                         "start davitd again: it takes the containers over from their directories",
-                         what, sqlite3_errmsg(database->handle));
+        return damage(what, sqlite3_errmsg(database->handle), err);
     return error_set(err, ERROR_INTERNAL, code == SQLITE_FULL ? ENOSPC : EIO, "database: %s: %s",
                      what, sqlite3_errmsg(database->handle));
 }
@@ -60,6 +66,24 @@ static int read_version(struct database *database, int *version, struct error *e
     *version = sqlite3_column_int(statement, 0);
     sqlite3_finalize(statement);
     return 0;
+}
+
+/* Half of a damaged database can be read, and the other is found out with the next change. */
+static int check(struct database *database, struct error *err)
+{
+    sqlite3_stmt *statement;
+    const char *found;
+    int result = 0;
+
+    if (sqlite3_prepare_v2(database->handle, "PRAGMA quick_check(1)", -1, &statement, NULL) !=
+            SQLITE_OK ||
+        sqlite3_step(statement) != SQLITE_ROW)
+        return failure(database, "check it", err);
+    found = (const char *)sqlite3_column_text(statement, 0);
+    if (found == NULL || strcmp(found, "ok") != 0)
+        result = damage("check it", found != NULL ? found : "no answer", err);
+    sqlite3_finalize(statement);
+    return result;
 }
 
 static int prepare(struct database *database, const char *sql, sqlite3_stmt **statement,
@@ -107,6 +131,8 @@ static int set_up(struct database *database, struct error *err)
         result = error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                            "database: made by a newer davit (schema %d, this one knows %d)",
                            version, SCHEMA_VERSION);
+    if (result == 0 && version > 0)
+        result = check(database, err);
     if (result == 0 && version < SCHEMA_VERSION)
         result = database_run_sql(database, version == 0 ? schema : from_version_1, err);
     /* What that took is not needed again. */

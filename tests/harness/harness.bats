@@ -11,4 +11,6 @@ harness() { timeout 900 python3 "$BATS_TEST_DIRNAME/$1" "$dir" "${@:2}" 3>&- | g
 
 @test "full: what a full or failing disk refuses has not happened, and what it takes stays true" { harness full.py random 40 1; }
 
+@test "hostile: what root of a container does against its host is noticed by nobody else" { harness hostile.py random 40 1; }
+
 @test "stopped: whichever process of davit is stopped or killed, others go on and what is killed dies" { harness stopped.py random 40 1; }

@@ -137,14 +137,14 @@ class Host:
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
-    def call(self, method, path, body=None, timeout=WAIT_S, data=None):
-        """The status, and what was answered."""
+    def call(self, method, path, body=None, timeout=WAIT_S, data=None, end=None):
+        """The status, and what was answered; of an answer that goes on and on, until `end` seconds."""
         connection = Connection(self.socket, timeout)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         try:
             connection.request(method, path, data if data is not None else json.dumps(body) if body is not None else None, headers)
             answer = connection.getresponse()
-            content = answer.read()
+            content = answer.read() if end is None else read_for(answer, end)
         except (OSError, http.client.HTTPException) as error:
             raise Lost(f"{method} {path}: {error!r}") from error
         finally:
@@ -215,6 +215,13 @@ class Host:
             if os.path.isdir(point + self.parent):
                 os.rmdir(point + self.parent)
         shutil.rmtree(self.directory, ignore_errors=not self.directory.exists())
+
+
+def read_for(answer, seconds):
+    content, deadline = b"", time.monotonic() + seconds
+    while (chunk := answer.read1(65536)) and time.monotonic() < deadline:
+        content += chunk
+    return content
 
 
 def demultiplex(data):

@@ -109,8 +109,8 @@ says_nothing() {
     [ -z "$output" ] || { echo "$*: $output" >&2; return 1; }
 }
 
-# Nothing is in these directories, and they are there.
-is_empty() { says_nothing find "$@" -mindepth 1 -print -quit; }
+# Nothing is in these directories, and they are there. (layers/.empty is where overlays are mounted.)
+is_empty() { says_nothing find "$@" -mindepth 1 ! -name .empty -print -quit; }
 
 contains() { # TEXT PART
     [[ $1 == *"$2"* ]] || { echo "in: $1" >&2; echo "missing: $2" >&2; return 1; }

@@ -370,3 +370,46 @@ END
     [ "$(davit exec big sh -c 'echo ${#BIG14}')" = 100000 ]
     wait_until sh -c "[ \"\$('$build/davit' inspect --format '{{.State.Health.Status}}' big)\" = healthy ]"
 }
+
+@test "a tree as deep as a path may be long is copied, compared and committed; a deeper one is refused once, and counted" {
+    davit run --name deep busybox sh -c 'i=0; while [ $i -lt 1900 ]; do mkdir d; cd d; i=$((i+1)); done; echo end > file'
+    [ "$(davit export deep | tar -t | grep -c '^d/')" = 1901 ]
+    [ "$(davit cp deep:/d - | tar -t | wc -l)" = 1901 ]
+    [ "$(davit diff deep | grep -cE ' /d(/|$)')" = 1901 ]
+    davit commit deep deep:1 >/dev/null
+    davit run --rm deep:1 find /d -name file | grep -q /file
+    davit rm deep
+    # Deeper than any path: made from directory to directory.
+    davit run --detach --name deeper busybox sleep 1000 >/dev/null
+    python3 - "$dir/root/containers/$(davit inspect --format '{{.Id}}' deeper)/upper" <<'END'
+import os, sys
+os.chdir(sys.argv[1])
+for _ in range(5000):
+    os.mkdir("deep")
+    os.chdir("deep")
+END
+    davit system df >/dev/null
+    [ "$(davit ps --all --size --filter name=deeper --format '{{.Size}}' | grep -c B)" = 1 ]
+    for command in "export deeper" "diff deeper" "commit deeper deep:2"; do
+        : > "$dir/log"
+        run davit $command
+        [ "$status" -ne 0 ]
+        [ "$(echo "$output" | grep -ao "deep/deep" | wc -l)" -lt 100 ]
+        [ "$(wc -c < "$dir/log")" -lt 2000 ]
+    done
+    davit rm --force deeper
+    davit rmi deep:1
+}
+
+@test "what the kernel makes as it is read is not copied out of a container, and the rest is" {
+    davit run --detach --name full busybox sleep 1000 >/dev/null
+    davit cp full:/ - > "$dir/all.tar"
+    tar -tf "$dir/all.tar" > "$dir/names"
+    grep -q '^/*bin/busybox$' "$dir/names"
+    grep -q '^/*proc/$' "$dir/names"
+    refute grep -q '^/*proc/.' "$dir/names"
+    refute grep -q '^/*sys/.' "$dir/names"
+    run davit cp full:/proc/1/status -
+    [ "$status" -ne 0 ]
+    contains "$output" "made by the kernel"
+}

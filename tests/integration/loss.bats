@@ -100,6 +100,22 @@ END
     davit rm --force made
 }
 
+@test "a row that was damaged into another readable one is not believed" {
+    davit create --name sealed --label kept=before busybox true >/dev/null
+    kill_davitd
+    python3 - "$dir/root/davit.db" <<'END'
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as database:
+    assert database.execute("UPDATE containers SET definition = replace(definition, 'before', 'beforf') WHERE name = 'sealed'").rowcount == 1
+END
+    : > "$dir/log"
+    start_davitd
+    cat "$dir/log"
+    contains "$(cat "$dir/log")" "it takes that of the directory"
+    [ "$(davit inspect --format '{{.Config.Labels.kept}}' sealed)" = before ]
+    davit rm sealed
+}
+
 @test "directories that are all gone are said to be, and nothing is forgotten" {
     make_all
     davit rm --force live renamed
@@ -390,7 +406,7 @@ damage_index() {
     run davit system check
     [ "$status" -eq 3 ]
     for path in "aside/$made" aside/what volumes/hollow "networks/$(basename "$wire")" "networks/.$gone.copy" index.json.damaged; do contains "$output" "$path"; done
-    contains "$output" "definition-0.json: invalid JSON"
+    contains "$output" "definition-0.json is not what was written"
     # Looking has changed nothing, and nothing is collected meanwhile.
     [ -d "$dir/root/aside/$made" ]
     run davit system repair

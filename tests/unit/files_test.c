@@ -107,6 +107,38 @@ static void deep_trees_are_removed(void **state)
     assert_int_equal(faccessat(root, "d", F_OK, 0), -1);
 }
 
+static uint64_t measure(int root)
+{
+    uint64_t bytes = 0;
+    struct error err = {0};
+
+    assert_int_equal(path_tree_size(root, "d", &bytes, &err), 0);
+    return bytes;
+}
+
+static void deep_trees_are_measured(void **state)
+{
+    int root = *(int *)*state;
+    const char text[8192] = "";
+    struct rlimit former;
+    uint64_t bytes;
+    char name[32];
+
+    make_chain(root, "d", 3000, NULL);
+    getrlimit(RLIMIT_NOFILE, &former);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){100, former.rlim_max});
+    bytes = measure(root);
+    /* Beside the deep part: found when the directory is read on after it. */
+    for (int i = 0; i < 20; i++) {
+        cleanup_close int fd = openat(root, "d/d", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        snprintf(name, sizeof(name), "%d", i);
+        assert_int_equal(file_replace(fd, name, text, sizeof(text), 0600, true, NULL), 0);
+    }
+    assert_int_equal(measure(root) - bytes, 20 * sizeof(text));
+    setrlimit(RLIMIT_NOFILE, &former);
+}
+
 /* Names of 255 bytes, names that look like davit's own, branches at every depth. */
 static void trees_of_any_names_are_removed(void **state)
 {
@@ -338,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(directories_are_made_inside_only, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(deep_trees_are_removed, make_directory, remove_directory),
+        cmocka_unit_test_setup_teardown(deep_trees_are_measured, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(moving_takes_nobodys_name, make_directory,
                                         remove_directory),
         cmocka_unit_test_setup_teardown(only_files_of_strangers_are_opened, make_directory,
