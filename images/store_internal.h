@@ -35,8 +35,8 @@ int store_sweep_ingest(const struct image_store *store, struct error *err);
 int store_save_index(struct image_store *store, struct error *err);
 
 /* Reads the file and its copy; what cannot be read is empty. The result is about the file: -ENOENT,
- * -EBADMSG if it is no index, or not what was written, or what reading it gave. One that was damaged
- * and is of the copy's age has no revision. What is read lies in the store's arena of
+ * -EBADMSG if it is no index, or not what was written, or what reading it gave. One that was
+ * damaged and is of the copy's age has no revision. What is read lies in the store's arena of
  * damaged images, because descriptors stay in use. */
 int store_read_index(struct image_store *store, struct image_index *index, struct image_index *copy,
                      struct error *err);
