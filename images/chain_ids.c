@@ -22,8 +22,8 @@ static void next_chain_id(char chain[DIGEST_SIZE], const char *diff_id, bool is_
 }
 
 int image_list_chain_ids(struct arena *arena, const struct image_manifest *manifest,
-                          const struct image_config *config, struct string_list *chain_ids,
-                          struct error *err)
+                         const struct image_config *config, struct string_list *chain_ids,
+                         struct error *err)
 {
     char chain[DIGEST_SIZE] = "";
 
