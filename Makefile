@@ -86,7 +86,7 @@ davitd_libs := -lmnl -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -l
 davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 
-.PHONY: all deps demo test quick test-harness test-unit test-integration test-conformance test-vm test-fuzz check check-format \
+.PHONY: all deps demo test quick test-harness test-asan test-unit test-integration test-conformance test-vm test-fuzz check check-format \
         check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise bench-networks format install uninstall clean help
 all: $(PROGRAMS)
 

@@ -29,6 +29,14 @@ test-harness: all
 	@tests/integration/prepare $(BUILD)
 	@tests/run harness
 
+# The integration tests with a build that looks for undefined behaviour and memory errors. Files by hand:
+# DAVIT_BUILD=$PWD/build/asan bats FILE
+test-asan: all
+	@tools/install-packages test
+	@tests/integration/prepare $(BUILD)
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) SANITIZE=address,undefined BUILD=build/asan all
+	ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 DAVIT_BUILD=$(CURDIR)/build/asan bats --tap tests/integration/*.bats
+
 test-conformance: all $(BUILD)/conformance/probe
 	@tools/install-packages test
 	@tests/run conformance

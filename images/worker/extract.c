@@ -98,7 +98,12 @@ static int make_directory(struct extraction *extraction, struct archive_entry *e
 
 static int make_link(struct extraction *extraction, struct archive_entry *entry, const char *name)
 {
-    if (symlinkat(archive_entry_symlink(entry), extraction->parent_fd, name) < 0)
+    const char *target = archive_entry_symlink(entry);
+
+    if (target == NULL || target[0] == '\0')
+        return error_set(extraction->err, ERROR_CORRUPT, EINVAL,
+                         "the symbolic link %.200s leads nowhere", name);
+    if (symlinkat(target, extraction->parent_fd, name) < 0)
         return extract_fail(extraction, "make a symbolic link");
     return open_made(extraction, name, S_IFLNK, O_PATH);
 }

@@ -24,7 +24,7 @@ ACTS = {"stop": [], "kill": [], "trace": ["SYS_PTRACE"], "flood": [], "fill": []
         "mount": ["SYS_ADMIN"], "pids": [], "descriptors": [], "poke": ["DAC_OVERRIDE"], "shout": [], "end": []}
 NOT_TOGETHER = {("mount", "poke"), ("mount", "trace")}
 LATE_S = 60  # an answer that takes longer is none
-PING_S = 2
+PING_S = 10
 
 
 def may_be(acts):
@@ -198,8 +198,6 @@ class Round:
         if upper:
             self.problems.append("it has opened a device that is not its own")
         one.do("DELETE", "/containers/hostile?force=1&v=1", expected=(204,), timeout=LATE_S)
-        one.call("DELETE", "/images/taken:1?force=1", timeout=LATE_S)
-        one.call("POST", "/images/prune", timeout=LATE_S)
         return took
 
     def run(self, acts, seconds, chance, with_death):
@@ -236,6 +234,9 @@ class Round:
         until("its processes are gone", lambda: self.reaped() and not [name for name, _, _ in host.descendants().values() if name == "hostile"])
 
         def is_given_back():
+            # Refused as long as the disk is full: what was removed is given back by and by.
+            one.call("DELETE", "/images/taken:1?force=1", timeout=LATE_S)
+            one.call("POST", "/images/prune", timeout=LATE_S)
             size, inodes = self.disk()
             return size < self.used[0] + (2 << 20) and inodes < self.used[1] + 50
 

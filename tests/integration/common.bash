@@ -1,8 +1,10 @@
 # What the integration tests share. Every test file has a davitd of its own under a private directory;
 # nothing here touches another's, so files and tests may run in any order and at the same time.
 
-build=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../build" && pwd)
-shared=$build/integration
+# DAVIT_BUILD is for another build than the usual one, such as one with sanitizers.
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=${DAVIT_BUILD:-$top/build}
+shared=$top/build/integration
 davitd=$build/davitd
 oci=${DAVIT_OCI:-$build/davit-oci}
 
