@@ -164,7 +164,7 @@ test:
 quick:
 	@tools/install-packages build test
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all unit-tests $(BUILD)/conformance/probe
-	@tools/check-layers && tools/check-rooms $(BUILD)
+	@tools/check-layers && tools/check-rooms $(BUILD) && tools/check-numbers
 	@tests/run quick
 
 include tests/tests.mk
@@ -182,6 +182,7 @@ format:
 
 check-layers: $(PROGRAMS)
 	@tools/check-layers
+	@tools/check-numbers
 	@tools/check-rooms $(BUILD)
 
 check-conformance:

@@ -1,5 +1,6 @@
 /* Time: see clock.h. */
 #include "clock.h"
+#include "number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,38 +139,40 @@ int clock_parse_rfc3339(const char *text, int64_t *time_ns)
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
     int64_t fraction;
     int64_t seconds;
-    int hours = 0;
-    int minutes = 0;
+    uint64_t hours = 0;
+    uint64_t minutes = 0;
     char sign = '+';
 
     if (rest == NULL)
         return -EINVAL;
     fraction = parse_fraction(&rest);
     if (strcmp(rest, "Z") != 0 && strcmp(rest, "z") != 0) {
-        if (sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) != 3 || strlen(rest) != 6 ||
-            (sign != '+' && sign != '-'))
+        sign = *rest++;
+        if ((sign != '+' && sign != '-') || strlen(rest) != 5 ||
+            !number_take(&rest, 10, 99, &hours) || *rest++ != ':' ||
+            !number_take(&rest, 10, 59, &minutes) || *rest != '\0')
             return -EINVAL;
     }
-    seconds = (int64_t)timegm(&utc) - (sign == '+' ? 1 : -1) * (hours * 3600 + minutes * 60);
+    seconds =
+        (int64_t)timegm(&utc) - (sign == '+' ? 1 : -1) * (int64_t)(hours * 3600 + minutes * 60);
     return to_ns(seconds, fraction, time_ns);
 }
 
 int clock_parse_time(const char *text, int64_t *time_ns)
 {
     int result = clock_parse_rfc3339(text, time_ns);
-    const char *rest;
+    const char *rest = text + (text[0] == '-');
     int64_t fraction;
-    long long seconds;
-    char *end;
+    uint64_t seconds;
 
     if (result != -EINVAL)
         return result;
-    seconds = strtoll(text, &end, 10);
-    rest = end;
+    if (!number_take(&rest, 10, INT64_MAX, &seconds))
+        return *rest >= '0' && *rest <= '9' ? -ERANGE : -EINVAL;
     fraction = parse_fraction(&rest);
-    if (end == text || *rest != '\0')
+    if (*rest != '\0')
         return -EINVAL;
-    return to_ns(seconds, fraction, time_ns);
+    return to_ns(text[0] == '-' ? -(int64_t)seconds : (int64_t)seconds, fraction, time_ns);
 }
 
 /* The unit at `text`, in nanoseconds, and its length. */

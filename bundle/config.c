@@ -1,5 +1,6 @@
 /* Reading, checking and writing config.json: see config.h. */
 #include "config.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -281,12 +282,17 @@ static int check_mounts(const struct oci_config *config, struct error *err)
     return 0;
 }
 
-static int check_version(const char *version, int *minor, struct error *err)
+/* What follows, as in "1.3.0-rc.1", says nothing of what is supported. */
+static int check_version(const char *version, uint64_t *minor, struct error *err)
 {
-    int major;
-    int patch;
+    const char *rest = version;
+    uint64_t major;
+    uint64_t patch;
 
-    if (sscanf(version, "%d.%d.%d", &major, minor, &patch) != 3)
+    if (!number_take(&rest, 10, INT32_MAX, &major) || *rest++ != '.' ||
+        !number_take(&rest, 10, INT32_MAX, minor) || *rest++ != '.' ||
+        !number_take(&rest, 10, INT32_MAX, &patch) ||
+        (*rest != '\0' && strchr("-+", *rest) == NULL))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "ociVersion: \"%.64s\" is not a version like " OCI_VERSION, version);
     if (major != 1)
@@ -305,7 +311,7 @@ static void forget_unset_pids_limit(struct oci_resources *resources)
 
 static int validate(struct arena *arena, struct oci_config *config, struct error *err)
 {
-    int minor = 0;
+    uint64_t minor = 0;
     int result = check_version(config->oci_version, &minor, err);
 
     if (result == 0 && config->process != NULL)

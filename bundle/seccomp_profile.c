@@ -1,5 +1,6 @@
 /* Docker-style seccomp profiles: see seccomp_profile.h. */
 #include "seccomp_profile.h"
+#include "base/number.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -82,15 +83,23 @@ static const struct {
 struct host {
     const char *go_name;
     const char *seccomp_name;
-    int kernel_major;
-    int kernel_minor;
+    uint64_t kernel_major;
+    uint64_t kernel_minor;
 };
+
+static bool take_version(const char **text, uint64_t *major, uint64_t *minor)
+{
+    return number_take(text, 10, INT32_MAX, major) && *(*text)++ == '.' &&
+           number_take(text, 10, INT32_MAX, minor);
+}
 
 static void host_describe(struct host *host, struct utsname *names)
 {
+    const char *release = names->release;
+
     *host = (struct host){.go_name = "unknown", .seccomp_name = ""};
     uname(names);
-    if (sscanf(names->release, "%d.%d", &host->kernel_major, &host->kernel_minor) != 2)
+    if (!take_version(&release, &host->kernel_major, &host->kernel_minor))
         host->kernel_major = 0;
     for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
         if (strcmp(machines[i].machine, names->machine) == 0) {
@@ -102,10 +111,10 @@ static void host_describe(struct host *host, struct utsname *names)
 
 static bool kernel_is_at_least(const struct host *host, const char *version)
 {
-    int major = 0;
-    int minor = 0;
+    uint64_t major = 0;
+    uint64_t minor = 0;
 
-    if (sscanf(version, "%d.%d", &major, &minor) < 1)
+    if (!take_version(&version, &major, &minor) || *version != '\0')
         return false;
     return host->kernel_major > major ||
            (host->kernel_major == major && host->kernel_minor >= minor);

@@ -1,5 +1,6 @@
 /* Users by name: see user.h. The file formats are passwd(5) and group(5). */
 #include "user.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,14 +23,9 @@ struct account {
 
 static bool parse_id(const char *text, uint32_t *id)
 {
-    char *end;
-    unsigned long value;
+    uint64_t value;
 
-    if (text[0] < '0' || text[0] > '9')
-        return false;
-    errno = 0;
-    value = strtoul(text, &end, 10);
-    if (*end != '\0' || errno != 0 || value >= UINT32_MAX)
+    if (!number_parse_unsigned(text, UINT32_MAX - 1, &value))
         return false;
     *id = (uint32_t)value;
     return true;

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "cli.h"
 #include "create_options.h"
 #include "options.h"
@@ -432,18 +433,20 @@ static int read_time(const struct option_reader *reader, const char *text)
     } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
     struct request_value *value = request_at(reader->request, NULL, reader->row->member);
     cleanup_free char *time_text = NULL;
-    char *end;
-    long long number = strtoll(text, &end, 10);
+    const char *end = text;
+    uint64_t number = 0;
     int64_t time_ns;
+    bool is_number = number_take(&end, 10, INT32_MAX, &number);
 
     if (clock_parse_rfc3339(text, &time_ns) == 0)
         time_text = memory_printf("%lld.%09lld", (long long)(time_ns / 1000000000),
                                   (long long)(time_ns % 1000000000));
-    for (size_t i = 0; time_text == NULL && end != text && i < ARRAY_SIZE(units); i++) {
+    for (size_t i = 0; time_text == NULL && is_number && i < ARRAY_SIZE(units); i++) {
         if (*end == units[i].unit && end[1] == '\0')
-            time_text = memory_printf("%lld", (long long)time(NULL) - number * units[i].seconds);
+            time_text =
+                memory_printf("%lld", (long long)time(NULL) - (long long)number * units[i].seconds);
     }
-    if (time_text == NULL && (end == text || strspn(text, "0123456789.") != strlen(text)))
+    if (time_text == NULL && (!is_number || strspn(text, "0123456789.") != strlen(text)))
         return error_set(&reader->cli->err, ERROR_INVALID, EINVAL,
                          "--%s: \"%.40s\" is neither a time nor a duration like 10m",
                          reader->row->name, text);

@@ -4,17 +4,19 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "create_values.h"
 
 static int read_octal(const struct option_reader *reader, const char *text)
 {
-    char *end;
-    long mode = strtol(text, &end, 8);
+    const char *end = text;
+    uint64_t mode;
 
-    if (end == text || *end != '\0')
+    if (!number_take(&end, 8, 07777, &mode) || *end != '\0')
         return error_set(&reader->cli->err, ERROR_INVALID, EINVAL,
-                         "--mount tmpfs-mode: \"%.16s\" is not an octal number", text);
-    request_set_integer(request_at(reader->request, reader->object, reader->row->member), mode);
+                         "--mount tmpfs-mode: \"%.16s\" is not an octal mode", text);
+    request_set_integer(request_at(reader->request, reader->object, reader->row->member),
+                        (int64_t)mode);
     return 0;
 }
 

@@ -6,24 +6,24 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "create_values.h"
 
 #define PORT_MAX 65535
 
 struct range {
-    unsigned long first;
-    unsigned long last;
+    uint64_t first;
+    uint64_t last;
 };
 
 static bool parse_range(const char *text, struct range *range)
 {
-    char *end;
-
-    range->first = range->last = strtoul(text, &end, 10);
-    if (*end == '-' && end != text)
-        range->last = strtoul(end + 1, &end, 10);
-    return end != text && *end == '\0' && range->first > 0 && range->last <= PORT_MAX &&
-           range->first <= range->last;
+    if (!number_take(&text, 10, PORT_MAX, &range->first))
+        return false;
+    range->last = range->first;
+    if (*text == '-' && (text++, !number_take(&text, 10, PORT_MAX, &range->last)))
+        return false;
+    return *text == '\0' && range->first > 0 && range->first <= range->last;
 }
 
 /* Adds the port of the host to those that lead to the container's. */

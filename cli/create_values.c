@@ -1,5 +1,6 @@
 /* Values of options of create, run and update: see create_values.h. */
 #include "create_values.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,14 +59,10 @@ int read_restart(const struct option_reader *reader, const char *text)
     size_t length = strcspn(text, ":");
     cleanup_free char *name = memory_printf("%.*s", (int)length, text);
     struct request_value *policy = place_of(reader);
-    long long count = 0;
-    char *end;
+    int64_t count = 0;
 
-    if (text[length] == ':') {
-        count = strtoll(text + length + 1, &end, 10);
-        if (end == text + length + 1 || *end != '\0')
-            return refuse(reader, text, reader->row->value);
-    }
+    if (text[length] == ':' && !number_parse(text + length + 1, 0, INT32_MAX, &count))
+        return refuse(reader, text, reader->row->value);
     request_set_object(policy);
     put_text(reader, policy, "Name", name);
     put_integer(reader, policy, "MaximumRetryCount", count);
@@ -198,18 +195,26 @@ int read_device_weight(const struct option_reader *reader, const char *text)
 /* "nofile=1024:2048" */
 int read_ulimit(const struct option_reader *reader, const char *text)
 {
-    char name[32];
-    long long soft;
-    long long hard;
-    int fields = sscanf(text, "%31[^=]=%lld:%lld", name, &soft, &hard);
+    size_t length = strcspn(text, "=");
+    cleanup_free char *name = memory_printf("%.*s", (int)length, text);
+    cleanup_free char *soft_text = NULL;
+    const char *colon = strchr(text, ':');
+    int64_t soft;
+    int64_t hard;
     struct request_value *limit;
 
-    if (fields < 2)
+    if (text[length] == '\0')
+        return refuse(reader, text, reader->row->value);
+    soft_text = memory_strdup(text + length + 1);
+    soft_text[strcspn(soft_text, ":")] = '\0';
+    /* -1 is "no limit". */
+    if (!number_parse(soft_text, -1, INT64_MAX, &soft) ||
+        !number_parse(colon != NULL ? colon + 1 : soft_text, -1, INT64_MAX, &hard))
         return refuse(reader, text, reader->row->value);
     limit = new_item(reader);
     put_text(reader, limit, "Name", name);
     put_integer(reader, limit, "Soft", soft);
-    put_integer(reader, limit, "Hard", fields == 3 ? hard : soft);
+    put_integer(reader, limit, "Hard", hard);
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* Reading options by their rows, --help, and what shells complete: see options.h. */
 #include "options.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -101,18 +102,13 @@ static int take_flag(const struct option_reader *reader, const char *text)
 static int take_number(const struct option_reader *reader, const char *text)
 {
     int64_t value = 0;
-    char *end;
 
     if (reader->row->kind == OPTION_BYTES && size_parse(text, &value) < 0)
         return refuse(reader, text, "a size like 64k, 512m or 2g");
     if (reader->row->kind == OPTION_DURATION && clock_parse_duration(text, &value) < 0)
         return refuse(reader, text, "a time like 30s or 1m30s");
-    if (reader->row->kind == OPTION_INTEGER) {
-        errno = 0;
-        value = strtoll(text, &end, 10);
-        if (end == text || *end != '\0' || errno != 0)
-            return refuse(reader, text, "a number");
-    }
+    if (reader->row->kind == OPTION_INTEGER && !number_parse(text, INT64_MIN, INT64_MAX, &value))
+        return refuse(reader, text, "a number");
     if (reader->row->member != NULL)
         request_set_integer(place_of(reader), value);
     else
@@ -268,7 +264,7 @@ int options_read(struct cli *cli, int argc, char **argv, const struct option_set
         const char *word = optind > 0 && argv[optind - 1] != NULL ? argv[optind - 1] : "";
         struct option_reader reader = {.cli = cli, .request = set->request, .values = set->values};
 
-        if (found == NULL) {
+        if (found == NULL || found->row == NULL) {
             if (strcmp(word, "--help") == 0)
                 print_help(cli, argv[0], set, &rows);
             return refuse_option(cli, argv[0], word, set);

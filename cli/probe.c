@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "cli.h"
 #include "options.h"
 
@@ -29,15 +30,16 @@ static int refuse(struct cli *cli, const char *text)
 static int write_port(struct cli *cli, struct json_writer *writer, const char *kind,
                       const char *text)
 {
-    char *end;
-    long port = strtol(text, &end, 10);
+    const char *end = text;
+    uint64_t port = 0;
     bool is_http = strcmp(kind, "Http") == 0;
 
-    if (end == text || port < 1 || port > 65535 || (*end != '\0' && (*end != '/' || !is_http)))
+    if (!number_take(&end, 10, 65535, &port) || port == 0 ||
+        (*end != '\0' && (*end != '/' || !is_http)))
         return refuse(cli, text);
     json_key(writer, kind);
     json_object_open(writer);
-    json_member_integer(writer, "Port", port);
+    json_member_unsigned(writer, "Port", port);
     if (*end == '/')
         json_member_string(writer, "Path", end);
     json_object_close(writer);

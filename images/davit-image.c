@@ -17,6 +17,7 @@
 #include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "worker/worker.h"
 
 static void report_error(const struct error *err)
@@ -211,7 +212,9 @@ static int parse_assemble(struct arena *arena, struct assemble_options *options,
     if (reference.tag[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "assemble: the name may not be a digest");
     options->name = arena_printf(arena, "%s:%s", reference.name, reference.tag);
-    options->created_s = epoch != NULL ? strtoll(epoch, NULL, 10) : 0;
+    if (epoch != NULL && !number_parse(epoch, 0, INT64_MAX, &options->created_s))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "SOURCE_DATE_EPOCH: \"%.32s\" is not a number of seconds", epoch);
     return 0;
 }
 

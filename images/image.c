@@ -2,6 +2,7 @@
 #include "base/actor.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/path.h"
 #include "store_internal.h"
 #include <errno.h>
@@ -152,11 +153,13 @@ static uint64_t unpacked_bytes(const struct image_store *store, const char *hex)
 {
     char storage[PATH_FD_SIZE];
     cleanup_free char *path = memory_printf("%s/%s", path_of_fd(storage, store->layers_fd), hex);
+    uint64_t bytes = 0;
     char text[24];
     ssize_t length = lgetxattr(path, LAYER_BYTES_XATTR, text, sizeof(text) - 1);
 
     text[length > 0 ? length : 0] = '\0';
-    return strtoull(text, NULL, 10);
+    number_parse_unsigned(text, INT64_MAX, &bytes);
+    return bytes;
 }
 
 static void add_up(const struct image_store *store, struct image *image,

@@ -1,5 +1,6 @@
 /* Addresses and subnets: see address.h. */
 #include "address.h"
+#include "base/number.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,20 +24,18 @@ int subnet_parse(const char *text, struct subnet *subnet)
 {
     char copy[ADDRESS_TEXT_SIZE];
     char *slash;
-    char *end;
-    unsigned long prefix;
+    uint64_t prefix;
 
     if (strlen(text) >= sizeof(copy))
         return -EINVAL;
     strcpy(copy, text);
     slash = strchr(copy, '/');
-    if (slash == NULL || slash[1] < '0' || slash[1] > '9')
+    if (slash == NULL)
         return -EINVAL;
     *slash = '\0';
     if (address_parse(copy, &subnet->address) < 0)
         return -EINVAL;
-    prefix = strtoul(slash + 1, &end, 10);
-    if (*end != '\0' || prefix > 8 * address_length(&subnet->address))
+    if (!number_parse_unsigned(slash + 1, 8 * address_length(&subnet->address), &prefix))
         return -EINVAL;
     subnet->prefix = (unsigned int)prefix;
     return 0;

@@ -1,5 +1,6 @@
 /* Reading and writing DNS messages: see dns.h. */
 #include "dns.h"
+#include "base/number.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -306,13 +307,11 @@ static int parse_reverse4(const char *name, struct address *address)
 {
     address->family = AF_INET;
     for (int i = 3; i >= 0; i--) {
-        char *end;
-        unsigned long value = isdigit((unsigned char)*name) ? strtoul(name, &end, 10) : 256;
+        uint64_t value;
 
-        if (value > 255 || *end != '.')
+        if (!number_take(&name, 10, 255, &value) || *name++ != '.')
             return -EINVAL;
         address->bytes[i] = (uint8_t)value;
-        name = end + 1;
     }
     return strcmp(name, "in-addr.arpa") == 0 ? 0 : -EINVAL;
 }

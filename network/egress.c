@@ -1,5 +1,6 @@
 /* Egress rules and their script: see egress.h. */
 #include "egress.h"
+#include "base/number.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -41,17 +42,20 @@ static bool cut_protocol(char *text, struct egress_rule *rule)
 static bool cut_ports(char *text, struct egress_rule *rule)
 {
     char *colon = strrchr(text, ':');
-    unsigned long first;
-    unsigned long last;
-    char *end;
+    const char *end;
+    uint64_t first;
+    uint64_t last;
 
     if (colon == NULL || (text[0] != '[' && strchr(text, ':') != colon) || colon[1] == '\0' ||
         (text[0] == '[' && colon > text && colon[-1] != ']'))
         return true;
-    first = last = strtoul(colon + 1, &end, 10);
-    if (*end == '-')
-        last = strtoul(end + 1, &end, 10);
-    if (*end != '\0' || first == 0 || last < first || last > PORT_MAX)
+    end = colon + 1;
+    if (!number_take(&end, 10, PORT_MAX, &first))
+        return false;
+    last = first;
+    if (*end == '-' && (end++, !number_take(&end, 10, PORT_MAX, &last)))
+        return false;
+    if (*end != '\0' || first == 0 || last < first)
         return false;
     rule->first_port = (uint16_t)first;
     rule->last_port = (uint16_t)last;

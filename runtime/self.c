@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "runtime.h"
 #include "self.h"
 
@@ -19,10 +20,9 @@ extern char **environ;
 int self_take_descriptor(void)
 {
     const char *value = getenv(SELF_SECOND_RUN);
-    char *end;
-    long fd = value != NULL ? strtol(value, &end, 10) : 0;
+    int64_t fd;
 
-    if (value == NULL || end == value || *end != '\0' || fd <= STDERR_FILENO || fd > INT_MAX ||
+    if (value == NULL || !number_parse(value, STDERR_FILENO + 1, INT_MAX, &fd) ||
         fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
         return -1;
     return (int)fd;

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "transfer.h"
 
 #define ATTEMPTS_MAX 5 /* in a row that brought no byte */
@@ -68,6 +69,18 @@ static void end_transfer(struct transfer *transfer, const struct error *err)
     free(transfer);
 }
 
+/* Of a header's value; 0 for what is none, as a date. */
+static int64_t parse_seconds(const char *value, size_t length)
+{
+    cleanup_free char *text = memory_printf("%.*s", (int)length, value);
+    const char *rest = text + strspn(text, " \t");
+    uint64_t seconds = 0;
+
+    if (!number_take(&rest, 10, INT32_MAX, &seconds) || strspn(rest, " \t\r\n") != strlen(rest))
+        return 0;
+    return (int64_t)seconds;
+}
+
 static size_t on_header(char *line, size_t size, size_t count, void *context)
 {
     static const struct {
@@ -100,7 +113,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context)
         value[length - name] = '\0';
     }
     if (length > 12 && strncasecmp(line, "retry-after:", 12) == 0)
-        transfer->retry_after_s = strtol(line + 12, NULL, 10);
+        transfer->retry_after_s = parse_seconds(line + 12, length - 12);
     return size * count;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/path.h"
 #include "base/socket.h"
 #include "base/terminal.h"
@@ -144,13 +145,13 @@ int oci_connect_console(const char *path, int *fd, struct error *err)
 int oci_parse_number(const char *option, const char *text, long lowest, long highest, long *value,
                      struct error *err)
 {
-    char *end;
+    int64_t number = 0;
 
-    errno = 0;
-    *value = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || errno != 0 || *value < lowest || *value > highest)
+    *value = 0;
+    if (!number_parse(text, lowest, highest, &number))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "%s: \"%.64s\" is not a number from %ld to %ld", option, text, lowest,
                          highest);
+    *value = (long)number;
     return 0;
 }

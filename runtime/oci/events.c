@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "oci.h"
 
 #define STATISTICS_MAX_BYTES (1 << 20)
@@ -257,10 +258,12 @@ static int parse_interval(const char *text, uint64_t *interval_ms, struct error 
         const char *unit;
         uint64_t ms;
     } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
+    const char *end = text;
+    uint64_t value = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(units) && end != text && value > 0 && value < 1000000; i++) {
+    if (!number_take(&end, 10, 999999, &value))
+        end = "";
+    for (size_t i = 0; i < ARRAY_SIZE(units) && value > 0; i++) {
         if (strcmp(end, units[i].unit) == 0) {
             *interval_ms = value * units[i].ms;
             if (*interval_ms > INT32_MAX)

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "bundle/bundle.h"
 #include "cgroups/cgroups.h"
 #include "oci.h"
@@ -152,13 +153,16 @@ static int read_process(struct exec_command *command, struct oci_process *proces
 
 static int parse_user(const char *text, struct oci_user *user, struct error *err)
 {
-    char *end;
+    const char *end = text;
+    uint64_t uid = 0;
+    uint64_t gid = 0;
+    bool is_good = number_take(&end, 10, UINT32_MAX - 1, &uid);
 
-    user->uid = (uint32_t)strtoul(text, &end, 10);
-    user->gid = 0;
-    if (end != text && *end == ':')
-        user->gid = (uint32_t)strtoul(end + 1, &end, 10);
-    if (end == text || *end != '\0')
+    if (is_good && *end == ':' && (end++, true))
+        is_good = number_take(&end, 10, UINT32_MAX - 1, &gid);
+    user->uid = (uint32_t)uid;
+    user->gid = (uint32_t)gid;
+    if (!is_good || *end != '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "--user: \"%.64s\" is not UID[:GID]", text);
     user->additional_gid_count = 0;
     return 0;

@@ -1,5 +1,6 @@
 /* Speaking to systemd by the helper program davit-scope: see systemd.h. */
 #include "systemd.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,14 +204,17 @@ static bool parse_number(const char *text, struct systemd_property *property)
 
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         size_t length = strlen(types[i].prefix);
-        char *end;
+        uint64_t number;
 
         if (strncmp(text, types[i].prefix, length) != 0)
             continue;
         property->kind = types[i].kind;
-        property->number = text[length] == '-' ? strtoll(text + length, &end, 10)
-                                               : (int64_t)strtoull(text + length, &end, 10);
-        return end != text + length && *end == '\0';
+        if (number_parse(text + length, INT64_MIN, INT64_MAX, &property->number))
+            return true;
+        if (!number_parse_unsigned(text + length, UINT64_MAX, &number))
+            return false;
+        property->number = (int64_t)number;
+        return true;
     }
     return false;
 }

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/size.h"
 #include "oci.h"
 #include "runtime/resctrl.h"
@@ -68,19 +69,18 @@ static int set_value(struct changes *changes, const struct limit_option *option,
 {
     void *target = (char *)changes + option->offset;
     int64_t number = 0;
-    char *end = NULL;
+    bool is_good;
 
     if (option->kind == VALUE_STRING) {
         *(const char **)target = text;
         return 0;
     }
-    errno = 0;
-    if (option->kind == VALUE_SIZE && size_parse(text, &number) == 0)
-        end = (char[]){""};
-    else if (option->kind != VALUE_SIZE)
-        number = strtoll(text, &end, 10);
-    if (end == NULL || end == text || *end != '\0' || errno != 0 ||
-        (option->kind == VALUE_UINT64 && number < 0))
+    if (option->kind == VALUE_SIZE)
+        is_good = size_parse(text, &number) == 0;
+    else
+        is_good =
+            number_parse(text, option->kind == VALUE_UINT64 ? 0 : INT64_MIN, INT64_MAX, &number);
+    if (!is_good)
         return error_set(err, ERROR_INVALID, EINVAL, "--%s: \"%.32s\" is not a %s", option->name,
                          text, option->kind == VALUE_SIZE ? "size like 64m" : "number");
     if (option->kind == VALUE_UINT64)

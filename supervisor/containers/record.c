@@ -283,7 +283,7 @@ static bool is_same(const struct definition *one, const struct definition *other
  * the database; another one, where the row is damaged, since a file is read only if it is whole. */
 static bool is_better(const struct definition *file, const struct definition *row)
 {
-    return strcmp(file->id, row->id) == 0 &&
+    return file->id != NULL && strcmp(file->id, row->id) == 0 &&
            (file->revision > row->revision ||
             (file->revision == row->revision && !is_same(file, row)));
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "definition.h"
 
 #define DEPTH_MAX 8
@@ -136,26 +137,35 @@ static int add_asked_for(struct device_list *list, const struct docker_device *d
     return result;
 }
 
+/* "*" is any. */
+static bool take_device_number(const char **text, struct optional_int64 *number)
+{
+    uint64_t value;
+
+    if (**text == '*') {
+        (*text)++;
+        return true;
+    }
+    if (!number_take(text, 10, UINT32_MAX, &value))
+        return false;
+    *number = (struct optional_int64){true, (int64_t)value};
+    return true;
+}
+
 /* "c 1:3 rwm", with "*" for any number and "a" for all kinds. */
 static int add_written_rule(struct device_list *list, const char *text)
 {
     struct oci_device_rule rule = {.is_allowed = true};
-    char type[2];
-    char device_major[12];
-    char device_minor[12];
-    char access[4];
-    long long number;
+    const char *rest = text + 1;
 
-    if (sscanf(text, "%1[abc] %11[0-9*]:%11[0-9*] %3[rwm]", type, device_major, device_minor,
-               access) != 4)
+    if (text[0] == '\0' || strchr("abc", text[0]) == NULL || *rest++ != ' ' ||
+        !take_device_number(&rest, &rule.major) || *rest++ != ':' ||
+        !take_device_number(&rest, &rule.minor) || *rest++ != ' ' || rest[0] == '\0' ||
+        strspn(rest, "rwm") != strlen(rest) || strlen(rest) > 3)
         return error_set(list->err, ERROR_INVALID, EINVAL,
                          "HostConfig.DeviceCgroupRules: \"%.64s\" is not like \"c 1:3 rwm\"", text);
-    rule.type = arena_strdup(list->arena, type);
-    rule.access = arena_strdup(list->arena, access);
-    if (sscanf(device_major, "%lld", &number) == 1)
-        rule.major = (struct optional_int64){true, number};
-    if (sscanf(device_minor, "%lld", &number) == 1)
-        rule.minor = (struct optional_int64){true, number};
+    rule.type = arena_strndup(list->arena, text, 1);
+    rule.access = arena_strdup(list->arena, rest);
     add_rule(list, &rule);
     return 0;
 }

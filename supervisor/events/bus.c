@@ -77,7 +77,7 @@ void events_unsubscribe(struct event_bus *bus, const struct event_subscriber *su
 
     while (*link != NULL && *link != subscriber)
         link = &(*link)->next;
-    if (*link == subscriber)
+    if (*link != NULL)
         *link = subscriber->next;
 }
 

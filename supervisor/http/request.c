@@ -82,17 +82,16 @@ static bool parse_query(struct request *request, char *query)
 /* "/v1.41/containers/json" is "/containers/json" of version 41. */
 static char *strip_version(struct request *request, char *path)
 {
-    int major;
-    int minor;
-    int used = 0;
+    const char *rest = path + 2;
+    uint64_t major;
+    uint64_t minor;
 
     request->version = -1;
-    if (sscanf(path, "/v%d.%d%n", &major, &minor, &used) == 2 && used > 0 && path[used] == '/' &&
-        major == 1) {
-        request->version = minor;
-        return path + used;
-    }
-    return path;
+    if (strncmp(path, "/v", 2) != 0 || !number_take(&rest, 10, 1, &major) || major != 1 ||
+        *rest++ != '.' || !number_take(&rest, 10, INT32_MAX, &minor) || *rest != '/')
+        return path;
+    request->version = (int)minor;
+    return path + (rest - path);
 }
 
 bool request_parse_target(struct request *request)

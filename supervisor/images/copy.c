@@ -73,12 +73,11 @@ static int prepare_copy(struct images *images, const struct copy_order *order,
     int result =
         container_find(images->containers, actor->tenant, order->container, &container, err);
 
-    *copy = (struct copy){.process_fd = -1};
+    *copy = (struct copy){.container = container, .process_fd = -1};
     if (result < 0)
         return result;
     if (path == NULL || path[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "bad parameter: path is required");
-    copy->container = container;
     parameters->container.id = container->definition->id;
     parameters->container.layers = container->definition->layers;
     parameters->path = path[0] == '/' ? path : arena_printf(&copy->arena, "/%s", path);

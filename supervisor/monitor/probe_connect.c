@@ -1,5 +1,6 @@
 /* Connecting to a container from inside its network: see probe_connect.h. */
 #include "probe_connect.h"
+#include "base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,8 +51,9 @@ static void set_timeout(int fd, int timeout_ms)
 /* "HTTP/1.1 200 OK" */
 static int read_status(int fd, char answer[ANSWER_MAX])
 {
+    const char *position;
     size_t length = 0;
-    int status = 0;
+    uint64_t status;
 
     while (length < ANSWER_MAX - 1 && memchr(answer, '\n', length) == NULL) {
         ssize_t count = recv(fd, answer + length, ANSWER_MAX - 1 - length, 0);
@@ -64,9 +66,11 @@ static int read_status(int fd, char answer[ANSWER_MAX])
     }
     answer[length] = '\0';
     answer[strcspn(answer, "\r\n")] = '\0';
-    if (sscanf(answer, "HTTP/%*1[0-9].%*1[0-9] %3d", &status) != 1)
+    position = answer + strlen("HTTP/1.1 ");
+    if (length < strlen("HTTP/1.1 200") || strncmp(answer, "HTTP/1.", 7) != 0 ||
+        position[-1] != ' ' || !number_take(&position, 10, 999, &status))
         return -EPROTO;
-    return status;
+    return (int)status;
 }
 
 static int probe_ask_http(const struct monitor_probe *probe, int fd, int output_fd)

@@ -162,8 +162,9 @@ static int resolve_endpoints(const struct membership *member, struct revision *d
                              "NetworkingConfig: network %s is there twice",
                              definition->endpoints.items[i].network_name);
     }
-    if (result == 0)
-        result = network_find(member->networks, definition->tenant, mode, &first, err);
+    if (result < 0)
+        return result;
+    result = network_find(member->networks, definition->tenant, mode, &first, err);
     if (result < 0)
         return result;
     put_first(&draft->arena, definition, first->name);

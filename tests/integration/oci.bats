@@ -62,6 +62,12 @@ SigIgn:	0000000000000000" ]
     run runtime exec --env A=b --cwd /tmp "$id" sh -c 'echo $A $PWD; exit 4'
     [ "$status" -eq 4 ]
     [ "$output" = "b /tmp" ]
+    # Half a number is none, and 2^32 is not root.
+    for user in 4294967296 12:4294967296 12x 12: +12 -1; do
+        run runtime exec --user "$user" "$id" id
+        [ "$status" -ne 0 ]
+        contains "$output" "is not UID[:GID]"
+    done
     run runtime exec --user 12:34 "$id" id
     [ "$output" = "uid=12 gid=34" ]
     run runtime exec "$id" nonexistent

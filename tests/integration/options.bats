@@ -64,6 +64,15 @@ of_host() { readlink "/proc/self/ns/$1"; }
     contains "$output" "/etc/passwd is no device"
     run davit create --device "$loop:/dev/x:q" busybox true
     contains "$output" "CgroupPermissions"
+    for rule in "c 1*2:3 rwm" "c 1:+3 rwm" "c 1:3 rwmx" "c 1:99999999999 r" "c 1:3"; do
+        run davit create --device-cgroup-rule "$rule" busybox true
+        contains "$output" "is not like"
+    done
+    for limit in nofile=10:20x nofile=10: nofile= nofile=+5 "nofile= 5" nofile=9223372036854775808; do
+        run davit create --ulimit "$limit" busybox true
+        [ "$status" -ne 0 ]
+        contains "$output" "--ulimit"
+    done
     run davit create --device-cgroup-rule "x 1:3 rwm" busybox true
     contains "$output" "DeviceCgroupRules"
 }

@@ -182,6 +182,7 @@ static void a_restart_that_a_probe_wants_is_made_once(void **state)
     host_start(host);
     host_say(host, MONITOR_STARTED, (int)getpid(), "");
     host->container->is_restart_wanted = true;
+    host->container->restart_delay_ms = 60000; /* however long this test takes */
     host_say(host, MONITOR_EXITED, 0, "{\"status\":3,\"startedNs\":1,\"finishedNs\":2}");
     assert_int_equal(host->container->status, CONTAINER_RESTARTING);
     assert_true(container_schedule_restart(host->container));
