@@ -207,13 +207,15 @@ def play(directory, way, number):
     one = Round(directory)
     reached = True
     try:
-        reached = one.run(way, number)
-    except (Refused, Lost, AssertionError, OSError) as error:
-        one.problem(f"{type(error).__name__}: {error}")
-    if one.problems:
-        one.problem("refused: " + ", ".join(one.refused))
-        one.problem("log: " + one.host.log_text()[-1500:])
-    one.host.clean()
+        try:
+            reached = one.run(way, number)
+        except (Refused, Lost, AssertionError, OSError) as error:
+            one.problem(f"{type(error).__name__}: {error}")
+        if one.problems:
+            one.problem("refused: " + ", ".join(one.refused))
+            one.problem("log: " + one.host.log_text()[-1500:])
+    finally:
+        one.host.clean()
     return one.problems, reached
 
 

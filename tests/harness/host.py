@@ -249,9 +249,16 @@ def files_below(directory):
     return sorted(str(path.relative_to(directory)) for path in pathlib.Path(directory).rglob("*") if path.is_file() and not path.is_symlink())
 
 
+def end_cleanly(number, _):
+    """Once: timeout(1) sends its signal twice, and what cleans up is not to be interrupted."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 def in_own_namespaces():
     """Runs the harness again in a network and mount namespace of its own."""
     if os.environ.get("DAVIT_HARNESS_INSIDE"):
+        signal.signal(signal.SIGTERM, end_cleanly)
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         subprocess.run(["mount", "--bind", "/dev/null", "/etc/resolv.conf"], check=True)  # names fail at once, not after seconds
         return
