@@ -1,6 +1,5 @@
 /* Time: see clock.h. */
 #include "clock.h"
-#include "number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 #include "buffer.h"
 #include "cleanup.h"
 #include "file.h"
+#include "number.h"
 
 #define SECONDS_PER_DAY 86400LL
 #define NS_PER_SECOND 1000000000

@@ -108,21 +108,16 @@ static const int sanitizer_calls[] = {
     SCMP_SYS(rt_sigprocmask), SCMP_SYS(tgkill),
 };
 
-static int allow_sanitizers(scmp_filter_ctx filter)
+#endif
+
+static int allow(scmp_filter_ctx filter, const int *calls, size_t count)
 {
     int result = 0;
 
-    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(sanitizer_calls); i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, sanitizer_calls[i], 0);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
     return result;
 }
-#else
-static int allow_sanitizers(scmp_filter_ctx filter)
-{
-    (void)filter;
-    return 0;
-}
-#endif
 
 int confine_filter(const int *calls, size_t count, uint32_t action, int (*extra)(void *filter),
                    struct error *err)
@@ -133,12 +128,14 @@ int confine_filter(const int *calls, size_t count, uint32_t action, int (*extra)
     if (filter == NULL)
         return error_set(err, ERROR_INTERNAL, ENOMEM, "seccomp_init");
     result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+    if (result == 0)
+        result = allow(filter, calls, count);
     if (result == 0 && extra != NULL)
         result = extra(filter);
+#if defined(__SANITIZE_ADDRESS__)
     if (result == 0)
-        result = allow_sanitizers(filter);
+        result = allow(filter, sanitizer_calls, ARRAY_SIZE(sanitizer_calls));
+#endif
     if (result == 0)
         result = seccomp_load(filter);
     seccomp_release(filter);

@@ -30,6 +30,17 @@ bool number_take(const char **text, int base, uint64_t highest, uint64_t *value)
     return true;
 }
 
+bool number_take_range(const char **text, uint64_t highest, uint64_t *first, uint64_t *last)
+{
+    if (!number_take(text, 10, highest, first))
+        return false;
+    *last = *first;
+    if (**text != '-')
+        return true;
+    (*text)++;
+    return number_take(text, 10, highest, last) && *last >= *first;
+}
+
 bool number_parse_unsigned(const char *text, uint64_t highest, uint64_t *value)
 {
     uint64_t number;

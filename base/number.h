@@ -15,4 +15,7 @@ bool number_parse_unsigned(const char *text, uint64_t highest, uint64_t *value);
  * them. */
 bool number_take(const char **text, int base, uint64_t highest, uint64_t *value);
 
+/* "80" or "80-90" at the beginning of *text, in the base 10: *last is not below *first. */
+bool number_take_range(const char **text, uint64_t highest, uint64_t *first, uint64_t *last);
+
 #endif

@@ -13,14 +13,8 @@ int number_list_parse(const char *text, uint8_t *mask)
         uint64_t first;
         uint64_t last;
 
-        if (!number_take(&text, 10, NUMBER_LIST_MAX - 1, &first))
+        if (!number_take_range(&text, NUMBER_LIST_MAX - 1, &first, &last))
             return -EINVAL;
-        last = first;
-        if (*text == '-') {
-            text++;
-            if (!number_take(&text, 10, NUMBER_LIST_MAX - 1, &last) || last < first)
-                return -EINVAL;
-        }
         for (uint64_t number = first; number <= last; number++)
             mask[number / 8] |= (uint8_t)(1u << number % 8);
         if (last + 1 > end)

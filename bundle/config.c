@@ -1,6 +1,5 @@
 /* Reading, checking and writing config.json: see config.h. */
 #include "config.h"
-#include "base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/number.h"
 
 #define CONFIG_MAX_BYTES (4 << 20)
 

@@ -1,10 +1,11 @@
 /* Docker-style seccomp profiles: see seccomp_profile.h. */
 #include "seccomp_profile.h"
-#include "base/number.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
+
+#include "base/number.h"
 
 /* The file is part of the program, so that a daemon never starts without a profile. */
 __asm__(".pushsection .rodata\n"
@@ -87,19 +88,23 @@ struct host {
     uint64_t kernel_minor;
 };
 
-static bool take_version(const char **text, uint64_t *major, uint64_t *minor)
+/* "6.1.0-13-amd64" is 6.1, and "6" is 6.0. */
+static bool read_version(const char *text, uint64_t *major, uint64_t *minor)
 {
-    return number_take(text, 10, INT32_MAX, major) && *(*text)++ == '.' &&
-           number_take(text, 10, INT32_MAX, minor);
+    *minor = 0;
+    if (!number_take(&text, 10, INT32_MAX, major))
+        return false;
+    if (*text != '.')
+        return true;
+    text++;
+    return number_take(&text, 10, INT32_MAX, minor);
 }
 
 static void host_describe(struct host *host, struct utsname *names)
 {
-    const char *release = names->release;
-
     *host = (struct host){.go_name = "unknown", .seccomp_name = ""};
     uname(names);
-    if (!take_version(&release, &host->kernel_major, &host->kernel_minor))
+    if (!read_version(names->release, &host->kernel_major, &host->kernel_minor))
         host->kernel_major = 0;
     for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
         if (strcmp(machines[i].machine, names->machine) == 0) {
@@ -114,7 +119,7 @@ static bool kernel_is_at_least(const struct host *host, const char *version)
     uint64_t major = 0;
     uint64_t minor = 0;
 
-    if (!take_version(&version, &major, &minor) || *version != '\0')
+    if (!read_version(version, &major, &minor))
         return false;
     return host->kernel_major > major ||
            (host->kernel_major == major && host->kernel_minor >= minor);

@@ -1,6 +1,5 @@
 /* Users by name: see user.h. The file formats are passwd(5) and group(5). */
 #include "user.h"
-#include "base/number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/path.h"
 
 #define ACCOUNT_FILE_MAX_BYTES (1 << 20)

@@ -436,7 +436,7 @@ static int read_time(const struct option_reader *reader, const char *text)
     const char *end = text;
     uint64_t number = 0;
     int64_t time_ns;
-    bool is_number = number_take(&end, 10, INT32_MAX, &number);
+    bool is_number = number_take(&end, 10, INT64_MAX / 3600, &number);
 
     if (clock_parse_rfc3339(text, &time_ns) == 0)
         time_text = memory_printf("%lld.%09lld", (long long)(time_ns / 1000000000),

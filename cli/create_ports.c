@@ -18,12 +18,8 @@ struct range {
 
 static bool parse_range(const char *text, struct range *range)
 {
-    if (!number_take(&text, 10, PORT_MAX, &range->first))
-        return false;
-    range->last = range->first;
-    if (*text == '-' && (text++, !number_take(&text, 10, PORT_MAX, &range->last)))
-        return false;
-    return *text == '\0' && range->first > 0 && range->first <= range->last;
+    return number_take_range(&text, PORT_MAX, &range->first, &range->last) && *text == '\0' &&
+           range->first > 0;
 }
 
 /* Adds the port of the host to those that lead to the container's. */

@@ -1,6 +1,5 @@
 /* Values of options of create, run and update: see create_values.h. */
 #include "create_values.h"
-#include "base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/size.h"
 
 /* Of a profile: davitd takes requests of 4 MiB. */

@@ -1,6 +1,5 @@
 /* Reading options by their rows, --help, and what shells complete: see options.h. */
 #include "options.h"
-#include "base/number.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -10,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/number.h"
 #include "base/size.h"
 
 #define LONG_OPTION_FIRST 256 /* behind all letters */

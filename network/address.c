@@ -1,6 +1,5 @@
 /* Addresses and subnets: see address.h. */
 #include "address.h"
-#include "base/number.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -8,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/number.h"
 
 size_t address_length(const struct address *address)
 {

@@ -1,12 +1,13 @@
 /* Reading and writing DNS messages: see dns.h. */
 #include "dns.h"
-#include "base/number.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "base/number.h"
 
 #define FLAG_ANSWER 0x8000
 #define FLAGS_OPCODE 0x7800

@@ -1,6 +1,5 @@
 /* Egress rules and their script: see egress.h. */
 #include "egress.h"
-#include "base/number.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "dns.h"
 
 #define PORT_MAX 65535
@@ -50,12 +50,7 @@ static bool cut_ports(char *text, struct egress_rule *rule)
         (text[0] == '[' && colon > text && colon[-1] != ']'))
         return true;
     end = colon + 1;
-    if (!number_take(&end, 10, PORT_MAX, &first))
-        return false;
-    last = first;
-    if (*end == '-' && (end++, !number_take(&end, 10, PORT_MAX, &last)))
-        return false;
-    if (*end != '\0' || first == 0 || last < first)
+    if (!number_take_range(&end, PORT_MAX, &first, &last) || *end != '\0' || first == 0)
         return false;
     rule->first_port = (uint16_t)first;
     rule->last_port = (uint16_t)last;

@@ -4,7 +4,6 @@
  * image: it is this program, after all privileges are gone.
  */
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -16,14 +15,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "audit_arch.h"
 #include "base/cleanup.h"
 #include "plan.h"
-
-#if defined(__x86_64__)
-#define OWN_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OWN_ARCH AUDIT_ARCH_AARCH64
-#endif
 
 #define ALLOW(name)                                        \
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), \
@@ -32,11 +26,9 @@
 /* All that reap() calls. The container's own filter need not allow these, and would allow much
  * that process 1 never does. */
 static const struct sock_filter reaper_filter[] = {
-#if defined(OWN_ARCH)
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OWN_ARCH, 1, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_AUDIT_ARCH, 1, 0),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-#endif
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
     ALLOW(rt_sigtimedwait),
     ALLOW(wait4),

@@ -1,6 +1,5 @@
 /* Seccomp filters by libseccomp: runtime-spec config-linux.md "Seccomp"; seccomp(2). */
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -10,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "audit_arch.h"
 #include "base/cleanup.h"
 #include "runtime.h"
 
@@ -236,13 +236,8 @@ static int export_program(scmp_filter_ctx filter, struct seccomp_program *progra
 }
 
 #if defined(__x86_64__)
-#define NATIVE_AUDIT_ARCH AUDIT_ARCH_X86_64
 #define FOREIGN_CALL_BIT 0x40000000u /* x32 */
-#elif defined(__aarch64__)
-#define NATIVE_AUDIT_ARCH AUDIT_ARCH_AARCH64
-#define FOREIGN_CALL_BIT 0x80000000u
-#elif defined(__riscv)
-#define NATIVE_AUDIT_ARCH AUDIT_ARCH_RISCV64
+#else
 #define FOREIGN_CALL_BIT 0x80000000u
 #endif
 

@@ -300,7 +300,7 @@ static int add_entry(struct tree *tree, int directory_fd, const char *directory,
     /* Said once, and not again by each directory above. */
     if (result < 0 && !tree->has_failed)
         error_prefix(tree->err, "%.256s%s", path, strlen(path) > 256 ? "..." : "");
-    tree->has_failed = result < 0;
+    tree->has_failed = tree->has_failed || result < 0;
     return result;
 }
 
@@ -375,14 +375,22 @@ static int add_directory(struct tree *tree, int directory_fd, const char *path, 
     return result;
 }
 
+static int note_device(struct tree *tree, int directory_fd)
+{
+    struct stat status;
+
+    if (fstat(directory_fd, &status) < 0)
+        return error_errno(tree->err, errno, "stat");
+    tree->device = status.st_dev;
+    return 0;
+}
+
 int tree_write(struct archive *archive, int directory_fd, const struct tree_options *options,
                struct error *err)
 {
     struct tree tree = {.archive = archive, .options = options, .err = err};
-    struct stat status;
-    int result = fstat(directory_fd, &status) < 0 ? error_errno(err, errno, "stat") : 0;
+    int result = note_device(&tree, directory_fd);
 
-    tree.device = status.st_dev;
     if (result == 0)
         result = add_directory(&tree, directory_fd, "", 0);
     tdestroy(tree.linked, free_linked);
@@ -397,9 +405,8 @@ int tree_write_one(struct archive *archive, int directory_fd, const char *name, 
     struct stat status;
     int result;
 
-    if (fstat(directory_fd, &status) < 0)
-        return error_errno(err, errno, "stat");
-    tree.device = status.st_dev;
+    if (note_device(&tree, directory_fd) < 0)
+        return -err->errnum;
     if (fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return error_errno(err, errno, "%.256s", name);
     entry = archive_entry_new();

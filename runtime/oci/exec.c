@@ -158,12 +158,14 @@ static int parse_user(const char *text, struct oci_user *user, struct error *err
     uint64_t gid = 0;
     bool is_good = number_take(&end, 10, UINT32_MAX - 1, &uid);
 
-    if (is_good && *end == ':' && (end++, true))
+    if (is_good && *end == ':') {
+        end++;
         is_good = number_take(&end, 10, UINT32_MAX - 1, &gid);
-    user->uid = (uint32_t)uid;
-    user->gid = (uint32_t)gid;
+    }
     if (!is_good || *end != '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "--user: \"%.64s\" is not UID[:GID]", text);
+    user->uid = (uint32_t)uid;
+    user->gid = (uint32_t)gid;
     user->additional_gid_count = 0;
     return 0;
 }

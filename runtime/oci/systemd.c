@@ -1,6 +1,5 @@
 /* Speaking to systemd by the helper program davit-scope: see systemd.h. */
 #include "systemd.h"
-#include "base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +14,7 @@
 #include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "cgroups/systemd/scope.h"
 
 #define HELPER "davit-scope"

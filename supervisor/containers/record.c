@@ -245,11 +245,10 @@ int container_record_read(int directory_fd, struct revision *into, struct error 
 
 /* Whether the definition is on disk too, and the same. A file that a power cut has left empty is no
  * copy. */
-static bool has_revision(const struct managed_container *container)
+static bool has_revision(const struct managed_container *container, const char *row)
 {
     char path[IDENTIFIER_SIZE + DEFINITION_NAME_SIZE];
     char name[DEFINITION_NAME_SIZE];
-    cleanup_free char *text = encode_definition(container->definition);
     cleanup_close int fd = -1;
     struct stat status;
 
@@ -258,7 +257,7 @@ static bool has_revision(const struct managed_container *container)
     fd = openat(container->containers->places->containers_fd, path,
                 O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     return fd >= 0 && fstat(fd, &status) == 0 && status.st_size > 0 &&
-           file_is_sealed_as(fd, text, strlen(text));
+           file_is_sealed_as(fd, row, strlen(row));
 }
 
 static int update_row(const struct managed_container *container, struct error *err)
@@ -298,7 +297,8 @@ static int take_better(struct managed_container *container, struct revision *bet
     return update_row(container, err);
 }
 
-int container_record_reconcile(struct managed_container *container, struct error *err)
+int container_record_reconcile(struct managed_container *container, const char *row,
+                               struct error *err)
 {
     cleanup_close int directory_fd = -1;
     struct revision *own = container->revision;
@@ -306,7 +306,7 @@ int container_record_reconcile(struct managed_container *container, struct error
     struct error unread = {0};
     int result = 0;
 
-    if (has_revision(container) && own->definition.layers.count > 0)
+    if (has_revision(container, row) && own->definition.layers.count > 0)
         return 0;
     directory_fd = container_open_directory(container);
     if (directory_fd < 0)

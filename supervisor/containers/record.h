@@ -41,9 +41,11 @@ int container_record_write(struct managed_container *container, int directory_fd
 /* Reads the newest definition that is in a container's directory into a new revision. */
 int container_record_read(int directory_fd, struct revision *into, struct error *err);
 
-/* At start, for a row: whether the directory has the same revision. If it does not, the newer of
- * the two is the container's afterwards, in both places. */
-int container_record_reconcile(struct managed_container *container, struct error *err);
+/* At start, for a row, of which `row` is the definition's text: whether the directory has the same.
+ * If it does not, the newer of the two is the container's afterwards, in both places, and of two of
+ * one revision the one that is not damaged. */
+int container_record_reconcile(struct managed_container *container, const char *row,
+                               struct error *err);
 
 /* Writes the state to the run directory, for a container that runs or whose state the database
  * could not take. */

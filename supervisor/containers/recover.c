@@ -45,12 +45,12 @@ static void read_newer_state(struct managed_container *container, struct kept_st
 
 /* The newer of what the row and the files say. The state comes after the definition to which it
  * belongs. */
-static void settle_revision_and_state(struct managed_container *container,
+static void settle_revision_and_state(struct managed_container *container, const char *row,
                                       struct kept_state *record)
 {
     struct error err = {0};
 
-    if (container_record_reconcile(container, &err) < 0)
+    if (container_record_reconcile(container, row, &err) < 0)
         log_error("container %s: %s", container->definition->name, err.message);
     read_newer_state(container, record);
 }
@@ -88,7 +88,7 @@ static int recover_row(void *context, const char *id, const char *definition, co
     }
     result = settle_directory(container);
     if (result == 0)
-        settle_revision_and_state(container, &record);
+        settle_revision_and_state(container, definition, &record);
     kept_state_restore(container, &record);
     if (result < 0) {
         container->status = CONTAINER_EXITED;

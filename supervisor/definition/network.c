@@ -103,14 +103,9 @@ static int read_host_port(const char *text, struct published_port *port, struct 
 {
     const char *end = text;
     uint64_t first = 0;
-    bool is_range = text[0] == '\0' || number_take(&end, 10, PORT_MAX, &first);
-    uint64_t last = first;
+    uint64_t last = 0;
 
-    if (is_range && *end == '-') {
-        end++;
-        is_range = number_take(&end, 10, PORT_MAX, &last);
-    }
-    if (!is_range || *end != '\0' || last < first)
+    if ((text[0] != '\0' && !number_take_range(&end, PORT_MAX, &first, &last)) || *end != '\0')
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.PortBindings: invalid HostPort \"%.32s\"", text);
     port->host_port = (uint32_t)first;

@@ -1,7 +1,7 @@
 /* Connecting to a container from inside its network: see probe_connect.h. */
 #include "probe_connect.h"
-#include "base/number.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/number.h"
 #include "network/address.h"
 
 #define NOBODY 65534
@@ -67,8 +68,10 @@ static int read_status(int fd, char answer[ANSWER_MAX])
     answer[length] = '\0';
     answer[strcspn(answer, "\r\n")] = '\0';
     position = answer + strlen("HTTP/1.1 ");
-    if (length < strlen("HTTP/1.1 200") || strncmp(answer, "HTTP/1.", 7) != 0 ||
-        position[-1] != ' ' || !number_take(&position, 10, 999, &status))
+    if (length < strlen("HTTP/1.1 200") || strncmp(answer, "HTTP/", 5) != 0 ||
+        !isdigit((unsigned char)answer[5]) || answer[6] != '.' ||
+        !isdigit((unsigned char)answer[7]) || answer[8] != ' ' ||
+        !number_take(&position, 10, 999, &status))
         return -EPROTO;
     return (int)status;
 }
