@@ -75,12 +75,14 @@ is_confined() { # TEXT [UID [CAPABILITIES-IN-EFFECT]]
 @test "a restart, an unpause, and a davitd that was killed meanwhile change nothing of it" {
     create_confined again busybox sh -c "$show; sleep 1000"
     davit start again
+    has_said() { [ "$(davit logs again | grep -c 'open files')" = "$1" ]; }
+    wait_until has_said 1
     davit pause again
     kill -9 "$(cat "$dir/pid")"
     start_davitd
     davit unpause again
     is_confined "$(davit exec again sh -c "$show")"
     davit restart --time 0 again
-    wait_until sh -c "[ \$('$build/davit' logs again | grep -c 'open files') = 2 ]"
+    wait_until has_said 2
     is_confined "$(davit logs again | tail -n 12)"
 }
