@@ -126,6 +126,26 @@ int file_read_sealed(int directory_fd, const char *name, size_t max_bytes, struc
     return 0;
 }
 
+/* Gives the file its name. What cannot be synced is taken back: a caller who is told of a failure
+ * finds what was there before. */
+static int publish(int directory_fd, const char *temporary, const char *name, bool is_durable)
+{
+    bool is_exchanged = is_durable && renameat2(directory_fd, temporary, directory_fd, name,
+                                                RENAME_EXCHANGE) == 0;
+    int result;
+
+    if (!is_exchanged && renameat(directory_fd, temporary, directory_fd, name) < 0)
+        return -errno;
+    if (!is_durable)
+        return 0;
+    result = fsync(directory_fd) < 0 ? -errno : 0;
+    if (result < 0)
+        renameat2(directory_fd, name, directory_fd, temporary, is_exchanged ? RENAME_EXCHANGE : 0);
+    else if (is_exchanged)
+        unlinkat(directory_fd, temporary, 0);
+    return result;
+}
+
 static int replace(int directory_fd, const char *name, const void *bytes, size_t length,
                    mode_t mode, bool is_sealed, bool is_durable, struct error *err)
 {
@@ -140,10 +160,8 @@ static int replace(int directory_fd, const char *name, const void *bytes, size_t
         seal(fd, bytes, length);
     if (result == 0 && is_durable && fsync(fd) < 0)
         result = -errno;
-    if (result == 0 && renameat(directory_fd, temporary, directory_fd, name) < 0)
-        result = -errno;
-    if (result == 0 && is_durable && fsync(directory_fd) < 0)
-        return error_errno(err, errno, "sync the directory of %s", name);
+    if (result == 0)
+        result = publish(directory_fd, temporary, name, is_durable);
     if (result < 0) {
         unlinkat(directory_fd, temporary, 0);
         return error_errno(err, -result, "write %s", name);

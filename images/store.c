@@ -113,9 +113,10 @@ static bool is_damaged_one(const struct image_descriptor *damaged, const char *t
 }
 
 /* Writes the index, or puts the names back that it still has. */
-static int save_or_undo(struct image_store *store, struct store_names *before, struct error *err)
+static int save_or_undo(struct image_store *store, bool is_removal, struct store_names *before,
+                        struct error *err)
 {
-    int result = store_save_index(store, err);
+    int result = store_save_index(store, is_removal, err);
 
     if (result < 0)
         store_names_restore(store, before);
@@ -136,7 +137,7 @@ int image_store_forget_damaged(struct image_store *store, const char *tenant, co
         is_known = true;
     }
     if (is_known)
-        return save_or_undo(store, before, err);
+        return save_or_undo(store, true, before, err);
     store_names_free(before);
     return not_found(reference, err);
 }
@@ -229,7 +230,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
     bool is_old = !is_lost && store_index_revision(&copy) > store_index_revision(&index);
 
     if (result == -ENOENT && !store_has_blobs(store))
-        return store_save_index(store, err);
+        return store_save_index(store, false, err);
     /* Other errors, such as too many open files, may be gone the next time: they are no damage. */
     if (result < 0 && result != -EBADMSG && result != -ENOENT && result != -EIO) {
         *err = damage;
@@ -251,7 +252,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
         store_look_for_damage(store);
     if (store->damaged.count == 0)
         arena_release(&store->damaged_arena);
-    return result == 0 && (is_lost || is_old) ? store_save_index(store, err) : result;
+    return result == 0 && (is_lost || is_old) ? store_save_index(store, false, err) : result;
 }
 
 static int make_directories(struct image_store *store, struct error *err)
@@ -380,7 +381,7 @@ int image_store_tag(struct image_store *store, const char *tenant, struct image 
     struct store_names *before = store_names_copy(store);
 
     move_name(store, tenant, image, full_name);
-    return save_or_undo(store, before, err);
+    return save_or_undo(store, false, before, err);
 }
 
 int image_store_add(struct image_store *store, const char *tenant, const char *full_name,
@@ -399,7 +400,7 @@ int image_store_add(struct image_store *store, const char *tenant, const char *f
         move_name(store, tenant, *image, full_name);
     if (repo_digest != NULL)
         image_add_repo_digest(*image, repo_digest);
-    result = save_or_undo(store, before, err);
+    result = save_or_undo(store, false, before, err);
     snprintf(pull, sizeof(pull), "pulls/%s", manifest->digest + strlen("sha256:"));
     if (result == 0)
         unlinkat(store->root_fd, pull, 0);
@@ -412,7 +413,7 @@ int image_store_untag(struct image_store *store, const char *tenant, struct imag
     struct store_names *before = store_names_copy(store);
 
     image_remove_name(image, tenant, full_name);
-    return save_or_undo(store, before, err);
+    return save_or_undo(store, true, before, err);
 }
 
 int image_store_remove(struct image_store *store, struct image *image, struct error *err)
@@ -426,7 +427,7 @@ int image_store_remove(struct image_store *store, struct image *image, struct er
             store->images[kept++] = store->images[i];
     }
     store->image_count = kept;
-    result = save_or_undo(store, before, err);
+    result = save_or_undo(store, true, before, err);
     if (result == 0)
         image_free(image);
     return result;

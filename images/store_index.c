@@ -1,8 +1,11 @@
 /* The file index.json, which says what images there are: see store_internal.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -12,6 +15,8 @@
 #include "store_internal.h"
 
 #define INDEX_FILE "index.json"
+#define ROOM_FILE "index.room"
+#define SPARE_ROOM (64 << 10)
 #define INDEX_MAX_BYTES (64 << 20)
 
 /* `name` is NULL for an image that has none. */
@@ -44,7 +49,33 @@ static void make_index_entry(struct arena *arena, const struct image *image,
     };
 }
 
-int store_save_index(struct image_store *store, struct error *err)
+/* Keeps room for the next index, so that images can be removed from a full disk (fallocate(2)). May
+ * fail: not every filesystem can do that, and the disk may be full already. */
+static void keep_room(const struct image_store *store, size_t length)
+{
+    cleanup_close int fd =
+        openat(store->root_fd, ROOM_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    off_t room = (off_t)length + SPARE_ROOM;
+    struct stat status;
+
+    if (fd >= 0 && fstat(fd, &status) == 0 && status.st_blocks * 512 < room)
+        fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, room);
+}
+
+static int write_index(struct image_store *store, const char *text, bool is_removal,
+                       struct error *err)
+{
+    size_t length = strlen(text);
+    int result = file_replace_twice(store->root_fd, INDEX_FILE, text, length, 0600, err);
+
+    if ((result == -ENOSPC || result == -EDQUOT) && is_removal &&
+        unlinkat(store->root_fd, ROOM_FILE, 0) == 0)
+        result = file_replace_twice(store->root_fd, INDEX_FILE, text, length, 0600, err);
+    keep_room(store, length);
+    return result;
+}
+
+int store_save_index(struct image_store *store, bool is_removal, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     const char *revision = arena_printf(&arena, "%llu", (unsigned long long)store->revision + 1);
@@ -75,7 +106,7 @@ int store_save_index(struct image_store *store, struct error *err)
     writer = json_writer_new(false);
     json_encode(writer, &image_index_type, &index);
     text = json_writer_text(writer);
-    result = file_replace_twice(store->root_fd, INDEX_FILE, text, strlen(text), 0600, err);
+    result = write_index(store, text, is_removal, err);
     json_writer_free(writer);
     if (result == 0)
         store->revision++;

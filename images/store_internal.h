@@ -31,8 +31,9 @@ void store_look_for_damage(struct image_store *store);
 int store_sweep_ingest(const struct image_store *store, struct error *err);
 
 /* The file index.json: store_index.c. It is written twice (base/file.h), and has every image and
- * what is damaged. */
-int store_save_index(struct image_store *store, struct error *err);
+ * what is damaged. For a removal room is kept, index.room, so that a full disk does not refuse it.
+ */
+int store_save_index(struct image_store *store, bool is_removal, struct error *err);
 
 /* Reads the file and its copy; what cannot be read is empty. The result is about the file: -ENOENT,
  * -EBADMSG if it is no index, or not what was written, or what reading it gave. One that was

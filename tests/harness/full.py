@@ -133,6 +133,8 @@ class Round:
             self.policies["updated"] = one.inspect("updated")["HostConfig"]["RestartPolicy"]["Name"]
         if "rename" in self.refused and one.call("GET", "/containers/other/json")[0] == 200:
             self.containers["other"] = self.containers.pop("renamed")
+        if "remove" in self.refused and one.call("GET", "/containers/goes/json")[0] == 404:
+            self.containers.pop("goes", None)
         if "remove the new one" in self.refused and one.call("GET", "/containers/new/json")[0] == 404:
             self.containers.pop("new", None)
         if "remove a volume" in self.refused:

@@ -165,6 +165,12 @@ davit create --name ends busybox sh -c 'exit 3' >/dev/null
 davit run --detach --name policy --restart unless-stopped busybox sleep 1000 >/dev/null
 davit create --name goes busybox true >/dev/null
 davit create --name before busybox >/dev/null
+mkdir "$3/imported"
+davit import "$3/imported" imported:1 >/dev/null
+davit tag busybox other:1
+davit tag busybox third:1
+davit volume create old >/dev/null
+davit network create old >/dev/null
 dd if=/dev/zero of="$d/ballast" bs=4k 2>/dev/null || true
 refused davit create --name nothing busybox
 refused davit volume create nothing
@@ -177,6 +183,14 @@ davit start ends >/dev/null
 davit stop --time 0 runs >/dev/null
 davit stop --time 0 policy >/dev/null
 davit rm goes >/dev/null
+refused davit tag busybox nothing:1
+# What is taken away needs no room, one after the other.
+davit rmi other:1 >/dev/null
+davit rmi third:1 >/dev/null
+davit rmi imported:1 >/dev/null
+davit volume rm old >/dev/null
+davit network rm old >/dev/null
+[ "$(davit images --format '{{.Repository}}')" = busybox ]
 [ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "before ends policy runs" ]
 # Nor by the next davitd, while the disk is still full and no row could be written.
 kill -9 "$pid"
