@@ -192,6 +192,7 @@ class Round:
         one.do("DELETE", "/containers/after")
         for path in ("/volumes/fresh", "/images/made:1", "/images/other:2"):
             one.call("DELETE", path)
+        one.reap_orphans()
 
 
 def main():
