@@ -130,8 +130,8 @@ int file_read_sealed(int directory_fd, const char *name, size_t max_bytes, struc
  * finds what was there before. */
 static int publish(int directory_fd, const char *temporary, const char *name, bool is_durable)
 {
-    bool is_exchanged = is_durable && renameat2(directory_fd, temporary, directory_fd, name,
-                                                RENAME_EXCHANGE) == 0;
+    bool is_exchanged =
+        is_durable && renameat2(directory_fd, temporary, directory_fd, name, RENAME_EXCHANGE) == 0;
     int result;
 
     if (!is_exchanged && renameat(directory_fd, temporary, directory_fd, name) < 0)

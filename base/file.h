@@ -24,8 +24,8 @@ int file_write_fd(int fd, const void *bytes, size_t length);
  * programs that read a descriptor. Returns the descriptor or a negative errno. */
 int file_in_memory(const char *name, const void *bytes, size_t length);
 
-/* Replaces directory_fd/name by rename. With `is_durable` content and name are synced, and where that
- * fails, what was there before is put back. */
+/* Replaces directory_fd/name by rename. With `is_durable` content and name are synced, and where
+ * that fails, what was there before is put back. */
 int file_replace(int directory_fd, const char *name, const void *bytes, size_t length, mode_t mode,
                  bool is_durable, struct error *err);
 

@@ -259,15 +259,22 @@ static int wait_for_event(const struct cgroup *cgroup, const char *key, uint64_t
     }
 }
 
-int cgroup_set_frozen(const struct cgroup *cgroup, bool is_frozen, int timeout_ms,
-                      struct error *err)
+int cgroup_begin_freeze(const struct cgroup *cgroup, bool is_frozen, struct error *err)
 {
     int result = file_write_value(cgroup->fd, "cgroup.freeze", is_frozen ? "1" : "0");
 
-    if (result < 0)
-        return error_errno(err, -result, "cgroup %s: %s", cgroup->path,
-                           is_frozen ? "freeze" : "thaw");
-    return wait_for_event(cgroup, "frozen", is_frozen ? 1 : 0, timeout_ms, err);
+    return result < 0 ? error_errno(err, -result, "cgroup %s: %s", cgroup->path,
+                                    is_frozen ? "freeze" : "thaw")
+                      : 0;
+}
+
+int cgroup_set_frozen(const struct cgroup *cgroup, bool is_frozen, int timeout_ms,
+                      struct error *err)
+{
+    int result = cgroup_begin_freeze(cgroup, is_frozen, err);
+
+    return result < 0 ? result
+                      : wait_for_event(cgroup, "frozen", is_frozen ? 1 : 0, timeout_ms, err);
 }
 
 static int read_event(const struct cgroup *cgroup, const char *key, bool *is_set, struct error *err)

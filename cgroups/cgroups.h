@@ -129,6 +129,9 @@ int cgroup_apply(const struct cgroup *cgroup, const struct cgroup_settings *sett
 /* Moves a process (0: the caller) into the cgroup. */
 int cgroup_attach(const struct cgroup *cgroup, pid_t pid, struct error *err);
 
+/* Freezes or thaws all processes below, and does not wait for it: see cgroup_is_frozen(). */
+int cgroup_begin_freeze(const struct cgroup *cgroup, bool is_frozen, struct error *err);
+
 /* Freezes or thaws all processes below; waits up to timeout_ms until the kernel says it is done. */
 int cgroup_set_frozen(const struct cgroup *cgroup, bool is_frozen, int timeout_ms,
                       struct error *err);

@@ -50,6 +50,7 @@ extern const struct route system_routes[];
 extern const struct route event_routes[];
 extern const struct route image_routes[];
 extern const struct route image_job_routes[];
+extern const struct route commit_routes[];
 extern const struct route archive_routes[];
 extern const struct route container_routes[];
 extern const struct route life_routes[];
@@ -82,6 +83,9 @@ struct managed_container *api_find_container(const struct api *api, struct reque
 
 /* Reads the query's filters; false: they were wrong, which has been answered. */
 bool api_read_filters(struct request *request, const char *const *known, struct filters *filters);
+
+/* All values that the query has of that name. */
+struct string_list api_query_list(struct request *request, const char *name);
 
 /* "h" and "w" of a request to change a terminal's size. */
 struct terminal_size {

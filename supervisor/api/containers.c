@@ -300,34 +300,6 @@ static void serve_container_resize(struct api *api, struct request *request,
         respond_empty(request, 200);
 }
 
-static void pause_or_unpause(struct api *api, struct request *request,
-                             const struct route_match *match,
-                             int (*change)(struct managed_container *container,
-                                           const struct actor *actor, struct error *err))
-{
-    struct managed_container *container = api_find_container(api, request, match);
-    struct error err = {0};
-
-    if (container == NULL)
-        return;
-    if (change(container, &request->actor, &err) < 0)
-        respond_error(request, &err);
-    else
-        respond_empty(request, 204);
-}
-
-static void serve_container_pause(struct api *api, struct request *request,
-                                  const struct route_match *match)
-{
-    pause_or_unpause(api, request, match, container_pause);
-}
-
-static void serve_container_unpause(struct api *api, struct request *request,
-                                    const struct route_match *match)
-{
-    pause_or_unpause(api, request, match, container_unpause);
-}
-
 static void serve_container_rename(struct api *api, struct request *request,
                                    const struct route_match *match)
 {
@@ -409,8 +381,6 @@ const struct route container_routes[] = {
     {"GET", "/containers/{id}/json", serve_container_inspect, PERMISSION_READ, NULL},
     {"POST", "/containers/{id}/attach", serve_container_attach, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/resize", serve_container_resize, PERMISSION_OPERATE, NULL},
-    {"POST", "/containers/{id}/pause", serve_container_pause, PERMISSION_OPERATE, NULL},
-    {"POST", "/containers/{id}/unpause", serve_container_unpause, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/rename", serve_container_rename, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/prune", serve_containers_prune, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/update", serve_container_update, PERMISSION_OPERATE, NULL},

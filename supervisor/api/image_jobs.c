@@ -1,4 +1,4 @@
-/* Images that come and go: pull, push, load, import, commit, save, packages. */
+/* Images that come and go: pull, push, load, import, save, packages. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,17 +97,6 @@ static bool is_import(const struct request *request)
     return source != NULL && strcmp(source, "-") == 0;
 }
 
-static struct string_list list_values(struct request *request, const char *name)
-{
-    struct string_list values = {0};
-
-    for (size_t i = 0; i < request->query_count; i++) {
-        if (strcmp(request->query[i].name, name) == 0)
-            string_list_append(&request->arena, &values, request->query[i].value);
-    }
-    return values;
-}
-
 static void on_imported(struct job_client *client, const struct image_report *report,
                         const struct image *image, const char *full_name)
 {
@@ -124,7 +113,7 @@ static void import_image(struct api *api, struct request *request)
         .repository = request_query(request, "repo"),
         .tag = request_query(request, "tag"),
         .comment = request_query(request, "message"),
-        .changes = list_values(request, "changes"),
+        .changes = api_query_list(request, "changes"),
     };
     struct error err = {0};
 
@@ -274,63 +263,9 @@ static void serve_image_push_index(struct api *api, struct request *request,
                     .name = match->name,
                     .tag = request_query(request, "tag"),
                     .auth = http_header_get(request->message, "X-Registry-Auth"),
-                    .members = list_values(request, "image"),
+                    .members = api_query_list(request, "image"),
                     .is_index = true,
                 });
-}
-
-struct commit_answer {
-    struct job_answer answer; /* the first */
-    char id[DIGEST_SIZE];
-};
-
-static void on_committed(struct job_client *client, const struct image_report *report,
-                         const struct image *image, const char *full_name)
-{
-    struct commit_answer *commit = (struct commit_answer *)(void *)client;
-
-    (void)report;
-    (void)full_name;
-    memcpy(commit->id, image->id, sizeof(commit->id));
-}
-
-static void on_commit_done(struct job_answer *answer)
-{
-    const struct commit_answer *commit = (const struct commit_answer *)(void *)answer;
-    struct json_writer *writer = json_writer_new(false);
-
-    json_object_open(writer);
-    json_member_string(writer, "Id", commit->id);
-    json_object_close(writer);
-    respond_written(answer->request, 201, writer);
-}
-
-static void serve_commit(struct api *api, struct request *request, const struct route_match *match)
-{
-    struct commit_answer *commit = memory_new_one(struct commit_answer);
-    const char *container = request_query(request, "container");
-    const char *pause = request_query(request, "pause");
-    const struct make_order order = {
-        .arena = &request->arena,
-        .repository = request_query(request, "repo"),
-        .tag = request_query(request, "tag"),
-        .author = request_query(request, "author"),
-        .comment = request_query(request, "comment"),
-        .changes = list_values(request, "changes"),
-        .config = request->body,
-        .config_length = request->body_length,
-        .pauses = pause == NULL || request_query_bool(request, "pause"),
-    };
-    struct error err = {0};
-    int result;
-
-    (void)match;
-    commit->answer.client.image = on_committed;
-    commit->answer.on_done = on_commit_done;
-    job_answer_init(&commit->answer, request, ANSWER_EMPTY);
-    result = image_commit(api->images, container != NULL ? container : "", &order,
-                          &commit->answer.client, &commit->answer.job, &err);
-    job_answer_after_start(&commit->answer, result, &err);
 }
 
 static void save_images(struct api *api, struct request *request, const char *const *names,
@@ -348,7 +283,7 @@ static void save_images(struct api *api, struct request *request, const char *co
 static void serve_images_save(struct api *api, struct request *request,
                               const struct route_match *match)
 {
-    struct string_list names = list_values(request, "names");
+    struct string_list names = api_query_list(request, "names");
 
     (void)match;
     save_images(api, request, names.items, names.count);
@@ -379,7 +314,6 @@ const struct route image_job_routes[] = {
     {"POST", "/images/{name}/push", serve_image_push, PERMISSION_OPERATE, NULL},
     {"POST", "/davit/v1/images/{name}/push-index", serve_image_push_index, PERMISSION_OPERATE,
      NULL},
-    {"POST", "/commit", serve_commit, PERMISSION_OPERATE, NULL},
     {"GET", "/images/get", serve_images_save, PERMISSION_READ, NULL},
     {"GET", "/images/{name}/get", serve_image_save, PERMISSION_READ, NULL},
     {"GET", "/davit/v1/images/{name}/sbom", serve_image_sbom, PERMISSION_READ, NULL},

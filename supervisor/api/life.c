@@ -1,4 +1,4 @@
-/* The life of containers: start, stop, restart, kill, wait, remove. */
+/* The life of containers: start, stop, restart, kill, pause, wait, remove. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,6 +236,44 @@ static void serve_container_wait(struct api *api, struct request *request,
         wait_for(container, kind, request, on_waited);
 }
 
+static void on_paused(struct completion *completion, const struct error *err)
+{
+    struct life_wait wait = take_wait(completion);
+
+    if (err != NULL)
+        respond_error(wait.request, err);
+    else
+        respond_empty(wait.request, 204);
+}
+
+static void serve_container_pause(struct api *api, struct request *request,
+                                  const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+    struct error err = {0};
+
+    if (container == NULL)
+        return;
+    if (container_pause(container, &request->actor, &err) < 0)
+        respond_error(request, &err);
+    else
+        wait_for(container, WAIT_FROZEN, request, on_paused);
+}
+
+static void serve_container_unpause(struct api *api, struct request *request,
+                                    const struct route_match *match)
+{
+    struct managed_container *container = api_find_container(api, request, match);
+    struct error err = {0};
+
+    if (container == NULL)
+        return;
+    if (container_unpause(container, &request->actor, &err) < 0)
+        respond_error(request, &err);
+    else
+        respond_empty(request, 204);
+}
+
 static void remove_now(struct managed_container *container, struct request *request)
 {
     struct error err = {0};
@@ -296,6 +334,8 @@ const struct route life_routes[] = {
     {"POST", "/containers/{id}/stop", serve_container_stop, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/restart", serve_container_restart, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/kill", serve_container_kill, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/pause", serve_container_pause, PERMISSION_OPERATE, NULL},
+    {"POST", "/containers/{id}/unpause", serve_container_unpause, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/wait", serve_container_wait, PERMISSION_OPERATE, NULL},
     {"DELETE", "/containers/{id}", serve_container_remove, PERMISSION_OPERATE, NULL},
     {.method = NULL},

@@ -1,6 +1,8 @@
 /* What handlers share: see api.h. */
 #include "api.h"
 
+#include <string.h>
+
 bool api_always_streams(const struct request *request)
 {
     (void)request;
@@ -28,6 +30,17 @@ struct managed_container *api_find_container(const struct api *api, struct reque
         return container;
     respond_error(request, &err);
     return NULL;
+}
+
+struct string_list api_query_list(struct request *request, const char *name)
+{
+    struct string_list values = {0};
+
+    for (size_t i = 0; i < request->query_count; i++) {
+        if (strcmp(request->query[i].name, name) == 0)
+            string_list_append(&request->arena, &values, request->query[i].value);
+    }
+    return values;
 }
 
 int api_read_terminal_size(const struct request *request, struct terminal_size *size,

@@ -172,6 +172,7 @@ void container_free(struct managed_container *container)
     container_close_channel(container);
     sd_event_source_disable_unref(container->stop_timer);
     sd_event_source_disable_unref(container->restart_timer);
+    sd_event_source_disable_unref(container->freeze_timer);
     parts_release(container);
     free(container->error);
     revision_free(container->revision);

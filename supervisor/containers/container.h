@@ -35,6 +35,7 @@ enum container_wait {
     WAIT_NOT_RUNNING,
     WAIT_NEXT_EXIT,
     WAIT_REMOVED,
+    WAIT_FROZEN, /* or that it cannot be */
     WAIT_COUNT,
 };
 
@@ -84,6 +85,9 @@ struct managed_container {
     struct completion *waiters[WAIT_COUNT];
     unsigned int copies_in; /* copies into it under way; it cannot be started meanwhile */
     unsigned int holders;   /* see container_hold() */
+    bool is_pausing;        /* is_paused, and not frozen yet */
+    sd_event_source *freeze_timer;
+    uint64_t freeze_deadline_us;
     bool is_restart_wanted; /* when it has ended: its liveness probe has killed it */
     void *part_states[CONTAINER_PARTS_MAX]; /* see part.h */
 };
@@ -117,16 +121,16 @@ int container_begin_start(struct managed_container *container, const struct acto
 int container_begin_stop(struct managed_container *container, const struct actor *actor,
                          int signal_number, int64_t timeout_s, struct error *err);
 
-/* Holds all processes of one that runs, or lets them go on. ERROR_CONFLICT if it does not run, or
- * is so already. */
+/* Begins to hold all processes of one that runs: who waits for WAIT_FROZEN learns the outcome; or
+ * lets them go on. ERROR_CONFLICT if it does not run, or is so already. */
 int container_pause(struct managed_container *container, const struct actor *actor,
                     struct error *err);
 int container_unpause(struct managed_container *container, const struct actor *actor,
                       struct error *err);
 
 /* Holds all processes of one that runs, without that it counts as paused, until everybody who holds
- * it has let it go: its files do not change meanwhile. To be let go also after a failure, and when
- * it has ended since. */
+ * it has let it go: its files do not change meanwhile. Who waits for WAIT_FROZEN learns when they
+ * are held. To be let go also after a failure, and when it has ended since. */
 int container_hold(struct managed_container *container, struct error *err);
 void container_let_go(struct managed_container *container);
 
@@ -181,7 +185,8 @@ int container_remove(struct managed_container *container, const struct actor *ac
                      bool removes_volumes, struct error *err);
 
 /* Ends the completion when `kind` has happened, unless container_stop_waiting() takes it back. A
- * failed start ends WAIT_STARTED with its error; a removal ends all that wait, without an error. */
+ * failed start or freeze ends its wait with the error; a removal ends all that wait, without an
+ * error. */
 void container_wait_for(struct managed_container *container, enum container_wait kind,
                         struct completion *completion);
 void container_stop_waiting(struct managed_container *container,

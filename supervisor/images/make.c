@@ -197,6 +197,7 @@ static int begin_commit(struct commit *commit, struct managed_container *contain
 {
     int result = 0;
 
+    /* Who has asked holds it already, and has waited until it was frozen. */
     if (pauses && container->status == CONTAINER_RUNNING) {
         commit->holds_container = true;
         result = container_hold(container, err);

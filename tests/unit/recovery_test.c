@@ -312,7 +312,15 @@ static void a_start_is_awaited_by_so_many_and_no_more(void **state)
     assert_int_equal(host_next_order(host), MONITOR_START);
 }
 
-/* Files instead of a cgroup. It says that it is frozen as soon as that is wanted. */
+static void say_frozen(int cgroup_fd, bool is_frozen)
+{
+    const char *text = is_frozen ? "frozen 1\n" : "frozen 0\n";
+
+    assert_int_equal(
+        file_replace(cgroup_fd, "cgroup.events", text, strlen(text), 0600, false, NULL), 0);
+}
+
+/* Files instead of a cgroup, which says that it is frozen. */
 static int make_cgroup(struct host *host)
 {
     cleanup_free char *path = memory_printf("%s/davit-unit", host->root);
@@ -323,9 +331,7 @@ static int make_cgroup(struct host *host)
     assert_int_equal(mkdir(own, 0700), 0);
     fd = open(own, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     close(openat(fd, "cgroup.freeze", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-    assert_int_equal(
-        file_replace(fd, "cgroup.events", "frozen 1\n", strlen("frozen 1\n"), 0600, false, NULL),
-        0);
+    say_frozen(fd, true);
     host->hierarchy.fd = open(host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd;
 }
@@ -367,6 +373,58 @@ static void who_is_held_by_several_goes_on_after_the_last(void **state)
     fd_close(&host->hierarchy.fd);
 }
 
+struct freezing {
+    struct completion completion;
+    int errnum; /* -1: not yet */
+};
+
+static void on_frozen(struct completion *completion, const struct error *err)
+{
+    ((struct freezing *)(void *)completion)->errnum = err != NULL ? err->errnum : 0;
+}
+
+static void a_pause_is_over_when_all_are_held_and_taken_back_if_they_are_not(void **state)
+{
+    struct host *host = *state;
+    struct managed_container *container = host->container;
+    cleanup_close int cgroup_fd = make_cgroup(host);
+    struct freezing wait = {.completion.done = on_frozen, .errnum = -1};
+    struct error err = {0};
+
+    say_frozen(cgroup_fd, false);
+    container->status = CONTAINER_RUNNING;
+    assert_int_equal(container_pause(container, &actor_davitd, &err), 0);
+    container_wait_for(container, WAIT_FROZEN, &wait.completion);
+    host_run_loop_until_idle(host);
+    assert_int_equal(wait.errnum, -1);
+    say_frozen(cgroup_fd, true);
+    while (wait.errnum == -1)
+        host_run_loop_until_idle(host);
+    assert_int_equal(wait.errnum, 0);
+    assert_true(container->is_paused);
+    assert_int_equal(container_unpause(container, &actor_davitd, &err), 0);
+    /* Its processes stay in the kernel. */
+    say_frozen(cgroup_fd, false);
+    assert_int_equal(container_pause(container, &actor_davitd, &err), 0);
+    wait.errnum = -1;
+    container_wait_for(container, WAIT_FROZEN, &wait.completion);
+    while (wait.errnum == -1)
+        host_run_loop_until_idle(host);
+    assert_int_equal(wait.errnum, ETIMEDOUT);
+    assert_false(container->is_paused);
+    assert_int_equal(last_order(cgroup_fd), '0');
+    /* It ends meanwhile. */
+    assert_int_equal(container_pause(container, &actor_davitd, &err), 0);
+    wait.errnum = -1;
+    container_wait_for(container, WAIT_FROZEN, &wait.completion);
+    container->status = CONTAINER_EXITED;
+    while (wait.errnum == -1)
+        host_run_loop_until_idle(host);
+    assert_int_equal(wait.errnum, ESRCH);
+    assert_false(container->is_paused);
+    fd_close(&host->hierarchy.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +450,9 @@ int main(void)
                                         close_host),
         cmocka_unit_test_setup_teardown(who_is_held_by_several_goes_on_after_the_last, open_host,
                                         close_host),
+        cmocka_unit_test_setup_teardown(
+            a_pause_is_over_when_all_are_held_and_taken_back_if_they_are_not, open_host,
+            close_host),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
