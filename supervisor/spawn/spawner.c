@@ -32,6 +32,7 @@
 #define REQUEST_USER_NAMESPACES (-4)
 #define MONITOR_FDS 5
 #define MONITOR_CONTROL_FD 4 /* of them */
+#define SWEEP_PAUSE_MAX_S 16 /* half a minute in all */
 
 struct spawn_request {
     int what;
@@ -149,16 +150,32 @@ static _Noreturn void run_worker(const struct worker *worker, const int *fds)
     _exit(127);
 }
 
-/* Removes all that is in the directory; two sweepers may do so at once. Opens the directory anew,
- * to read from its first entry: the position of davitd's descriptor is shared. */
-static _Noreturn void sweep(int directory_fd)
+/* Opens the directory anew, to read from its first entry: the position of davitd's descriptor is
+ * shared. Returns false if something could not be removed. */
+static bool remove_entries(int directory_fd)
 {
     DIR *dir = path_list(directory_fd, ".");
     struct dirent *entry;
+    bool is_empty = dir != NULL;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            path_remove_tree(directory_fd, entry->d_name, NULL);
+            is_empty = path_remove_tree(directory_fd, entry->d_name, NULL) == 0 && is_empty;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return is_empty;
+}
+
+/* Removes all that is in the directory; two sweepers may do so at once. What a process that dies
+ * slowly still writes into is tried again; after that, at the next sweep. */
+static _Noreturn void sweep(int directory_fd)
+{
+    unsigned int pause_s = 1;
+
+    while (!remove_entries(directory_fd) && pause_s <= SWEEP_PAUSE_MAX_S) {
+        sleep(pause_s);
+        pause_s *= 2;
     }
     _exit(0);
 }

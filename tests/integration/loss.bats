@@ -518,3 +518,16 @@ nothing_left() { is_empty "$dir/root/ingest" "$dir/root/trash"; }
     cat "$dir/trace"
     [ "$(grep -c unlink "$dir/trace")" -lt 20 ]
 }
+
+@test "what cannot be removed at once is removed when it can be, without a restart" {
+    id=$(davit create busybox)
+    mkdir "$dir/root/containers/$id/busy"
+    mount -t tmpfs none "$dir/root/containers/$id/busy"
+    davit rm "$id"
+    busy=$(echo "$dir"/root/trash/.removed-*/busy)
+    [ -d "$busy" ]
+    is_tried() { [ "$(ls -A "${busy%/*}")" = busy ]; }
+    wait_until is_tried
+    umount "$busy"
+    wait_until sh -c "ls -A '$dir/root/trash' | wc -l | grep -qx 0"
+}
