@@ -134,6 +134,15 @@ char *arena_printf(struct arena *arena, const char *format, ...)
     return text;
 }
 
+size_t arena_bytes(const struct arena *arena)
+{
+    size_t bytes = 0;
+
+    for (const struct arena_chunk *chunk = arena->chunks; chunk != NULL; chunk = chunk->next)
+        bytes += sizeof(*chunk) + chunk->size;
+    return bytes;
+}
+
 void arena_release(struct arena *arena)
 {
     struct arena_chunk *chunk = arena->chunks;

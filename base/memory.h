@@ -36,6 +36,9 @@ char *arena_strndup(struct arena *arena, const char *bytes, size_t length);
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* How much memory it holds. */
+size_t arena_bytes(const struct arena *arena);
+
 /* Frees everything at once. The arena is empty and usable afterwards. */
 void arena_release(struct arena *arena);
 

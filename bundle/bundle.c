@@ -22,10 +22,12 @@ static const struct oci_mount standard_mounts[] = {
      .type = "tmpfs",
      .source = "tmpfs",
      .options = LIST("nosuid", "strictatime", "mode=755", "size=65536k")},
+    /* The kernel has 4096 terminals for all: one container cannot take them from the others. */
     {.destination = "/dev/pts",
      .type = "devpts",
      .source = "devpts",
-     .options = LIST("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")},
+     .options =
+         LIST("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5", "max=256")},
     {.destination = "/sys",
      .type = "sysfs",
      .source = "sysfs",

@@ -98,6 +98,50 @@ static bool has_same_bits(const struct address *one, const struct address *other
            (mask == 0 || ((one->bytes[whole] ^ other->bytes[whole]) & mask) == 0);
 }
 
+/* Where an address of IPv6 carries one of IPv4. */
+static bool carries_ipv4(const struct address *address, struct address *carried)
+{
+    static const struct {
+        const char *subnet;
+        size_t at;
+    } forms[] = {{"::ffff:0:0/96", 12},
+                 {"64:ff9b::/96", 12},
+                 {"64:ff9b:1::/48", 12},
+                 {"::/96", 12},
+                 {"2002::/16", 2}};
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        struct subnet subnet;
+
+        if (subnet_parse(forms[i].subnet, &subnet) < 0 || !subnet_contains(&subnet, address))
+            continue;
+        *carried = (struct address){.family = AF_INET};
+        memcpy(carried->bytes, address->bytes + forms[i].at, 4);
+        return true;
+    }
+    return false;
+}
+
+bool address_is_public(const struct address *address)
+{
+    static const char *const others[] = {
+        "0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10", "127.0.0.0/8",
+        "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",  "192.168.0.0/16",
+        "198.18.0.0/15",  "224.0.0.0/4",   "240.0.0.0/4",   "100::/64",
+        "fc00::/7",       "fe80::/10",     "fec0::/10",     "ff00::/8"};
+    struct address carried;
+
+    if (address->family == AF_INET6 && carries_ipv4(address, &carried))
+        return address_is_public(&carried);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        struct subnet subnet;
+
+        if (subnet_parse(others[i], &subnet) == 0 && subnet_contains(&subnet, address))
+            return false;
+    }
+    return true;
+}
+
 struct subnet subnet_network(const struct subnet *subnet)
 {
     struct subnet network = *subnet;

@@ -39,6 +39,10 @@ socklen_t address_for_socket(const struct address *address, uint16_t port,
 /* 0.0.0.0 or ::. */
 bool address_is_any(const struct address *address);
 
+/* Whether it may belong to anybody on the internet: neither private, loopback, link-local, shared,
+ * multicast nor reserved (RFC 6890), nor one of these written as IPv6 (mapped, NAT64, 6to4). */
+bool address_is_public(const struct address *address);
+
 /* The first address: host bits are zero. */
 struct subnet subnet_network(const struct subnet *subnet);
 

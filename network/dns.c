@@ -20,6 +20,7 @@
 #define POINTER 0xc0
 #define POINTERS_MAX 16
 #define RECORD_HEADER_SIZE 10 /* behind its name */
+#define RECORD_TTL_AT 4       /* in it */
 #define OPT_SIZE 11
 #define EDNS_UDP_SIZE 1232 /* that is not fragmented anywhere (DNS flag day 2020) */
 
@@ -375,4 +376,23 @@ int dns_read_addresses(const uint8_t *message, size_t length, struct dns_address
             addresses->ttl_s = record.ttl_s;
     }
     return 0;
+}
+
+void dns_limit_ttls(uint8_t *message, size_t length, uint32_t max_s)
+{
+    struct reader reader = {message, length, 0};
+    struct dns_question question;
+
+    if (read_head(&reader, &question) < 0)
+        return;
+    for (size_t left = get16(message + 6); left > 0; left--) {
+        struct record record;
+        uint8_t *ttl;
+
+        if (read_record(&reader, &record) < 0)
+            return;
+        ttl = message + (record.data - message) - RECORD_HEADER_SIZE + RECORD_TTL_AT;
+        if (record.ttl_s > max_s)
+            put32(ttl, max_s);
+    }
 }

@@ -90,6 +90,9 @@ struct dns_addresses {
     uint32_t ttl_s; /* the least of the records read, CNAMEs included */
 };
 
+/* Writes `max_s` over all larger times to live in the answer section, as far as it can be read. */
+void dns_limit_ttls(uint8_t *message, size_t length, uint32_t max_s);
+
 /* The addresses of the answer section, of IN A and AAAA records. Returns 0 or -EINVAL; what was
  * read until then stands. */
 int dns_read_addresses(const uint8_t *message, size_t length, struct dns_addresses *addresses);

@@ -17,8 +17,8 @@
 static int egress_rule_error(const char *text, struct error *err)
 {
     return error_set(err, ERROR_INVALID, EINVAL,
-                     "egress: \"%.64s\" is not ADDRESS, SUBNET or NAME, with [:PORT[-PORT]] and "
-                     "[/tcp|udp|sctp]",
+                     "egress: \"%.64s\" is not ADDRESS, SUBNET, NAME or NAME@SUBNET, with "
+                     "[:PORT[-PORT]] and [/tcp|udp|sctp]",
                      text);
 }
 
@@ -60,15 +60,21 @@ static bool cut_ports(char *text, struct egress_rule *rule)
     return true;
 }
 
-static bool take_subnet(const char *text, struct egress_rule *rule)
+static bool take_subnet(char *text, struct subnet *subnet)
 {
-    if (subnet_parse(text, &rule->subnet) == 0) {
-        rule->subnet = subnet_network(&rule->subnet);
+    size_t length = strlen(text);
+
+    if (length > 2 && text[0] == '[' && text[length - 1] == ']') {
+        text[length - 1] = '\0';
+        text++;
+    }
+    if (subnet_parse(text, subnet) == 0) {
+        *subnet = subnet_network(subnet);
         return true;
     }
-    if (address_parse(text, &rule->subnet.address) < 0)
+    if (address_parse(text, &subnet->address) < 0)
         return false;
-    rule->subnet.prefix = (unsigned int)(8 * address_length(&rule->subnet.address));
+    subnet->prefix = (unsigned int)(8 * address_length(&subnet->address));
     return true;
 }
 
@@ -89,24 +95,30 @@ static bool take_name(const char *text, struct egress_rule *rule)
 
 int egress_rule_parse(const char *text, struct egress_rule *rule, struct error *err)
 {
-    char copy[EGRESS_NAME_SIZE + 32];
-    char *target = copy;
-    size_t length = strlen(text);
+    char copy[EGRESS_NAME_SIZE + ADDRESS_TEXT_SIZE + 32];
+    char *within;
 
     *rule = (struct egress_rule){.protocol = NULL};
-    if (length >= sizeof(copy))
+    if (strlen(text) >= sizeof(copy))
         return egress_rule_error(text, err);
     strcpy(copy, text);
-    if (!cut_protocol(copy, rule) || !cut_ports(copy, rule))
+    within = strchr(copy, '@');
+    if (within != NULL)
+        *within++ = '\0';
+    if (!cut_protocol(within != NULL ? within : copy, rule) ||
+        !cut_ports(within != NULL ? within : copy, rule))
         return egress_rule_error(text, err);
-    length = strlen(target);
-    if (length > 2 && target[0] == '[' && target[length - 1] == ']') {
-        target[length - 1] = '\0';
-        target++;
-    }
-    if (take_subnet(target, rule) || take_name(target, rule))
+    if (within != NULL && take_subnet(within, &rule->within) && take_name(copy, rule))
+        return 0;
+    if (within == NULL && (take_subnet(copy, &rule->subnet) || take_name(copy, rule)))
         return 0;
     return egress_rule_error(text, err);
+}
+
+bool egress_rule_takes(const struct egress_rule *rule, const struct address *address)
+{
+    return rule->within.address.family != 0 ? subnet_contains(&rule->within, address)
+                                            : address_is_public(address);
 }
 
 bool egress_rule_matches(const struct egress_rule *rule, const char *name)

@@ -18,15 +18,19 @@
 #define EGRESS_RULES_MAX 64
 #define EGRESS_NAME_SIZE 256
 #define EGRESS_IDENTIFIER_SIZE 40 /* of sets and counters */
+#define EGRESS_TTL_MAX_S 3600     /* for which an answer lets an address through */
 #define EGRESS_LOG_GROUP 27021    /* of nfnetlink_log: the packets that were refused */
 #define EGRESS_LOG_PREFIX "davit egress "
 
 /* "ADDRESS", "SUBNET" or a name, with ":PORT" or ":FIRST-LAST" and "/PROTOCOL" if it is not for
- * all: "10.0.0.0/8", "[fd00::/8]:53/udp", "example.org:443", "*.example.org". */
+ * all: "10.0.0.0/8", "[fd00::/8]:53/udp", "example.org:443", "*.example.org". Behind a name may
+ * stand where its addresses lie, "NAME@SUBNET": "git.corp@10.0.0.0/8:443". */
 struct egress_rule {
     char
         name[EGRESS_NAME_SIZE]; /* "": it is a subnet; "*.REST" is any name that ends so, "*" any */
     struct subnet subnet;
+    struct subnet
+        within; /* of a name: where its addresses have to lie; family 0: they are public */
     const char
         *protocol; /* "tcp", "udp" or "sctp"; NULL: any. With ports "tcp" where none is said */
     uint16_t first_port; /* 0: any */
@@ -35,6 +39,11 @@ struct egress_rule {
 
 /* ERROR_INVALID names what is wrong. */
 int egress_rule_parse(const char *text, struct egress_rule *rule, struct error *err);
+
+/* Whether an answer to a name of the rule may be let through. Names belong to others, who may say
+ * that they are at an address of this host or site (DNS rebinding): those need a rule that says so.
+ */
+bool egress_rule_takes(const struct egress_rule *rule, const struct address *address);
 
 /* Whether the rule is for that name, in lower case. */
 bool egress_rule_matches(const struct egress_rule *rule, const char *name);

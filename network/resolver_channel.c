@@ -43,6 +43,7 @@ static const struct json_field grant_fields[] = {
     JSON_FIELD(struct resolver_grant, name, "name", JSON_KIND_STRING),
     JSON_FIELD(struct resolver_grant, addresses, "addresses", JSON_KIND_STRINGS),
     JSON_FIELD(struct resolver_grant, ttl_s, "ttl", JSON_KIND_UINT32),
+    JSON_FIELD(struct resolver_grant, is_member, "member", JSON_KIND_BOOL),
 };
 static const struct json_struct grant_type = JSON_STRUCT(struct resolver_grant, grant_fields);
 

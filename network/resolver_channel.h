@@ -71,6 +71,8 @@ struct resolver_grant {
     const char *name;
     struct string_list addresses;
     uint32_t ttl_s;
+    bool
+        is_member; /* they are those of a container on one of its networks, which davitd has said */
 };
 
 /* How often a limited container has asked for names that it may not know, since it was started or

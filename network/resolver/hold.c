@@ -34,15 +34,15 @@ static bool grant_request_count(struct served *served)
     return served->grants_count++ < GRANTS_PER_SECOND;
 }
 
-bool hold_answer(const struct asker *asker, const char *name, const struct dns_addresses *addresses,
-                 const uint8_t *message, size_t length)
+bool hold_answer(const struct asker *asker, const struct grant_order *order, const uint8_t *message,
+                 size_t length)
 {
     struct resolver *resolver = asker->served->resolver;
     struct held *held;
     uint64_t serial = ++resolver->grant_serial;
 
     if (asker->served->held_count == HOLDS_MAX || !grant_request_count(asker->served) ||
-        !report_ask_grant(resolver, serial, asker->served->container.id, name, addresses))
+        !report_ask_grant(resolver, serial, asker->served->container.id, order))
         return false;
     held = memory_new_one(struct held);
     held->serial = serial;

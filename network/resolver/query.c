@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "network/egress.h"
 #include "resolver.h"
 
 #define CLASS_IN 1
@@ -39,7 +40,7 @@ static bool is_allowed(const struct resolver_container *container, const char *n
 /* Gives an answer. If it has addresses that a limited container may reach by this name, davitd has
  * to let them through first; if davitd cannot be asked, the answer is a failure. */
 static void answer_or_hold(const struct asker *asker, const struct dns_question *question,
-                           const uint8_t *message, size_t length)
+                           bool is_member, const uint8_t *message, size_t length)
 {
     const struct resolver_container *container = &asker->served->container;
     struct dns_addresses found = {0};
@@ -48,7 +49,8 @@ static void answer_or_hold(const struct asker *asker, const struct dns_question 
         dns_read_addresses(message, length, &found);
     if (found.count == 0) {
         asker_answer(asker, message, length);
-    } else if (!hold_answer(asker, question->name, &found, message, length)) {
+    } else if (!hold_answer(asker, &(struct grant_order){question->name, &found, is_member},
+                            message, length)) {
         uint8_t out[DNS_UDP_SIZE];
         const struct dns_answer failure = {.code = DNS_SERVER_FAILURE};
 
@@ -62,7 +64,8 @@ static void answer_with(const struct asker *asker, const uint8_t *message,
     static uint8_t out[DNS_MESSAGE_MAX];
     size_t room = asker->connection != NULL ? sizeof(out) : question->udp_size;
 
-    answer_or_hold(asker, question, out, dns_write_answer(message, question, said, out, room));
+    answer_or_hold(asker, question, true, out,
+                   dns_write_answer(message, question, said, out, room));
 }
 
 static void answer_code(const struct asker *asker, const uint8_t *message,
@@ -146,7 +149,10 @@ static void query_end_with_answer(struct query *query, uint8_t *message, size_t 
     query->input = (struct buffer){0};
     dns_set_id(message, question.id);
     end_query(query);
-    answer_or_hold(&asker, &question, message, length);
+    /* Nobody may take an answer for longer than it is let through. */
+    if (asker.served->container.is_limited)
+        dns_limit_ttls(message, length, EGRESS_TTL_MAX_S);
+    answer_or_hold(&asker, &question, false, message, length);
     buffer_release(&input);
 }
 

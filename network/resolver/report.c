@@ -21,21 +21,24 @@ bool report_send(const struct resolver *resolver, const struct resolver_report *
     return sent > 0;
 }
 
-bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id, const char *name,
-                      const struct dns_addresses *addresses)
+bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id,
+                      const struct grant_order *order)
 {
     cleanup_arena struct arena arena = {0};
-    struct resolver_report said = {.grant = {.serial = serial, .id = id, .name = name}};
+    struct resolver_report said = {.grant = {.serial = serial,
+                                             .id = id,
+                                             .name = order->name,
+                                             .ttl_s = order->addresses->ttl_s,
+                                             .is_member = order->is_member}};
 
     if (!report_is_open(resolver))
         return false;
-    for (size_t i = 0; i < addresses->count; i++) {
+    for (size_t i = 0; i < order->addresses->count; i++) {
         char text[ADDRESS_TEXT_SIZE];
 
-        address_format(&addresses->items[i], text);
+        address_format(&order->addresses->items[i], text);
         string_list_append(&arena, &said.grant.addresses, arena_strdup(&arena, text));
     }
-    said.grant.ttl_s = addresses->ttl_s;
     return report_send(resolver, &said);
 }
 

@@ -152,9 +152,16 @@ uint64_t queries_expire(struct served *served, uint64_t now_ms, uint64_t next_ms
 
 /* hold.c */
 
+/* What davitd is asked to let through. */
+struct grant_order {
+    const char *name;
+    const struct dns_addresses *addresses;
+    bool is_member; /* davitd has said that they are those of a container */
+};
+
 /* Keeps the answer until davitd has let the addresses through. False if davitd cannot be asked. */
-bool hold_answer(const struct asker *asker, const char *name, const struct dns_addresses *addresses,
-                 const uint8_t *message, size_t length);
+bool hold_answer(const struct asker *asker, const struct grant_order *order, const uint8_t *message,
+                 size_t length);
 
 /* davitd has let the addresses of this report through: gives the answer that waits for it. */
 void hold_release(struct resolver *resolver, uint64_t serial);
@@ -193,8 +200,8 @@ void control_listen(struct resolver *resolver, int fd);
 bool report_send(const struct resolver *resolver, const struct resolver_report *said);
 
 /* Asks davitd to let the addresses through. */
-bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id, const char *name,
-                      const struct dns_addresses *addresses);
+bool report_ask_grant(struct resolver *resolver, uint64_t serial, const char *id,
+                      const struct grant_order *order);
 bool report_refusal(const struct resolver *resolver, const struct resolver_refusal *refusal);
 
 /* sandbox.c */

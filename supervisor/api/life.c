@@ -8,24 +8,29 @@
 #include "base/signals.h"
 #include "supervisor/containers/container.h"
 
+#define KILL_DEADLINE_US 1000000
+#define REMOVAL_DEADLINE_US 5000000
+
 /* A request that waits for a container. */
 struct life_wait {
     struct completion completion;
     struct request *request;
     struct managed_container *container;
+    sd_event_source *deadline; /* NULL: none */
 };
 
 static void on_client_gone(struct request *request)
 {
     struct life_wait *wait = request->context;
 
+    sd_event_source_disable_unref(wait->deadline);
     container_stop_waiting(wait->container, &wait->completion);
     free(wait);
 }
 
-static void wait_for(struct managed_container *container, enum container_wait kind,
-                     struct request *request,
-                     void (*done)(struct completion *completion, const struct error *err))
+static struct life_wait *
+wait_for(struct managed_container *container, enum container_wait kind, struct request *request,
+         void (*done)(struct completion *completion, const struct error *err))
 {
     struct life_wait *wait = memory_new_one(struct life_wait);
 
@@ -33,6 +38,7 @@ static void wait_for(struct managed_container *container, enum container_wait ki
     request->context = wait;
     request->on_close = on_client_gone;
     container_wait_for(container, kind, &wait->completion);
+    return wait;
 }
 
 /* Frees the wait and returns a copy of it. The request may be answered or wait again. */
@@ -42,8 +48,33 @@ static struct life_wait take_wait(const struct completion *completion)
     struct life_wait copy = *wait;
 
     request_forget(wait->request);
+    sd_event_source_disable_unref(wait->deadline);
     free(wait);
     return copy;
+}
+
+/* Who was killed and lives on is named, rather than waited for. A monitor that is slow to say that
+ * all are dead is not: then `is_dead` is called. */
+static int check_dead(struct life_wait *wait, void (*is_dead)(struct life_wait *wait))
+{
+    struct error err = {0};
+
+    if (container_check_dead(wait->container, &err) == 0) {
+        is_dead(wait);
+        return 0;
+    }
+    container_stop_waiting(wait->container, &wait->completion);
+    respond_error(take_wait(&wait->completion).request, &err);
+    return 0;
+}
+
+static void set_deadline(struct life_wait *wait, uint64_t patience_us,
+                         sd_event_time_handler_t handler)
+{
+    sd_event_source_disable_unref(wait->deadline);
+    wait->deadline = NULL;
+    sd_event_add_time_relative(wait->container->containers->loop, &wait->deadline, CLOCK_MONOTONIC,
+                               patience_us, 10000, handler, wait);
 }
 
 static bool is_active(const struct managed_container *container)
@@ -169,6 +200,19 @@ static void serve_container_restart(struct api *api, struct request *request,
         stop_or_restart(container, request, true);
 }
 
+static void answer_kill(struct life_wait *wait)
+{
+    container_stop_waiting(wait->container, &wait->completion);
+    respond_empty(take_wait(&wait->completion).request, 204);
+}
+
+static int on_kill_deadline(sd_event_source *source, uint64_t usec, void *context)
+{
+    (void)source;
+    (void)usec;
+    return check_dead(context, answer_kill);
+}
+
 static void serve_container_kill(struct api *api, struct request *request,
                                  const struct route_match *match)
 {
@@ -181,9 +225,13 @@ static void serve_container_kill(struct api *api, struct request *request,
     signal_number = parse_signal(request);
     if (signal_number < 0)
         return;
-    if (container_signal(container, &request->actor, signal_number != 0 ? signal_number : SIGKILL,
-                         &err) < 0)
+    if (signal_number == 0)
+        signal_number = SIGKILL;
+    if (container_signal(container, &request->actor, signal_number, &err) < 0)
         respond_error(request, &err);
+    else if (signal_number == SIGKILL && is_active(container))
+        set_deadline(wait_for(container, WAIT_NOT_RUNNING, request, on_stopped), KILL_DEADLINE_US,
+                     on_kill_deadline);
     else
         respond_empty(request, 204);
 }
@@ -286,6 +334,20 @@ static void remove_now(struct managed_container *container, struct request *requ
 
 static void remove_by_force(struct managed_container *container, struct request *request);
 
+static int on_removal_deadline(sd_event_source *source, uint64_t usec, void *context);
+
+static void wait_on(struct life_wait *wait)
+{
+    set_deadline(wait, REMOVAL_DEADLINE_US, on_removal_deadline);
+}
+
+static int on_removal_deadline(sd_event_source *source, uint64_t usec, void *context)
+{
+    (void)source;
+    (void)usec;
+    return check_dead(context, wait_on);
+}
+
 /* Somebody else may have removed it by now, or started it again. */
 static void on_killed(struct completion *completion, const struct error *err)
 {
@@ -309,7 +371,7 @@ static void remove_by_force(struct managed_container *container, struct request 
     else if (container_signal(container, &request->actor, SIGKILL, &err) < 0)
         respond_error(request, &err);
     else
-        wait_for(container, WAIT_NOT_RUNNING, request, on_killed);
+        wait_on(wait_for(container, WAIT_NOT_RUNNING, request, on_killed));
 }
 
 static void serve_container_remove(struct api *api, struct request *request,

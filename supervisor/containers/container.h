@@ -158,6 +158,10 @@ int64_t container_stop_timeout(const struct managed_container *container);
 int container_signal(struct managed_container *container, const struct actor *actor,
                      int signal_number, struct error *err);
 
+/* For one that was killed: 0, or an error that names a process of it which lives on because it
+ * waits in the kernel. */
+int container_check_dead(const struct managed_container *container, struct error *err);
+
 /* Kills all processes of the container by its cgroup, also while it starts. A monitor that does not
  * answer is killed as well. Completions of WAIT_NOT_RUNNING end when it is over. */
 void container_kill(struct managed_container *container);

@@ -67,6 +67,7 @@ struct containers {
     bool has_unknown_layers; /* of one of these: no layer may be collected */
     struct seccomp_cache seccomp_cache;
     struct exec *execs;
+    size_t exec_bytes;          /* that execs hold: see exec.c */
     uint64_t next_token;        /* of an exec or probe: see containers_open() */
     bool is_closing;            /* see containers_close() */
     struct completion *closing; /* who waits for the last to end */

@@ -17,6 +17,7 @@
 
 #define SHORT_ID_LENGTH 12
 #define EXECS_PER_CONTAINER_MAX 4096
+#define EXECS_BYTES_MAX (64 << 20) /* of all containers' */
 /* How many ended execs of a container can still be inspected, and for how long. */
 #define ENDED_PER_CONTAINER_MAX 256
 #define ENDED_KEPT_US (300 * UINT64_C(1000000))
@@ -49,13 +50,14 @@ static void exec_note_end(struct exec *exec, int32_t exit_code)
     exec_event(exec, "exec_die", text);
 }
 
-static void free_exec(struct exec *exec)
+static void free_exec(struct containers *containers, struct exec *exec)
 {
     const struct error gone = {.errnum = ESRCH,
                                .code = ERROR_CONFLICT,
                                .message = "the exec has ended before its program ran"};
 
     completions_end(&exec->start, &gone);
+    containers->exec_bytes -= arena_bytes(&exec->arena);
     arena_release(&exec->arena);
     free(exec);
 }
@@ -77,7 +79,7 @@ static size_t forget_old(struct containers *containers, const struct managed_con
         if (exec->ended_us != 0 && ((is_of_it && ended > ENDED_PER_CONTAINER_MAX) ||
                                     now_us - exec->ended_us > ENDED_KEPT_US)) {
             *link = exec->next;
-            free_exec(exec);
+            free_exec(containers, exec);
             continue;
         }
         count += is_of_it;
@@ -111,7 +113,13 @@ int exec_create(struct managed_container *container, const struct actor *actor, 
                          "too many execs in this container that run or were never started");
     if (config->cmd.count == 0)
         return error_set(err, ERROR_INVALID, EINVAL, "No exec command specified");
+    if (containers->exec_bytes + arena_bytes(arena) > EXECS_BYTES_MAX)
+        return error_set(err, ERROR_BUSY, EBUSY,
+                         "execs hold %d MiB together, and no more: those that were never started "
+                         "go with their container",
+                         EXECS_BYTES_MAX >> 20);
     exec = memory_new_one(struct exec);
+    containers->exec_bytes += arena_bytes(arena);
     exec->arena = *arena;
     *arena = (struct arena){0};
     exec->config = *config;
@@ -362,7 +370,7 @@ static void forget_execs(struct managed_container *container)
             continue;
         }
         *link = exec->next;
-        free_exec(exec);
+        free_exec(container->containers, exec);
     }
 }
 

@@ -112,3 +112,41 @@ int container_open_namespace(const struct managed_container *container, const ch
                          container->definition->name);
     return take_fd(&fd);
 }
+
+/* The first line of a file in /proc/PID, as far as it can be shown. */
+static void read_line(pid_t pid, const char *file, char *line, size_t size)
+{
+    cleanup_free char *path = memory_printf("/proc/%d/%s", (int)pid, file);
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, line, size - 1) : 0;
+
+    line[length > 0 ? length : 0] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    for (char *byte = line; *byte != '\0'; byte++) {
+        if (*byte < ' ' || *byte > '~')
+            *byte = '?';
+    }
+}
+
+int container_check_dead(const struct managed_container *container, struct error *err)
+{
+    cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
+    cleanup_free pid_t *pids = NULL;
+    char name[32];
+    char place[64];
+    size_t count = 0;
+
+    if (container_open_cgroup(container, cgroup, NULL) == 0)
+        cgroup_list_processes(cgroup, &pids, &count, NULL);
+    cgroup_close(cgroup);
+    if (count == 0)
+        return 0;
+    read_line(pids[0], "comm", name, sizeof(name));
+    read_line(pids[0], "wchan", place, sizeof(place));
+    return error_set(
+        err, ERROR_INTERNAL, EBUSY,
+        "container %s was killed, and %zu of its processes cannot end yet: process %d "
+        "(%s) waits in the kernel (%s). What it waits for has to end: a disk, a "
+        "server, or a FUSE connection, which can be aborted (/sys/fs/fuse/connections)",
+        container->definition->name, count, (int)pids[0], name, place);
+}

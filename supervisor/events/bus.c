@@ -6,13 +6,51 @@
 
 #include "base/clock.h"
 
-static void event_free(struct event *event)
+static void forget(struct event_bus *bus, size_t place)
 {
+    struct event *event = bus->kept[place];
+
     if (event == NULL)
         return;
+    bus->kept[place] = NULL;
+    bus->bytes -= event->bytes;
     free(event->json);
     arena_release(&event->arena);
     free(event);
+}
+
+/* The latest stays, however large it is. */
+static void keep(struct event_bus *bus, struct event *event)
+{
+    forget(bus, bus->next);
+    bus->kept[bus->next] = event;
+    bus->next = (bus->next + 1) % EVENTS_KEPT;
+    bus->bytes += event->bytes;
+    for (size_t i = 0; bus->bytes > EVENTS_KEPT_BYTES && i < EVENTS_KEPT - 1; i++)
+        forget(bus, (bus->next + i) % EVENTS_KEPT);
+}
+
+/* Cut between two characters of UTF-8. */
+static const char *copy_text(struct arena *arena, const char *text)
+{
+    size_t length = strnlen(text, EVENT_TEXT_MAX + 1);
+
+    if (length <= EVENT_TEXT_MAX)
+        return arena_strdup(arena, text);
+    length = EVENT_TEXT_MAX;
+    while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+        length--;
+    return arena_printf(arena, "%.*s...", (int)length, text);
+}
+
+static void copy_attributes(struct arena *arena, const struct string_map *from,
+                            struct string_map *to)
+{
+    to->items = arena_new(arena, from->count, sizeof(*to->items));
+    to->count = from->count;
+    for (size_t i = 0; i < from->count; i++)
+        to->items[i] = (struct string_pair){copy_text(arena, from->items[i].name),
+                                            copy_text(arena, from->items[i].value)};
 }
 
 /* Docker's form, with the fields of old clients beside the new ones for containers. */
@@ -52,13 +90,12 @@ void events_publish(struct event_bus *bus, const char *type, const char *action,
 
     event->time_ns = clock_now_ns();
     event->type = arena_strdup(&event->arena, type);
-    event->action = arena_strdup(&event->arena, action);
+    event->action = copy_text(&event->arena, action);
     event->id = arena_strdup(&event->arena, id);
-    string_map_copy(&event->arena, attributes, &event->attributes);
+    copy_attributes(&event->arena, attributes, &event->attributes);
     event->json = event_format(event);
-    event_free(bus->kept[bus->next]);
-    bus->kept[bus->next] = event;
-    bus->next = (bus->next + 1) % EVENTS_KEPT;
+    event->bytes = arena_bytes(&event->arena) + strlen(event->json);
+    keep(bus, event);
     for (struct event_subscriber *one = bus->subscribers; one != NULL; one = following) {
         following = one->next;
         one->notify(one, event);

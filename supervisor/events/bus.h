@@ -8,6 +8,8 @@
 #include "base/json_table.h"
 
 #define EVENTS_KEPT 256
+#define EVENTS_KEPT_BYTES (4 << 20)
+#define EVENT_TEXT_MAX 4096 /* of an action or an attribute's value: what is longer is cut */
 
 struct event {
     int64_t time_ns;
@@ -17,6 +19,7 @@ struct event {
     struct string_map attributes;
     char *json; /* Docker's form, a line */
     struct arena arena;
+    size_t bytes; /* that it holds */
 };
 
 /* Somebody who is told of events: a member of the subscriber's own struct. */
@@ -30,10 +33,12 @@ struct event_subscriber {
 struct event_bus {
     struct event *kept[EVENTS_KEPT]; /* a ring */
     size_t next;
+    size_t bytes; /* of those that are kept */
     struct event_subscriber *subscribers;
 };
 
-/* Publishes an event; everything is copied. */
+/* Publishes an event; everything is copied. As many of the last ones are kept as have room in
+ * EVENTS_KEPT_BYTES, EVENTS_KEPT at most. */
 void events_publish(struct event_bus *bus, const char *type, const char *action, const char *id,
                     const struct string_map *attributes);
 

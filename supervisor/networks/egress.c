@@ -10,6 +10,7 @@ void egress_release(struct membership *member)
     if (egress == NULL || member->definition->endpoints.count == 0)
         return;
     member->refused_names = 0;
+    egress_forget_learnt(member);
     egress_note_ended(member->networks, member->definition->id, egress->allow.count);
     firewall_change(member->networks);
 }
@@ -19,6 +20,7 @@ void egress_replace(struct membership *member, bool had_rules, size_t former_cou
     if (!membership_is_attached(member))
         return;
     member->refused_names = 0;
+    egress_forget_learnt(member);
     if (had_rules)
         egress_note_ended(member->networks, member->definition->id, former_count);
     firewall_change(member->networks);

@@ -47,13 +47,21 @@ void egress_forget_written(struct networks *networks);
 /* Addresses of names: egress_grants.c */
 
 /* The resolver has found addresses for a name that a container has asked for: lets them through.
- * False if they cannot be: then the resolver must not answer. */
+ * False if they cannot be: then the resolver must not answer. Of one container 1024 addresses are
+ * known at once, the one that ends first goes; of all 32768. An address of the host, of a network
+ * of davit's, or that is not public is not let through unless the rule says where it may lie. */
 bool egress_grant(struct networks *networks, const struct resolver_grant *grant);
+
+/* The container's rules are written anew, or it has ended: what was learnt went with them. */
+void egress_forget_learnt(struct membership *member);
 
 /* What was refused: egress_log.c */
 
 /* Notes that the resolver has refused a container names that its rules do not allow. */
 void egress_note_refusal(struct networks *networks, const struct resolver_refusal *refusal);
+
+/* Notes that a name was answered with an address that its rule does not let through. */
+void egress_note_stray(struct membership *member, const char *name, const char *address);
 
 /* Once there are rules: listens for what they refuse. */
 void egress_open_log(struct networks *networks);

@@ -1,34 +1,187 @@
 /* Addresses of names that containers may reach: see egress.h. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "egress.h"
+#include "network/host_addresses.h"
 
 /* An answer is used a little longer than it says, by programs that have it already. */
 #define GRANT_SHORTEST_S 5
-#define GRANT_LONGEST_S 86400
 #define GRANT_GRACE_S 30
+#define LEARNT_MAX 1024
+#define LEARNT_TOTAL_MAX 32768
+
+struct learnt_address {
+    uint64_t ends_us;
+    struct address address;
+    uint32_t rule;
+};
+
+struct egress_learnt {
+    size_t count;
+    size_t room;
+    struct learnt_address *items;
+};
+
+void egress_forget_learnt(struct membership *member)
+{
+    if (member->learnt == NULL)
+        return;
+    member->networks->egress.learnt_count -= member->learnt->count;
+    free(member->learnt->items);
+    free(take_pointer(&member->learnt));
+}
+
+static struct learnt_address *find_learnt(struct egress_learnt *learnt, size_t rule,
+                                          const struct address *address)
+{
+    for (size_t i = 0; i < learnt->count; i++) {
+        struct learnt_address *one = &learnt->items[i];
+
+        if (one->rule == rule && address_equals(&one->address, address))
+            return one;
+    }
+    return NULL;
+}
+
+/* What has ended the kernel has forgotten. */
+static void forget_ended(struct networks *networks, struct egress_learnt *learnt, uint64_t now_us)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < learnt->count; i++) {
+        if (learnt->items[i].ends_us > now_us)
+            learnt->items[kept++] = learnt->items[i];
+    }
+    networks->egress.learnt_count -= learnt->count - kept;
+    learnt->count = kept;
+}
+
+static struct learnt_address *find_oldest(struct egress_learnt *learnt)
+{
+    struct learnt_address *oldest = NULL;
+
+    for (size_t i = 0; i < learnt->count; i++) {
+        if (oldest == NULL || learnt->items[i].ends_us < oldest->ends_us)
+            oldest = &learnt->items[i];
+    }
+    return oldest;
+}
+
+static struct learnt_address *add_learnt(struct egress_learnt *learnt)
+{
+    if (learnt->count == learnt->room) {
+        learnt->room = learnt->room > 0 ? 2 * learnt->room : 8;
+        learnt->items = memory_resize(learnt->items, learnt->room, sizeof(*learnt->items));
+    }
+    return &learnt->items[learnt->count++];
+}
+
+/* Takes the address out of the tables of both families. It may have ended. */
+static void withdraw(const struct membership *member, const struct learnt_address *learnt)
+{
+    char set[2][EGRESS_IDENTIFIER_SIZE];
+    struct nft_element elements[2];
+
+    egress_element(member->definition->id, learnt->rule, &learnt->address, 0, true, elements, set);
+    for (size_t i = 0; i < 2; i++)
+        nft_elements_change(&member->networks->nft, &elements[i], 1, NULL);
+}
+
+/* Room for one address more: an old one's, if there are too many. */
+static struct learnt_address *make_room(struct membership *member, uint64_t now_us,
+                                        struct error *err)
+{
+    struct networks *networks = member->networks;
+    struct learnt_address *oldest;
+
+    if (member->learnt == NULL)
+        member->learnt = memory_new_one(struct egress_learnt);
+    if (member->learnt->count == LEARNT_MAX || networks->egress.learnt_count >= LEARNT_TOTAL_MAX)
+        forget_ended(networks, member->learnt, now_us);
+    if (member->learnt->count < LEARNT_MAX && networks->egress.learnt_count < LEARNT_TOTAL_MAX) {
+        networks->egress.learnt_count++;
+        return add_learnt(member->learnt);
+    }
+    oldest = find_oldest(member->learnt);
+    if (oldest == NULL)
+        error_set(err, ERROR_BUSY, ENOSPC, "all containers know %d addresses, and no more",
+                  LEARNT_TOTAL_MAX);
+    else
+        withdraw(member, oldest);
+    return oldest;
+}
 
 /* Adds the address, or gives it its new time, in the table of both families (inet and bridge). */
-static int grant_address(struct nft_channel *nft, const char *id, size_t rule,
-                         const struct address *address, uint64_t timeout_ms, struct error *err)
+static int grant_address(struct membership *member, size_t rule, const struct address *address,
+                         uint64_t ttl_s, struct error *err)
 {
+    uint64_t now_us = clock_monotonic_us();
+    struct learnt_address *learnt =
+        member->learnt != NULL ? find_learnt(member->learnt, rule, address) : NULL;
     char set[2][EGRESS_IDENTIFIER_SIZE];
     struct nft_element elements[4];
     int result;
 
-    egress_element(id, rule, address, timeout_ms, false, elements, set);
-    result = nft_elements_change(nft, elements, 2, err);
+    if (learnt == NULL)
+        learnt = make_room(member, now_us, err);
+    if (learnt == NULL)
+        return -ENOSPC;
+    *learnt = (struct learnt_address){now_us + ttl_s * 1000000, *address, (uint32_t)rule};
+    egress_element(member->definition->id, rule, address, ttl_s * 1000, false, elements, set);
+    result = nft_elements_change(&member->networks->nft, elements, 2, err);
     if (result != -EEXIST)
         return result;
     memcpy(elements + 2, elements, 2 * sizeof(*elements));
     elements[0].is_removed = elements[1].is_removed = true;
     *err = (struct error){0};
-    return nft_elements_change(nft, elements, 4, err);
+    return nft_elements_change(&member->networks->nft, elements, 4, err);
 }
 
-static void grant_addresses(const struct membership *member, const struct resolver_grant *grant,
+/* Whether it is one of the host's, or of a container's. */
+static bool is_ours(const struct networks *networks, const struct address *address)
+{
+    for (const struct network *one = networks->list; one != NULL; one = one->next) {
+        const struct network_addresses *addresses = network_addresses(one, address->family);
+
+        if (addresses->subnet.address.family != 0 && subnet_contains(&addresses->subnet, address))
+            return true;
+    }
+    return host_has_address(address);
+}
+
+static bool is_allowed(const struct networks *networks, const struct egress_rule *rule,
+                       const struct address *address)
+{
+    return egress_rule_takes(rule, address) &&
+           (rule->within.address.family != 0 || !is_ours(networks, address));
+}
+
+static void grant_by_rule(struct membership *member, const struct resolver_grant *grant,
+                          const struct egress_rule *rule, size_t index, uint64_t ttl_s,
+                          struct error *err)
+{
+    const char *stray = NULL;
+
+    for (size_t i = 0; i < grant->addresses.count; i++) {
+        struct address address;
+
+        if (address_parse(grant->addresses.items[i], &address) < 0)
+            continue;
+        if (!grant->is_member && !is_allowed(member->networks, rule, &address))
+            stray = grant->addresses.items[i];
+        else if (grant_address(member, index, &address, ttl_s, err) < 0)
+            return;
+    }
+    if (stray != NULL)
+        egress_note_stray(member, grant->name, stray);
+}
+
+static void grant_addresses(struct membership *member, const struct resolver_grant *grant,
                             struct error *err)
 {
     cleanup_arena struct arena arena = {0};
@@ -36,21 +189,13 @@ static void grant_addresses(const struct membership *member, const struct resolv
     struct egress_rule *rules = NULL;
     uint64_t ttl_s = grant->ttl_s < GRANT_SHORTEST_S ? GRANT_SHORTEST_S : grant->ttl_s;
 
-    if (ttl_s > GRANT_LONGEST_S)
-        ttl_s = GRANT_LONGEST_S;
+    if (ttl_s > EGRESS_TTL_MAX_S)
+        ttl_s = EGRESS_TTL_MAX_S;
     if (egress == NULL || egress_parse(&arena, egress, &rules, err) < 0)
         return;
-    for (size_t i = 0; i < egress->allow.count; i++) {
-        if (!egress_rule_matches(&rules[i], grant->name))
-            continue;
-        for (size_t j = 0; j < grant->addresses.count; j++) {
-            struct address address;
-
-            if (address_parse(grant->addresses.items[j], &address) == 0 &&
-                grant_address(&member->networks->nft, member->definition->id, i, &address,
-                              (ttl_s + GRANT_GRACE_S) * 1000, err) < 0)
-                return;
-        }
+    for (size_t i = 0; i < egress->allow.count && err->errnum == 0; i++) {
+        if (egress_rule_matches(&rules[i], grant->name))
+            grant_by_rule(member, grant, &rules[i], i, ttl_s + GRANT_GRACE_S, err);
     }
 }
 

@@ -23,6 +23,13 @@ void egress_note_refusal(struct networks *networks, const struct resolver_refusa
             &(struct string_map){(struct string_pair[]){{"query", refusal->name}}, 1});
 }
 
+void egress_note_stray(struct membership *member, const char *name, const char *address)
+{
+    member->owner->publish(
+        member, "egress_refused",
+        &(struct string_map){(struct string_pair[]){{"query", name}, {"answer", address}}, 2});
+}
+
 static void tell_refused(void *context, const struct logged_packet *packet)
 {
     static const struct {

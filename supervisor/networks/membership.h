@@ -68,6 +68,7 @@ struct membership {
     /* Identity of the latest start. It may dangle: compare it, never dereference it. */
     const struct attachment *attachment;
     uint64_t refused_names;                  /* by its egress rules */
+    struct egress_learnt *learnt;            /* addresses of names that it may reach; or NULL */
     bool has_fixed_addresses;                /* on any network, whether it runs or not */
     bool has_plugins;                        /* that have made devices, or are about to */
     char resolver_instance[IDENTIFIER_SIZE]; /* resolver with its sockets; "": none */

@@ -88,6 +88,7 @@ struct firewall_state {
 struct egress_state {
     bool is_there;              /* rules of containers, or what an earlier davitd left */
     struct egress_ended *ended; /* that the kernel may still know */
+    size_t learnt_count;        /* of all containers: egress_grants.c */
     int log_fd;
     sd_event_source *log; /* NULL: not yet */
 };

@@ -58,6 +58,65 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     [ "$(davit inspect picky | jq -c '.[0].HostConfig.Egress')" = null ]
 }
 
+@test "names: who answers for one cannot lead a container to this host, its containers, or this site" {
+    upstream --host-record=evil.example,172.17.0.1 --host-record=host.example,192.0.2.1 --host-record=inside.example,10.9.0.2 \
+        --host-record=loop.example,127.0.0.1 --host-record=mapped.example,::ffff:10.9.0.2 --host-record=good.example,192.0.2.2 --local-ttl=100000
+    at_neighbour ip addr replace 10.9.0.2/32 dev eth0
+    at_host ip route replace 10.9.0.2/32 via 192.0.2.2
+    served 0.0.0.0 192.0.2.2
+    nsenter --net="/run/netns/$host" python3 -m http.server --directory "$dir/served" 8001 >/dev/null 2>&1 3>&- &
+    local own=$!
+    wait_until at_host curl -s 127.0.0.1:8001
+    web victim
+    # By the same names, who may reach everything gets there.
+    davit run --detach --name free --dns 192.0.2.2 busybox sleep 1000
+    for target in evil.example:8001 host.example:8001 inside.example:8000; do reaches free "$target"; done
+    davit run --detach --name led --dns 192.0.2.2 --egress '*' busybox sleep 1000
+    [ "$(fetch led good.example:8000)" = neighbour ]
+    for target in evil.example:8001 host.example:8001 inside.example:8000 172.17.0.1:8001 192.0.2.1:8001 10.9.0.2:8000; do refuses led "$target"; done
+    contains "$(davit exec led nslookup mapped.example || true)" "::ffff:10.9.0.2"
+    contains "$(davit events --since 1 --until "$(($(date +%s) + 1))" --filter event=egress_refused --filter container=led)" "answer=10.9.0.2"
+    # Nobody keeps an answer for longer than it holds.
+    contains "$(egress_table inet)" "192.0.2.2 timeout 1h30s"
+    # A rule that says where, and neighbours by their own names, are another matter.
+    davit egress --allow 'inside.example@10.9.0.0/24:8000' --allow 'host.example@10.9.0.0/24' --allow victim:80 led
+    [ "$(fetch led inside.example:8000)" = neighbour ]
+    refuses led host.example:8001
+    [ "$(fetch led victim)" = victim ]
+    kill $own
+    at_neighbour ip addr del 10.9.0.2/32 dev eth0
+    at_host ip route del 10.9.0.2/32
+}
+
+@test "names: one container knows so many addresses, and no more" {
+    # A zone whose every name has eight addresses of its own.
+    nsenter --net="/run/netns/$neighbour" python3 - 5353 >/dev/null 2>&1 3>&- <<'END' &
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("192.0.2.2", 53))
+n = 0
+while True:
+    q, who = s.recvfrom(512)
+    end = q.index(b"\0", 12) + 5
+    answers = b""
+    if q[end - 4 : end - 2] == b"\0\1":
+        for _ in range(8):
+            n += 1
+            answers += b"\xc0\x0c\0\1\0\1" + struct.pack("!IH", 86400, 4) + bytes([198, 51 + (n >> 16), n >> 8 & 255, n & 255])
+    s.sendto(q[:2] + b"\x81\x80\0\1" + struct.pack("!H", len(answers) // 16) + b"\0\0\0\0" + q[12:end] + answers, who)
+END
+    echo $! > "$dir/zone"
+    davit run --detach --name greedy --dns 192.0.2.2 --egress '*.many.example' busybox sleep 1000
+    ask() { davit exec greedy sh -c 'i=$1; while [ $i -lt $2 ]; do nslookup -type=a n$i.many.example >/dev/null && i=$((i+1)); done' sh "$1" "$2"; }
+    known() { at_host nft -j list set "$1" davit_egress "$(at_host nft -j list sets "$1" | jq -r '.nftables[].set? | select(.table == "davit_egress" and (.name | startswith("r0_"))).name')" | jq '[.. | .elem? // empty | if type == "array" then length else empty end] | add'; }
+    ask 0 10
+    [ "$(known inet)" -eq 80 ]
+    ask 10 150
+    [ "$(known inet)" -eq 1024 ]
+    [ "$(known bridge)" -eq 1024 ]
+    kill "$(cat "$dir/zone")"
+}
+
 @test "subnets, ports and protocols, of both families" {
     ip -n "$host" addr replace 2001:db8::1/64 dev uplink nodad
     ip -n "$neighbour" addr replace 2001:db8::2/64 dev eth0 nodad

@@ -363,3 +363,60 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     davit run --rm busybox true
     davit rm --force stays
 }
+
+@test "what cannot end although it was killed is named, and goes when it can" {
+    [ -c /dev/fuse ] || skip "this host has no FUSE"
+    davit run --detach --name undying --device /dev/fuse --cap-add SYS_ADMIN --security-opt seccomp=unconfined \
+        --volume "$shared/undying:/undying:ro" busybox /undying
+    wait_until eval "davit logs undying | grep -q open"
+    pid=$(davit inspect undying | jq '.[0].State.Pid')
+    connection=$(sed -n 's/.* 0:\([0-9]*\) .* - fuse undying .*/\1/p' "/proc/$pid/mountinfo")
+    for command in "kill undying" "rm --force undying"; do
+        run davit $command
+        echo "$output"
+        [ "$status" -eq 1 ]
+        contains "$output" "process $pid (undying) waits in the kernel"
+    done
+    davit exec --help >/dev/null
+    [ "$(davit ps --format '{{.Names}}')" = undying ]
+    unshare --mount sh -c "mount -t fusectl none /mnt && echo 1 > /mnt/$connection/abort"
+    davit rm --force undying
+}
+
+@test "one container has so many terminals, and others have theirs" {
+    davit run --detach --name greedy --user 1000 busybox sh -c 'i=0; while [ $i -lt 300 ]; do i=$((i+1)); (sleep 1000 <> /dev/ptmx) & done; wait'
+    davit run --detach --name other busybox sleep 1000
+    wait_until sh -c "[ \$(ls /proc/$(davit inspect greedy | jq '.[0].State.Pid')/root/dev/pts | wc -l) -ge 257 ]"
+    script -qec "'$build/davit' exec --tty other echo works" /dev/null </dev/null | grep -q works
+    [ "$(ls "/proc/$(davit inspect greedy | jq '.[0].State.Pid')/root/dev/pts" | wc -l)" -eq 257 ]
+    davit rm --force greedy other
+}
+
+@test "execs that nobody starts hold so much memory and no more, and events less" {
+    davit run --detach --name greedy busybox sleep 1000
+    before=$(awk '/VmRSS/ {print $2}' "/proc/$(cat "$dir/pid")/status")
+    make_execs() { # COUNT: prints the status of the last
+        python3 - "$1" "${DAVIT_HOST#unix://}" "$BATS_TEST_DIRNAME" <<'END'
+import json, sys
+sys.path.insert(0, sys.argv[3])
+from api import Connection
+connection = Connection(sys.argv[2])
+big = json.dumps({"Cmd": ["true", "x" * 3900000]})
+for _ in range(int(sys.argv[1])):
+    connection.request("POST", "/v1.41/containers/greedy/exec", big, {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    answer.read()
+print(answer.status)
+END
+    }
+    [ "$(make_execs 1)" = 201 ]
+    [ "$(make_execs 60)" = 503 ]
+    after=$(awk '/VmRSS/ {print $2}' "/proc/$(cat "$dir/pid")/status")
+    echo "$before $after"
+    [ $((after - before)) -lt 150000 ]
+    # They go with their container.
+    davit rm --force greedy
+    davit run --detach --name greedy busybox sleep 1000
+    [ "$(make_execs 1)" = 201 ]
+    davit rm --force greedy
+}

@@ -185,9 +185,37 @@ static void egress_rules_are_read(void **state)
         {"*", "*", NULL, 0, 0},
     };
     static const char *const wrong[] = {
-        "",       "10.0.0.0/33", "10.0.0.256", "10.0.0.1:0",  "10.0.0.1:99999",
-        "a:9-8",  "a b",         "*x.example", "x.*.example", "10.0.0.1/icmp",
-        "a:80/x", "[fd00::1]:x", "/8",         "fd00::/129",  "a\n"};
+        "",       "10.0.0.0/33", "10.0.0.256", "10.0.0.1:0",      "10.0.0.1:99999",
+        "a:9-8",  "a b",         "*x.example", "x.*.example",     "10.0.0.1/icmp",
+        "a:80/x", "[fd00::1]:x", "/8",         "fd00::/129",      "a\n",
+        "a@",     "@10.0.0.0/8", "a@b",        "a:80@10.0.0.0/8", "10.0.0.1@10.0.0.0/8"};
+    static const struct {
+        const char *rule;
+        const char *address;
+        bool is_taken;
+    } answers[] = {{"a", "192.0.2.1", true},
+                   {"a", "8.8.8.8", true},
+                   {"a", "10.1.2.3", false},
+                   {"a", "127.0.0.1", false},
+                   {"a", "169.254.169.254", false},
+                   {"a", "172.31.0.1", false},
+                   {"a", "172.32.0.1", true},
+                   {"a", "0.0.0.0", false},
+                   {"a", "255.255.255.255", false},
+                   {"a", "::1", false},
+                   {"a", "fd00::1", false},
+                   {"a", "fe80::1", false},
+                   {"a", "::ffff:10.0.0.1", false},
+                   {"a", "::ffff:8.8.8.8", true},
+                   {"a", "64:ff9b::a00:1", false},
+                   {"a", "2002:a00:1::", false},
+                   {"a", "2001:db8::1", true},
+                   {"a@10.0.0.0/8", "10.1.2.3", true},
+                   {"a@10.0.0.0/8", "8.8.8.8", false},
+                   {"a@10.0.0.0/8:443/tcp", "11.0.0.1", false},
+                   {"a@[fd00::/8]:443", "fd00::1", true},
+                   {"*.a@fd00::/8", "fd12::1", true},
+                   {"a@10.1.2.3", "10.1.2.4", false}};
     struct egress_rule rule;
 
     (void)state;
@@ -205,6 +233,12 @@ static void egress_rules_are_read(void **state)
     }
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
         assert_int_not_equal(egress_rule_parse(wrong[i], &rule, NULL), 0);
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct address one = address(answers[i].address);
+
+        assert_int_equal(egress_rule_parse(answers[i].rule, &rule, NULL), 0);
+        assert_true(egress_rule_takes(&rule, &one) == answers[i].is_taken);
+    }
     assert_int_equal(egress_rule_parse("*.example.org", &rule, NULL), 0);
     assert_true(egress_rule_matches(&rule, "a.b.example.org"));
     assert_false(egress_rule_matches(&rule, "example.org"));
