@@ -16,7 +16,8 @@ static int look_at(const struct nlmsghdr *header, void *context)
     struct search *search = context;
     const struct nlattr *attribute;
 
-    mnl_attr_for_each (attribute, header, sizeof(struct ifaddrmsg)) {
+    mnl_attr_for_each(attribute, header, sizeof(struct ifaddrmsg))
+    {
         uint16_t type = mnl_attr_get_type(attribute);
 
         if ((type == IFA_LOCAL || type == IFA_ADDRESS) &&
@@ -46,8 +47,8 @@ static int dump(const struct mnl_socket *socket, struct search *search)
 
         if (length < 0)
             return -errno;
-        result = mnl_cb_run(bytes, (size_t)length, 1, mnl_socket_get_portid(socket), look_at,
-                            search);
+        result =
+            mnl_cb_run(bytes, (size_t)length, 1, mnl_socket_get_portid(socket), look_at, search);
     }
     return result < 0 ? -errno : 0;
 }

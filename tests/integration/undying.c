@@ -1,7 +1,7 @@
 /*
- * A process that cannot end once it was killed: it has a file of a FUSE filesystem open whose server
- * is gone, while it keeps the connection itself. Closing the file waits for an answer for ever.
- * Whoever ends it aborts the connection (/sys/fs/fuse/connections).
+ * A process that cannot end once it was killed: it has a file of a FUSE filesystem open whose
+ * server is gone, while it keeps the connection itself. Closing the file waits for an answer for
+ * ever. Whoever ends it aborts the connection (/sys/fs/fuse/connections).
  */
 #include <fcntl.h>
 #include <linux/fuse.h>
