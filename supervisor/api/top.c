@@ -1,159 +1,127 @@
-/* GET /containers/NAME/top: a container's processes, in the columns of ps -ef, from its cgroup and
- * /proc. No program is run. */
+/* GET /containers/NAME/top: a container's processes, listed by a process of its own. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "api.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "supervisor/containers/container.h"
+#include "supervisor/spawn/spawner.h"
 
-#define PROCESSES_MAX 10000
-#define COMMAND_MAX 4096
+#define ANSWER_MAX (64 << 20)
+#define DEADLINE_US 10000000
 
-struct process {
-    int ppid;
-    int terminal;
-    unsigned long long ticks; /* of processor time */
-    unsigned long long start; /* ticks after the boot */
-    char name[64];
+/* A request that waits for the list. */
+struct top_wait {
+    struct request *request;
+    sd_event_source *output;
+    sd_event_source *deadline;
+    struct buffer text;
+    int fd;
 };
 
-/* /proc/PID/stat: the name stands in parentheses and may hold any character. */
-static bool parse_stat(const char *text, struct process *process)
+static void free_wait(struct top_wait *wait)
 {
-    const char *open = strchr(text, '(');
-    const char *close = strrchr(text, ')');
-    unsigned long long user;
-    unsigned long long system;
-
-    if (open == NULL || close == NULL || close < open)
-        return false;
-    snprintf(process->name, sizeof(process->name), "[%.*s]", (int)(close - open - 1), open + 1);
-    if (sscanf(close + 2,
-               "%*c %d %*d %*d %d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu",
-               &process->ppid, &process->terminal, &user, &system, &process->start) != 5)
-        return false;
-    process->ticks = user + system;
-    return true;
+    sd_event_source_disable_unref(wait->output);
+    sd_event_source_disable_unref(wait->deadline);
+    buffer_release(&wait->text);
+    fd_close(&wait->fd);
+    free(wait);
 }
 
-static int read_proc(int proc_fd, const char *name, struct buffer *text)
+static void on_client_gone(struct request *request)
 {
-    cleanup_close int fd = openat(proc_fd, name, O_RDONLY | O_CLOEXEC);
-    int result;
-
-    text->length = 0;
-    if (fd < 0)
-        return -errno;
-    result = file_read_fd(fd, COMMAND_MAX, text);
-    return result == -EFBIG ? 0 : result;
+    free_wait(request->context);
 }
 
-static void format_terminal(int device, char text[16])
+static void fail(struct top_wait *wait, const char *why)
 {
-    /* The kernel's encoding: pseudo-terminals have the majors 136 to 143. */
-    unsigned int major = ((unsigned int)device >> 8) & 0xfff;
-    unsigned int minor = ((unsigned int)device & 0xff) | (((unsigned int)device >> 12) & 0xfff00);
+    struct error err = {0};
 
-    if (major >= 136 && major <= 143)
-        snprintf(text, 16, "pts/%u", minor + (major - 136) * 256);
-    else
-        snprintf(text, 16, "?");
+    error_set(&err, ERROR_INTERNAL, EIO, "%s", why);
+    request_forget(wait->request);
+    respond_error(wait->request, &err);
+    free_wait(wait);
 }
 
-static void format_start(unsigned long long ticks, char text[16])
+static int on_deadline(sd_event_source *source, uint64_t usec, void *context)
 {
-    struct timespec now;
-    struct timespec uptime;
-    time_t start;
-    struct tm utc;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    clock_gettime(CLOCK_BOOTTIME, &uptime);
-    start = now.tv_sec - uptime.tv_sec + (time_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
-    strftime(text, 16, now.tv_sec - start < 86400 ? "%H:%M" : "%b%d", gmtime_r(&start, &utc));
+    (void)source;
+    (void)usec;
+    fail(context,
+         "the container's processes cannot be listed: one of them keeps its memory locked");
+    return 0;
 }
 
-static void write_row(struct json_writer *writer, int pid, uid_t uid, const struct process *process,
-                      const char *command)
+static int on_output(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-    unsigned long long seconds = process->ticks / (unsigned long long)sysconf(_SC_CLK_TCK);
-    char text[64];
-    char terminal[16];
-    char start[16];
+    struct top_wait *wait = context;
+    ssize_t count = read(fd, buffer_reserve(&wait->text, 65536), 65536);
 
-    json_array_open(writer);
-    snprintf(text, sizeof(text), "%u", uid);
-    json_string(writer, text);
-    snprintf(text, sizeof(text), "%d", pid);
-    json_string(writer, text);
-    snprintf(text, sizeof(text), "%d", process->ppid);
-    json_string(writer, text);
-    json_string(writer, "0");
-    format_start(process->start, start);
-    json_string(writer, start);
-    format_terminal(process->terminal, terminal);
-    json_string(writer, terminal);
-    snprintf(text, sizeof(text), "%02llu:%02llu:%02llu", seconds / 3600, seconds / 60 % 60,
-             seconds % 60);
-    json_string(writer, text);
-    json_string(writer, command);
-    json_array_close(writer);
-}
-
-/* One that has ended meanwhile is left out. */
-static void add_process(struct json_writer *writer, int pid)
-{
-    cleanup_free char *path = memory_printf("/proc/%d", pid);
-    cleanup_close int proc_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    cleanup_buffer struct buffer text = {0};
-    struct process process = {0};
-    struct stat status;
-
-    if (proc_fd < 0 || fstat(proc_fd, &status) < 0 || read_proc(proc_fd, "stat", &text) < 0 ||
-        !parse_stat(buffer_text(&text), &process))
-        return;
-    if (read_proc(proc_fd, "cmdline", &text) < 0)
-        return;
-    for (size_t i = 0; i + 1 < text.length; i++) {
-        if (text.data[i] == '\0')
-            text.data[i] = ' ';
+    (void)source;
+    (void)events;
+    if (count < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    if (count > 0)
+        wait->text.length += (size_t)count;
+    if (count > 0 && wait->text.length <= ANSWER_MAX)
+        return 0;
+    /* A line is whole when it has its end. */
+    if (count != 0 || wait->text.length == 0 || wait->text.data[wait->text.length - 1] != '\n') {
+        fail(wait, "the container's processes cannot be listed");
+        return 0;
     }
-    write_row(writer, pid, status.st_uid, &process,
-              text.length > 0 ? buffer_text(&text) : process.name);
+    request_forget(wait->request);
+    respond_json(wait->request, 200, buffer_text(&wait->text));
+    free_wait(wait);
+    return 0;
 }
 
-static int list_processes(struct managed_container *container, pid_t **pids, size_t *count,
-                          struct error *err)
+/* The cgroup's directory is read by who lists the processes. */
+static int ask_for_list(struct managed_container *container, int output_fd, struct error *err)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
     int result = container_open_cgroup(container, cgroup, err);
 
     if (result == 0)
-        result = cgroup_list_processes(cgroup, pids, count, err);
+        result = spawner_request_process_list(container->containers->spawner, cgroup->fd, output_fd,
+                                              err);
     cgroup_close(cgroup);
     return result;
 }
 
-static void write_processes(struct json_writer *writer, const pid_t *pids, size_t count)
+static int begin_top(struct managed_container *container, struct request *request,
+                     struct error *err)
 {
-    static const char *titles[] = {"UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"};
+    sd_event *loop = container->containers->loop;
+    cleanup_close int write_fd = -1;
+    struct top_wait *wait;
+    int pipe_fds[2];
+    int result;
 
-    json_object_open(writer);
-    json_member_strings(writer, "Titles", &(struct string_list){titles, ARRAY_SIZE(titles)});
-    json_key(writer, "Processes");
-    json_array_open(writer);
-    for (size_t i = 0; i < count && i < PROCESSES_MAX; i++)
-        add_process(writer, pids[i]);
-    json_array_close(writer);
-    json_object_close(writer);
+    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+    write_fd = pipe_fds[1];
+    wait = memory_new_one(struct top_wait);
+    *wait = (struct top_wait){.request = request, .fd = pipe_fds[0]};
+    fcntl(wait->fd, F_SETFL, O_NONBLOCK);
+    result = ask_for_list(container, write_fd, err);
+    if (result == 0 &&
+        (sd_event_add_io(loop, &wait->output, wait->fd, EPOLLIN, on_output, wait) < 0 ||
+         sd_event_add_time_relative(loop, &wait->deadline, CLOCK_MONOTONIC, DEADLINE_US, 0,
+                                    on_deadline, wait) < 0))
+        result = error_set(err, ERROR_INTERNAL, ENOMEM, "list processes");
+    if (result < 0) {
+        free_wait(wait);
+        return result;
+    }
+    request->context = wait;
+    request->on_close = on_client_gone;
+    return 0;
 }
 
 static void serve_container_top(struct api *api, struct request *request,
@@ -161,9 +129,6 @@ static void serve_container_top(struct api *api, struct request *request,
 {
     const char *arguments = request_query(request, "ps_args");
     struct managed_container *container;
-    struct json_writer *writer;
-    cleanup_free pid_t *pids = NULL;
-    size_t count = 0;
     struct error err = {0};
     int result =
         container_find(api->containers, request->actor.tenant, match->name, &container, &err);
@@ -175,14 +140,9 @@ static void serve_container_top(struct api *api, struct request *request,
         result = error_set(&err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
                            container->definition->id);
     if (result == 0)
-        result = list_processes(container, &pids, &count, &err);
-    if (result < 0) {
+        result = begin_top(container, request, &err);
+    if (result < 0)
         respond_error(request, &err);
-        return;
-    }
-    writer = json_writer_new(false);
-    write_processes(writer, pids, count);
-    respond_written(request, 200, writer);
 }
 
 const struct route top_routes[] = {

@@ -21,6 +21,7 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "images/image_job.h"
+#include "process_list.h"
 #include "runtime/runtime.h"
 #include "supervisor/monitor/monitor.h"
 #include "supervisor/monitor/protocol.h"
@@ -30,6 +31,7 @@
 #define REQUEST_SWEEP (-2)
 #define REQUEST_NAMESPACES (-3) /* without a user namespace */
 #define REQUEST_USER_NAMESPACES (-4)
+#define REQUEST_PROCESS_LIST (-5)
 #define MONITOR_FDS 5
 #define MONITOR_CONTROL_FD 4 /* of them */
 #define SWEEP_PAUSE_MAX_S 16 /* half a minute in all */
@@ -211,6 +213,10 @@ static _Noreturn void become(const struct spawn_request *order, const int *fds, 
         set_title("davit-sweeper");
         sweep(fds[0]);
     }
+    if (request == REQUEST_PROCESS_LIST && fd_count == 2) {
+        set_title("davit-top");
+        process_list_run(fds[0], fds[1]);
+    }
     if ((request == REQUEST_NAMESPACES || request == REQUEST_USER_NAMESPACES) && fd_count == 1) {
         set_title("davit-namespaces");
         make_namespaces(fds[0], request == REQUEST_USER_NAMESPACES, order->count);
@@ -318,6 +324,13 @@ int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct erro
 {
     return spawner_send_request(spawner, &(struct spawn_request){.what = REQUEST_SWEEP},
                                 &directory_fd, 1, err);
+}
+
+int spawner_request_process_list(struct spawner *spawner, int cgroup_fd, int output_fd,
+                                 struct error *err)
+{
+    return spawner_send_request(spawner, &(struct spawn_request){.what = REQUEST_PROCESS_LIST},
+                                (const int[]){cgroup_fd, output_fd}, 2, err);
 }
 
 int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, const int *fds,

@@ -42,6 +42,10 @@ int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has
 /* Asks for a process that removes everything in a directory. */
 int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct error *err);
 
+/* Asks for a process that writes the list of a cgroup's processes: process_list.h. */
+int spawner_request_process_list(struct spawner *spawner, int cgroup_fd, int output_fd,
+                                 struct error *err);
+
 /* The image worker, by command, the fetch worker, the resolver, and davit-cni, which runs
  * plugins. */
 enum spawner_worker {

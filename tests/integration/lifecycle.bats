@@ -420,3 +420,21 @@ END
     [ "$(make_execs 1)" = 201 ]
     davit rm --force greedy
 }
+
+@test "who lists processes is waited for so long and no longer, and by nobody else" {
+    davit run --detach --name listed busybox sleep 1000
+    contains "$(davit top listed)" "sleep 1000"
+    spawner=$(pgrep -P "$(cat "$dir/pid")" davit-spawner)
+    kill -STOP "$spawner"
+    davit top listed >"$dir/top" 2>&1 3>&- &
+    top=$!
+    davit version >/dev/null
+    davit ps | grep -q listed
+    status=0
+    wait "$top" || status=$?
+    kill -CONT "$spawner"
+    [ "$status" -eq 1 ]
+    grep -q "processes cannot be listed" "$dir/top"
+    contains "$(davit top listed)" "sleep 1000"
+    davit rm --force listed
+}
