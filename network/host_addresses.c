@@ -14,7 +14,7 @@ struct search {
 static int look_at(const struct nlmsghdr *header, void *context)
 {
     struct search *search = context;
-    const struct nlattr *attribute;
+    struct nlattr *attribute;
 
     mnl_attr_for_each(attribute, header, sizeof(struct ifaddrmsg))
     {
