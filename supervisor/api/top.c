@@ -75,6 +75,7 @@ static int on_output(sd_event_source *source, int fd, uint32_t events, void *con
         fail(wait, "the container's processes cannot be listed");
         return 0;
     }
+    wait->text.data[wait->text.length - 1] = '\0';
     request_forget(wait->request);
     respond_json(wait->request, 200, buffer_text(&wait->text));
     free_wait(wait);
