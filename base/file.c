@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -126,12 +127,22 @@ int file_read_sealed(int directory_fd, const char *name, size_t max_bytes, struc
     return 0;
 }
 
+static bool is_regular(int directory_fd, const char *name)
+{
+    struct stat status;
+
+    return fstatat(directory_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(status.st_mode);
+}
+
 /* Gives the file its name. What cannot be synced is taken back: a caller who is told of a failure
- * finds what was there before. */
+ * finds what was there before. A directory would be exchanged as well, where a rename refuses it.
+ */
 static int publish(int directory_fd, const char *temporary, const char *name, bool is_durable)
 {
     bool is_exchanged =
-        is_durable && renameat2(directory_fd, temporary, directory_fd, name, RENAME_EXCHANGE) == 0;
+        is_durable && is_regular(directory_fd, name) &&
+        renameat2(directory_fd, temporary, directory_fd, name, RENAME_EXCHANGE) == 0;
     int result;
 
     if (!is_exchanged && renameat(directory_fd, temporary, directory_fd, name) < 0)

@@ -377,8 +377,7 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
         [ "$status" -eq 1 ]
         contains "$output" "process $pid (undying) waits in the kernel"
     done
-    davit exec --help >/dev/null
-    [ "$(davit ps --format '{{.Names}}')" = undying ]
+    [ "$(davit ps --filter name=undying --format '{{.Names}}')" = undying ]
     unshare --mount sh -c "mount -t fusectl none /mnt && echo 1 > /mnt/$connection/abort"
     davit rm --force undying
 }
