@@ -46,6 +46,21 @@ static int make_log_options(const struct definition *definition, struct arena *a
     return result;
 }
 
+/* Bundles that are written name filters: those are written again, with their filters, before the
+ * next start. One that starts is about to read its own. */
+static void make_room_for_filter(struct containers *containers)
+{
+    if (!seccomp_cache_is_full(&containers->seccomp_cache, containers->places->seccomp_fd))
+        return;
+    for (const struct managed_container *one = containers->list; one != NULL; one = one->next) {
+        if (one->status == CONTAINER_STARTING)
+            return;
+    }
+    for (struct managed_container *one = containers->list; one != NULL; one = one->next)
+        one->is_bundle_known = false;
+    seccomp_cache_clear(&containers->seccomp_cache, containers->places->seccomp_fd);
+}
+
 /* config.json and monitor.json: all a monitor needs to run the container. */
 int container_write_bundle(struct managed_container *container, const struct definition *definition,
                            int directory_fd, struct error *err)
@@ -78,6 +93,7 @@ int container_write_bundle(struct managed_container *container, const struct def
         result = definition_make_config(&arena, definition, &security, &places, &config, err);
     if (result == 0)
         result = check_limits(containers, &config, err);
+    make_room_for_filter(containers);
     if (result == 0)
         result = seccomp_cache_get(&containers->seccomp_cache, containers->places->seccomp_fd,
                                    &arena, &security, &config.process->capabilities->bounding,

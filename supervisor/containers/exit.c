@@ -25,7 +25,7 @@ bool container_take_exit_text(struct managed_container *container, const char *t
     cleanup_arena struct arena arena = {0};
     struct monitor_exit record = {0};
 
-    if (json_decode_text(&arena, text, length, &monitor_exit_type, &record, NULL) < 0)
+    if (monitor_exit_decode(&arena, text, length, &record, NULL) < 0)
         return false;
     take_exit_record(container, &record);
     return true;
@@ -40,8 +40,7 @@ static bool read_exit_file(const struct managed_container *container, struct are
 
     return directory_fd >= 0 &&
            file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) == 0 &&
-           json_decode_text(arena, arena_strndup(arena, buffer_text(&text), text.length),
-                            text.length, &monitor_exit_type, record, NULL) == 0;
+           monitor_exit_decode(arena, buffer_text(&text), text.length, record, NULL) == 0;
 }
 
 bool container_has_unknown_exit(const struct managed_container *container)
@@ -78,9 +77,8 @@ void container_write_exit_file(const struct managed_container *container)
                                         .error = container->error,
                                         .is_held_back = container->is_held_back};
     cleanup_close int directory_fd = container_open_directory(container);
-    struct json_writer *writer = json_writer_new(false);
+    struct json_writer *writer = monitor_exit_encode(&record);
 
-    json_encode(writer, &monitor_exit_type, &record);
     if (directory_fd >= 0)
         monitor_exit_write(directory_fd, json_writer_text(writer));
     json_writer_free(writer);

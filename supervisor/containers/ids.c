@@ -10,6 +10,7 @@
 #include "all_parts.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "internal.h"
 #include "runtime/runtime.h"
 
@@ -98,6 +99,25 @@ static bool needs_host_ids(const struct docker_host_config *host)
            mode_is_host(host->uts_mode);
 }
 
+/* Numbers that no id of the container's own range stands for. Names are looked up when it starts. */
+static int check_user(const char *user, struct error *err)
+{
+    const char *group = user != NULL ? strchr(user, ':') : NULL;
+    uint64_t uid = 0;
+    uint64_t gid = 0;
+
+    if (user != NULL)
+        number_take(&user, 10, UINT64_MAX, &uid);
+    if (group != NULL)
+        number_parse_unsigned(group + 1, UINT64_MAX, &gid);
+    if ((uid >= ID_RANGE_SIZE && (*user == '\0' || *user == ':')) || gid >= ID_RANGE_SIZE)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "User: ids of a container with a user namespace are below %d; \"host\" as "
+                         "HostConfig.UsernsMode has all",
+                         ID_RANGE_SIZE);
+    return 0;
+}
+
 static int assign_ids(struct managed_container *container, struct revision *draft,
                       const struct image *image, struct error *err)
 {
@@ -124,7 +144,11 @@ static int assign_ids(struct managed_container *container, struct revision *draf
                                           "The container has the host's user and group ids: the "
                                           "filesystem of %s cannot map them",
                                           unmapped);
-    return unmapped != NULL ? 0 : allocate(containers, &draft->definition, err);
+    if (unmapped != NULL)
+        return 0;
+    if (check_user(draft->definition.config.user, err) < 0)
+        return -err->errnum;
+    return allocate(containers, &draft->definition, err);
 }
 
 const struct container_part id_part = {.name = "ids", .define = assign_ids};

@@ -1,6 +1,8 @@
 /* A container's state as it is kept, in the database and beside it: see internal.h. */
+#include <errno.h>
 #include <string.h>
 
+#include "base/json_sum.h"
 #include "internal.h"
 
 struct state_record {
@@ -52,7 +54,7 @@ char *container_encode_state(const struct managed_container *container)
     json_object_open(writer);
     json_encode_members(writer, &container_state_type, &record);
     parts_encode(writer, container);
-    json_object_close(writer);
+    json_object_close_with_sum(writer);
     text = memory_strdup(json_writer_text(writer));
     json_writer_free(writer);
     return text;
@@ -65,6 +67,8 @@ int kept_state_read(struct arena *arena, const char *text, struct kept_state *st
     int result;
 
     *state = (struct kept_state){0};
+    if (!json_sum_is_right(text, strlen(text)))
+        return error_set(err, ERROR_CORRUPT, EBADMSG, "its state is not what was written");
     result = json_parse(arena, text, strlen(text), &json_default_limits, &state->json, err);
     if (result == 0)
         result = json_decode(arena, state->json, &container_state_type, "", &record, err);

@@ -2,6 +2,7 @@
 #include "definition.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -469,6 +470,18 @@ int definition_check_host_config(const struct docker_host_config *host, struct e
     return 0;
 }
 
+/* What sethostname(2) and setdomainname(2) take. */
+static int check_host_names(const struct docker_config *config, struct error *err)
+{
+    if (config->hostname != NULL && strlen(config->hostname) > HOST_NAME_MAX)
+        return error_set(err, ERROR_INVALID, EINVAL, "Hostname: longer than %d characters",
+                         HOST_NAME_MAX);
+    if (config->domainname != NULL && strlen(config->domainname) > HOST_NAME_MAX)
+        return error_set(err, ERROR_INVALID, EINVAL, "Domainname: longer than %d characters",
+                         HOST_NAME_MAX);
+    return 0;
+}
+
 int definition_parse(struct arena *arena, const char *text, size_t length,
                      const struct docker_log_config *log_defaults, struct definition *definition,
                      struct error *err)
@@ -494,7 +507,9 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
         return result;
     if (definition->config.image == NULL || definition->config.image[0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "Image: required, but missing");
-    result = probe_check(definition->config.healthcheck, "Healthcheck", err);
+    result = check_host_names(&definition->config, err);
+    if (result == 0)
+        result = probe_check(definition->config.healthcheck, "Healthcheck", err);
     if (result == 0)
         result = definition_read_mounts(arena, definition, err);
     if (result < 0)

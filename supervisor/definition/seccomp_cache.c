@@ -1,6 +1,7 @@
 /* Compiled seccomp filters: see seccomp_cache.h. */
 #include "seccomp_cache.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/build.h"
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/path.h"
 #include "runtime/runtime.h"
 
 /* FNV-1a, twice with different starts: the name only has to tell profiles apart that one
@@ -28,6 +31,34 @@ static const char *make_name(struct arena *arena, const char *profile, size_t le
                 hash_bytes(values[i], capabilities->items[j], strlen(capabilities->items[j]) + 1);
     }
     return arena_printf(arena, "%016" PRIx64 "%016" PRIx64 ".bpf", values[0], values[1]);
+}
+
+static size_t count_files(int directory_fd, bool removes)
+{
+    cleanup_dir DIR *dir = path_list(directory_fd, ".");
+    struct dirent *entry;
+    size_t count = 0;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            count += !removes || unlinkat(directory_fd, entry->d_name, 0) < 0;
+    }
+    return count;
+}
+
+bool seccomp_cache_is_full(struct seccomp_cache *cache, int directory_fd)
+{
+    if (!cache->is_counted)
+        cache->count = count_files(directory_fd, false);
+    cache->is_counted = true;
+    return cache->count >= SECCOMP_CACHE_MAX;
+}
+
+void seccomp_cache_clear(struct seccomp_cache *cache, int directory_fd)
+{
+    arena_release(&cache->arena);
+    *cache =
+        (struct seccomp_cache){.count = count_files(directory_fd, true), .is_counted = true};
 }
 
 int seccomp_cache_get(struct seccomp_cache *cache, int directory_fd, struct arena *arena,
@@ -64,7 +95,9 @@ int seccomp_cache_get(struct seccomp_cache *cache, int directory_fd, struct aren
     result = file_replace(directory_fd, *name, program.instructions,
                           program.length * sizeof(struct sock_filter), 0600, true, err);
     seccomp_program_release(&program);
-    if (result == 0 && !string_list_has(&cache->known, *name))
+    if (result == 0 && !string_list_has(&cache->known, *name)) {
         string_list_append(&cache->arena, &cache->known, arena_strdup(&cache->arena, *name));
+        cache->count++;
+    }
     return result;
 }

@@ -98,10 +98,8 @@ static struct json_writer *make_exit_record(const struct monitor *monitor)
         .started_ns = monitor->started_ns,
         .finished_ns = clock_now_ns(),
     };
-    struct json_writer *writer = json_writer_new(false);
 
-    json_encode(writer, &monitor_exit_type, &record);
-    return writer;
+    return monitor_exit_encode(&record);
 }
 
 void monitor_tell_exit(struct monitor *monitor)

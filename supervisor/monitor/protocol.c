@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/json_sum.h"
 
 #define FIELD JSON_FIELD
 
@@ -63,7 +64,26 @@ static const struct json_field exit_fields[] = {
     FIELD(struct monitor_exit, error, "error", JSON_KIND_STRING),
     FIELD(struct monitor_exit, is_held_back, "heldBack", JSON_KIND_BOOL),
 };
-const struct json_struct monitor_exit_type = JSON_STRUCT(struct monitor_exit, exit_fields);
+static const struct json_struct exit_type = JSON_STRUCT(struct monitor_exit, exit_fields);
+
+struct json_writer *monitor_exit_encode(const struct monitor_exit *record)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    json_object_open(writer);
+    json_encode_members(writer, &exit_type, record);
+    json_object_close_with_sum(writer);
+    return writer;
+}
+
+int monitor_exit_decode(struct arena *arena, const char *text, size_t length,
+                        struct monitor_exit *record, struct error *err)
+{
+    if (!json_sum_is_right(text, length))
+        return error_set(err, ERROR_CORRUPT, EBADMSG, "it is not what was written");
+    return json_decode_text(arena, arena_strndup(arena, text, length), length, &exit_type, record,
+                            err);
+}
 
 int monitor_exit_write(int directory_fd, const char *text)
 {

@@ -122,7 +122,11 @@ struct monitor_exit {
     bool is_held_back;
 };
 
-extern const struct json_struct monitor_exit_type;
+/* The record as a text with its sum, so that a damaged one is not believed; the caller frees the
+ * writer. Decoding allocates in the arena. */
+struct json_writer *monitor_exit_encode(const struct monitor_exit *record);
+int monitor_exit_decode(struct arena *arena, const char *text, size_t length,
+                        struct monitor_exit *record, struct error *err);
 
 /* Writes exit.json of a container's directory; "" for spaces alone, which keep room on a disk that
  * is full later. After a failure the file may say how an earlier run has ended. Returns 0 or a

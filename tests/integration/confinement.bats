@@ -72,6 +72,45 @@ is_confined() { # TEXT [UID [CAPABILITIES-IN-EFFECT]]
     is_confined "$(davit exec shell cat /out/probe)"
 }
 
+# Copying runs nothing of the container. The worker that reads and writes its files has the ids of the container's root, no more
+# capabilities than its half of the work needs, few system calls, no network, and no way to another program's rights.
+@test "copying, in and out, while a process of the container waits for it" {
+    davit run --detach --name copied busybox sh -c 'head -c 20000000 /dev/zero > /large; echo is there; sleep 1000' >/dev/null
+    wait_until eval '[ "$(davit logs copied)" = "is there" ]'
+    head -c 3000000 /dev/zero > "$dir/large"
+    tar -C "$dir" -cf "$dir/large.tar" large
+    mkfifo "$dir/in" "$dir/out"
+    copies() { worker=$(pgrep -P "$(pgrep -P "$(cat "$dir/pid")")" -f "davit-image $1") && [ "$(awk '/^Seccomp:/ {print $2}' "/proc/$worker/status")" = 2 ]; }
+    says_of_worker() { # CAPABILITIES
+        said=$(cat "/proc/$worker/status")
+        echo "$said"
+        contains "$said" $'CapEff:\t'"$1"
+        contains "$said" $'CapPrm:\t'"$1"
+        contains "$said" $'CapBnd:\t0000000000000000'
+        contains "$said" $'CapAmb:\t0000000000000000'
+        contains "$said" $'NoNewPrivs:\t1'
+        [ "$(awk '/^Uid:/ {print $2}' <<< "$said")" = "$(awk '{print $2}' "/proc/$(davit inspect --format '{{.State.Pid}}' copied)/uid_map")" ]
+        [ "$(readlink "/proc/$worker/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+        [ "$(readlink "/proc/$worker/ns/mnt")" != "$(readlink /proc/self/ns/mnt)" ]
+    }
+    davit cp - copied:/ < "$dir/in" 3>&- &
+    copying=$!
+    exec 5> "$dir/in"
+    head -c 500000 "$dir/large.tar" >&5
+    wait_until copies copy-in
+    says_of_worker 000000008820001b
+    tail -c +500001 "$dir/large.tar" >&5
+    exec 5>&-
+    wait $copying
+    davit cp copied:/large - > "$dir/out" 3>&- &
+    copying=$!
+    exec 6< "$dir/out"
+    wait_until copies copy-out
+    says_of_worker 000000000000000c
+    exec 6>&-
+    wait $copying || true # nobody reads it
+}
+
 @test "a restart, an unpause, and a davitd that was killed meanwhile change nothing of it" {
     create_confined again busybox sh -c "$show; sleep 1000"
     davit start again

@@ -201,6 +201,23 @@ END
     check_all
 }
 
+@test "a state that damage has left readable is not believed" {
+    make_all
+    stop_davitd
+    python3 - "$dir/root/davit.db" <<'END'
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1])
+assert database.execute("""UPDATE containers SET state = replace(state, '"exitCode":7', '"exitCode":3') WHERE name = 'ended'""").rowcount == 1
+assert database.execute("""SELECT count(*) FROM containers WHERE state LIKE '%"exitCode":3%'""").fetchone() == (1,)
+assert database.execute("""UPDATE containers SET state = replace(state, '"heldBack":true', '"heldBack":null') WHERE name = 'stopped'""").rowcount == 1
+database.commit()
+END
+    : > "$dir/log"
+    start_davitd
+    [ "$(grep -c "its state is not what was written" "$dir/log")" -eq 2 ]
+    check_all
+}
+
 @test "containers of an earlier davitd keep their layers, however often it starts" {
     make_all
     layer=$(layer_of live)

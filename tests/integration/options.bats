@@ -30,6 +30,16 @@ of_host() { readlink "/proc/self/ns/$1"; }
     done
 }
 
+@test "host names as long as the kernel takes them, and no longer" {
+    long=$(printf 'h%.0s' $(seq 64))
+    [ "$(inside --hostname "$long" hostname)" = "$long" ]
+    for option in --hostname --domainname; do
+        run davit create "$option" "${long}h" busybox true
+        [ "$status" -eq 1 ]
+        contains "$output" "longer than 64 characters"
+    done
+}
+
 @test "in the host's pid namespace too, all of a container ends with its first process" {
     id=$(davit run --detach --name left --pid host busybox sh -c 'sleep 1000 & echo $!')
     [ "$(timeout 20 "$build/davit" wait left)" = 0 ]

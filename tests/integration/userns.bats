@@ -28,6 +28,16 @@ first_id() { davit exec "$1" cat /proc/self/uid_map | awk '{print $2}'; }
     davit rmi mapped:1
 }
 
+@test "a user whose number no id stands for is refused at once, by name" {
+    for user in 65536 1000:65536 4294967294; do
+        run davit create --user "$user" busybox true
+        [ "$status" -eq 1 ]
+        contains "$output" "below 65536"
+    done
+    [ "$(davit run --rm --user 65535:65535 busybox id -u)" = 65535 ]
+    [ "$(davit run --rm --user 65536 --userns host busybox id -u)" = 65536 ]
+}
+
 @test "ids of their own are what containers have, unless they share more with the host" {
     davit run --detach --name plain busybox sleep 1000
     [ "$(first_id plain)" = 1879048192 ]

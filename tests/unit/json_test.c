@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
+#include "base/json_sum.h"
 #include "base/json_table.h"
 #include "bundle/config.h"
 
@@ -228,6 +229,32 @@ static void changes_are_merged_member_by_member(void **state)
     assert_int_equal(resources.unified.count, 2);
 }
 
+/* Any one bit of it that is another is noticed, but in the words around the sum. */
+static void damage_that_leaves_a_text_readable_is_noticed(void **state)
+{
+    struct json_writer *writer = json_writer_new(false);
+    size_t length;
+    char *text;
+
+    (void)state;
+    json_object_open(writer);
+    json_member_integer(writer, "exitCode", 7);
+    json_object_close_with_sum(writer);
+    text = memory_printf("%s   ", json_writer_text(writer));
+    json_writer_free(writer);
+    length = strlen(text);
+    assert_string_equal(strchr(text, ','), ",\"sum\":\"cc8e36438f911e86\"}   ");
+    assert_true(json_sum_is_right(text, length));
+    for (size_t bit = 0; bit < strlen("{\"exitCode\":7") * 8; bit++) {
+        text[bit / 8] ^= (char)(1 << bit % 8);
+        assert_false(json_sum_is_right(text, length));
+        text[bit / 8] ^= (char)(1 << bit % 8);
+    }
+    free(text);
+    assert_true(json_sum_is_right("{\"exitCode\":7}", 14));
+    assert_true(json_sum_is_right("", 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +267,7 @@ int main(void)
         cmocka_unit_test(tables_read_and_write_the_same),
         cmocka_unit_test(errors_name_the_place),
         cmocka_unit_test(null_and_zero_count_as_unset),
+        cmocka_unit_test(damage_that_leaves_a_text_readable_is_noticed),
         cmocka_unit_test(changes_are_merged_member_by_member),
     };
 

@@ -285,6 +285,8 @@ static void what_is_kept_is_read_again(void **state)
     kept_state_restore(host->container, &kept);
     assert_int_equal(*number_of(host->container), 42);
     assert_int_equal(host->container->exit_code, 9);
+    strchr(text, '9')[0] = '8';
+    assert_int_equal(kept_state_read(&arena, text, &kept, &err), -EBADMSG);
     free(text);
 }
 
