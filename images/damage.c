@@ -59,18 +59,32 @@ static bool is_damaged_index(const char *name)
     return strncmp(name, DAMAGED_INDEX, strlen(DAMAGED_INDEX)) == 0;
 }
 
+static struct dirent *find_lost_index(DIR *dir)
+{
+    struct dirent *entry = NULL;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL && !is_damaged_index(entry->d_name))
+        ;
+    return entry;
+}
+
+bool store_has_lost_index(const struct image_store *store)
+{
+    cleanup_dir DIR *dir = path_list(store->root_fd, ".");
+
+    return find_lost_index(dir) != NULL;
+}
+
 void store_look_for_damage(struct image_store *store)
 {
     cleanup_dir DIR *dir = path_list(store->root_fd, ".");
-    struct dirent *entry = NULL;
+    const struct dirent *entry = find_lost_index(dir);
 
     free(take_pointer(&store->distrust));
     if (dir == NULL) {
         store->distrust = memory_strdup("the store's directory cannot be read");
         return;
     }
-    while ((entry = readdir(dir)) != NULL && !is_damaged_index(entry->d_name))
-        ;
     if (entry != NULL)
         store->distrust = memory_printf("index.json was lost or damaged: remove %s when all images "
                                         "that are wanted are there again",

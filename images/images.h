@@ -280,10 +280,19 @@ int image_list_chain_ids(struct arena *arena, const struct image_manifest *manif
                          const struct image_config *config, struct string_list *chain_ids,
                          struct error *err);
 
-/* Finds damage, and does what `how` says about it: an index that was lost is made again from the
- * images that are there, damaged blobs that have come anew are removed. With REPAIR_PRUNE what
+/* A search for images whose documents and layers are there and that a lost index does not name:
+ * step by step, since each reads a blob and davitd serves others between two. A step takes back the
+ * image that it finds; false when the search is over. */
+struct image_search;
+struct image_search *image_search_new(struct image_store *store);
+bool image_search_step(struct image_search *search);
+void image_search_free(struct image_search *search);
+
+/* Finds damage, and does what `how` says about it: an index that was lost and searched for (NULL:
+ * not yet) is trusted again, damaged blobs that have come anew are removed. With REPAIR_PRUNE what
  * cannot be read is given up. */
-void image_store_repair(struct image_store *store, enum repair how, struct findings *findings);
+void image_store_repair(struct image_store *store, const struct image_search *search,
+                        enum repair how, struct findings *findings);
 
 /* Quotas: project quotas of the filesystem (quotactl(2), "PRJQUOTA"). */
 

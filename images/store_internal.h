@@ -25,6 +25,8 @@ int store_put_index_aside(const struct image_store *store, struct error *err);
 /* Sets store->distrust if there is an index.json.damaged-NS. Clears it if somebody has removed the
  * file. */
 void store_look_for_damage(struct image_store *store);
+/* Whether an index was put aside. */
+bool store_has_lost_index(const struct image_store *store);
 
 /* Discards what interrupted work has left in ingest/, unless a worker still runs and may write
  * there. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,49 +44,87 @@ static bool read_as_manifest(struct image_store *store, struct arena *arena, con
     return true;
 }
 
-/* Images whose documents and layers are there and that the index does not name. Returns how many
- * were taken back. */
-static size_t find_images(struct image_store *store)
+struct image_search {
+    struct image_store *store;
+    struct arena arena;
+    struct string_list names; /* of blobs */
+    size_t next;
+    size_t found;
+};
+
+struct image_search *image_search_new(struct image_store *store)
 {
-    cleanup_dir DIR *dir = path_list(store->root_fd, "blobs/sha256");
+    struct image_search *search = memory_new_one(struct image_search);
+    cleanup_dir DIR *dir = NULL;
     struct dirent *entry;
-    size_t count = 0;
 
+    search->store = store;
+    if (store_has_lost_index(store))
+        dir = path_list(store->root_fd, "blobs/sha256");
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        cleanup_arena struct arena arena = {0};
-        const char *digest = arena_printf(&arena, "sha256:%s", entry->d_name);
-        struct image_descriptor descriptor;
-        struct image *image;
-        struct stat status;
-
-        if (identifier_is_valid(entry->d_name) && store_find_manifest(store, digest) == NULL &&
-            fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-            status.st_size <= MANIFEST_MAX_BYTES &&
-            read_as_manifest(store, &arena, digest, status.st_size, &descriptor) &&
-            image_store_add(store, "", NULL, NULL, &descriptor, &image, NULL) == 0)
-            count++;
+        if (identifier_is_valid(entry->d_name))
+            string_list_append(&search->arena, &search->names,
+                               arena_strdup(&search->arena, entry->d_name));
     }
-    return count;
+    return search;
 }
 
-static void repair_index(struct image_store *store, int root_fd, const char *name, enum repair how,
-                         struct findings *findings)
+void image_search_free(struct image_search *search)
 {
-    struct finding *finding =
-        findings_add(findings, name, "the list of images was lost or damaged: nothing is collected",
-                     "davit system repair looks for images that it does not name");
-    size_t count;
-
-    if (how == REPAIR_LOOK)
+    if (search == NULL)
         return;
-    count = find_images(store);
-    if (unlinkat(root_fd, name, 0) == 0)
-        finding->done = arena_printf(&findings->arena, "%zu more images were found", count);
+    arena_release(&search->arena);
+    free(search);
 }
 
-static void repair_blob(struct image_store *store, int blobs_fd, const char *name, enum repair how,
-                        struct findings *findings)
+static bool take_back(struct image_store *store, const char *name)
 {
+    cleanup_arena struct arena arena = {0};
+    cleanup_free char *path = memory_printf("blobs/sha256/%s", name);
+    const char *digest = arena_printf(&arena, "sha256:%s", name);
+    struct image_descriptor descriptor;
+    struct image *image;
+    struct stat status;
+
+    return store_find_manifest(store, digest) == NULL &&
+           fstatat(store->root_fd, path, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           status.st_size <= MANIFEST_MAX_BYTES &&
+           read_as_manifest(store, &arena, digest, status.st_size, &descriptor) &&
+           image_store_add(store, "", NULL, NULL, &descriptor, &image, NULL) == 0;
+}
+
+bool image_search_step(struct image_search *search)
+{
+    if (search->next >= search->names.count)
+        return false;
+    search->found += take_back(search->store, search->names.items[search->next++]);
+    return true;
+}
+
+/* How a repair is done. */
+struct repair_order {
+    struct image_store *store;
+    const struct image_search *search; /* NULL: nobody has searched */
+    enum repair how;
+    struct findings *findings;
+};
+
+static void repair_index(const struct repair_order *order, int root_fd, const char *name)
+{
+    struct finding *finding = findings_add(
+        order->findings, name, "the list of images was lost or damaged: nothing is collected",
+        "davit system repair looks for images that it does not name");
+
+    if (order->how == REPAIR_LOOK || order->search == NULL)
+        return;
+    if (unlinkat(root_fd, name, 0) == 0)
+        finding->done = arena_printf(&order->findings->arena, "%zu more images were found",
+                                     order->search->found);
+}
+
+static void repair_blob(const struct repair_order *order, int blobs_fd, const char *name)
+{
+    struct findings *findings = order->findings;
     const char *good = name + strlen(DAMAGED_BLOB);
     bool has_good = faccessat(blobs_fd, good, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     const char *path = arena_printf(&findings->arena, "blobs/sha256/%s", name);
@@ -95,8 +134,7 @@ static void repair_blob(struct image_store *store, int blobs_fd, const char *nam
                  : "its content is not what its name says",
         has_good ? "davit system repair removes it" : "davit system repair --prune removes it");
 
-    (void)store;
-    if ((how == REPAIR_PRUNE || (how == REPAIR_MEND && has_good)) &&
+    if ((order->how == REPAIR_PRUNE || (order->how == REPAIR_MEND && has_good)) &&
         unlinkat(blobs_fd, name, 0) == 0)
         finding->done = "removed";
 }
@@ -118,26 +156,28 @@ static void repair_images(struct image_store *store, enum repair how, struct fin
     }
 }
 
-typedef void repair_entry(struct image_store *store, int directory_fd, const char *name,
-                          enum repair how, struct findings *findings);
+typedef void repair_entry(const struct repair_order *order, int directory_fd, const char *name);
 
 /* Calls `one` for the entries of a directory whose names begin so. */
-static void repair_each(struct image_store *store, const char *directory, const char *prefix,
-                        repair_entry *one, enum repair how, struct findings *findings)
+static void repair_each(const struct repair_order *order, const char *directory, const char *prefix,
+                        repair_entry *one)
 {
-    cleanup_dir DIR *dir = path_list(store->root_fd, directory);
+    cleanup_dir DIR *dir = path_list(order->store->root_fd, directory);
     struct dirent *entry;
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0)
-            one(store, dirfd(dir), entry->d_name, how, findings);
+            one(order, dirfd(dir), entry->d_name);
     }
 }
 
-void image_store_repair(struct image_store *store, enum repair how, struct findings *findings)
+void image_store_repair(struct image_store *store, const struct image_search *search,
+                        enum repair how, struct findings *findings)
 {
-    repair_each(store, ".", DAMAGED_INDEX, repair_index, how, findings);
-    repair_each(store, "blobs/sha256", DAMAGED_BLOB, repair_blob, how, findings);
+    const struct repair_order order = {store, search, how, findings};
+
+    repair_each(&order, ".", DAMAGED_INDEX, repair_index);
+    repair_each(&order, "blobs/sha256", DAMAGED_BLOB, repair_blob);
     repair_images(store, how, findings);
     store_look_for_damage(store);
 }

@@ -99,7 +99,8 @@ static bool needs_host_ids(const struct docker_host_config *host)
            mode_is_host(host->uts_mode);
 }
 
-/* Numbers that no id of the container's own range stands for. Names are looked up when it starts. */
+/* Numbers that no id of the container's own range stands for. Names are looked up when it starts.
+ */
 static int check_user(const char *user, struct error *err)
 {
     const char *group = user != NULL ? strchr(user, ':') : NULL;

@@ -57,8 +57,7 @@ bool seccomp_cache_is_full(struct seccomp_cache *cache, int directory_fd)
 void seccomp_cache_clear(struct seccomp_cache *cache, int directory_fd)
 {
     arena_release(&cache->arena);
-    *cache =
-        (struct seccomp_cache){.count = count_files(directory_fd, true), .is_counted = true};
+    *cache = (struct seccomp_cache){.count = count_files(directory_fd, true), .is_counted = true};
 }
 
 int seccomp_cache_get(struct seccomp_cache *cache, int directory_fd, struct arena *arena,

@@ -218,6 +218,21 @@ END
     check_all
 }
 
+@test "compiled filters have a bound, and who needs one that went has it made again" {
+    davit create --name made busybox echo starts >/dev/null
+    davit run --detach --name live busybox sleep 1000 >/dev/null
+    [ "$(ls "$dir/root/seccomp" | wc -l)" -le 256 ]
+    stop_davitd
+    for i in $(seq 300); do echo x > "$dir/root/seccomp/$i.bpf"; done
+    start_davitd
+    davit create --name other --cap-add SYS_TIME busybox true >/dev/null
+    [ "$(ls "$dir/root/seccomp" | wc -l)" = 1 ]
+    [ "$(davit start --attach made)" = starts ]
+    davit restart --time 0 live >/dev/null
+    [ "$(davit exec live grep ^Seccomp: /proc/self/status)" = $'Seccomp:\t2' ]
+    davit start --attach other
+}
+
 @test "containers of an earlier davitd keep their layers, however often it starts" {
     make_all
     layer=$(layer_of live)
