@@ -40,15 +40,36 @@ int file_read_fd(int fd, size_t max_bytes, struct buffer *content)
     }
 }
 
+int file_open_regular(int directory_fd, const char *path, int flags, mode_t mode)
+{
+    cleanup_close int fd =
+        openat(directory_fd, path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, mode);
+    struct stat status;
+
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return -errno;
+    if (S_ISDIR(status.st_mode))
+        return -EISDIR;
+    return S_ISREG(status.st_mode) ? take_fd(&fd) : -EINVAL;
+}
+
 int file_read(int directory_fd, const char *path, size_t max_bytes, struct buffer *content,
               struct error *err)
 {
-    cleanup_close int fd = openat(directory_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    int result = fd < 0 ? -errno : file_read_fd(fd, max_bytes, content);
+    cleanup_close int fd = file_open_regular(directory_fd, path, O_RDONLY, 0);
+    int result = fd < 0 ? fd : file_read_fd(fd, max_bytes, content);
 
     if (result < 0)
         return error_errno(err, -result, "read %s", path);
     return 0;
+}
+
+int file_read_any(const char *path, size_t max_bytes, struct buffer *content, struct error *err)
+{
+    cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int result = fd < 0 ? -errno : file_read_fd(fd, max_bytes, content);
+
+    return result < 0 ? error_errno(err, -result, "read %s", path) : 0;
 }
 
 int file_write_fd(int fd, const void *bytes, size_t length)
@@ -117,8 +138,8 @@ bool file_is_sealed_as(int fd, const void *bytes, size_t length)
 int file_read_sealed(int directory_fd, const char *name, size_t max_bytes, struct buffer *content,
                      struct error *err)
 {
-    cleanup_close int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    int result = fd < 0 ? -errno : file_read_fd(fd, max_bytes, content);
+    cleanup_close int fd = file_open_regular(directory_fd, name, O_RDONLY | O_NOFOLLOW, 0);
+    int result = fd < 0 ? fd : file_read_fd(fd, max_bytes, content);
 
     if (result < 0)
         return error_errno(err, -result, "read %s", name);

@@ -12,10 +12,18 @@
 /* Appends all that can be read from fd; -EFBIG beyond max_bytes. Returns 0 or a negative errno. */
 int file_read_fd(int fd, size_t max_bytes, struct buffer *content);
 
-/* Reads directory_fd/path (or AT_FDCWD and a path), following symlinks: for our own and the
- * administrator's files. */
+/* Opens a regular file, with the flags of open(2); another kind, a FIFO say, is -EINVAL at once.
+ * Returns the descriptor or a negative errno. */
+int file_open_regular(int directory_fd, const char *path, int flags, mode_t mode);
+
+/* Reads a regular file, directory_fd/path (or AT_FDCWD and a path), following symlinks: for our own
+ * and the administrator's files. */
 int file_read(int directory_fd, const char *path, size_t max_bytes, struct buffer *content,
               struct error *err);
+
+/* The same of a file that the caller's user names, which may be a pipe: a shell's <(command). Waits
+ * for who writes it. */
+int file_read_any(const char *path, size_t max_bytes, struct buffer *content, struct error *err);
 
 /* Writes all bytes, however many writes it takes. Returns 0 or a negative errno. */
 int file_write_fd(int fd, const void *bytes, size_t length);

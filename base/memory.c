@@ -103,8 +103,19 @@ char *arena_strndup(struct arena *arena, const char *bytes, size_t length)
 
 void *arena_grow(struct arena *arena, const void *items, size_t count, size_t size)
 {
-    void *copy = arena_new(arena, count + 1, size);
+    struct arena_array *array;
+    void *copy;
 
+    for (size_t i = 0; count > 0 && i < ARENA_ARRAYS; i++) {
+        array = &arena->arrays[i];
+        if (array->items == items && array->count == count && array->room > count) {
+            array->count++;
+            return array->items;
+        }
+    }
+    array = &arena->arrays[arena->next_array++ % ARENA_ARRAYS];
+    *array = (struct arena_array){.count = count + 1, .room = count < 4 ? count + 1 : 2 * count};
+    copy = array->items = arena_new(arena, array->room, size);
     if (count > 0)
         memcpy(copy, items, count * size);
     return copy;
@@ -153,5 +164,5 @@ void arena_release(struct arena *arena)
         free(chunk);
         chunk = next;
     }
-    arena->chunks = NULL;
+    *arena = (struct arena){.chunks = NULL};
 }

@@ -23,13 +23,26 @@ char *memory_printf(const char *format, ...) __attribute__((format(printf, 1, 2)
 
 struct arena_chunk;
 
+/* An array that arena_grow() has made: it has room behind its last element. */
+struct arena_array {
+    void *items;
+    size_t count;
+    size_t room; /* in elements */
+};
+
+#define ARENA_ARRAYS 4 /* that grow in turns */
+
 struct arena {
     struct arena_chunk *chunks;
+    struct arena_array arrays[ARENA_ARRAYS];
+    unsigned int next_array;
 };
 
 /* Zeroed, aligned for any type, alive until arena_release(). */
 void *arena_new(struct arena *arena, size_t count, size_t size);
-/* A copy of an array of `count` elements with room for one more. */
+/* An array of `count` elements with room for one more: a copy, or the array itself where it has
+ * grown in this arena before and nothing was added since. Adding one after the other takes time and
+ * memory in proportion to their number. */
 void *arena_grow(struct arena *arena, const void *items, size_t count, size_t size);
 char *arena_strdup(struct arena *arena, const char *string);
 char *arena_strndup(struct arena *arena, const char *bytes, size_t length);

@@ -142,7 +142,7 @@ int read_security(const struct option_reader *reader, const char *text)
 
     if (strncmp(text, "seccomp=", 8) == 0 && strcmp(text + 8, "unconfined") != 0) {
         buffer_append_string(&profile, "seccomp=");
-        if (file_read(AT_FDCWD, text + 8, SECCOMP_MAX_BYTES, &profile, err) < 0)
+        if (file_read_any(text + 8, SECCOMP_MAX_BYTES, &profile, err) < 0)
             return error_prefix(err, "--security-opt seccomp");
     }
     request_set_text(reader->request, new_item(reader),

@@ -200,6 +200,12 @@ int image_store_add(struct image_store *store, const char *tenant, const char *f
                     const char *repo_digest, const struct image_descriptor *manifest,
                     struct image **image, struct error *err);
 
+/* The same with any number of names, and one change of the index. */
+int image_store_add_names(struct image_store *store, const char *tenant,
+                          const struct string_list *full_names, const char *repo_digest,
+                          const struct image_descriptor *manifest, struct image **image,
+                          struct error *err);
+
 /* Gives the image one more name. An image that had this name loses it. */
 int image_store_tag(struct image_store *store, const char *tenant, struct image *image,
                     const char *full_name, struct error *err);

@@ -220,6 +220,14 @@ static void take_entries(struct image_store *store, const struct image_index *in
     }
 }
 
+/* Other errors, such as too many open files, may be gone the next time. */
+static bool is_damage(int result)
+{
+    return result == -EBADMSG || result == -ENOENT || result == -EIO ||
+           /* Something else stands in its place. */
+           result == -EINVAL || result == -EISDIR || result == -ELOOP;
+}
+
 static int load_index(struct image_store *store, image_damage_report *on_damage, struct error *err)
 {
     struct image_index index;
@@ -231,8 +239,7 @@ static int load_index(struct image_store *store, image_damage_report *on_damage,
 
     if (result == -ENOENT && !store_has_blobs(store))
         return store_save_index(store, false, err);
-    /* Other errors, such as too many open files, may be gone the next time: they are no damage. */
-    if (result < 0 && result != -EBADMSG && result != -ENOENT && result != -EIO) {
+    if (result < 0 && !is_damage(result)) {
         *err = damage;
         return result;
     }
@@ -388,6 +395,16 @@ int image_store_add(struct image_store *store, const char *tenant, const char *f
                     const char *repo_digest, const struct image_descriptor *manifest,
                     struct image **image, struct error *err)
 {
+    const struct string_list names = {&full_name, full_name != NULL ? 1 : 0};
+
+    return image_store_add_names(store, tenant, &names, repo_digest, manifest, image, err);
+}
+
+int image_store_add_names(struct image_store *store, const char *tenant,
+                          const struct string_list *full_names, const char *repo_digest,
+                          const struct image_descriptor *manifest, struct image **image,
+                          struct error *err)
+{
     struct store_names *before = store_names_copy(store);
     char pull[128];
     int result = get_image(store, manifest, image, err);
@@ -396,8 +413,8 @@ int image_store_add(struct image_store *store, const char *tenant, const char *f
         store_names_free(before);
         return result;
     }
-    if (full_name != NULL)
-        move_name(store, tenant, *image, full_name);
+    for (size_t i = 0; i < full_names->count; i++)
+        move_name(store, tenant, *image, full_names->items[i]);
     if (repo_digest != NULL)
         image_add_repo_digest(*image, repo_digest);
     result = save_or_undo(store, false, before, err);

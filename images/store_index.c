@@ -54,7 +54,7 @@ static void make_index_entry(struct arena *arena, const struct image *image,
 static void keep_room(const struct image_store *store, size_t length)
 {
     cleanup_close int fd =
-        openat(store->root_fd, ROOM_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        file_open_regular(store->root_fd, ROOM_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
     off_t room = (off_t)length + SPARE_ROOM;
     struct stat status;
 
@@ -66,7 +66,13 @@ static int write_index(struct image_store *store, const char *text, bool is_remo
                        struct error *err)
 {
     size_t length = strlen(text);
-    int result = file_replace_twice(store->root_fd, INDEX_FILE, text, length, 0600, err);
+    int result;
+
+    /* A longer one would not be read again. */
+    if (length > INDEX_MAX_BYTES)
+        return error_set(err, ERROR_TOO_LARGE, EFBIG,
+                         "the list of images would have more than %d bytes", INDEX_MAX_BYTES);
+    result = file_replace_twice(store->root_fd, INDEX_FILE, text, length, 0600, err);
 
     if ((result == -ENOSPC || result == -EDQUOT) && is_removal &&
         unlinkat(store->root_fd, ROOM_FILE, 0) == 0)
@@ -155,8 +161,13 @@ int store_read_index(struct image_store *store, struct image_index *index, struc
         result = parse_index(store, &text, index, err);
     if (result < 0)
         error_prefix(err, INDEX_FILE);
-    if (file_read_copy(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &second, NULL) < 0)
-        return result;
+    if (file_read_copy(store->root_fd, INDEX_FILE, INDEX_MAX_BYTES, &second, NULL) < 0) {
+        /* Better than nothing, but not the truth. */
+        *copy = *index;
+        return is_whole || result < 0
+                   ? result
+                   : error_set(err, ERROR_CORRUPT, EBADMSG, INDEX_FILE " is not what was written");
+    }
     /* Nearly always they are the same. */
     if (is_whole && result == 0 && second.length == text.length &&
         memcmp(second.data, text.data, text.length) == 0)

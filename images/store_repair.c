@@ -111,9 +111,10 @@ struct repair_order {
 
 static void repair_index(const struct repair_order *order, int root_fd, const char *name)
 {
-    struct finding *finding = findings_add(
-        order->findings, name, "the list of images was lost or damaged: nothing is collected",
-        "davit system repair looks for images that it does not name");
+    struct finding *finding =
+        findings_add(order->findings, arena_strdup(&order->findings->arena, name),
+                     "the list of images was lost or damaged: nothing is collected",
+                     "davit system repair looks for images that it does not name");
 
     if (order->how == REPAIR_LOOK || order->search == NULL)
         return;

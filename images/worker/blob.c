@@ -77,11 +77,9 @@ void blob_abort(struct blob_writer *writer)
 int blob_open(int store_fd, const char *digest)
 {
     char path[128];
-    int fd;
 
     snprintf(path, sizeof(path), "blobs/sha256/%s", digest + 7);
-    fd = openat(store_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    return fd < 0 ? -errno : fd;
+    return file_open_regular(store_fd, path, O_RDONLY | O_NOFOLLOW, 0);
 }
 
 int blob_put(int store_fd, const void *bytes, size_t length, const char *expected,

@@ -186,7 +186,8 @@ static int report_usage(int store_fd, int out_fd, const char *directory, const c
         cleanup_free char *path = memory_printf("%s/%s", entry->d_name, part);
         uint64_t bytes = 0;
 
-        if (entry->d_name[0] == '.')
+        /* What is neither a container nor a volume is not counted. */
+        if (entry->d_name[0] == '.' || faccessat(fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         result = path_tree_size(fd, path, &bytes, err);
         if (result == 0)

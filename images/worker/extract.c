@@ -228,6 +228,19 @@ static int set_root_attributes(struct extraction *extraction, struct archive_ent
     return 0;
 }
 
+/* A larger number would be another one, root's among them; the largest means that nothing is to be
+ * changed (chown(2)). */
+static int check_owner(struct extraction *extraction, struct archive_entry *entry)
+{
+    int64_t uid = archive_entry_uid(entry);
+    int64_t gid = archive_entry_gid(entry);
+
+    if (uid >= 0 && uid < UINT32_MAX && gid >= 0 && gid < UINT32_MAX)
+        return 0;
+    return error_set(extraction->err, ERROR_CORRUPT, ERANGE, "owner %lld:%lld is none",
+                     (long long)uid, (long long)gid);
+}
+
 static int extract_entry(struct extraction *extraction, struct archive_entry *entry)
 {
     char path[PATH_MAX] = "";
@@ -239,10 +252,8 @@ static int extract_entry(struct extraction *extraction, struct archive_entry *en
 
     if (result < 0)
         return result;
-    if (++extraction->entries > extraction->limits->layer_entries)
-        return error_set(extraction->err, ERROR_TOO_LARGE, E2BIG,
-                         "the layer has more than %llu entries",
-                         (unsigned long long)extraction->limits->layer_entries);
+    if (extract_count_entry(extraction) < 0 || check_owner(extraction, entry) < 0)
+        return -extraction->err->errnum;
     /* The directory into which a copy is unpacked keeps its attributes. */
     if (extraction->options != NULL &&
         (path[0] == '\0' ||

@@ -41,6 +41,9 @@ int extract_fail(struct extraction *extraction, const char *what);
 int extract_set_attributes(struct extraction *extraction, struct archive_entry *entry, int fd,
                            const char *name);
 
+/* Counts one more of what the layer makes; refuses what its limits do not allow. */
+int extract_count_entry(struct extraction *extraction);
+
 /* Forgets that the directory has no entry: its entry has come. */
 void extract_forget_implicit(struct extraction *extraction, const char *path);
 

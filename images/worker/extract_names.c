@@ -74,8 +74,18 @@ static int by_path(const void *left, const void *right)
     return strcmp(left, right);
 }
 
-/* Remembers those components of a path that are not there yet. */
-static void note_missing(struct extraction *extraction, const char *directory)
+int extract_count_entry(struct extraction *extraction)
+{
+    if (++extraction->entries <= extraction->limits->layer_entries)
+        return 0;
+    return error_set(extraction->err, ERROR_TOO_LARGE, E2BIG,
+                     "the layer has more than %llu entries",
+                     (unsigned long long)extraction->limits->layer_entries);
+}
+
+/* Remembers those components of a path that are not there yet. They are made, and count as
+ * entries. */
+static int note_missing(struct extraction *extraction, const char *directory)
 {
     cleanup_close int all_fd = path_open_beneath(
         extraction->root_fd, directory[0] != '\0' ? directory : ".", O_PATH | O_NOFOLLOW, 0);
@@ -83,7 +93,7 @@ static void note_missing(struct extraction *extraction, const char *directory)
     /* Nearly always all of them are: one look, and not one for each, which adds up in deep trees.
      */
     if (all_fd >= 0)
-        return;
+        return 0;
     for (size_t length = 0; directory[length] != '\0';) {
         char path[PATH_MAX];
         int fd;
@@ -93,6 +103,8 @@ static void note_missing(struct extraction *extraction, const char *directory)
         fd = path_open_beneath(extraction->root_fd, path, O_PATH | O_NOFOLLOW, 0);
         if (fd >= 0)
             close(fd);
+        if (fd < 0 && extract_count_entry(extraction) < 0)
+            return -extraction->err->errnum;
         /* Bounded against hostile layers: directories beyond the bound do not get the attributes
          * that they have in the layers below. */
         if (fd == -ENOENT && extraction->implicit_bytes < IMPLICIT_MAX_BYTES) {
@@ -100,6 +112,7 @@ static void note_missing(struct extraction *extraction, const char *directory)
             tsearch(memory_strdup(path), &extraction->implicit, by_path);
         }
     }
+    return 0;
 }
 
 void extract_forget_implicit(struct extraction *extraction, const char *path)
@@ -142,8 +155,8 @@ int extract_open_parent(struct extraction *extraction, const char *directory)
     if (extraction->parent_fd >= 0 && strcmp(directory, extraction->parent_path) == 0)
         return 0;
     extract_forget_parent(extraction);
-    if (extraction->options == NULL)
-        note_missing(extraction, directory);
+    if (extraction->options == NULL && note_missing(extraction, directory) < 0)
+        return -extraction->err->errnum;
     extraction->parent_fd =
         path_make_directories(extraction->root_fd, directory, 0755, extraction->err);
     if (extraction->parent_fd < 0) {

@@ -174,9 +174,11 @@ int oci_remove_remains(const struct state *state, struct error *err)
     /* A scope whose creator died has lost its only process and is gone by itself. */
     if (state->cgroup_path == NULL || cgroup_hierarchy_open(&hierarchy, NULL) < 0)
         return 0;
-    /* Our process ended with the davit-oci that was creating the container. If another one lives in
-     * the cgroup, the removal fails. */
+    /* Our process ended with the davit-oci that was creating the container, or what said who it is
+     * was lost. Whoever lives in the cgroup goes with it: the deletion is forced. */
     if (cgroup_open(&hierarchy, state->cgroup_path, &cgroup, NULL) == 0)
+        cgroup_kill(&cgroup, NULL);
+    if (cgroup.fd >= 0)
         result = cgroup_remove(&hierarchy, &cgroup, REMAINS_TIMEOUT_MS, err);
     cgroup_hierarchy_close(&hierarchy);
     return result;

@@ -144,7 +144,7 @@ static int read_process(struct exec_command *command, struct oci_process *proces
                         struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
-    int result = file_read(AT_FDCWD, command->process_file, 4 << 20, &text, err);
+    int result = file_read_any(command->process_file, 4 << 20, &text, err);
 
     if (result == 0)
         result = oci_process_parse(&command->arena, buffer_text(&text), text.length, process, err);

@@ -101,7 +101,7 @@ static int read_resources(struct arena *arena, const char *path, struct oci_reso
         if (result < 0)
             error_errno(err, -result, "standard input");
     } else {
-        result = file_read(AT_FDCWD, path, RESOURCES_MAX_BYTES, &text, err);
+        result = file_read_any(path, RESOURCES_MAX_BYTES, &text, err);
     }
     if (result == 0)
         result = json_decode_text(arena, buffer_text(&text), text.length, &oci_resources_type,

@@ -9,7 +9,7 @@
 #include "supervisor/containers/container.h"
 
 #define KILL_DEADLINE_US 1000000
-#define REMOVAL_DEADLINE_US 5000000
+#define DEATH_DEADLINE_US 5000000
 
 /* A request that waits for a container. */
 struct life_wait {
@@ -75,6 +75,20 @@ static void set_deadline(struct life_wait *wait, uint64_t patience_us,
     wait->deadline = NULL;
     sd_event_add_time_relative(wait->container->containers->loop, &wait->deadline, CLOCK_MONOTONIC,
                                patience_us, 10000, handler, wait);
+}
+
+static int on_death_deadline(sd_event_source *source, uint64_t usec, void *context);
+
+static void wait_on(struct life_wait *wait)
+{
+    set_deadline(wait, DEATH_DEADLINE_US, on_death_deadline);
+}
+
+static int on_death_deadline(sd_event_source *source, uint64_t usec, void *context)
+{
+    (void)source;
+    (void)usec;
+    return check_dead(context, wait_on);
 }
 
 static bool is_active(const struct managed_container *container)
@@ -155,6 +169,17 @@ static void on_stopped_to_start(struct completion *completion, const struct erro
         start_or_join(wait.container, wait.request);
 }
 
+/* It is killed after timeout_s, if that is not negative. */
+static void wait_for_end(struct managed_container *container, struct request *request,
+                         int64_t timeout_s,
+                         void (*done)(struct completion *completion, const struct error *err))
+{
+    struct life_wait *wait = wait_for(container, WAIT_NOT_RUNNING, request, done);
+
+    if (timeout_s >= 0)
+        set_deadline(wait, (uint64_t)timeout_s * 1000000 + DEATH_DEADLINE_US, on_death_deadline);
+}
+
 static void stop_or_restart(struct managed_container *container, struct request *request,
                             bool is_restart)
 {
@@ -172,8 +197,7 @@ static void stop_or_restart(struct managed_container *container, struct request 
     }
     result = container_begin_stop(container, &request->actor, signal_number, timeout_s, &err);
     if (result == 0 && is_active(container))
-        wait_for(container, WAIT_NOT_RUNNING, request,
-                 is_restart ? on_stopped_to_start : on_stopped);
+        wait_for_end(container, request, timeout_s, is_restart ? on_stopped_to_start : on_stopped);
     else if (is_restart && (result == 0 || err.code == ERROR_NOT_MODIFIED))
         begin_start(container, request);
     else if (result < 0)
@@ -333,20 +357,6 @@ static void remove_now(struct managed_container *container, struct request *requ
 }
 
 static void remove_by_force(struct managed_container *container, struct request *request);
-
-static int on_removal_deadline(sd_event_source *source, uint64_t usec, void *context);
-
-static void wait_on(struct life_wait *wait)
-{
-    set_deadline(wait, REMOVAL_DEADLINE_US, on_removal_deadline);
-}
-
-static int on_removal_deadline(sd_event_source *source, uint64_t usec, void *context)
-{
-    (void)source;
-    (void)usec;
-    return check_dead(context, wait_on);
-}
 
 /* Somebody else may have removed it by now, or started it again. */
 static void on_killed(struct completion *completion, const struct error *err)

@@ -126,6 +126,9 @@ static int container_define(struct managed_container *container, const char *ten
             : pick_name(containers, tenant, &container->revision->arena, id);
     if (definition->config.hostname == NULL || definition->config.hostname[0] == '\0')
         definition->config.hostname = arena_strndup(&container->revision->arena, id, 12);
+    result = definition_check_image(definition, &(*image)->config.config, err);
+    if (result < 0)
+        return result;
     definition_apply_image(&container->revision->arena, definition, &(*image)->config.config);
     result = definition_read_ports(&container->revision->arena, definition, err);
     if (result < 0)

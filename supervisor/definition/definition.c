@@ -482,6 +482,45 @@ static int check_host_names(const struct docker_config *config, struct error *er
     return 0;
 }
 
+static int check_count(const char *what, size_t count, size_t max, struct error *err)
+{
+    if (count <= max)
+        return 0;
+    return error_set(err, ERROR_INVALID, E2BIG, "%s: %zu, and %zu are possible", what, count, max);
+}
+
+/* Lists that are searched for each of their entries. */
+static int check_lists(const struct docker_host_config *host, struct error *err)
+{
+    int result = check_count("HostConfig.Binds and Mounts", host->binds.count + host->mounts.count,
+                             DEFINITION_MOUNTS_MAX, err);
+
+    if (result == 0)
+        result = check_count("HostConfig.Tmpfs", host->tmpfs.count, DEFINITION_MOUNTS_MAX, err);
+    if (result == 0)
+        result = check_count("HostConfig.Devices and DeviceCgroupRules",
+                             host->devices.count + host->device_cgroup_rules.count,
+                             DEFINITION_MOUNTS_MAX, err);
+    return result;
+}
+
+int definition_check_image(const struct definition *definition, const struct image_process *image,
+                           struct error *err)
+{
+    const struct docker_config *config = &definition->config;
+    size_t volumes = (config->volumes != NULL ? config->volumes->count : 0) +
+                     (image->volumes != NULL ? image->volumes->count : 0);
+    int result = check_count("Env, with the image's", config->env.count + image->env.count,
+                             DEFINITION_NAMES_MAX, err);
+
+    if (result == 0)
+        result = check_count("Labels, with the image's", config->labels.count + image->labels.count,
+                             DEFINITION_NAMES_MAX, err);
+    if (result == 0)
+        result = check_count("Volumes, with the image's", volumes, DEFINITION_ANONYMOUS_MAX, err);
+    return result;
+}
+
 int definition_parse(struct arena *arena, const char *text, size_t length,
                      const struct docker_log_config *log_defaults, struct definition *definition,
                      struct error *err)
@@ -498,6 +537,8 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
         result = json_decode(arena, host, &docker_host_config_type, "HostConfig",
                              &definition->host_config, err);
     definition_apply_log_defaults(arena, &definition->host_config.log_config, log_defaults);
+    if (result == 0)
+        result = check_lists(&definition->host_config, err);
     if (result == 0)
         result = definition_check_host_config(&definition->host_config, err);
     if (result == 0)

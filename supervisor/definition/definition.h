@@ -269,6 +269,16 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
                      const struct docker_log_config *log_defaults, struct definition *definition,
                      struct error *err);
 
+/* What one container may have of each, since every entry is compared with the others: of variables
+ * of the environment and of labels, of mounts and of devices, of anonymous volumes. */
+#define DEFINITION_NAMES_MAX 4096
+#define DEFINITION_MOUNTS_MAX 1024
+#define DEFINITION_ANONYMOUS_MAX 64
+
+/* Refuses an image that, with the request, has more of these. Before definition_apply_image(). */
+int definition_check_image(const struct definition *definition, const struct image_process *image,
+                           struct error *err);
+
 /* Fills in what the image says where the request says nothing. */
 void definition_apply_image(struct arena *arena, struct definition *definition,
                             const struct image_process *image);

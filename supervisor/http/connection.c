@@ -82,12 +82,40 @@ void connection_write(struct connection *connection)
         ;
 }
 
+int connection_watch(struct connection *connection, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+
+    if (connection->is_watched && connection->interest == events)
+        return 0;
+    if (epoll_ctl(connection->server->epoll_fd,
+                  connection->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, connection->fd,
+                  &event) < 0)
+        return -errno;
+    connection->is_watched = true;
+    connection->interest = events;
+    return 0;
+}
+
+void connection_unwatch(struct connection *connection)
+{
+    struct server *server = connection->server;
+
+    if (connection->is_watched)
+        epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, connection->fd, NULL);
+    connection->is_watched = false;
+    for (int i = 0; i < server->served_count; i++) {
+        if (server->served[i].data.ptr == connection)
+            server->served[i].data.ptr = NULL;
+    }
+}
+
 void connection_update_interest(struct connection *connection)
 {
     const struct http_message *message;
     uint32_t events = 0;
 
-    if (connection->io == NULL)
+    if (!connection->is_watched)
         return;
     message = http_parser_message(connection->parser);
     /* Later writes may have made room already, of which the handler was not told. */
@@ -96,7 +124,7 @@ void connection_update_interest(struct connection *connection)
     /* While a request is being answered its successor stays in the socket. */
     if (!connection->is_body_paused && !connection->is_input_over && !message->is_complete)
         events |= EPOLLIN;
-    sd_event_source_set_io_events(connection->io, events);
+    connection_watch(connection, events);
 }
 
 void connection_link(struct connection *connection)
@@ -142,7 +170,7 @@ void connection_free(struct connection *connection)
     connection_unlink(connection);
     server->connection_count--;
     connection_end_request(connection);
-    sd_event_source_disable_unref(connection->io);
+    connection_unwatch(connection);
     sd_event_source_disable_unref(connection->timer);
     sd_event_source_disable_unref(connection->turn);
     http_parser_free(connection->parser);

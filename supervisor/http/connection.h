@@ -2,12 +2,23 @@
 #ifndef DAVIT_SUPERVISOR_HTTP_CONNECTION_H
 #define DAVIT_SUPERVISOR_HTTP_CONNECTION_H
 
+#include <sys/epoll.h>
+
 #include "base/buffer.h"
 #include "server.h"
+
+/* Connections have an epoll instance of their own, and several are served in a turn: sd-event looks
+ * at all that are ready again for each that it serves, which thousands that are closed at once make
+ * seconds. */
+#define SERVED_AT_ONCE 64
 
 struct server {
     sd_event *loop;
     sd_event_source *listener;
+    int epoll_fd;
+    sd_event_source *clients;
+    struct epoll_event served[SERVED_AT_ONCE]; /* those that are gone meanwhile are NULL */
+    int served_count;
     int listen_fd;
     request_handler handler;
     request_streams_body streams_body;
@@ -27,7 +38,8 @@ struct connection {
     struct connection *previous;
     struct connection *next;
     int fd;
-    sd_event_source *io;
+    uint32_t interest; /* events that it waits for, while it is watched */
+    bool is_watched;
     sd_event_source *timer; /* while a request is on its way */
     sd_event_handler_t on_turn;
     sd_event_source *turn; /* goes on after a response; NULL: there is nothing to go on with */
@@ -63,6 +75,10 @@ void connection_write(struct connection *connection);
  * request yet. */
 bool connection_account(struct connection *connection);
 
+/* Watches it for these events; watches it no more. */
+int connection_watch(struct connection *connection, uint32_t events);
+void connection_unwatch(struct connection *connection);
+
 /* Sets the events that the connection waits for. */
 void connection_update_interest(struct connection *connection);
 
@@ -89,6 +105,8 @@ int connection_on_body(void *context, const char *bytes, size_t length);
 
 /* For its sources of events. */
 int connection_on_turn(sd_event_source *source, void *context);
-int connection_on_io(sd_event_source *source, int fd, uint32_t events, void *context);
+
+/* There are events. The connection may be gone afterwards. */
+void connection_handle(struct connection *connection, uint32_t events);
 
 #endif

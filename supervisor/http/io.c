@@ -191,8 +191,7 @@ static void drain(struct connection *connection)
         return;
     }
     arm_timer(connection, true);
-    sd_event_source_set_io_events(connection->io,
-                                  EPOLLIN | (connection->out.length > 0 ? EPOLLOUT : 0));
+    connection_watch(connection, EPOLLIN | (connection->out.length > 0 ? EPOLLOUT : 0));
 }
 
 static void connection_process(struct connection *connection)
@@ -266,12 +265,8 @@ static bool connection_tell_drained(struct connection *connection)
     return true;
 }
 
-int connection_on_io(sd_event_source *source, int fd, uint32_t events, void *context)
+void connection_handle(struct connection *connection, uint32_t events)
 {
-    struct connection *connection = context;
-
-    (void)source;
-    (void)fd;
     connection_unlink(connection);
     connection_link(connection);
     if ((events & EPOLLIN) != 0)
@@ -287,5 +282,4 @@ int connection_on_io(sd_event_source *source, int fd, uint32_t events, void *con
         connection_write(connection);
     if (!connection_tell_drained(connection))
         connection_process(connection);
-    return 0;
 }

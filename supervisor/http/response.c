@@ -243,8 +243,8 @@ int request_hijack(struct request *request, const char *content_type, struct buf
     connection_write(connection);
     buffer_append(leftover, buffer_text(&connection->in), connection->in.length);
     connection->in.length = 0;
+    connection_unwatch(connection);
     fd = connection->is_lost || connection->out.length > 0 ? -1 : take_fd(&connection->fd);
-    connection->io = sd_event_source_disable_unref(connection->io);
     request->on_close = NULL;
     connection_end_request(connection);
     connection->is_lost = true;

@@ -76,9 +76,28 @@ static int on_connect(sd_event_source *source, int listen_fd, uint32_t events, v
     server->connection_count++;
     if (server->connection_count > server->peak)
         server->peak = server->connection_count;
-    if (sd_event_add_io(server->loop, &connection->io, fd, EPOLLIN, connection_on_io, connection) <
-        0)
+    if (connection_watch(connection, EPOLLIN) < 0)
         connection_free(connection);
+    return 0;
+}
+
+static int on_clients(sd_event_source *source, int epoll_fd, uint32_t events, void *context)
+{
+    struct server *server = context;
+
+    (void)source;
+    (void)events;
+    server->served_count = epoll_wait(epoll_fd, server->served, SERVED_AT_ONCE, 0);
+    for (int i = 0; i < server->served_count; i++) {
+        struct connection *connection = server->served[i].data.ptr;
+
+        /* What it waits for may be another thing by now. */
+        if (connection != NULL &&
+            (server->served[i].events & (connection->interest | EPOLLERR | EPOLLHUP)) != 0)
+            connection_handle(connection, server->served[i].events &
+                                              (connection->interest | EPOLLERR | EPOLLHUP));
+    }
+    server->served_count = 0;
     return 0;
 }
 
@@ -105,8 +124,17 @@ int server_start(sd_event *loop, int listen_fd, request_handler handler,
     server->context = context;
     server->connections_max = connections_max();
     server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    result = sd_event_add_io(loop, &server->listener, listen_fd, EPOLLIN, on_connect, server);
+    server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    result = server->epoll_fd < 0 ? -errno : 0;
+    if (result == 0)
+        result =
+            sd_event_add_io(loop, &server->clients, server->epoll_fd, EPOLLIN, on_clients, server);
+    if (result >= 0)
+        result = sd_event_add_io(loop, &server->listener, listen_fd, EPOLLIN, on_connect, server);
     if (result < 0) {
+        sd_event_source_disable_unref(server->clients);
+        fd_close(&server->epoll_fd);
+        fd_close(&server->spare_fd);
         free(server);
         return error_errno(err, -result, "listen");
     }
@@ -125,6 +153,8 @@ void server_stop(struct server *server)
         one = next;
     }
     sd_event_source_disable_unref(server->listener);
+    sd_event_source_disable_unref(server->clients);
+    fd_close(&server->epoll_fd);
     fd_close(&server->listen_fd);
     fd_close(&server->spare_fd);
     free(server);

@@ -126,6 +126,7 @@ static int begin_look(struct images *images, const struct copy *copy, struct job
                                .process_fd = copy->process_fd,
                                .on_status = on_look_status,
                                .on_release = on_look_release};
+    image_job_note_container(look, copy->container->definition->id);
     /* The worker does not use descriptor 3: it is there so that process_fd becomes descriptor 4. */
     result = image_job_start(look, WORKER_STAT_PATH, &copy_job_type, &copy->parameters,
                              copy->process_fd, err);
@@ -156,13 +157,15 @@ int container_copy_out(struct images *images, const struct copy_order *order,
 
     if (result == 0) {
         path_event(copy.container, "archive-path", copy.parameters.path);
-        result = image_download(images,
-                                &(struct download_order){.command = WORKER_COPY_OUT,
-                                                         .type = &copy_job_type,
-                                                         .parameters = &copy.parameters,
-                                                         .has_path_stat = true,
-                                                         .process_fd = copy.process_fd},
-                                client, job, err);
+        result =
+            image_download(images,
+                           &(struct download_order){.command = WORKER_COPY_OUT,
+                                                    .type = &copy_job_type,
+                                                    .parameters = &copy.parameters,
+                                                    .container_id = copy.parameters.container.id,
+                                                    .has_path_stat = true,
+                                                    .process_fd = copy.process_fd},
+                           client, job, err);
     }
     release_copy(&copy);
     return result;
@@ -197,6 +200,7 @@ static int begin_copy_in(struct images *images, const struct copy_order *order, 
                         &(struct upload_order){.command = WORKER_COPY_IN,
                                                .type = &copy_job_type,
                                                .parameters = &copy->parameters,
+                                               .container_id = container->definition->id,
                                                .on_end = on_copied,
                                                .context = memory_strdup(container->definition->id),
                                                .process_fd = copy->process_fd},

@@ -115,6 +115,7 @@ int image_download(struct images *images, const struct download_order *order,
                                        .on_status = on_status,
                                        .on_resume = on_resume,
                                        .on_release = on_release};
+    image_job_note_container(&download->job, order->container_id);
     result = begin_download(download, order, err);
     if (result < 0)
         on_release(&download->job);

@@ -17,7 +17,8 @@ static int begin_listing(struct images *images, const char *reference, enum spaw
     return image_download(images,
                           &(struct download_order){.command = command,
                                                    .type = &container_job_type,
-                                                   .parameters = &parameters},
+                                                   .parameters = &parameters,
+                                                   .container_id = container->definition->id},
                           client, job, err);
 }
 

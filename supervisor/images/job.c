@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "supervisor/containers/container.h"
 
 #define REPORT_MAX (4 << 20) /* of one line */
 
@@ -43,9 +44,29 @@ static void tell_image(struct image_job *job, const struct image_report *report,
         job->client->image(job->client, report, image, full_name);
 }
 
-static int add_name(struct image_job *job, const struct image_report *report, const char *name,
-                    const char *repo_digest)
+/* The report's names in full. */
+static int list_names(struct image_job *job, struct arena *arena, const struct image_report *report,
+                      struct string_list *names)
 {
+    for (size_t i = 0; i < report->names.count; i++) {
+        struct image_reference reference;
+
+        if (image_reference_parse(report->names.items[i], &reference, &job->err) < 0)
+            return -job->err.errnum;
+        string_list_append(arena, names,
+                           arena_printf(arena, "%s:%s", reference.name,
+                                        reference.tag[0] != '\0' ? reference.tag : "latest"));
+    }
+    return 0;
+}
+
+static void add_image(struct image_job *job, const struct image_report *report)
+{
+    cleanup_arena struct arena arena = {0};
+    const char *repo_digest =
+        job->repository != NULL && report->repo_digest != NULL
+            ? arena_printf(&arena, "%s@%s", job->repository, report->repo_digest)
+            : NULL;
     struct string_pair annotation = {ANNOTATION_LAYERS, report->layers};
     const struct image_descriptor descriptor = {
         .media_type = report->media_type != NULL ? report->media_type : MEDIA_TYPE_MANIFEST,
@@ -53,38 +74,18 @@ static int add_name(struct image_job *job, const struct image_report *report, co
         .size = report->size,
         .annotations = {&annotation, 1},
     };
-    struct image_reference reference;
+    struct string_list names = {0};
     struct image *image = NULL;
-    char full[512];
-    int result = 0;
-
-    if (name != NULL)
-        result = image_reference_parse(name, &reference, &job->err);
-    if (result == 0 && name != NULL)
-        snprintf(full, sizeof(full), "%s:%s", reference.name,
-                 reference.tag[0] != '\0' ? reference.tag : "latest");
-    if (result == 0)
-        result = image_store_add(job->images->store, job->actor.tenant, name != NULL ? full : NULL,
-                                 repo_digest, &descriptor, &image, &job->err);
-    if (result == 0)
-        tell_image(job, report, image, name != NULL ? full : NULL);
-    return result;
-}
-
-static int add_image(struct image_job *job, const struct image_report *report)
-{
-    cleanup_free char *repo_digest =
-        job->repository != NULL && report->repo_digest != NULL
-            ? memory_printf("%s@%s", job->repository, report->repo_digest)
-            : NULL;
-    int result = 0;
 
     job->has_result = true;
-    if (report->names.count == 0)
-        return add_name(job, report, NULL, repo_digest);
-    for (size_t i = 0; result == 0 && i < report->names.count; i++)
-        result = add_name(job, report, report->names.items[i], repo_digest);
-    return result;
+    if (list_names(job, &arena, report, &names) < 0 ||
+        image_store_add_names(job->images->store, job->actor.tenant, &names, repo_digest,
+                              &descriptor, &image, &job->err) < 0)
+        return;
+    for (size_t i = 0; i < names.count; i++)
+        tell_image(job, report, image, names.items[i]);
+    if (names.count == 0)
+        tell_image(job, report, image, NULL);
 }
 
 static bool is_valid(const struct image_report *report)
@@ -93,13 +94,29 @@ static bool is_valid(const struct image_report *report)
            (report->repo_digest == NULL || digest_is_valid(report->repo_digest));
 }
 
+void image_job_note_container(struct image_job *job, const char *id)
+{
+    snprintf(job->container_id, sizeof(job->container_id), "%s", id != NULL ? id : "");
+}
+
+static bool is_cut_short(struct image_job *job)
+{
+    if (job->container_id[0] == '\0' ||
+        container_by_id(job->images->containers, job->container_id) != NULL)
+        return false;
+    error_set(&job->err, ERROR_CONFLICT, ESTALE,
+              "container %.12s was removed meanwhile: not all of its files were there any more",
+              job->container_id);
+    return true;
+}
+
 /* The worker has handled bytes from outside: its report is checked like a stranger's. */
 static void handle_line(struct image_job *job, const char *line, size_t length)
 {
     cleanup_arena struct arena arena = {0};
     struct image_report report = {0};
 
-    if (job->err.errnum != 0)
+    if (job->err.errnum != 0 || is_cut_short(job))
         return;
     if (json_decode_text(&arena, line, length, &image_report_type, &report, &job->err) < 0)
         return;

@@ -5,6 +5,7 @@
 #define DAVIT_SUPERVISOR_IMAGES_JOB_H
 
 #include "base/buffer.h"
+#include "base/identifier.h"
 #include "images.h"
 #include "images/image_job.h"
 
@@ -17,6 +18,9 @@ struct image_job {
      */
     const char *repository;
     bool outlives_client; /* the work is finished when the client has gone */
+    /* Whose files it reads or writes; "": nobody's. What a container's removal has cut short is no
+     * result: the trash takes files away under the worker. */
+    char container_id[IDENTIFIER_SIZE];
     /* Functions of the kind; all but the last may be NULL. `on_status` NULL: the client's
      * `progress` is called. */
     void (*on_status)(struct image_job *job, const struct image_report *report);
@@ -49,6 +53,9 @@ int image_job_start_with_fetch(struct image_job *job, enum spawner_worker comman
                                const struct json_struct *type, const void *parameters,
                                struct error *err);
 
+/* Notes whose files the job is about; NULL: nobody's. */
+void image_job_note_container(struct image_job *job, const char *id);
+
 /* Tells the client of a report that is progress. */
 void image_job_progress(struct image_job *job, const struct image_report *report);
 
@@ -61,8 +68,9 @@ struct download_order {
     enum spawner_worker command; /* writes the body to descriptor 3 */
     const struct json_struct *type;
     const void *parameters;
-    bool has_path_stat; /* the worker first reports a path, then its content */
-    int process_fd;     /* see struct image_job */
+    const char *container_id; /* NULL: of no container */
+    bool has_path_stat;       /* the worker first reports a path, then its content */
+    int process_fd;           /* see struct image_job */
 };
 
 int image_download(struct images *images, const struct download_order *order,
@@ -74,7 +82,8 @@ struct upload_order {
     enum spawner_worker command; /* reads the body from descriptor 3 */
     const struct json_struct *type;
     const void *parameters;
-    bool makes_images; /* or else its last report says that it is done */
+    const char *container_id; /* NULL: of no container */
+    bool makes_images;        /* or else its last report says that it is done */
     void (*on_image)(struct image_job *job, const struct image_report *report,
                      const struct image *image, const char *full_name);
     /* NULL, or called when all is over, with the context. */

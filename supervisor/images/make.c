@@ -96,7 +96,6 @@ int image_import(struct images *images, const struct make_order *order, struct j
 
 struct commit {
     struct image_job job;
-    char container_id[IDENTIFIER_SIZE];
     bool holds_container;
 };
 
@@ -105,7 +104,7 @@ static void on_commit_release(struct image_job *job)
 {
     struct commit *commit = (struct commit *)(void *)job;
     struct managed_container *container =
-        container_by_id(job->images->containers, commit->container_id);
+        container_by_id(job->images->containers, job->container_id);
 
     if (commit->holds_container && container != NULL)
         container_let_go(container);
@@ -116,10 +115,9 @@ static void on_commit_release(struct image_job *job)
 static void on_committed(struct image_job *job, const struct image_report *report,
                          const struct image *image, const char *full_name)
 {
-    const struct commit *commit = (const struct commit *)(void *)job;
     const char *comment = image->config.comment;
     struct managed_container *container =
-        container_by_id(job->images->containers, commit->container_id);
+        container_by_id(job->images->containers, job->container_id);
     char name[512] = "";
     struct string_pair pairs[] = {
         {"comment", comment != NULL ? comment : ""}, {"imageID", image->id}, {"imageRef", name}};
@@ -233,7 +231,7 @@ int image_commit(struct images *images, const char *reference, const struct make
                                      .outlives_client = true,
                                      .on_image = on_committed,
                                      .on_release = on_commit_release};
-    snprintf(commit->container_id, sizeof(commit->container_id), "%s", container->definition->id);
+    image_job_note_container(&commit->job, container->definition->id);
     result = begin_commit(commit, container, &parameters, order->pauses, err);
     if (result < 0)
         on_commit_release(&commit->job);

@@ -153,6 +153,7 @@ int image_upload(struct images *images, const struct upload_order *order, struct
                                      .on_abandon = on_abandon,
                                      .on_feed = on_feed,
                                      .on_release = on_release};
+    image_job_note_container(&upload->job, order->container_id);
     upload->input_fd = -1;
     upload->on_end = order->on_end;
     upload->context = order->context;

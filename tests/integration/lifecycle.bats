@@ -373,11 +373,14 @@ has_started() { [ "$(starts_of "$1")" -ge "$2" ]; }
     connection=$(sed -n 's/.* 0:\([0-9]*\) .* - fuse undying .*/\1/p' "/proc/$pid/mountinfo")
     killed=$(davit kill undying 2>&1) && status=0 || status=$?
     removed=$(davit rm --force undying 2>&1) && status=$((status * 10)) || status=$((status * 10 + $?))
+    # Stopped once more it is named as well, rather than waited for.
+    stopped=$(davit stop --time 0 undying 2>&1) && status=$((status * 10)) || status=$((status * 10 + $?))
     left=$(davit ps --filter name=undying --format '{{.Names}}')
     # Whatever came of it: nothing else ends it.
     unshare --mount sh -c "mount -t fusectl none /mnt && echo 1 > /mnt/$connection/abort"
-    echo "$status $killed $removed"
-    [ "$status" -eq 11 ]
+    echo "$status $killed $removed $stopped"
+    [ "$status" -eq 111 ]
+    contains "$stopped" "process $pid (undying) waits in the kernel"
     contains "$killed" "process $pid (undying) waits in the kernel"
     contains "$removed" "process $pid (undying) waits in the kernel"
     [ "$left" = undying ]

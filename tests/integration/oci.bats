@@ -510,3 +510,27 @@ PYTHON
     kill "$helper"
     wait_until ! rmdir "$parent"
 }
+
+@test "delete --force ends a container whose state or configuration was lost, or is no file" {
+    [ -n "$(findmnt -n -o TARGET -t cgroup2)" ]
+    configure '.process.args = ["sleep", "1000"] | .linux.cgroupsPath = "/davit-test-'$id'/one"'
+    for lost in state.json config.json; do
+        for how in gone empty pipe directory; do
+            runtime run --detach --pid-file "$dir/pid" --bundle "$dir/bundle" "$id" </dev/null >/dev/null 2>&1 3>&-
+            pid=$(cat "$dir/pid")
+            rm "$dir/state/$id/$lost"
+            case $how in
+            empty) : > "$dir/state/$id/$lost" ;;
+            pipe) mkfifo "$dir/state/$id/$lost" ;;
+            directory) mkdir "$dir/state/$id/$lost" ;;
+            esac
+            echo "$lost $how"
+            run timeout 60 "$oci" --root "$dir/state" state "$id"
+            [ "$status" -eq 1 ]
+            timeout 60 "$oci" --root "$dir/state" list
+            timeout 60 "$oci" --root "$dir/state" delete --force "$id"
+            wait_until ! kill -0 "$pid" 2>/dev/null
+            [ ! -e "$dir/state/$id" ]
+        done
+    done
+}

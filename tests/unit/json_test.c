@@ -229,6 +229,31 @@ static void changes_are_merged_member_by_member(void **state)
     assert_int_equal(resources.unified.count, 2);
 }
 
+/* An array that grows by one, a hundred thousand times, beside another and other objects. */
+static void arrays_grow_in_proportion(void **state)
+{
+    cleanup_arena struct arena arena = {0};
+    struct string_list one = {0};
+    struct string_list other = {0};
+    struct string_list before;
+
+    (void)state;
+    for (int i = 0; i < 100000; i++) {
+        string_list_append(&arena, &one, arena_printf(&arena, "%d", i));
+        if (i % 3 == 0)
+            string_list_append(&arena, &other, "x");
+    }
+    assert_string_equal(one.items[99999], "99999");
+    assert_string_equal(one.items[4], "4");
+    assert_true(arena_bytes(&arena) < 16 << 20);
+    /* Whoever has the list as it was is not changed by who adds to it. */
+    before = one;
+    string_list_append(&arena, &one, "mine");
+    string_list_append(&arena, &before, "yours");
+    assert_string_equal(one.items[100000], "mine");
+    assert_string_equal(before.items[100000], "yours");
+}
+
 /* Any one bit of it that is another is noticed, but in the words around the sum. */
 static void damage_that_leaves_a_text_readable_is_noticed(void **state)
 {
@@ -267,6 +292,7 @@ int main(void)
         cmocka_unit_test(tables_read_and_write_the_same),
         cmocka_unit_test(errors_name_the_place),
         cmocka_unit_test(null_and_zero_count_as_unset),
+        cmocka_unit_test(arrays_grow_in_proportion),
         cmocka_unit_test(damage_that_leaves_a_text_readable_is_noticed),
         cmocka_unit_test(changes_are_merged_member_by_member),
     };
