@@ -1,8 +1,10 @@
-/* Egress rules and their script: see egress.h. */
+/* Egress rules, and what nftables makes of them: see egress.h. */
 #include "egress.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +13,11 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "dns.h"
+#include "nft_rule.h"
 
 #define PORT_MAX 65535
+#define REPORTS_PER_SECOND 5 /* of refused packets */
+#define REPORTS_BURST 10
 
 static int egress_rule_error(const char *text, struct error *err)
 {
@@ -127,6 +132,20 @@ bool egress_rule_matches(const struct egress_rule *rule, const char *name)
 }
 
 #define SHORT_ID 12
+#define PRIORITY (-10) /* before the usual filter rules */
+
+static const enum nft_family table_families[] = {NFT_INET, NFT_BRIDGE};
+static const int address_families[] = {AF_INET, AF_INET6};
+
+static const char *map_of(int family)
+{
+    return family == AF_INET6 ? "containers6" : "containers";
+}
+
+static enum nft_type type_of(int family)
+{
+    return family == AF_INET6 ? NFT_TYPE_IPV6 : NFT_TYPE_IPV4;
+}
 
 static void set_name(const char *id, size_t rule, int family, char name[EGRESS_IDENTIFIER_SIZE])
 {
@@ -134,270 +153,250 @@ static void set_name(const char *id, size_t rule, int family, char name[EGRESS_I
              SHORT_ID, id);
 }
 
+static void chain_name(const char *id, char name[EGRESS_IDENTIFIER_SIZE])
+{
+    snprintf(name, EGRESS_IDENTIFIER_SIZE, "c_%.*s", SHORT_ID, id);
+}
+
 void egress_counter_name(const char *id, char name[EGRESS_IDENTIFIER_SIZE])
 {
     snprintf(name, EGRESS_IDENTIFIER_SIZE, "n_%.*s", SHORT_ID, id);
 }
 
-void egress_element(const char *id, size_t rule, const struct address *address, uint64_t timeout_ms,
-                    bool is_removed, struct nft_element elements[2],
-                    char set[2][EGRESS_IDENTIFIER_SIZE])
+void egress_change_address(struct nft_transaction *transaction, const char *id, size_t rule,
+                           const struct address *address, uint64_t timeout_ms, bool is_removed)
 {
-    static const enum nft_family families[] = {NFT_INET, NFT_BRIDGE};
+    char set[EGRESS_IDENTIFIER_SIZE];
+    struct nft_element element = {.set = set, .timeout_ms = timeout_ms, .is_new = true};
 
-    for (size_t i = 0; i < 2; i++) {
-        set_name(id, rule, address->family, set[i]);
-        elements[i] = (struct nft_element){.family = families[i],
-                                           .table = EGRESS_TABLE,
-                                           .set = set[i],
-                                           .timeout_ms = timeout_ms,
-                                           .is_removed = is_removed};
-        nft_value_append(&elements[i].key, address->bytes, address_length(address));
+    set_name(id, rule, address->family, set);
+    nft_value_append(&element.key, address->bytes, address_length(address));
+    for (size_t i = 0; i < ARRAY_SIZE(table_families); i++) {
+        nft_use_table(transaction, table_families[i], EGRESS_TABLE);
+        if (is_removed)
+            nft_delete_element(transaction, &element);
+        else
+            nft_add_element(transaction, &element);
     }
 }
 
-static const char *const table_families[] = {"inet", "bridge"};
-
-static void write_condition(struct buffer *script, const struct egress_rule *rule)
+static uint8_t protocol_number(const char *name)
 {
-    if (rule->protocol == NULL)
-        return;
-    if (rule->first_port == 0)
-        buffer_printf(script, " meta l4proto %s", rule->protocol);
-    else if (rule->first_port == rule->last_port)
-        buffer_printf(script, " %s dport %u", rule->protocol, rule->first_port);
-    else
-        buffer_printf(script, " %s dport %u-%u", rule->protocol, rule->first_port, rule->last_port);
+    return strcmp(name, "tcp") == 0   ? IPPROTO_TCP
+           : strcmp(name, "udp") == 0 ? IPPROTO_UDP
+                                      : IPPROTO_SCTP;
 }
 
-static void write_name_rule(struct buffer *script, const char *table, const char *id, size_t index,
-                            const struct egress_rule *rule, int family)
+static void match_protocol(const struct nft_rule *rule, const struct egress_rule *allowed)
 {
-    bool is_ipv6 = family == AF_INET6;
+    if (allowed->protocol == NULL)
+        return;
+    nft_match_protocol(rule, protocol_number(allowed->protocol));
+    if (allowed->first_port != 0)
+        nft_match_ports(rule, allowed->first_port, allowed->last_port);
+}
+
+static void write_name_rule(struct nft_transaction *transaction, const char *chain, const char *id,
+                            size_t index, const struct egress_rule *allowed, int family)
+{
     char set[EGRESS_IDENTIFIER_SIZE];
+    struct nft_rule rule;
 
     set_name(id, index, family, set);
-    buffer_printf(script, "add set %s " EGRESS_TABLE " %s { type %s ; flags timeout ; }\n", table,
-                  set, is_ipv6 ? "ipv6_addr" : "ipv4_addr");
-    buffer_printf(script, "add rule %s " EGRESS_TABLE " c_%.*s %s daddr @%s", table, SHORT_ID, id,
-                  is_ipv6 ? "ip6" : "ip", set);
-    write_condition(script, rule);
-    buffer_append_string(script, " return\n");
+    nft_add_set(transaction, &(struct nft_set){
+                                 .name = set,
+                                 .key = {type_of(family)},
+                                 .has_timeouts = true,
+                             });
+    rule = nft_rule_begin(transaction, chain);
+    nft_match_address_set(&rule, NFT_DADDR, family, set);
+    match_protocol(&rule, allowed);
+    nft_return(&rule);
+    nft_rule_end(&rule);
 }
 
-static void write_rule(struct buffer *script, const char *table, const char *id, size_t index,
-                       const struct egress_rule *rule)
+static void write_rule(struct nft_transaction *transaction, const char *chain, const char *id,
+                       size_t index, const struct egress_rule *allowed)
 {
-    char subnet[ADDRESS_TEXT_SIZE];
+    struct nft_rule rule;
 
-    if (rule->name[0] != '\0') {
-        write_name_rule(script, table, id, index, rule, AF_INET);
-        write_name_rule(script, table, id, index, rule, AF_INET6);
+    for (size_t i = 0; allowed->name[0] != '\0' && i < ARRAY_SIZE(address_families); i++)
+        write_name_rule(transaction, chain, id, index, allowed, address_families[i]);
+    if (allowed->name[0] != '\0')
         return;
-    }
-    subnet_format(&rule->subnet, subnet);
-    buffer_printf(script, "add rule %s " EGRESS_TABLE " c_%.*s %s daddr %s", table, SHORT_ID, id,
-                  rule->subnet.address.family == AF_INET6 ? "ip6" : "ip", subnet);
-    write_condition(script, rule);
-    buffer_append_string(script, " return\n");
+    rule = nft_rule_begin(transaction, chain);
+    nft_match_subnet(&rule, NFT_DADDR, &allowed->subnet);
+    match_protocol(&rule, allowed);
+    nft_return(&rule);
+    nft_rule_end(&rule);
 }
 
 /* What is left is refused: seen by the counter and, a few times a second, by davitd. */
-static void write_refusal(struct buffer *script, const char *table, const char *id)
+static void write_refusal(struct nft_transaction *transaction, const char *chain, const char *id)
 {
     char counter[EGRESS_IDENTIFIER_SIZE];
+    char prefix[sizeof(EGRESS_LOG_PREFIX) + SHORT_ID];
+    struct nft_rule rule;
 
-    if (strcmp(table, "bridge") == 0) {
-        buffer_printf(script, "add rule bridge " EGRESS_TABLE " c_%.*s drop\n", SHORT_ID, id);
+    if (transaction->family == NFT_BRIDGE) {
+        rule = nft_rule_begin(transaction, chain);
+        nft_drop(&rule);
+        nft_rule_end(&rule);
         return;
     }
     egress_counter_name(id, counter);
-    buffer_printf(script,
-                  "add counter inet " EGRESS_TABLE " %s\n"
-                  "add rule inet " EGRESS_TABLE " c_%.*s counter name %s\n"
-                  "add rule inet " EGRESS_TABLE
-                  " c_%.*s limit rate 5/second burst 10 packets log prefix \"" EGRESS_LOG_PREFIX
-                  "%.*s\" group %d\n"
-                  "add rule inet " EGRESS_TABLE " c_%.*s reject with icmpx admin-prohibited\n",
-                  counter, SHORT_ID, id, counter, SHORT_ID, id, SHORT_ID, id, EGRESS_LOG_GROUP,
-                  SHORT_ID, id);
+    snprintf(prefix, sizeof(prefix), EGRESS_LOG_PREFIX "%.*s", SHORT_ID, id);
+    nft_add_counter(transaction, counter);
+    rule = nft_rule_begin(transaction, chain);
+    nft_count(&rule, counter);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, chain);
+    nft_limit(&rule, REPORTS_PER_SECOND, REPORTS_BURST);
+    nft_log(&rule, prefix, EGRESS_LOG_GROUP);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, chain);
+    nft_reject(&rule);
+    nft_rule_end(&rule);
 }
 
 /* The rules of one container. Where connections are tracked, packets that answer others are
  * allowed, whomever they go to. */
-static void write_chain(struct buffer *script, const struct egress *egress, const char *table,
+static void write_chain(struct nft_transaction *transaction, const struct egress *egress,
                         const struct egress_container *container)
 {
-    buffer_printf(script,
-                  "add chain %s " EGRESS_TABLE " c_%.*s\n"
-                  "flush chain %s " EGRESS_TABLE " c_%.*s\n",
-                  table, SHORT_ID, container->id, table, SHORT_ID, container->id);
-    if (strcmp(table, "inet") == 0 || !egress->lacks_bridge_tracking)
-        buffer_printf(script,
-                      "add rule %s " EGRESS_TABLE " c_%.*s ct state established,related return\n",
-                      table, SHORT_ID, container->id);
+    char chain[EGRESS_IDENTIFIER_SIZE];
+    struct nft_rule rule;
+
+    chain_name(container->id, chain);
+    nft_add_chain(transaction, chain);
+    nft_flush_chain(transaction, chain);
+    if (transaction->family == NFT_INET || !egress->lacks_bridge_tracking) {
+        rule = nft_rule_begin(transaction, chain);
+        nft_match_state(&rule, NFT_STATE_ESTABLISHED | NFT_STATE_RELATED);
+        nft_return(&rule);
+        nft_rule_end(&rule);
+    }
     /* Without asking for neighbours there is no IPv6 at all. */
-    buffer_printf(script,
-                  "add rule %s " EGRESS_TABLE " c_%.*s icmpv6 type { nd-neighbor-solicit, "
-                  "nd-neighbor-advert } return\n",
-                  table, SHORT_ID, container->id);
+    rule = nft_rule_begin(transaction, chain);
+    nft_match_protocol(&rule, IPPROTO_ICMPV6);
+    nft_match_icmp_types(&rule, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT);
+    nft_return(&rule);
+    nft_rule_end(&rule);
     for (size_t i = 0; i < container->rule_count; i++)
-        write_rule(script, table, container->id, i, &container->rules[i]);
-    write_refusal(script, table, container->id);
+        write_rule(transaction, chain, container->id, i, &container->rules[i]);
+    write_refusal(transaction, chain, container->id);
 }
 
-static void write_jump(struct buffer *script, const char *table, const char *map, const char *id,
+static void write_jump(struct nft_transaction *transaction, const char *id,
                        const struct address *address)
 {
-    char text[ADDRESS_TEXT_SIZE];
+    char chain[EGRESS_IDENTIFIER_SIZE];
+    struct nft_element element = {.set = map_of(address->family), .jump = chain};
 
-    address_format(address, text);
-    if (text[0] != '\0')
-        buffer_printf(script, "add element %s " EGRESS_TABLE " %s { %s : jump c_%.*s }\n", table,
-                      map, text, SHORT_ID, id);
+    if (address->family == 0)
+        return;
+    chain_name(id, chain);
+    nft_value_append(&element.key, address->bytes, address_length(address));
+    nft_add_element(transaction, &element);
 }
 
-static void write_source(struct buffer *script, const char *set, const struct egress_device *device,
-                         const struct address *address)
-{
-    char text[ADDRESS_TEXT_SIZE];
-
-    address_format(address, text);
-    if (text[0] != '\0')
-        buffer_printf(script,
-                      "add element bridge " EGRESS_TABLE
-                      " %s { \"%s\" . %02x:%02x:%02x:%02x:%02x:%02x . %s }\n",
-                      set, device->host_device, device->mac[0], device->mac[1], device->mac[2],
-                      device->mac[3], device->mac[4], device->mac[5], text);
-}
-
-static void write_container(struct buffer *script, const struct egress *egress,
+static void write_container(struct nft_transaction *transaction, const struct egress *egress,
                             const struct egress_container *container)
 {
-    for (size_t family = 0; family < 2; family++) {
-        const char *table = table_families[family];
-
-        write_chain(script, egress, table, container);
-        for (size_t i = 0; i < container->device_count; i++) {
-            write_jump(script, table, "containers", container->id, &container->devices[i].address);
-            write_jump(script, table, "containers6", container->id,
-                       &container->devices[i].address6);
-        }
-    }
-    for (size_t i = 0; i < container->device_count; i++) {
-        const struct egress_device *device = &container->devices[i];
-
-        buffer_printf(script, "add element bridge " EGRESS_TABLE " ports { \"%s\" }\n",
-                      device->host_device);
-        write_source(script, "sources", device, &device->address);
-        write_source(script, "sources6", device, &device->address6);
+    for (size_t i = 0; i < ARRAY_SIZE(table_families); i++) {
+        nft_use_table(transaction, table_families[i], EGRESS_TABLE);
+        write_chain(transaction, egress, container);
+        for (size_t j = 0; j < container->address_count; j++)
+            write_jump(transaction, container->id, &container->addresses[j]);
     }
 }
 
-/* nft fails if it deletes what is not there: so everything is added first. */
-static void remove_container(struct buffer *script, const struct egress_container *container)
+/* What is not there cannot be removed: so everything is added first. */
+static void remove_from_table(struct nft_transaction *transaction,
+                              const struct egress_container *container)
 {
-    const char *id = container->id;
-    char counter[EGRESS_IDENTIFIER_SIZE];
+    char name[EGRESS_IDENTIFIER_SIZE];
 
-    for (size_t family = 0; family < 2; family++) {
-        const char *table = table_families[family];
-
-        buffer_printf(script,
-                      "add chain %s " EGRESS_TABLE " c_%.*s\n"
-                      "flush chain %s " EGRESS_TABLE " c_%.*s\n"
-                      "delete chain %s " EGRESS_TABLE " c_%.*s\n",
-                      table, SHORT_ID, id, table, SHORT_ID, id, table, SHORT_ID, id);
-        for (size_t i = 0; i < container->rule_count; i++) {
-            char set[EGRESS_IDENTIFIER_SIZE];
-            char set6[EGRESS_IDENTIFIER_SIZE];
-
-            set_name(id, i, AF_INET, set);
-            set_name(id, i, AF_INET6, set6);
-            buffer_printf(script,
-                          "add set %s " EGRESS_TABLE " %s { type ipv4_addr ; flags timeout ; }\n"
-                          "delete set %s " EGRESS_TABLE " %s\n"
-                          "add set %s " EGRESS_TABLE " %s { type ipv6_addr ; flags timeout ; }\n"
-                          "delete set %s " EGRESS_TABLE " %s\n",
-                          table, set, table, set, table, set6, table, set6);
+    chain_name(container->id, name);
+    nft_add_chain(transaction, name);
+    nft_flush_chain(transaction, name);
+    nft_delete_chain(transaction, name);
+    for (size_t i = 0; i < container->rule_count; i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(address_families); j++) {
+            set_name(container->id, i, address_families[j], name);
+            nft_add_set(transaction, &(struct nft_set){
+                                         .name = name,
+                                         .key = {type_of(address_families[j])},
+                                         .has_timeouts = true,
+                                     });
+            nft_delete_set(transaction, name);
         }
     }
-    egress_counter_name(id, counter);
-    buffer_printf(script,
-                  "add counter inet " EGRESS_TABLE " %s\ndelete counter inet " EGRESS_TABLE " %s\n",
-                  counter, counter);
+    if (transaction->family == NFT_BRIDGE)
+        return;
+    egress_counter_name(container->id, name);
+    nft_add_counter(transaction, name);
+    nft_delete_counter(transaction, name);
+}
+
+static void remove_container(struct nft_transaction *transaction,
+                             const struct egress_container *container)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(table_families); i++) {
+        nft_use_table(transaction, table_families[i], EGRESS_TABLE);
+        remove_from_table(transaction, container);
+    }
+}
+
+static void write_hook(struct nft_transaction *transaction, enum nft_family table,
+                       const char *chain, enum nft_hook hook)
+{
+    nft_use_table(transaction, table, EGRESS_TABLE);
+    nft_add_base_chain(transaction, chain, "filter", hook, PRIORITY);
+    nft_flush_chain(transaction, chain);
+    for (size_t i = 0; i < ARRAY_SIZE(address_families); i++) {
+        const struct nft_rule rule = nft_rule_begin(transaction, chain);
+
+        nft_jump_by_address(&rule, NFT_SADDR, address_families[i], map_of(address_families[i]));
+        nft_rule_end(&rule);
+    }
 }
 
 /* Sends packets of containers to their rules: packets that are forwarded, by address or by a
- * bridge, and packets for the host itself. Priority -10 is before the usual filter rules of the
- * family inet. */
-static void write_hooks(struct buffer *script)
+ * bridge, and packets for the host itself. */
+static void write_hooks(struct nft_transaction *transaction)
 {
-    static const char *const hooks[][2] = {
-        {"inet", "forward"}, {"inet", "input"}, {"bridge", "forward"}};
-
-    for (size_t i = 0; i < 2; i++)
-        buffer_printf(script,
-                      "add table %s " EGRESS_TABLE "\n"
-                      "add map %s " EGRESS_TABLE " containers { type ipv4_addr : verdict ; }\n"
-                      "add map %s " EGRESS_TABLE " containers6 { type ipv6_addr : verdict ; }\n"
-                      "flush map %s " EGRESS_TABLE " containers\n"
-                      "flush map %s " EGRESS_TABLE " containers6\n",
-                      table_families[i], table_families[i], table_families[i], table_families[i],
-                      table_families[i]);
-    for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
-        buffer_printf(script,
-                      "add chain %s " EGRESS_TABLE
-                      " %s { type filter hook %s priority -10 ; policy accept ; }\n"
-                      "flush chain %s " EGRESS_TABLE " %s\n"
-                      "add rule %s " EGRESS_TABLE " %s ip saddr vmap @containers\n"
-                      "add rule %s " EGRESS_TABLE " %s ip6 saddr vmap @containers6\n",
-                      hooks[i][0], hooks[i][1], hooks[i][1], hooks[i][0], hooks[i][1], hooks[i][0],
-                      hooks[i][1], hooks[i][0], hooks[i][1]);
-}
-
-/* Rules go by source address. So a container may send only with the MAC and the addresses of its
- * own device. */
-static void write_guard(struct buffer *script)
-{
-    buffer_append_string(
-        script,
-        "add set bridge " EGRESS_TABLE " ports { type ifname ; }\n"
-        "add set bridge " EGRESS_TABLE " sources { type ifname . ether_addr . ipv4_addr ; }\n"
-        "add set bridge " EGRESS_TABLE " sources6 { type ifname . ether_addr . ipv6_addr ; }\n"
-        "flush set bridge " EGRESS_TABLE " ports\n"
-        "flush set bridge " EGRESS_TABLE " sources\n"
-        "flush set bridge " EGRESS_TABLE " sources6\n"
-        "add chain bridge " EGRESS_TABLE
-        " guard { type filter hook prerouting priority -310 ; policy accept ; }\n"
-        "flush chain bridge " EGRESS_TABLE " guard\n"
-        "add rule bridge " EGRESS_TABLE " guard iifname != @ports accept\n"
-        "add rule bridge " EGRESS_TABLE
-        " guard ether type arp iifname . ether saddr . arp saddr ip @sources accept\n"
-        "add rule bridge " EGRESS_TABLE
-        " guard ether type ip iifname . ether saddr . ip saddr @sources accept\n"
-        "add rule bridge " EGRESS_TABLE
-        " guard ether type ip6 iifname . ether saddr . ip6 saddr @sources6 accept\n"
-        "add rule bridge " EGRESS_TABLE " guard ip6 saddr fe80::/64 icmpv6 type { "
-        "nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept\n"
-        "add rule bridge " EGRESS_TABLE
-        " guard ip6 saddr :: icmpv6 type nd-neighbor-solicit accept\n"
-        "add rule bridge " EGRESS_TABLE " guard drop\n");
-}
-
-void egress_write(struct buffer *script, const struct egress *egress)
-{
-    if (egress->count == 0) {
-        for (size_t i = 0; i < 2; i++)
-            buffer_printf(script,
-                          "add table %s " EGRESS_TABLE "\ndelete table %s " EGRESS_TABLE "\n",
-                          table_families[i], table_families[i]);
-        return;
+    for (size_t i = 0; i < ARRAY_SIZE(table_families); i++) {
+        nft_use_table(transaction, table_families[i], EGRESS_TABLE);
+        nft_add_table(transaction);
+        for (size_t j = 0; j < ARRAY_SIZE(address_families); j++) {
+            nft_add_set(transaction, &(struct nft_set){
+                                         .name = map_of(address_families[j]),
+                                         .key = {type_of(address_families[j])},
+                                         .data = {NFT_TYPE_VERDICT},
+                                     });
+            nft_flush_set(transaction, map_of(address_families[j]));
+        }
     }
-    write_hooks(script);
-    write_guard(script);
+    write_hook(transaction, NFT_INET, "forward", NFT_FORWARD);
+    write_hook(transaction, NFT_INET, "input", NFT_INPUT);
+    write_hook(transaction, NFT_BRIDGE, "forward", NFT_FORWARD);
+}
+
+void egress_write(struct nft_transaction *transaction, const struct egress *egress)
+{
+    if (egress->is_not_ours || egress->count == 0) {
+        for (size_t i = 0; i < ARRAY_SIZE(table_families); i++) {
+            nft_use_table(transaction, table_families[i], EGRESS_TABLE);
+            if (egress->has_tables)
+                nft_delete_table(transaction);
+        }
+    }
+    if (egress->count == 0)
+        return;
+    write_hooks(transaction);
     for (size_t i = 0; i < egress->ended_count; i++)
-        remove_container(script, &egress->ended[i]);
+        remove_container(transaction, &egress->ended[i]);
     for (size_t i = 0; i < egress->count; i++)
-        write_container(script, egress, &egress->containers[i]);
+        write_container(transaction, egress, &egress->containers[i]);
 }

@@ -12,7 +12,7 @@
 #include "address.h"
 #include "base/buffer.h"
 #include "base/error.h"
-#include "nft_elements.h"
+#include "nft.h"
 
 #define EGRESS_TABLE "davit_egress"
 #define EGRESS_RULES_MAX 64
@@ -48,41 +48,32 @@ bool egress_rule_takes(const struct egress_rule *rule, const struct address *add
 /* Whether the rule is for that name, in lower case. */
 bool egress_rule_matches(const struct egress_rule *rule, const char *name);
 
-/* A network device of a container. In a bridge, packets that come in by it must have its MAC and
- * one of its addresses (write_guard()). */
-struct egress_device {
-    const char *host_device;
-    struct address address;
-    struct address address6; /* family 0: none */
-    uint8_t mac[6];
-};
-
 struct egress_container {
     const char *id;
     const struct egress_rule *rules;
     size_t rule_count;
-    const struct egress_device *devices;
-    size_t device_count;
+    const struct address *addresses; /* that it has on its bridges; family 0: none */
+    size_t address_count;
 };
 
-/* What egress_write() adds to a script for nft(8): the rules of `containers` become the only ones
- * of our tables, and nothing of the containers in `ended` stays. Where the kernel cannot track
- * connections in a bridge (CONFIG_NF_CONNTRACK_BRIDGE) containers cannot answer their neighbours
- * there. */
+/* What egress_write() adds to a transaction: the rules of `containers` become the only ones of our
+ * tables, and nothing of the containers in `ended` stays. Where the kernel cannot track connections
+ * in a bridge (CONFIG_NF_CONNTRACK_BRIDGE) containers cannot answer their neighbours there. */
 struct egress {
     const struct egress_container *containers;
     size_t count;
     const struct egress_container *ended; /* with as many rules as they had */
     size_t ended_count;
+    bool has_tables;  /* of an earlier run */
+    bool is_not_ours; /* these belong to nobody: an earlier davit has made them */
     bool lacks_bridge_tracking;
 };
-void egress_write(struct buffer *script, const struct egress *egress);
+void egress_write(struct nft_transaction *transaction, const struct egress *egress);
 
-/* Makes the elements, one for each family of the table, that let a container reach `address` by its
- * rule number `rule`, which is for a name. */
-void egress_element(const char *id, size_t rule, const struct address *address, uint64_t timeout_ms,
-                    bool is_removed, struct nft_element elements[2],
-                    char set[2][EGRESS_IDENTIFIER_SIZE]);
+/* Lets a container reach `address` by its rule number `rule`, which is for a name, or no more. The
+ * address must not be let through by it yet. */
+void egress_change_address(struct nft_transaction *transaction, const char *id, size_t rule,
+                           const struct address *address, uint64_t timeout_ms, bool is_removed);
 
 /* The name of the counter of what was refused, in the table of family inet. */
 void egress_counter_name(const char *id, char name[EGRESS_IDENTIFIER_SIZE]);

@@ -1,209 +1,489 @@
-/* The nftables script: see firewall.h. */
+/* The rules of networks: see firewall.h. Comments have them as nft(8) writes them. */
 #include "firewall.h"
 
 #include <arpa/inet.h>
+#include <linux/if_ether.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "nft_rule.h"
+
+#define PRIORITY_RAW (-300)
+#define PRIORITY_DSTNAT (-100)
+#define PRIORITY_FILTER 0
+#define PRIORITY_SRCNAT 100
+#define PRIORITY_BRIDGE_GUARD (-310)
+
+#define DHCP_SERVER_PORT 67
+#define DHCP6_SERVER_PORT 547
 
 /* What differs between the families. */
 struct family {
     int family;
-    const char *protocol; /* in rules */
-    const char *type;     /* of addresses */
-    const char *suffix;   /* of names */
+    enum nft_type type;
+    const char *ports;    /* map: protocol and port of the host */
+    const char *ports_at; /* map: with the host's address */
 };
 
-static const struct family families[] = {{AF_INET, "ip", "ipv4_addr", ""},
-                                         {AF_INET6, "ip6", "ipv6_addr", "6"}};
+static const struct family families[] = {{AF_INET, NFT_TYPE_IPV4, "ports", "ports_at"},
+                                         {AF_INET6, NFT_TYPE_IPV6, "ports6", "ports6_at"}};
 
-static void write_elements(struct buffer *script, const struct firewall *firewall, int family,
-                           bool is_chosen)
+static const uint8_t port_protocols[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
+
+/* map ports { type inet_proto . inet_service : ipv4_addr . inet_service }, and with an address. */
+static void add_port_maps(struct nft_transaction *transaction, const struct family *family)
 {
-    bool has_any = false;
-
-    for (size_t i = 0; i < firewall->port_count; i++) {
-        const struct firewall_port *port = &firewall->ports[i];
-        char host[ADDRESS_TEXT_SIZE];
-        char container[ADDRESS_TEXT_SIZE];
-
-        if (port->container.family != family || (port->host.family != 0) != is_chosen)
-            continue;
-        address_format(&port->host, host);
-        address_format(&port->container, container);
-        buffer_append_string(script, has_any ? ",\n" : "    elements = {\n");
-        buffer_printf(script, "      %s%s%s . %u : %s . %u", host, is_chosen ? " . " : "",
-                      port->protocol, port->host_port, container, port->container_port);
-        has_any = true;
-    }
-    if (has_any)
-        buffer_append_string(script, "\n    }\n");
+    nft_add_set(transaction, &(struct nft_set){
+                                 .name = family->ports,
+                                 .key = {NFT_TYPE_PROTOCOL, NFT_TYPE_PORT},
+                                 .data = {family->type, NFT_TYPE_PORT},
+                             });
+    nft_add_set(transaction, &(struct nft_set){
+                                 .name = family->ports_at,
+                                 .key = {family->type, NFT_TYPE_PROTOCOL, NFT_TYPE_PORT},
+                                 .data = {family->type, NFT_TYPE_PORT},
+                             });
 }
 
-static void write_maps(struct buffer *script, const struct firewall *firewall,
-                       const struct family *family)
+static void add_translation(struct nft_transaction *transaction, const char *map, bool has_address,
+                            int family)
 {
-    buffer_printf(script,
-                  "  map ports%s {\n"
-                  "    type inet_proto . inet_service : %s . inet_service\n",
-                  family->suffix, family->type);
-    write_elements(script, firewall, family->family, false);
-    buffer_printf(script,
-                  "  }\n"
-                  "  map ports%s_at {\n"
-                  "    type %s . inet_proto . inet_service : %s . inet_service\n",
-                  family->suffix, family->type, family->type);
-    write_elements(script, firewall, family->family, true);
-    buffer_append_string(script, "  }\n");
+    const struct nft_rule rule = nft_rule_begin(transaction, "ports");
+
+    nft_translate(&rule, family, has_address, map);
+    nft_rule_end(&rule);
 }
 
-static void write_ports(struct buffer *script, const struct firewall *firewall)
+/* meta l4proto { tcp, udp, sctp } fib daddr type local jump ports */
+static void add_port_hook(struct nft_transaction *transaction, const char *chain,
+                          enum nft_hook hook)
 {
-    for (size_t i = 0; i < 2; i++)
-        write_maps(script, firewall, &families[i]);
-    buffer_append_string(script, "  chain ports {\n");
-    for (size_t i = 0; i < 2; i++) {
-        const char *protocol = families[i].protocol;
-        const char *suffix = families[i].suffix;
+    nft_add_base_chain(transaction, chain, "nat", hook, PRIORITY_DSTNAT);
+    for (size_t i = 0; i < ARRAY_SIZE(port_protocols); i++) {
+        const struct nft_rule rule = nft_rule_begin(transaction, chain);
 
-        buffer_printf(script,
-                      "    dnat %s to %s daddr . meta l4proto . th dport map @ports%s_at\n"
-                      "    dnat %s to meta l4proto . th dport map @ports%s\n",
-                      protocol, protocol, suffix, protocol, suffix);
+        nft_match_protocol(&rule, port_protocols[i]);
+        nft_match_local(&rule);
+        nft_jump(&rule, "ports");
+        nft_rule_end(&rule);
     }
-    buffer_append_string(script,
-                         "  }\n"
-                         "  chain prerouting {\n"
-                         "    type nat hook prerouting priority dstnat; policy accept;\n"
-                         "    meta l4proto { tcp, udp, sctp } fib daddr type local jump ports\n"
-                         "  }\n"
-                         "  chain output {\n"
-                         "    type nat hook output priority -100; policy accept;\n"
-                         "    meta l4proto { tcp, udp, sctp } fib daddr type local jump ports\n"
-                         "  }\n");
+}
+
+static void write_ports(struct nft_transaction *transaction)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+        add_port_maps(transaction, &families[i]);
+    nft_add_chain(transaction, "ports");
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+        add_translation(transaction, families[i].ports_at, true, families[i].family);
+        add_translation(transaction, families[i].ports, false, families[i].family);
+    }
+    add_port_hook(transaction, "prerouting", NFT_PREROUTING);
+    add_port_hook(transaction, "output", NFT_OUTPUT);
+}
+
+static void add_loopback_guard(struct nft_transaction *transaction, enum nft_direction direction,
+                               const char *subnet_text)
+{
+    const struct nft_rule rule = nft_rule_begin(transaction, "guard");
+    struct subnet subnet;
+
+    subnet_parse(subnet_text, &subnet);
+    nft_match_device(&rule, NFT_IIFNAME, false, "lo");
+    nft_match_subnet(&rule, direction, &subnet);
+    nft_drop(&rule);
+    nft_rule_end(&rule);
 }
 
 /* For published ports loopback addresses are routed to bridges. Only the host itself may use them:
  * a machine on the same wire that sends to or from such an address, with a route to it by us, would
- * reach ports that were published for the host alone. This chain runs before the rules that change
- * where a packet goes. */
-static void write_guard(struct buffer *script)
+ * reach ports that were published for the host alone (CVE-2020-8558). This chain runs before the
+ * rules that change where a packet goes. */
+static void write_loopback_guard(struct nft_transaction *transaction)
 {
-    buffer_append_string(script, "  chain guard {\n"
-                                 "    type filter hook prerouting priority raw; policy accept;\n"
-                                 "    iifname != \"lo\" ip daddr 127.0.0.0/8 drop\n"
-                                 "    iifname != \"lo\" ip saddr 127.0.0.0/8 drop\n"
-                                 "    iifname != \"lo\" ip6 daddr ::1 drop\n"
-                                 "  }\n");
+    nft_add_base_chain(transaction, "guard", "filter", NFT_PREROUTING, PRIORITY_RAW);
+    add_loopback_guard(transaction, NFT_DADDR, "127.0.0.0/8");
+    add_loopback_guard(transaction, NFT_SADDR, "127.0.0.0/8");
+    add_loopback_guard(transaction, NFT_DADDR, "::1/128");
 }
 
-static void write_bridges(struct buffer *script, const struct firewall *firewall)
+static void add_device_name(struct nft_transaction *transaction, const char *set, const char *name)
 {
-    buffer_append_string(script, "  set bridges {\n    type ifname\n    elements = { ");
-    for (size_t i = 0; i < firewall->network_count; i++)
-        buffer_printf(script, "%s\"%s\"", i > 0 ? ", " : "", firewall->networks[i].bridge);
-    buffer_append_string(script, " }\n  }\n");
+    struct nft_element element = {.set = set};
+
+    nft_value_append_device(&element.key, name);
+    nft_add_element(transaction, &element);
 }
 
-static void write_source(struct buffer *script, const struct firewall_network *network,
-                         const struct subnet *subnet, const char *protocol)
+/* Sets of device names: the bridges, and those whose containers reach the host. */
+static void write_bridges(struct nft_transaction *transaction,
+                          const struct firewall_network *networks, size_t count)
 {
-    char text[ADDRESS_TEXT_SIZE];
+    static const char *const sets[] = {"bridges", "open"};
 
-    subnet_format(subnet, text);
-    if (text[0] == '\0')
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+        nft_add_set(transaction, &(struct nft_set){.name = sets[i], .key = {NFT_TYPE_DEVICE}});
+    for (size_t i = 0; i < count; i++) {
+        add_device_name(transaction, "bridges", networks[i].bridge);
+        if (networks[i].reaches_host)
+            add_device_name(transaction, "open", networks[i].bridge);
+    }
+}
+
+static void write_source(struct nft_transaction *transaction,
+                         const struct firewall_network *network, const struct subnet *subnet)
+{
+    struct nft_rule rule;
+
+    if (subnet->address.family == 0)
         return;
-    buffer_printf(script, "    oifname \"%s\" %s saddr %s ct status dnat masquerade\n",
-                  network->bridge, protocol, text);
-    if (!network->is_internal && !network->keeps_sources)
-        buffer_printf(script, "    %s saddr %s oifname != \"%s\" masquerade\n", protocol, text,
-                      network->bridge);
+    /* oifname "bridge" ip saddr SUBNET ct status dnat masquerade */
+    rule = nft_rule_begin(transaction, "postrouting");
+    nft_match_device(&rule, NFT_OIFNAME, true, network->bridge);
+    nft_match_subnet(&rule, NFT_SADDR, subnet);
+    nft_match_translated(&rule);
+    nft_masquerade(&rule);
+    nft_rule_end(&rule);
+    if (network->is_internal || network->keeps_sources)
+        return;
+    /* ip saddr SUBNET oifname != "bridge" masquerade */
+    rule = nft_rule_begin(transaction, "postrouting");
+    nft_match_subnet(&rule, NFT_SADDR, subnet);
+    nft_match_device(&rule, NFT_OIFNAME, false, network->bridge);
+    nft_masquerade(&rule);
+    nft_rule_end(&rule);
 }
 
 /* Connections that a port of the host leads back into the same network, or that come from the
  * loopback of the host, get the host's address as source: the answers have to come back through the
  * host. The same holds for what leaves a network, unless the network keeps its sources. */
-static void write_sources(struct buffer *script, const struct firewall *firewall)
+static void write_sources(struct nft_transaction *transaction,
+                          const struct firewall_network *networks, size_t count)
 {
-    buffer_append_string(script, "  chain postrouting {\n"
-                                 "    type nat hook postrouting priority srcnat; policy accept;\n"
-                                 "    oifname @bridges ip saddr 127.0.0.0/8 masquerade\n");
-    for (size_t i = 0; i < firewall->network_count; i++) {
-        const struct firewall_network *network = &firewall->networks[i];
+    struct nft_rule rule;
+    struct subnet loopback;
 
-        write_source(script, network, &network->subnet, "ip");
-        write_source(script, network, &network->subnet6, "ip6");
+    subnet_parse("127.0.0.0/8", &loopback);
+    nft_add_base_chain(transaction, "postrouting", "nat", NFT_POSTROUTING, PRIORITY_SRCNAT);
+    rule = nft_rule_begin(transaction, "postrouting");
+    nft_match_device_set(&rule, NFT_OIFNAME, true, "bridges");
+    nft_match_subnet(&rule, NFT_SADDR, &loopback);
+    nft_masquerade(&rule);
+    nft_rule_end(&rule);
+    for (size_t i = 0; i < count; i++) {
+        write_source(transaction, &networks[i], &networks[i].subnet);
+        write_source(transaction, &networks[i], &networks[i].subnet6);
     }
-    buffer_append_string(script, "  }\n");
+}
+
+/* iifname "one" oifname "other" accept; NULL: any device. */
+static void add_forward(struct nft_transaction *transaction, const char *from, const char *to,
+                        bool is_accepted)
+{
+    const struct nft_rule rule = nft_rule_begin(transaction, "forward");
+
+    if (from != NULL)
+        nft_match_device(&rule, NFT_IIFNAME, true, from);
+    if (to != NULL)
+        nft_match_device(&rule, NFT_OIFNAME, true, to);
+    if (is_accepted)
+        nft_accept(&rule);
+    else
+        nft_drop(&rule);
+    nft_rule_end(&rule);
 }
 
 /* Containers of one network reach each other, all reach the outside; from there and from other
  * networks only what was asked for and ports of the host come in. To a bridge of davit's that is
  * not among the networks, because what it was could not be read, nothing comes. */
-static void write_forward(struct buffer *script, const struct firewall *firewall)
+static void write_forward(struct nft_transaction *transaction,
+                          const struct firewall_network *networks, size_t count)
 {
-    buffer_append_string(script, "  chain forward {\n"
-                                 "    type filter hook forward priority filter; policy accept;\n");
-    for (size_t i = 0; i < firewall->network_count; i++) {
-        const struct firewall_network *network = &firewall->networks[i];
+    struct nft_rule rule;
 
-        buffer_printf(script, "    iifname \"%s\" oifname \"%s\" %s\n", network->bridge,
-                      network->bridge, network->is_isolated ? "drop" : "accept");
-        if (network->is_internal)
-            buffer_printf(script, "    iifname \"%s\" drop\n    oifname \"%s\" drop\n",
-                          network->bridge, network->bridge);
+    nft_add_base_chain(transaction, "forward", "filter", NFT_FORWARD, PRIORITY_FILTER);
+    for (size_t i = 0; i < count; i++) {
+        const struct firewall_network *network = &networks[i];
+
+        add_forward(transaction, network->bridge, network->bridge, !network->is_isolated);
+        if (!network->is_internal)
+            continue;
+        add_forward(transaction, network->bridge, NULL, false);
+        add_forward(transaction, NULL, network->bridge, false);
     }
-    buffer_append_string(script, "    oifname @bridges ct state established,related accept\n"
-                                 "    oifname @bridges ct status dnat accept\n"
-                                 "    oifname @bridges drop\n"
-                                 "    oifname \"davit0\" drop\n"
-                                 "    oifname \"dv-*\" drop\n"
-                                 "  }\n");
+    rule = nft_rule_begin(transaction, "forward");
+    nft_match_device_set(&rule, NFT_OIFNAME, true, "bridges");
+    nft_match_state(&rule, NFT_STATE_ESTABLISHED | NFT_STATE_RELATED);
+    nft_accept(&rule);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, "forward");
+    nft_match_device_set(&rule, NFT_OIFNAME, true, "bridges");
+    nft_match_translated(&rule);
+    nft_accept(&rule);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, "forward");
+    nft_match_device_set(&rule, NFT_OIFNAME, true, "bridges");
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+    add_forward(transaction, NULL, "davit0", false);
+    add_forward(transaction, NULL, "dv-*", false);
 }
 
-void firewall_write(struct buffer *script, const struct firewall *firewall)
+static void add_input_icmp(struct nft_transaction *transaction, uint8_t protocol, uint8_t first,
+                           uint8_t last)
 {
-    /* Deleting what is not there would fail. */
-    buffer_append_string(script, "table inet " FIREWALL_TABLE "\n"
-                                 "delete table inet " FIREWALL_TABLE "\n");
-    if (firewall->network_count == 0)
-        return;
-    buffer_append_string(script, "table inet " FIREWALL_TABLE " {\n");
-    write_bridges(script, firewall);
-    write_ports(script, firewall);
-    write_guard(script);
-    write_sources(script, firewall);
-    write_forward(script, firewall);
-    buffer_append_string(script, "}\n");
+    const struct nft_rule rule = nft_rule_begin(transaction, "input");
+
+    nft_match_protocol(&rule, protocol);
+    nft_match_icmp_types(&rule, first, last);
+    nft_accept(&rule);
+    nft_rule_end(&rule);
 }
 
-void firewall_port_element(const struct firewall_port *port, bool is_removed,
-                           struct nft_element *element)
+/* What containers send to the host itself: answers, what keeps IPv6 going, and whether it is there.
+ * Its services are not theirs, whatever addresses these listen on. */
+static void write_input(struct nft_transaction *transaction)
+{
+    struct nft_rule rule;
+
+    nft_add_base_chain(transaction, "input", "filter", NFT_INPUT, PRIORITY_FILTER);
+    rule = nft_rule_begin(transaction, "input");
+    nft_match_device_set(&rule, NFT_IIFNAME, false, "bridges");
+    nft_accept(&rule);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, "input");
+    nft_match_state(&rule, NFT_STATE_ESTABLISHED | NFT_STATE_RELATED);
+    nft_accept(&rule);
+    nft_rule_end(&rule);
+    add_input_icmp(transaction, IPPROTO_ICMP, ICMP_ECHO, ICMP_ECHO);
+    add_input_icmp(transaction, IPPROTO_ICMPV6, ICMP6_ECHO_REQUEST, ICMP6_ECHO_REQUEST);
+    add_input_icmp(transaction, IPPROTO_ICMPV6, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_ADVERT);
+    rule = nft_rule_begin(transaction, "input");
+    nft_match_device_set(&rule, NFT_IIFNAME, true, "open");
+    nft_accept(&rule);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, "input");
+    nft_reject(&rule);
+    nft_rule_end(&rule);
+}
+
+static void add_bridge_drop(struct nft_transaction *transaction, uint8_t protocol, uint16_t port)
+{
+    const struct nft_rule rule = nft_rule_begin(transaction, "port");
+
+    nft_match_protocol(&rule, protocol);
+    nft_match_source_port(&rule, port);
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+}
+
+static void add_bridge_icmp_drop(struct nft_transaction *transaction, uint8_t type)
+{
+    const struct nft_rule rule = nft_rule_begin(transaction, "port");
+
+    nft_match_protocol(&rule, IPPROTO_ICMPV6);
+    nft_match_icmp_types(&rule, type, type);
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+}
+
+/* What a container's neighbours and the host would believe of it: that it is a router, that it has
+ * addresses to give, and other containers' addresses. */
+static void write_pretences(struct nft_transaction *transaction)
+{
+    static const enum nft_part target[] = {NFT_PART_IIFNAME, NFT_PART_ND_TARGET};
+    static const enum nft_part sender[] = {NFT_PART_IIFNAME, NFT_PART_ARP_SENDER_ETHER,
+                                           NFT_PART_ARP_SENDER_IP};
+    struct nft_rule rule;
+
+    add_bridge_icmp_drop(transaction, ND_ROUTER_ADVERT);
+    add_bridge_icmp_drop(transaction, ND_REDIRECT);
+    add_bridge_drop(transaction, IPPROTO_UDP, DHCP_SERVER_PORT);
+    add_bridge_drop(transaction, IPPROTO_UDP, DHCP6_SERVER_PORT);
+    rule = nft_rule_begin(transaction, "port");
+    nft_match_protocol(&rule, IPPROTO_ICMPV6);
+    nft_match_icmp_types(&rule, ND_NEIGHBOR_ADVERT, ND_NEIGHBOR_ADVERT);
+    nft_match_parts(&rule, false, "targets6", target, ARRAY_SIZE(target));
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, "port");
+    nft_match_ether_type(&rule, ETH_P_ARP);
+    nft_match_parts(&rule, false, "sources", sender, ARRAY_SIZE(sender));
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+}
+
+/* What has the device's own addresses. */
+static void write_own(struct nft_transaction *transaction)
 {
     static const struct {
-        const char *name;
-        uint8_t number;
-    } protocols[] = {{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", IPPROTO_SCTP}};
-    static const char *const maps[2][2] = {{"ports", "ports_at"}, {"ports6", "ports6_at"}};
+        uint16_t ether_type;
+        const char *set;
+        enum nft_part address;
+    } kinds[] = {{ETH_P_ARP, "sources", NFT_PART_ARP_SENDER_IP},
+                 {ETH_P_IP, "sources", NFT_PART_IP_SADDR},
+                 {ETH_P_IPV6, "sources6", NFT_PART_IP6_SADDR}};
+    struct subnet nobody;
+    struct nft_rule rule;
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        const enum nft_part parts[] = {NFT_PART_IIFNAME, NFT_PART_ETHER_SADDR, kinds[i].address};
+
+        rule = nft_rule_begin(transaction, "port");
+        nft_match_ether_type(&rule, kinds[i].ether_type);
+        nft_match_parts(&rule, true, kinds[i].set, parts, ARRAY_SIZE(parts));
+        nft_accept(&rule);
+        nft_rule_end(&rule);
+    }
+    /* Asking whether its address is taken (RFC 4862, 5.4). */
+    subnet_parse("::/128", &nobody);
+    rule = nft_rule_begin(transaction, "port");
+    nft_match_subnet(&rule, NFT_SADDR, &nobody);
+    nft_match_protocol(&rule, IPPROTO_ICMPV6);
+    nft_match_icmp_types(&rule, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_SOLICIT);
+    nft_accept(&rule);
+    nft_rule_end(&rule);
+}
+
+/* What comes in by a device of ours in a bridge: in its name alone, and nothing but ARP and IP. */
+static void write_bridge_guard(struct nft_transaction *transaction)
+{
+    struct nft_rule rule;
+
+    nft_add_set(transaction, &(struct nft_set){.name = "devices", .key = {NFT_TYPE_DEVICE}});
+    nft_add_set(transaction, &(struct nft_set){
+                                 .name = "sources",
+                                 .key = {NFT_TYPE_DEVICE, NFT_TYPE_ETHER, NFT_TYPE_IPV4},
+                             });
+    nft_add_set(transaction, &(struct nft_set){
+                                 .name = "sources6",
+                                 .key = {NFT_TYPE_DEVICE, NFT_TYPE_ETHER, NFT_TYPE_IPV6},
+                             });
+    nft_add_set(transaction, &(struct nft_set){
+                                 .name = "targets6",
+                                 .key = {NFT_TYPE_DEVICE, NFT_TYPE_IPV6},
+                             });
+    nft_add_chain(transaction, "port");
+    write_pretences(transaction);
+    write_own(transaction);
+    rule = nft_rule_begin(transaction, "port");
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+    nft_add_base_chain(transaction, "guard", "filter", NFT_PREROUTING, PRIORITY_BRIDGE_GUARD);
+    rule = nft_rule_begin(transaction, "guard");
+    nft_match_device_set(&rule, NFT_IIFNAME, true, "devices");
+    nft_jump(&rule, "port");
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, "guard");
+    nft_match_device(&rule, NFT_IIFNAME, true, FIREWALL_DEVICE_PREFIX "*");
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+}
+
+void firewall_remove(struct nft_transaction *transaction, enum nft_family family)
+{
+    nft_use_table(transaction, family, FIREWALL_TABLE);
+    nft_delete_table(transaction);
+}
+
+void firewall_write(struct nft_transaction *transaction, const struct firewall_network *networks,
+                    size_t count)
+{
+    nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);
+    nft_add_table(transaction);
+    write_bridge_guard(transaction);
+    nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
+    nft_add_table(transaction);
+    write_bridges(transaction, networks, count);
+    write_ports(transaction);
+    write_loopback_guard(transaction);
+    write_sources(transaction, networks, count);
+    write_input(transaction);
+    write_forward(transaction, networks, count);
+}
+
+static void change(struct nft_transaction *transaction, const struct nft_element *element,
+                   bool is_removed)
+{
+    if (is_removed)
+        nft_delete_element(transaction, element);
+    else
+        nft_add_element(transaction, element);
+}
+
+void firewall_change_port(struct nft_transaction *transaction, const struct firewall_port *port,
+                          bool is_removed)
+{
+    static const char *const names[] = {"tcp", "udp", "sctp"};
+    const struct family *family = &families[port->container.family == AF_INET6];
+    bool has_address = port->host.family != 0;
+    struct nft_element element = {.set = has_address ? family->ports_at : family->ports};
     size_t length = address_length(&port->container);
     uint16_t host_port = htons(port->host_port);
     uint16_t container_port = htons(port->container_port);
     uint8_t protocol = 0;
 
-    for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
-        if (strcmp(protocols[i].name, port->protocol) == 0)
-            protocol = protocols[i].number;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(names[i], port->protocol) == 0)
+            protocol = port_protocols[i];
     }
-    *element = (struct nft_element){
-        .family = NFT_INET,
-        .table = FIREWALL_TABLE,
-        .set = maps[port->container.family == AF_INET6][port->host.family != 0],
-        .is_removed = is_removed,
-    };
-    if (port->host.family != 0)
-        nft_value_append(&element->key, port->host.bytes, length);
-    nft_value_append(&element->key, &protocol, sizeof(protocol));
-    nft_value_append(&element->key, &host_port, sizeof(host_port));
-    nft_value_append(&element->data, port->container.bytes, length);
-    nft_value_append(&element->data, &container_port, sizeof(container_port));
+    if (has_address)
+        nft_value_append(&element.key, port->host.bytes, length);
+    nft_value_append(&element.key, &protocol, sizeof(protocol));
+    nft_value_append(&element.key, &host_port, sizeof(host_port));
+    nft_value_append(&element.data, port->container.bytes, length);
+    nft_value_append(&element.data, &container_port, sizeof(container_port));
+    nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
+    change(transaction, &element, is_removed);
+}
+
+static void change_source(struct nft_transaction *transaction, const struct firewall_device *device,
+                          const struct address *address, bool is_removed)
+{
+    bool is_ipv6 = address->family == AF_INET6;
+    struct nft_element source = {.set = is_ipv6 ? "sources6" : "sources"};
+    struct nft_element target = {.set = "targets6"};
+
+    nft_value_append_device(&source.key, device->name);
+    nft_value_append(&source.key, device->mac, sizeof(device->mac));
+    nft_value_append(&source.key, address->bytes, address_length(address));
+    change(transaction, &source, is_removed);
+    if (!is_ipv6)
+        return;
+    nft_value_append_device(&target.key, device->name);
+    nft_value_append(&target.key, address->bytes, address_length(address));
+    change(transaction, &target, is_removed);
+}
+
+/* The address that the kernel gives a device by its MAC (RFC 4291, appendix A). */
+static struct address link_local(const uint8_t mac[6])
+{
+    struct address address = {.family = AF_INET6, .bytes = {0xfe, 0x80}};
+
+    memcpy(address.bytes + 8, mac, 3);
+    address.bytes[8] ^= 2;
+    address.bytes[11] = 0xff;
+    address.bytes[12] = 0xfe;
+    memcpy(address.bytes + 13, mac + 3, 3);
+    return address;
+}
+
+void firewall_change_device(struct nft_transaction *transaction,
+                            const struct firewall_device *device, bool is_removed)
+{
+    const struct address local = link_local(device->mac);
+    struct nft_element element = {.set = "devices"};
+
+    nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);
+    nft_value_append_device(&element.key, device->name);
+    change(transaction, &element, is_removed);
+    change_source(transaction, device, &device->address, is_removed);
+    if (device->address6.family == 0)
+        return;
+    change_source(transaction, device, &device->address6, is_removed);
+    change_source(transaction, device, &local, is_removed);
 }

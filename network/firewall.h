@@ -1,15 +1,18 @@
 /*
- * The rules that networks need: one nftables table of ours, "inet davit", which is written anew as
- * a whole and so is right whatever was there before. Other tables stay as they are.
+ * The rules that networks need: the tables "inet davit" and "bridge davit", which are ours (nft.h).
+ * They are written anew as a whole when networks come or go, and so are right whatever was there
+ * before; ports and devices are elements of their sets, which change by themselves.
  */
 #ifndef DAVIT_NETWORK_FIREWALL_H
 #define DAVIT_NETWORK_FIREWALL_H
 
 #include "address.h"
-#include "base/buffer.h"
-#include "nft_elements.h"
+#include "nft.h"
 
 #define FIREWALL_TABLE "davit"
+
+/* Devices of ours in a bridge begin so: one that is not known lets nothing through. */
+#define FIREWALL_DEVICE_PREFIX "dve"
 
 struct firewall_network {
     const char *bridge;
@@ -18,6 +21,7 @@ struct firewall_network {
     bool is_internal;      /* nothing is forwarded into it or out of it */
     bool is_isolated;      /* its containers do not reach each other */
     bool keeps_sources;    /* what leaves it is not masqueraded */
+    bool reaches_host;     /* its containers may begin connections to this host */
 };
 
 /* A port of the host whose connections go to a container. */
@@ -29,20 +33,26 @@ struct firewall_port {
     uint16_t container_port;
 };
 
-struct firewall {
-    const struct firewall_network *networks;
-    size_t network_count;
-    const struct firewall_port *ports;
-    size_t port_count;
+/* A container's device, as its bridge sees it: packets that come in by it must have its MAC and one
+ * of its addresses. */
+struct firewall_device {
+    const char *name;
+    uint8_t mac[6];
+    struct address address;
+    struct address address6; /* family 0: none */
 };
 
-/* Writes a script for `nft -f -` (nft(8)): one transaction, that replaces the table, or removes it
- * when there are no networks. */
-void firewall_write(struct buffer *script, const struct firewall *firewall);
+/* Removes our table of that family, which is there. */
+void firewall_remove(struct nft_transaction *transaction, enum nft_family family);
 
-/* Makes the element for a port in a table that was written before, to change the port without the
- * nft program. */
-void firewall_port_element(const struct firewall_port *port, bool is_removed,
-                           struct nft_element *element);
+/* Makes both tables, without any port or device. */
+void firewall_write(struct nft_transaction *transaction, const struct firewall_network *networks,
+                    size_t count);
+
+/* Changes one port, or one device. */
+void firewall_change_port(struct nft_transaction *transaction, const struct firewall_port *port,
+                          bool is_removed);
+void firewall_change_device(struct nft_transaction *transaction,
+                            const struct firewall_device *device, bool is_removed);
 
 #endif

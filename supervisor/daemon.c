@@ -286,6 +286,7 @@ static void assemble(struct daemon *daemon)
                                          .plugin_directories = options->cni_plugin_directories,
                                          .id = daemon->id,
                                          .lock_fd = -1,
+                                         .nft.fd = -1,
                                          .names.fd = -1};
     daemon->containers = (struct containers){.loop = daemon->loop,
                                              .spawner = &daemon->spawner,
@@ -350,6 +351,7 @@ static int open_all(struct daemon *daemon, struct error *err)
         result = database_open(daemon->places.root, &daemon->containers.database, err);
     if (result == 0)
         result = volumes_read(&daemon->volumes, err);
+    networks_open_channel(&daemon->networks);
     if (result == 0)
         result = networks_read(&daemon->networks, err);
     if (result < 0)

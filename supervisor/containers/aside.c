@@ -62,16 +62,23 @@ static bool has_monitor(struct containers *containers, const char *id)
     return fd >= 0;
 }
 
-static void put_aside(struct containers *containers, const char *name, const struct error *reason)
+int container_note_reason(const struct containers *containers, const char *name, const char *reason,
+                          struct error *err)
 {
     cleanup_free char *note = memory_printf(REASON_PREFIX "%s", name);
+
+    return file_replace(containers->places->aside_fd, note, reason, strlen(reason), 0600, false,
+                        err);
+}
+
+static void put_aside(struct containers *containers, const char *name, const struct error *reason)
+{
     struct error err = {0};
 
     if (count_entries(containers->places->aside_fd) >= ASIDE_MAX)
         error_set(&err, ERROR_TOO_LARGE, ENOSPC, "aside/ has %d entries: davit system repair",
                   ASIDE_MAX);
-    else if (file_replace(containers->places->aside_fd, note, reason->message,
-                          strlen(reason->message), 0600, false, &err) == 0)
+    else if (container_note_reason(containers, name, reason->message, &err) == 0)
         path_move_unique(containers->places->containers_fd, name, containers->places->aside_fd,
                          name, &err);
     if (err.code != ERROR_NONE)
@@ -139,11 +146,18 @@ static int give_back(struct containers *containers, const char *name, struct err
         result = error_set(err, ERROR_INVALID, EINVAL, "its name is no id");
     if (result == 0)
         result = container_record_read(fd, revision, err);
+    if (result == 0 && strcmp(revision->definition.id, name) != 0)
+        result = error_set(err, ERROR_CORRUPT, EINVAL, "its definition is of another container");
     revision_free(revision);
     if (result == 0 &&
         renameat2(aside_fd, name, containers->places->containers_fd, name, RENAME_NOREPLACE) < 0)
-        result = error_errno(err, errno, "move it back");
-    return result < 0 ? result : container_adopt(containers, name, fd, err);
+        return error_errno(err, errno, "move it back");
+    if (result == 0)
+        result = container_adopt(containers, name, fd, err);
+    /* It is where its layers are kept for it. */
+    if (result < 0)
+        renameat2(containers->places->containers_fd, name, aside_fd, name, RENAME_NOREPLACE);
+    return result;
 }
 
 static void forget_reason(const struct containers *containers, const char *name)
@@ -190,19 +204,35 @@ static void repair_aside(struct containers *containers, const char *name, enum r
     finding->done = done;
 }
 
-/* What runs without davitd knowing it, and what it knows without a directory. */
-static void find_strangers(struct containers *containers, struct findings *findings)
+/* A container's directory that came back while davitd ran; its container may run. */
+static void repair_stranger(struct containers *containers, const char *name, enum repair how,
+                            struct findings *findings)
+{
+    struct finding *finding =
+        findings_add(findings, arena_printf(&findings->arena, "containers/%s", name),
+                     "no container that davitd knows; it may run",
+                     "davit system repair takes it over, or puts it aside if it does not run");
+    struct error err = {0};
+
+    if (how == REPAIR_LOOK)
+        return;
+    container_settle_unknown(containers, name);
+    if (container_by_id(containers, name) != NULL)
+        finding->done = "it is a container again";
+    else if (faccessat(containers->places->containers_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        finding->done = "it is in aside/ now";
+    else if (how == REPAIR_PRUNE && !has_monitor(containers, name) &&
+             trash_put(containers->trash, containers->places->containers_fd, name, &err) == 0)
+        finding->done = "removed";
+}
+
+/* What davitd does not know, and what it knows without a directory. */
+static void repair_strangers(struct containers *containers, enum repair how,
+                             struct findings *findings)
 {
     cleanup_dir DIR *dir = path_list(containers->places->containers_fd, ".");
     struct dirent *entry;
 
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (identifier_is_valid(entry->d_name) &&
-            container_by_id(containers, entry->d_name) == NULL)
-            findings_add(findings, arena_printf(&findings->arena, "containers/%s", entry->d_name),
-                         "no container that davitd knows; it may run",
-                         "when it has ended the next davitd puts it aside");
-    }
     for (const struct managed_container *one = containers->list; one != NULL; one = one->next) {
         if (dir != NULL &&
             faccessat(dirfd(dir), one->definition->id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
@@ -210,6 +240,11 @@ static void find_strangers(struct containers *containers, struct findings *findi
                          arena_printf(&findings->arena, "containers/%s", one->definition->id),
                          "the directory of this container is gone",
                          "bring it back, or remove the container");
+    }
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (identifier_is_valid(entry->d_name) &&
+            container_by_id(containers, entry->d_name) == NULL)
+            repair_stranger(containers, entry->d_name, how, findings);
     }
 }
 
@@ -222,7 +257,7 @@ void containers_repair(struct containers *containers, enum repair how, struct fi
         if (entry->d_name[0] != '.')
             repair_aside(containers, entry->d_name, how, findings);
     }
-    find_strangers(containers, findings);
+    repair_strangers(containers, how, findings);
     if (how == REPAIR_LOOK)
         return;
     arena_release(&containers->aside_arena);

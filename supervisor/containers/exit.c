@@ -31,16 +31,40 @@ bool container_take_exit_text(struct managed_container *container, const char *t
     return true;
 }
 
-/* Texts of the record are in the arena. */
+static bool read_exit_of(int directory_fd, struct arena *arena, struct monitor_exit *record)
+{
+    cleanup_buffer struct buffer text = {0};
+
+    return directory_fd >= 0 &&
+           file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) == 0 &&
+           monitor_exit_decode(arena, buffer_text(&text), text.length, record, NULL) == 0;
+}
+
+/* Texts of the record are in the arena. Where the disk took none it is in the run directory. */
 static bool read_exit_file(const struct managed_container *container, struct arena *arena,
                            struct monitor_exit *record)
 {
+    cleanup_close int directory_fd = container_open_directory(container);
+    cleanup_close int run_fd = container_open_run_directory(container);
+    struct monitor_exit other = {0};
+    bool is_found = read_exit_of(directory_fd, arena, record);
+
+    if (!read_exit_of(run_fd, arena, &other) ||
+        (is_found && record->finished_ns >= other.finished_ns))
+        return is_found;
+    *record = other;
+    return true;
+}
+
+bool container_has_run(const struct managed_container *container, int64_t *started_ns)
+{
+    cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer text = {0};
     cleanup_close int directory_fd = container_open_directory(container);
 
     return directory_fd >= 0 &&
            file_read(directory_fd, MONITOR_EXIT_FILE, 4096, &text, NULL) == 0 &&
-           monitor_exit_decode(arena, buffer_text(&text), text.length, record, NULL) == 0;
+           monitor_start_decode(&arena, buffer_text(&text), text.length, started_ns);
 }
 
 bool container_has_unknown_exit(const struct managed_container *container)

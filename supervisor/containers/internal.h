@@ -113,6 +113,9 @@ bool container_take_exit_file(struct managed_container *container);
 /* Likewise by the monitor's message. */
 bool container_take_exit_text(struct managed_container *container, const char *text, size_t length);
 
+/* Whether the monitor's file tells of a run without an end, and when that began. */
+bool container_has_run(const struct managed_container *container, int64_t *started_ns);
+
 /* Whether the monitor's file tells of an exit after the one that davitd knows. */
 bool container_has_unknown_exit(const struct managed_container *container);
 
@@ -177,6 +180,10 @@ int container_adopt(struct containers *containers, const char *id, int directory
 
 /* Settles an entry of <root>/containers that no row names. */
 void container_settle_unknown(struct containers *containers, const char *name);
+
+/* Writes why something is in aside/, beside it. */
+int container_note_reason(const struct containers *containers, const char *name, const char *reason,
+                          struct error *err);
 
 /* Notes the layers of what was put aside, so that it finds them when it is given back. */
 void containers_keep_layers_of_aside(struct containers *containers);

@@ -259,6 +259,7 @@ static int spawn_monitor(struct managed_container *container, int control_fd, st
     cleanup_close int directory_fd = container_open_directory(container);
     cleanup_free char *cgroup = container_cgroup_path(container);
     cleanup_close int run_fd = -1;
+    int walls_fd = containers->networks->nft.fd;
 
     leftovers_keep(containers, cgroup);
     if (directory_fd < 0)
@@ -276,6 +277,7 @@ static int spawn_monitor(struct managed_container *container, int control_fd, st
                                        .layers_fd = containers->images->layers_fd,
                                        .seccomp_fd = containers->places->seccomp_fd,
                                        .control_fd = control_fd,
+                                       .walls_fd = walls_fd >= 0 ? walls_fd : directory_fd,
                                    },
                                    err);
 }

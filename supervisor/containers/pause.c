@@ -36,11 +36,22 @@ static int go_on(const struct managed_container *container, struct error *err)
     return container->holders > 0 ? 0 : container_freeze(container, false, err);
 }
 
+/* If davitd dies while it holds a container that nobody has paused, its monitor lets it go on. */
+static void tell_held(struct managed_container *container)
+{
+    int is_held = container->holders > 0 && !container->is_paused;
+
+    if (container->status == CONTAINER_RUNNING)
+        container_send(container, &(struct monitor_message){.type = MONITOR_HELD, .value = is_held},
+                       NULL, 0, -1, NULL);
+}
+
 static void take_back_pause(struct managed_container *container)
 {
     if (container->status == CONTAINER_RUNNING)
         go_on(container, NULL);
     container->is_paused = false;
+    tell_held(container);
     container_save_state(container);
 }
 
@@ -115,12 +126,14 @@ static int begin_freezing(struct managed_container *container, struct error *err
 int container_hold(struct managed_container *container, struct error *err)
 {
     container->holders++;
+    tell_held(container);
     return begin_freezing(container, err);
 }
 
 void container_let_go(struct managed_container *container)
 {
     container->holders--;
+    tell_held(container);
     if (!container->is_paused)
         go_on(container, NULL);
 }
@@ -140,6 +153,7 @@ int container_pause(struct managed_container *container, const struct actor *act
                          container->definition->id);
     /* The state is saved first: if davitd dies now, the next one freezes the container. */
     container->is_paused = true;
+    tell_held(container);
     container_save_state(container);
     result = begin_freezing(container, err);
     container->is_pausing = result == 0;
@@ -156,6 +170,7 @@ int container_thaw(struct managed_container *container, struct error *err)
         return result;
     container->is_paused = false;
     container->is_pausing = false;
+    tell_held(container);
     container_save_state(container);
     container_event(container, "unpause", NULL);
     return 0;

@@ -166,14 +166,16 @@ int container_record_remove(struct managed_container *container, struct error *e
     struct containers *containers = container->containers;
     const char *id = container->definition->id;
     cleanup_free char *removed = memory_printf(CONTAINER_REMOVED_PREFIX "%s", id);
-    bool is_gone = renameat(containers->places->containers_fd, id,
-                            containers->places->containers_fd, removed) < 0 &&
-                   errno == ENOENT;
+    int rename_errno = renameat(containers->places->containers_fd, id,
+                                containers->places->containers_fd, removed) < 0
+                           ? errno
+                           : 0;
+    bool is_gone = rename_errno == ENOENT;
     int result;
 
     if (!is_gone &&
         faccessat(containers->places->containers_fd, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return error_set(err, ERROR_INTERNAL, EIO, "rename the container's directory");
+        return error_errno(err, rename_errno, "rename the container's directory");
     /* With auto-remove nobody relies on the removal: it need not be durable. */
     result = database_delete_container(containers->database, id,
                                        !container->definition->host_config.is_auto_removed, err);
@@ -254,8 +256,8 @@ static bool has_revision(const struct managed_container *container, const char *
 
     name_definition(container->definition->revision, name);
     snprintf(path, sizeof(path), "%s/%s", container->definition->id, name);
-    fd = openat(container->containers->places->containers_fd, path,
-                O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    fd = file_open_regular(container->containers->places->containers_fd, path,
+                           O_RDONLY | O_NOFOLLOW, 0);
     return fd >= 0 && fstat(fd, &status) == 0 && status.st_size > 0 &&
            file_is_sealed_as(fd, row, strlen(row));
 }

@@ -109,6 +109,8 @@ static void put_row_aside(struct managed_container *ghost)
     struct containers *containers = ghost->containers;
     struct json_writer *writer = json_writer_new(true);
     cleanup_free char *name = memory_printf("%s.json", ghost->definition->id);
+    cleanup_free char *why = memory_printf(
+        "the directory of container %s was gone: this is its definition", ghost->definition->name);
     const char *text;
     struct error err = {0};
 
@@ -117,7 +119,8 @@ static void put_row_aside(struct managed_container *ghost)
     log_warning("container %s (%s) is in the database and its directory is gone: it counts as "
                 "removed, and its definition is aside/%s",
                 ghost->definition->name, ghost->definition->id, name);
-    if (file_replace(containers->places->aside_fd, name, text, strlen(text), 0600, false, &err) <
+    if (container_note_reason(containers, name, why, &err) < 0 ||
+        file_replace(containers->places->aside_fd, name, text, strlen(text), 0600, false, &err) <
             0 ||
         database_delete_container(containers->database, ghost->definition->id, false, &err) < 0)
         log_error("container %s: %s", ghost->definition->name, err.message);

@@ -95,17 +95,35 @@ static void use_other_name(struct managed_container *container)
         arena_printf(&container->revision->arena, "%.100s_%.12s", definition->name, definition->id);
 }
 
-static void settle_name(struct managed_container *container)
+/* The name is the next revision's, on disk too: of a row and a file of one revision the file would
+ * count, and two had one name. */
+static void settle_name(struct managed_container *container, int directory_fd)
 {
     struct error err = {0};
 
     if (container_check_name(container->containers, container->definition->tenant,
-                             container->definition->name, &err) < 0)
-        use_other_name(container);
+                             container->definition->name, &err) == 0)
+        return;
+    use_other_name(container);
+    container->revision->definition.revision++;
+    err = (struct error){0};
+    if (container_record_write(container, directory_fd, &err) < 0)
+        log_warning("container %s: %s", container->definition->name, err.message);
 }
 
-/* Takes a container over from its files. Without a state file nobody knows whether it was stopped
- * by hand: then only the policy "always" starts it. */
+/* Without a state file: one that was stopped has said so in its exit, one that ran goes on as its
+ * policy says. Of others nobody knows whether somebody had stopped them: then only the policy
+ * "always" starts them. */
+static void guess_state(const struct managed_container *container, struct kept_state *record)
+{
+    int64_t started_ns;
+
+    *record = (struct kept_state){.is_held_back = true};
+    if (container_has_run(container, &started_ns))
+        *record = (struct kept_state){.status = CONTAINER_RUNNING, .started_ns = started_ns};
+}
+
+/* Takes a container over from its files. */
 int container_adopt(struct containers *containers, const char *id, int directory_fd,
                     struct error *err)
 {
@@ -119,9 +137,9 @@ int container_adopt(struct containers *containers, const char *id, int directory
         container_free(container);
         return result;
     }
-    settle_name(container);
+    settle_name(container, directory_fd);
     if (!container_read_state_file(container, &record))
-        record = (struct kept_state){.is_held_back = true};
+        guess_state(container, &record);
     kept_state_restore(container, &record);
     if (container_record_put(container, err) < 0) {
         /* A row that cannot be read may have the name. */

@@ -17,6 +17,10 @@
 void monitor_disconnect(struct monitor *monitor)
 {
     send_queue_release(&monitor->said);
+    /* Nobody else would let it go on, for as long as there is no davitd. */
+    if (monitor->is_held)
+        cgroup_begin_freeze(&monitor->cgroup, false, NULL);
+    monitor->is_held = false;
     fd_close(&monitor->control_fd);
 }
 

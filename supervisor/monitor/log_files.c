@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 #define NAME_SIZE 128
 /* A reader looks again if the log was rotated while it looked. So many rotations in a row do not
@@ -28,10 +29,10 @@ static const char *file_name(char name[NAME_SIZE], const char *id, unsigned int 
 int log_files_open_current(int directory_fd, const char *id, struct error *err)
 {
     char name[NAME_SIZE];
-    int fd = openat(directory_fd, file_name(name, id, 0),
-                    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = file_open_regular(directory_fd, file_name(name, id, 0),
+                               O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
 
-    return fd < 0 ? error_errno(err, errno, "log") : fd;
+    return fd < 0 ? error_errno(err, -fd, "log") : fd;
 }
 
 /* An empty file other than the current one was left by an interrupted rotation: it does not
@@ -94,9 +95,8 @@ int log_files_rotate(int directory_fd, const char *id, unsigned int max_files, i
 static int open_number(int directory_fd, const char *id, unsigned int number)
 {
     char name[NAME_SIZE];
-    int fd = openat(directory_fd, file_name(name, id, number), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    return fd < 0 ? -errno : fd;
+    return file_open_regular(directory_fd, file_name(name, id, number), O_RDONLY | O_NOFOLLOW, 0);
 }
 
 /* The highest number in use, 0 if there is but the current one. A gap is a moment of a rotation. */
@@ -137,11 +137,14 @@ static int find_number(int directory_fd, const char *id, int fd)
 
 int log_files_open_oldest(int directory_fd, const char *id, struct error *err)
 {
-    cleanup_close int current_fd = log_files_open_current(directory_fd, id, err);
+    cleanup_close int current_fd = open_number(directory_fd, id, 0);
     int fd = -ENOENT;
 
+    /* A container that never ran has no log yet. One that cannot be written can be read. */
+    if (current_fd == -ENOENT)
+        current_fd = log_files_open_current(directory_fd, id, err);
     if (current_fd < 0)
-        return current_fd;
+        return error_errno(err, -current_fd, "log");
     for (int tries = 0; fd == -ENOENT && tries < TRIES_MAX; tries++)
         fd = open_number(directory_fd, id, find_oldest(directory_fd, id));
     return fd < 0 ? error_errno(err, -fd, "log") : fd;

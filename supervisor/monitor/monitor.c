@@ -132,12 +132,13 @@ static void monitor_poll_once(struct monitor *monitor)
     execs_report_ended(monitor);
 }
 
-/* Keeps five descriptors of ours and nothing else that the spawner had. */
+/* Keeps six descriptors of ours and nothing else that the spawner had. */
 static void monitor_detach_from_spawner(struct monitor *monitor, const struct spawn_monitor *spawn)
 {
-    enum { FIRST = 64 };
-    int *const fds[] = {&monitor->fds.container_fd, &monitor->fds.run_fd, &monitor->fds.layers_fd,
-                        &monitor->fds.seccomp_fd, &monitor->fds.control_fd};
+    enum { FIRST = MONITOR_FIRST_FD };
+    int *const fds[] = {&monitor->fds.container_fd, &monitor->fds.run_fd,
+                        &monitor->fds.layers_fd,    &monitor->fds.seccomp_fd,
+                        &monitor->fds.control_fd,   &monitor->fds.walls_fd};
     sigset_t stop;
     int null_fd;
 
@@ -218,7 +219,7 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     if (monitor_start(monitor, &err) < 0)
         monitor_end_failed_start(monitor, &err);
     /* Until now the file has told of the former run. */
-    monitor_exit_write(monitor->fds.container_fd, "");
+    monitor_start_write(monitor->fds.container_fd, monitor->started_ns);
     monitor_tell_started(monitor);
     while (!monitor_is_over(monitor))
         monitor_poll_once(monitor);

@@ -13,7 +13,13 @@ struct spawn_monitor {
     int layers_fd;    /* <root>/layers */
     int seccomp_fd;   /* <root>/seccomp */
     int control_fd;   /* the monitor's end of its channel to davitd */
+    int walls_fd;     /* the socket that owns the rules of networks (network/nft.h): it is kept */
 };
+
+/* Where a monitor has them. */
+#define MONITOR_FIRST_FD 64
+#define MONITOR_END_FD 80
+#define MONITOR_TITLE "davit-monitor"
 
 /* Runs in the process that the spawner forked, until the container has ended. */
 _Noreturn void monitor_run(const struct spawn_monitor *spawn);

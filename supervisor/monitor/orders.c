@@ -73,6 +73,9 @@ void orders_follow(struct monitor *monitor, const struct monitor_message *messag
         fd_close(&monitor->shm_mounts_fd);
         monitor->shm_mounts_fd = take_fd(fd);
         break;
+    case MONITOR_HELD:
+        monitor->is_held = message->value != 0;
+        break;
     default:
         break;
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 #include "base/json_sum.h"
 
 #define FIELD JSON_FIELD
@@ -85,16 +86,50 @@ int monitor_exit_decode(struct arena *arena, const char *text, size_t length,
                             err);
 }
 
+struct start_record {
+    int64_t started_ns;
+};
+static const struct json_field start_fields[] = {
+    FIELD(struct start_record, started_ns, "runsSinceNs", JSON_KIND_INT64, .flags = JSON_REQUIRED),
+};
+static const struct json_struct start_type = JSON_STRUCT(struct start_record, start_fields);
+
+int monitor_start_write(int directory_fd, int64_t started_ns)
+{
+    const struct start_record record = {started_ns};
+    struct json_writer *writer = json_writer_new(false);
+    int result;
+
+    json_object_open(writer);
+    json_encode_members(writer, &start_type, &record);
+    json_object_close_with_sum(writer);
+    result = monitor_exit_write(directory_fd, json_writer_text(writer));
+    json_writer_free(writer);
+    return result;
+}
+
+bool monitor_start_decode(struct arena *arena, const char *text, size_t length, int64_t *started_ns)
+{
+    struct start_record record = {0};
+
+    if (!json_sum_is_right(text, length) ||
+        json_decode_text(arena, arena_strndup(arena, text, length), length, &start_type, &record,
+                         NULL) < 0)
+        return false;
+    *started_ns = record.started_ns;
+    return true;
+}
+
 int monitor_exit_write(int directory_fd, const char *text)
 {
     char record[MONITOR_EXIT_SIZE];
     size_t length = strlen(text);
     cleanup_close int fd =
-        openat(directory_fd, MONITOR_EXIT_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        file_open_regular(directory_fd, MONITOR_EXIT_FILE, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
     ssize_t count;
 
     if (fd < 0)
-        return -errno;
+        return fd;
     if (length > sizeof(record))
         return -EFBIG;
     memset(record, ' ', sizeof(record));

@@ -38,6 +38,10 @@ enum monitor_message_type {
     MONITOR_SHM =
         10, /* + the mount namespace whose /dev/shm is to be shared; before MONITOR_START */
     /* from the monitor */
+    MONITOR_HELD =
+        11, /* value 1: davitd holds the container for a while, and it goes on when davitd
+               does not; 0: it does no more, or somebody has paused the container */
+
     MONITOR_STARTED = 64,      /* value: pid; time_ns; again to every new daemon */
     MONITOR_START_FAILED = 65, /* value: exit status; value2: enum error_code; text: message */
     MONITOR_EXITED = 66,       /* text: what the exit file says, which is written if it could be */
@@ -127,6 +131,12 @@ struct monitor_exit {
 struct json_writer *monitor_exit_encode(const struct monitor_exit *record);
 int monitor_exit_decode(struct arena *arena, const char *text, size_t length,
                         struct monitor_exit *record, struct error *err);
+
+/* In place of an exit, while it runs: since when. So a container that ran when the machine's power
+ * went is told from one that never has, also without the database. */
+int monitor_start_write(int directory_fd, int64_t started_ns);
+bool monitor_start_decode(struct arena *arena, const char *text, size_t length,
+                          int64_t *started_ns);
 
 /* Writes exit.json of a container's directory; "" for spaces alone, which keep room on a disk that
  * is full later. After a failure the file may say how an earlier run has ended. Returns 0 or a

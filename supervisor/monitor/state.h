@@ -34,6 +34,7 @@ struct monitor {
     struct seccomp_program seccomp;
     struct log_writer log;
     int listen_fd;
+    bool is_held;           /* by davitd, as long as it lives: MONITOR_HELD */
     int control_fd;         /* to the current davitd; -1: none */
     struct send_queue said; /* messages that davitd has not read */
     int stop_fd;            /* for SIGTERM, which asks the container to stop */

@@ -241,8 +241,7 @@ void networks_release(struct networks *networks)
 
     if (networks->lock_fd < 0)
         return;
-    /* An nft that still runs has the lock as well: the file stays then. */
-    if (path != NULL && firewall_settle(networks))
+    if (path != NULL)
         unlink(path);
     fd_close(&networks->lock_fd);
 }
@@ -257,10 +256,13 @@ int network_prepare(struct networks *networks, struct netlink *netlink, struct n
         return 0;
     if (networks_claim(networks, 0, err) < 0)
         return -err->errnum;
-    result = is_bridge ? make_bridge(netlink, network, err) : make_parent(netlink, network, err);
+    /* Its rules are there before the device is. */
+    network->is_prepared = true;
+    result = is_bridge ? firewall_update(networks, err) : 0;
+    if (result == 0)
+        result =
+            is_bridge ? make_bridge(netlink, network, err) : make_parent(netlink, network, err);
     network->is_prepared = result == 0;
-    if (is_bridge)
-        firewall_change(networks);
     return result < 0 ? error_prefix(err, "network %s", network->name) : 0;
 }
 

@@ -36,12 +36,13 @@ int egress_check(const struct networks *networks, const struct definition *defin
 void egress_list_names(struct arena *arena, const struct membership *member,
                        struct resolver_container *said);
 
-/* The kernel may still know rules of that container, until the next script has run. */
+/* The kernel may still know rules of that container, until the next transaction has run. */
 void egress_note_ended(struct networks *networks, const char *id, size_t rule_count);
 
-/* Adds the egress rules to the firewall's script; forgets, after it was run, the ended containers
- * that it has removed. */
-void egress_add_to_script(struct networks *networks, struct arena *arena, struct buffer *script);
+/* Adds the egress rules to the firewall's; forgets, after these were written, the ended containers
+ * that were removed with them. */
+void egress_add_rules(struct networks *networks, struct arena *arena,
+                      struct nft_transaction *transaction);
 void egress_forget_written(struct networks *networks);
 
 /* Addresses of names: egress_grants.c */

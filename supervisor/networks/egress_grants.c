@@ -84,12 +84,11 @@ static struct learnt_address *add_learnt(struct egress_learnt *learnt)
 /* Takes the address out of the tables of both families. It may have ended. */
 static void withdraw(const struct membership *member, const struct learnt_address *learnt)
 {
-    char set[2][EGRESS_IDENTIFIER_SIZE];
-    struct nft_element elements[2];
+    cleanup_nft_transaction struct nft_transaction transaction = {0};
 
-    egress_element(member->definition->id, learnt->rule, &learnt->address, 0, true, elements, set);
-    for (size_t i = 0; i < 2; i++)
-        nft_elements_change(&member->networks->nft, &elements[i], 1, NULL);
+    egress_change_address(&transaction, member->definition->id, learnt->rule, &learnt->address, 0,
+                          true);
+    nft_transaction_run(&member->networks->nft, &transaction, NULL);
 }
 
 /* Room for one address more: an old one's, if there are too many. */
@@ -116,15 +115,25 @@ static struct learnt_address *make_room(struct membership *member, uint64_t now_
     return oldest;
 }
 
-/* Adds the address, or gives it its new time, in the table of both families (inet and bridge). */
+/* In the tables of both families (inet and bridge). */
+static int let_through(const struct membership *member, size_t rule, const struct address *address,
+                       uint64_t timeout_ms, bool is_known, struct error *err)
+{
+    cleanup_nft_transaction struct nft_transaction transaction = {0};
+
+    if (is_known)
+        egress_change_address(&transaction, member->definition->id, rule, address, 0, true);
+    egress_change_address(&transaction, member->definition->id, rule, address, timeout_ms, false);
+    return nft_transaction_run(&member->networks->nft, &transaction, err);
+}
+
+/* Adds the address, or gives it its new time. */
 static int grant_address(struct membership *member, size_t rule, const struct address *address,
                          uint64_t ttl_s, struct error *err)
 {
     uint64_t now_us = clock_monotonic_us();
     struct learnt_address *learnt =
         member->learnt != NULL ? find_learnt(member->learnt, rule, address) : NULL;
-    char set[2][EGRESS_IDENTIFIER_SIZE];
-    struct nft_element elements[4];
     int result;
 
     if (learnt == NULL)
@@ -132,14 +141,11 @@ static int grant_address(struct membership *member, size_t rule, const struct ad
     if (learnt == NULL)
         return -ENOSPC;
     *learnt = (struct learnt_address){now_us + ttl_s * 1000000, *address, (uint32_t)rule};
-    egress_element(member->definition->id, rule, address, ttl_s * 1000, false, elements, set);
-    result = nft_elements_change(&member->networks->nft, elements, 2, err);
+    result = let_through(member, rule, address, ttl_s * 1000, false, err);
     if (result != -EEXIST)
         return result;
-    memcpy(elements + 2, elements, 2 * sizeof(*elements));
-    elements[0].is_removed = elements[1].is_removed = true;
     *err = (struct error){0};
-    return nft_elements_change(&member->networks->nft, elements, 4, err);
+    return let_through(member, rule, address, ttl_s * 1000, true, err);
 }
 
 /* Whether it is one of the host's, or of a container's. */

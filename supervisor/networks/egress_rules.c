@@ -100,25 +100,17 @@ static void note_unlimited(struct networks *networks, struct membership *member)
     egress_note_ended(networks, member->definition->id, egress->allow.count);
 }
 
-static void describe_devices(struct arena *arena, const struct membership *member,
-                             struct egress_container *said)
+static void list_addresses(struct arena *arena, const struct membership *member,
+                           struct egress_container *said)
 {
     size_t count = member->definition->endpoints.count;
-    struct egress_device *devices = arena_new(arena, count, sizeof(*devices));
+    struct address *addresses = arena_new(arena, 2 * count, sizeof(*addresses));
 
     for (size_t i = 0; i < count; i++) {
-        const struct network_lease *lease = &member->leases[i];
-        struct egress_device *device = &devices[said->device_count];
-
-        if (lease->address.family == 0)
-            continue;
-        device->host_device = lease->host_device;
-        device->address = lease->address;
-        device->address6 = lease->address6;
-        link_make_mac(&lease->address, device->mac);
-        said->device_count++;
+        addresses[said->address_count++] = member->leases[i].address;
+        addresses[said->address_count++] = member->leases[i].address6;
     }
-    said->devices = devices;
+    said->addresses = addresses;
 }
 
 static void egress_describe_container(struct arena *arena, const struct membership *member,
@@ -132,7 +124,7 @@ static void egress_describe_container(struct arena *arena, const struct membersh
         said->rule_count = egress->allow.count;
     said->rules = rules;
     said->id = member->definition->id;
-    describe_devices(arena, member, said);
+    list_addresses(arena, member, said);
 }
 
 static bool is_limited(const struct membership *member)
@@ -144,10 +136,13 @@ static bool is_limited(const struct membership *member)
  * some. The first time it notes the containers whose rules ended without a davitd. */
 static bool egress_find_work(struct networks *networks)
 {
+    uint32_t owner;
+
     if (networks->egress.is_there)
         return true;
     networks->egress.is_there =
-        networks->egress.ended != NULL || nft_table_exists(&networks->nft, NFT_INET, EGRESS_TABLE);
+        networks->egress.ended != NULL ||
+        nft_table_look_up(&networks->nft, NFT_INET, EGRESS_TABLE, &owner) == 0;
     for (const struct membership *one = networks->members; one != NULL; one = one->next)
         networks->egress.is_there = networks->egress.is_there || is_limited(one);
     /* What ended while there was no davitd. */
@@ -186,16 +181,20 @@ static void list_ended(struct arena *arena, struct networks *networks, struct eg
     egress->ended = ended;
 }
 
-void egress_add_to_script(struct networks *networks, struct arena *arena, struct buffer *script)
+void egress_add_rules(struct networks *networks, struct arena *arena,
+                      struct nft_transaction *transaction)
 {
     struct egress egress = {.count = 0};
+    uint32_t owner;
 
     if (!egress_find_work(networks))
         return;
     egress.lacks_bridge_tracking = networks->firewall.lacks_bridge_tracking;
+    egress.has_tables = nft_table_look_up(&networks->nft, NFT_INET, EGRESS_TABLE, &owner) == 0;
+    egress.is_not_ours = owner == 0;
     list_limited(arena, networks, &egress);
     list_ended(arena, networks, &egress);
-    egress_write(script, &egress);
+    egress_write(transaction, &egress);
 }
 
 void egress_forget_written(struct networks *networks)

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "membership.h"
+#include "network/firewall.h"
 #include "network/links.h"
 #include "networks.h"
 
@@ -269,7 +270,7 @@ static int make_pair(struct membership *member, size_t index, struct netlink *ne
     int result;
 
     identifier_make(id);
-    snprintf(held->host_device, sizeof(held->host_device), "veth%.8s", id);
+    snprintf(held->host_device, sizeof(held->host_device), FIREWALL_DEVICE_PREFIX "%.12s", id);
     lease_device_name(held, peer_name);
     link_make_mac(&held->address, mac);
     link_add_veth(batch, &(struct veth){.name = held->host_device,
@@ -281,6 +282,9 @@ static int make_pair(struct membership *member, size_t index, struct netlink *ne
     /* A bridge's port has no use for an address of its own. */
     link_forgo_ipv6(batch, held->host_device);
     link_set_up(batch, held->host_device);
+    result = firewall_change_device_of(member, held, false, err);
+    if (result < 0)
+        return result;
     result = netlink_run(netlink, batch, err);
     if (result == 0) {
         unsigned int device = link_index(netlink, held->host_device);
@@ -292,6 +296,8 @@ static int make_pair(struct membership *member, size_t index, struct netlink *ne
     }
     if (result < 0)
         delete_host_end(netlink, held->host_device);
+    if (result < 0)
+        firewall_change_device_of(member, held, true, NULL);
     return result;
 }
 
@@ -323,10 +329,12 @@ static void delete_device(const struct membership *member, size_t index, struct 
 {
     const struct network_lease *held = &member->leases[index];
 
-    if (held->host_device[0] != '\0')
+    if (held->host_device[0] != '\0') {
         delete_host_end(netlink, held->host_device);
-    else
+        firewall_change_device_of(member, held, true, NULL);
+    } else {
         lease_remove(member, index, netns_fd, NULL);
+    }
 }
 
 static int make_device(struct membership *member, size_t index, struct netlink *netlink,
@@ -403,6 +411,8 @@ int lease_remove(const struct membership *member, size_t index, int netns_fd, st
     link_delete(batch, name);
     result = netlink_run(&netlink, batch, err);
     netlink_close(&netlink);
+    if (result == 0)
+        firewall_change_device_of(member, &member->leases[index], true, NULL);
     return result;
 }
 

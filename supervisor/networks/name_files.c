@@ -22,9 +22,11 @@ static int write_file(const struct membership *member, const char *name, const c
     cleanup_close int fd = -1;
 
     if (directory_fd >= 0)
-        fd =
-            openat(directory_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0 || fchmod(fd, 0644) < 0 || file_write_fd(fd, text, strlen(text)) < 0)
+        fd = file_open_regular(directory_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
+    if (fd < 0)
+        return error_errno(err, directory_fd < 0 ? -directory_fd : -fd, "write the container's %s",
+                           name);
+    if (fchmod(fd, 0644) < 0 || file_write_fd(fd, text, strlen(text)) < 0)
         return error_errno(err, errno, "write the container's %s", name);
     return 0;
 }

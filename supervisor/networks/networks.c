@@ -23,6 +23,7 @@
 #define NAME_MAX_LENGTH 128
 #define LABEL_ICC "com.docker.network.bridge.enable_icc"
 #define LABEL_MASQUERADE "com.docker.network.bridge.enable_ip_masquerade"
+#define LABEL_HOST_ACCESS "io.davit.network.host_access"
 #define LABEL_MTU "com.docker.network.driver.mtu"
 
 static const struct json_field network_fields[] = {
@@ -44,6 +45,7 @@ static const struct json_field network_fields[] = {
     JSON_FIELD(struct network, is_internal, "Internal", JSON_KIND_BOOL),
     JSON_FIELD(struct network, is_isolated, "Isolated", JSON_KIND_BOOL),
     JSON_FIELD(struct network, keeps_sources, "KeepsSources", JSON_KIND_BOOL),
+    JSON_FIELD(struct network, reaches_host, "ReachesHost", JSON_KIND_BOOL),
     JSON_FIELD(struct network, labels, "Labels", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct network, options, "Options", JSON_KIND_STRING_MAP),
 };
@@ -273,6 +275,8 @@ static bool take_option(struct network *network, const char *name, const char *v
         network->keeps_sources = !flag;
         return is_valid;
     }
+    if (is_bridge && strcmp(name, LABEL_HOST_ACCESS) == 0)
+        return take_flag(value, &network->reaches_host);
     if (!is_bridge && strcmp(name, "parent") == 0) {
         network->parent = arena_strdup(&network->arena, value);
         return value[0] != '\0' && strlen(value) < IFNAMSIZ && strchr(value, '/') == NULL;

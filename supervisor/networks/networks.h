@@ -14,15 +14,15 @@
 #include "base/json_table.h"
 #include "cgroups/cgroups.h"
 #include "network/address.h"
-#include "network/nft_elements.h"
+#include "network/nft.h"
 #include "supervisor/events/bus.h"
 #include "supervisor/spawn/spawner.h"
 #include "supervisor/store/places.h"
 
 struct egress_ended;
-struct firewall_run;
 struct membership;
 struct netlink;
+struct network_lease;
 
 #define NETWORK_DEFAULT "bridge" /* which is always there */
 
@@ -58,6 +58,7 @@ struct network {
     bool is_internal;   /* nothing leaves it */
     bool is_isolated;   /* its containers do not reach each other */
     bool keeps_sources; /* others see its containers' own addresses: no masquerading */
+    bool reaches_host;  /* its containers may begin connections to this host */
     struct string_map labels;
     struct string_map options;
     /* Of macvlan and ipvlan: */
@@ -73,14 +74,12 @@ struct network {
 /* The kernel's rules, and how they come to be what davitd knows: firewall.c. */
 struct firewall_state {
     bool is_dirty;              /* what davitd knows is not what the kernel has */
-    char *base;                 /* script without ports in force; NULL: unknown */
-    bool lost_track_of_ports;   /* the next run has to write all ports */
-    struct firewall_run *run;   /* under way; NULL: none */
-    struct completion *waiters; /* for the next run */
-    sd_event_source *turn;      /* starts the next run */
-    sd_event_source *watch;     /* for changes by others; NULL: not yet */
+    bool is_written;            /* the kernel's sets may be changed by themselves */
+    uint64_t sum;               /* of the rules in force, without elements */
+    struct completion *waiters; /* for the next writing */
+    sd_event_source *turn;      /* writes the rules */
     sd_event_source *retry;     /* after it has failed */
-    uint64_t retry_us;          /* its delay; 0: the last run was good */
+    uint64_t retry_us;          /* its delay; 0: the last writing was good */
     bool lacks_bridge_tracking; /* the kernel has no CONFIG_NF_CONNTRACK_BRIDGE */
 };
 
@@ -215,17 +214,25 @@ int networks_claim(struct networks *networks, int timeout_ms, struct error *err)
 void networks_release(struct networks *networks);
 void network_device_remove(const struct network *network);
 
-/* The firewall: firewall.c */
+/* The firewall: firewall.c, channel.c */
+
+/* At start: finds the socket that owns the rules, or opens one. Monitors keep a descriptor of it
+ * each, so that the rules are there as long as any of their containers. */
+void networks_open_channel(struct networks *networks);
 
 /* What davitd knows has changed: the kernel's rules follow soon, for several changes at once. */
 void firewall_change(struct networks *networks);
 
-/* At davitd's end: waits a moment for rules that are being written. False if they are still. */
-bool firewall_settle(const struct networks *networks);
-
 /* Adds a container's published ports to the kernel's rules, or removes them: at once, or with the
  * next run if one is due or under way. */
 void firewall_change_ports(const struct membership *member, bool is_removed);
+
+/* The same for a device in a bridge: before it is up, or when it is gone. */
+int firewall_change_device_of(const struct membership *member, const struct network_lease *lease,
+                              bool is_removed, struct error *err);
+
+/* Writes the rules now: also those who wait are told. */
+int firewall_update(struct networks *networks, struct error *err);
 
 /* Ends the completion when the kernel has the rules of this moment, or they could not be set. */
 void firewall_await(struct networks *networks, struct completion *completion);

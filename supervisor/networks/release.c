@@ -41,8 +41,10 @@ static void release_now(struct membership *member)
     firewall_change_ports(member, true);
     egress_release(member);
     plugins_release(member);
-    for (size_t i = 0; i < ENDPOINTS_MAX; i++)
+    for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
+        firewall_change_device_of(member, &member->leases[i], true, NULL);
         free(member->leases[i].by_plugin);
+    }
     memset(member->leases, 0, sizeof(member->leases));
     member->prepared_netns = 0;
     names_detach(member);
@@ -104,10 +106,11 @@ static void repair_firewall(struct networks *networks)
 {
     struct error err = {0};
     bool has_work = false;
+    uint32_t owner;
 
     for (const struct membership *one = networks->members; one != NULL; one = one->next)
         has_work = has_work || membership_is_attached(one);
-    if (!has_work && !nft_table_exists(&networks->nft, NFT_INET, FIREWALL_TABLE))
+    if (!has_work && nft_table_look_up(&networks->nft, NFT_INET, FIREWALL_TABLE, &owner) < 0)
         return;
     if (networks_claim(networks, has_work ? PREDECESSOR_MS : PREDECESSOR_IDLE_MS, &err) == 0)
         firewall_change(networks);

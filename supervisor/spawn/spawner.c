@@ -32,7 +32,7 @@
 #define REQUEST_NAMESPACES (-3) /* without a user namespace */
 #define REQUEST_USER_NAMESPACES (-4)
 #define REQUEST_PROCESS_LIST (-5)
-#define MONITOR_FDS 5
+#define MONITOR_FDS 6
 #define MONITOR_CONTROL_FD 4 /* of them */
 #define SWEEP_PAUSE_MAX_S 16 /* half a minute in all */
 
@@ -206,8 +206,8 @@ static _Noreturn void become(const struct spawn_request *order, const int *fds, 
 
     signal(SIGCHLD, SIG_DFL);
     if (request == REQUEST_MONITOR && fd_count == MONITOR_FDS) {
-        set_title("davit-monitor");
-        monitor_run(&(struct spawn_monitor){fds[0], fds[1], fds[2], fds[3], fds[4]});
+        set_title(MONITOR_TITLE);
+        monitor_run(&(struct spawn_monitor){fds[0], fds[1], fds[2], fds[3], fds[4], fds[5]});
     }
     if (request == REQUEST_SWEEP && fd_count == 1) {
         set_title("davit-sweeper");
@@ -247,7 +247,7 @@ static void announce_monitor(int control_fd, int pidfd)
 static void spawner_serve_request(int request_fd)
 {
     struct spawn_request request;
-    int fds[MONITOR_FDS] = {-1, -1, -1, -1, -1};
+    int fds[MONITOR_FDS] = {-1, -1, -1, -1, -1, -1};
     size_t fd_count = MONITOR_FDS;
     ssize_t count = socket_receive(request_fd, &request, sizeof(request), fds, &fd_count);
     cleanup_close int pidfd = -1;
@@ -304,8 +304,8 @@ static int spawner_send_request(struct spawner *spawner, const struct spawn_requ
 int spawner_request_monitor(struct spawner *spawner, const struct spawn_monitor *monitor,
                             struct error *err)
 {
-    const int fds[MONITOR_FDS] = {monitor->container_fd, monitor->run_fd, monitor->layers_fd,
-                                  monitor->seccomp_fd, monitor->control_fd};
+    const int fds[MONITOR_FDS] = {monitor->container_fd, monitor->run_fd,     monitor->layers_fd,
+                                  monitor->seccomp_fd,   monitor->control_fd, monitor->walls_fd};
 
     return spawner_send_request(spawner, &(struct spawn_request){.what = REQUEST_MONITOR}, fds,
                                 MONITOR_FDS, err);

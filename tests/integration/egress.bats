@@ -15,9 +15,10 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     nsenter --net="/run/netns/$host" python3 -m http.server --directory "$dir/served" 8001 >/dev/null 2>&1 3>&- &
     local own=$!
     wait_until at_host curl -s 127.0.0.1:8001
-    web free --dns 192.0.2.2
-    web closed --egress none --dns 192.0.2.2 -p 8080:80
-    for target in 192.0.2.2:8000 172.17.0.1:8001 192.0.2.1:8001 "$(address_of free)"; do
+    davit network create --subnet 10.93.0.0/24 --opt io.davit.network.host_access=true open
+    web free --network open --dns 192.0.2.2
+    web closed --network open --egress none --dns 192.0.2.2 -p 8080:80
+    for target in 192.0.2.2:8000 10.93.0.1:8001 192.0.2.1:8001 "$(address_of free)"; do
         reaches free "$target" || [ "$target" = "$(address_of free)" ]
         refuses closed "$target"
     done
@@ -59,7 +60,8 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
 }
 
 @test "names: who answers for one cannot lead a container to this host, its containers, or this site" {
-    upstream --host-record=evil.example,172.17.0.1 --host-record=host.example,192.0.2.1 --host-record=inside.example,10.9.0.2 \
+    davit network create --subnet 10.93.0.0/24 --opt io.davit.network.host_access=true open
+    upstream --host-record=evil.example,10.93.0.1 --host-record=host.example,192.0.2.1 --host-record=inside.example,10.9.0.2 \
         --host-record=loop.example,127.0.0.1 --host-record=mapped.example,::ffff:10.9.0.2 --host-record=good.example,192.0.2.2 --local-ttl=100000
     at_neighbour ip addr replace 10.9.0.2/32 dev eth0
     at_host ip route replace 10.9.0.2/32 via 192.0.2.2
@@ -67,13 +69,13 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     nsenter --net="/run/netns/$host" python3 -m http.server --directory "$dir/served" 8001 >/dev/null 2>&1 3>&- &
     local own=$!
     wait_until at_host curl -s 127.0.0.1:8001
-    web victim
+    web victim --network open
     # By the same names, who may reach everything gets there.
-    davit run --detach --name free --dns 192.0.2.2 busybox sleep 1000
+    davit run --detach --name free --network open --dns 192.0.2.2 busybox sleep 1000
     for target in evil.example:8001 host.example:8001 inside.example:8000; do reaches free "$target"; done
-    davit run --detach --name led --dns 192.0.2.2 --egress '*' busybox sleep 1000
+    davit run --detach --name led --network open --dns 192.0.2.2 --egress '*' busybox sleep 1000
     [ "$(fetch led good.example:8000)" = neighbour ]
-    for target in evil.example:8001 host.example:8001 inside.example:8000 172.17.0.1:8001 192.0.2.1:8001 10.9.0.2:8000; do refuses led "$target"; done
+    for target in evil.example:8001 host.example:8001 inside.example:8000 10.93.0.1:8001 192.0.2.1:8001 10.9.0.2:8000; do refuses led "$target"; done
     contains "$(davit exec led nslookup mapped.example || true)" "::ffff:10.9.0.2"
     contains "$(davit events --since 1 --until "$(($(date +%s) + 1))" --filter event=egress_refused --filter container=led)" "answer=10.9.0.2"
     # Nobody keeps an answer for longer than it holds.
@@ -165,7 +167,8 @@ END
     reaches picky 192.0.2.2:8000
     [ "$(fetch picky good.example:8000)" = neighbour ]
     refuses picky good.example:8001
-    at_host nft delete table inet davit_egress
+    # Nobody else takes them away.
+    refute at_host nft delete table inet davit_egress
     davit restart --time 0 picky
     refuses picky 192.0.2.2:8000
     [ "$(fetch picky good.example:8000)" = neighbour ]

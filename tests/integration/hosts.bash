@@ -59,6 +59,8 @@ resolver() {
         [ "$(readlink "/proc/$one/ns/net")" != "$(stat -L -c 'net:[%i]' "/run/netns/$host")" ] || echo "$one"
     done
 }
+# The process beside a container's first one.
+monitor_of() { awk '{print $4}' "/proc/$(pid_of "$1")/stat"; }
 pid_of() { davit inspect "$1" | jq '.[0].State.Pid'; }
 # Servers at the neighbour. Directly a child, not a function: the pid is the server's.
 upstream() { # OPTIONS: for names; what was asked stands in $dir/asked

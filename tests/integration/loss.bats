@@ -563,3 +563,244 @@ nothing_left() { is_empty "$dir/root/ingest" "$dir/root/trash"; }
     umount "$busy"
     wait_until sh -c "ls -A '$dir/root/trash' | wc -l | grep -qx 0"
 }
+
+@test "what is made of a container that is removed meanwhile is refused, not cut short without a word" {
+    many='i=0; while [ $i -lt 6 ]; do mkdir /d$i; head -c 30000000 /dev/urandom > /d$i/file; i=$((i + 1)); done'
+    davit run --name source busybox sh -c "$many"
+    id=$(davit inspect --format '{{.Id}}' source)
+    for made in "commit source partial" "export --output $dir/partial.tar source" "cp source:/ $dir/partial"; do
+        [ "$made" = "commit source partial" ] || davit run --name source busybox sh -c "$many"
+        davit $made > "$dir/out" 2>&1 3>&- &
+        making=$!
+        # The worker is at it.
+        wait_until sh -c "pgrep -P \$(pgrep -P $(cat "$dir/pid")) -f davit-image"
+        davit rm --force source
+        echo "$made:"
+        run wait $making
+        cat "$dir/out"
+        [ "$status" -ne 0 ]
+        rm -rf "$dir/partial" "$dir/partial.tar"
+    done
+    refute davit image inspect partial
+    # Left alone it is made.
+    davit run --name source busybox sh -c "$many"
+    davit commit source whole
+    [ "$(davit run --rm whole sh -c 'ls -d /d[0-9] | wc -l')" = 6 ]
+    davit rm source
+    davit rmi whole
+}
+
+@test "a list of images that is damaged and has no copy is believed by nobody who collects" {
+    cp "$dir/root/index.json" "$dir/index"
+    cp "$dir/root/.index.json.copy" "$dir/copy"
+    blobs=$(ls "$dir/root/blobs/sha256")
+    layers=$(ls "$dir/root/layers")
+    kill_davitd
+    rm "$dir/root/.index.json.copy"
+    # Another digest, as one bit of it makes it.
+    python3 - "$dir/root/index.json" <<'END'
+import re, sys
+with open(sys.argv[1], "r+b") as file:
+    at = re.search(rb"sha256:", file.read()).end()
+    file.seek(at)
+    digit = file.read(1)
+    file.seek(at)
+    file.write(b"0" if digit == b"1" else b"1")
+END
+    : > "$dir/log"
+    start_davitd
+    contains "$(cat "$dir/log")" "is not what was written"
+    davit image prune --force --all >/dev/null 2>&1 || true
+    davit load --input "$shared/busybox.tar" >/dev/null
+    [ "$(ls "$dir/root/blobs/sha256" | grep -Fx "$blobs")" = "$blobs" ]
+    [ "$(ls "$dir/root/layers" | grep -Fx "$layers")" = "$layers" ]
+    kill_davitd
+    rm -f "$dir/root/index.json.damaged"* "$dir/root/index.json"
+    cp "$dir/index" "$dir/root/index.json"
+    cp "$dir/copy" "$dir/root/.index.json.copy"
+    start_davitd
+}
+
+@test "two lost lists of images are called by their names" {
+    for i in 1 2; do
+        kill_davitd
+        rm -f "$dir/root/index.json" "$dir/root/.index.json.copy"
+        start_davitd
+    done
+    said=$(davit system check) || true
+    echo "$said"
+    for name in "$dir/root/"index.json.damaged-*; do contains "$said" "${name##*/}"; done
+    run davit system repair
+    refute ls "$dir/root/"index.json.damaged-*
+    davit image ls --quiet --no-trunc | xargs -r davit rmi --force
+    davit load --input "$shared/busybox.tar"
+}
+
+@test "a container that comes from elsewhere under another's name keeps neither its name nor that of others" {
+    davit run --detach --name web busybox sleep 1000 >/dev/null
+    id=$(davit inspect --format '{{.Id}}' web)
+    davit create --name strange busybox echo stranger >/dev/null
+    strange=$(davit inspect --format '{{.Id}}' strange)
+    cp -a "$dir/root/containers/$strange" "$dir/strange"
+    davit rm strange
+    # One that is called so too.
+    python3 - "$dir/strange/definition-0.json" <<'END'
+import os, sys
+text = open(sys.argv[1]).read()
+assert text.count('"Name":"strange"') == 1
+os.removexattr(sys.argv[1], "user.davit.sum")
+open(sys.argv[1], "w").write(text.replace('"Name":"strange"', '"Name":"web"'))
+END
+    stop_davitd
+    cp -a "$dir/strange" "$dir/root/containers/$strange"
+    for i in 1 2 3; do
+        start_davitd
+        [ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "web web_${strange:0:12}" ]
+        [ "$(davit inspect --format '{{.Id}}' web)" = "$id" ]
+        [ "$(davit exec web echo works)" = works ]
+        stop_davitd
+    done
+    start_davitd
+    [ "$(davit start --attach "web_${strange:0:12}")" = stranger ]
+    rm -r "$dir/strange"
+}
+
+@test "who ran when the power went runs again as its policy says, also without the database" {
+    for policy in always unless-stopped no; do davit run --detach --name "$policy" --restart "$policy" busybox sleep 1000 >/dev/null; done
+    davit run --detach --name stopped --restart unless-stopped busybox sleep 1000 >/dev/null
+    davit stop --time 0 stopped
+    davit create --name fresh --restart always busybox sleep 1000 >/dev/null
+    monitors=$(pgrep -P "$(pgrep -P "$(cat "$dir/pid")")" -x davit-monitor)
+    inits=$(for one in always unless-stopped no; do davit inspect --format '{{.State.Pid}}' "$one"; done)
+    kill_davitd
+    kill -9 $monitors
+    for one in $inits; do wait_until sh -c "! kill -9 $one 2>/dev/null"; done
+    rm -rf "$dir/run" "$dir/root/davit.db"*
+    start_davitd
+    runs() { [ "$(davit inspect --format '{{.State.Status}}' "$1")" = running ]; }
+    wait_until runs always
+    wait_until runs unless-stopped
+    [ "$(davit inspect --format '{{.State.Status}} {{.State.ExitCode}}' no)" = "exited 137" ]
+    [ "$(davit inspect --format '{{.State.Status}}' stopped)" = exited ]
+    [ "$(davit inspect --format '{{.State.Status}}' fresh)" = created ]
+}
+
+@test "an exit that the disk does not take is in the run directory" {
+    davit run --detach --name ends busybox sh -c 'trap "exit 6" TERM; echo waits; while :; do sleep 0.05; done' >/dev/null
+    container=$dir/root/containers/$(davit inspect --format '{{.Id}}' ends)
+    wait_until eval '[ "$(davit logs ends)" = waits ]'
+    pid=$(davit inspect --format '{{.State.Pid}}' ends)
+    kill_davitd
+    # As a disk that became read-only: what cannot be opened for writing, root or not.
+    mv "$container/exit.json" "$dir/exit.json"
+    mkdir "$container/exit.json"
+    monitor=$(awk '{print $4}' "/proc/$pid/stat")
+    kill "$pid"
+    wait_until ! kill -0 "$monitor" 2>/dev/null
+    rmdir "$container/exit.json"
+    mv "$dir/exit.json" "$container/exit.json"
+    start_davitd
+    [ "$(davit inspect --format '{{.State.Status}} {{.State.ExitCode}}' ends)" = "exited 6" ]
+}
+
+@test "a container's directory that comes back is taken over by repair, running or not; one that is none goes back aside" {
+    davit run --detach --name live busybox sleep 1000 >/dev/null
+    davit create --name made busybox echo made >/dev/null
+    live=$(davit inspect --format '{{.Id}}' live)
+    made=$(davit inspect --format '{{.Id}}' made)
+    kill_davitd
+    mv "$dir/root/containers/$live" "$dir/root/containers/$made" "$dir/"
+    davit version >/dev/null 2>&1 || true
+    mkdir "$dir/root/containers/keeps-others-from-being-gone"
+    cp -a "$dir/$made" "$dir/root/containers/$(printf 'c%.0s' $(seq 64))"
+    start_davitd
+    [ -d "$dir/root/aside/$(printf 'c%.0s' $(seq 64))" ]
+    mv "$dir/$live" "$dir/$made" "$dir/root/containers/"
+    run davit system check
+    contains "$output" "containers/$live"
+    contains "$output" "davit system repair takes it over"
+    run davit system repair
+    contains "$output" "it is a container again"
+    [ "$(davit exec live echo works)" = works ]
+    [ "$(davit start --attach made)" = made ]
+    # What cannot be taken over stays where it was put, and prune removes it.
+    [ -d "$dir/root/aside/$(printf 'c%.0s' $(seq 64))" ]
+    davit system repair --prune --force
+    says_nothing ls "$dir/root/aside"
+    [ "$(davit system check)" = "nothing is damaged" ]
+}
+
+@test "a file among the volumes keeps nobody from counting and pruning" {
+    davit volume create kept >/dev/null
+    echo x > "$dir/root/volumes/stray"
+    davit system df >/dev/null
+    davit volume prune --all --force >/dev/null
+    refute davit volume inspect kept
+    [ "$(cat "$dir/root/volumes/stray")" = x ]
+    rm "$dir/root/volumes/stray"
+}
+
+@test "a container that davitd holds goes on when davitd dies; one that somebody has paused does not" {
+    davit run --detach --name held busybox sh -c 'head -c 300000000 /dev/urandom > /file; echo is there; sleep 1000' >/dev/null
+    wait_until eval '[ "$(davit logs held)" = "is there" ]'
+    davit run --detach --name paused busybox sleep 1000 >/dev/null
+    davit pause paused
+    frozen() { grep -qx "frozen 1" "$(find /sys/fs/cgroup -path "*$(davit_id "$1")/cgroup.events" | head -n 1)"; }
+    davit_id() { cat "$dir/id-$1"; }
+    for one in held paused; do davit inspect --format '{{.Id}}' $one > "$dir/id-$one"; done
+    davit commit held image 3>&- >/dev/null 2>&1 &
+    wait_until frozen held
+    frozen paused
+    kill_davitd
+    wait_until ! frozen held
+    frozen paused
+    start_davitd
+    davit unpause paused
+    [ "$(davit exec paused echo works)" = works ]
+}
+
+@test "a pipe in place of a file holds nobody up" {
+    davit run --detach --name live busybox sh -c 'echo started; sleep 1000' >/dev/null
+    davit create --name made busybox echo made >/dev/null
+    wait_until eval '[ "$(davit logs live)" = started ]'
+    live=$dir/root/containers/$(davit inspect --format '{{.Id}}' live)
+    made=$dir/root/containers/$(davit inspect --format '{{.Id}}' made)
+    davit volume create kept >/dev/null
+    pipe() { mv "$1" "$dir/kept-${1##*/}" 2>/dev/null || true; mkfifo "$1"; }
+    pipe "$live/exit.json"
+    pipe "$(echo "$live"/*-json.log)"
+    pipe "$dir/root/index.room"
+    run timeout 60 "$build/davit" logs live
+    [ "$status" -ne 0 ] && [ "$status" -ne 124 ]
+    timeout 60 "$build/davit" tag busybox other:1
+    timeout 60 "$build/davit" rmi other:1
+    timeout 60 "$build/davit" kill live
+    wait_until eval '[ "$(davit inspect --format "{{.State.Status}}" live)" = exited ]'
+    timeout 60 "$build/davit" rm --force live
+    for file in "$made/definition-0.json" "$made/exit.json" "$dir/root/volumes/kept/volume.json" "$dir/root/index.json" "$dir/root/.index.json.copy"; do
+        kill_davitd
+        pipe "$file"
+        echo "$file"
+        start_davitd
+        rm -f "$file"
+        [ ! -e "$dir/kept-${file##*/}" ] || mv "$dir/kept-${file##*/}" "$file"
+    done
+    rm -f "$dir/root/index.room" "$dir/root/index.json.damaged"*
+    kill_davitd
+    start_davitd
+    [ "$(davit start --attach made)" = made ]
+    davit volume rm kept
+}
+
+@test "what is listed without end is refused before it is searched" {
+    request() { python3 -c "$1" > "$dir/body"; curl -sS --unix-socket "$dir/run/davit.sock" -H 'Content-Type: application/json' --data-binary "@$dir/body" http://d/containers/create; }
+    before=$(awk '/VmHWM/ {print $2}' "/proc/$(cat "$dir/pid")/status")
+    contains "$(request 'import json; print(json.dumps({"Image": "busybox", "Labels": {str(i): "x" for i in range(100000)}}))')" "Labels, with the image's: 100000, and 4096 are possible"
+    contains "$(request 'import json; print(json.dumps({"Image": "busybox", "Env": [f"A{i}=1" for i in range(50000)]}))')" "Env, with the image's"
+    contains "$(request 'import json; print(json.dumps({"Image": "busybox", "HostConfig": {"Binds": [f"/tmp:/m{i}" for i in range(40000)]}}))')" "HostConfig.Binds and Mounts: 40000"
+    contains "$(request 'import json; print(json.dumps({"Image": "busybox", "Volumes": {f"/v{i}": {} for i in range(5000)}}))')" "Volumes, with the image's: 5000, and 64"
+    # What is possible is made, with memory in proportion.
+    contains "$(request 'import json; print(json.dumps({"Image": "busybox", "Cmd": ["env"], "Labels": {str(i): "x" for i in range(4096)}, "Env": [f"A{i}=1" for i in range(4000)]}))')" '"Id"'
+    [ "$(davit start --attach "$(davit ps --all --quiet)" | grep -c '^A.*=1')" = 4000 ]
+    [ $(($(awk '/VmHWM/ {print $2}' "/proc/$(cat "$dir/pid")/status") - before)) -lt 131072 ]
+}

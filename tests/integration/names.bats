@@ -129,7 +129,7 @@ finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
     pid=$(pid_of third)
     kill -9 "$(cat "$dir/pid")"
     kill -9 "$pid"
-    wait_until eval '[ "$(at_host ip -br link | grep -c ^veth)" = 2 ]'
+    wait_until eval '[ "$(at_host ip -br link | grep -c ^dve)" = 2 ]'
     start_davitd
     remove_containers
     stop_davitd

@@ -23,7 +23,7 @@ explain() {
     echo "ports: $(ports_of_table), of containers: $(ports_of_containers); limited: $(sources_of_table), of containers: $(limited_addresses)"
     tail -n 5 "$dir/log"
 }
-devices() { at_host ip -br link | grep -c '^veth'; }
+devices() { at_host ip -br link | grep -c '^dve'; }
 
 @test "whenever davitd dies, the next one has the devices, addresses, ports, names and rules of what runs, and no others" {
     seed=${SEED:-$RANDOM}

@@ -3,68 +3,81 @@
 load common
 load hosts
 
-flush() { at_host nft flush ruleset; }
 tables() { at_host nft list tables; }
 written() { tables | grep -q "table inet davit$"; }
 
-@test "rules that somebody else removes are written again: isolation, ports and what egress rules refuse" {
+@test "nobody else takes rules away: isolation, ports and what egress rules refuse, with davitd and without" {
     davit network create apart >/dev/null
     web open --publish 8081:80
     idle other --network apart
-    davit run --detach --name limited --egress none busybox sleep 1000 >/dev/null
+    davit run --detach --name limited --egress none busybox sleep 1000
     nsenter --net="/run/netns/$neighbour" socat TCP-LISTEN:81,fork,reuseaddr SYSTEM:'echo outside' 3>&- &
     echo $! > "$dir/server"
     wait_until at_host sh -c 'echo | timeout 2 socat - TCP:192.0.2.2:81 | grep -q outside'
-    check() {
+    open=$(address_of open)
+    inside() { nsenter --net="/proc/$1/ns/net" timeout "$2" curl -s "http://$3/"; }
+    processes="$(pid_of open) $(pid_of other) $(pid_of limited)"
+    hold() { # What holds also without davitd.
+        set -- $processes
         [ "$(at_neighbour curl -s --max-time 30 http://192.0.2.1:8081/)" = open ]
-        refute timeout 5 "$build/davit" exec other wget -qO- -T 2 "http://$(address_of open)/"
-        contains "$(davit exec open nc -w 30 192.0.2.2 81 < /dev/null)" outside
-        says_nothing davit exec limited sh -c 'nc -w 2 192.0.2.2 81 < /dev/null || [ $? -eq 1 ]'
+        refute inside "$2" 2 "$open"
+        refute inside "$3" 2 192.0.2.2:81
+        contains "$(nsenter --net="/proc/$1/ns/net" timeout 30 socat - TCP:192.0.2.2:81 < /dev/null)" outside
     }
-    check
-    for attack in "flush ruleset" "delete table inet davit" "flush table inet davit" "delete chain inet davit ports"; do
-        : > "$dir/log"
-        at_host nft $attack || { [ "$attack" = "delete chain inet davit ports" ] && at_host nft flush table inet davit; }
-        wait_until grep -q "somebody else has removed rules of davit" "$dir/log"
-        wait_until written
-        wait_until at_neighbour curl -s -o "$dir/null" --max-time 2 http://192.0.2.1:8081/
-        wait_until sh -c "nsenter --net=/run/netns/$host nft list table inet davit | grep -q masquerade"
-        check
-    done
-    # What davitd itself changes it does not take for somebody else's doing.
-    : > "$dir/log"
+    attack() {
+        at_host nft flush ruleset
+        refute at_host nft delete table inet davit
+        refute at_host nft flush chain inet davit forward
+        refute at_host nft add rule inet davit guard accept
+        refute at_host nft delete table bridge davit
+        refute at_host nft delete table inet davit_egress
+    }
+    hold
+    attack
+    hold
+    kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+    attack
+    hold
+    # The next davitd changes what the first has made, although who keeps it is stopped.
+    monitors="$(awk '{print $4}' "/proc/$(set -- $processes; echo $1)/stat")"
+    kill -STOP $monitors
+    start_davitd
+    kill -CONT $monitors
+    hold
+    attack
     web second --publish 8082:80
+    [ "$(at_neighbour curl -s --max-time 30 http://192.0.2.1:8082/)" = second ]
+    davit egress --allow 192.0.2.2 limited
+    contains "$(davit exec limited nc -w 30 192.0.2.2 81 < /dev/null)" outside
+    davit egress --none limited
+    hold
     davit rm --force second >/dev/null
-    davit run --rm --egress none busybox true
-    davit network create more >/dev/null
-    davit run --rm --network more busybox true
-    davit network rm more
-    check
-    [ "$(grep -c "somebody else" "$dir/log")" -eq 0 ]
+    # It is these rules that hold: without them the attacks are some.
+    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete inet davit_egress
+    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete inet davit
+    set -- $processes
+    [ "$(inside "$2" 30 "$open")" = open ]
+    refute at_neighbour curl -s --max-time 2 http://192.0.2.1:8081/
+    kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+    start_davitd
+    wait_until at_neighbour curl -s -o "$dir/null" --max-time 2 http://192.0.2.1:8081/
+    hold
     davit rm --force open other limited
     davit network rm apart
 }
 
-@test "rules that cannot be written are tried again" {
+@test "rules need no program: what nft is, and whether it works, does not matter" {
     mkdir -p "$dir/broken"
     printf '#!/bin/sh\nexit 1\n' > "$dir/broken/nft"
     chmod +x "$dir/broken/nft"
     stop_davitd
-    # In a mount namespace of its own, where nft can be another program for a while.
     nsenter --net="/run/netns/$host" unshare --mount --propagation private "$davitd" --root "$dir/root" --run "$dir/run" 3>&- >>"$dir/log" 2>&1 &
     echo $! > "$dir/pid"
     wait_until davit version
-    web open --publish 8083:80
     nft=$(readlink -f "$(command -v nft)")
-    in_its_mounts() { nsenter --mount="/proc/$(cat "$dir/pid")/ns/mnt" "$@"; }
-    in_its_mounts mount --bind "$dir/broken/nft" "$nft"
-    : > "$dir/log"
-    flush
-    wait_until sh -c "[ \$(grep -c 'firewall: nft' '$dir/log') -ge 2 ]"
-    refute written
-    in_its_mounts umount "$nft"
-    wait_until written
-    wait_until at_neighbour curl -s -o "$dir/null" --max-time 2 http://192.0.2.1:8083/
+    nsenter --mount="/proc/$(cat "$dir/pid")/ns/mnt" mount --bind "$dir/broken/nft" "$nft"
+    web open --publish 8083:80
+    [ "$(at_neighbour curl -s --max-time 30 http://192.0.2.1:8083/)" = open ]
     davit rm --force open
     stop_davitd
     start_davitd
@@ -89,14 +102,9 @@ written() { tables | grep -q "table inet davit$"; }
     [ "$status" -ne 0 ]
     [ "$output" != private ]
     # It is the guard that keeps it out.
-    handle=$(at_host nft -a list chain inet davit guard | sed -n 's/.*ip daddr 127.* handle //p')
-    : > "$dir/log"
-    at_host nft add rule inet davit guard counter accept
-    at_host nft insert rule inet davit guard counter accept
+    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" flush inet davit guard
     [ "$(at_neighbour curl -s --max-time 30 --interface eth0 http://127.0.0.1:8084/)" = private ]
     at_host nft delete table inet seen
-    at_host nft flush table inet davit
-    wait_until grep -q "somebody else" "$dir/log"
     for undo in "rule del pref 0" "rule del pref 1"; do at_neighbour ip $undo || true; done
     at_neighbour ip rule add pref 0 lookup local
     at_neighbour ip route flush table 7
@@ -159,20 +167,35 @@ END
     for device in davit0 "$bridge"; do [ "$(at_host cat "/proc/sys/net/ipv6/conf/$device/accept_ra")" = 0 ]; done
     # The host's own device goes on listening: it forwards now.
     [ "$(at_host cat /proc/sys/net/ipv6/conf/uplink/accept_ra)" = 2 ]
-    at_host nft 'table bridge seen { chain in { type filter hook input priority 0; ether type ip6 icmpv6 type nd-router-advert counter; }; }'
-    seen() { at_host nft -j list table bridge seen | jq '[.. | .counter? // empty | .packets] | add'; }
+    at_host nft 'table bridge seen { chain sent { type filter hook prerouting priority -400; icmpv6 type nd-router-advert counter; }
+        chain heard { type filter hook input priority 0; icmpv6 type nd-router-advert counter; }; }'
+    seen() { at_host nft -j list chain bridge seen "$1" | jq '[.. | .counter? // empty | .packets] | add'; }
+    sent() { [ "$(seen sent)" -gt "$1" ]; }
+    heard() { [ "$(seen heard)" -gt "$1" ]; }
     for one in four both; do
-        before=$(seen)
+        before=$(seen sent)
         advertise "$one" eth0
-        wait_until sh -c "[ \"\$(nsenter --net=/run/netns/$host nft -j list table bridge seen | jq '[.. | .counter? // empty | .packets] | add')\" -gt $before ]"
+        wait_until sent "$before"
+    done
+    # No router is heard of.
+    [ "$(seen heard)" = 0 ]
+    # Without that wall there is a second one.
+    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete bridge davit
+    for one in four both; do
+        before=$(seen heard)
+        advertise "$one" eth0
+        wait_until heard "$before"
     done
     says_nothing at_host ip -6 route show default
     says_nothing at_host ip -6 addr show to 2001:db8:0:66::/64
-    # With the device listening it would have: the attack is one.
+    # Without a wall and with the device listening it would have: the attack is one.
+    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete inet davit
     at_host sh -c "echo 2 > /proc/sys/net/ipv6/conf/$bridge/accept_ra; echo 1 > /proc/sys/net/ipv6/conf/$bridge/autoconf"
     advertise both eth0
     wait_until sh -c "nsenter --net=/run/netns/$host ip -6 route show default | grep -q $bridge"
     at_host nft delete table bridge seen
+    kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+    start_davitd
     davit rm --force four both
     davit network rm six
 }

@@ -11,7 +11,8 @@
 #include "base/path.h"
 #include "base/socket.h"
 
-#define SPAWN_FDS 5 /* of a request for a monitor; the last is its end of the channel */
+#define SPAWN_FDS 6        /* of a request for a monitor */
+#define SPAWN_CONTROL_FD 4 /* its end of the channel */
 
 static int sweep(void *context, int directory_fd, struct error *err)
 {
@@ -72,6 +73,8 @@ struct host *host_open(const struct container_part *const *parts)
     host->containers.places = &host->places;
     host->containers.trash = &host->trash;
     host->containers.projects = &host->projects;
+    host->networks.nft.fd = -1;
+    host->containers.networks = &host->networks;
     host->containers.images = &host->images;
     host->containers.hierarchy = &host->hierarchy;
     host->containers.cgroup_parent = "/davit-unit";
@@ -117,7 +120,7 @@ void host_close(struct host *host)
 
 bool host_receive_spawn(struct host *host)
 {
-    int fds[SPAWN_FDS] = {-1, -1, -1, -1, -1};
+    int fds[SPAWN_FDS] = {-1, -1, -1, -1, -1, -1};
     size_t count = SPAWN_FDS;
     char bytes[256];
     struct timeval now = {.tv_usec = 1000};
@@ -126,7 +129,7 @@ bool host_receive_spawn(struct host *host)
     if (socket_receive(host->spawner_fd, bytes, sizeof(bytes), fds, &count) <= 0)
         return false;
     assert_int_equal(count, SPAWN_FDS);
-    host->monitor_fd = take_fd(&fds[SPAWN_FDS - 1]);
+    host->monitor_fd = take_fd(&fds[SPAWN_CONTROL_FD]);
     for (int i = 0; i < SPAWN_FDS; i++)
         fd_close(&fds[i]);
     return true;

@@ -16,6 +16,7 @@ struct host {
     struct spawner spawner;
     struct places places;
     struct projects projects;
+    struct networks networks;
     struct event_bus events;
     struct trash trash;
     struct image_store images;

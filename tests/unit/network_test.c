@@ -1,10 +1,14 @@
 /* Addresses, rules and packets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -125,42 +129,156 @@ static void distances_are_measured(void **state)
     assert_false(subnet_offset(&large, &near, &offset));
 }
 
-static void the_table_is_replaced_as_a_whole(void **state)
+static int home_fd = -1;
+
+/* A network namespace of the test's own, which root alone can make. */
+static int enter_network(void **state)
 {
-    const struct firewall_network networks[] = {
-        {.bridge = "davit0", .subnet = subnet("172.17.0.0/16"), .subnet6 = subnet("fd00:1::/64")},
-        {.bridge = "dv-1",
-         .subnet = subnet("10.5.0.0/24"),
-         .is_internal = true,
-         .is_isolated = true},
-        {.bridge = "dv-2", .subnet = subnet("10.6.0.0/24"), .keeps_sources = true},
-    };
+    (void)state;
+    home_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    return unshare(CLONE_NEWNET);
+}
+
+static int leave_network(void **state)
+{
+    int result = setns(home_fd, CLONE_NEWNET);
+
+    (void)state;
+    fd_close(&home_fd);
+    return result;
+}
+
+static const struct firewall_network some_networks[] = {
+    {.bridge = "davit0",
+     .subnet = {{AF_INET, {172, 17}}, 16},
+     .subnet6 = {{AF_INET6, {0xfd, 0, 0, 1}}, 64}},
+    {.bridge = "dv-1",
+     .subnet = {{AF_INET, {10, 5}}, 24},
+     .is_internal = true,
+     .is_isolated = true,
+     .reaches_host = true},
+    {.bridge = "dv-2", .subnet = {{AF_INET, {10, 6}}, 23}, .keeps_sources = true},
+};
+static const struct firewall_device some_device = {"dve1",
+                                                   {2, 66, 172, 17, 0, 2},
+                                                   {AF_INET, {172, 17, 0, 2}},
+                                                   {AF_INET6, {0xfd, 0, 0, 1, [15] = 2}}};
+
+static void change_everything(struct nft_transaction *transaction, bool is_removed)
+{
     const struct firewall_port ports[] = {
         {"tcp", {0}, 8080, address("172.17.0.2"), 80},
         {"udp", address("127.0.0.1"), 53, address("172.17.0.2"), 5353},
-        {"tcp", {0}, 8080, address("fd00:1::2"), 80},
+        {"sctp", {0}, 8080, address("fd00:1::2"), 80},
         {"tcp", address("2001:db8::1"), 81, address("fd00:1::2"), 80},
     };
-    cleanup_buffer struct buffer script = {0};
-    cleanup_buffer struct buffer empty = {0};
+
+    for (size_t i = 0; i < 4; i++)
+        firewall_change_port(transaction, &ports[i], is_removed);
+    firewall_change_device(transaction, &some_device, is_removed);
+}
+
+static void write_all(struct nft_transaction *transaction, bool has_tables)
+{
+    if (has_tables) {
+        firewall_remove(transaction, NFT_INET);
+        firewall_remove(transaction, NFT_BRIDGE);
+    }
+    firewall_write(transaction, some_networks, 3);
+    change_everything(transaction, false);
+}
+
+static void run(const struct nft_channel *channel, struct nft_transaction *transaction, int result)
+{
+    struct error err = {0};
+
+    if (nft_transaction_run(channel, transaction, &err) != result)
+        fail_msg("%d instead of %d: %s", -err.errnum, result, err.message);
+    nft_transaction_release(transaction);
+    *transaction = (struct nft_transaction){0};
+}
+
+static void the_tables_are_ours_alone(void **state)
+{
+    struct nft_transaction transaction = {0};
+    struct nft_channel channel;
+    struct nft_channel other;
+    struct error err = {0};
+    uint32_t owner;
 
     (void)state;
-    firewall_write(&script, &(struct firewall){networks, 3, ports, 4});
+    assert_int_equal(nft_channel_open(&channel, &err), 0);
+    assert_int_equal(nft_channel_open(&other, &err), 0);
+    assert_int_equal(nft_table_look_up(&channel, NFT_INET, FIREWALL_TABLE, &owner), -ENOENT);
+    write_all(&transaction, false);
+    run(&channel, &transaction, 0);
+    /* Nobody else can change it, and it is there until the last descriptor is closed. */
+    assert_int_equal(nft_table_look_up(&other, NFT_INET, FIREWALL_TABLE, &owner), 0);
+    assert_int_equal(owner, channel.port);
+    firewall_remove(&transaction, NFT_INET);
+    run(&other, &transaction, -EPERM);
+    change_everything(&transaction, true);
+    run(&channel, &transaction, 0);
+    change_everything(&transaction, true);
+    run(&channel, &transaction, -ENOENT);
+    write_all(&transaction, true);
+    run(&channel, &transaction, 0);
+    nft_channel_close(&channel);
+    while (nft_table_look_up(&other, NFT_INET, FIREWALL_TABLE, &owner) == 0)
+        usleep(1000);
+    nft_channel_close(&other);
+}
+
+static void let_through(struct nft_transaction *transaction, const char *text, bool is_removed)
+{
+    const struct address learnt = address(text);
+
+    egress_change_address(transaction, "0123456789abcdef", 1, &learnt, 5000, is_removed);
+}
+
+static void egress_rules_become_tables(void **state)
+{
+    static const char *const texts[] = {"10.0.0.0/8:80-90", "example.org:443/udp", "*",
+                                        "[fd00::/8]/tcp", "192.0.2.1"};
+    struct egress_rule rules[5];
+    const struct address addresses[] = {address("172.17.0.2"), {0}, address("fd00:1::2")};
+    const struct egress_container container = {"0123456789abcdef", rules, 5, addresses, 3};
+    struct egress egress = {&container, 1, NULL, 0, false, false, true};
+    struct nft_transaction transaction = {0};
+    struct nft_counter counter;
+    struct nft_channel channel;
+    struct error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(egress_rule_parse(texts[i], &rules[i], &err), 0);
+    assert_int_equal(nft_channel_open(&channel, &err), 0);
+    egress_write(&transaction, &egress);
+    run(&channel, &transaction, 0);
+    let_through(&transaction, "192.0.2.7", false);
+    let_through(&transaction, "2001:db8::7", false);
+    run(&channel, &transaction, 0);
+    let_through(&transaction, "192.0.2.7", false);
+    run(&channel, &transaction, -EEXIST);
     assert_int_equal(
-        strncmp(buffer_text(&script), "table inet davit\ndelete table inet davit\n", 41), 0);
-    assert_non_null(strstr(buffer_text(&script), "tcp . 8080 : 172.17.0.2 . 80\n"));
-    assert_non_null(strstr(buffer_text(&script), "127.0.0.1 . udp . 53 : 172.17.0.2 . 5353\n"));
-    assert_non_null(
-        strstr(buffer_text(&script), "ip saddr 172.17.0.0/16 oifname != \"davit0\" masquerade"));
-    assert_null(strstr(buffer_text(&script), "ip saddr 10.5.0.0/24 oifname != "));
-    assert_null(strstr(buffer_text(&script), "ip saddr 10.6.0.0/24 oifname != "));
-    assert_non_null(
-        strstr(buffer_text(&script), "ip6 saddr fd00:1::/64 oifname != \"davit0\" masquerade"));
-    assert_non_null(strstr(buffer_text(&script), "tcp . 8080 : fd00:1::2 . 80\n"));
-    assert_non_null(strstr(buffer_text(&script), "2001:db8::1 . tcp . 81 : fd00:1::2 . 80\n"));
-    assert_non_null(strstr(buffer_text(&script), "iifname \"dv-1\" oifname \"dv-1\" drop"));
-    firewall_write(&empty, &(struct firewall){0});
-    assert_string_equal(buffer_text(&empty), "table inet davit\ndelete table inet davit\n");
+        nft_counter_read(&channel, NFT_INET, EGRESS_TABLE, "n_0123456789ab", &counter, &err), 0);
+    assert_int_equal(counter.packets, 0);
+    /* Written once more they are the same, and what was learnt is there. */
+    egress.has_tables = true;
+    egress_write(&transaction, &egress);
+    run(&channel, &transaction, 0);
+    let_through(&transaction, "192.0.2.7", true);
+    run(&channel, &transaction, 0);
+    let_through(&transaction, "192.0.2.7", true);
+    run(&channel, &transaction, -ENOENT);
+    egress.ended = &container;
+    egress.ended_count = 1;
+    egress_write(&transaction,
+                 &(struct egress){.ended = &container, .ended_count = 1, .has_tables = true});
+    run(&channel, &transaction, 0);
+    egress_write(&transaction, &egress);
+    run(&channel, &transaction, 0);
+    nft_channel_close(&channel);
 }
 
 static void egress_rules_are_read(void **state)
@@ -338,7 +456,8 @@ int main(void)
         cmocka_unit_test(subnets_contain_and_overlap),
         cmocka_unit_test(addresses_are_counted),
         cmocka_unit_test(distances_are_measured),
-        cmocka_unit_test(the_table_is_replaced_as_a_whole),
+        cmocka_unit_test_setup_teardown(the_tables_are_ours_alone, enter_network, leave_network),
+        cmocka_unit_test_setup_teardown(egress_rules_become_tables, enter_network, leave_network),
         cmocka_unit_test(egress_rules_are_read),
         cmocka_unit_test(logged_packets_are_read_by_their_headers),
         cmocka_unit_test(plugins_are_read_as_a_list_or_alone),
