@@ -141,6 +141,8 @@ int container_adopt(struct containers *containers, const char *id, int directory
     if (!container_read_state_file(container, &record))
         guess_state(container, &record);
     kept_state_restore(container, &record);
+    if (record.json == NULL)
+        container->started_ns = record.started_ns;
     if (container_record_put(container, err) < 0) {
         /* A row that cannot be read may have the name. */
         use_other_name(container);
