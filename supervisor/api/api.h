@@ -53,6 +53,7 @@ extern const struct route image_job_routes[];
 extern const struct route commit_routes[];
 extern const struct route archive_routes[];
 extern const struct route container_routes[];
+extern const struct route container_prune_routes[];
 extern const struct route life_routes[];
 extern const struct route log_routes[];
 extern const struct route exec_routes[];
@@ -135,7 +136,8 @@ void api_prune(struct api *api, struct request *request, const struct prune_kind
 
 /* Disk usage: usage.c */
 
-/* The answer to a request, which the caller frees, or NULL after a failure. */
+/* The answer to a request, which the caller frees; NULL after a failure, or, without an error, if it
+ * is answered later. */
 typedef struct json_writer *(*usage_answer)(struct api *api, struct request *request,
                                             const struct disk_usage *usage, const void *context,
                                             struct error *err);

@@ -1,4 +1,4 @@
-/* Containers: create, list, inspect, attach, change, prune. */
+/* Containers: create, list, inspect, attach, change. */
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -330,51 +330,6 @@ static void serve_container_update(struct api *api, struct request *request,
         respond_json(request, 200, "{\"Warnings\":[]}");
 }
 
-static bool is_prunable(const struct managed_container *container, const struct filters *filters,
-                        int64_t until_ns)
-{
-    return (container->status == CONTAINER_CREATED || container->status == CONTAINER_EXITED) &&
-           (until_ns == 0 || container->definition->created_ns < until_ns) &&
-           filters_match_labels(filters, &container->definition->config.labels);
-}
-
-static int prune_containers(struct api *api, const struct actor *actor,
-                            const struct filters *filters, int64_t until_ns,
-                            const struct disk_usage *usage, struct json_writer *writer,
-                            uint64_t *bytes, struct error *err)
-{
-    struct managed_container *next;
-    int result = 0;
-
-    for (struct managed_container *one = api->containers->list; result == 0 && one != NULL;
-         one = next) {
-        char id[IDENTIFIER_SIZE];
-
-        next = one->next;
-        if (!tenant_is(one->definition->tenant, actor->tenant) ||
-            !is_prunable(one, filters, until_ns))
-            continue;
-        strcpy(id, one->definition->id);
-        result = container_remove(one, actor, false, err);
-        if (result < 0)
-            break;
-        *bytes += disk_usage_of_container(usage, id);
-        json_string(writer, id);
-    }
-    return result;
-}
-
-static void serve_containers_prune(struct api *api, struct request *request,
-                                   const struct route_match *match)
-{
-    static const char *const known[] = {"until", "label", "label!", NULL};
-
-    static const struct prune_kind kind = {known, "ContainersDeleted", true, prune_containers};
-
-    (void)match;
-    api_prune(api, request, &kind);
-}
-
 const struct route container_routes[] = {
     {"GET", "/containers/json", serve_containers_list, PERMISSION_READ, NULL},
     {"POST", "/containers/create", serve_container_create, PERMISSION_OPERATE, NULL},
@@ -382,7 +337,6 @@ const struct route container_routes[] = {
     {"POST", "/containers/{id}/attach", serve_container_attach, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/resize", serve_container_resize, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/rename", serve_container_rename, PERMISSION_OPERATE, NULL},
-    {"POST", "/containers/prune", serve_containers_prune, PERMISSION_OPERATE, NULL},
     {"POST", "/containers/{id}/update", serve_container_update, PERMISSION_OPERATE, NULL},
     {.method = NULL},
 };

@@ -8,9 +8,11 @@
 #include "supervisor/http/version.h"
 
 static const struct route *const tables[] = {
-    system_routes, event_routes,  container_routes, life_routes,  exec_routes,      log_routes,
-    stats_routes,  top_routes,    archive_routes,   image_routes, image_job_routes, network_routes,
-    volume_routes, egress_routes, probe_routes,     usage_routes, repair_routes,    commit_routes,
+    system_routes,  event_routes,   container_routes, container_prune_routes,
+    life_routes,    exec_routes,    log_routes,       stats_routes,
+    top_routes,     archive_routes, image_routes,     image_job_routes,
+    network_routes, volume_routes,  egress_routes,    probe_routes,
+    usage_routes,   repair_routes,  commit_routes,
 };
 
 /* The part in braces matches the text from path[*start] to before path[*end]. */

@@ -21,7 +21,7 @@ static void on_counted(struct job_answer *answer)
 
     if (writer != NULL)
         respond_written(request, 200, writer);
-    else
+    else if (err.errnum != 0)
         respond_error(request, &err);
 }
 

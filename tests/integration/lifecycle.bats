@@ -442,3 +442,17 @@ END
     contains "$(davit top listed)" "sleep 1000"
     davit rm --force listed
 }
+
+@test "many are pruned a few at a time, also by two at once, and none that runs meanwhile" {
+    for i in $(seq 40); do davit create --name "many$i" --label many=yes busybox sleep 1000 >/dev/null; done
+    davit create --name kept busybox true >/dev/null
+    pruned() { curl -sS --unix-socket "$dir/run/davit.sock" -X POST 'http://d/containers/prune?filters=%7B%22label%22%3A%5B%22many%3Dyes%22%5D%7D' | jq -r '.ContainersDeleted[]'; }
+    davit start many1 >/dev/null
+    pruned > "$dir/one" 3>&- &
+    pruned > "$dir/other"
+    wait $!
+    [ "$(sort "$dir/one" "$dir/other" | uniq -d | wc -l)" = 0 ]
+    [ "$(cat "$dir/one" "$dir/other" | wc -l)" = 39 ]
+    [ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "kept many1" ]
+    davit rm --force kept many1
+}
