@@ -204,15 +204,17 @@ static int read_answers(int fd, uint32_t last, struct error *err)
 /* Requests get their numbers, from 1 on, and the last one has to be answered. */
 static void number_requests(struct nft_transaction *transaction)
 {
-    struct nlmsghdr *header = NULL;
+    size_t offset = 0;
     uint32_t number = 0;
 
-    for (size_t offset = 0; offset < transaction->bytes.length;
-         offset += NLMSG_ALIGN(header->nlmsg_len)) {
-        header = (struct nlmsghdr *)(void *)(transaction->bytes.data + offset);
+    while (offset < transaction->bytes.length) {
+        struct nlmsghdr *header = (struct nlmsghdr *)(void *)(transaction->bytes.data + offset);
+
         header->nlmsg_seq = ++number;
+        if (number == transaction->count)
+            header->nlmsg_flags |= NLM_F_ACK;
+        offset += NLMSG_ALIGN(header->nlmsg_len);
     }
-    header->nlmsg_flags |= NLM_F_ACK;
 }
 
 static int send_batch(int fd, struct nft_transaction *transaction)

@@ -1,10 +1,10 @@
 /*
- * nftables without the nft program: transactions of nfnetlink (nft(8), linux/netfilter/nf_tables.h).
- * What stands in one takes effect at once, or not at all.
+ * nftables without the nft program: transactions of nfnetlink (nft(8),
+ * linux/netfilter/nf_tables.h). What stands in one takes effect at once, or not at all.
  *
- * Our tables belong to a socket (NFT_TABLE_F_OWNER, Linux 5.12): nobody changes them by another one,
- * "nft flush ruleset" passes them by, and the kernel removes them when the last descriptor of the
- * socket is closed. So whoever keeps a descriptor keeps the rules: see docs/decisions/walls.md.
+ * Our tables belong to a socket (NFT_TABLE_F_OWNER, Linux 5.12): nobody changes them by another
+ * one, "nft flush ruleset" passes them by, and the kernel removes them when the last descriptor of
+ * the socket is closed. So whoever keeps a descriptor keeps the rules: see docs/decisions/walls.md.
  */
 #ifndef DAVIT_NETWORK_NFT_H
 #define DAVIT_NETWORK_NFT_H
@@ -76,11 +76,11 @@ void nft_delete_table(struct nft_transaction *transaction);
 
 /* Chains. A base chain is called by the kernel; its policy is to accept. */
 enum nft_hook { /* NF_INET_*, NF_BR_* */
-    NFT_PREROUTING,
-    NFT_INPUT,
-    NFT_FORWARD,
-    NFT_OUTPUT,
-    NFT_POSTROUTING,
+                NFT_PREROUTING,
+                NFT_INPUT,
+                NFT_FORWARD,
+                NFT_OUTPUT,
+                NFT_POSTROUTING,
 };
 void nft_add_chain(struct nft_transaction *transaction, const char *name);
 void nft_add_base_chain(struct nft_transaction *transaction, const char *name, const char *type,
@@ -91,7 +91,8 @@ void nft_delete_chain(struct nft_transaction *transaction, const char *name);
 void nft_add_counter(struct nft_transaction *transaction, const char *name);
 void nft_delete_counter(struct nft_transaction *transaction, const char *name);
 
-/* Sets and maps. Types are those that `nft describe` numbers; several stand one behind the other. */
+/* Sets and maps. Types are those that `nft describe` numbers; several stand one behind the other.
+ */
 enum nft_type {
     NFT_TYPE_NONE = 0,
     NFT_TYPE_IPV4 = 7,

@@ -22,8 +22,7 @@ struct nft_rule nft_rule_begin(struct nft_transaction *transaction, const char *
 {
     struct nft_rule rule = {.transaction = transaction};
 
-    rule.header =
-        nft_request_begin(transaction, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    rule.header = nft_request_begin(transaction, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
     mnl_attr_put_strz(rule.header, NFTA_RULE_TABLE, transaction->table);
     mnl_attr_put_strz(rule.header, NFTA_RULE_CHAIN, chain);
     rule.expressions = mnl_attr_nest_start(rule.header, NFTA_RULE_EXPRESSIONS);
@@ -166,13 +165,14 @@ void nft_match_device_set(const struct nft_rule *rule, enum nft_device device, b
 
 void nft_match_family(const struct nft_rule *rule, int family)
 {
+    const uint8_t protocol = family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+
     if (rule->transaction->family == NFT_BRIDGE) {
         nft_match_ether_type(rule, family == AF_INET6 ? ETH_P_IPV6 : ETH_P_IP);
         return;
     }
     load_meta(rule, NFT_META_NFPROTO, FIRST);
-    compare(rule, NFT_CMP_EQ,
-            &(uint8_t){family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4}, 1);
+    compare(rule, NFT_CMP_EQ, &protocol, sizeof(protocol));
 }
 
 static void load_address(const struct nft_rule *rule, enum nft_direction direction, int family)

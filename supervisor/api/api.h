@@ -136,8 +136,8 @@ void api_prune(struct api *api, struct request *request, const struct prune_kind
 
 /* Disk usage: usage.c */
 
-/* The answer to a request, which the caller frees; NULL after a failure, or, without an error, if it
- * is answered later. */
+/* The answer to a request, which the caller frees; NULL after a failure, or, without an error, if
+ * it is answered later. */
 typedef struct json_writer *(*usage_answer)(struct api *api, struct request *request,
                                             const struct disk_usage *usage, const void *context,
                                             struct error *err);

@@ -14,8 +14,7 @@
 #include "base/number.h"
 #include "supervisor/monitor/monitor.h"
 
-static int take_from(pid_t pid, bool (*is_wanted)(int fd, const void *context),
-                     const void *context)
+static int take_from(pid_t pid, bool (*is_wanted)(int fd, const void *context), const void *context)
 {
     cleanup_close int pidfd = pidfd_open(pid, 0);
 
