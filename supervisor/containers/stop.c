@@ -32,7 +32,11 @@ int container_signal(struct managed_container *container, const struct actor *ac
         return error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
                          container->definition->id);
     container_hold_back(container);
-    return send_signal(container, signal_number, err);
+    result = send_signal(container, signal_number, err);
+    /* It has just ended, and so has its monitor; davitd is about to hear of it. */
+    return result != -EPIPE ? result
+                            : error_set(err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
+                                        container->definition->id);
 }
 
 static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *context)
@@ -57,8 +61,9 @@ int container_ask_to_end(struct managed_container *container, int signal_number,
     if (timeout_s == 0)
         signal_number = SIGKILL;
     result = send_signal(container, signal_number, err);
-    /* A monitor that does not take the signal must not prevent the SIGKILL after timeout_s. */
-    if (result < 0 && timeout_s > 0 && container->status == CONTAINER_RUNNING)
+    /* A monitor that does not take the signal must not prevent the SIGKILL after timeout_s. One
+     * that has ended has nothing to take it for. */
+    if (result < 0 && (timeout_s > 0 || result == -EPIPE) && container->status == CONTAINER_RUNNING)
         result = 0;
     /* Processes that are held do not see the signal. */
     if (result == 0 && container->is_paused)
