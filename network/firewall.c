@@ -342,6 +342,7 @@ static void write_own(struct nft_transaction *transaction)
     /* Asking whether its address is taken (RFC 4862, 5.4). */
     subnet_parse("::/128", &nobody);
     rule = nft_rule_begin(transaction, "port");
+    nft_match_ether_type(&rule, ETH_P_IPV6);
     nft_match_subnet(&rule, NFT_SADDR, &nobody);
     nft_match_protocol(&rule, IPPROTO_ICMPV6);
     nft_match_icmp_types(&rule, ND_NEIGHBOR_SOLICIT, ND_NEIGHBOR_SOLICIT);

@@ -166,9 +166,12 @@ void nft_match_device_set(const struct nft_rule *rule, enum nft_device device, b
 void nft_match_family(const struct nft_rule *rule, int family)
 {
     const uint8_t protocol = family == AF_INET6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+    const uint16_t ether_type = htons(family == AF_INET6 ? ETH_P_IPV6 : ETH_P_IP);
 
     if (rule->transaction->family == NFT_BRIDGE) {
-        nft_match_ether_type(rule, family == AF_INET6 ? ETH_P_IPV6 : ETH_P_IP);
+        /* Also below the tag of a VLAN. */
+        load_meta(rule, NFT_META_PROTOCOL, FIRST);
+        compare(rule, NFT_CMP_EQ, &ether_type, sizeof(ether_type));
         return;
     }
     load_meta(rule, NFT_META_NFPROTO, FIRST);
@@ -283,7 +286,7 @@ void nft_match_ether_type(const struct nft_rule *rule, uint16_t type)
 {
     const uint16_t value = htons(type);
 
-    load_meta(rule, NFT_META_PROTOCOL, FIRST);
+    load_payload(rule, NFT_PAYLOAD_LL_HEADER, 12, sizeof(value), FIRST);
     compare(rule, NFT_CMP_EQ, &value, sizeof(value));
 }
 

@@ -57,7 +57,8 @@ void nft_match_icmp_types(const struct nft_rule *rule, uint8_t first, uint8_t la
 void nft_match_state(const struct nft_rule *rule, uint32_t bits);
 void nft_match_translated(const struct nft_rule *rule); /* "ct status dnat" */
 
-/* In a bridge. An ether type: ETH_P_*. */
+/* In a bridge. What stands in the frame, ETH_P_*: that of a VLAN, and not what lies below its tag.
+ */
 void nft_match_ether_type(const struct nft_rule *rule, uint16_t type);
 
 /* Whether several parts of the packet, one behind the other, are an element of the set. */

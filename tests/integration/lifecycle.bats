@@ -453,6 +453,7 @@ END
     wait $!
     [ "$(sort "$dir/one" "$dir/other" | uniq -d | wc -l)" = 0 ]
     [ "$(cat "$dir/one" "$dir/other" | wc -l)" = 39 ]
-    [ "$(davit ps --all --format '{{.Names}}' | sort | xargs)" = "kept many1" ]
+    [ "$(davit ps --all --filter label=many=yes --format '{{.Names}}')" = many1 ]
+    [ "$(davit ps --all --filter name=kept --format '{{.Names}}')" = kept ]
     davit rm --force kept many1
 }

@@ -249,3 +249,64 @@ END
     refute davit exec joiner ip addr show eth0
     says_nothing reaches joiner
 }
+
+# Frames of several kinds to a MAC that nobody has, so that a bridge passes them on to all, by a program that may do that with a
+# container's usual capabilities: in its own name, or in another's.
+forge() { # CONTAINER OTHERS-ADDRESS KIND...
+    nsenter --net="/proc/$(pid_of "$1")/ns/net" python3 - "$(address_of "$1")" "${@:2}" <<'END'
+import socket, struct, sys
+raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+raw.bind(("eth0", 0))
+mac, nobody, stranger = raw.getsockname()[4], bytes.fromhex("02000000beef"), bytes.fromhex("020000001234")
+own, other = socket.inet_aton(sys.argv[1]), socket.inet_aton(sys.argv[2])
+def arp(ether, sender, address):
+    return nobody + ether + b"\x08\x06" + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + sender + address + nobody + own
+def ip(ether, source, port=9):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, source, bytes([192, 0, 2, 200]))
+    total = sum(struct.unpack("!10H", head))
+    total = (total & 0xFFFF) + (total >> 16)
+    head = head[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF) + head[12:]
+    return nobody + ether + b"\x08\x00" + head + struct.pack("!HHHH", port, 9, 8, 0)
+def neighbour():
+    source = bytes.fromhex("fe80") + bytes(13) + b"\x09"
+    icmp = struct.pack("!BBHI", 136, 0, 0, 0x20000000) + source + b"\x02\x01" + mac
+    return nobody + mac + b"\x86\xdd" + struct.pack("!IHBB", 0x60000000, len(icmp), 58, 255) + source + bytes.fromhex("ff02") + bytes(13) + b"\x01" + icmp
+frames = {
+    "own": ip(mac, own), "own-arp": arp(mac, mac, own),
+    "arp": arp(mac, mac, other), "arp-sender": arp(mac, stranger, own), "arp-mac": arp(stranger, stranger, own),
+    "ip": ip(mac, other), "mac": ip(stranger, own), "dhcp": ip(mac, own, 67), "neighbour": neighbour(),
+    "vlan": nobody + mac + b"\x81\x00\x00\x05" + ip(mac, own)[12:], "other": nobody + mac + b"\x88\xb5" + bytes(46),
+}
+for kind in sys.argv[3:]:
+    raw.send(frames[kind])
+END
+}
+
+@test "a container is heard in its own name alone: ARP, IP, MAC, neighbours, DHCP, VLANs" {
+    spoofs="arp arp-sender arp-mac ip mac dhcp neighbour vlan other"
+    idle victim
+    idle mallory
+    at_host nft 'table bridge seen { chain sent { type filter hook prerouting priority -400; ether daddr 02:00:00:00:be:ef counter; }
+        chain heard { type filter hook forward priority 0; ether daddr 02:00:00:00:be:ef counter; }; }'
+    count() { at_host nft -j list chain bridge seen "$1" | jq '[.. | .counter? // empty | .packets] | add'; }
+    is_at() { [ "$(count "$1")" -ge "$2" ]; }
+    per_frame() { forge mallory "$(address_of victim)" own; wait_until is_at heard 1; count heard; }
+    each=$(per_frame)
+    # What is sent in another's name was sent, and nobody hears it; what comes last is in its own.
+    forge mallory "$(address_of victim)" $spoofs own-arp
+    wait_until is_at sent 11
+    wait_until is_at heard $((2 * each))
+    [ "$(count heard)" = $((2 * each)) ]
+    # Without the wall all of it is.
+    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete bridge davit
+    for kind in $spoofs; do
+        before=$(count heard)
+        forge mallory "$(address_of victim)" "$kind"
+        echo "$kind"
+        wait_until is_at heard $((before + each))
+    done
+    at_host nft delete table bridge seen
+    kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+    start_davitd
+    davit rm --force victim mallory
+}
