@@ -75,7 +75,7 @@ struct nlmsghdr *netlink_add(struct netlink_batch *batch, const char *name, uint
     return header;
 }
 
-static const char *reason_of(const struct nlmsghdr *header)
+const char *netlink_reason(const struct nlmsghdr *header)
 {
     const struct nlmsgerr *answer = mnl_nlmsg_get_payload(header);
     size_t skipped = sizeof(*answer);
@@ -96,7 +96,7 @@ static const char *reason_of(const struct nlmsghdr *header)
 static void note_error(const struct nlmsghdr *header, const char *name, struct error *err)
 {
     const struct nlmsgerr *answer = mnl_nlmsg_get_payload(header);
-    const char *reason = reason_of(header);
+    const char *reason = netlink_reason(header);
 
     if (reason != NULL)
         error_errno(err, -answer->error, "%s: %.200s", name, reason);

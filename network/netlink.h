@@ -44,6 +44,10 @@ struct netlink_batch {
 struct nlmsghdr *netlink_add(struct netlink_batch *batch, const char *name, uint16_t type,
                              uint16_t flags, const void *extra, size_t extra_size);
 
+/* What an answer (NLMSG_ERROR) says besides its errno, where NETLINK_EXT_ACK is set; NULL: nothing.
+ */
+const char *netlink_reason(const struct nlmsghdr *header);
+
 /* Sends all and waits for all answers. The first that failed is the error, with its name; the
  * others have been tried all the same. */
 int netlink_run(struct netlink *netlink, struct netlink_batch *batch, struct error *err);

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "base/cleanup.h"
+#include "netlink.h"
 
 #ifndef NFT_TABLE_F_OWNER
 #define NFT_TABLE_F_OWNER 2
@@ -145,20 +146,6 @@ static void drop_old_answers(int fd)
         ;
 }
 
-static const char *reason_of(const struct nlmsghdr *header)
-{
-    struct nlattr *attribute;
-
-    if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0)
-        return NULL;
-    mnl_attr_for_each(attribute, header, sizeof(struct nlmsgerr))
-    {
-        if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG)
-            return mnl_attr_get_str(attribute);
-    }
-    return NULL;
-}
-
 /* True when the answer to the last request is there, or that to the whole (sequence 0). */
 static bool take_answers(const char *bytes, ssize_t length, uint32_t last, struct error *failure)
 {
@@ -172,7 +159,7 @@ static bool take_answers(const char *bytes, ssize_t length, uint32_t last, struc
 
         if (header->nlmsg_type != NLMSG_ERROR)
             continue;
-        reason = reason_of(header);
+        reason = netlink_reason(header);
         if (answer->error != 0 && failure->errnum == 0)
             error_errno(failure, -answer->error, "nftables: request %u%s%.200s", header->nlmsg_seq,
                         reason != NULL ? ": " : "", reason != NULL ? reason : "");

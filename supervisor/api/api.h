@@ -131,6 +131,11 @@ struct prune_kind {
                  uint64_t *bytes, struct error *err);
 };
 
+/* The filters of a prune request: the names in `known`, which NULL ends, and the time of "until".
+ */
+int api_parse_prune_filters(struct request *request, const char *const *known,
+                            struct filters *filters, int64_t *until_ns, struct error *err);
+
 /* Answers POST .../prune. */
 void api_prune(struct api *api, struct request *request, const struct prune_kind *kind);
 

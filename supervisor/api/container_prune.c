@@ -39,16 +39,7 @@ static void on_client_gone(struct request *request)
     free_prune(request->context);
 }
 
-static int parse_filters(struct request *request, struct filters *filters, int64_t *until_ns,
-                         struct error *err)
-{
-    static const char *const known[] = {"until", "label", "label!", NULL};
-    int result =
-        filters_parse(&request->arena, request_query(request, "filters"), known, filters, err);
-
-    *until_ns = 0;
-    return result < 0 ? result : filters_get_time(filters, "until", until_ns, err);
-}
+static const char *const known_filters[] = {"until", "label", "label!", NULL};
 
 static bool is_prunable(const struct container_prune *prune,
                         const struct managed_container *container)
@@ -129,7 +120,8 @@ static struct json_writer *begin_prune(struct api *api, struct request *request,
     (void)context;
     prune->api = api;
     prune->request = request;
-    result = parse_filters(request, &prune->filters, &prune->until_ns, err);
+    result =
+        api_parse_prune_filters(request, known_filters, &prune->filters, &prune->until_ns, err);
     if (result == 0 && sd_event_add_defer(api->containers->loop, &prune->step, on_step, prune) < 0)
         result = error_set(err, ERROR_INTERNAL, ENOMEM, "prune");
     if (result < 0) {
@@ -154,7 +146,7 @@ static void serve_containers_prune(struct api *api, struct request *request,
     int64_t until_ns;
 
     (void)match;
-    if (parse_filters(request, &filters, &until_ns, &err) < 0)
+    if (api_parse_prune_filters(request, known_filters, &filters, &until_ns, &err) < 0)
         respond_error(request, &err);
     else
         api_measure_usage(api, request, begin_prune, NULL);

@@ -1,11 +1,11 @@
 /* What all prune requests have in common: see api.h. */
 #include "api.h"
 
-static int parse_filters(struct request *request, const struct prune_kind *kind,
-                         struct filters *filters, int64_t *until_ns, struct error *err)
+int api_parse_prune_filters(struct request *request, const char *const *known,
+                            struct filters *filters, int64_t *until_ns, struct error *err)
 {
-    int result = filters_parse(&request->arena, request_query(request, "filters"), kind->filters,
-                               filters, err);
+    int result =
+        filters_parse(&request->arena, request_query(request, "filters"), known, filters, err);
 
     *until_ns = 0;
     return result < 0 ? result : filters_get_time(filters, "until", until_ns, err);
@@ -20,7 +20,7 @@ static struct json_writer *prune_answer(struct api *api, struct request *request
     struct filters filters;
     uint64_t bytes = 0;
     int64_t until_ns;
-    int result = parse_filters(request, kind, &filters, &until_ns, err);
+    int result = api_parse_prune_filters(request, kind->filters, &filters, &until_ns, err);
 
     json_object_open(writer);
     json_key(writer, kind->list_name);
@@ -42,7 +42,7 @@ void api_prune(struct api *api, struct request *request, const struct prune_kind
     int64_t until_ns;
     struct json_writer *writer = NULL;
     struct error err = {0};
-    int result = parse_filters(request, kind, &filters, &until_ns, &err);
+    int result = api_parse_prune_filters(request, kind->filters, &filters, &until_ns, &err);
 
     if (result == 0 && kind->is_measured) {
         api_measure_usage(api, request, prune_answer, kind);

@@ -94,41 +94,47 @@ static void remove_tables(struct networks *networks, struct nft_transaction *tra
     }
 }
 
-/* All rules, from what davitd knows now. Returns their sum, without the elements of sets that
- * change by themselves. */
-static uint64_t make_rules(struct networks *networks, struct nft_transaction *transaction)
+/* All rules, from what davitd knows now, without the elements that change by themselves. Returns
+ * their sum. False in *has_networks: there is nothing to add elements to. */
+static uint64_t make_rules(struct networks *networks, struct nft_transaction *transaction,
+                           bool *has_networks)
 {
     cleanup_arena struct arena arena = {0};
     struct firewall_network *list;
     size_t count = list_networks(&arena, networks, &list);
     size_t offset;
-    uint64_t sum;
 
+    *has_networks = count > 0;
     remove_tables(networks, transaction);
     offset = transaction->bytes.length;
     if (count > 0)
         firewall_write(transaction, list, count);
     egress_add_rules(networks, &arena, transaction);
-    sum = hash_bytes(HASH_START, transaction->bytes.data + offset,
-                     transaction->bytes.length - offset);
-    for (const struct membership *one = networks->members; count > 0 && one != NULL;
-         one = one->next) {
+    return hash_bytes(HASH_START, transaction->bytes.data + offset,
+                      transaction->bytes.length - offset);
+}
+
+static void add_elements(const struct networks *networks, struct nft_transaction *transaction)
+{
+    for (const struct membership *one = networks->members; one != NULL; one = one->next) {
         change_ports(transaction, one, false);
         for (size_t i = 0; i < one->definition->endpoints.count; i++)
             change_device(transaction, &one->leases[i], false);
     }
-    return sum;
 }
 
 static int write_rules(struct networks *networks, struct error *err)
 {
     cleanup_nft_transaction struct nft_transaction transaction = {0};
-    uint64_t sum = make_rules(networks, &transaction);
+    bool has_networks;
+    uint64_t sum = make_rules(networks, &transaction, &has_networks);
     int result;
 
     /* Most containers change nothing but elements. */
     if (networks->firewall.is_written && networks->firewall.sum == sum)
         return 0;
+    if (has_networks)
+        add_elements(networks, &transaction);
     result = nft_transaction_run(&networks->nft, &transaction, err);
     networks->firewall.is_written = result == 0;
     networks->firewall.sum = sum;
