@@ -576,9 +576,10 @@ nothing_left() { is_empty "$dir/root/ingest" "$dir/root/trash"; }
         wait_until sh -c "pgrep -P \$(pgrep -P $(cat "$dir/pid")) -f davit-image"
         davit rm --force source
         echo "$made:"
-        run wait $making
+        made_status=0
+        wait $making || made_status=$?
         cat "$dir/out"
-        [ "$status" -ne 0 ]
+        [ "$made_status" = 1 ]
         rm -rf "$dir/partial" "$dir/partial.tar"
     done
     refute davit image inspect partial
