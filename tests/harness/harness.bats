@@ -3,7 +3,7 @@
 # and with seeds nobody has tried: here what fails must be what was changed.
 
 setup() { dir=$(mktemp -d /tmp/davit-test.XXXXXX); }
-teardown() { rm -rf "$dir"; }
+teardown() { rm -rf --one-file-system "$dir"; }
 
 harness() { timeout 900 python3 "$BATS_TEST_DIRNAME/$1" "$dir" "${@:2}" 3>&- | grep -v '^ok'; [ "${PIPESTATUS[0]}" -eq 0 ]; }
 

@@ -170,6 +170,7 @@ teardown_file() { teardown_daemon_file; }
 }
 
 @test "the built-in init reaps orphans and passes signals" {
+    not_sanitized "end by system calls that process 1 may not make"
     davit run --detach --init --name reaper busybox sh -c 'trap "exit 12" TERM; (sleep 0.1 &) ; echo up; while :; do sleep 0.05; done'
     wait_until sh -c "'$build/davit' logs reaper | grep -q up"
     run davit exec reaper ps

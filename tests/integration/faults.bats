@@ -29,7 +29,7 @@ teardown_file() {
     rm -f "$dir/fault"
     stop_davitd
     xargs kill < "$dir/servers" 2>/dev/null
-    rm -rf "$dir"
+    rm -rf --one-file-system "$dir"
 }
 
 setup() {
@@ -107,36 +107,42 @@ load_it() { davit load --input "$dir/image.tar"; }
 pull_it() { davit pull --quiet "$image:1"; }
 
 @test "load: a disk that is full at any point" {
+    not_sanitized "make system calls by themselves, past what fails them here"
     for call in write pwrite openat mkdirat fsync syncfs renameat symlinkat linkat mknodat fsetxattr; do
         sweep $call 28 faulty:1 load_it
     done
 }
 
 @test "load: a disk that fails at any point" {
+    not_sanitized "make system calls by themselves, past what fails them here"
     for call in read write fsync renameat fchownat fchmod utimensat futimens ftruncate; do
         sweep $call 5 faulty:1 load_it
     done
 }
 
 @test "load: no processes, pipes or memory" {
+    not_sanitized "make system calls by themselves, past what fails them here"
     for call in pipe2 fork memfd_create; do
         sweep $call 12 faulty:1 load_it
     done
 }
 
 @test "load: a process of the worker is killed at any point" {
+    not_sanitized "make system calls by themselves, past what fails them here"
     for call in write fsync renameat mkdirat openat; do
         sweep $call kill faulty:1 load_it
     done
 }
 
 @test "pull: a disk that is full at any point" {
+    not_sanitized "make system calls by themselves, past what fails them here"
     for call in write fsync renameat mkdirat syncfs; do
         sweep $call 28 "$image:1" pull_it
     done
 }
 
 @test "pull: a process of the worker is killed at any point, and the next pull goes on from there" {
+    not_sanitized "make system calls by themselves, past what fails them here"
     for call in write fsync renameat; do
         sweep $call kill "$image:1" pull_it
     done

@@ -410,6 +410,7 @@ PYTHON
 }
 
 @test "the runtime's own file cannot be written from a container" {
+    not_sanitized "need libraries that are not there"
     configure '.root.readonly = false'
     # The kernel runs the runtime itself here, from the file that /proc/self/exe is; opening the pipe
     # keeps it there. A container's root could reopen that file for writing later.
@@ -426,25 +427,27 @@ PYTHON
 }
 
 @test "started in a chroot, the host's root is still out of the container's namespace" {
+    not_sanitized "need libraries that are not there"
     mkdir "$dir/jail"
-    mount --bind "$dir/jail" "$dir/jail"
-    mkdir -p "$dir/jail/proc" "$dir/jail/sys" "$dir/jail/dev" "$dir/jail/run"
-    for d in proc sys dev; do mount --rbind "/$d" "$dir/jail/$d"; mount --make-rslave "$dir/jail/$d"; done
     program sleep 1000
     cp -a "$dir/bundle" "$dir/jail/bundle"
     cp "$oci" "$dir/jail/davit-oci"
-    jailed() { timeout 60 chroot "$dir/jail" /davit-oci --root /run "$@" 3>&-; }
-    jailed run --detach --bundle /bundle "$id" >/dev/null 2>&1
-    run jailed exec "$id" ls /
-    echo "$output"
-    in_container=$output
-    # What setns(2) to the namespace shows, as a container's root could use it.
-    pid=$(jailed state "$id" | jq .pid)
-    run nsenter --mount="/proc/$pid/ns/mnt" /bin/busybox ls /
-    in_namespace=$output
-    jailed delete --force "$id"
-    for d in proc sys dev; do umount -R "$dir/jail/$d"; done
-    umount "$dir/jail"
+    # The host's devices and processes are mounted where nobody else sees it, and are gone with whoever did it: nothing that
+    # removes "$dir" may find them there.
+    unshare --mount --propagation slave bash -e -s "$dir" "$id" 3>&- <<'END'
+        mount --bind "$1/jail" "$1/jail"
+        mkdir -p "$1/jail/proc" "$1/jail/sys" "$1/jail/dev" "$1/jail/run"
+        for d in proc sys dev; do mount --rbind "/$d" "$1/jail/$d"; done
+        jailed() { timeout 60 chroot "$1" /davit-oci --root /run "${@:2}"; }
+        jailed "$1/jail" run --detach --bundle /bundle "$2" </dev/null >/dev/null 2>&1
+        jailed "$1/jail" exec "$2" ls / > "$1/in_container" || true
+        # What setns(2) to the namespace shows, as a container's root could use it.
+        nsenter --mount="/proc/$(jailed "$1/jail" state "$2" | jq .pid)/ns/mnt" /bin/busybox ls / > "$1/in_namespace" || true
+        jailed "$1/jail" delete --force "$2"
+END
+    in_container=$(cat "$dir/in_container")
+    in_namespace=$(cat "$dir/in_namespace")
+    echo "$in_container"
     [ "$in_container" = "$in_namespace" ]
     contains "$in_container" bin
     [[ $in_namespace != *root* ]]

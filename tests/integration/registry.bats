@@ -44,7 +44,7 @@ begin_stalled() {
 teardown_file() {
     stop_davitd
     xargs kill < "$dir/servers" 2>/dev/null
-    rm -rf "$dir"
+    rm -rf --one-file-system "$dir"
 }
 
 teardown() {

@@ -24,7 +24,7 @@ setup_file() {
 teardown_file() {
     stop_davitd
     xargs kill < "$dir/servers" 2>/dev/null
-    rm -rf "$dir"
+    rm -rf --one-file-system "$dir"
 }
 
 # Every test has a repository of its own: app1, app2...

@@ -3,7 +3,7 @@
 load ../common
 
 setup() { dir=$(mktemp -d /tmp/davit-test.XXXXXX); }
-teardown() { rm -rf "$dir"; }
+teardown() { rm -rf --one-file-system "$dir"; }
 
 @test "where nothing runs no test of an escape passes" {
     cat > "$dir/davit-oci" <<SH
