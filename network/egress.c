@@ -131,6 +131,23 @@ bool egress_rule_matches(const struct egress_rule *rule, const char *name)
     return rule->name[0] != '\0' && dns_name_matches(rule->name, name);
 }
 
+static uint8_t protocol_number(const char *name)
+{
+    return strcmp(name, "tcp") == 0   ? IPPROTO_TCP
+           : strcmp(name, "udp") == 0 ? IPPROTO_UDP
+                                      : IPPROTO_SCTP;
+}
+
+bool egress_rule_allows(const struct egress_rule *rule, const struct address *address,
+                        uint8_t protocol, uint16_t port)
+{
+    if (rule->name[0] != '\0' || !subnet_contains(&rule->subnet, address))
+        return false;
+    if (rule->protocol != NULL && protocol_number(rule->protocol) != protocol)
+        return false;
+    return rule->first_port == 0 || (port >= rule->first_port && port <= rule->last_port);
+}
+
 #define SHORT_ID 12
 #define PRIORITY (-10) /* before the usual filter rules */
 
@@ -178,13 +195,6 @@ void egress_change_address(struct nft_transaction *transaction, const char *id, 
         else
             nft_add_element(transaction, &element);
     }
-}
-
-static uint8_t protocol_number(const char *name)
-{
-    return strcmp(name, "tcp") == 0   ? IPPROTO_TCP
-           : strcmp(name, "udp") == 0 ? IPPROTO_UDP
-                                      : IPPROTO_SCTP;
 }
 
 static void match_protocol(const struct nft_rule *rule, const struct egress_rule *allowed)
@@ -309,6 +319,10 @@ static void write_container(struct nft_transaction *transaction, const struct eg
         for (size_t j = 0; j < container->address_count; j++)
             write_jump(transaction, container->id, &container->addresses[j]);
     }
+    for (size_t i = 0; i < container->learnt_count; i++)
+        egress_change_address(transaction, container->id, container->learnt[i].rule,
+                              &container->learnt[i].address, container->learnt[i].timeout_ms,
+                              false);
 }
 
 /* What is not there cannot be removed: so everything is added first. */

@@ -48,12 +48,25 @@ bool egress_rule_takes(const struct egress_rule *rule, const struct address *add
 /* Whether the rule is for that name, in lower case. */
 bool egress_rule_matches(const struct egress_rule *rule, const char *name);
 
+/* Whether the rule, which names no name, lets that through. Port 0: it has none. */
+bool egress_rule_allows(const struct egress_rule *rule, const struct address *address,
+                        uint8_t protocol, uint16_t port);
+
+/* An address of a name, which may be reached for so long. */
+struct egress_address {
+    size_t rule;
+    struct address address;
+    uint64_t timeout_ms;
+};
+
 struct egress_container {
     const char *id;
     const struct egress_rule *rules;
     size_t rule_count;
     const struct address *addresses; /* that it has on its bridges; family 0: none */
     size_t address_count;
+    const struct egress_address *learnt; /* which the kernel does not have */
+    size_t learnt_count;
 };
 
 /* What egress_write() adds to a transaction: the rules of `containers` become the only ones of our

@@ -287,6 +287,7 @@ static void assemble(struct daemon *daemon)
                                          .id = daemon->id,
                                          .lock_fd = -1,
                                          .nft.fd = -1,
+                                         .connections.report_fd = -1,
                                          .names.fd = -1};
     daemon->containers = (struct containers){.loop = daemon->loop,
                                              .spawner = &daemon->spawner,

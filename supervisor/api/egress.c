@@ -5,6 +5,7 @@
 
 #include "api.h"
 #include "supervisor/containers/container.h"
+#include "supervisor/networks/connections.h"
 #include "supervisor/networks/egress.h"
 #include "supervisor/networks/networks.h"
 
@@ -48,7 +49,7 @@ static int read_rules(struct request *request, const struct docker_egress **egre
     return 0;
 }
 
-/* Answered when the kernel has the rules. */
+/* Answered when the kernel has the rules, and has ended what they refuse. */
 struct egress_change {
     struct completion completion;
     struct api *api;
@@ -109,7 +110,8 @@ static void serve_egress_set(struct api *api, struct request *request,
     strcpy(change->id, container->definition->id);
     request->context = change;
     request->on_close = on_client_gone;
-    firewall_await(api->networks, &change->completion);
+    if (!connections_await(api->networks, &change->completion))
+        firewall_await(api->networks, &change->completion);
 }
 
 const struct route egress_routes[] = {

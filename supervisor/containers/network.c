@@ -194,19 +194,22 @@ int container_disconnect(struct managed_container *container, const struct actor
 int container_set_egress(struct managed_container *container, const struct actor *actor,
                          const struct docker_egress *egress, struct error *err)
 {
-    const struct docker_egress *former = container->definition->host_config.egress;
-    size_t former_count = former != NULL ? former->allow.count : 0;
-    bool had_rules = former != NULL;
+    cleanup_arena struct arena arena = {0};
+    const struct docker_egress *egress_now = container->definition->host_config.egress;
+    bool had_rules = egress_now != NULL;
+    struct string_list former = {0};
     struct definition changed = *container->definition;
     int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
+    for (size_t i = 0; egress_now != NULL && i < egress_now->allow.count; i++)
+        string_list_append(&arena, &former, arena_strdup(&arena, egress_now->allow.items[i]));
     changed.host_config.egress = egress;
     if (result == 0)
         result = egress_check(container->containers->networks, &changed, err);
     if (result == 0)
         result = container_revise(container, &changed, err);
     if (result == 0)
-        egress_replace(container_network(container), had_rules, former_count);
+        egress_replace(container_network(container), had_rules, &former);
     return result;
 }
 

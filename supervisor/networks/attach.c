@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "connections.h"
 #include "membership.h"
 #include "names.h"
 #include "networks.h"
@@ -70,10 +71,12 @@ static int attach_once(struct membership *member, int netns_fd, struct error *er
     return attach_devices(member, netns_fd, err);
 }
 
-/* A start that waits for its devices and its rules: both must be there before the program runs. */
+/* A start that waits for its devices and its rules: both must be there before the program runs, and
+ * nothing of whoever had its addresses before. */
 struct attachment {
     struct completion rules;
     struct completion plugins;
+    struct completion connections;
     struct networks *networks;
     char id[IDENTIFIER_SIZE];
     int netns_fd;
@@ -121,6 +124,26 @@ static void on_rules_set(struct completion *completion, const struct error *err)
     end_attachment(attachment, who_waits(attachment), err);
 }
 
+static void await_rules(struct attachment *attachment, const struct membership *member)
+{
+    if (!connections_are_left(member) ||
+        !connections_await(member->networks, &attachment->connections))
+        firewall_await(member->networks, &attachment->rules);
+}
+
+static void on_connections_ended(struct completion *completion, const struct error *err)
+{
+    struct attachment *attachment =
+        (struct attachment *)(void *)((char *)completion -
+                                      offsetof(struct attachment, connections));
+    struct membership *member = who_waits(attachment);
+
+    if (member == NULL || err != NULL)
+        end_attachment(attachment, member, err);
+    else
+        await_rules(attachment, member);
+}
+
 static int on_next_attempt(sd_event_source *source, uint64_t usec, void *context);
 
 /* The macvlan device of the former start may still have the address, until the kernel frees its
@@ -159,7 +182,7 @@ static void on_plugins_done(struct completion *completion, const struct error *e
     else if (attach_names(attachment, member, &problem) < 0)
         end_attachment(attachment, member, &problem);
     else
-        firewall_await(member->networks, &attachment->rules);
+        await_rules(attachment, member);
 }
 
 static void attach_now(struct attachment *attachment, struct membership *member)
@@ -192,6 +215,7 @@ void membership_attach(struct membership *member, int netns_fd, pid_t pid)
 
     attachment->rules.done = on_rules_set;
     attachment->plugins.done = on_plugins_done;
+    attachment->connections.done = on_connections_ended;
     attachment->networks = member->networks;
     attachment->netns_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 0);
     attachment->pid = pid;

@@ -1,6 +1,8 @@
 /* What containers may reach: see egress.h. */
 #include "egress.h"
 
+#include "connections.h"
+#include "egress_learnt.h"
 #include "names.h"
 
 void egress_release(struct membership *member)
@@ -15,15 +17,16 @@ void egress_release(struct membership *member)
     firewall_change(member->networks);
 }
 
-void egress_replace(struct membership *member, bool had_rules, size_t former_count)
+void egress_replace(struct membership *member, bool had_rules, const struct string_list *former)
 {
     if (!membership_is_attached(member))
         return;
     member->refused_names = 0;
-    egress_forget_learnt(member);
+    egress_keep_learnt(member, former);
     if (had_rules)
-        egress_note_ended(member->networks, member->definition->id, former_count);
+        egress_note_ended(member->networks, member->definition->id, former->count);
     firewall_change(member->networks);
+    connections_revise(member);
     names_update(member);
 }
 

@@ -14,10 +14,11 @@
 /* The container has ended: its rules leave the kernel soon after. */
 void egress_release(struct membership *member);
 
-/* The definition has other rules than before; then it had `former_count`, or none if not
- * `had_rules`. The old rules go with the addresses learnt by them, counts begin anew, and the new
- * rules are in force soon after. Does nothing for a container without addresses. */
-void egress_replace(struct membership *member, bool had_rules, size_t former_count);
+/* The definition has other rules than before; then it had `former`, or none if not `had_rules`. The
+ * old rules go with the addresses learnt by them, but for those that are among the new ones; counts
+ * begin anew, the new rules are in force soon after, and then connections end that they refuse.
+ * Does nothing for a container without addresses. */
+void egress_replace(struct membership *member, bool had_rules, const struct string_list *former);
 
 /* Writes the rules, and what they refused. */
 void egress_write_rules(struct json_writer *writer, const struct membership *member);
@@ -53,8 +54,9 @@ void egress_forget_written(struct networks *networks);
  * of davit's, or that is not public is not let through unless the rule says where it may lie. */
 bool egress_grant(struct networks *networks, const struct resolver_grant *grant);
 
-/* The container's rules are written anew, or it has ended: what was learnt went with them. */
-void egress_forget_learnt(struct membership *member);
+/* What the rules let through, as rules without names, with the addresses that were learnt. */
+void egress_list_addresses(struct arena *arena, const struct membership *member,
+                           struct string_list *rules);
 
 /* What was refused: egress_log.c */
 

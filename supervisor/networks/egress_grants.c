@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "egress.h"
+#include "egress_learnt.h"
 #include "network/host_addresses.h"
 
 /* An answer is used a little longer than it says, by programs that have it already. */
@@ -15,37 +16,37 @@
 #define LEARNT_MAX 1024
 #define LEARNT_TOTAL_MAX 32768
 
-struct learnt_address {
-    uint64_t ends_us;
-    struct address address;
-    uint32_t rule;
-};
-
-struct egress_learnt {
-    size_t count;
-    size_t room;
-    struct learnt_address *items;
-};
-
-void egress_forget_learnt(struct membership *member)
+static const char *rule_for_address(struct arena *arena, const struct egress_rule *rule,
+                                    const struct address *address)
 {
-    if (member->learnt == NULL)
-        return;
-    member->networks->egress.learnt_count -= member->learnt->count;
-    free(member->learnt->items);
-    free(take_pointer(&member->learnt));
+    char text[ADDRESS_TEXT_SIZE];
+
+    address_format(address, text);
+    if (rule->protocol == NULL)
+        return arena_strdup(arena, text);
+    if (rule->first_port == 0)
+        return arena_printf(arena, "%s/%s", text, rule->protocol);
+    return arena_printf(arena, "[%s]:%u-%u/%s", text, rule->first_port, rule->last_port,
+                        rule->protocol);
 }
 
-static struct learnt_address *find_learnt(struct egress_learnt *learnt, size_t rule,
-                                          const struct address *address)
+void egress_list_addresses(struct arena *arena, const struct membership *member,
+                           struct string_list *list)
 {
-    for (size_t i = 0; i < learnt->count; i++) {
-        struct learnt_address *one = &learnt->items[i];
+    const struct docker_egress *egress = member->definition->host_config.egress;
+    const struct egress_learnt *learnt = member->learnt;
+    struct egress_rule *rules = NULL;
 
-        if (one->rule == rule && address_equals(&one->address, address))
-            return one;
+    if (egress == NULL || egress_parse(arena, egress, &rules, NULL) < 0)
+        return;
+    for (size_t i = 0; i < egress->allow.count; i++) {
+        if (rules[i].name[0] == '\0')
+            string_list_append(arena, list, egress->allow.items[i]);
     }
-    return NULL;
+    for (size_t i = 0; learnt != NULL && i < learnt->count; i++)
+        string_list_append(
+            arena, list,
+            rule_for_address(arena, &rules[learnt->items[i].rule], &learnt->items[i].address));
 }
 
 /* What has ended the kernel has forgotten. */
@@ -133,7 +134,7 @@ static int grant_address(struct membership *member, size_t rule, const struct ad
 {
     uint64_t now_us = clock_monotonic_us();
     struct learnt_address *learnt =
-        member->learnt != NULL ? find_learnt(member->learnt, rule, address) : NULL;
+        member->learnt != NULL ? egress_find_learnt(member->learnt, rule, address) : NULL;
     int result;
 
     if (learnt == NULL)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "egress.h"
+#include "egress_learnt.h"
 #include "network/links.h"
 
 /* A container without rules any more, of which the kernel may have some until the next script. */
@@ -125,6 +126,8 @@ static void egress_describe_container(struct arena *arena, const struct membersh
     said->rules = rules;
     said->id = member->definition->id;
     list_addresses(arena, member, said);
+    if (member->has_moved_learnt)
+        egress_describe_learnt(arena, member, said);
 }
 
 static bool is_limited(const struct membership *member)
@@ -201,6 +204,8 @@ void egress_forget_written(struct networks *networks)
 {
     struct egress_ended **link = &networks->egress.ended;
 
+    for (struct membership *one = networks->members; one != NULL; one = one->next)
+        one->has_moved_learnt = false;
     while (*link != NULL) {
         struct egress_ended *one = *link;
 

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "connections.h"
 #include "egress.h"
 #include "membership.h"
 #include "network/egress.h"
@@ -204,6 +205,10 @@ int firewall_update(struct networks *networks, struct error *err)
     }
     egress_open_log(networks);
     completions_end(&waiters, result < 0 ? err : NULL);
+    if (result < 0)
+        connections_fail(networks, err);
+    else
+        connections_begin(networks);
     return result;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "connections.h"
 #include "membership.h"
 #include "network/firewall.h"
 #include "network/links.h"
@@ -95,17 +96,20 @@ static void mark_taken(void *context, const struct address *address)
         candidates->is_taken[offset] = true;
 }
 
-/* UINT32_MAX if there is none. */
+/* UINT32_MAX if there is none. Those that others have just had are the last choice. */
 static uint32_t find_free(const struct membership *member, const struct network *network,
-                          const struct network_addresses *own, int family)
+                          const struct network_addresses *own, int family, bool takes_occupied)
 {
-    size_t count = 2 * member->networks->member_count + 4;
+    size_t count =
+        2 * member->networks->member_count + member->networks->connections.ended_count + 4;
     cleanup_free bool *is_taken = memory_new(count, sizeof(*is_taken));
     struct candidates candidates = {&own->range, is_taken, count};
 
     if (count > subnet_size(&own->range))
         candidates.count = subnet_size(&own->range);
     each_taken(member, network, family, mark_taken, &candidates);
+    if (!takes_occupied)
+        connections_each_occupied(member, mark_taken, &candidates);
     mark_taken(&candidates, &own->gateway);
     for (uint32_t i = 0; i < candidates.count; i++) {
         struct address address = subnet_at(&own->range, i);
@@ -121,19 +125,28 @@ static int lease_family(const struct membership *member, size_t index,
                         struct error *err)
 {
     const struct network_addresses *own = network_addresses(network, family);
+    /* A container that runs would have connections of others at once. */
+    bool can_wait = member->phase == MEMBER_STARTING;
     uint32_t offset;
 
     if (fixed_as(member, index, family, address)) {
         struct wanted wanted = {address, false};
 
         each_taken(member, network, family, compare, &wanted);
+        if (!wanted.is_taken && !can_wait && connections_occupy(member, address))
+            return error_set(err, ERROR_BUSY, EAGAIN,
+                             "another container had address %s until now, and its connections "
+                             "have not ended: try again",
+                             fixed_address(member, index, family));
         if (!wanted.is_taken)
             return 0;
         *address = (struct address){0};
         return error_set(err, ERROR_CONFLICT, EADDRINUSE, "Address %s is already in use",
                          fixed_address(member, index, family));
     }
-    offset = find_free(member, network, own, family);
+    offset = find_free(member, network, own, family, false);
+    if (offset == UINT32_MAX && can_wait)
+        offset = find_free(member, network, own, family, true);
     if (offset == UINT32_MAX)
         return error_set(err, ERROR_CONFLICT, EADDRNOTAVAIL,
                          "no available %s addresses on network %s",
@@ -151,6 +164,8 @@ static int lease(struct membership *member, size_t index, const struct network *
     held->network = network;
     if (result == 0 && network->ipv6.subnet_text != NULL)
         result = lease_family(member, index, network, AF_INET6, &held->address6, err);
+    if (result == 0)
+        connections_keep(member);
     return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "connections.h"
 #include "membership.h"
 #include "names.h"
 
@@ -85,6 +86,8 @@ static void leave(struct membership *member, size_t index)
         log_warning("container %s: it has a device of network %s until it ends: %s",
                     member->definition->name,
                     member->definition->endpoints.items[index].network_name, err.message);
+    else
+        connections_end(member, &member->leases[index]);
 }
 
 static bool has_endpoint(const struct definition *definition, const struct endpoint *endpoint)

@@ -69,6 +69,8 @@ struct membership {
     const struct attachment *attachment;
     uint64_t refused_names;                  /* by its egress rules */
     struct egress_learnt *learnt;            /* addresses of names that it may reach; or NULL */
+    bool has_moved_learnt;                   /* the kernel has lost them with the former rules */
+    enum connections_phase connections;      /* whether its rules let those through that it has */
     bool has_fixed_addresses;                /* on any network, whether it runs or not */
     bool has_plugins;                        /* that have made devices, or are about to */
     char resolver_instance[IDENTIFIER_SIZE]; /* resolver with its sockets; "": none */

@@ -20,6 +20,7 @@
 #include "supervisor/store/places.h"
 
 struct egress_ended;
+struct ended_address;
 struct membership;
 struct netlink;
 struct network_lease;
@@ -92,6 +93,31 @@ struct egress_state {
     sd_event_source *log; /* NULL: not yet */
 };
 
+/* Whether connections are what they may be. */
+enum connections_phase {
+    CONNECTIONS_RIGHT,
+    CONNECTIONS_TO_REVISE,
+    CONNECTIONS_UNDER_WAY,
+};
+
+/* Connections that are to end: connections.c. */
+struct connections_state {
+    struct ended_address *ended; /* addresses that nobody has and nobody gets yet */
+    size_t ended_count;
+    enum connections_phase sweep; /* of what ended without a davitd */
+    bool is_due;                  /* there is work for the next process */
+    sd_event_source *turn;        /* begins it */
+    int report_fd;                /* of the process at work; -1: none */
+    char report[1024];
+    size_t report_length;
+    sd_event_source *source;
+    sd_event_source *deadline;
+    sd_event_source *retry;
+    unsigned int failures;            /* one after the other */
+    struct completion *waiters;       /* for the process at work */
+    struct completion *later_waiters; /* for the next one */
+};
+
 /* davitd's side of the resolver: names.c. */
 struct names_state {
     int fd; /* channel to it; -1: none */
@@ -123,6 +149,7 @@ struct networks {
     struct nft_channel nft;
     struct firewall_state firewall;
     struct egress_state egress;
+    struct connections_state connections;
     struct names_state names;
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "connections.h"
 #include "egress.h"
 #include "membership.h"
 #include "names.h"
@@ -43,6 +44,7 @@ static void release_now(struct membership *member)
     plugins_release(member);
     for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
         firewall_change_device_of(member, &member->leases[i], true, NULL);
+        connections_end(member, &member->leases[i]);
         free(member->leases[i].by_plugin);
     }
     memset(member->leases, 0, sizeof(member->leases));
@@ -112,10 +114,12 @@ static void repair_firewall(struct networks *networks)
         has_work = has_work || membership_is_attached(one);
     if (!has_work && nft_table_look_up(&networks->nft, NFT_INET, FIREWALL_TABLE, &owner) < 0)
         return;
-    if (networks_claim(networks, has_work ? PREDECESSOR_MS : PREDECESSOR_IDLE_MS, &err) == 0)
+    if (networks_claim(networks, has_work ? PREDECESSOR_MS : PREDECESSOR_IDLE_MS, &err) == 0) {
         firewall_change(networks);
-    else if (has_work)
+        connections_sweep(networks);
+    } else if (has_work) {
         log_error("%s", err.message);
+    }
 }
 
 void networks_recovered(struct networks *networks)

@@ -21,6 +21,7 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "images/image_job.h"
+#include "network/conntrack_job.h"
 #include "process_list.h"
 #include "runtime/runtime.h"
 #include "supervisor/monitor/monitor.h"
@@ -32,6 +33,7 @@
 #define REQUEST_NAMESPACES (-3) /* without a user namespace */
 #define REQUEST_USER_NAMESPACES (-4)
 #define REQUEST_PROCESS_LIST (-5)
+#define REQUEST_CONNTRACK (-6)
 #define MONITOR_FDS 6
 #define MONITOR_CONTROL_FD 4 /* of them */
 #define SWEEP_PAUSE_MAX_S 16 /* half a minute in all */
@@ -217,6 +219,10 @@ static _Noreturn void become(const struct spawn_request *order, const int *fds, 
         set_title("davit-top");
         process_list_run(fds[0], fds[1]);
     }
+    if (request == REQUEST_CONNTRACK && fd_count == 2) {
+        set_title("davit-conntrack");
+        conntrack_job_run(fds[0], fds[1]);
+    }
     if ((request == REQUEST_NAMESPACES || request == REQUEST_USER_NAMESPACES) && fd_count == 1) {
         set_title("davit-namespaces");
         make_namespaces(fds[0], request == REQUEST_USER_NAMESPACES, order->count);
@@ -331,6 +337,12 @@ int spawner_request_process_list(struct spawner *spawner, int cgroup_fd, int out
 {
     return spawner_send_request(spawner, &(struct spawn_request){.what = REQUEST_PROCESS_LIST},
                                 (const int[]){cgroup_fd, output_fd}, 2, err);
+}
+
+int spawner_request_conntrack(struct spawner *spawner, int job_fd, int report_fd, struct error *err)
+{
+    return spawner_send_request(spawner, &(struct spawn_request){.what = REQUEST_CONNTRACK},
+                                (const int[]){job_fd, report_fd}, 2, err);
 }
 
 int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, const int *fds,

@@ -46,6 +46,10 @@ int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct erro
 int spawner_request_process_list(struct spawner *spawner, int cgroup_fd, int output_fd,
                                  struct error *err);
 
+/* Asks for a process that ends connections: network/conntrack_job.h. */
+int spawner_request_conntrack(struct spawner *spawner, int job_fd, int report_fd,
+                              struct error *err);
+
 /* The image worker, by command, the fetch worker, the resolver, and davit-cni, which runs
  * plugins. */
 enum spawner_worker {

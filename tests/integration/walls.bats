@@ -226,11 +226,12 @@ END
         start_davitd
         says_nothing reaches joiner
     done
-    # When the last has gone it is free again.
+    # When the last has gone it is free again, as soon as its connections have ended.
     davit kill joiner
     davit wait joiner
     idle next3
-    [ "$(address_of next3)" = "$address" ]
+    has_it() { [ "$(address_of next3)" = "$address" ] || { davit restart --time 0 next3; false; }; }
+    wait_until has_it
     davit rm --force next3
     # Who starts anew has a new namespace: who is in the old one has no network any more.
     davit start owner

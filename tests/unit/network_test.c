@@ -242,7 +242,11 @@ static void egress_rules_become_tables(void **state)
                                         "[fd00::/8]/tcp", "192.0.2.1"};
     struct egress_rule rules[5];
     const struct address addresses[] = {address("172.17.0.2"), {0}, address("fd00:1::2")};
-    const struct egress_container container = {"0123456789abcdef", rules, 5, addresses, 3};
+    const struct egress_container container = {.id = "0123456789abcdef",
+                                               .rules = rules,
+                                               .rule_count = 5,
+                                               .addresses = addresses,
+                                               .address_count = 3};
     struct egress egress = {&container, 1, NULL, 0, false, false, true};
     struct nft_transaction transaction = {0};
     struct nft_counter counter;

@@ -1,0 +1,213 @@
+/* Connections that the kernel tracks: see conntrack.h. */
+#include "conntrack.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/memory.h"
+
+#define COUNT_FILE "/proc/sys/net/netfilter/nf_conntrack_count"
+#define DUMP_BYTES 65536
+#define REQUEST_BYTES 1024
+
+bool conntrack_has_any(void)
+{
+    cleanup_buffer struct buffer text = {0};
+    int result = file_read(AT_FDCWD, COUNT_FILE, 64, &text, NULL);
+
+    /* Without the module there is nothing; what cannot be read may be anything. */
+    return result == 0 ? strcmp(buffer_text(&text), "0\n") != 0 : result != -ENOENT;
+}
+
+/* The attributes of one level, by number; of those that are there several times the last. */
+#define ATTRIBUTES_MAX CTA_MAX
+struct attributes {
+    const struct nlattr *at[ATTRIBUTES_MAX + 1];
+};
+
+static int take_attribute(const struct nlattr *attribute, void *context)
+{
+    struct attributes *attributes = context;
+    uint16_t type = mnl_attr_get_type(attribute);
+
+    if (type <= ATTRIBUTES_MAX)
+        attributes->at[type] = attribute;
+    return MNL_CB_OK;
+}
+
+static struct attributes nested(const struct nlattr *outer)
+{
+    struct attributes attributes = {{NULL}};
+
+    if (outer != NULL)
+        mnl_attr_parse_nested(outer, take_attribute, &attributes);
+    return attributes;
+}
+
+static bool take_address(const struct nlattr *attribute, int family, struct address *address)
+{
+    size_t length = family == AF_INET6 ? 16 : 4;
+
+    if (attribute == NULL || mnl_attr_get_payload_len(attribute) != length)
+        return false;
+    *address = (struct address){.family = family};
+    memcpy(address->bytes, mnl_attr_get_payload(attribute), length);
+    return true;
+}
+
+static bool take_source(const struct attributes *tuple, struct address *address)
+{
+    const struct attributes ip = nested(tuple->at[CTA_TUPLE_IP]);
+
+    return take_address(ip.at[CTA_IP_V4_SRC], AF_INET, address) ||
+           take_address(ip.at[CTA_IP_V6_SRC], AF_INET6, address);
+}
+
+/* Who answers is whom it leads to: ports of the host lead elsewhere than they say. */
+bool conntrack_read_flow(const struct nlmsghdr *header, struct conntrack_flow *flow)
+{
+    struct attributes entry = {{NULL}};
+    struct attributes tuple;
+    struct attributes protocol;
+    const struct nlattr *number;
+    const struct nlattr *port;
+
+    *flow = (struct conntrack_flow){.protocol = 0};
+    mnl_attr_parse(header, sizeof(struct nfgenmsg), take_attribute, &entry);
+    tuple = nested(entry.at[CTA_TUPLE_ORIG]);
+    if (!take_source(&tuple, &flow->source))
+        return false;
+    tuple = nested(entry.at[CTA_TUPLE_REPLY]);
+    if (!take_source(&tuple, &flow->destination))
+        return false;
+    protocol = nested(tuple.at[CTA_TUPLE_PROTO]);
+    number = protocol.at[CTA_PROTO_NUM];
+    port = protocol.at[CTA_PROTO_SRC_PORT];
+    if (number != NULL && mnl_attr_get_payload_len(number) == sizeof(uint8_t))
+        flow->protocol = mnl_attr_get_u8(number);
+    if (port != NULL && mnl_attr_get_payload_len(port) == sizeof(uint16_t))
+        flow->port = ntohs(mnl_attr_get_u16(port));
+    return true;
+}
+
+/* Two conversations: the kernel is in the middle of one while the other goes on. */
+struct exchange {
+    struct mnl_socket *list;
+    struct mnl_socket *change;
+    conntrack_choice *is_over;
+    const void *context;
+    struct error *err;
+};
+
+static struct nlmsghdr *put_header(char *bytes, uint16_t type, uint16_t flags, uint8_t family)
+{
+    struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
+    struct nfgenmsg *generic;
+
+    header->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
+    header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
+    generic->nfgen_family = family;
+    generic->version = NFNETLINK_V0;
+    return header;
+}
+
+static void copy_attribute(struct nlmsghdr *header, const struct nlattr *attribute)
+{
+    if (attribute != NULL)
+        mnl_attr_put(header, attribute->nla_type, mnl_attr_get_payload_len(attribute),
+                     mnl_attr_get_payload(attribute));
+}
+
+/* The number keeps it from being another one with the same addresses, which came since. */
+static int end_one(const struct exchange *exchange, const struct nlmsghdr *listed)
+{
+    const struct nfgenmsg *generic = mnl_nlmsg_get_payload(listed);
+    struct attributes entry = {{NULL}};
+    _Alignas(8) char bytes[REQUEST_BYTES];
+    struct nlmsghdr *header =
+        put_header(bytes, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, generic->nfgen_family);
+    ssize_t length;
+    int result;
+
+    mnl_attr_parse(listed, sizeof(*generic), take_attribute, &entry);
+    if (mnl_attr_get_payload_len(entry.at[CTA_TUPLE_ORIG]) > REQUEST_BYTES / 2)
+        return error_set(exchange->err, ERROR_INTERNAL, EMSGSIZE, "conntrack: a long entry");
+    copy_attribute(header, entry.at[CTA_TUPLE_ORIG]);
+    copy_attribute(header, entry.at[CTA_ZONE]);
+    copy_attribute(header, entry.at[CTA_ID]);
+    if (mnl_socket_sendto(exchange->change, header, header->nlmsg_len) < 0)
+        return error_errno(exchange->err, errno, "conntrack");
+    length = mnl_socket_recvfrom(exchange->change, bytes, sizeof(bytes));
+    result = length < 0 ? -1
+                        : mnl_cb_run(bytes, (size_t)length, 0,
+                                     mnl_socket_get_portid(exchange->change), NULL, NULL);
+    return result < 0 && errno != ENOENT
+               ? error_errno(exchange->err, errno, "conntrack: end a connection")
+               : 0;
+}
+
+static int on_entry(const struct nlmsghdr *header, void *context)
+{
+    const struct exchange *exchange = context;
+    struct conntrack_flow flow;
+
+    if (!conntrack_read_flow(header, &flow) || !exchange->is_over(exchange->context, &flow))
+        return MNL_CB_OK;
+    return end_one(exchange, header) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
+}
+
+static int go_through(struct exchange *exchange)
+{
+    cleanup_free char *bytes = memory_new(1, DUMP_BYTES);
+    struct nlmsghdr *header = put_header(bytes, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
+    int result = MNL_CB_OK;
+
+    if (mnl_socket_sendto(exchange->list, header, header->nlmsg_len) < 0)
+        return error_errno(exchange->err, errno, "conntrack");
+    while (result > MNL_CB_STOP) {
+        ssize_t length = mnl_socket_recvfrom(exchange->list, bytes, DUMP_BYTES);
+
+        result = length < 0 ? MNL_CB_ERROR
+                            : mnl_cb_run(bytes, (size_t)length, 0,
+                                         mnl_socket_get_portid(exchange->list), on_entry, exchange);
+    }
+    if (result < 0 && exchange->err->errnum == 0)
+        return error_errno(exchange->err, errno, "conntrack: list connections");
+    return -exchange->err->errnum;
+}
+
+static struct mnl_socket *open_socket(struct error *err)
+{
+    struct mnl_socket *opened = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+
+    if (opened == NULL || mnl_socket_bind(opened, 0, MNL_SOCKET_AUTOPID) < 0)
+        error_errno(err, errno, "nfnetlink");
+    return opened;
+}
+
+int conntrack_end(conntrack_choice *is_over, const void *context, struct error *err)
+{
+    struct error problem = {0};
+    struct exchange exchange = {
+        .is_over = is_over, .context = context, .err = err != NULL ? err : &problem};
+
+    exchange.list = open_socket(exchange.err);
+    exchange.change = open_socket(exchange.err);
+    if (exchange.err->errnum == 0)
+        go_through(&exchange);
+    if (exchange.list != NULL)
+        mnl_socket_close(exchange.list);
+    if (exchange.change != NULL)
+        mnl_socket_close(exchange.change);
+    return -exchange.err->errnum;
+}
