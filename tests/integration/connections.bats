@@ -186,3 +186,59 @@ listen_tcp() {
     done
     stop_server
 }
+
+# Signals the next process that ends connections, as soon as there is one, and writes its pid.
+signal_next() { # SIGNAL
+    : > "$dir/caught"
+    python3 - "$(cat "$dir/pid")" "$1" "$dir/looks" > "$dir/caught" 3>&- <<'END' &
+import os, signal, sys, time
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(one) for one in file.read().split()]
+def is_it(pid):
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().startswith("davit-conntrack"[:15])
+    except OSError:
+        return False
+deadline = time.monotonic() + 240
+open(sys.argv[3], "w").close()
+while time.monotonic() < deadline:
+    for spawner in children(sys.argv[1]):
+        for one in filter(is_it, children(spawner)):
+            os.kill(one, getattr(signal, sys.argv[2]))
+            sys.exit(print(one))
+sys.exit("there was none")
+END
+    catcher=$!
+    wait_until test -e "$dir/looks"
+    rm "$dir/looks"
+}
+
+@test "while who ends connections is stopped, or was killed, addresses wait for the next one" {
+    davit network create --subnet 10.77.0.0/30 tiny >/dev/null
+    listen
+    for signal in SIGKILL SIGSTOP; do
+        idle first --network tiny
+        send_from first 5555 "before $signal"
+        wait_until heard "before $signal"
+        signal_next "$signal"
+        davit rm --force first
+        wait "$catcher"
+        davit run --detach --name second --network tiny busybox sleep 1000 > "$dir/started" 3>&- &
+        starting=$!
+        # Nobody else waits.
+        davit version
+        davit run --rm --network none busybox true
+        wait "$starting"
+        nothing_tracked --orig-src "$(address_of second)"
+        # What goes on when it is too late ends nothing.
+        send_from second 5556 "after $signal"
+        wait_until heard "after $signal"
+        kill -CONT "$(cat "$dir/caught")" 2>/dev/null || true
+        wait_until ! kill -0 "$(cat "$dir/caught")"
+        contains "$(tracked --orig-src "$(address_of second)")" "sport=5556"
+        davit rm --force second
+    done
+    stop_server
+}
