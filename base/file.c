@@ -53,6 +53,14 @@ int file_open_regular(int directory_fd, const char *path, int flags, mode_t mode
     return S_ISREG(status.st_mode) ? take_fd(&fd) : -EINVAL;
 }
 
+bool file_is_special(int directory_fd, const char *path)
+{
+    struct stat status;
+
+    return fstatat(directory_fd, path, &status, 0) == 0 && !S_ISREG(status.st_mode) &&
+           !S_ISDIR(status.st_mode);
+}
+
 int file_read(int directory_fd, const char *path, size_t max_bytes, struct buffer *content,
               struct error *err)
 {

@@ -16,6 +16,10 @@ int file_read_fd(int fd, size_t max_bytes, struct buffer *content);
  * Returns the descriptor or a negative errno. */
 int file_open_regular(int directory_fd, const char *path, int flags, mode_t mode);
 
+/* Whether something is there that a file must not be put in the place of: a device, a FIFO, a
+ * socket. /dev/null as an output is written to, and stays. */
+bool file_is_special(int directory_fd, const char *path);
+
 /* Reads a regular file, directory_fd/path (or AT_FDCWD and a path), following symlinks: for our own
  * and the administrator's files. */
 int file_read(int directory_fd, const char *path, size_t max_bytes, struct buffer *content,

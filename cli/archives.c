@@ -18,28 +18,35 @@ static int take_to_file(void *context, const char *bytes, size_t length)
     return file_write_fd(*(int *)context, bytes, length);
 }
 
-/* A file shows up under its name when it is complete. */
-static int download_to_file(struct cli *cli, const char *path, const char *output, bool is_text)
+static int download(struct cli *cli, const char *path, int out_fd)
 {
-    cleanup_free char *temporary = output != NULL ? memory_printf("%s.part", output) : NULL;
-    cleanup_close int file_fd = -1;
-    int out_fd = STDOUT_FILENO;
     struct client_request request = {.method = "GET", .path = path, .body_fd = -1};
     struct exchange exchange = {.fd = -1, .on_body = take_to_file, .context = &out_fd};
+    int result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
+
+    exchange_close(&exchange);
+    return result;
+}
+
+/* A file shows up under its name when it is complete; a device or a FIFO is written to. */
+static int download_to_file(struct cli *cli, const char *path, const char *output, bool is_text)
+{
+    bool is_special = output != NULL && file_is_special(AT_FDCWD, output);
+    cleanup_free char *temporary = NULL;
+    cleanup_close int file_fd = -1;
     int result;
 
     if (output == NULL && !is_text && isatty(STDOUT_FILENO))
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "an archive is not for a terminal; use --output FILE");
-    if (output != NULL) {
-        file_fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        if (file_fd < 0)
-            return error_errno(&cli->err, errno, "%s", temporary);
-        out_fd = file_fd;
-    }
-    result = client_exchange(&cli->client, &request, &exchange, NULL, &cli->err);
-    exchange_close(&exchange);
     if (output == NULL)
+        return download(cli, path, STDOUT_FILENO);
+    temporary = memory_printf(is_special ? "%s" : "%s.part", output);
+    file_fd = open(temporary, O_WRONLY | O_CLOEXEC | (is_special ? 0 : O_CREAT | O_TRUNC), 0600);
+    if (file_fd < 0)
+        return error_errno(&cli->err, errno, "%s", temporary);
+    result = download(cli, path, file_fd);
+    if (is_special)
         return result;
     if (result == 0 && rename(temporary, output) < 0)
         result = error_errno(&cli->err, errno, "%s", output);

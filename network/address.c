@@ -205,3 +205,15 @@ bool subnet_reserves(const struct subnet *subnet, const struct address *address)
     return address_equals(&first, address) ||
            (address->family == AF_INET && subnet->prefix < 31 && address_equals(&last, address));
 }
+
+struct address address_link_local(const uint8_t mac[6])
+{
+    struct address address = {.family = AF_INET6, .bytes = {0xfe, 0x80}};
+
+    memcpy(address.bytes + 8, mac, 3);
+    address.bytes[8] ^= 2;
+    address.bytes[11] = 0xff;
+    address.bytes[12] = 0xfe;
+    memcpy(address.bytes + 13, mac + 3, 3);
+    return address;
+}

@@ -39,6 +39,9 @@ socklen_t address_for_socket(const struct address *address, uint16_t port,
 /* 0.0.0.0 or ::. */
 bool address_is_any(const struct address *address);
 
+/* The address that the kernel gives a device by its MAC (RFC 4291, appendix A). */
+struct address address_link_local(const uint8_t mac[6]);
+
 /* Whether it may belong to anybody on the internet: neither private, loopback, link-local, shared,
  * multicast nor reserved (RFC 6890), nor one of these written as IPv6 (mapped, NAT64, 6to4). */
 bool address_is_public(const struct address *address);

@@ -6,6 +6,8 @@
 
 #include "base/json_table.h"
 
+#define CNI_JOB_MAX (256 << 10) /* bytes of the object */
+
 /* A port of the host that is to lead to the container (capability portMappings). */
 struct cni_port {
     uint32_t host_port;

@@ -13,8 +13,6 @@
 #include "base/file.h"
 #include "egress.h"
 
-#define JOB_MAX (1 << 20)
-
 static const struct json_field change_fields[] = {
     JSON_FIELD(struct conntrack_change, addresses, "addresses", JSON_KIND_STRINGS),
     JSON_FIELD(struct conntrack_change, allowed, "allowed", JSON_KIND_STRINGS),
@@ -58,8 +56,8 @@ static int compare(const void *one, const void *other)
 
 static bool is_in(const struct address_list *list, const struct address *address)
 {
-    return list->count > 0 && bsearch(address, list->items, list->count, sizeof(*list->items),
-                                      compare) != NULL;
+    return list->count > 0 &&
+           bsearch(address, list->items, list->count, sizeof(*list->items), compare) != NULL;
 }
 
 static int read_addresses(struct arena *arena, const struct string_list *texts,
@@ -114,8 +112,8 @@ int conntrack_job_read(struct arena *arena, const char *text, size_t length,
         result = read_networks(arena, &job.networks, order, err);
     order->changes = arena_new(arena, job.changes.count, sizeof(*order->changes));
     for (size_t i = 0; result == 0 && i < job.changes.count; i++)
-        result = read_change(arena, &job.changes.items[i], &order->changes[order->change_count++],
-                             err);
+        result =
+            read_change(arena, &job.changes.items[i], &order->changes[order->change_count++], err);
     *read = order;
     return result;
 }
@@ -170,7 +168,7 @@ static int run(int job_fd, int report_fd, struct error *err)
     cleanup_arena struct arena arena = {0};
     cleanup_buffer struct buffer text = {0};
     struct conntrack_order *order;
-    int result = file_read_fd(job_fd, JOB_MAX, &text);
+    int result = file_read_fd(job_fd, CONNTRACK_JOB_MAX, &text);
 
     if (result < 0)
         return error_errno(err, -result, "read the job");

@@ -7,6 +7,7 @@
 #include "conntrack.h"
 
 #define CONNTRACK_DONE "done"
+#define CONNTRACK_JOB_MAX (64 << 20) /* bytes of the object */
 
 /* Rules of a container have changed: what it began ends unless they let it through. */
 struct conntrack_change {

@@ -315,11 +315,12 @@ static void write_container(struct nft_transaction *transaction, const struct eg
 {
     for (size_t i = 0; i < ARRAY_SIZE(table_families); i++) {
         nft_use_table(transaction, table_families[i], EGRESS_TABLE);
-        write_chain(transaction, egress, container);
+        if (!container->is_written)
+            write_chain(transaction, egress, container);
         for (size_t j = 0; j < container->address_count; j++)
             write_jump(transaction, container->id, &container->addresses[j]);
     }
-    for (size_t i = 0; i < container->learnt_count; i++)
+    for (size_t i = 0; !container->is_written && i < container->learnt_count; i++)
         egress_change_address(transaction, container->id, container->learnt[i].rule,
                               &container->learnt[i].address, container->learnt[i].timeout_ms,
                               false);

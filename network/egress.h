@@ -67,6 +67,7 @@ struct egress_container {
     size_t address_count;
     const struct egress_address *learnt; /* which the kernel does not have */
     size_t learnt_count;
+    bool is_written; /* the kernel has its rules: they stay as they are, with what was learnt */
 };
 
 /* What egress_write() adds to a transaction: the rules of `containers` become the only ones of our

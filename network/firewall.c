@@ -460,23 +460,10 @@ static void change_source(struct nft_transaction *transaction, const struct fire
     change(transaction, &target, is_removed);
 }
 
-/* The address that the kernel gives a device by its MAC (RFC 4291, appendix A). */
-static struct address link_local(const uint8_t mac[6])
-{
-    struct address address = {.family = AF_INET6, .bytes = {0xfe, 0x80}};
-
-    memcpy(address.bytes + 8, mac, 3);
-    address.bytes[8] ^= 2;
-    address.bytes[11] = 0xff;
-    address.bytes[12] = 0xfe;
-    memcpy(address.bytes + 13, mac + 3, 3);
-    return address;
-}
-
 void firewall_change_device(struct nft_transaction *transaction,
                             const struct firewall_device *device, bool is_removed)
 {
-    const struct address local = link_local(device->mac);
+    const struct address local = address_link_local(device->mac);
     struct nft_element element = {.set = "devices"};
 
     nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);

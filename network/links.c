@@ -151,6 +151,15 @@ void link_add_upper(struct netlink_batch *batch, const struct upper_link *upper)
     mnl_attr_nest_end(header, link);
 }
 
+void link_join(struct netlink_batch *batch, unsigned int index, unsigned int bridge)
+{
+    const struct ifinfomsg info = {.ifi_index = (int)index};
+    struct nlmsghdr *header =
+        netlink_add(batch, "let the device join its bridge", RTM_NEWLINK, 0, &info, sizeof(info));
+
+    mnl_attr_put_u32(header, IFLA_MASTER, bridge);
+}
+
 void link_set_port(struct netlink_batch *batch, unsigned int index, const struct bridge_port *port)
 {
     const struct ifinfomsg info = {.ifi_family = AF_BRIDGE, .ifi_index = (int)index};
@@ -296,10 +305,11 @@ static void take_counters(const struct nlmsghdr *header, struct link_counters *c
     }
 }
 
-int link_read_counters(struct netlink *netlink, const char *name, struct link_counters *counters,
-                       struct error *err)
+#define LINK_BYTES 16384
+
+/* What the kernel says of a device stands in `bytes`, of LINK_BYTES, afterwards. */
+static int read_link(struct netlink *netlink, const char *name, char *bytes, struct error *err)
 {
-    _Alignas(8) char bytes[16384];
     struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
     ssize_t length;
 
@@ -309,11 +319,38 @@ int link_read_counters(struct netlink *netlink, const char *name, struct link_co
     mnl_nlmsg_put_extra_header(header, sizeof(struct ifinfomsg));
     mnl_attr_put_strz(header, IFLA_IFNAME, name);
     if (mnl_socket_sendto(netlink->socket, header, header->nlmsg_len) < 0)
-        return error_errno(err, errno, "counters of %s", name);
-    length = mnl_socket_recvfrom(netlink->socket, bytes, sizeof(bytes));
+        return error_errno(err, errno, "device %s", name);
+    length = mnl_socket_recvfrom(netlink->socket, bytes, LINK_BYTES);
     if (length < (ssize_t)sizeof(*header) || header->nlmsg_type != RTM_NEWLINK)
-        return error_set(err, ERROR_NOT_FOUND, ENODEV, "counters of %s", name);
+        return error_set(err, ERROR_NOT_FOUND, ENODEV, "device %s", name);
+    return 0;
+}
+
+int link_read_counters(struct netlink *netlink, const char *name, struct link_counters *counters,
+                       struct error *err)
+{
+    _Alignas(8) char bytes[LINK_BYTES];
+    int result = read_link(netlink, name, bytes, err);
+
     *counters = (struct link_counters){0};
-    take_counters(header, counters);
+    if (result == 0)
+        take_counters((const struct nlmsghdr *)(const void *)bytes, counters);
+    return result;
+}
+
+unsigned int link_master(struct netlink *netlink, const char *name)
+{
+    _Alignas(8) char bytes[LINK_BYTES];
+    struct nlattr *attribute;
+
+    if (read_link(netlink, name, bytes, NULL) < 0)
+        return 0;
+    mnl_attr_for_each(attribute, (const struct nlmsghdr *)(const void *)bytes,
+                      sizeof(struct ifinfomsg))
+    {
+        if (mnl_attr_get_type(attribute) == IFLA_MASTER &&
+            mnl_attr_get_payload_len(attribute) == sizeof(uint32_t))
+            return mnl_attr_get_u32(attribute);
+    }
     return 0;
 }

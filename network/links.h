@@ -53,6 +53,9 @@ struct upper_link {
 };
 void link_add_upper(struct netlink_batch *batch, const struct upper_link *upper);
 
+/* The device becomes a port of the bridge; no error if it is one. */
+void link_join(struct netlink_batch *batch, unsigned int index, unsigned int bridge);
+
 /* How the bridge treats a device that has joined it. */
 void link_set_port(struct netlink_batch *batch, unsigned int index, const struct bridge_port *port);
 
@@ -92,5 +95,8 @@ struct link_counters {
 };
 int link_read_counters(struct netlink *netlink, const char *name, struct link_counters *counters,
                        struct error *err);
+
+/* The index of the bridge that it is a port of; 0: none, or it is not there. */
+unsigned int link_master(struct netlink *netlink, const char *name);
 
 #endif

@@ -11,8 +11,11 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 #include "base/cleanup.h"
@@ -72,14 +75,25 @@ void nft_channel_close(struct nft_channel *channel)
     fd_close(&channel->fd);
 }
 
+static bool is_own_namespace(int netns_fd)
+{
+    struct stat its;
+    struct stat own;
+
+    return netns_fd >= 0 && fstat(netns_fd, &its) == 0 && stat("/proc/self/ns/net", &own) == 0 &&
+           its.st_ino == own.st_ino && its.st_dev == own.st_dev;
+}
+
 bool nft_socket_is(int fd, uint32_t port)
 {
     struct sockaddr_nl address = {0};
     socklen_t length = sizeof(address);
     int protocol = -1;
     socklen_t size = sizeof(protocol);
+    cleanup_close int netns_fd = ioctl(fd, SIOCGSKNS);
 
-    return getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+    return is_own_namespace(netns_fd) &&
+           getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
            address.nl_family == AF_NETLINK && address.nl_pid == port &&
            getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
            protocol == NETLINK_NETFILTER;

@@ -36,7 +36,8 @@ int nft_channel_open(struct nft_channel *channel, struct error *err);
 int nft_channel_adopt(struct nft_channel *channel, int fd, struct error *err);
 void nft_channel_close(struct nft_channel *channel);
 
-/* Whether the descriptor is of such a socket, and of the one that has this port. */
+/* Whether the descriptor is of such a socket, in the caller's network namespace, and of the one
+ * that has this port there. */
 bool nft_socket_is(int fd, uint32_t port);
 
 /* What is asked of a table: -ENOENT: there is none. `owner` is the port of the socket that owns it,

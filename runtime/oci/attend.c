@@ -122,6 +122,10 @@ int oci_write_pid_file(const char *path, pid_t pid, struct error *err)
     directory_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd < 0)
         return error_errno(err, errno, "--pid-file %s", path);
+    if (file_is_special(directory_fd, name))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "--pid-file %s: is no regular file, in whose place one could be put",
+                         path);
     result = file_replace(directory_fd, name, text, (size_t)length, 0644, false, err);
     return result < 0 ? error_prefix(err, "--pid-file %s", path) : 0;
 }

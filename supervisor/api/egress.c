@@ -1,5 +1,6 @@
 /* What a container may reach: GET and PUT /davit/v1/containers/ID/egress. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,9 +50,10 @@ static int read_rules(struct request *request, const struct docker_egress **egre
     return 0;
 }
 
-/* Answered when the kernel has the rules, and has ended what they refuse. */
+/* Answered when the kernel has ended what the rules refuse, and has the rules. */
 struct egress_change {
     struct completion completion;
+    struct completion connections;
     struct api *api;
     struct request *request; /* NULL: the client has gone */
     char id[IDENTIFIER_SIZE];
@@ -85,6 +87,23 @@ static void on_rules_set(struct completion *completion, const struct error *err)
     free(change);
 }
 
+/* Not all that is due may have been under way. */
+static void on_connections_ended(struct completion *completion, const struct error *err)
+{
+    struct egress_change *change =
+        (struct egress_change *)(void *)((char *)completion -
+                                         offsetof(struct egress_change, connections));
+    const struct managed_container *container =
+        container_by_id(change->api->containers, change->id);
+    bool is_due =
+        container != NULL && container_network(container)->connections != CONNECTIONS_RIGHT;
+
+    if (err != NULL)
+        on_rules_set(&change->completion, err);
+    else if (!is_due || !connections_await(change->api->networks, &change->connections))
+        firewall_await(change->api->networks, &change->completion);
+}
+
 static void serve_egress_set(struct api *api, struct request *request,
                              const struct route_match *match)
 {
@@ -110,8 +129,8 @@ static void serve_egress_set(struct api *api, struct request *request,
     strcpy(change->id, container->definition->id);
     request->context = change;
     request->on_close = on_client_gone;
-    if (!connections_await(api->networks, &change->completion))
-        firewall_await(api->networks, &change->completion);
+    change->connections.done = on_connections_ended;
+    on_connections_ended(&change->connections, NULL);
 }
 
 const struct route egress_routes[] = {

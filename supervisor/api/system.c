@@ -1,4 +1,5 @@
 /* _ping, version, info. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
@@ -105,6 +106,17 @@ static void write_limits(struct json_writer *writer, struct api *api)
     if (!api->containers->maps_ids)
         json_string(writer, "WARNING: The filesystem of davitd's directory cannot map ids: "
                             "containers have the host's");
+    for (const struct network *one = api->networks->list; one != NULL; one = one->next) {
+        char text[256];
+
+        if (one->mended == 0)
+            continue;
+        snprintf(text, sizeof(text),
+                 "WARNING: Somebody has removed devices or addresses of network %.64s %" PRIu64
+                 " times (event mend, and the log)",
+                 one->name, one->mended);
+        json_string(writer, text);
+    }
     json_array_close(writer);
 }
 

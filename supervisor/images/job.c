@@ -193,7 +193,7 @@ int image_job_start(struct image_job *job, enum spawner_worker command,
                     struct error *err)
 {
     struct images *images = job->images;
-    cleanup_close int input_fd = spawner_open_job(type, parameters, err);
+    cleanup_close int input_fd = spawner_open_job(type, parameters, IMAGE_JOB_MAX, err);
     cleanup_close int output_fd = -1;
     size_t count = fd < 0 ? 3 : job->process_fd <= 0 ? 4 : 5;
     int result;

@@ -21,6 +21,7 @@ static int attach_devices(struct membership *member, int netns_fd, struct error 
 {
     int result = 0;
 
+    networks_watch(member->networks);
     for (size_t i = 0; result == 0 && i < member->definition->endpoints.count; i++)
         result = lease_add(member, i, netns_fd, err);
     if (result == 0)

@@ -61,11 +61,14 @@ static void note_ended(const struct membership *member, const struct address *ad
 
 void connections_end(const struct membership *member, const struct network_lease *lease)
 {
+    const struct address local = lease_link_local(lease);
+
     if (lease->address.family == 0 || lease->network == NULL ||
         lease->network->driver != NETWORK_DRIVER_BRIDGE || !conntrack_has_any())
         return;
     note_ended(member, &lease->address);
     note_ended(member, &lease->address6);
+    note_ended(member, &local);
     note_work(member->networks);
 }
 
@@ -97,9 +100,13 @@ static struct ended_address *find_ended(const struct networks *networks,
 
 bool connections_occupy(const struct membership *member, const struct address *address)
 {
-    const struct ended_address *ended = find_ended(member->networks, address);
-
-    return ended != NULL && strcmp(ended->owner, member->definition->id) != 0;
+    for (const struct ended_address *one = member->networks->connections.ended; one != NULL;
+         one = one->next) {
+        if (address_equals(&one->address, address) &&
+            strcmp(one->owner, member->definition->id) != 0)
+            return true;
+    }
+    return false;
 }
 
 void connections_each_occupied(const struct membership *member,
@@ -149,6 +156,9 @@ static bool is_own(const void *context, const struct ended_address *ended)
 
 void connections_keep(const struct membership *member)
 {
+    /* Its rules may be others than those that let them through. */
+    if (member->definition->host_config.egress != NULL)
+        return;
     forget(member->networks, is_own, member);
 }
 
@@ -159,9 +169,12 @@ bool connections_are_left(const struct membership *member)
     for (size_t i = 0; i < member->definition->endpoints.count; i++) {
         const struct network_lease *lease = &member->leases[i];
 
-        if (lease->address.family != 0 && (networks->connections.sweep != CONNECTIONS_RIGHT ||
-                                           find_ended(networks, &lease->address) != NULL ||
-                                           find_ended(networks, &lease->address6) != NULL))
+        if (lease->address.family == 0 || lease->network == NULL ||
+            lease->network->driver != NETWORK_DRIVER_BRIDGE)
+            continue;
+        if ((networks->connections.sweep != CONNECTIONS_RIGHT ||
+             find_ended(networks, &lease->address) != NULL ||
+             find_ended(networks, &lease->address6) != NULL))
             return true;
     }
     return false;
@@ -199,6 +212,21 @@ static void append_leases(struct arena *arena, struct string_list *list,
                           const struct membership *member)
 {
     for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+        const struct address local = lease_link_local(&member->leases[i]);
+
+        append_address(arena, list, &member->leases[i].address);
+        append_address(arena, list, &member->leases[i].address6);
+        append_address(arena, list, &local);
+    }
+}
+
+/* What was held when this davitd began: who has got an address since waits for the sweep. */
+static void append_held(struct arena *arena, struct string_list *list,
+                        const struct membership *member)
+{
+    for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
+        if (!member->leases[i].is_restored)
+            continue;
         append_address(arena, list, &member->leases[i].address);
         append_address(arena, list, &member->leases[i].address6);
     }
@@ -219,7 +247,7 @@ static void describe_sweep(struct arena *arena, const struct networks *networks,
         append_address(arena, &job->held, &one->ipv6.gateway);
     }
     for (const struct membership *one = networks->members; one != NULL; one = one->next)
-        append_leases(arena, &job->held, one);
+        append_held(arena, &job->held, one);
 }
 
 static void describe_change(struct arena *arena, const struct membership *member,
@@ -309,6 +337,7 @@ static void try_again_later(struct networks *networks, const struct error *err)
 static void end_run(struct networks *networks, const struct error *err)
 {
     struct connections_state *state = &networks->connections;
+    struct completion *waiters = NULL;
 
     state->source = sd_event_source_disable_unref(state->source);
     state->deadline = sd_event_source_disable_unref(state->deadline);
@@ -321,7 +350,8 @@ static void end_run(struct networks *networks, const struct error *err)
     state->failures = 0;
     forget(networks, is_under_way, NULL);
     note_all(networks, CONNECTIONS_RIGHT);
-    completions_end(&state->waiters, NULL);
+    completions_move(&waiters, &state->waiters);
+    completions_end(&waiters, NULL);
     connections_begin(networks);
 }
 
@@ -363,7 +393,7 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *con
 static int spawn(struct networks *networks, const struct conntrack_job *job, struct error *err)
 {
     struct connections_state *state = &networks->connections;
-    cleanup_close int job_fd = spawner_open_job(&conntrack_job_type, job, err);
+    cleanup_close int job_fd = spawner_open_job(&conntrack_job_type, job, CONNTRACK_JOB_MAX, err);
     cleanup_close int write_fd = -1;
     int pipe_fds[2];
 
@@ -391,7 +421,7 @@ void connections_begin(struct networks *networks)
 
     /* What is under way ends in connections_begin(), and so do the firewall's changes. */
     if (!state->is_due || state->report_fd >= 0 || state->retry != NULL ||
-        networks->firewall.is_dirty)
+        networks->firewall.is_dirty || networks->lock_fd < 0)
         return;
     describe_job(&arena, networks, &job);
     completions_move(&state->waiters, &state->later_waiters);

@@ -9,19 +9,23 @@ void egress_release(struct membership *member)
 {
     const struct docker_egress *egress = member->definition->host_config.egress;
 
+    member->has_egress_written = false;
+    egress_forget_learnt(member);
     if (egress == NULL || member->definition->endpoints.count == 0)
         return;
     member->refused_names = 0;
-    egress_forget_learnt(member);
     egress_note_ended(member->networks, member->definition->id, egress->allow.count);
     firewall_change(member->networks);
 }
 
 void egress_replace(struct membership *member, bool had_rules, const struct string_list *former)
 {
-    if (!membership_is_attached(member))
+    if (!membership_is_attached(member)) {
+        egress_forget_learnt(member);
         return;
+    }
     member->refused_names = 0;
+    member->has_egress_written = false;
     egress_keep_learnt(member, former);
     if (had_rules)
         egress_note_ended(member->networks, member->definition->id, former->count);

@@ -53,10 +53,11 @@ void egress_keep_learnt(struct membership *member, const struct string_list *for
     for (size_t i = 0; i < count; i++) {
         struct learnt_address one = learnt->items[i];
 
-        one.rule = (uint32_t)(one.rule < former->count
-                                  ? find_rule(&egress->allow, former->items[one.rule])
-                                  : egress->allow.count);
-        if (one.rule < egress->allow.count && egress_find_learnt(learnt, one.rule, &one.address) == NULL)
+        one.rule =
+            (uint32_t)(one.rule < former->count ? find_rule(&egress->allow, former->items[one.rule])
+                                                : egress->allow.count);
+        if (one.rule < egress->allow.count &&
+            egress_find_learnt(learnt, one.rule, &one.address) == NULL)
             learnt->items[learnt->count++] = one;
     }
     member->networks->egress.learnt_count -= count - learnt->count;
@@ -77,8 +78,8 @@ void egress_describe_learnt(struct arena *arena, const struct membership *member
         const struct learnt_address *one = &learnt->items[i];
 
         if (one->ends_us > now_us + 1000)
-            addresses[said->learnt_count++] = (struct egress_address){
-                one->rule, one->address, (one->ends_us - now_us) / 1000};
+            addresses[said->learnt_count++] =
+                (struct egress_address){one->rule, one->address, (one->ends_us - now_us) / 1000};
     }
     said->learnt = addresses;
 }

@@ -1,4 +1,5 @@
-/* The addresses that answers have led a container to (egress_grants.c), as long as its rules last. */
+/* The addresses that answers have led a container to (egress_grants.c), as long as its rules last.
+ */
 #ifndef DAVIT_SUPERVISOR_NETWORKS_EGRESS_LEARNT_H
 #define DAVIT_SUPERVISOR_NETWORKS_EGRESS_LEARNT_H
 

@@ -105,17 +105,18 @@ static void list_addresses(struct arena *arena, const struct membership *member,
                            struct egress_container *said)
 {
     size_t count = member->definition->endpoints.count;
-    struct address *addresses = arena_new(arena, 2 * count, sizeof(*addresses));
+    struct address *addresses = arena_new(arena, 3 * count, sizeof(*addresses));
 
     for (size_t i = 0; i < count; i++) {
         addresses[said->address_count++] = member->leases[i].address;
         addresses[said->address_count++] = member->leases[i].address6;
+        addresses[said->address_count++] = lease_link_local(&member->leases[i]);
     }
     said->addresses = addresses;
 }
 
 static void egress_describe_container(struct arena *arena, const struct membership *member,
-                                      struct egress_container *said)
+                                      bool keeps_written, struct egress_container *said)
 {
     const struct docker_egress *egress = member->definition->host_config.egress;
     struct egress_rule *rules = NULL;
@@ -128,6 +129,7 @@ static void egress_describe_container(struct arena *arena, const struct membersh
     list_addresses(arena, member, said);
     if (member->has_moved_learnt)
         egress_describe_learnt(arena, member, said);
+    said->is_written = keeps_written && member->has_egress_written;
 }
 
 static bool is_limited(const struct membership *member)
@@ -156,14 +158,18 @@ static bool egress_find_work(struct networks *networks)
     return networks->egress.is_there;
 }
 
+/* Only what has changed is written: the kernel takes long for many sets at once. */
 static void list_limited(struct arena *arena, const struct networks *networks,
                          struct egress *egress)
 {
+    bool keeps_written =
+        egress->has_tables && !egress->is_not_ours &&
+        networks->egress.written_lacks_tracking == networks->firewall.lacks_bridge_tracking;
     struct egress_container *limited = arena_new(arena, networks->member_count, sizeof(*limited));
 
     for (const struct membership *one = networks->members; one != NULL; one = one->next) {
         if (is_limited(one))
-            egress_describe_container(arena, one, &limited[egress->count++]);
+            egress_describe_container(arena, one, keeps_written, &limited[egress->count++]);
     }
     egress->containers = limited;
 }
@@ -204,8 +210,11 @@ void egress_forget_written(struct networks *networks)
 {
     struct egress_ended **link = &networks->egress.ended;
 
-    for (struct membership *one = networks->members; one != NULL; one = one->next)
+    networks->egress.written_lacks_tracking = networks->firewall.lacks_bridge_tracking;
+    for (struct membership *one = networks->members; one != NULL; one = one->next) {
         one->has_moved_learnt = false;
+        one->has_egress_written = networks->egress.is_there && is_limited(one);
+    }
     while (*link != NULL) {
         struct egress_ended *one = *link;
 

@@ -197,7 +197,8 @@ int firewall_update(struct networks *networks, struct error *err)
     if (networks->lock_fd >= 0)
         result = write_rules_it_takes(networks, err);
     if (result == 0) {
-        egress_forget_written(networks);
+        if (networks->lock_fd >= 0)
+            egress_forget_written(networks);
         networks->firewall.retry_us = 0;
     } else {
         log_error("firewall: %s", err->message);
@@ -233,6 +234,9 @@ void firewall_change(struct networks *networks)
 
 void firewall_await(struct networks *networks, struct completion *completion)
 {
+    /* After a failure it is tried now: who waits is told of that one. */
+    if (!networks->firewall.is_written && networks->lock_fd >= 0)
+        firewall_change(networks);
     if (networks->firewall.is_dirty)
         completion_add(&networks->firewall.waiters, completion);
     else

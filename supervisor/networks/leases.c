@@ -162,10 +162,9 @@ static int lease(struct membership *member, size_t index, const struct network *
     int result = lease_family(member, index, network, AF_INET, &held->address, err);
 
     held->network = network;
+    held->is_restored = false;
     if (result == 0 && network->ipv6.subnet_text != NULL)
         result = lease_family(member, index, network, AF_INET6, &held->address6, err);
-    if (result == 0)
-        connections_keep(member);
     return result;
 }
 
@@ -273,11 +272,23 @@ static void delete_host_end(struct netlink *netlink, const char *name)
     netlink_run(netlink, batch, NULL);
 }
 
+static int set_up_port(const struct membership *member, const struct network *network,
+                       struct netlink *netlink, const char *name, struct error *err)
+{
+    cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
+    const struct bridge_port port = {member->definition->ports.count > 0, network->is_isolated};
+    unsigned int device = link_index(netlink, name);
+
+    if (port.gets_own_back || port.is_isolated)
+        link_set_port(batch, device, &port);
+    limit_host_end(member, batch, device);
+    return netlink_run(netlink, batch, err);
+}
+
 static int make_pair(struct membership *member, size_t index, struct netlink *netlink,
                      const struct network *network, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    const struct bridge_port port = {member->definition->ports.count > 0, network->is_isolated};
     struct network_lease *held = &member->leases[index];
     uint8_t mac[6];
     char id[IDENTIFIER_SIZE];
@@ -301,14 +312,8 @@ static int make_pair(struct membership *member, size_t index, struct netlink *ne
     if (result < 0)
         return result;
     result = netlink_run(netlink, batch, err);
-    if (result == 0) {
-        unsigned int device = link_index(netlink, held->host_device);
-
-        if (port.gets_own_back || port.is_isolated)
-            link_set_port(batch, device, &port);
-        limit_host_end(member, batch, device);
-        result = netlink_run(netlink, batch, err);
-    }
+    if (result == 0)
+        result = set_up_port(member, network, netlink, held->host_device, err);
     if (result < 0)
         delete_host_end(netlink, held->host_device);
     if (result < 0)
@@ -369,6 +374,47 @@ static int make_device(struct membership *member, size_t index, struct netlink *
     return result;
 }
 
+static int rejoin(const struct membership *member, const struct network *network,
+                  struct netlink *netlink, const char *name, struct error *err)
+{
+    cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
+    int result;
+
+    link_join(batch, link_index(netlink, name), link_index(netlink, network->device));
+    link_set_up(batch, name);
+    result = netlink_run(netlink, batch, err);
+    return result < 0 ? result : set_up_port(member, network, netlink, name, err);
+}
+
+static int make_pair_again(struct membership *member, size_t index, struct netlink *netlink,
+                           const struct network *network, struct error *err)
+{
+    cleanup_close int netns_fd = member->owner->open_namespace(member, err);
+    int result;
+
+    if (netns_fd < 0)
+        return netns_fd;
+    firewall_change_device_of(member, &member->leases[index], true, NULL);
+    result = make_pair(member, index, netlink, network, netns_fd, err);
+    return result < 0 ? result : configure_inside(member, index, network, netns_fd, err);
+}
+
+int lease_mend(struct membership *member, size_t index, struct netlink *netlink, bool *was_lost,
+               struct error *err)
+{
+    const char *name = member->leases[index].host_device;
+    struct network *network = membership_network(member, index);
+    unsigned int master = link_master(netlink, name);
+
+    *was_lost = master == 0 || master != link_index(netlink, network->device);
+    if (!*was_lost)
+        return 0;
+    if (network_prepare(member->networks, netlink, network, err) < 0)
+        return -err->errnum;
+    return link_index(netlink, name) != 0 ? rejoin(member, network, netlink, name, err)
+                                          : make_pair_again(member, index, netlink, network, err);
+}
+
 /* By one connection to the host's network and one to the container's. */
 static int add_device(struct membership *member, size_t index, struct network *network,
                       int netns_fd, struct error *err)
@@ -405,6 +451,8 @@ int lease_add(struct membership *member, size_t index, int netns_fd, struct erro
     result = add_device(member, index, network, netns_fd, err);
     if (result < 0)
         *held = (struct network_lease){0};
+    else
+        connections_keep(member);
     return result;
 }
 
@@ -413,17 +461,21 @@ void lease_device_name(const struct network_lease *held, char name[IFNAMSIZ])
     snprintf(name, IFNAMSIZ, "eth%u", held->device);
 }
 
+/* By the host's end where there is one: a container may call its own end what it likes. */
 int lease_remove(const struct membership *member, size_t index, int netns_fd, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
+    const struct network_lease *held = &member->leases[index];
+    bool has_host_end = held->host_device[0] != '\0';
     struct netlink netlink;
     char name[IFNAMSIZ];
-    int result = netlink_open_in(&netlink, netns_fd, err);
+    int result =
+        has_host_end ? netlink_open(&netlink, err) : netlink_open_in(&netlink, netns_fd, err);
 
     if (result < 0)
         return result;
-    lease_device_name(&member->leases[index], name);
-    link_delete(batch, name);
+    lease_device_name(held, name);
+    link_delete(batch, has_host_end ? held->host_device : name);
     result = netlink_run(&netlink, batch, err);
     netlink_close(&netlink);
     if (result == 0)

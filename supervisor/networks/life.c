@@ -33,6 +33,7 @@ static int write_hosts_or_leave(struct membership *member, size_t index, int net
 
     if (result < 0) {
         lease_remove(member, index, netns_fd, NULL);
+        connections_end(member, &member->leases[index]);
         member->leases[index] = (struct network_lease){0};
     }
     return result;
@@ -45,6 +46,7 @@ int membership_join(struct membership *member, size_t index, struct error *err)
 
     if (netns_fd < 0)
         return netns_fd;
+    networks_watch(member->networks);
     /* Published ports may lead to another of its networks now. */
     firewall_change_ports(member, true);
     result = lease_add(member, index, netns_fd, err);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "network/links.h"
+
 #define SHORT_ID_LENGTH 12
 
 void membership_link(struct membership *member)
@@ -107,4 +109,14 @@ unsigned int lease_prefix(const struct network_lease *lease, const struct networ
     if (lease->by_plugin != NULL)
         return family == AF_INET6 ? lease->by_plugin->prefix6 : lease->by_plugin->prefix;
     return network_addresses(network, family)->subnet.prefix;
+}
+
+struct address lease_link_local(const struct network_lease *held)
+{
+    uint8_t mac[6];
+
+    if (held->address6.family == 0)
+        return (struct address){0};
+    link_make_mac(&held->address, mac);
+    return address_link_local(mac);
 }

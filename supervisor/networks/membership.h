@@ -52,6 +52,8 @@ struct network_lease {
     const struct network *network;  /* of the addresses; NULL: there are none */
     char host_device[IFNAMSIZ];     /* the other end; "": there is none */
     struct plugin_lease *by_plugin; /* there as soon as plugins are at work; NULL: davitd's */
+    struct device_loss loss;
+    bool is_restored; /* an earlier davitd has given it */
 };
 
 struct membership {
@@ -69,6 +71,7 @@ struct membership {
     const struct attachment *attachment;
     uint64_t refused_names;                  /* by its egress rules */
     struct egress_learnt *learnt;            /* addresses of names that it may reach; or NULL */
+    bool has_egress_written;                 /* the kernel has its rules */
     bool has_moved_learnt;                   /* the kernel has lost them with the former rules */
     enum connections_phase connections;      /* whether its rules let those through that it has */
     bool has_fixed_addresses;                /* on any network, whether it runs or not */
@@ -106,6 +109,9 @@ bool membership_is_attached(const struct membership *member);
 
 /* Whether any network that it is on leads anywhere. */
 bool membership_leads_out(const struct membership *member);
+
+/* The address that its device has by itself where it has IPv6; family 0: none. */
+struct address lease_link_local(const struct network_lease *held);
 
 /* The prefix length of the subnet that the lease's address lies in. */
 unsigned int lease_prefix(const struct network_lease *lease, const struct network *network,
@@ -173,6 +179,11 @@ void membership_attach(struct membership *member, int netns_fd, pid_t pid);
 /* Leases addresses on the network that its endpoint `index` is on, and makes its device; for one of
  * plugins, to be run later, its name alone. After a failure it has neither. */
 int lease_add(struct membership *member, size_t index, int netns_fd, struct error *err);
+
+/* Somebody may have removed its device, or taken it off its bridge: makes it as it was. Fails for a
+ * container that has ended, whether that is known or not. */
+int lease_mend(struct membership *member, size_t index, struct netlink *netlink, bool *was_lost,
+               struct error *err);
 
 /* The device's name in the container: "eth0". */
 void lease_device_name(const struct network_lease *held, char name[IFNAMSIZ]);

@@ -45,6 +45,14 @@ struct network_addresses {
     struct address gateway; /* family 0: none */
 };
 
+/* Somebody has removed a device of ours: mend.c. */
+struct device_loss {
+    uint64_t due_us; /* when it is made again; 0: it is there */
+    uint64_t last_us;
+    unsigned int count; /* in a row */
+    bool is_certain;    /* else it is looked first whether it is there */
+};
+
 struct network {
     struct network *next;
     struct arena arena;
@@ -70,6 +78,9 @@ struct network {
     /* Not on disk: */
     char device[IFNAMSIZ]; /* the bridge, or the parent */
     bool is_prepared;      /* by this davitd: that device is as it has to be */
+    struct device_loss loss;
+    uint64_t mended;    /* how often somebody has removed devices of it */
+    uint64_t mended_us; /* when its bridge was, the last time */
 };
 
 /* The kernel's rules, and how they come to be what davitd knows: firewall.c. */
@@ -86,9 +97,10 @@ struct firewall_state {
 
 /* Egress rules of containers: egress_rules.c, egress_log.c. */
 struct egress_state {
-    bool is_there;              /* rules of containers, or what an earlier davitd left */
-    struct egress_ended *ended; /* that the kernel may still know */
-    size_t learnt_count;        /* of all containers: egress_grants.c */
+    bool is_there;               /* rules of containers, or what an earlier davitd left */
+    struct egress_ended *ended;  /* that the kernel may still know */
+    bool written_lacks_tracking; /* what is written was for a kernel that cannot track in bridges */
+    size_t learnt_count;         /* of all containers: egress_learnt.c */
     int log_fd;
     sd_event_source *log; /* NULL: not yet */
 };
@@ -116,6 +128,14 @@ struct connections_state {
     unsigned int failures;            /* one after the other */
     struct completion *waiters;       /* for the process at work */
     struct completion *later_waiters; /* for the next one */
+};
+
+/* Devices that somebody removes: mend.c. */
+struct mend_state {
+    int fd;
+    sd_event_source *source; /* NULL: nobody is told yet */
+    sd_event_source *timer;
+    uint64_t due_us;
 };
 
 /* davitd's side of the resolver: names.c. */
@@ -150,6 +170,7 @@ struct networks {
     struct firewall_state firewall;
     struct egress_state egress;
     struct connections_state connections;
+    struct mend_state mend;
     struct names_state names;
 };
 
@@ -241,6 +262,13 @@ int networks_claim(struct networks *networks, int timeout_ms, struct error *err)
 void networks_release(struct networks *networks);
 void network_device_remove(const struct network *network);
 
+/* What somebody else removes: mend.c */
+
+/* Once there are networks: devices of containers that run, and their bridges with their addresses,
+ * are made again within 100 ms, more slowly where that happens again and again; the log says so,
+ * and an event "mend" of the network. The first time it looks for what has gone before. */
+void networks_watch(struct networks *networks);
+
 /* The firewall: firewall.c, channel.c */
 
 /* At start: finds the socket that owns the rules, or opens one. Monitors keep a descriptor of it
@@ -261,7 +289,8 @@ int firewall_change_device_of(const struct membership *member, const struct netw
 /* Writes the rules now: also those who wait are told. */
 int firewall_update(struct networks *networks, struct error *err);
 
-/* Ends the completion when the kernel has the rules of this moment, or they could not be set. */
+/* Ends the completion when the kernel has the rules of this moment, or they could not be set: also
+ * where the last writing has failed it is tried again first. */
 void firewall_await(struct networks *networks, struct completion *completion);
 
 #endif

@@ -237,7 +237,7 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *con
 static int plugins_run_spawn(struct plugins_run *run, const struct cni_job *job, int record_fd,
                              struct error *err)
 {
-    cleanup_close int job_fd = spawner_open_job(&cni_job_type, job, err);
+    cleanup_close int job_fd = spawner_open_job(&cni_job_type, job, CNI_JOB_MAX, err);
     cleanup_close int write_fd = -1;
     int pipe_fds[2];
 

@@ -116,7 +116,7 @@ static void repair_firewall(struct networks *networks)
         return;
     if (networks_claim(networks, has_work ? PREDECESSOR_MS : PREDECESSOR_IDLE_MS, &err) == 0) {
         firewall_change(networks);
-        connections_sweep(networks);
+        networks_watch(networks);
     } else if (has_work) {
         log_error("%s", err.message);
     }
@@ -134,5 +134,6 @@ void networks_recovered(struct networks *networks)
         if (has_any)
             one->owner->save(one);
     }
+    connections_sweep(networks);
     repair_firewall(networks);
 }

@@ -94,6 +94,7 @@ void membership_restore(struct membership *member, const struct membership_recor
         if (index >= member->definition->endpoints.count)
             continue;
         restore_lease(kept, &member->leases[index]);
+        member->leases[index].is_restored = true;
         if (member->leases[index].address.family != 0)
             member->leases[index].network = membership_network(member, index);
     }

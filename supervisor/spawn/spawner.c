@@ -20,7 +20,6 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/socket.h"
-#include "images/image_job.h"
 #include "network/conntrack_job.h"
 #include "process_list.h"
 #include "runtime/runtime.h"
@@ -352,7 +351,8 @@ int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, 
                                 err);
 }
 
-int spawner_open_job(const struct json_struct *type, const void *job, struct error *err)
+int spawner_open_job(const struct json_struct *type, const void *job, size_t max_bytes,
+                     struct error *err)
 {
     struct json_writer *writer = json_writer_new(false);
     const char *text;
@@ -362,10 +362,10 @@ int spawner_open_job(const struct json_struct *type, const void *job, struct err
     json_encode(writer, type, job);
     text = json_writer_text(writer);
     length = strlen(text);
-    if (length > IMAGE_JOB_MAX) {
+    if (length > max_bytes) {
         result = error_set(err, ERROR_TOO_LARGE, EFBIG,
-                           "what the worker is to know of the request is more than %d bytes",
-                           IMAGE_JOB_MAX);
+                           "what the worker is to know of the request is more than %zu bytes",
+                           max_bytes);
     } else {
         result = file_in_memory("job", text, length);
         if (result < 0)

@@ -74,8 +74,10 @@ enum spawner_worker {
 
 #define WORKER_FDS_MAX 5
 
-/* A worker's job, in memory that it reads as its standard input: nobody waits for it. */
-int spawner_open_job(const struct json_struct *type, const void *job, struct error *err);
+/* A worker's job, in memory that it reads as its standard input: nobody waits for it. It has
+ * max_bytes at most. */
+int spawner_open_job(const struct json_struct *type, const void *job, size_t max_bytes,
+                     struct error *err);
 
 /* Asks for a worker. The descriptors of the image worker are the store, the standard input (a job,
  * see images/registry_job.h and images/image_job.h), the standard output (its report,

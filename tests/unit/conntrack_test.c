@@ -147,9 +147,8 @@ static void rules_decide_over_what_is_under_way(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        assert_int_equal(
-            ends(job, "10.0.0.2", rows[i].destination, rows[i].protocol, rows[i].port),
-            rows[i].ends);
+        assert_int_equal(ends(job, "10.0.0.2", rows[i].destination, rows[i].protocol, rows[i].port),
+                         rows[i].ends);
     assert_false(ends(job, "fd00::2", "2001:db8::9", IPPROTO_ICMPV6, 0));
     assert_true(ends(job, "fd00::2", "2001:db9::9", IPPROTO_TCP, 80));
     /* None at all; and what others began stays. */
@@ -159,7 +158,10 @@ static void rules_decide_over_what_is_under_way(void **state)
 
 static void jobs_that_are_none_are_refused(void **state)
 {
-    static const char *const wrong[] = {"", "[]", "{\"ended\":[\"x\"]}", "{\"held\":[\"10.0.0.0/8\"]}",
+    static const char *const wrong[] = {"",
+                                        "[]",
+                                        "{\"ended\":[\"x\"]}",
+                                        "{\"held\":[\"10.0.0.0/8\"]}",
                                         "{\"networks\":[\"10.0.0.1\"]}",
                                         "{\"changes\":[{\"allowed\":[\"10.0.0.0/99\"]}]}"};
 
