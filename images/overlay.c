@@ -221,8 +221,13 @@ static int prepare_own(const struct layer_fds *layers, const struct overlay_root
                        struct own_fds *own, struct error *err)
 {
     bool is_new = faccessat(root->container_fd, "upper", F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    int result = open_own(root->container_fd, own, err);
+    int result;
 
+    if (is_new && faccessat(root->container_fd, "work", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return error_set(err, ERROR_CONFLICT, ENOENT,
+                         "the container's files are lost: upper/ is missing in its directory. Put "
+                         "it back, or remove work/ there as well, and it starts without them");
+    result = open_own(root->container_fd, own, err);
     if (result == 0 && is_new)
         result = copy_root_attributes(layers, root->container_fd, err);
     if (result == 0 && is_new && root->project != 0)

@@ -72,6 +72,16 @@ static bool take_source(const struct attributes *tuple, struct address *address)
            take_address(ip.at[CTA_IP_V6_SRC], AF_INET6, address);
 }
 
+static bool asks_for(const struct attributes *tuple, const struct address *address)
+{
+    const struct attributes ip = nested(tuple->at[CTA_TUPLE_IP]);
+    struct address asked;
+
+    return (take_address(ip.at[CTA_IP_V4_DST], AF_INET, &asked) ||
+            take_address(ip.at[CTA_IP_V6_DST], AF_INET6, &asked)) &&
+           address_equals(&asked, address);
+}
+
 /* Who answers is whom it leads to: ports of the host lead elsewhere than they say. */
 bool conntrack_read_flow(const struct nlmsghdr *header, struct conntrack_flow *flow)
 {
@@ -96,6 +106,8 @@ bool conntrack_read_flow(const struct nlmsghdr *header, struct conntrack_flow *f
         flow->protocol = mnl_attr_get_u8(number);
     if (port != NULL && mnl_attr_get_payload_len(port) == sizeof(uint16_t))
         flow->port = ntohs(mnl_attr_get_u16(port));
+    tuple = nested(entry.at[CTA_TUPLE_ORIG]);
+    flow->is_direct = asks_for(&tuple, &flow->destination);
     return true;
 }
 

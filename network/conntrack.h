@@ -16,6 +16,7 @@ struct conntrack_flow {
     struct address destination; /* whom it leads to, whatever address was asked for */
     uint8_t protocol;           /* IPPROTO_* */
     uint16_t port;              /* of the destination; 0: there is none */
+    bool is_direct;             /* it leads to the address that was asked for */
 };
 
 /* False where the kernel tracks nothing in the calling thread's network namespace. */

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "egress.h"
+#include "host_addresses.h"
 
 static const struct json_field change_fields[] = {
     JSON_FIELD(struct conntrack_change, addresses, "addresses", JSON_KIND_STRINGS),
@@ -19,11 +20,18 @@ static const struct json_field change_fields[] = {
 };
 static const struct json_struct change_type = JSON_STRUCT(struct conntrack_change, change_fields);
 
+static const struct json_field port_fields[] = {
+    JSON_FIELD(struct conntrack_port, protocol, "protocol", JSON_KIND_UINT32),
+    JSON_FIELD(struct conntrack_port, port, "port", JSON_KIND_UINT32),
+};
+static const struct json_struct port_type = JSON_STRUCT(struct conntrack_port, port_fields);
+
 static const struct json_field job_fields[] = {
     JSON_FIELD(struct conntrack_job, ended, "ended", JSON_KIND_STRINGS),
     JSON_FIELD(struct conntrack_job, networks, "networks", JSON_KIND_STRINGS),
     JSON_FIELD(struct conntrack_job, held, "held", JSON_KIND_STRINGS),
     JSON_FIELD(struct conntrack_job, changes, "changes", JSON_KIND_STRUCTS, .type = &change_type),
+    JSON_FIELD(struct conntrack_job, ports, "ports", JSON_KIND_STRUCTS, .type = &port_type),
 };
 const struct json_struct conntrack_job_type = JSON_STRUCT(struct conntrack_job, job_fields);
 
@@ -46,6 +54,8 @@ struct conntrack_order {
     size_t network_count;
     struct change *changes;
     size_t change_count;
+    const struct conntrack_port *ports;
+    size_t port_count;
     int report_fd; /* -1: it is not asked whether anybody listens */
 };
 
@@ -104,6 +114,8 @@ int conntrack_job_read(struct arena *arena, const char *text, size_t length,
     int result = json_decode_text(arena, text, length, &conntrack_job_type, &job, err);
 
     order->report_fd = -1;
+    order->ports = job.ports.items;
+    order->port_count = job.ports.count;
     if (result == 0)
         result = read_addresses(arena, &job.ended, &order->ended, err);
     if (result == 0)
@@ -138,9 +150,20 @@ static bool is_allowed(const struct change *change, const struct conntrack_flow 
     return false;
 }
 
+static bool is_past_port(const struct conntrack_order *order, const struct conntrack_flow *flow)
+{
+    for (size_t i = 0; i < order->port_count; i++) {
+        if (order->ports[i].port == flow->port && order->ports[i].protocol == flow->protocol)
+            return flow->is_direct && host_has_address(&flow->destination);
+    }
+    return false;
+}
+
 bool conntrack_order_ends(const struct conntrack_order *order, const struct conntrack_flow *flow)
 {
     if (is_nobodys(order, &flow->source) || is_nobodys(order, &flow->destination))
+        return true;
+    if (is_past_port(order, flow))
         return true;
     for (size_t i = 0; i < order->change_count; i++) {
         if (is_in(&order->changes[i].addresses, &flow->source))

@@ -15,12 +15,21 @@ struct conntrack_change {
     struct string_list allowed;   /* egress rules that name no names */
 };
 
+/* A port of the host that leads to a container now. */
+struct conntrack_port {
+    uint32_t protocol; /* IPPROTO_* */
+    uint32_t port;
+};
+
 struct conntrack_job {
     struct string_list ended; /* addresses that are nobody's now */
     /* What lies in `networks` and is not in `held` is nobody's either. */
     struct string_list networks;
     struct string_list held;
     LIST_OF(struct conntrack_change) changes;
+    /* Who has sent to them before, and was led to the host itself, is led there as long as it goes
+     * on sending. */
+    LIST_OF(struct conntrack_port) ports;
 };
 extern const struct json_struct conntrack_job_type;
 

@@ -271,6 +271,22 @@ static void write_input(struct nft_transaction *transaction)
     nft_rule_end(&rule);
 }
 
+/* The kernel takes TCP connections up in the middle, as begun by whoever speaks first. One that was
+ * ended because rules refuse it would go on when the host speaks. */
+static void write_output(struct nft_transaction *transaction)
+{
+    struct nft_rule rule;
+
+    nft_add_base_chain(transaction, "local", "filter", NFT_OUTPUT, PRIORITY_FILTER);
+    rule = nft_rule_begin(transaction, "local");
+    nft_match_device_set(&rule, NFT_OIFNAME, true, "bridges");
+    nft_match_state(&rule, NFT_STATE_NEW);
+    nft_match_protocol(&rule, IPPROTO_TCP);
+    nft_match_no_syn(&rule);
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+}
+
 static void add_bridge_drop(struct nft_transaction *transaction, uint8_t protocol, uint16_t port)
 {
     const struct nft_rule rule = nft_rule_begin(transaction, "port");
@@ -404,6 +420,7 @@ void firewall_write(struct nft_transaction *transaction, const struct firewall_n
     write_loopback_guard(transaction);
     write_sources(transaction, networks, count);
     write_input(transaction);
+    write_output(transaction);
     write_forward(transaction, networks, count);
 }
 

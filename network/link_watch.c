@@ -15,9 +15,8 @@
 #define DATAGRAM_MAX 16384
 #define DATAGRAMS_AT_ONCE 64
 
-#define KEEP(type)                                             \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(type), 0, 1), \
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)
+#define KEEP(type) \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(type), 0, 1), BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)
 
 /* Every start of a container makes a dozen messages that nobody here wants. The filter reads in
  * network order what is in the host's. */

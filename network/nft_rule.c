@@ -12,6 +12,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -252,6 +254,16 @@ void nft_match_source_port(const struct nft_rule *rule, uint16_t port)
 
     load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(value), FIRST);
     compare(rule, NFT_CMP_EQ, &value, sizeof(value));
+}
+
+void nft_match_no_syn(const struct nft_rule *rule)
+{
+    const uint8_t syn = TH_SYN;
+    const uint8_t none = 0;
+
+    load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, offsetof(struct tcphdr, th_flags), 1, FIRST);
+    mask(rule, &syn, 1);
+    compare(rule, NFT_CMP_EQ, &none, 1);
 }
 
 void nft_match_icmp_types(const struct nft_rule *rule, uint8_t first, uint8_t last)

@@ -47,6 +47,7 @@ void nft_match_local(const struct nft_rule *rule);
 void nft_match_protocol(const struct nft_rule *rule, uint8_t protocol);
 void nft_match_ports(const struct nft_rule *rule, uint16_t first, uint16_t last);
 void nft_match_source_port(const struct nft_rule *rule, uint16_t port);
+void nft_match_no_syn(const struct nft_rule *rule); /* of TCP */
 void nft_match_icmp_types(const struct nft_rule *rule, uint8_t first, uint8_t last);
 
 /* Any of these bits: NFT_STATE_*; NFT_STATUS_DNAT. */

@@ -226,7 +226,17 @@ static void repair_stranger(struct containers *containers, const char *name, enu
         finding->done = "removed";
 }
 
-/* What davitd does not know, and what it knows without a directory. */
+/* Both directories are made at the first start. */
+static bool has_lost_files(int directory_fd, const char *id)
+{
+    cleanup_free char *upper = memory_printf("%s/upper", id);
+    cleanup_free char *work = memory_printf("%s/work", id);
+
+    return faccessat(directory_fd, work, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+           faccessat(directory_fd, upper, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+}
+
+/* What davitd does not know, and what it knows without a directory or its files. */
 static void repair_strangers(struct containers *containers, enum repair how,
                              struct findings *findings)
 {
@@ -240,6 +250,11 @@ static void repair_strangers(struct containers *containers, enum repair how,
                          arena_printf(&findings->arena, "containers/%s", one->definition->id),
                          "the directory of this container is gone",
                          "bring it back, or remove the container");
+        else if (dir != NULL && has_lost_files(dirfd(dir), one->definition->id))
+            findings_add(findings,
+                         arena_printf(&findings->arena, "containers/%s/upper", one->definition->id),
+                         "the files that this container has written are gone",
+                         "bring them back, or remove work/ beside it: it starts without them");
     }
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         if (identifier_is_valid(entry->d_name) &&

@@ -268,9 +268,8 @@ static int prepare_network(struct managed_container *container, struct container
                            struct error *err)
 {
     (void)start;
-    (void)err;
     membership_cut(container_network(container));
-    return 0;
+    return membership_write_lost_files(container_network(container), err);
 }
 
 static void network_starting(struct managed_container *container,

@@ -31,6 +31,7 @@ static int attach_devices(struct membership *member, int netns_fd, struct error 
     if (result < 0)
         return result;
     firewall_change_ports(member, false);
+    connections_publish(member);
     if (member->definition->host_config.egress != NULL)
         firewall_change(member->networks);
     return 0;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -77,6 +78,24 @@ void connections_revise(struct membership *member)
     if (member->definition->host_config.egress == NULL || !conntrack_has_any())
         return;
     member->connections = CONNECTIONS_TO_REVISE;
+    note_work(member->networks);
+}
+
+/* TCP begins anew by itself. */
+static bool is_kept_by_sending(const struct published_port *port)
+{
+    return strcmp(port->protocol, "udp") == 0;
+}
+
+void connections_publish(struct membership *member)
+{
+    bool has_any = false;
+
+    for (size_t i = 0; i < member->ports.count; i++)
+        has_any = has_any || is_kept_by_sending(&member->ports.items[i]);
+    if (!has_any || !conntrack_has_any())
+        return;
+    member->port_connections = CONNECTIONS_TO_REVISE;
     note_work(member->networks);
 }
 
@@ -257,6 +276,24 @@ static void describe_change(struct arena *arena, const struct membership *member
     egress_list_addresses(arena, member, &change->allowed);
 }
 
+static void describe_ports(struct arena *arena, const struct networks *networks,
+                           struct conntrack_job *job)
+{
+    for (struct membership *one = networks->members; one != NULL; one = one->next) {
+        if (one->port_connections != CONNECTIONS_TO_REVISE)
+            continue;
+        one->port_connections = CONNECTIONS_UNDER_WAY;
+        for (size_t i = 0; i < one->ports.count; i++) {
+            if (!is_kept_by_sending(&one->ports.items[i]))
+                continue;
+            job->ports.items =
+                arena_grow(arena, job->ports.items, job->ports.count, sizeof(*job->ports.items));
+            job->ports.items[job->ports.count++] =
+                (struct conntrack_port){IPPROTO_UDP, one->ports.items[i].host_port};
+        }
+    }
+}
+
 /* What does not go into this job stays due. */
 static void describe_job(struct arena *arena, struct networks *networks, struct conntrack_job *job)
 {
@@ -273,6 +310,7 @@ static void describe_job(struct arena *arena, struct networks *networks, struct 
         if (one->is_under_way)
             append_address(arena, &job->ended, &one->address);
     }
+    describe_ports(arena, networks, job);
     job->changes.items = arena_new(arena, CHANGES_A_JOB, sizeof(*job->changes.items));
     for (struct membership *one = networks->members; one != NULL; one = one->next) {
         if (one->connections != CONNECTIONS_TO_REVISE)
@@ -301,6 +339,8 @@ static void note_all(struct networks *networks, enum connections_phase phase)
     for (struct membership *one = networks->members; one != NULL; one = one->next) {
         if (one->connections == CONNECTIONS_UNDER_WAY)
             one->connections = phase;
+        if (one->port_connections == CONNECTIONS_UNDER_WAY)
+            one->port_connections = phase;
     }
 }
 

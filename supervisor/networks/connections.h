@@ -14,6 +14,9 @@ void connections_end(const struct membership *member, const struct network_lease
 /* Other egress rules than before are to be in force, as soon as the firewall is written. */
 void connections_revise(struct membership *member);
 
+/* The member has its published ports: who was sending to them is led to it. */
+void connections_publish(struct membership *member);
+
 /* At start: what has ended while there was no davitd. */
 void connections_sweep(struct networks *networks);
 

@@ -73,6 +73,7 @@ struct membership {
     struct egress_learnt *learnt;            /* addresses of names that it may reach; or NULL */
     bool has_egress_written;                 /* the kernel has its rules */
     bool has_moved_learnt;                   /* the kernel has lost them with the former rules */
+    enum connections_phase port_connections; /* whether its ports lead all to it */
     enum connections_phase connections;      /* whether its rules let those through that it has */
     bool has_fixed_addresses;                /* on any network, whether it runs or not */
     bool has_plugins;                        /* that have made devices, or are about to */
@@ -211,6 +212,9 @@ size_t leases_read_counters(const struct membership *member,
 /* Writes the three files if the container has its own (`names_directory` of its definition is ".").
  * They are bound into it. */
 int membership_write_files(struct membership *member, struct error *err);
+
+/* Before a start: writes them again where one is missing. */
+int membership_write_lost_files(struct membership *member, struct error *err);
 
 /* Writes hosts anew, in place, with the addresses that the container has now. */
 int membership_write_hosts(const struct membership *member, struct error *err);

@@ -43,9 +43,8 @@ static void note_loss(struct networks *networks, struct device_loss *loss, bool 
     if (now_us - loss->last_us > FORGIVEN_US)
         loss->count = 0;
     loss->last_us = now_us;
-    loss->due_us = now_us + ((uint64_t)FIRST_DELAY_US << (loss->count < DOUBLINGS_MAX
-                                                              ? loss->count
-                                                              : DOUBLINGS_MAX));
+    loss->due_us = now_us + ((uint64_t)FIRST_DELAY_US
+                             << (loss->count < DOUBLINGS_MAX ? loss->count : DOUBLINGS_MAX));
     loss->count++;
     set_timer(networks, loss->due_us);
 }
@@ -180,8 +179,8 @@ static void mend_lease(struct membership *member, struct netlink *netlink, size_
         mend_network(member->networks, netlink, network);
     if (lease_mend(member, index, netlink, &was_lost, &err) < 0) {
         /* Most have ended, which is about to be known. */
-        log_debug("container %s: make its device on network %s again: %s",
-                  member->definition->name, network->name, err.message);
+        log_debug("container %s: make its device on network %s again: %s", member->definition->name,
+                  network->name, err.message);
         note_loss(member->networks, &lease->loss, false);
     } else if (was_lost) {
         tell_of_lease(member, network, lease, former);
@@ -233,8 +232,8 @@ void networks_watch(struct networks *networks)
     if (mend->source != NULL)
         return;
     mend->fd = link_watch_open(&err);
-    if (mend->fd < 0 || sd_event_add_io(networks->loop, &mend->source, mend->fd, EPOLLIN,
-                                        on_message, networks) < 0)
+    if (mend->fd < 0 ||
+        sd_event_add_io(networks->loop, &mend->source, mend->fd, EPOLLIN, on_message, networks) < 0)
         log_warning("what somebody removes of networks is not made again: %s", err.message);
     note_network(networks, NULL, false);
     note_lease(networks, NULL);

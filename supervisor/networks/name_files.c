@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -146,4 +147,16 @@ int membership_write_files(struct membership *member, struct error *err)
     if (result == 0)
         result = write_resolv_conf(member, err);
     return result < 0 ? result : write_file(member, "hostname", hostname, err);
+}
+
+int membership_write_lost_files(struct membership *member, struct error *err)
+{
+    static const char *const names[] = {"hosts", "resolv.conf", "hostname"};
+    cleanup_close int directory_fd = member->owner->open_directory(member);
+
+    for (size_t i = 0; directory_fd >= 0 && i < ARRAY_SIZE(names); i++) {
+        if (faccessat(directory_fd, names[i], F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+            return membership_write_files(member, err);
+    }
+    return 0;
 }

@@ -187,6 +187,69 @@ listen_tcp() {
     stop_server
 }
 
+@test "who sends to a port of the host is led to the container that gets it, however long it has been sending" {
+    : > "$dir/heard"
+    outside() { at_neighbour socat -u - UDP4-SENDTO:192.0.2.1:5300,sourceport=4444,reuseaddr <<< "$1"; }
+    idle first
+    for round in 1 2; do
+        outside "before $round"
+        contains "$(tracked --protonum udp --orig-port-src 4444)" UNREPLIED
+        idle "one$round" --publish 5300:53/udp
+        nsenter --net="/proc/$(pid_of "one$round")/ns/net" socat -u UDP4-RECV:53,reuseaddr "OPEN:$dir/heard,append" 3>&- &
+        echo $! > "$dir/server"
+        arrives() { outside "after $round"; heard "after $round"; }
+        wait_until arrives
+        refute heard before
+        davit rm --force "one$round"
+        end_server "$(cat "$dir/server")"
+        rm "$dir/server"
+    done
+    davit rm --force first
+}
+
+@test "a connection to the host that a change of rules has ended is not taken up again when the host speaks" {
+    davit network create --subnet 10.77.0.0/24 --opt io.davit.network.host_access=true open >/dev/null
+    cat > "$dir/talk" <<'END'
+import socket, sys, threading, time
+def say():
+    while True:
+        try:
+            peer.sendall(sys.argv[1].encode())
+        except OSError:
+            return
+        time.sleep(0.005)
+if sys.argv[1] == "host":
+    server = socket.create_server(("10.77.0.1", 9003))
+    peer = server.accept()[0]
+else:
+    peer = socket.create_connection(("10.77.0.1", 9003))
+threading.Thread(target=say, daemon=True).start()
+with open(sys.argv[2], "w", buffering=1) as heard:
+    while data := peer.recv(65536):
+        print(time.monotonic(), file=heard)
+END
+    idle one --network open --egress 10.77.0.1:9003
+    nsenter --net="/run/netns/$host" python3 "$dir/talk" host "$dir/heard" 3>&- &
+    echo $! > "$dir/server"
+    wait_until sh -c "nsenter --net=/run/netns/$host ss -Hltn sport = 9003 | grep -q ."
+    nsenter --net="/proc/$(pid_of one)/ns/net" timeout 200 python3 "$dir/talk" container "$dir/answers" 3>&- &
+    client=$!
+    wait_until test -s "$dir/heard"
+    davit egress --none one
+    now=$(python3 -c 'import time; print(time.monotonic())')
+    wait_until refused one
+    # What was on its way when the command ended may have come.
+    python3 -c "import sys; sys.exit(any(float(line) > $now + 1 for line in open('$dir/heard')))"
+    at_host nft 'table inet seen { chain out { type filter hook output priority -400; oifname "dv-*" tcp sport 9003 counter; }; }'
+    spoken() { [ "$(at_host nft -j list table inet seen | jq '[.. | .counter? // empty | .packets] | add')" -ge 2 ]; }
+    wait_until spoken
+    python3 -c "import sys; sys.exit(any(float(line) > $now + 1 for line in open('$dir/heard')))"
+    at_host nft delete table inet seen
+    stop_server
+    kill "$client" 2>/dev/null || true
+    davit rm --force one
+}
+
 # Signals the next process that ends connections, as soon as there is one, and writes its pid.
 signal_next() { # SIGNAL
     : > "$dir/caught"

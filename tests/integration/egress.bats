@@ -246,3 +246,28 @@ END
     contains "$(davit egress limited)" nothing
     davit run --rm --network none --egress none busybox true
 }
+
+@test "rules hold for the address of IPv6 that a device has by itself" {
+    davit network create --ipv6 --opt io.davit.network.host_access=true six >/dev/null
+    web open --network six
+    idle limited --network six --egress none
+    idle free --network six
+    local_of() { nsenter --net="/proc/$(pid_of "$1")/ns/net" ip -6 -o addr show scope link dev eth0 | sed 's/.*inet6 \([^/]*\).*/\1/'; }
+    reaches() { nsenter --net="/proc/$(pid_of "$1")/ns/net" timeout 2 curl -gs "http://[$(local_of open)%eth0]/"; }
+    # It is a way for those who have no rules.
+    nsenter --net="/proc/$(pid_of open)/ns/net" socat TCP6-LISTEN:80,fork,reuseaddr,ipv6only=1 SYSTEM:'printf "HTTP/1.0 200 OK\r\n\r\nopen"' 3>&- &
+    echo $! > "$dir/server"
+    wait_until reaches free
+    refute reaches limited
+    # The host's as well.
+    bridge=dv-$(davit network inspect six | jq -r '.[0].Id[:12]')
+    gateway=$(at_host ip -6 -o addr show scope link dev "$bridge" | sed 's/.*inet6 \([^/]*\).*/\1/')
+    end_server "$(cat "$dir/server")"
+    nsenter --net="/run/netns/$host" socat TCP6-LISTEN:9012,fork,reuseaddr SYSTEM:'echo host' 3>&- &
+    echo $! > "$dir/server"
+    greets() { nsenter --net="/proc/$(pid_of "$1")/ns/net" timeout 2 socat -u "TCP6:[$gateway%eth0]:9012" - | grep -q host; }
+    wait_until greets free
+    refute greets limited
+    stop_server
+    davit rm --force open limited free
+}

@@ -431,6 +431,22 @@ PYTHON
     davit rmi chunked:1
 }
 
+@test "an output is never put in the place of a device or a FIFO" {
+    davit create --name written busybox true
+    mknod "$dir/null" c 1 3
+    mkfifo "$dir/fifo"
+    davit export --output "$dir/null" written
+    davit save --output "$dir/null" busybox
+    [ -c "$dir/null" ]
+    tar t < "$dir/fifo" > "$dir/list" &
+    davit export --output "$dir/fifo" written
+    wait $!
+    [ -p "$dir/fifo" ]
+    grep -q bin/busybox "$dir/list"
+    davit rm written
+    rm "$dir/null" "$dir/fifo" "$dir/list"
+}
+
 @test "the docker client commits, exports, loads and prunes" {
     docker run --name by-docker busybox sh -c 'echo changed > /changed'
     run docker commit --message why --change 'ENV A=1' by-docker committed:1

@@ -805,3 +805,18 @@ END
     [ "$(davit start --attach "$(davit ps --all --quiet)" | grep -c '^A.*=1')" = 4000 ]
     [ $(($(awk '/VmHWM/ {print $2}' "/proc/$(cat "$dir/pid")/status") - before)) -lt 131072 ]
 }
+
+@test "a container whose files are gone is not started without them" {
+    davit run --name wrote busybox sh -c 'echo precious > /precious'
+    id=$(davit inspect --format '{{.Id}}' wrote)
+    mv "$dir/root/containers/$id/upper" "$dir/upper"
+    run davit start wrote
+    [ "$status" -ne 0 ]
+    contains "$output" "the container's files are lost"
+    contains "$(davit system check || true)" "containers/$id/upper"
+    mv "$dir/upper" "$dir/root/containers/$id/upper"
+    davit start wrote
+    davit cp wrote:/precious "$dir/precious"
+    [ "$(cat "$dir/precious")" = precious ]
+    davit rm --force wrote
+}

@@ -92,7 +92,11 @@ static bool ends(const char *job, const char *source, const char *destination, u
                  uint16_t port)
 {
     cleanup_arena struct arena arena = {0};
-    const struct conntrack_flow flow = {address(source), address(destination), protocol, port};
+    const struct conntrack_flow flow = {.source = address(source),
+                                        .destination = address(destination),
+                                        .protocol = protocol,
+                                        .port = port,
+                                        .is_direct = true};
     struct conntrack_order *order;
     struct error err = {0};
 
@@ -156,6 +160,18 @@ static void rules_decide_over_what_is_under_way(void **state)
     assert_false(ends(job, "192.0.2.9", "10.0.0.3", IPPROTO_TCP, 80));
 }
 
+static void who_was_led_to_the_host_begins_anew(void **state)
+{
+    static const char *const job = "{\"ports\":[{\"protocol\":17,\"port\":53}]}";
+
+    (void)state;
+    assert_true(ends(job, "192.0.2.9", "127.0.0.1", IPPROTO_UDP, 53));
+    assert_false(ends(job, "192.0.2.9", "127.0.0.1", IPPROTO_UDP, 54));
+    assert_false(ends(job, "192.0.2.9", "127.0.0.1", IPPROTO_TCP, 53));
+    /* What this host asks elsewhere is its own affair. */
+    assert_false(ends(job, "127.0.0.1", "192.0.2.9", IPPROTO_UDP, 53));
+}
+
 static void jobs_that_are_none_are_refused(void **state)
 {
     static const char *const wrong[] = {"",
@@ -183,6 +199,7 @@ int main(void)
         cmocka_unit_test(who_has_ended_ends_both_ways),
         cmocka_unit_test(of_networks_what_is_held_stays),
         cmocka_unit_test(rules_decide_over_what_is_under_way),
+        cmocka_unit_test(who_was_led_to_the_host_begins_anew),
         cmocka_unit_test(jobs_that_are_none_are_refused),
     };
 
