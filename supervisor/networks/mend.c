@@ -16,6 +16,7 @@
 #define FIRST_DELAY_US 20000
 #define DOUBLINGS_MAX 9 /* ten seconds */
 #define FORGIVEN_US 60000000
+#define TOLD_US 1000000 /* what goes so soon after its bridge went with it */
 
 static int on_due(sd_event_source *source, uint64_t usec, void *context);
 
@@ -127,6 +128,17 @@ static void tell(struct networks *networks, const struct network *network, const
     events_publish(networks->events, "network", "mend", network->id, &attributes);
 }
 
+/* All its ports have gone with it, whether that was told yet or not. */
+static void look_at_ports(struct networks *networks, const struct network *network)
+{
+    for (struct membership *one = networks->members; one != NULL; one = one->next) {
+        for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
+            if (one->leases[i].network == network && one->leases[i].host_device[0] != '\0')
+                one->leases[i].loss.due_us = 1;
+        }
+    }
+}
+
 static void mend_network(struct networks *networks, struct netlink *netlink,
                          struct network *network)
 {
@@ -141,6 +153,7 @@ static void mend_network(struct networks *networks, struct netlink *netlink,
     if (network_prepare(networks, netlink, network, &err) == 0) {
         network->mended++;
         network->mended_us = clock_monotonic_us();
+        look_at_ports(networks, network);
         tell(networks, network, network->device, NULL);
         return;
     }
@@ -154,7 +167,7 @@ static void tell_of_lease(struct membership *member, struct network *network,
 {
     bool is_new = strcmp(lease->host_device, former) != 0;
 
-    if (!is_new && network->mended_us > lease->loss.last_us)
+    if (!is_new && network->mended_us + TOLD_US > lease->loss.last_us)
         return;
     network->mended++;
     tell(member->networks, network, former, member->definition->id);
@@ -210,6 +223,8 @@ static int on_due(sd_event_source *source, uint64_t usec, void *context)
         set_timer(networks, now_us + FORGIVEN_US);
         return 0;
     }
+    /* Waits for whoever is removing devices: what is half gone would look as if it were there. */
+    link_master(&netlink, "lo");
     for (struct network *one = networks->list; one != NULL; one = one->next) {
         if (is_due(networks, &one->loss, now_us))
             mend_network(networks, &netlink, one);
