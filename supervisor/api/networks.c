@@ -193,25 +193,41 @@ static const struct json_field membership_fields[] = {
 static const struct json_struct membership_type =
     JSON_CLOSED_STRUCT(struct network_member, membership_fields);
 
+static int leave_network(struct api *api, struct managed_container *container,
+                         const struct actor *actor, const char *name, struct error *err)
+{
+    struct network *network = network_look_up(api->networks, actor->tenant, name);
+
+    return network != NULL ? container_disconnect(container, actor, network, err)
+                           : container_disconnect_lost(container, actor, name, err);
+}
+
+static int join_network(struct api *api, struct managed_container *container,
+                        const struct actor *actor, const char *name,
+                        const struct endpoint *endpoint, struct error *err)
+{
+    struct network *network = NULL;
+    int result = network_find(api->networks, actor->tenant, name, &network, err);
+
+    return result < 0 ? result : container_connect(container, actor, network, endpoint, err);
+}
+
 static void change_membership(struct api *api, struct request *request,
                               const struct route_match *match, bool connects)
 {
     struct network_member membership = {0};
     struct managed_container *container = NULL;
-    struct network *network = NULL;
     struct error err = {0};
     int result = json_decode_text(&request->arena, request->body, request->body_length,
                                   &membership_type, &membership, &err);
 
     if (result == 0)
-        result = network_find(api->networks, request->actor.tenant, match->name, &network, &err);
-    if (result == 0)
         result = container_find(api->containers, request->actor.tenant, membership.container,
                                 &container, &err);
     if (result == 0)
-        result = connects ? container_connect(container, &request->actor, network,
-                                              &membership.endpoint, &err)
-                          : container_disconnect(container, &request->actor, network, &err);
+        result = connects ? join_network(api, container, &request->actor, match->name,
+                                         &membership.endpoint, &err)
+                          : leave_network(api, container, &request->actor, match->name, &err);
     if (result < 0)
         respond_error(request, &err);
     else

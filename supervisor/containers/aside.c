@@ -226,6 +226,22 @@ static void repair_stranger(struct containers *containers, const char *name, enu
         finding->done = "removed";
 }
 
+static void find_lost_networks(const struct managed_container *container, struct findings *findings)
+{
+    const struct definition *definition = container->definition;
+
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        if (membership_network(container_network(container), i) == NULL)
+            findings_add(findings,
+                         arena_printf(&findings->arena, "networks/%s.json",
+                                      definition->endpoints.items[i].network_id),
+                         arena_printf(&findings->arena, "network %s of container %s is gone",
+                                      definition->endpoints.items[i].network_name,
+                                      definition->name),
+                         "davit network create and connect with its name, or disconnect");
+    }
+}
+
 /* Both directories are made at the first start. */
 static bool has_lost_files(int directory_fd, const char *id)
 {
@@ -244,6 +260,7 @@ static void repair_strangers(struct containers *containers, enum repair how,
     struct dirent *entry;
 
     for (const struct managed_container *one = containers->list; one != NULL; one = one->next) {
+        find_lost_networks(one, findings);
         if (dir != NULL &&
             faccessat(dirfd(dir), one->definition->id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
             findings_add(findings,

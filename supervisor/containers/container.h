@@ -222,6 +222,10 @@ int container_connect(struct managed_container *container, const struct actor *a
 int container_disconnect(struct managed_container *container, const struct actor *actor,
                          const struct network *network, struct error *err);
 
+/* The same for a network that is gone, by the name or id that the container knows. */
+int container_disconnect_lost(struct managed_container *container, const struct actor *actor,
+                              const char *name, struct error *err);
+
 /* Replaces the rules of what it may reach, also while it runs; NULL: it may reach everything. They
  * stay the caller's. firewall_await() waits until the kernel has them. */
 int container_set_egress(struct managed_container *container, const struct actor *actor,

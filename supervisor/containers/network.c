@@ -131,6 +131,38 @@ static void forget_endpoint(struct managed_container *container, size_t index)
                   container->definition->name, err.message);
 }
 
+/* Its endpoint on a network of that name or id which is gone; the number of its endpoints: none. */
+static size_t find_lost(const struct managed_container *container, const char *name)
+{
+    const struct definition *definition = container->definition;
+    size_t i = 0;
+
+    while (i < definition->endpoints.count &&
+           (membership_network(container_network(container), i) != NULL ||
+            (strcmp(definition->endpoints.items[i].network_name, name) != 0 &&
+             strcmp(definition->endpoints.items[i].network_id, name) != 0)))
+        i++;
+    return i;
+}
+
+int container_disconnect_lost(struct managed_container *container, const struct actor *actor,
+                              const char *name, struct error *err)
+{
+    size_t index = find_lost(container, name);
+    int result = parts_admit(container, actor, ACTION_UPDATE, err);
+
+    if (result < 0)
+        return result;
+    if (index == container->definition->endpoints.count)
+        return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %.128s not found", name);
+    if (container->status == CONTAINER_RUNNING || container->status == CONTAINER_STARTING)
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "network %.128s is gone: container %s leaves it when it does not run",
+                         name, container->definition->name);
+    result = remove_endpoint(container, index, err);
+    return result < 0 ? result : membership_write_files(container_network(container), err);
+}
+
 int container_connect(struct managed_container *container, const struct actor *actor,
                       const struct network *network, const struct endpoint *wanted,
                       struct error *err)
@@ -141,6 +173,9 @@ int container_connect(struct managed_container *container, const struct actor *a
     struct endpoint items[ENDPOINTS_MAX] = {{0}};
     int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
+    /* One of the same name that is gone is replaced. */
+    if (index == count)
+        index = find_lost(container, network->name);
     if (result == 0)
         result = check_connect(container, network, wanted, index, err);
     if (result < 0)
@@ -174,6 +209,9 @@ int container_disconnect(struct managed_container *container, const struct actor
 
     if (result < 0)
         return result;
+    if (index == definition->endpoints.count &&
+        find_lost(container, network->name) < definition->endpoints.count)
+        return container_disconnect_lost(container, actor, network->name, err);
     if (index == definition->endpoints.count)
         return error_set(err, ERROR_DENIED, ENOENT, "container %s is not connected to network %s",
                          definition->name, network->name);

@@ -441,7 +441,9 @@ int lease_add(struct membership *member, size_t index, int netns_fd, struct erro
     int result;
 
     if (network == NULL)
-        return error_set(err, ERROR_NOT_FOUND, ENOENT, "network %s not found",
+        return error_set(err, ERROR_NOT_FOUND, ENOENT,
+                         "network %s not found: make one of that name and connect the container "
+                         "to it, or disconnect it",
                          endpoint->network_name);
     if (network->driver == NETWORK_DRIVER_CNI) {
         held->by_plugin = memory_new_one(struct plugin_lease);

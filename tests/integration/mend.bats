@@ -76,6 +76,28 @@ mended() { davit events --since 1 --until "$(($(date +%s) + 1))" --filter type=n
     done
 }
 
+@test "a network that is lost is named, and its containers can be given another or leave it" {
+    davit network create lost >/dev/null
+    davit create --name one --network lost busybox true
+    davit create --name two --network lost busybox true
+    says_nothing sh -c "'$build/davit' system check | grep lost || true"
+    id=$(davit network inspect lost | jq -r '.[0].Id')
+    kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+    rm -f "$dir/root/networks/$id.json" "$dir/root/networks/.$id.json.copy"
+    start_davitd
+    contains "$(davit system check || true)" "network lost of container one is gone"
+    run davit start one
+    contains "$output" "make one of that name"
+    davit network disconnect lost two
+    davit start two
+    davit network create lost >/dev/null
+    davit network connect lost one
+    davit start --attach one
+    [ "$(davit inspect one | jq -c '[.[0].NetworkSettings.Networks | keys[]]')" = '["lost"]' ]
+    davit system check
+    davit rm one two
+}
+
 @test "who removes a device again and again holds nobody up" {
     davit run --detach --name eater --cap-add NET_ADMIN busybox sh -c 'while :; do ip link del eth0 2>/dev/null; sleep 0.1; done'
     gone() { [ "$(mended | grep -c "$(davit inspect --format '{{.Id}}' eater)")" -ge "$1" ]; }

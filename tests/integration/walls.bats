@@ -311,3 +311,24 @@ END
     start_davitd
     davit rm --force victim mallory
 }
+
+@test "no program runs whose rules could not be written, also from namespaces that were made ahead" {
+    idle open
+    # Another's table of that name, which nobody but its owner may change.
+    mkfifo "$dir/words"
+    nsenter --net="/run/netns/$host" nft -i < "$dir/words" 3>&- > "$dir/null" 2>&1 &
+    echo $! > "$dir/server"
+    exec 6> "$dir/words"
+    echo 'add table inet davit_egress { flags owner; }' >&6
+    wait_until sh -c "nsenter --net=/run/netns/$host nft list tables | grep -q davit_egress"
+    for i in 1 2 3; do
+        refute davit run --name "closed$i" --egress none busybox sh -c 'echo it runs'
+        says_nothing davit logs "closed$i"
+        davit rm "closed$i"
+    done
+    exec 6>&-
+    stop_server
+    rm "$dir/words"
+    [ "$(davit run --rm --egress none busybox echo it runs)" = "it runs" ]
+    davit rm --force open
+}
