@@ -228,22 +228,23 @@ with open(sys.argv[2], "w", buffering=1) as heard:
     while data := peer.recv(65536):
         print(time.monotonic(), file=heard)
 END
+    : > "$dir/ticks"
     idle one --network open --egress 10.77.0.1:9003
-    nsenter --net="/run/netns/$host" python3 "$dir/talk" host "$dir/heard" 3>&- &
+    nsenter --net="/run/netns/$host" python3 "$dir/talk" host "$dir/ticks" 3>&- &
     echo $! > "$dir/server"
     wait_until sh -c "nsenter --net=/run/netns/$host ss -Hltn sport = 9003 | grep -q ."
     nsenter --net="/proc/$(pid_of one)/ns/net" timeout 200 python3 "$dir/talk" container "$dir/answers" 3>&- &
     client=$!
-    wait_until test -s "$dir/heard"
+    wait_until test -s "$dir/ticks"
     davit egress --none one
     now=$(python3 -c 'import time; print(time.monotonic())')
     wait_until refused one
     # What was on its way when the command ended may have come.
-    python3 -c "import sys; sys.exit(any(float(line) > $now + 1 for line in open('$dir/heard')))"
+    python3 -c "import sys; sys.exit(any(float(line) > $now + 1 for line in open('$dir/ticks')))"
     at_host nft 'table inet seen { chain out { type filter hook output priority -400; oifname "dv-*" tcp sport 9003 counter; }; }'
     spoken() { [ "$(at_host nft -j list table inet seen | jq '[.. | .counter? // empty | .packets] | add')" -ge 2 ]; }
     wait_until spoken
-    python3 -c "import sys; sys.exit(any(float(line) > $now + 1 for line in open('$dir/heard')))"
+    python3 -c "import sys; sys.exit(any(float(line) > $now + 1 for line in open('$dir/ticks')))"
     at_host nft delete table inet seen
     stop_server
     kill "$client" 2>/dev/null || true

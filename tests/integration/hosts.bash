@@ -78,8 +78,10 @@ served() { # BIND ADDRESS: on port 8000; who has asked stands in $dir/seen
     wait_until at_neighbour curl -gs "http://$2:8000/"
 }
 stop_server() { end_server "$(cat "$dir/server")"; rm "$dir/server"; }
-# The next one may want the same port.
+# The next one may want the same port. Those that serve a connection whose other side is gone would stay.
 end_server() { # PID, of a child
-    kill "$1" || true
+    local serving
+    serving=$(cat "/proc/$1/task/$1/children" 2>/dev/null) || true
+    kill "$1" $serving || true
     wait "$1" || true
 }
