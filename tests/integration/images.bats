@@ -432,19 +432,21 @@ PYTHON
 }
 
 @test "an output is never put in the place of a device or a FIFO" {
+    local out="$dir/outputs"
+    mkdir "$out"
     davit create --name written busybox true
-    mknod "$dir/null" c 1 3
-    mkfifo "$dir/fifo"
-    davit export --output "$dir/null" written
-    davit save --output "$dir/null" busybox
-    [ -c "$dir/null" ]
-    tar t < "$dir/fifo" > "$dir/list" &
-    davit export --output "$dir/fifo" written
+    mknod "$out/null" c 1 3
+    mkfifo "$out/fifo"
+    davit export --output "$out/null" written
+    davit save --output "$out/null" busybox
+    [ -c "$out/null" ]
+    tar t < "$out/fifo" > "$out/list" &
+    davit export --output "$out/fifo" written
     wait $!
-    [ -p "$dir/fifo" ]
-    grep -q bin/busybox "$dir/list"
+    [ -p "$out/fifo" ]
+    grep -q bin/busybox "$out/list"
     davit rm written
-    rm "$dir/null" "$dir/fifo" "$dir/list"
+    rm -r "$out"
 }
 
 @test "the docker client commits, exports, loads and prunes" {
