@@ -142,9 +142,11 @@ END
     davit run --detach --name closed --cap-add NET_ADMIN --egress none busybox sleep 1000
     reaches free 192.0.2.2:8000
     davit pause free
-    davit exec closed sh -c "ip addr flush dev eth0; ip addr add $(address_of free)/16 dev eth0; ip route add default via 172.17.0.1; ip link set dev eth0 address 02:42:ac:11:00:02"
+    other=$(address_of free)
+    mac=$(printf '02:42:%02x:%02x:%02x:%02x' ${other//./ })
+    davit exec closed sh -c "ip addr flush dev eth0; ip addr add $other/16 dev eth0; ip route add default via 172.17.0.1; ip link set dev eth0 address $mac"
     refuses closed 192.0.2.2:8000
-    davit exec closed sh -c 'ip addr add 172.17.99.99/16 dev eth0; ip addr del 172.17.0.2/16 dev eth0'
+    davit exec closed sh -c "ip addr add 172.17.99.99/16 dev eth0; ip addr del $other/16 dev eth0"
     refuses closed 192.0.2.2:8000
     davit unpause free
     reaches free 192.0.2.2:8000
@@ -183,8 +185,10 @@ END
     egress_table inet | grep -q "$id"
     davit rm --force closed
     wait_until eval '! egress_table inet | grep -q "$id" && ! egress_table bridge | grep -q "$id"'
+    # As soon as its connections have ended.
     davit run --detach --name free busybox sleep 1000
-    [ "$(address_of free)" = "$address" ]
+    has_it() { [ "$(address_of free)" = "$address" ] || { davit rm --force free; davit run --detach --name free busybox sleep 1000; false; }; }
+    wait_until has_it
     reaches free 192.0.2.2:8000
     refuses stays 192.0.2.2:8000
     # One that ends while there is no davitd as well.
