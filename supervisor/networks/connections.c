@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/log.h"
 #include "egress.h"
 #include "network/conntrack_job.h"
@@ -18,9 +17,6 @@
 #define ADDRESSES_A_JOB 4096
 #define CHANGES_A_JOB 8
 #define DEADLINE_US 10000000
-/* While the kernel goes through its table others wait for it (RCU): what nobody waits for is done
- * for many at once. */
-#define UNHURRIED_US 500000
 #define ATTEMPTS_MAX 3 /* until who waits is told */
 #define FIRST_RETRY_US 100000
 #define LATER_RETRY_US 5000000
@@ -32,34 +28,21 @@ struct ended_address {
     bool is_under_way;
 };
 
-static int on_turn(sd_event_source *source, uint64_t usec, void *context)
+static int on_turn(sd_event_source *source, void *context)
 {
     struct networks *networks = context;
 
     (void)source;
-    (void)usec;
     networks->connections.turn = sd_event_source_disable_unref(networks->connections.turn);
     connections_begin(networks);
     return 0;
 }
 
-static void begin_at(struct networks *networks, uint64_t begin_us)
+static void note_work(struct networks *networks)
 {
-    struct connections_state *state = &networks->connections;
-
-    state->begin_us = begin_us;
-    state->turn = sd_event_source_disable_unref(state->turn);
-    sd_event_add_time(networks->loop, &state->turn, CLOCK_MONOTONIC, begin_us, 1, on_turn,
-                      networks);
-}
-
-static void note_work(struct networks *networks, uint64_t delay_us)
-{
-    uint64_t begin_us = clock_monotonic_us() + delay_us;
-
-    if (!networks->connections.is_due || begin_us < networks->connections.begin_us)
-        begin_at(networks, begin_us);
     networks->connections.is_due = true;
+    if (networks->connections.turn == NULL)
+        sd_event_add_defer(networks->loop, &networks->connections.turn, on_turn, networks);
 }
 
 static void note_ended(const struct membership *member, const struct address *address)
@@ -87,7 +70,7 @@ void connections_end(const struct membership *member, const struct network_lease
     note_ended(member, &lease->address);
     note_ended(member, &lease->address6);
     note_ended(member, &local);
-    note_work(member->networks, UNHURRIED_US);
+    note_work(member->networks);
 }
 
 void connections_revise(struct membership *member)
@@ -95,7 +78,7 @@ void connections_revise(struct membership *member)
     if (member->definition->host_config.egress == NULL || !conntrack_has_any())
         return;
     member->connections = CONNECTIONS_TO_REVISE;
-    note_work(member->networks, 0);
+    note_work(member->networks);
 }
 
 /* TCP begins anew by itself. */
@@ -113,7 +96,7 @@ void connections_publish(struct membership *member)
     if (!has_any || !conntrack_has_any())
         return;
     member->port_connections = CONNECTIONS_TO_REVISE;
-    note_work(member->networks, 0);
+    note_work(member->networks);
 }
 
 void connections_sweep(struct networks *networks)
@@ -121,7 +104,7 @@ void connections_sweep(struct networks *networks)
     if (!conntrack_has_any())
         return;
     networks->connections.sweep = CONNECTIONS_TO_REVISE;
-    note_work(networks, 0);
+    note_work(networks);
 }
 
 static struct ended_address *find_ended(const struct networks *networks,
@@ -220,14 +203,12 @@ bool connections_await(struct networks *networks, struct completion *completion)
 {
     struct connections_state *state = &networks->connections;
 
-    if (state->is_due) {
+    if (state->is_due)
         completion_add(&state->later_waiters, completion);
-        note_work(networks, 0);
-    } else if (state->report_fd >= 0) {
+    else if (state->report_fd >= 0)
         completion_add(&state->waiters, completion);
-    } else {
+    else
         return false;
-    }
     return true;
 }
 
@@ -479,8 +460,8 @@ void connections_begin(struct networks *networks)
     struct error err = {0};
 
     /* What is under way ends in connections_begin(), and so do the firewall's changes. */
-    if (!state->is_due || clock_monotonic_us() < state->begin_us || state->report_fd >= 0 ||
-        state->retry != NULL || networks->firewall.is_dirty || networks->lock_fd < 0)
+    if (!state->is_due || state->report_fd >= 0 || state->retry != NULL ||
+        networks->firewall.is_dirty || networks->lock_fd < 0)
         return;
     describe_job(&arena, networks, &job);
     completions_move(&state->waiters, &state->later_waiters);

@@ -118,7 +118,6 @@ struct connections_state {
     size_t ended_count;
     enum connections_phase sweep; /* of what ended without a davitd */
     bool is_due;                  /* there is work for the next process */
-    uint64_t begin_us;            /* not before, unless somebody waits */
     sd_event_source *turn;        /* begins it */
     int report_fd;                /* of the process at work; -1: none */
     char report[1024];
