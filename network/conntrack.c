@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "netlink.h"
 
 #define COUNT_FILE "/proc/sys/net/netfilter/nf_conntrack_count"
 #define DUMP_BYTES 65536
@@ -120,19 +121,6 @@ struct exchange {
     struct error *err;
 };
 
-static struct nlmsghdr *put_header(char *bytes, uint16_t type, uint16_t flags, uint8_t family)
-{
-    struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
-    struct nfgenmsg *generic;
-
-    header->nlmsg_type = (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type);
-    header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
-    generic->nfgen_family = family;
-    generic->version = NFNETLINK_V0;
-    return header;
-}
-
 static void copy_attribute(struct nlmsghdr *header, const struct nlattr *attribute)
 {
     if (attribute != NULL)
@@ -146,8 +134,8 @@ static int end_one(const struct exchange *exchange, const struct nlmsghdr *liste
     const struct nfgenmsg *generic = mnl_nlmsg_get_payload(listed);
     struct attributes entry = {{NULL}};
     _Alignas(8) char bytes[REQUEST_BYTES];
-    struct nlmsghdr *header =
-        put_header(bytes, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, generic->nfgen_family);
+    struct nlmsghdr *header = nfnetlink_put_header(
+        bytes, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, generic->nfgen_family);
     ssize_t length;
     int result;
 
@@ -181,7 +169,8 @@ static int on_entry(const struct nlmsghdr *header, void *context)
 static int go_through(struct exchange *exchange)
 {
     cleanup_free char *bytes = memory_new(1, DUMP_BYTES);
-    struct nlmsghdr *header = put_header(bytes, IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
+    struct nlmsghdr *header = nfnetlink_put_header(
+        bytes, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
     int result = MNL_CB_OK;
 
     if (mnl_socket_sendto(exchange->list, header, header->nlmsg_len) < 0)

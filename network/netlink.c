@@ -2,6 +2,7 @@
 #include "netlink.h"
 
 #include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,19 @@ struct nlmsghdr *netlink_add(struct netlink_batch *batch, const char *name, uint
     header->nlmsg_type = type;
     header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags);
     memcpy(mnl_nlmsg_put_extra_header(header, extra_size), extra, extra_size);
+    return header;
+}
+
+struct nlmsghdr *nfnetlink_put_header(char *bytes, uint16_t type, uint16_t flags, uint8_t family)
+{
+    struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
+    struct nfgenmsg *generic;
+
+    header->nlmsg_type = type;
+    header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
+    generic->nfgen_family = family;
+    generic->version = NFNETLINK_V0;
     return header;
 }
 

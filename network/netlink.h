@@ -44,6 +44,10 @@ struct netlink_batch {
 struct nlmsghdr *netlink_add(struct netlink_batch *batch, const char *name, uint16_t type,
                              uint16_t flags, const void *extra, size_t extra_size);
 
+/* Begins a request of nfnetlink: `type` is NFNL_SUBSYS_* in its upper byte. It writes to `bytes`.
+ */
+struct nlmsghdr *nfnetlink_put_header(char *bytes, uint16_t type, uint16_t flags, uint8_t family);
+
 /* What an answer (NLMSG_ERROR) says besides its errno, where NETLINK_EXT_ACK is set; NULL: nothing.
  */
 const char *netlink_reason(const struct nlmsghdr *header);

@@ -104,26 +104,10 @@ static uint8_t protocol_family(enum nft_family family)
     return family == NFT_BRIDGE ? NFPROTO_BRIDGE : NFPROTO_INET;
 }
 
-static struct nlmsghdr *put_header(char *bytes, uint16_t type, uint16_t flags, uint8_t family,
-                                   uint32_t sequence)
-{
-    struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
-    struct nfgenmsg *generic;
-
-    header->nlmsg_type = type;
-    header->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
-    header->nlmsg_seq = sequence;
-    generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
-    generic->nfgen_family = family;
-    generic->version = NFNETLINK_V0;
-    generic->res_id = 0;
-    return header;
-}
-
 /* NFNL_MSG_BATCH_BEGIN and _END: which subsystem the requests between them are for. */
 static size_t put_bracket(char *bytes, uint16_t type)
 {
-    struct nlmsghdr *header = put_header(bytes, type, 0, AF_UNSPEC, 0);
+    struct nlmsghdr *header = nfnetlink_put_header(bytes, type, 0, AF_UNSPEC);
     struct nfgenmsg *generic = mnl_nlmsg_get_payload(header);
 
     generic->res_id = htons(NFNL_SUBSYS_NFTABLES);
@@ -141,8 +125,8 @@ struct nlmsghdr *nft_request_begin(struct nft_transaction *transaction, uint16_t
     char *bytes = buffer_reserve(&transaction->bytes, NFT_REQUEST_MAX);
 
     transaction->count++;
-    return put_header(bytes, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
-                      protocol_family(transaction->family), 0);
+    return nfnetlink_put_header(bytes, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
+                                protocol_family(transaction->family));
 }
 
 void nft_request_end(struct nft_transaction *transaction, const struct nlmsghdr *header)
@@ -502,11 +486,13 @@ void nft_delete_element(struct nft_transaction *transaction, const struct nft_el
 /* Asks one question and takes its answer into the same bytes. */
 static int ask(const struct nft_channel *channel, char bytes[ANSWER_MAX])
 {
-    const struct nlmsghdr *header = (const struct nlmsghdr *)(void *)bytes;
+    struct nlmsghdr *header = (struct nlmsghdr *)(void *)bytes;
     ssize_t length = -1;
 
     if (channel->fd < 0)
         return -ENOENT;
+    /* 0 would be the answer to a whole transaction. */
+    header->nlmsg_seq = 1;
     drop_old_answers(channel->fd);
     if (send(channel->fd, header, header->nlmsg_len, 0) >= 0)
         length = recv(channel->fd, bytes, ANSWER_MAX, 0);
@@ -517,8 +503,8 @@ int nft_table_look_up(const struct nft_channel *channel, enum nft_family family,
                       uint32_t *owner)
 {
     _Alignas(8) char bytes[ANSWER_MAX];
-    struct nlmsghdr *header = put_header(bytes, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETTABLE, 0,
-                                         protocol_family(family), 1);
+    struct nlmsghdr *header = nfnetlink_put_header(
+        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, protocol_family(family));
     struct nlattr *attribute;
 
     *owner = 0;
@@ -564,8 +550,8 @@ int nft_counter_read(const struct nft_channel *channel, enum nft_family family, 
                      const char *name, struct nft_counter *counter, struct error *err)
 {
     _Alignas(8) char bytes[ANSWER_MAX];
-    struct nlmsghdr *header = put_header(bytes, (NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETOBJ, 0,
-                                         protocol_family(family), 1);
+    struct nlmsghdr *header = nfnetlink_put_header(
+        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, protocol_family(family));
 
     mnl_attr_put_strz(header, NFTA_OBJ_TABLE, table);
     mnl_attr_put_strz(header, NFTA_OBJ_NAME, name);

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "netlink.h"
 
 #define COPIED_BYTES 64 /* of each packet: headers */
 #define DATAGRAM_MAX 65536
@@ -58,14 +59,10 @@ void packet_parse(const uint8_t *bytes, size_t length, struct logged_packet *pac
 
 static struct nlmsghdr *begin_group_config(char *bytes, uint16_t group)
 {
-    struct nlmsghdr *header = mnl_nlmsg_put_header(bytes);
-    struct nfgenmsg *generic;
+    struct nlmsghdr *header = nfnetlink_put_header(bytes, NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG,
+                                                   NLM_F_ACK, AF_UNSPEC);
+    struct nfgenmsg *generic = mnl_nlmsg_get_payload(header);
 
-    header->nlmsg_type = (NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_CONFIG;
-    header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-    generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
-    generic->nfgen_family = AF_UNSPEC;
-    generic->version = NFNETLINK_V0;
     generic->res_id = htons(group);
     return header;
 }

@@ -1,6 +1,5 @@
 /* GET /containers/NAME/top: a container's processes, listed by a process of its own. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -101,15 +100,13 @@ static int begin_top(struct managed_container *container, struct request *reques
     sd_event *loop = container->containers->loop;
     cleanup_close int write_fd = -1;
     struct top_wait *wait;
-    int pipe_fds[2];
+    int report_fd = spawner_open_report(&write_fd, err);
     int result;
 
-    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    write_fd = pipe_fds[1];
+    if (report_fd < 0)
+        return report_fd;
     wait = memory_new_one(struct top_wait);
-    *wait = (struct top_wait){.request = request, .fd = pipe_fds[0]};
-    fcntl(wait->fd, F_SETFL, O_NONBLOCK);
+    *wait = (struct top_wait){.request = request, .fd = report_fd};
     result = ask_for_list(container, write_fd, err);
     if (result == 0 &&
         (sd_event_add_io(loop, &wait->output, wait->fd, EPOLLIN, on_output, wait) < 0 ||

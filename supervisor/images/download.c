@@ -79,14 +79,11 @@ static int begin_download(struct download *download, const struct download_order
                           struct error *err)
 {
     cleanup_close int write_fd = -1;
-    int pair[2];
     int result;
 
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    download->body_fd = pair[0];
-    write_fd = pair[1];
-    fcntl(download->body_fd, F_SETFL, O_NONBLOCK);
+    download->body_fd = spawner_open_report(&write_fd, err);
+    if (download->body_fd < 0)
+        return download->body_fd;
     fcntl(write_fd, F_SETPIPE_SZ, 1 << 20);
     result = sd_event_add_io(download->job.images->loop, &download->body, download->body_fd,
                              EPOLLIN, on_body, download);

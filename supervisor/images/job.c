@@ -2,7 +2,6 @@
 #include "job.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -171,21 +170,17 @@ static int on_report(sd_event_source *source, int fd, uint32_t events, void *con
 /* A pipe for the worker's report: returns its writing end. */
 static int watch_report(struct image_job *job, struct error *err)
 {
-    int pair[2];
+    cleanup_close int write_fd = -1;
     int result;
 
-    job->output_fd = -1;
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    job->output_fd = pair[0];
-    fcntl(job->output_fd, F_SETFL, O_NONBLOCK);
+    job->output_fd = spawner_open_report(&write_fd, err);
+    if (job->output_fd < 0)
+        return job->output_fd;
     result =
         sd_event_add_io(job->images->loop, &job->output, job->output_fd, EPOLLIN, on_report, job);
-    if (result < 0) {
-        close(pair[1]);
+    if (result < 0)
         return error_errno(err, -result, "watch the image worker");
-    }
-    return pair[1];
+    return take_fd(&write_fd);
 }
 
 int image_job_start(struct image_job *job, enum spawner_worker command,

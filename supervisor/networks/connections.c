@@ -62,14 +62,13 @@ static void note_ended(const struct membership *member, const struct address *ad
 
 void connections_end(const struct membership *member, const struct network_lease *lease)
 {
-    const struct address local = lease_link_local(lease);
+    struct address addresses[LEASE_ADDRESSES];
 
-    if (lease->address.family == 0 || lease->network == NULL ||
-        lease->network->driver != NETWORK_DRIVER_BRIDGE || !conntrack_has_any())
+    if (!lease_is_on_bridge(lease) || !conntrack_has_any())
         return;
-    note_ended(member, &lease->address);
-    note_ended(member, &lease->address6);
-    note_ended(member, &local);
+    lease_list_addresses(lease, addresses);
+    for (size_t i = 0; i < LEASE_ADDRESSES; i++)
+        note_ended(member, &addresses[i]);
     note_work(member->networks);
 }
 
@@ -77,7 +76,7 @@ void connections_revise(struct membership *member)
 {
     if (member->definition->host_config.egress == NULL || !conntrack_has_any())
         return;
-    member->connections = CONNECTIONS_TO_REVISE;
+    member->connections = CONNECTIONS_DUE;
     note_work(member->networks);
 }
 
@@ -95,7 +94,7 @@ void connections_publish(struct membership *member)
         has_any = has_any || is_kept_by_sending(&member->ports.items[i]);
     if (!has_any || !conntrack_has_any())
         return;
-    member->port_connections = CONNECTIONS_TO_REVISE;
+    member->port_connections = CONNECTIONS_DUE;
     note_work(member->networks);
 }
 
@@ -103,29 +102,25 @@ void connections_sweep(struct networks *networks)
 {
     if (!conntrack_has_any())
         return;
-    networks->connections.sweep = CONNECTIONS_TO_REVISE;
+    networks->connections.sweep = CONNECTIONS_DUE;
     note_work(networks);
 }
 
-static struct ended_address *find_ended(const struct networks *networks,
-                                        const struct address *address)
+/* Whoever had it but `except`; NULL: whoever had it. */
+static bool has_ended(const struct networks *networks, const struct address *address,
+                      const char *except)
 {
-    struct ended_address *one = networks->connections.ended;
+    const struct ended_address *one = networks->connections.ended;
 
-    while (one != NULL && !address_equals(&one->address, address))
+    while (one != NULL && (!address_equals(&one->address, address) ||
+                           (except != NULL && strcmp(one->owner, except) == 0)))
         one = one->next;
-    return one;
+    return one != NULL;
 }
 
 bool connections_occupy(const struct membership *member, const struct address *address)
 {
-    for (const struct ended_address *one = member->networks->connections.ended; one != NULL;
-         one = one->next) {
-        if (address_equals(&one->address, address) &&
-            strcmp(one->owner, member->definition->id) != 0)
-            return true;
-    }
-    return false;
+    return has_ended(member->networks, address, member->definition->id);
 }
 
 void connections_each_occupied(const struct membership *member,
@@ -166,9 +161,13 @@ static bool is_own(const void *context, const struct ended_address *ended)
     if (ended->is_under_way || strcmp(ended->owner, member->definition->id) != 0)
         return false;
     for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
-        if (address_equals(&member->leases[i].address, &ended->address) ||
-            address_equals(&member->leases[i].address6, &ended->address))
-            return true;
+        struct address addresses[LEASE_ADDRESSES];
+
+        lease_list_addresses(&member->leases[i], addresses);
+        for (size_t j = 0; j < LEASE_ADDRESSES; j++) {
+            if (address_equals(&addresses[j], &ended->address))
+                return true;
+        }
     }
     return false;
 }
@@ -188,12 +187,10 @@ bool connections_are_left(const struct membership *member)
     for (size_t i = 0; i < member->definition->endpoints.count; i++) {
         const struct network_lease *lease = &member->leases[i];
 
-        if (lease->address.family == 0 || lease->network == NULL ||
-            lease->network->driver != NETWORK_DRIVER_BRIDGE)
-            continue;
-        if ((networks->connections.sweep != CONNECTIONS_RIGHT ||
-             find_ended(networks, &lease->address) != NULL ||
-             find_ended(networks, &lease->address6) != NULL))
+        /* The address that a device has by itself goes with the first. */
+        if (lease_is_on_bridge(lease) && (networks->connections.sweep != CONNECTIONS_RIGHT ||
+                                          has_ended(networks, &lease->address, NULL) ||
+                                          has_ended(networks, &lease->address6, NULL)))
             return true;
     }
     return false;
@@ -231,11 +228,11 @@ static void append_leases(struct arena *arena, struct string_list *list,
                           const struct membership *member)
 {
     for (size_t i = 0; i < member->definition->endpoints.count; i++) {
-        const struct address local = lease_link_local(&member->leases[i]);
+        struct address addresses[LEASE_ADDRESSES];
 
-        append_address(arena, list, &member->leases[i].address);
-        append_address(arena, list, &member->leases[i].address6);
-        append_address(arena, list, &local);
+        lease_list_addresses(&member->leases[i], addresses);
+        for (size_t j = 0; j < LEASE_ADDRESSES; j++)
+            append_address(arena, list, &addresses[j]);
     }
 }
 
@@ -280,7 +277,7 @@ static void describe_ports(struct arena *arena, const struct networks *networks,
                            struct conntrack_job *job)
 {
     for (struct membership *one = networks->members; one != NULL; one = one->next) {
-        if (one->port_connections != CONNECTIONS_TO_REVISE)
+        if (one->port_connections != CONNECTIONS_DUE)
             continue;
         one->port_connections = CONNECTIONS_UNDER_WAY;
         for (size_t i = 0; i < one->ports.count; i++) {
@@ -300,7 +297,7 @@ static void describe_job(struct arena *arena, struct networks *networks, struct 
     struct connections_state *state = &networks->connections;
 
     state->is_due = false;
-    if (state->sweep == CONNECTIONS_TO_REVISE) {
+    if (state->sweep == CONNECTIONS_DUE) {
         describe_sweep(arena, networks, job);
         state->sweep = CONNECTIONS_UNDER_WAY;
     }
@@ -313,7 +310,7 @@ static void describe_job(struct arena *arena, struct networks *networks, struct 
     describe_ports(arena, networks, job);
     job->changes.items = arena_new(arena, CHANGES_A_JOB, sizeof(*job->changes.items));
     for (struct membership *one = networks->members; one != NULL; one = one->next) {
-        if (one->connections != CONNECTIONS_TO_REVISE)
+        if (one->connections != CONNECTIONS_DUE)
             continue;
         if (job->changes.count == CHANGES_A_JOB) {
             state->is_due = true;
@@ -361,7 +358,7 @@ static void try_again_later(struct networks *networks, const struct error *err)
     struct connections_state *state = &networks->connections;
     bool is_hopeless = ++state->failures >= ATTEMPTS_MAX;
 
-    note_all(networks, CONNECTIONS_TO_REVISE);
+    note_all(networks, CONNECTIONS_DUE);
     for (struct ended_address *one = state->ended; one != NULL; one = one->next)
         one->is_under_way = false;
     state->is_due = true;
@@ -435,15 +432,12 @@ static int spawn(struct networks *networks, const struct conntrack_job *job, str
     struct connections_state *state = &networks->connections;
     cleanup_close int job_fd = spawner_open_job(&conntrack_job_type, job, CONNTRACK_JOB_MAX, err);
     cleanup_close int write_fd = -1;
-    int pipe_fds[2];
 
     if (job_fd < 0)
         return job_fd;
-    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    state->report_fd = pipe_fds[0];
-    write_fd = pipe_fds[1];
-    fcntl(state->report_fd, F_SETFL, O_NONBLOCK);
+    state->report_fd = spawner_open_report(&write_fd, err);
+    if (state->report_fd < 0)
+        return state->report_fd;
     if (sd_event_add_io(networks->loop, &state->source, state->report_fd, EPOLLIN, on_report,
                         networks) < 0 ||
         sd_event_add_time_relative(networks->loop, &state->deadline, CLOCK_MONOTONIC, DEADLINE_US,
@@ -459,7 +453,8 @@ void connections_begin(struct networks *networks)
     struct conntrack_job job = {.changes.count = 0};
     struct error err = {0};
 
-    /* What is under way ends in connections_begin(), and so do the firewall's changes. */
+    /* Each of these calls this again when it is over: the process at work, the pause after a
+     * failure, the firewall's writing, and whoever takes the lock writes that. */
     if (!state->is_due || state->report_fd >= 0 || state->retry != NULL ||
         networks->firewall.is_dirty || networks->lock_fd < 0)
         return;

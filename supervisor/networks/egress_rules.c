@@ -105,14 +105,12 @@ static void list_addresses(struct arena *arena, const struct membership *member,
                            struct egress_container *said)
 {
     size_t count = member->definition->endpoints.count;
-    struct address *addresses = arena_new(arena, 3 * count, sizeof(*addresses));
+    struct address *addresses = arena_new(arena, LEASE_ADDRESSES * count, sizeof(*addresses));
 
-    for (size_t i = 0; i < count; i++) {
-        addresses[said->address_count++] = member->leases[i].address;
-        addresses[said->address_count++] = member->leases[i].address6;
-        addresses[said->address_count++] = lease_link_local(&member->leases[i]);
-    }
+    for (size_t i = 0; i < count; i++)
+        lease_list_addresses(&member->leases[i], addresses + LEASE_ADDRESSES * i);
     said->addresses = addresses;
+    said->address_count = LEASE_ADDRESSES * count;
 }
 
 static void egress_describe_container(struct arena *arena, const struct membership *member,

@@ -53,8 +53,7 @@ static void change_device(struct nft_transaction *transaction, const struct netw
     struct firewall_device device = {
         .name = lease->host_device, .address = lease->address, .address6 = lease->address6};
 
-    if (lease->host_device[0] == '\0' || lease->address.family == 0 || lease->network == NULL ||
-        lease->network->driver != NETWORK_DRIVER_BRIDGE)
+    if (lease->host_device[0] == '\0' || !lease_is_on_bridge(lease))
         return;
     link_make_mac(&lease->address, device.mac);
     firewall_change_device(transaction, &device, is_removed);

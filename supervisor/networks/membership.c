@@ -111,12 +111,22 @@ unsigned int lease_prefix(const struct network_lease *lease, const struct networ
     return network_addresses(network, family)->subnet.prefix;
 }
 
-struct address lease_link_local(const struct network_lease *held)
+bool lease_is_on_bridge(const struct network_lease *held)
+{
+    return held->address.family != 0 && held->network != NULL &&
+           held->network->driver == NETWORK_DRIVER_BRIDGE;
+}
+
+void lease_list_addresses(const struct network_lease *held,
+                          struct address addresses[LEASE_ADDRESSES])
 {
     uint8_t mac[6];
 
+    addresses[0] = held->address;
+    addresses[1] = held->address6;
+    addresses[2] = (struct address){0};
     if (held->address6.family == 0)
-        return (struct address){0};
+        return;
     link_make_mac(&held->address, mac);
-    return address_link_local(mac);
+    addresses[2] = address_link_local(mac);
 }

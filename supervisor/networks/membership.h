@@ -111,8 +111,14 @@ bool membership_is_attached(const struct membership *member);
 /* Whether any network that it is on leads anywhere. */
 bool membership_leads_out(const struct membership *member);
 
-/* The address that its device has by itself where it has IPv6; family 0: none. */
-struct address lease_link_local(const struct network_lease *held);
+/* Whether it has addresses on a bridge of ours. */
+bool lease_is_on_bridge(const struct network_lease *held);
+
+/* All addresses that its device has, with that which it has by itself where it has IPv6; family 0:
+ * none. */
+#define LEASE_ADDRESSES 3
+void lease_list_addresses(const struct network_lease *held,
+                          struct address addresses[LEASE_ADDRESSES]);
 
 /* The prefix length of the subnet that the lease's address lies in. */
 unsigned int lease_prefix(const struct network_lease *lease, const struct network *network,

@@ -129,14 +129,16 @@ static void tell(struct networks *networks, const struct network *network, const
 }
 
 /* All its ports have gone with it, whether that was told yet or not. */
-static void look_at_ports(struct networks *networks, const struct network *network)
+static void look_at_ports(struct networks *networks, const struct network *network, uint64_t now_us)
 {
     for (struct membership *one = networks->members; one != NULL; one = one->next) {
         for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
             if (one->leases[i].network == network && one->leases[i].host_device[0] != '\0')
-                one->leases[i].loss.due_us = 1;
+                one->leases[i].loss.due_us = now_us;
         }
     }
+    /* Some of them may have been passed by already. */
+    set_timer(networks, now_us);
 }
 
 static void mend_network(struct networks *networks, struct netlink *netlink,
@@ -153,7 +155,7 @@ static void mend_network(struct networks *networks, struct netlink *netlink,
     if (network_prepare(networks, netlink, network, &err) == 0) {
         network->mended++;
         network->mended_us = clock_monotonic_us();
-        look_at_ports(networks, network);
+        look_at_ports(networks, network, network->mended_us);
         tell(networks, network, network->device, NULL);
         return;
     }
@@ -247,8 +249,10 @@ void networks_watch(struct networks *networks)
     if (mend->source != NULL)
         return;
     mend->fd = link_watch_open(&err);
-    if (mend->fd < 0 ||
+    if (mend->fd >= 0 &&
         sd_event_add_io(networks->loop, &mend->source, mend->fd, EPOLLIN, on_message, networks) < 0)
+        fd_close(&mend->fd);
+    if (mend->fd < 0)
         log_warning("what somebody removes of networks is not made again: %s", err.message);
     note_network(networks, NULL, false);
     note_lease(networks, NULL);

@@ -108,7 +108,7 @@ struct egress_state {
 /* Whether connections are what they may be. */
 enum connections_phase {
     CONNECTIONS_RIGHT,
-    CONNECTIONS_TO_REVISE,
+    CONNECTIONS_DUE,
     CONNECTIONS_UNDER_WAY,
 };
 

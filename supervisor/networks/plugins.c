@@ -239,15 +239,12 @@ static int plugins_run_spawn(struct plugins_run *run, const struct cni_job *job,
 {
     cleanup_close int job_fd = spawner_open_job(&cni_job_type, job, CNI_JOB_MAX, err);
     cleanup_close int write_fd = -1;
-    int pipe_fds[2];
 
     if (job_fd < 0)
         return job_fd;
-    if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "pipe");
-    run->report_fd = pipe_fds[0];
-    write_fd = pipe_fds[1];
-    fcntl(run->report_fd, F_SETFL, O_NONBLOCK);
+    run->report_fd = spawner_open_report(&write_fd, err);
+    if (run->report_fd < 0)
+        return run->report_fd;
     if (sd_event_add_io(run->networks->loop, &run->source, run->report_fd, EPOLLIN, on_report,
                         run) < 0)
         return error_set(err, ERROR_INTERNAL, ENOMEM, "watch davit-cni");

@@ -351,6 +351,17 @@ int spawner_request_worker(struct spawner *spawner, enum spawner_worker worker, 
                                 err);
 }
 
+int spawner_open_report(int *write_fd, struct error *err)
+{
+    int pair[2];
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+    fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    *write_fd = pair[1];
+    return pair[0];
+}
+
 int spawner_open_job(const struct json_struct *type, const void *job, size_t max_bytes,
                      struct error *err)
 {

@@ -79,6 +79,10 @@ enum spawner_worker {
 int spawner_open_job(const struct json_struct *type, const void *job, size_t max_bytes,
                      struct error *err);
 
+/* A pipe for what a worker says: returns our end, which does not block; *write_fd is the worker's.
+ */
+int spawner_open_report(int *write_fd, struct error *err);
+
 /* Asks for a worker. The descriptors of the image worker are the store, the standard input (a job,
  * see images/registry_job.h and images/image_job.h), the standard output (its report,
  * images/report.h) and what the command needs besides; of WORKER_FETCH its end of the channel

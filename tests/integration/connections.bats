@@ -90,6 +90,12 @@ connect() { # CONTAINER
     echo "begin" >&5
     wait_until heard begin
 }
+# What it sends comes to its rules, and no further.
+is_cut_off() { # CONTAINER
+    echo "never" >&5
+    wait_until refused "$1"
+    refute heard never
+}
 disconnect() { exec 5>&-; kill "$(cat "$dir/client")" 2>/dev/null || true; wait "$(cat "$dir/client")" 2>/dev/null || true; }
 listen_tcp() {
     : > "$dir/heard"
@@ -119,9 +125,7 @@ listen_tcp() {
         wait_until heard "after $rules"
     done
     davit egress --none one
-    echo "never" >&5
-    wait_until refused one
-    refute heard never
+    is_cut_off one
     disconnect
     davit rm --force one
     stop_server
@@ -143,9 +147,7 @@ listen_tcp() {
     [ "$(grep -c query "$dir/asked")" = "$asked" ]
     davit egress --allow 'gone.test@192.0.2.0/24:81' one
     nothing_tracked --orig-src "$(address_of one)" --protonum tcp
-    echo "never" >&5
-    wait_until refused one
-    refute heard never
+    is_cut_off one
     disconnect
     davit rm --force one
     stop_server
