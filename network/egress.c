@@ -14,6 +14,7 @@
 #include "base/number.h"
 #include "dns.h"
 #include "nft_rule.h"
+#include "packet_log.h"
 
 #define PORT_MAX 65535
 #define REPORTS_PER_SECOND 5 /* of refused packets */
@@ -262,7 +263,7 @@ static void write_refusal(struct nft_transaction *transaction, const char *chain
     nft_rule_end(&rule);
     rule = nft_rule_begin(transaction, chain);
     nft_limit(&rule, REPORTS_PER_SECOND, REPORTS_BURST);
-    nft_log(&rule, prefix, EGRESS_LOG_GROUP);
+    nft_log(&rule, prefix, PACKET_LOG_GROUP);
     nft_rule_end(&rule);
     rule = nft_rule_begin(transaction, chain);
     nft_reject(&rule);

@@ -19,7 +19,6 @@
 #define EGRESS_NAME_SIZE 256
 #define EGRESS_IDENTIFIER_SIZE 40 /* of sets and counters */
 #define EGRESS_TTL_MAX_S 3600     /* for which an answer lets an address through */
-#define EGRESS_LOG_GROUP 27021    /* of nfnetlink_log: the packets that were refused */
 #define EGRESS_LOG_PREFIX "davit egress "
 
 /* "ADDRESS", "SUBNET" or a name, with ":PORT" or ":FIRST-LAST" and "/PROTOCOL" if it is not for

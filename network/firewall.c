@@ -367,11 +367,13 @@ static void write_own(struct nft_transaction *transaction)
 }
 
 /* What comes in by a device of ours in a bridge: in its name alone, and nothing but ARP and IP. */
-static void write_bridge_guard(struct nft_transaction *transaction)
+static void write_bridge_guard(struct nft_transaction *transaction, bool tracks_bridges)
 {
     struct nft_rule rule;
 
-    nft_add_set(transaction, &(struct nft_set){.name = "devices", .key = {NFT_TYPE_DEVICE}});
+    nft_add_set(
+        transaction,
+        &(struct nft_set){.name = "devices", .key = {NFT_TYPE_DEVICE}, .data = {NFT_TYPE_VERDICT}});
     nft_add_set(transaction, &(struct nft_set){
                                  .name = "sources",
                                  .key = {NFT_TYPE_DEVICE, NFT_TYPE_ETHER, NFT_TYPE_IPV4},
@@ -390,10 +392,10 @@ static void write_bridge_guard(struct nft_transaction *transaction)
     rule = nft_rule_begin(transaction, "port");
     nft_drop(&rule);
     nft_rule_end(&rule);
+    limits_write_in_bridges(transaction, "port", tracks_bridges);
     nft_add_base_chain(transaction, "guard", "filter", NFT_PREROUTING, PRIORITY_BRIDGE_GUARD);
     rule = nft_rule_begin(transaction, "guard");
-    nft_match_device_set(&rule, NFT_IIFNAME, true, "devices");
-    nft_jump(&rule, "port");
+    nft_jump_by_device(&rule, NFT_IIFNAME, "devices");
     nft_rule_end(&rule);
     rule = nft_rule_begin(transaction, "guard");
     nft_match_device(&rule, NFT_IIFNAME, true, FIREWALL_DEVICE_PREFIX "*");
@@ -407,21 +409,21 @@ void firewall_remove(struct nft_transaction *transaction, enum nft_family family
     nft_delete_table(transaction);
 }
 
-void firewall_write(struct nft_transaction *transaction, const struct firewall_network *networks,
-                    size_t count)
+void firewall_write(struct nft_transaction *transaction, const struct firewall *firewall)
 {
     nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);
     nft_add_table(transaction);
-    write_bridge_guard(transaction);
+    write_bridge_guard(transaction, firewall->tracks_bridges);
     nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
     nft_add_table(transaction);
-    write_bridges(transaction, networks, count);
+    write_bridges(transaction, firewall->networks, firewall->count);
+    limits_write(transaction, "bridges");
     write_ports(transaction);
     write_loopback_guard(transaction);
-    write_sources(transaction, networks, count);
+    write_sources(transaction, firewall->networks, firewall->count);
     write_input(transaction);
     write_output(transaction);
-    write_forward(transaction, networks, count);
+    write_forward(transaction, firewall->networks, firewall->count);
 }
 
 static void change(struct nft_transaction *transaction, const struct nft_element *element,
@@ -478,12 +480,19 @@ static void change_source(struct nft_transaction *transaction, const struct fire
 }
 
 void firewall_change_device(struct nft_transaction *transaction,
-                            const struct firewall_device *device, bool is_removed)
+                            const struct firewall_device *device, bool tracks_bridges,
+                            bool is_removed)
 {
     const struct address local = address_link_local(device->mac);
-    struct nft_element element = {.set = "devices"};
+    const struct limited_device limited = {device->name, device->mac, device->limits,
+                                           tracks_bridges};
+    struct nft_element element = {.set = "devices",
+                                  .jump = device->limits.packets > 0 ? LIMITS_CHAIN : "port"};
 
+    nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
+    limits_change_device(transaction, NFT_INET, &limited, is_removed);
     nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);
+    limits_change_device(transaction, NFT_BRIDGE, &limited, is_removed);
     nft_value_append_device(&element.key, device->name);
     change(transaction, &element, is_removed);
     change_source(transaction, device, &device->address, is_removed);

@@ -7,6 +7,7 @@
 #define DAVIT_NETWORK_FIREWALL_H
 
 #include "address.h"
+#include "limits.h"
 #include "nft.h"
 
 #define FIREWALL_TABLE "davit"
@@ -40,19 +41,25 @@ struct firewall_device {
     uint8_t mac[6];
     struct address address;
     struct address address6; /* family 0: none */
+    struct network_limits limits;
 };
 
 /* Removes our table of that family, which is there. */
 void firewall_remove(struct nft_transaction *transaction, enum nft_family family);
 
 /* Makes both tables, without any port or device. */
-void firewall_write(struct nft_transaction *transaction, const struct firewall_network *networks,
-                    size_t count);
+struct firewall {
+    const struct firewall_network *networks;
+    size_t count;
+    bool tracks_bridges; /* the kernel does, for egress rules: then it is limited as well */
+};
+void firewall_write(struct nft_transaction *transaction, const struct firewall *firewall);
 
 /* Changes one port, or one device. */
 void firewall_change_port(struct nft_transaction *transaction, const struct firewall_port *port,
                           bool is_removed);
 void firewall_change_device(struct nft_transaction *transaction,
-                            const struct firewall_device *device, bool is_removed);
+                            const struct firewall_device *device, bool tracks_bridges,
+                            bool is_removed);
 
 #endif

@@ -371,18 +371,60 @@ static void put_byte_order(struct nlmsghdr *header)
     mnl_attr_put(header, NFTA_SET_USERDATA, sizeof(bytes), bytes);
 }
 
+static void put_connections(struct nlmsghdr *header, uint32_t limit_at)
+{
+    mnl_attr_put_u32(header, NFTA_CONNLIMIT_COUNT, htonl(limit_at));
+    mnl_attr_put_u32(header, NFTA_CONNLIMIT_FLAGS, htonl(NFT_CONNLIMIT_F_INV));
+}
+
+static void put_rate(struct nlmsghdr *header, uint32_t limit_at)
+{
+    mnl_attr_put_u64(header, NFTA_LIMIT_RATE, htobe64(limit_at));
+    mnl_attr_put_u64(header, NFTA_LIMIT_UNIT, htobe64(1));
+    mnl_attr_put_u32(header, NFTA_LIMIT_BURST, htonl(limit_at));
+    mnl_attr_put_u32(header, NFTA_LIMIT_TYPE, htonl(NFT_LIMIT_PKTS));
+    mnl_attr_put_u32(header, NFTA_LIMIT_FLAGS, htonl(NFT_LIMIT_F_INV));
+}
+
+/* A statement of a set or of its element: it ends the search where it is not over its limit. */
+static void put_limit(struct nlmsghdr *header, uint16_t type, enum nft_limit limit,
+                      uint32_t limit_at)
+{
+    bool is_rate = limit == NFT_LIMIT_RATE;
+    struct nlattr *one;
+    struct nlattr *data;
+
+    if (limit == NFT_LIMIT_NONE)
+        return;
+    one = mnl_attr_nest_start(header, type);
+    mnl_attr_put_strz(header, NFTA_EXPR_NAME, is_rate ? "limit" : "connlimit");
+    data = mnl_attr_nest_start(header, NFTA_EXPR_DATA);
+    if (is_rate)
+        put_rate(header, limit_at);
+    else
+        put_connections(header, limit_at);
+    mnl_attr_nest_end(header, data);
+    mnl_attr_nest_end(header, one);
+}
+
+static uint32_t set_flags(const struct nft_set *set)
+{
+    return (set->data[0] != NFT_TYPE_NONE ? NFT_SET_MAP : 0) |
+           (set->has_timeouts ? NFT_SET_TIMEOUT : 0) |
+           (set->limit != NFT_LIMIT_NONE ? NFT_SET_EVAL : 0);
+}
+
 void nft_add_set(struct nft_transaction *transaction, const struct nft_set *set)
 {
     struct nlmsghdr *header = nft_request_begin(transaction, NFT_MSG_NEWSET, NLM_F_CREATE);
     bool is_map = set->data[0] != NFT_TYPE_NONE;
-    uint32_t flags = (is_map ? NFT_SET_MAP : 0) | (set->has_timeouts ? NFT_SET_TIMEOUT : 0);
     uint32_t number;
     uint32_t length;
 
     add_up_types(set->key, &number, &length);
     mnl_attr_put_strz(header, NFTA_SET_TABLE, transaction->table);
     mnl_attr_put_strz(header, NFTA_SET_NAME, set->name);
-    mnl_attr_put_u32(header, NFTA_SET_FLAGS, htonl(flags));
+    mnl_attr_put_u32(header, NFTA_SET_FLAGS, htonl(set_flags(set)));
     mnl_attr_put_u32(header, NFTA_SET_KEY_TYPE, htonl(number));
     mnl_attr_put_u32(header, NFTA_SET_KEY_LEN, htonl(length));
     mnl_attr_put_u32(header, NFTA_SET_ID, htonl(transaction->count));
@@ -395,6 +437,7 @@ void nft_add_set(struct nft_transaction *transaction, const struct nft_set *set)
         mnl_attr_put_u32(header, NFTA_SET_DATA_TYPE, htonl(number));
         mnl_attr_put_u32(header, NFTA_SET_DATA_LEN, htonl(length));
     }
+    put_limit(header, NFTA_SET_EXPR, set->limit, 1);
     nft_request_end(transaction, header);
 }
 
@@ -421,9 +464,12 @@ void nft_delete_set(struct nft_transaction *transaction, const char *name)
 
 void nft_value_append(struct nft_value *value, const void *bytes, size_t length)
 {
-    assert(value->length + (length + 3) / 4 * 4 <= NFT_VALUE_SIZE);
-    memcpy(value->bytes + value->length, bytes, length);
-    value->length += (length + 3) / 4 * 4;
+    size_t end = (value->length + 3) / 4 * 4;
+
+    assert(end + length <= NFT_VALUE_SIZE);
+    memcpy(value->bytes + end, bytes, length);
+    /* One value alone is as long as it is, several have whole registers. */
+    value->length = end == 0 ? length : end + (length + 3) / 4 * 4;
 }
 
 void nft_value_append_device(struct nft_value *value, const char *name)
@@ -467,6 +513,8 @@ static void put_element(struct nft_transaction *transaction, uint16_t type, uint
         put_jump(header, element->jump);
     if (element->timeout_ms > 0 && type == NFT_MSG_NEWSETELEM)
         mnl_attr_put_u64(header, NFTA_SET_ELEM_TIMEOUT, htobe64(element->timeout_ms));
+    if (type == NFT_MSG_NEWSETELEM)
+        put_limit(header, NFTA_SET_ELEM_EXPR, element->limit, element->limit_at);
     mnl_attr_nest_end(header, one);
     mnl_attr_nest_end(header, list);
     nft_request_end(transaction, header);

@@ -106,10 +106,18 @@ enum nft_type {
 };
 #define NFT_TYPES_MAX 4
 
+/* What elements of a set may count. Such an element is found only by what is over its limit. */
+enum nft_limit {
+    NFT_LIMIT_NONE,
+    NFT_LIMIT_CONNECTIONS, /* that are open: "ct count over N" */
+    NFT_LIMIT_RATE,        /* packets a second: "limit rate over N/second burst N packets" */
+};
+
 struct nft_set {
     const char *name;
     enum nft_type key[NFT_TYPES_MAX];
     enum nft_type data[NFT_TYPES_MAX]; /* of maps */
+    enum nft_limit limit;
     bool has_timeouts;
 };
 void nft_add_set(struct nft_transaction *transaction, const struct nft_set *set);
@@ -130,8 +138,10 @@ struct nft_element {
     struct nft_value key;
     struct nft_value data; /* of maps; length 0: none */
     const char *jump;      /* the chain that a verdict leads to; NULL: no verdict */
-    uint64_t timeout_ms;   /* 0: stays */
-    bool is_new;           /* it must not be there yet */
+    enum nft_limit limit;  /* as its set's */
+    uint32_t limit_at;
+    uint64_t timeout_ms; /* 0: stays */
+    bool is_new;         /* it must not be there yet */
 };
 void nft_add_element(struct nft_transaction *transaction, const struct nft_element *element);
 void nft_delete_element(struct nft_transaction *transaction, const struct nft_element *element);

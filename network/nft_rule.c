@@ -376,6 +376,12 @@ void nft_jump_by_address(const struct nft_rule *rule, enum nft_direction directi
     look_up_data(rule, map, NFT_REG_VERDICT);
 }
 
+void nft_jump_by_device(const struct nft_rule *rule, enum nft_device device, const char *map)
+{
+    load_device(rule, device);
+    look_up_data(rule, map, NFT_REG_VERDICT);
+}
+
 void nft_masquerade(const struct nft_rule *rule)
 {
     end(rule, begin(rule, "masq"));

@@ -82,6 +82,7 @@ void nft_return(const struct nft_rule *rule);
 void nft_jump(const struct nft_rule *rule, const char *chain);
 void nft_jump_by_address(const struct nft_rule *rule, enum nft_direction direction, int family,
                          const char *map); /* "ip saddr vmap @map" */
+void nft_jump_by_device(const struct nft_rule *rule, enum nft_device device, const char *map);
 void nft_masquerade(const struct nft_rule *rule);
 /* "dnat to [daddr .] l4proto . dport map @map", whose data is an address and a port. */
 void nft_translate(const struct nft_rule *rule, int family, bool has_address, const char *map);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 
 #define PACKET_LOG_PREFIX_SIZE 64
+#define PACKET_LOG_GROUP 27021 /* where rules of ours log to */
 
 struct logged_packet {
     char prefix[PACKET_LOG_PREFIX_SIZE];

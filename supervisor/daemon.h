@@ -16,8 +16,9 @@ struct daemon_options {
     const char *cgroup_parent; /* NULL: a scope of its own under systemd, else /davit */
     const char *socket_group;  /* group that may use the socket; NULL: root alone */
     struct registries registries;
-    const char *default_network; /* of containers that do not name one */
-    uint32_t namespace_pool;     /* how many are kept in reserve */
+    const char *default_network;  /* of containers that do not name one */
+    uint32_t network_connections; /* that a container may have begun; 0: any number */
+    uint32_t namespace_pool;      /* how many are kept in reserve */
     struct string_list cni_plugin_directories;
     struct container_settings containers;
     const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */

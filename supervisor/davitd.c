@@ -26,6 +26,7 @@
 /* Above what useradd(8) gives to users (/etc/subuid) and systemd-nspawn(1) to its machines. */
 #define DEFAULT_ID_FIRST 0x70000000
 #define DEFAULT_ID_COUNT 8192
+#define DEFAULT_CONNECTIONS 16384 /* a sixteenth of what most kernels track */
 #define DEFAULT_NAMESPACE_POOL 4
 
 /* Where others that run plugins look, and where Debian has them. */
@@ -62,6 +63,8 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.containers.log.type, "log_driver", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.containers.log.config, "log_opts", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct settings, daemon.default_network, "default_network", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, daemon.network_connections, "network_connections",
+               JSON_KIND_UINT32),
     JSON_FIELD(struct settings, daemon.namespace_pool, "namespace_pool", JSON_KIND_UINT32),
     JSON_FIELD(struct settings, daemon.cni_plugin_directories, "cni_plugin_directories",
                JSON_KIND_STRINGS),
@@ -217,7 +220,8 @@ static const char *choose(const char *flag, const char *variable, const char *fi
 
 static int resolve_settings(struct settings *settings, struct arena *arena, struct error *err)
 {
-    struct settings file = {.daemon.namespace_pool = DEFAULT_NAMESPACE_POOL};
+    struct settings file = {.daemon.namespace_pool = DEFAULT_NAMESPACE_POOL,
+                            .daemon.network_connections = DEFAULT_CONNECTIONS};
     const char *path = choose(settings->config_file, "DAVIT_CONFIG", NULL, DEFAULT_CONFIG);
     int result = read_config_file(path, strcmp(path, DEFAULT_CONFIG) != 0, arena, &file, err);
 
@@ -235,6 +239,7 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.policy = file.daemon.policy;
     settings->daemon.default_network =
         choose(NULL, "DAVIT_DEFAULT_NETWORK", file.daemon.default_network, NETWORK_DEFAULT);
+    settings->daemon.network_connections = file.daemon.network_connections;
     settings->daemon.namespace_pool = file.daemon.namespace_pool;
     settings->daemon.cni_plugin_directories = file.daemon.cni_plugin_directories;
     if (file.daemon.cni_plugin_directories.count == 0)

@@ -35,7 +35,7 @@ test-asan: all
 	@tools/install-packages test
 	@tests/integration/prepare $(BUILD)
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) SANITIZE=address,undefined BUILD=build/asan all
-	ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 DAVIT_BUILD=$(CURDIR)/build/asan bats --tap tests/integration/*.bats
+	ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 DAVIT_BUILD=$(CURDIR)/build/asan bats --tap tests/integration/*.bats tests/integration/attacks/*.bats
 
 test-conformance: all $(BUILD)/conformance/probe
 	@tools/install-packages test

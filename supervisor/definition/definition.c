@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/size.h"
 
+#define NETWORK_LIMIT_MAX 1000000000
 #define RATE_MAX (UINT64_C(1) << 40) /* bytes a second: more than any device has */
 #define DISK_BYTES_MIN (1 << 20)
 
@@ -157,6 +158,17 @@ static const struct json_field network_rate_fields[] = {
 static const struct json_struct network_rate_type =
     JSON_CLOSED_STRUCT(struct docker_network_rate, network_rate_fields);
 
+static const struct json_field network_limits_fields[] = {
+    FIELD(struct docker_network_limits, connections, "Connections", JSON_KIND_INT64, .minimum = -1,
+          .maximum = NETWORK_LIMIT_MAX),
+    FIELD(struct docker_network_limits, new_connections, "NewConnections", JSON_KIND_UINT32,
+          .maximum = NETWORK_LIMIT_MAX),
+    FIELD(struct docker_network_limits, packets, "Packets", JSON_KIND_UINT32,
+          .maximum = NETWORK_LIMIT_MAX),
+};
+static const struct json_struct network_limits_type =
+    JSON_CLOSED_STRUCT(struct docker_network_limits, network_limits_fields);
+
 static const struct json_field egress_fields[] = {
     FIELD(struct docker_egress, allow, "Allow", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
 };
@@ -226,6 +238,8 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, links, "Links", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, network_rate, "NetworkRate", JSON_KIND_STRUCT,
           .type = &network_rate_type),
+    FIELD(struct docker_host_config, network_limits, "NetworkLimits", JSON_KIND_STRUCT,
+          .type = &network_limits_type),
     FIELD(struct docker_host_config, egress, "Egress", JSON_KIND_STRUCT,
           .type = &docker_egress_type),
     FIELD(struct docker_host_config, dns, "Dns", JSON_KIND_STRINGS),

@@ -109,6 +109,13 @@ struct docker_network_rate {
     uint64_t receive;
 };
 
+/* Of each of a container's devices in a bridge: network/limits.h. */
+struct docker_network_limits {
+    int64_t connections; /* 0: davitd's default; -1: no limit */
+    uint32_t new_connections;
+    uint32_t packets;
+};
+
 /* What a container may reach, and nothing else: network/egress.h. */
 struct docker_egress {
     struct string_list allow;
@@ -152,9 +159,10 @@ struct docker_host_config {
     bool is_privileged;
     LIST_OF(struct docker_device) devices;
     struct string_list device_cgroup_rules;
-    struct string_list links;                       /* refused unless NetworkMode is "none" */
-    const struct docker_network_rate *network_rate; /* davit's own; NULL: no limit */
-    const struct docker_egress *egress;             /* davit's own; NULL: it may reach everything */
+    struct string_list links;                           /* refused unless NetworkMode is "none" */
+    const struct docker_network_rate *network_rate;     /* davit's own; NULL: no limit */
+    const struct docker_network_limits *network_limits; /* davit's own; NULL: the default ones */
+    const struct docker_egress *egress; /* davit's own; NULL: it may reach everything */
     struct string_list dns; /* servers asked for names that are nobody's on its networks */
     struct string_list dns_search;
     struct string_list dns_options;

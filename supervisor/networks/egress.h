@@ -40,6 +40,9 @@ void egress_list_names(struct arena *arena, const struct membership *member,
 /* The kernel may still know rules of that container, until the next transaction has run. */
 void egress_note_ended(struct networks *networks, const char *id, size_t rule_count);
 
+/* Whether any are needed: once a container has some, or an earlier davitd has left some. */
+bool egress_is_needed(struct networks *networks);
+
 /* Adds the egress rules to the firewall's; forgets, after these were written, the ended containers
  * that were removed with them. */
 void egress_add_rules(struct networks *networks, struct arena *arena,
@@ -65,8 +68,4 @@ void egress_note_refusal(struct networks *networks, const struct resolver_refusa
 
 /* Notes that a name was answered with an address that its rule does not let through. */
 void egress_note_stray(struct membership *member, const char *name, const char *address);
-
-/* Once there are rules: listens for what they refuse. */
-void egress_open_log(struct networks *networks);
-
 #endif

@@ -135,9 +135,8 @@ static bool is_limited(const struct membership *member)
     return member->definition->host_config.egress != NULL && membership_is_attached(member);
 }
 
-/* Whether the script needs egress rules: once a container has some, or an earlier davitd has left
- * some. The first time it notes the containers whose rules ended without a davitd. */
-static bool egress_find_work(struct networks *networks)
+/* The first time it notes the containers whose rules ended without a davitd. */
+bool egress_is_needed(struct networks *networks)
 {
     uint32_t owner;
 
@@ -194,7 +193,7 @@ void egress_add_rules(struct networks *networks, struct arena *arena,
     struct egress egress = {.count = 0};
     uint32_t owner;
 
-    if (!egress_find_work(networks))
+    if (!egress_is_needed(networks))
         return;
     egress.lacks_bridge_tracking = networks->firewall.lacks_bridge_tracking;
     egress.has_tables = nft_table_look_up(&networks->nft, NFT_INET, EGRESS_TABLE, &owner) == 0;

@@ -46,17 +46,34 @@ static void change_ports(struct nft_transaction *transaction, const struct membe
     }
 }
 
-/* Nothing for a lease without a device in a bridge. */
-static void change_device(struct nft_transaction *transaction, const struct network_lease *lease,
-                          bool is_removed)
+static struct network_limits limits_of(const struct membership *member)
 {
-    struct firewall_device device = {
-        .name = lease->host_device, .address = lease->address, .address6 = lease->address6};
+    const struct docker_network_limits *limits = member->definition->host_config.network_limits;
+    struct network_limits said = {.connections = member->networks->default_connections};
+
+    if (limits == NULL)
+        return said;
+    said.new_connections = limits->new_connections;
+    said.packets = limits->packets;
+    if (limits->connections != 0)
+        said.connections = limits->connections > 0 ? (uint32_t)limits->connections : 0;
+    return said;
+}
+
+/* Nothing for a lease without a device in a bridge. */
+static void change_device(struct nft_transaction *transaction, const struct membership *member,
+                          const struct network_lease *lease, bool is_removed)
+{
+    struct firewall_device device = {.name = lease->host_device,
+                                     .address = lease->address,
+                                     .address6 = lease->address6,
+                                     .limits = limits_of(member)};
 
     if (lease->host_device[0] == '\0' || !lease_is_on_bridge(lease))
         return;
     link_make_mac(&lease->address, device.mac);
-    firewall_change_device(transaction, &device, is_removed);
+    firewall_change_device(transaction, &device, member->networks->firewall.tracks_bridges,
+                           is_removed);
 }
 
 /* Those whose bridge is there stay: the next container need not wait for its rules. */
@@ -101,14 +118,18 @@ static uint64_t make_rules(struct networks *networks, struct nft_transaction *tr
 {
     cleanup_arena struct arena arena = {0};
     struct firewall_network *list;
-    size_t count = list_networks(&arena, networks, &list);
+    struct firewall firewall = {.count = list_networks(&arena, networks, &list)};
     size_t offset;
 
-    *has_networks = count > 0;
+    firewall.networks = list;
+    firewall.tracks_bridges =
+        egress_is_needed(networks) && !networks->firewall.lacks_bridge_tracking;
+    networks->firewall.tracks_bridges = firewall.tracks_bridges;
+    *has_networks = firewall.count > 0;
     remove_tables(networks, transaction);
     offset = transaction->bytes.length;
-    if (count > 0)
-        firewall_write(transaction, list, count);
+    if (firewall.count > 0)
+        firewall_write(transaction, &firewall);
     egress_add_rules(networks, &arena, transaction);
     return hash_bytes(HASH_START, transaction->bytes.data + offset,
                       transaction->bytes.length - offset);
@@ -119,7 +140,7 @@ static void add_elements(const struct networks *networks, struct nft_transaction
     for (const struct membership *one = networks->members; one != NULL; one = one->next) {
         change_ports(transaction, one, false);
         for (size_t i = 0; i < one->definition->endpoints.count; i++)
-            change_device(transaction, &one->leases[i], false);
+            change_device(transaction, one, &one->leases[i], false);
     }
 }
 
@@ -203,7 +224,8 @@ int firewall_update(struct networks *networks, struct error *err)
         log_error("firewall: %s", err->message);
         retry_later(networks);
     }
-    egress_open_log(networks);
+    if (result == 0 && networks->lock_fd >= 0)
+        networks_hear_packets(networks);
     completions_end(&waiters, result < 0 ? err : NULL);
     if (result < 0)
         connections_fail(networks, err);
@@ -267,7 +289,7 @@ int firewall_change_device_of(const struct membership *member, const struct netw
 {
     cleanup_nft_transaction struct nft_transaction transaction = {0};
 
-    change_device(&transaction, lease, is_removed);
+    change_device(&transaction, member, lease, is_removed);
     if (transaction.count == 0)
         return 0;
     if (!is_in_force(member->networks)) {

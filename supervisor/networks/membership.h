@@ -70,6 +70,7 @@ struct membership {
     /* Identity of the latest start. It may dangle: compare it, never dereference it. */
     const struct attachment *attachment;
     uint64_t refused_names;                  /* by its egress rules */
+    uint64_t limit_told_us[3];               /* when its limits are told of again: packets.c */
     struct egress_learnt *learnt;            /* addresses of names that it may reach; or NULL */
     bool has_egress_written;                 /* the kernel has its rules */
     bool has_moved_learnt;                   /* the kernel has lost them with the former rules */

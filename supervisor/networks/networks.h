@@ -93,6 +93,7 @@ struct firewall_state {
     sd_event_source *retry;     /* after it has failed */
     uint64_t retry_us;          /* its delay; 0: the last writing was good */
     bool lacks_bridge_tracking; /* the kernel has no CONFIG_NF_CONNTRACK_BRIDGE */
+    bool tracks_bridges;        /* as the rules are written */
 };
 
 /* Egress rules of containers: egress_rules.c, egress_log.c. */
@@ -101,8 +102,12 @@ struct egress_state {
     struct egress_ended *ended;  /* that the kernel may still know */
     bool written_lacks_tracking; /* what is written was for a kernel that cannot track in bridges */
     size_t learnt_count;         /* of all containers: egress_learnt.c */
-    int log_fd;
-    sd_event_source *log; /* NULL: not yet */
+};
+
+/* What rules tell of packets that they stop: packets.c. */
+struct packets_state {
+    int fd;
+    sd_event_source *source; /* NULL: not yet */
 };
 
 /* Whether connections are what they may be. */
@@ -158,6 +163,7 @@ struct networks {
     const struct cgroup_hierarchy *hierarchy;
     const char *cgroup_parent;             /* of all containers */
     const char *default_network;           /* of containers that do not name one */
+    uint32_t default_connections;          /* that a container may have begun; 0: any number */
     struct string_list plugin_directories; /* of CNI */
     const char *id;                        /* davitd's */
 
@@ -169,6 +175,7 @@ struct networks {
     struct nft_channel nft;
     struct firewall_state firewall;
     struct egress_state egress;
+    struct packets_state packets;
     struct connections_state connections;
     struct mend_state mend;
     struct names_state names;
@@ -268,6 +275,11 @@ void network_device_remove(const struct network *network);
  * are made again within 100 ms, more slowly where that happens again and again; the log says so,
  * and an event "mend" of the network. The first time it looks for what has gone before. */
 void networks_watch(struct networks *networks);
+
+/* Packets that rules stop: packets.c */
+
+/* Once there are rules: makes events of what they stop, a few a second. */
+void networks_hear_packets(struct networks *networks);
 
 /* The firewall: firewall.c, channel.c */
 

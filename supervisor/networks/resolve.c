@@ -86,6 +86,9 @@ static int resolve_without(struct membership *member, struct revision *draft,
     if (definition->host_config.network_rate != NULL)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.NetworkRate: cannot be kept on network %s", mode);
+    if (definition->host_config.network_limits != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.NetworkLimits: cannot be kept on network %s", mode);
     if (definition->ports.count > 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.PortBindings: network %s has no ports to publish; name "
@@ -110,6 +113,27 @@ static int check_rate(const struct membership *member, const struct network *net
     return error_set(
         err, ERROR_INVALID, EINVAL, "HostConfig.NetworkRate.%s: cannot be kept on network %s (%s)",
         rate->receive != 0 ? "Receive" : "Send", network->name, network_driver_name(network));
+}
+
+/* Packets and connections are counted at a bridge. */
+static int check_limits(const struct membership *member, const struct network *network,
+                        struct error *err)
+{
+    if (member->definition->host_config.network_limits == NULL ||
+        network->driver == NETWORK_DRIVER_BRIDGE)
+        return 0;
+    return error_set(err, ERROR_INVALID, EINVAL,
+                     "HostConfig.NetworkLimits: cannot be kept on network %s (%s)", network->name,
+                     network_driver_name(network));
+}
+
+/* What a device on that network cannot be kept to. */
+static int check_device(const struct membership *member, const struct network *network,
+                        struct error *err)
+{
+    int result = check_rate(member, network, err);
+
+    return result < 0 ? result : check_limits(member, network, err);
 }
 
 /* The mode's network is the first. */
@@ -139,7 +163,7 @@ static int resolve_endpoint(const struct membership *member, struct revision *dr
 
     if (network_find(member->networks, draft->definition.tenant, endpoint->network_name, &network,
                      err) < 0 ||
-        check_addresses(endpoint, network, err) < 0 || check_rate(member, network, err) < 0)
+        check_addresses(endpoint, network, err) < 0 || check_device(member, network, err) < 0)
         return -err->errnum;
     endpoint->network_id = arena_strdup(&draft->arena, network->id);
     endpoint->network_name = arena_strdup(&draft->arena, network->name);
@@ -203,5 +227,5 @@ int membership_check_endpoint(const struct membership *member, const struct netw
 {
     int result = check_addresses(wanted, network, err);
 
-    return result < 0 ? result : check_rate(member, network, err);
+    return result < 0 ? result : check_device(member, network, err);
 }

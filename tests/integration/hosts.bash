@@ -61,6 +61,10 @@ resolver() {
 }
 # The process beside a container's first one.
 monitor_of() { awk '{print $4}' "/proc/$(pid_of "$1")/stat"; }
+# Takes one of davit's own walls down: PID (davitd or a monitor) COMMAND...
+take_down() { "$top/tests/integration/attacks/walls.py" "$@"; }
+# In a container's network namespace, with the host's programs and all rights: what its root could bring along.
+as_root_of() { timeout 240 nsenter --net="/proc/$(pid_of "$1")/ns/net" "${@:2}"; }
 pid_of() { davit inspect "$1" | jq '.[0].State.Pid'; }
 # Servers at the neighbour. Directly a child, not a function: the pid is the server's.
 upstream() { # OPTIONS: for names; what was asked stands in $dir/asked

@@ -32,7 +32,7 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     [ "$(davit port one | xargs)" = "80/tcp -> 0.0.0.0:8080 80/tcp -> [::]:8080" ]
     monitor=$(monitor_of one)
     kill -9 "$(cat "$dir/pid")"
-    "$BATS_TEST_DIRNAME/walls.py" "$monitor" delete inet davit
+    take_down "$monitor" delete inet davit
     start_davitd
     wait_until at_neighbour curl -gsS --max-time 5 'http://[2001:db8::1]:8080/'
     [ "$(lease_of two GlobalIPv6Address)" = fd77::99 ]

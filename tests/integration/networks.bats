@@ -99,8 +99,8 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     address=$(address_of pub)
     monitor=$(monitor_of pub)
     kill -9 "$(cat "$dir/pid")"
-    "$BATS_TEST_DIRNAME/walls.py" "$monitor" delete inet davit
-    "$BATS_TEST_DIRNAME/walls.py" "$monitor" delete bridge davit
+    take_down "$monitor" delete inet davit
+    take_down "$monitor" delete bridge davit
     start_davitd
     [ "$(address_of pub)" = "$address" ]
     wait_until at_neighbour curl -sS --max-time 5 http://192.0.2.1:8080/

@@ -162,7 +162,8 @@ static const struct firewall_network some_networks[] = {
 static const struct firewall_device some_device = {"dve1",
                                                    {2, 66, 172, 17, 0, 2},
                                                    {AF_INET, {172, 17, 0, 2}},
-                                                   {AF_INET6, {0xfd, 0, 0, 1, [15] = 2}}};
+                                                   {AF_INET6, {0xfd, 0, 0, 1, [15] = 2}},
+                                                   {100, 10, 1000}};
 
 static void change_everything(struct nft_transaction *transaction, bool is_removed)
 {
@@ -175,7 +176,7 @@ static void change_everything(struct nft_transaction *transaction, bool is_remov
 
     for (size_t i = 0; i < 4; i++)
         firewall_change_port(transaction, &ports[i], is_removed);
-    firewall_change_device(transaction, &some_device, is_removed);
+    firewall_change_device(transaction, &some_device, false, is_removed);
 }
 
 static void write_all(struct nft_transaction *transaction, bool has_tables)
@@ -184,7 +185,7 @@ static void write_all(struct nft_transaction *transaction, bool has_tables)
         firewall_remove(transaction, NFT_INET);
         firewall_remove(transaction, NFT_BRIDGE);
     }
-    firewall_write(transaction, some_networks, 3);
+    firewall_write(transaction, &(struct firewall){some_networks, 3, false});
     change_everything(transaction, false);
 }
 

@@ -1,7 +1,7 @@
 # Networks under attack: what a container, a neighbour or a firewall of the host that is loaded anew does to them.
 
-load common
-load hosts
+load ../common
+load ../hosts
 
 tables() { at_host nft list tables; }
 written() { tables | grep -q "table inet davit$"; }
@@ -53,8 +53,8 @@ written() { tables | grep -q "table inet davit$"; }
     hold
     davit rm --force second >/dev/null
     # It is these rules that hold: without them the attacks are some.
-    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete inet davit_egress
-    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete inet davit
+    take_down "$(cat "$dir/pid")" delete inet davit_egress
+    take_down "$(cat "$dir/pid")" delete inet davit
     set -- $processes
     [ "$(inside "$2" 30 "$open")" = open ]
     refute at_neighbour curl -s --max-time 2 http://192.0.2.1:8081/
@@ -102,7 +102,7 @@ written() { tables | grep -q "table inet davit$"; }
     [ "$status" -ne 0 ]
     [ "$output" != private ]
     # It is the guard that keeps it out.
-    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" flush inet davit guard
+    take_down "$(cat "$dir/pid")" flush inet davit guard
     [ "$(at_neighbour curl -s --max-time 30 --interface eth0 http://127.0.0.1:8084/)" = private ]
     at_host nft delete table inet seen
     for undo in "rule del pref 0" "rule del pref 1"; do at_neighbour ip $undo || true; done
@@ -180,7 +180,7 @@ END
     # No router is heard of.
     [ "$(seen heard)" = 0 ]
     # Without that wall there is a second one.
-    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete bridge davit
+    take_down "$(cat "$dir/pid")" delete bridge davit
     for one in four both; do
         before=$(seen heard)
         advertise "$one" eth0
@@ -189,7 +189,7 @@ END
     says_nothing at_host ip -6 route show default
     says_nothing at_host ip -6 addr show to 2001:db8:0:66::/64
     # Without a wall and with the device listening it would have: the attack is one.
-    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete inet davit
+    take_down "$(cat "$dir/pid")" delete inet davit
     at_host sh -c "echo 2 > /proc/sys/net/ipv6/conf/$bridge/accept_ra; echo 1 > /proc/sys/net/ipv6/conf/$bridge/autoconf"
     advertise both eth0
     wait_until sh -c "nsenter --net=/run/netns/$host ip -6 route show default | grep -q $bridge"
@@ -299,7 +299,7 @@ END
     wait_until is_at heard $((2 * each))
     [ "$(count heard)" = $((2 * each)) ]
     # Without the wall all of it is.
-    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" delete bridge davit
+    take_down "$(cat "$dir/pid")" delete bridge davit
     for kind in $spoofs; do
         before=$(count heard)
         forge mallory "$(address_of victim)" "$kind"

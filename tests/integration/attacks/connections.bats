@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # Connections end with what made them: what the kernel tracks (conntrack) gives nobody more than rules and ports do.
 
-load common
-load hosts
+load ../common
+load ../hosts
 
 tracked() { at_host conntrack --dump "$@"; }
 nothing_tracked() { says_nothing tracked "$@"; }
@@ -247,7 +247,7 @@ END
     nothing_tracked --protonum tcp --orig-src 10.77.0.1
     nothing_tracked --protonum tcp --orig-src "$(address_of one)"
     # Without that wall it does.
-    "$BATS_TEST_DIRNAME/walls.py" "$(cat "$dir/pid")" flush inet davit local
+    take_down "$(cat "$dir/pid")" flush inet davit local
     taken_up() { ! nothing_tracked --protonum tcp --orig-src 10.77.0.1; }
     wait_until taken_up
     at_host nft delete table inet seen
