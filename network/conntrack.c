@@ -17,7 +17,6 @@
 #include "netlink.h"
 
 #define COUNT_FILE "/proc/sys/net/netfilter/nf_conntrack_count"
-#define DUMP_BYTES 65536
 #define REQUEST_BYTES 1024
 
 bool conntrack_has_any(void)
@@ -112,9 +111,8 @@ bool conntrack_read_flow(const struct nlmsghdr *header, struct conntrack_flow *f
     return true;
 }
 
-/* Two conversations: the kernel is in the middle of one while the other goes on. */
+/* Connections end by a conversation of their own, while the kernel is in the middle of its list. */
 struct exchange {
-    struct mnl_socket *list;
     struct mnl_socket *change;
     conntrack_choice *is_over;
     const void *context;
@@ -166,48 +164,32 @@ static int on_entry(const struct nlmsghdr *header, void *context)
     return end_one(exchange, header) < 0 ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
-static int go_through(struct exchange *exchange)
+static void go_through(struct exchange *exchange)
 {
-    cleanup_free char *bytes = memory_new(1, DUMP_BYTES);
-    struct nlmsghdr *header = nfnetlink_put_header(
-        bytes, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
-    int result = MNL_CB_OK;
+    _Alignas(8) char bytes[REQUEST_BYTES];
+    struct error problem = {0};
 
-    if (mnl_socket_sendto(exchange->list, header, header->nlmsg_len) < 0)
-        return error_errno(exchange->err, errno, "conntrack");
-    while (result > MNL_CB_STOP) {
-        ssize_t length = mnl_socket_recvfrom(exchange->list, bytes, DUMP_BYTES);
-
-        result = length < 0 ? MNL_CB_ERROR
-                            : mnl_cb_run(bytes, (size_t)length, 0,
-                                         mnl_socket_get_portid(exchange->list), on_entry, exchange);
-    }
-    if (result < 0 && exchange->err->errnum == 0)
-        return error_errno(exchange->err, errno, "conntrack: list connections");
-    return -exchange->err->errnum;
-}
-
-static struct mnl_socket *open_socket(struct error *err)
-{
-    struct mnl_socket *opened = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-
-    if (opened == NULL || mnl_socket_bind(opened, 0, MNL_SOCKET_AUTOPID) < 0)
-        error_errno(err, errno, "nfnetlink");
-    return opened;
+    if (nfnetlink_list(nfnetlink_put_header(bytes, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET,
+                                            0, AF_UNSPEC),
+                       on_entry, exchange, &problem) == 0 ||
+        exchange->err->errnum != 0)
+        return;
+    *exchange->err = problem;
+    error_prefix(exchange->err, "list connections");
 }
 
 int conntrack_end(conntrack_choice *is_over, const void *context, struct error *err)
 {
     struct error problem = {0};
-    struct exchange exchange = {
-        .is_over = is_over, .context = context, .err = err != NULL ? err : &problem};
+    struct exchange exchange = {.change = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC),
+                                .is_over = is_over,
+                                .context = context,
+                                .err = err != NULL ? err : &problem};
 
-    exchange.list = open_socket(exchange.err);
-    exchange.change = open_socket(exchange.err);
-    if (exchange.err->errnum == 0)
+    if (exchange.change == NULL || mnl_socket_bind(exchange.change, 0, MNL_SOCKET_AUTOPID) < 0)
+        error_errno(exchange.err, errno, "nfnetlink");
+    else
         go_through(&exchange);
-    if (exchange.list != NULL)
-        mnl_socket_close(exchange.list);
     if (exchange.change != NULL)
         mnl_socket_close(exchange.change);
     return -exchange.err->errnum;

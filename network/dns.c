@@ -16,9 +16,9 @@
 #define FLAG_RECURSION_THERE 0x0080
 
 #define CLASS_IN 1
-#define LABEL_MAX 63
 #define POINTER 0xc0
 #define POINTERS_MAX 16
+#define ALIASES_MAX 16        /* one for the other, until there is an address */
 #define RECORD_HEADER_SIZE 10 /* behind its name */
 #define RECORD_TTL_AT 4       /* in it */
 #define OPT_SIZE 11
@@ -95,7 +95,7 @@ static int read_name(struct reader *reader, char *name)
             lowest = at;
             continue;
         }
-        if (length > LABEL_MAX || at + 1 + length > reader->length)
+        if (length > DNS_LABEL_MAX || at + 1 + length > reader->length)
             return -EINVAL;
         at += 1 + length;
         if (length == 0) {
@@ -117,7 +117,7 @@ static size_t write_name(uint8_t *out, size_t room, const char *name)
     while (*name != '\0') {
         size_t length = strcspn(name, ".");
 
-        if (length == 0 || length > LABEL_MAX || used + length + 2 > room)
+        if (length == 0 || length > DNS_LABEL_MAX || used + length + 2 > room)
             return 0;
         out[used++] = (uint8_t)length;
         memcpy(out + used, name, length);
@@ -352,30 +352,75 @@ static void take_address(const struct record *record, struct dns_addresses *addr
     addresses->items[addresses->count++] = address;
 }
 
-int dns_read_addresses(const uint8_t *message, size_t length, struct dns_addresses *addresses)
+/* The answer section, from its begin. */
+struct section {
+    struct reader reader;
+    size_t left;
+    uint32_t ttl_s; /* the least of what was used */
+};
+
+/* The next record of the section that belongs to the name. False: there is none. */
+static int next_record(struct section *section, const char *name, struct record *record)
 {
-    struct reader reader = {message, length, 0};
-    struct dns_question question;
-
-    addresses->count = 0;
-    addresses->ttl_s = UINT32_MAX;
-    if (read_head(&reader, &question) < 0)
-        return -EINVAL;
-    for (size_t left = get16(message + 6); left > 0; left--) {
-        struct record record;
-
-        if (read_record(&reader, &record) < 0)
+    for (; section->left > 0; section->left--) {
+        if (read_record(&section->reader, record) < 0)
             return -EINVAL;
-        if (record.record_class != CLASS_IN)
+        if (record->record_class != CLASS_IN || strcmp(record->name, name) != 0)
             continue;
-        if (record.type == DNS_TYPE_A || record.type == DNS_TYPE_AAAA)
-            take_address(&record, addresses);
-        else if (record.type != DNS_TYPE_CNAME)
+        section->left--;
+        return 1;
+    }
+    return 0;
+}
+
+/* Replaces the name by the one that it stands for. 0: it stands for itself. */
+static int follow_alias(struct section section, char name[DNS_NAME_SIZE], uint32_t *ttl_s)
+{
+    struct record record;
+    int result = next_record(&section, name, &record);
+
+    while (result == 1 && record.type != DNS_TYPE_CNAME)
+        result = next_record(&section, name, &record);
+    if (result != 1)
+        return result;
+    section.reader.at = (size_t)(record.data - section.reader.bytes);
+    if (read_name(&section.reader, name) < 0)
+        return -EINVAL;
+    if (record.ttl_s < *ttl_s)
+        *ttl_s = record.ttl_s;
+    return 1;
+}
+
+static int take_addresses(struct section section, const char *name, struct dns_addresses *addresses)
+{
+    struct record record;
+    int result;
+
+    while ((result = next_record(&section, name, &record)) == 1) {
+        if (record.type != DNS_TYPE_A && record.type != DNS_TYPE_AAAA)
             continue;
+        take_address(&record, addresses);
         if (record.ttl_s < addresses->ttl_s)
             addresses->ttl_s = record.ttl_s;
     }
-    return 0;
+    return result;
+}
+
+int dns_read_addresses(const uint8_t *message, size_t length, struct dns_addresses *addresses)
+{
+    struct section section = {.reader = {message, length, 0}};
+    struct dns_question question;
+    int result = 1;
+
+    addresses->count = 0;
+    addresses->ttl_s = UINT32_MAX;
+    if (read_head(&section.reader, &question) < 0)
+        return -EINVAL;
+    section.left = get16(message + 6);
+    for (int i = 0; result == 1 && i < ALIASES_MAX; i++)
+        result = follow_alias(section, question.name, &addresses->ttl_s);
+    /* A longer chain leads nowhere, or in a circle. */
+    return result == 0 ? take_addresses(section, question.name, addresses) : -EINVAL;
 }
 
 void dns_limit_ttls(uint8_t *message, size_t length, uint32_t max_s)

@@ -17,6 +17,7 @@
 #define DNS_MESSAGE_MAX 65535 /* by TCP */
 #define DNS_UDP_SIZE 512      /* where nobody says that more may come */
 #define DNS_NAME_SIZE 256     /* as text, with its NUL */
+#define DNS_LABEL_MAX 63
 #define DNS_ADDRESSES_MAX 128 /* that are read from one answer */
 
 enum dns_type {
@@ -93,8 +94,9 @@ struct dns_addresses {
 /* Writes `max_s` over all larger times to live in the answer section, as far as it can be read. */
 void dns_limit_ttls(uint8_t *message, size_t length, uint32_t max_s);
 
-/* The addresses of the answer section, of IN A and AAAA records. Returns 0 or -EINVAL; what was
- * read until then stands. */
+/* The addresses that an answer gives for the name that was asked for: of its A and AAAA records, and
+ * of those of the name that CNAME records lead to. Returns 0, or -EINVAL for an answer that is
+ * malformed or whose chain of names has no end; what was read until then stands. */
 int dns_read_addresses(const uint8_t *message, size_t length, struct dns_addresses *addresses);
 
 #endif

@@ -84,19 +84,40 @@ static bool take_subnet(char *text, struct subnet *subnet)
     return true;
 }
 
+/* Labels as DNS has them: none is empty, none is longer than 63. */
+static bool has_labels(const char *name)
+{
+    for (;;) {
+        size_t length = strcspn(name, ".");
+
+        if (length == 0 || length > DNS_LABEL_MAX)
+            return false;
+        if (name[length] == '\0')
+            return true;
+        name += length + 1;
+    }
+}
+
+/* A dot at the end says that the name is complete, which it is here without. */
 static bool take_name(const char *text, struct egress_rule *rule)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
-    const char *rest = text[0] == '*' ? text + 1 : text;
+    const char *rest = rule->name;
     size_t length = strlen(text);
 
-    if (length == 0 || length >= sizeof(rule->name) || (rest != text && rest[0] != '.' && rest[0]))
+    if (length > 2 && text[length - 1] == '.')
+        length--;
+    if (length >= sizeof(rule->name))
         return false;
     for (size_t i = 0; i < length; i++)
         rule->name[i] = (char)tolower((unsigned char)text[i]);
-    rest = rule->name + (rest - text);
+    if (strcmp(rest, "*") == 0)
+        return true;
+    if (strncmp(rest, "*.", 2) == 0)
+        rest += 2;
     /* A number with points is a mistake, not a name. */
-    return strspn(rest, allowed) == strlen(rest) && strspn(text, "0123456789./") < length;
+    return strspn(rest, allowed) == strlen(rest) && strspn(text, "0123456789./") < strlen(text) &&
+           has_labels(rest);
 }
 
 int egress_rule_parse(const char *text, struct egress_rule *rule, struct error *err)
@@ -107,6 +128,13 @@ int egress_rule_parse(const char *text, struct egress_rule *rule, struct error *
     *rule = (struct egress_rule){.protocol = NULL};
     if (strlen(text) >= sizeof(copy))
         return egress_rule_error(text, err);
+    for (const char *one = text; *one != '\0'; one++) {
+        if ((unsigned char)*one >= 0x80)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "egress: \"%.64s\": names stand as DNS has them, in ASCII: "
+                             "\"xn--...\" (see idn(1), or what `dig` asks for)",
+                             text);
+    }
     strcpy(copy, text);
     within = strchr(copy, '@');
     if (within != NULL)

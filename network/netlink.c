@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/network_namespace.h"
+
+#define LIST_BYTES 65536
 
 int netlink_open(struct netlink *netlink, struct error *err)
 {
@@ -87,6 +91,37 @@ struct nlmsghdr *nfnetlink_put_header(char *bytes, uint16_t type, uint16_t flags
     generic->nfgen_family = family;
     generic->version = NFNETLINK_V0;
     return header;
+}
+
+static int read_list(struct mnl_socket *connection, mnl_cb_t handle, void *context)
+{
+    cleanup_free char *bytes = memory_new(1, LIST_BYTES);
+    int result = MNL_CB_OK;
+
+    while (result > MNL_CB_STOP) {
+        ssize_t length = mnl_socket_recvfrom(connection, bytes, LIST_BYTES);
+
+        result = length < 0 ? MNL_CB_ERROR
+                            : mnl_cb_run(bytes, (size_t)length, 0,
+                                         mnl_socket_get_portid(connection), handle, context);
+    }
+    return result < 0 ? -errno : 0;
+}
+
+int nfnetlink_list(struct nlmsghdr *request, mnl_cb_t handle, void *context, struct error *err)
+{
+    struct mnl_socket *connection = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+    int result = connection != NULL ? 0 : -errno;
+
+    request->nlmsg_flags |= NLM_F_DUMP;
+    if (result == 0 && (mnl_socket_bind(connection, 0, MNL_SOCKET_AUTOPID) < 0 ||
+                        mnl_socket_sendto(connection, request, request->nlmsg_len) < 0))
+        result = -errno;
+    if (result == 0)
+        result = read_list(connection, handle, context);
+    if (connection != NULL)
+        mnl_socket_close(connection);
+    return result < 0 ? error_errno(err, -result, "nfnetlink") : 0;
 }
 
 const char *netlink_reason(const struct nlmsghdr *header)

@@ -48,6 +48,10 @@ struct nlmsghdr *netlink_add(struct netlink_batch *batch, const char *name, uint
  */
 struct nlmsghdr *nfnetlink_put_header(char *bytes, uint16_t type, uint16_t flags, uint8_t family);
 
+/* Sends a request that is answered by a list, by a connection of its own, and gives `handle` each
+ * message of it. -EINTR: what is listed has changed meanwhile. */
+int nfnetlink_list(struct nlmsghdr *request, mnl_cb_t handle, void *context, struct error *err);
+
 /* What an answer (NLMSG_ERROR) says besides its errno, where NETLINK_EXT_ACK is set; NULL: nothing.
  */
 const char *netlink_reason(const struct nlmsghdr *header);

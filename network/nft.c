@@ -101,7 +101,12 @@ bool nft_socket_is(int fd, uint32_t port)
 
 static uint8_t protocol_family(enum nft_family family)
 {
-    return family == NFT_BRIDGE ? NFPROTO_BRIDGE : NFPROTO_INET;
+    static const uint8_t numbers[] = {[NFT_INET] = NFPROTO_INET,
+                                      [NFT_BRIDGE] = NFPROTO_BRIDGE,
+                                      [NFT_IPV4] = NFPROTO_IPV4,
+                                      [NFT_IPV6] = NFPROTO_IPV6};
+
+    return numbers[family];
 }
 
 /* NFNL_MSG_BATCH_BEGIN and _END: which subsystem the requests between them are for. */

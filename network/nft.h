@@ -22,6 +22,9 @@ struct nlmsghdr;
 enum nft_family {
     NFT_INET,
     NFT_BRIDGE,
+    /* Of others' tables: */
+    NFT_IPV4,
+    NFT_IPV6,
 };
 
 /* The connection that owns our tables. */

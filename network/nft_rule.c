@@ -19,16 +19,51 @@
 #include "base/cleanup.h"
 
 #define FIRST NFT_REG32_00
+#define NFT_COMMENT_SIZE 32
 
 struct nft_rule nft_rule_begin(struct nft_transaction *transaction, const char *chain)
 {
-    struct nft_rule rule = {.transaction = transaction};
+    return nft_rule_begin_at(transaction, &(struct nft_place){.chain = chain});
+}
 
-    rule.header = nft_request_begin(transaction, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+/* What nft shows as the rule's comment: a type, a length, and the text with its end. */
+static void put_comment(struct nlmsghdr *header, const char *text)
+{
+    uint8_t bytes[2 + NFT_COMMENT_SIZE] = {0};
+    size_t size = strlen(text) + 1;
+
+    assert(size <= NFT_COMMENT_SIZE);
+    bytes[1] = (uint8_t)size;
+    memcpy(bytes + 2, text, size);
+    mnl_attr_put(header, NFTA_RULE_USERDATA, 2 + size, bytes);
+}
+
+struct nft_rule nft_rule_begin_at(struct nft_transaction *transaction,
+                                  const struct nft_place *place)
+{
+    struct nft_rule rule = {.transaction = transaction};
+    uint16_t append = place->before == 0 ? NLM_F_APPEND : 0;
+
+    rule.header =
+        nft_request_begin(transaction, NFT_MSG_NEWRULE, (uint16_t)(NLM_F_CREATE | append));
     mnl_attr_put_strz(rule.header, NFTA_RULE_TABLE, transaction->table);
-    mnl_attr_put_strz(rule.header, NFTA_RULE_CHAIN, chain);
+    mnl_attr_put_strz(rule.header, NFTA_RULE_CHAIN, place->chain);
+    if (place->before != 0)
+        mnl_attr_put_u64(rule.header, NFTA_RULE_POSITION, htobe64(place->before));
+    if (place->comment != NULL)
+        put_comment(rule.header, place->comment);
     rule.expressions = mnl_attr_nest_start(rule.header, NFTA_RULE_EXPRESSIONS);
     return rule;
+}
+
+void nft_delete_rule(struct nft_transaction *transaction, const char *chain, uint64_t handle)
+{
+    struct nlmsghdr *header = nft_request_begin(transaction, NFT_MSG_DELRULE, 0);
+
+    mnl_attr_put_strz(header, NFTA_RULE_TABLE, transaction->table);
+    mnl_attr_put_strz(header, NFTA_RULE_CHAIN, chain);
+    mnl_attr_put_u64(header, NFTA_RULE_HANDLE, htobe64(handle));
+    nft_request_end(transaction, header);
 }
 
 void nft_rule_end(const struct nft_rule *rule)

@@ -19,6 +19,16 @@ struct nft_rule {
 struct nft_rule nft_rule_begin(struct nft_transaction *transaction, const char *chain);
 void nft_rule_end(const struct nft_rule *rule);
 
+/* A rule of ours in somebody else's chain. */
+struct nft_place {
+    const char *chain;
+    uint64_t before;     /* the handle of a rule; 0: at the end */
+    const char *comment; /* which marks it */
+};
+struct nft_rule nft_rule_begin_at(struct nft_transaction *transaction,
+                                  const struct nft_place *place);
+void nft_delete_rule(struct nft_transaction *transaction, const char *chain, uint64_t handle);
+
 /* Devices: "name", or "begin*". In a bridge they are its ports. */
 enum nft_device {
     NFT_IIFNAME,

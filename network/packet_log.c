@@ -113,7 +113,7 @@ int packet_log_open(uint16_t group, struct error *err)
     return result < 0 ? error_errno(err, -result, "packet log, group %u", group) : take_fd(&fd);
 }
 
-static void take_packet(const struct nlmsghdr *header, struct logged_packet *packet)
+void packet_log_take(const struct nlmsghdr *header, struct logged_packet *packet)
 {
     struct nlattr *attribute;
 
@@ -150,7 +150,7 @@ void packet_log_read(int fd, void (*handle)(void *context, const struct logged_p
 
             if (header->nlmsg_type != ((NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_PACKET))
                 continue;
-            take_packet(header, &packet);
+            packet_log_take(header, &packet);
             handle(context, &packet);
         }
     }

@@ -28,6 +28,10 @@ int packet_log_open(uint16_t group, struct error *err);
 void packet_log_read(int fd, void (*handle)(void *context, const struct logged_packet *packet),
                      void *context);
 
+/* What one message of the kernel says. */
+struct nlmsghdr;
+void packet_log_take(const struct nlmsghdr *header, struct logged_packet *packet);
+
 /* The headers of a packet of either IP. */
 void packet_parse(const uint8_t *bytes, size_t length, struct logged_packet *packet);
 

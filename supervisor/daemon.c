@@ -283,6 +283,7 @@ static void assemble(struct daemon *daemon)
                                          .hierarchy = &daemon->hierarchy,
                                          .cgroup_parent = daemon->cgroup_parent,
                                          .default_network = options->default_network,
+                                         .leaves_host_firewall = options->leaves_host_firewall,
                                          .default_connections = options->network_connections,
                                          .plugin_directories = options->cni_plugin_directories,
                                          .id = daemon->id,

@@ -16,7 +16,8 @@ struct daemon_options {
     const char *cgroup_parent; /* NULL: a scope of its own under systemd, else /davit */
     const char *socket_group;  /* group that may use the socket; NULL: root alone */
     struct registries registries;
-    const char *default_network;  /* of containers that do not name one */
+    const char *default_network; /* of containers that do not name one */
+    bool leaves_host_firewall;
     uint32_t network_connections; /* that a container may have begun; 0: any number */
     uint32_t namespace_pool;      /* how many are kept in reserve */
     struct string_list cni_plugin_directories;

@@ -38,6 +38,7 @@ struct settings {
     const char *config_file;
     const char *userns;          /* "auto" or "host" */
     const char *userns_fallback; /* "host" or "refuse" */
+    const char *host_firewall;   /* "open" or "leave" */
     const char *log_level;
     const char *log_format;
 };
@@ -63,6 +64,7 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.containers.log.type, "log_driver", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.containers.log.config, "log_opts", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct settings, daemon.default_network, "default_network", JSON_KIND_STRING),
+    JSON_FIELD(struct settings, host_firewall, "host_firewall", JSON_KIND_STRING),
     JSON_FIELD(struct settings, daemon.network_connections, "network_connections",
                JSON_KIND_UINT32),
     JSON_FIELD(struct settings, daemon.namespace_pool, "namespace_pool", JSON_KIND_UINT32),
@@ -173,6 +175,17 @@ static int choose_ids(struct settings *file, struct error *err)
     return check_id_pool(&file->daemon.containers.id_pool, err);
 }
 
+static int choose_host_firewall(struct settings *file, struct error *err)
+{
+    const char *said = file->host_firewall != NULL ? file->host_firewall : "open";
+
+    file->daemon.leaves_host_firewall = strcmp(said, "leave") == 0;
+    if (!file->daemon.leaves_host_firewall && strcmp(said, "open") != 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "host_firewall: \"%.32s\" is neither open nor leave", said);
+    return 0;
+}
+
 static int read_config_file(const char *path, bool must_exist, struct arena *arena,
                             struct settings *file, struct error *err)
 {
@@ -197,6 +210,8 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
         result = registries_read(&file->daemon.registries, arena, err);
     if (result == 0)
         result = choose_ids(file, err);
+    if (result == 0)
+        result = choose_host_firewall(file, err);
     if (result == 0 && definition_log_options(&file->daemon.containers.log, &log, err) < 0)
         result = error_prefix(err, "log_driver, log_opts");
     /* It is read again whenever an image comes; a mistake in it had better show now. */
@@ -239,6 +254,7 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
     settings->daemon.policy = file.daemon.policy;
     settings->daemon.default_network =
         choose(NULL, "DAVIT_DEFAULT_NETWORK", file.daemon.default_network, NETWORK_DEFAULT);
+    settings->daemon.leaves_host_firewall = file.daemon.leaves_host_firewall;
     settings->daemon.network_connections = file.daemon.network_connections;
     settings->daemon.namespace_pool = file.daemon.namespace_pool;
     settings->daemon.cni_plugin_directories = file.daemon.cni_plugin_directories;

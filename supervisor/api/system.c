@@ -106,6 +106,13 @@ static void write_limits(struct json_writer *writer, struct api *api)
     if (!api->containers->maps_ids)
         json_string(writer, "WARNING: The filesystem of davitd's directory cannot map ids: "
                             "containers have the host's");
+    if (api->networks->host_firewall.closed[0] != '\0')
+        json_string(writer,
+                    "WARNING: The host's firewall drops what containers send to the outside, "
+                    "and what comes for published ports (see the log)");
+    if (api->networks->host_firewall.has_legacy)
+        json_string(writer, "WARNING: This host has rules of iptables-legacy, which may drop what "
+                            "containers send to the outside, and what comes for published ports");
     for (const struct network *one = api->networks->list; one != NULL; one = one->next) {
         char text[256];
 

@@ -224,8 +224,10 @@ int firewall_update(struct networks *networks, struct error *err)
         log_error("firewall: %s", err->message);
         retry_later(networks);
     }
-    if (result == 0 && networks->lock_fd >= 0)
+    if (result == 0 && networks->lock_fd >= 0) {
         networks_hear_packets(networks);
+        host_firewall_watch(networks);
+    }
     completions_end(&waiters, result < 0 ? err : NULL);
     if (result < 0)
         connections_fail(networks, err);

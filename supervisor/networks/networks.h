@@ -117,6 +117,17 @@ enum connections_phase {
     CONNECTIONS_UNDER_WAY,
 };
 
+/* The host's own firewall: host_firewall.c, firewalld.c. */
+struct host_firewall_state {
+    int fd;
+    sd_event_source *source; /* NULL: nobody is told yet */
+    sd_event_source *timer;  /* looks at it again */
+    uint64_t looked_us;
+    char closed[160]; /* its chain that lets nothing through and is another program's; "": none */
+    bool has_legacy;  /* rules of iptables-legacy */
+    struct firewalld *firewalld; /* or NULL */
+};
+
 /* Connections that are to end: connections.c. */
 struct connections_state {
     struct ended_address *ended; /* addresses that nobody has and nobody gets yet */
@@ -163,6 +174,7 @@ struct networks {
     const struct cgroup_hierarchy *hierarchy;
     const char *cgroup_parent;             /* of all containers */
     const char *default_network;           /* of containers that do not name one */
+    bool leaves_host_firewall;             /* it stays as it is, whatever it drops */
     uint32_t default_connections;          /* that a container may have begun; 0: any number */
     struct string_list plugin_directories; /* of CNI */
     const char *id;                        /* davitd's */
@@ -176,6 +188,7 @@ struct networks {
     struct firewall_state firewall;
     struct egress_state egress;
     struct packets_state packets;
+    struct host_firewall_state host_firewall;
     struct connections_state connections;
     struct mend_state mend;
     struct names_state names;
@@ -268,6 +281,12 @@ int networks_claim(struct networks *networks, int timeout_ms, struct error *err)
 /* At davitd's end. */
 void networks_release(struct networks *networks);
 void network_device_remove(const struct network *network);
+
+/* The host's own firewall: host_firewall.c */
+
+/* Once there are networks: where it drops what is forwarded it is made to let davit's bridges
+ * through, also after it was loaded anew. */
+void host_firewall_watch(struct networks *networks);
 
 /* What somebody else removes: mend.c */
 

@@ -143,10 +143,55 @@ static void addresses_are_read_from_names_and_answers(void **state)
     assert_int_not_equal(dns_parse_reverse("1.0.ip6.arpa", &address), 0);
 }
 
+/* "web" with these answers. */
+#define ANSWERS(count)                                          \
+    "\x12\x34\x81\x80\x00\x01\x00" count "\x00\x00\x00\x00\x03" \
+    "web\x00\x00\x01\x00\x01"
+#define ALIAS(name, target, length) name "\x00\x05\x00\x01\x00\x00\x00\x1e\x00" length target
+#define AT(name, last) name "\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xcb\x00\x71" last
+
+static void an_answer_is_about_the_name_alone_and_what_it_stands_for(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t length;
+        size_t count; /* of addresses that end in "7" */
+        bool is_whole;
+    } answers[] = {
+#define ANSWER(text, count, is_whole) {text, sizeof(text) - 1, count, is_whole}
+        ANSWER(ANSWERS("\x02") AT("\xc0\x0c", "7") AT("\x01x\x00", "8"), 1, true),
+        ANSWER(ANSWERS("\x02") AT("\x01x\x00", "8") AT("\x03WeB\x00", "7"), 1, true),
+        ANSWER(ANSWERS("\x01") AT("\x01x\x00", "8"), 0, true),
+        ANSWER(ANSWERS("\x03") ALIAS("\xc0\x0c", "\x01y\x00", "\x03") AT("\x01x\x00", "8")
+                   AT("\x01y\x00", "7"),
+               1, true),
+        /* The addresses before the name that they belong to. */
+        ANSWER(ANSWERS("\x02") AT("\x01y\x00", "7") ALIAS("\xc0\x0c", "\x01y\x00", "\x03"), 1,
+               true),
+        /* In a circle. */
+        ANSWER(ANSWERS("\x03") ALIAS("\xc0\x0c", "\x01y\x00", "\x03")
+                   ALIAS("\x01y\x00", "\xc0\x0c", "\x02") AT("\x01y\x00", "7"),
+               0, false),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        struct dns_addresses addresses;
+        int result =
+            dns_read_addresses((const uint8_t *)answers[i].bytes, answers[i].length, &addresses);
+
+        assert_int_equal(result == 0, answers[i].is_whole);
+        assert_int_equal(addresses.count, answers[i].count);
+        for (size_t j = 0; j < addresses.count; j++)
+            assert_int_equal(addresses.items[j].bytes[3], '7');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(questions_are_read),
+        cmocka_unit_test(an_answer_is_about_the_name_alone_and_what_it_stands_for),
         cmocka_unit_test(what_is_no_question_is_refused),
         cmocka_unit_test(answers_fit_and_say_when_they_do_not),
         cmocka_unit_test(addresses_are_read_from_names_and_answers),

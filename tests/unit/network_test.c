@@ -306,12 +306,42 @@ static void egress_rules_are_read(void **state)
         {"Example.org", "example.org", NULL, 0, 0},
         {"*.example.org:443", "*.example.org", "tcp", 443, 443},
         {"*", "*", NULL, 0, 0},
+        {"Example.ORG.:443", "example.org", "tcp", 443, 443},
+        {"*.example.org.", "*.example.org", NULL, 0, 0},
+        {"xn--bcher-kva.example", "xn--bcher-kva.example", NULL, 0, 0},
     };
     static const char *const wrong[] = {
-        "",       "10.0.0.0/33", "10.0.0.256", "10.0.0.1:0",      "10.0.0.1:99999",
-        "a:9-8",  "a b",         "*x.example", "x.*.example",     "10.0.0.1/icmp",
-        "a:80/x", "[fd00::1]:x", "/8",         "fd00::/129",      "a\n",
-        "a@",     "@10.0.0.0/8", "a@b",        "a:80@10.0.0.0/8", "10.0.0.1@10.0.0.0/8"};
+        "",
+        "10.0.0.0/33",
+        "10.0.0.256",
+        "10.0.0.1:0",
+        "10.0.0.1:99999",
+        "a:9-8",
+        "a b",
+        "*x.example",
+        "x.*.example",
+        "10.0.0.1/icmp",
+        "a:80/x",
+        "[fd00::1]:x",
+        "/8",
+        "fd00::/129",
+        "a\n",
+        "a@",
+        "@10.0.0.0/8",
+        "a@b",
+        "a:80@10.0.0.0/8",
+        "10.0.0.1@10.0.0.0/8",
+        ".",
+        "..",
+        "a..b",
+        ".a",
+        "a..",
+        "*.",
+        "*..a",
+        "**",
+        "b\xc3\xbc"
+        "cher.example",
+        "a234567890123456789012345678901234567890123456789012345678901234.example"};
     static const struct {
         const char *rule;
         const char *address;

@@ -1,8 +1,8 @@
 /*
- * flood connect SOURCE DESTINATION COUNT: TCP connections from many ports to many ports, as raw packets: they cost
- * who makes them nothing, and the host in between one entry of its table each. Says how many were made.
- * flood answer: answers the SYN of each at the other side.
- * The kernels of both would reset what they do not know: their input of TCP has to be closed.
+ * flood connect SOURCE DESTINATION COUNT: TCP connections from many ports to many ports, as raw
+ * packets: they cost who makes them nothing, and the host in between one entry of its table each.
+ * Says how many were made. flood answer: answers the SYN of each at the other side. The kernels of
+ * both would reset what they do not know: their input of TCP has to be closed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -60,8 +60,11 @@ static void send_tcp(const struct packet *from)
     packet.tcp.doff = 5;
     packet.tcp.window = htons(1000);
     packet.tcp.check = 0;
-    packet.tcp.check = sum(&packet.tcp, sizeof(packet.tcp), (uint16_t)~sum(&pseudo, sizeof(pseudo), 0));
-    while (sendto(sender, &packet, sizeof(packet), 0, (const struct sockaddr *)&to, sizeof(to)) < 0 && errno == ENOBUFS)
+    packet.tcp.check =
+        sum(&packet.tcp, sizeof(packet.tcp), (uint16_t)~sum(&pseudo, sizeof(pseudo), 0));
+    while (sendto(sender, &packet, sizeof(packet), 0, (const struct sockaddr *)&to, sizeof(to)) <
+               0 &&
+           errno == ENOBUFS)
         usleep(100);
 }
 
@@ -72,9 +75,11 @@ static int receive(struct packet *packet, uint8_t syn, uint8_t ack)
     socklen_t size = sizeof(from);
     ssize_t length;
 
-    while ((length = recvfrom(receiver, packet, sizeof(*packet), MSG_DONTWAIT, (struct sockaddr *)&from, &size)) > 0) {
-        if (length == sizeof(*packet) && packet->ip.ihl == 5 && packet->ip.protocol == IPPROTO_TCP &&
-            packet->tcp.syn == syn && packet->tcp.ack == ack && !packet->tcp.rst)
+    while ((length = recvfrom(receiver, packet, sizeof(*packet), MSG_DONTWAIT,
+                              (struct sockaddr *)&from, &size)) > 0) {
+        if (length == sizeof(*packet) && packet->ip.ihl == 5 &&
+            packet->ip.protocol == IPPROTO_TCP && packet->tcp.syn == syn &&
+            packet->tcp.ack == ack && !packet->tcp.rst)
             return 1;
         size = sizeof(from);
     }

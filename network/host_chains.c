@@ -1,0 +1,352 @@
+/* The host's own firewall: see host_chains.h (linux/netfilter/nf_tables.h). */
+#include "host_chains.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/filter.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "egress.h"
+#include "firewall.h"
+#include "netlink.h"
+#include "nft_rule.h"
+
+#define REQUEST_BYTES 1024
+#define OURS_MAX 16
+#define FIREWALLD_TABLE "firewalld"
+
+/* The attributes of one level, by number. */
+#define ATTRIBUTES_MAX 16
+struct attributes {
+    const struct nlattr *at[ATTRIBUTES_MAX + 1];
+};
+
+static int take_attribute(const struct nlattr *attribute, void *context)
+{
+    struct attributes *attributes = context;
+    uint16_t type = mnl_attr_get_type(attribute);
+
+    if (type <= ATTRIBUTES_MAX)
+        attributes->at[type] = attribute;
+    return MNL_CB_OK;
+}
+
+static struct attributes nested(const struct nlattr *outer)
+{
+    struct attributes attributes = {{NULL}};
+
+    if (outer != NULL)
+        mnl_attr_parse_nested(outer, take_attribute, &attributes);
+    return attributes;
+}
+
+static bool is_message(const struct nlmsghdr *header, uint16_t type, struct attributes *attributes)
+{
+    *attributes = (struct attributes){{NULL}};
+    return header->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | type) &&
+           mnl_attr_parse(header, sizeof(struct nfgenmsg), take_attribute, attributes) >= MNL_CB_OK;
+}
+
+static bool take_text(const struct nlattr *attribute, char *text, size_t size)
+{
+    if (attribute == NULL || mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0 ||
+        strlen(mnl_attr_get_str(attribute)) >= size)
+        return false;
+    strcpy(text, mnl_attr_get_str(attribute));
+    return true;
+}
+
+static bool take_number(const struct nlattr *attribute, uint32_t *number)
+{
+    if (attribute == NULL || mnl_attr_get_payload_len(attribute) != sizeof(*number))
+        return false;
+    *number = ntohl(mnl_attr_get_u32(attribute));
+    return true;
+}
+
+static bool has_text(const struct nlattr *attribute, const char *text)
+{
+    char said[64];
+
+    return take_text(attribute, said, sizeof(said)) && strcmp(said, text) == 0;
+}
+
+static bool take_family(const struct nlmsghdr *header, enum nft_family *family)
+{
+    switch (((const struct nfgenmsg *)mnl_nlmsg_get_payload(header))->nfgen_family) {
+    case NFPROTO_INET:
+        *family = NFT_INET;
+        return true;
+    case NFPROTO_IPV4:
+        *family = NFT_IPV4;
+        return true;
+    case NFPROTO_IPV6:
+        *family = NFT_IPV6;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool host_chain_read(const struct nlmsghdr *header, struct host_chain *chain)
+{
+    struct attributes said;
+    struct attributes hook;
+    uint32_t number;
+    uint32_t policy = NF_ACCEPT;
+
+    if (!is_message(header, NFT_MSG_NEWCHAIN, &said) || !take_family(header, &chain->family) ||
+        !take_text(said.at[NFTA_CHAIN_TABLE], chain->table, sizeof(chain->table)) ||
+        !take_text(said.at[NFTA_CHAIN_NAME], chain->name, sizeof(chain->name)) ||
+        !has_text(said.at[NFTA_CHAIN_TYPE], "filter"))
+        return false;
+    hook = nested(said.at[NFTA_CHAIN_HOOK]);
+    if (!take_number(hook.at[NFTA_HOOK_HOOKNUM], &number) || number != NF_INET_FORWARD)
+        return false;
+    take_number(said.at[NFTA_CHAIN_POLICY], &policy);
+    chain->is_dropping = policy == NF_DROP;
+    return true;
+}
+
+static bool is_drop_verdict(const struct attributes *expression)
+{
+    const struct attributes immediate = nested(expression->at[NFTA_EXPR_DATA]);
+    const struct attributes data = nested(immediate.at[NFTA_IMMEDIATE_DATA]);
+    const struct attributes verdict = nested(data.at[NFTA_DATA_VERDICT]);
+    uint32_t code;
+
+    return take_number(verdict.at[NFTA_VERDICT_CODE], &code) && code == NF_DROP;
+}
+
+/* "target" is one of iptables. */
+static bool is_closing(const struct attributes *expression)
+{
+    const struct nlattr *name = expression->at[NFTA_EXPR_NAME];
+    struct attributes target;
+
+    if (has_text(name, "reject"))
+        return true;
+    if (has_text(name, "immediate"))
+        return is_drop_verdict(expression);
+    if (!has_text(name, "target"))
+        return false;
+    target = nested(expression->at[NFTA_EXPR_DATA]);
+    return has_text(target.at[NFTA_TARGET_NAME], "REJECT") ||
+           has_text(target.at[NFTA_TARGET_NAME], "DROP");
+}
+
+/* Nothing but counting stands before what it does. */
+static bool closes(const struct nlattr *expressions)
+{
+    struct nlattr *one;
+
+    if (expressions == NULL)
+        return false;
+    mnl_attr_for_each_nested(one, expressions)
+    {
+        const struct attributes expression = nested(one);
+
+        if (!has_text(expression.at[NFTA_EXPR_NAME], "counter"))
+            return is_closing(&expression);
+    }
+    return false;
+}
+
+static bool is_ours(const struct nlattr *userdata)
+{
+    static const char comment[] = "\0\6" HOST_CHAINS_COMMENT; /* as nft_rule_begin_at() writes it */
+
+    return userdata != NULL && mnl_attr_get_payload_len(userdata) == sizeof(comment) &&
+           memcmp(mnl_attr_get_payload(userdata), comment, sizeof(comment)) == 0;
+}
+
+enum host_rule_kind host_rule_read(const struct nlmsghdr *header, uint64_t *handle)
+{
+    struct attributes said;
+
+    *handle = 0;
+    if (!is_message(header, NFT_MSG_NEWRULE, &said))
+        return HOST_RULE_ORDINARY;
+    if (said.at[NFTA_RULE_HANDLE] != NULL &&
+        mnl_attr_get_payload_len(said.at[NFTA_RULE_HANDLE]) == sizeof(*handle))
+        *handle = be64toh(mnl_attr_get_u64(said.at[NFTA_RULE_HANDLE]));
+    if (is_ours(said.at[NFTA_RULE_USERDATA]))
+        return HOST_RULE_OURS;
+    return closes(said.at[NFTA_RULE_EXPRESSIONS]) ? HOST_RULE_CLOSING : HOST_RULE_ORDINARY;
+}
+
+struct chain_list {
+    struct host_chain items[HOST_CHAINS_MAX];
+    size_t count;
+};
+
+static int on_chain(const struct nlmsghdr *header, void *context)
+{
+    struct chain_list *list = context;
+
+    if (list->count < HOST_CHAINS_MAX && host_chain_read(header, &list->items[list->count]) &&
+        strcmp(list->items[list->count].table, FIREWALL_TABLE) != 0 &&
+        strcmp(list->items[list->count].table, EGRESS_TABLE) != 0)
+        list->count++;
+    return MNL_CB_OK;
+}
+
+/* What stands in one chain. */
+struct rules {
+    uint64_t ours[OURS_MAX];
+    size_t our_count;
+    size_t behind_ours; /* that many others, without the last one if that closes */
+    uint64_t closing;   /* the handle of the last one, if it closes; 0: it does not */
+};
+
+static int on_rule(const struct nlmsghdr *header, void *context)
+{
+    struct rules *rules = context;
+    uint64_t handle;
+    enum host_rule_kind kind = host_rule_read(header, &handle);
+
+    if (rules->closing != 0 && rules->our_count > 0)
+        rules->behind_ours++;
+    rules->closing = 0;
+    if (kind == HOST_RULE_CLOSING)
+        rules->closing = handle;
+    else if (kind == HOST_RULE_OURS && rules->our_count < OURS_MAX)
+        rules->ours[rules->our_count++] = handle;
+    else if (rules->our_count > 0)
+        rules->behind_ours++;
+    return MNL_CB_OK;
+}
+
+static int list_rules(const struct host_chain *chain, struct rules *rules, struct error *err)
+{
+    static const uint8_t families[] = {
+        [NFT_INET] = NFPROTO_INET, [NFT_IPV4] = NFPROTO_IPV4, [NFT_IPV6] = NFPROTO_IPV6};
+    _Alignas(8) char bytes[REQUEST_BYTES];
+    struct nlmsghdr *header = nfnetlink_put_header(
+        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, 0, families[chain->family]);
+
+    mnl_attr_put_strz(header, NFTA_RULE_TABLE, chain->table);
+    mnl_attr_put_strz(header, NFTA_RULE_CHAIN, chain->name);
+    return nfnetlink_list(header, on_rule, rules, err);
+}
+
+static void add_rules(struct nft_transaction *transaction, const struct nft_place *place,
+                      const char *const *devices, size_t count)
+{
+    for (size_t i = 0; i < 2 * count; i++) {
+        const struct nft_rule rule = nft_rule_begin_at(transaction, place);
+
+        nft_match_device(&rule, i % 2 == 0 ? NFT_IIFNAME : NFT_OIFNAME, true, devices[i / 2]);
+        nft_accept(&rule);
+        nft_rule_end(&rule);
+    }
+}
+
+/* True in *was_closed: it has other rules now. */
+static int open_chain(const struct nft_channel *channel, const struct host_chain *chain,
+                      const char *const *devices, size_t count, bool *was_closed, struct error *err)
+{
+    cleanup_nft_transaction struct nft_transaction transaction = {0};
+    struct rules rules = {.our_count = 0};
+    struct nft_place place = {.chain = chain->name, .comment = HOST_CHAINS_COMMENT};
+    bool is_closed;
+
+    if (list_rules(chain, &rules, err) < 0)
+        return -err->errnum;
+    place.before = rules.closing;
+    is_closed = chain->is_dropping || rules.closing != 0;
+    if (is_closed ? rules.our_count == 2 * count && rules.behind_ours == 0 : rules.our_count == 0)
+        return 0;
+    nft_use_table(&transaction, chain->family, chain->table);
+    for (size_t i = 0; i < rules.our_count; i++)
+        nft_delete_rule(&transaction, chain->name, rules.ours[i]);
+    if (is_closed)
+        add_rules(&transaction, &place, devices, count);
+    *was_closed = is_closed;
+    return nft_transaction_run(channel, &transaction, err);
+}
+
+static void name_chain(const struct host_chain *chain, char text[HOST_CHAIN_SIZE])
+{
+    static const char *const families[] = {
+        [NFT_INET] = "inet", [NFT_IPV4] = "ip", [NFT_IPV6] = "ip6"};
+
+    snprintf(text, HOST_CHAIN_SIZE, "%s %s %s", families[chain->family], chain->table, chain->name);
+}
+
+int host_chains_open(const struct nft_channel *channel, const char *const *devices, size_t count,
+                     struct host_chains *found, struct error *err)
+{
+    _Alignas(8) char bytes[REQUEST_BYTES];
+    struct chain_list list = {.count = 0};
+
+    *found = (struct host_chains){.has_firewalld = false};
+    if (nfnetlink_list(
+            nfnetlink_put_header(bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, 0, AF_UNSPEC),
+            on_chain, &list, err) < 0)
+        return -err->errnum;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct host_chain *chain = &list.items[i];
+        bool was_closed = false;
+        int result = 0;
+
+        if (strcmp(chain->table, FIREWALLD_TABLE) == 0)
+            found->has_firewalld = true;
+        else
+            result = open_chain(channel, chain, devices, count, &was_closed, err);
+        if (result < 0 && result != -EPERM)
+            return result;
+        if (result < 0) {
+            *err = (struct error){0};
+            name_chain(chain, found->closed);
+        } else if (was_closed) {
+            name_chain(chain, found->opened);
+        }
+    }
+    return 0;
+}
+
+/* The filter reads in network order what is in the host's. */
+static int attach_filter(int fd, uint32_t own_port)
+{
+    struct sock_filter wanted[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own_port), 4, 0),
+        BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM),
+                 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELSETELEM),
+                 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN), 0,
+                 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {ARRAY_SIZE(wanted), wanted};
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+int host_chains_watch(uint32_t own_port, struct error *err)
+{
+    const struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+    int group = NFNLGRP_NFTABLES;
+    cleanup_close int fd =
+        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+
+    if (fd < 0 || attach_filter(fd, own_port) < 0 ||
+        bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+        setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+        return error_errno(err, errno, "watch the host's firewall");
+    return take_fd(&fd);
+}

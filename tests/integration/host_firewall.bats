@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# Beside a firewall of the host that drops what is forwarded: nftables and iptables-nft. (firewalld and ufw: tests/vm.)
+
+load common
+load hosts
+
+setup() {
+    ! davit inspect open >/dev/null 2>&1 || return 0
+    web open --publish 8090:80 >/dev/null
+    idle other >/dev/null
+}
+teardown() { :; }
+
+# What holds whatever the host's firewall says, and what has to work beside it.
+from_outside() { at_neighbour curl -s --max-time 3 "http://$1/"; }
+published() { [ "$(from_outside 192.0.2.1:8090)" = open ]; }
+way_out() { davit exec other ping -c 1 -W 2 192.0.2.2; }
+works() {
+    wait_until published
+    wait_until way_out
+    refute from_outside "$(address_of open)"
+}
+ours() { at_host nft list ruleset | grep -c 'comment "davit"'; }
+host_rules() { at_host nft -f -; }
+dropping() {
+    host_rules <<< 'flush ruleset
+table inet host { chain forward { type filter hook forward priority filter; policy drop; tcp dport 81 drop; }; }
+table ip other { chain forward { type filter hook forward priority 10; counter reject; }; chain input { type filter hook input priority 0; }; }'
+}
+
+@test "a firewall that drops lets davit's bridges through, whichever was there first, and after it was loaded anew" {
+    works
+    [ "$(ours)" = 0 ]
+    dropping
+    works
+    [ "$(ours)" = 8 ]
+    # Before the rule that refuses all, behind the others.
+    [ "$(at_host nft list chain ip other forward | tail -n 3 | head -n 1)" = "$(printf '\t\tcounter packets %s reject' "$(at_host nft list chain ip other forward | sed -n 's/.*counter packets \(.*\) reject.*/\1/p')")" ]
+    dropping
+    works
+    davit rm --force open other >/dev/null
+    stop_davitd
+    dropping
+    [ "$(ours)" = 0 ]
+    start_davitd
+    setup
+    works
+    # What is given with the bridge alone goes on being davit's: neighbours of another network are refused.
+    davit network create apart >/dev/null
+    idle far --network apart
+    refute as_root_of far curl -s -o "$dir/null" --max-time 2 "http://$(address_of open)/"
+    davit rm --force far >/dev/null
+    at_host nft flush ruleset
+    works
+}
+
+@test "what the host's administrator refuses stays refused, and stays in front" {
+    dropping
+    works
+    nsenter --net="/run/netns/$neighbour" socat TCP-LISTEN:81,fork,reuseaddr SYSTEM:'echo outside' 3>&- &
+    echo $! > "$dir/server"
+    wait_until at_host sh -c 'echo | timeout 2 socat - TCP:192.0.2.2:81 | grep -q outside'
+    refute as_root_of other timeout 2 socat - TCP:192.0.2.2:81
+    # A rule that is added behind ours comes before them.
+    at_host nft add rule inet host forward ip daddr 192.0.2.2 icmp type echo-request drop
+    wait_until refute way_out
+    at_host nft flush chain inet host forward
+    works
+    [ "$(at_host nft list chain inet host forward | grep -c davit)" = 4 ]
+    # Who is no longer closed has no rules of ours.
+    at_host nft add chain inet host forward '{ policy accept; }'
+    wait_until eval '[ "$(at_host nft list chain inet host forward | grep -c davit)" = 0 ]'
+    [ "$(as_root_of other socat - TCP:192.0.2.2:81 < /dev/null)" = outside ]
+    stop_server; rm -f "$dir/server"
+    at_host nft flush ruleset
+}
+
+@test "iptables-nft: its policy, its rules, and what loads them anew" {
+    iptables() { at_host iptables-nft "$@"; }
+    iptables -P FORWARD DROP
+    works
+    contains "$(iptables -S FORWARD)" "-o dv-+"
+    iptables -F FORWARD
+    works
+    printf '*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n-A FORWARD -p tcp --dport 81 -j ACCEPT\n-A FORWARD -j REJECT\nCOMMIT\n' > "$dir/rules"
+    at_host iptables-nft-restore "$dir/rules"
+    works
+    [ "$(iptables -S FORWARD | tail -n 1)" = "-A FORWARD -j REJECT --reject-with icmp-port-unreachable" ]
+    iptables -P FORWARD ACCEPT
+    iptables -F
+    works
+    at_host nft flush ruleset
+}
+
+@test "host_firewall leave: nothing is changed, and nothing else is taken" {
+    davit rm --force open other >/dev/null
+    stop_davitd
+    echo '{"host_firewall": "leave"}' > "$dir/davitd.json"
+    export DAVIT_CONFIG="$dir/davitd.json"
+    start_davitd
+    setup
+    works
+    dropping
+    wait_until refute published
+    [ "$(ours)" = 0 ]
+    at_host nft flush ruleset
+    works
+    remove_containers
+    stop_davitd
+    echo '{"host_firewall": "shut"}' > "$dir/davitd.json"
+    run timeout 60 nsenter --net="/run/netns/$host" "$davitd" --root "$dir/root" --run "$dir/run"
+    [ "$status" -ne 0 ]
+    contains "$output" 'host_firewall: "shut" is neither open nor leave'
+    unset DAVIT_CONFIG
+    start_davitd
+}
