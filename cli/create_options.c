@@ -165,7 +165,7 @@ static const struct option_row create_rows[] = {
      .help = "most connections begun in a second"},
     {"network-packets", 0, OPTION_INTEGER, "N", .member = "HostConfig.NetworkLimits.Packets",
      .help = "most packets sent in a second"},
-    {"egress", 0, OPTION_READ, "none|RULE", .member = "HostConfig.Egress.Allow",
+    {"egress", 0, OPTION_READ, "none|learn|RULE", .member = "HostConfig.Egress.Allow",
      .read = read_egress, .help = "what alone it may reach"},
     {"sysctl", 0, OPTION_PAIRS, "NAME=VALUE", .member = "HostConfig.Sysctls",
      .help = "a kernel parameter of its namespaces"},

@@ -218,10 +218,15 @@ int read_ulimit(const struct option_reader *reader, const char *text)
     return 0;
 }
 
-/* "none" allows nothing, and goes with other rules as nothing more. */
+/* "none" allows nothing, and goes with other rules as nothing more; "learn" notes what other rules
+ * do not allow. */
 int read_egress(const struct option_reader *reader, const char *text)
 {
-    if (strcmp(text, "none") != 0)
+    struct request *request = reader->request;
+
+    if (strcmp(text, "learn") == 0)
+        request_set_boolean(request_at(request, NULL, "HostConfig.Egress.Learn"), true);
+    else if (strcmp(text, "none") != 0)
         request_set_text(reader->request, new_item(reader), text);
     else if (!request_has(reader->request, reader->row->member))
         request_set_array(place_of(reader));

@@ -11,6 +11,8 @@ struct egress_options {
     struct request request;
     bool is_none;
     bool is_all;
+    bool learns;
+    bool suggests;
 };
 
 static int set_rules(struct cli *cli, const char *path, struct egress_options *options)
@@ -21,8 +23,29 @@ static int set_rules(struct cli *cli, const char *path, struct egress_options *o
 
     if (!options->is_all && !request_has(request, "Allow"))
         request_set_array(request_at(request, NULL, "Allow"));
+    if (options->learns)
+        request_set_boolean(request_at(request, NULL, "Learn"), true);
     body = request_body(request);
     return client_call(&cli->client, "PUT", path, body, &status, NULL, &cli->err);
+}
+
+static void print_list(const struct json *list)
+{
+    for (size_t i = 0; list != NULL && i < list->count; i++)
+        puts(list->items[i].text);
+}
+
+static int show_suggestion(struct cli *cli, const char *path)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *egress;
+    int result = client_call_json(&cli->client, "GET", path, NULL, &arena, &egress, &cli->err);
+
+    if (result < 0)
+        return result;
+    print_list(json_get(egress, "Allow"));
+    print_list(json_get(egress, "Suggested"));
+    return 0;
 }
 
 static int show_rules(struct cli *cli, const char *path)
@@ -41,8 +64,11 @@ static int show_rules(struct cli *cli, const char *path)
         puts("everything");
         return 0;
     }
-    for (size_t i = 0; i < rules->count; i++)
-        puts(rules->items[i].text);
+    print_list(rules);
+    if (json_get(egress, "Learn") != NULL) {
+        puts("everything, and learns (see --suggest)");
+        return 0;
+    }
     if (rules->count == 0)
         puts("nothing");
     if (refused != NULL)
@@ -59,6 +85,10 @@ int cli_egress(struct cli *cli, int argc, char **argv)
          .help = "it may reach nothing, but for what --allow says"},
         {"all", 0, OPTION_FLAG, .offset = offsetof(struct egress_options, is_all),
          .help = "it may reach everything"},
+        {"learn", 0, OPTION_FLAG, .offset = offsetof(struct egress_options, learns),
+         .help = "it may reach everything, and what --allow does not say is noted"},
+        {"suggest", 0, OPTION_FLAG, .offset = offsetof(struct egress_options, suggests),
+         .help = "rules for all that it has reached while it learnt"},
         {0},
     };
     struct egress_options options = {0};
@@ -68,18 +98,26 @@ int cli_egress(struct cli *cli, int argc, char **argv)
                                    .values = &options};
     cleanup_free char *path = NULL;
     int result = options_read(cli, argc, argv, &set);
-    bool has_rules = options.is_none || request_has(&options.request, "Allow");
+    bool has_rules =
+        options.is_none || options.learns || request_has(&options.request, "Allow");
 
     if (result == 0 && argc - optind != 1)
         result = error_set(&cli->err, ERROR_INVALID, EINVAL,
                            "egress: exactly one container is expected");
     if (result == 0 && options.is_all && has_rules)
         result = error_set(&cli->err, ERROR_INVALID, EINVAL,
-                           "egress: --all does not go with --allow and --none");
+                           "egress: --all does not go with --allow, --none and --learn");
+    if (result == 0 && options.is_none && options.learns)
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
+                           "egress: --none does not go with --learn");
+    if (result == 0 && options.suggests && (has_rules || options.is_all))
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
+                           "egress: --suggest goes with nothing else");
     if (result == 0) {
         path = client_path("/davit/v1/containers/", argv[optind], "/egress");
-        result =
-            has_rules || options.is_all ? set_rules(cli, path, &options) : show_rules(cli, path);
+        result = has_rules || options.is_all ? set_rules(cli, path, &options)
+                 : options.suggests          ? show_suggestion(cli, path)
+                                             : show_rules(cli, path);
     }
     request_release(&options.request);
     return result;

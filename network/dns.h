@@ -94,8 +94,8 @@ struct dns_addresses {
 /* Writes `max_s` over all larger times to live in the answer section, as far as it can be read. */
 void dns_limit_ttls(uint8_t *message, size_t length, uint32_t max_s);
 
-/* The addresses that an answer gives for the name that was asked for: of its A and AAAA records, and
- * of those of the name that CNAME records lead to. Returns 0, or -EINVAL for an answer that is
+/* The addresses that an answer gives for the name that was asked for: of its A and AAAA records,
+ * and of those of the name that CNAME records lead to. Returns 0, or -EINVAL for an answer that is
  * malformed or whose chain of names has no end; what was read until then stands. */
 int dns_read_addresses(const uint8_t *message, size_t length, struct dns_addresses *addresses);
 

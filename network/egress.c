@@ -19,6 +19,8 @@
 #define PORT_MAX 65535
 #define REPORTS_PER_SECOND 5 /* of refused packets */
 #define REPORTS_BURST 10
+#define NOTES_PER_SECOND 200
+#define NOTES_BURST 1000
 
 static int egress_rule_error(const char *text, struct error *err)
 {
@@ -270,6 +272,24 @@ static void write_rule(struct nft_transaction *transaction, const char *chain, c
     nft_rule_end(&rule);
 }
 
+/* What is left goes through, and davitd sees what begins. */
+static void write_note(struct nft_transaction *transaction, const struct egress *egress,
+                       const char *chain, const char *id)
+{
+    char prefix[sizeof(EGRESS_LEARN_PREFIX) + SHORT_ID];
+    struct nft_rule rule;
+
+    /* Without tracking answers would look like questions. */
+    if (transaction->family == NFT_BRIDGE && egress->lacks_bridge_tracking)
+        return;
+    snprintf(prefix, sizeof(prefix), EGRESS_LEARN_PREFIX "%.*s", SHORT_ID, id);
+    rule = nft_rule_begin(transaction, chain);
+    nft_match_state(&rule, NFT_STATE_NEW);
+    nft_limit(&rule, NOTES_PER_SECOND, NOTES_BURST);
+    nft_log(&rule, prefix, PACKET_LOG_GROUP);
+    nft_rule_end(&rule);
+}
+
 /* What is left is refused: seen by the counter and, a few times a second, by davitd. */
 static void write_refusal(struct nft_transaction *transaction, const char *chain, const char *id)
 {
@@ -323,7 +343,10 @@ static void write_chain(struct nft_transaction *transaction, const struct egress
     nft_rule_end(&rule);
     for (size_t i = 0; i < container->rule_count; i++)
         write_rule(transaction, chain, container->id, i, &container->rules[i]);
-    write_refusal(transaction, chain, container->id);
+    if (container->learns)
+        write_note(transaction, egress, chain, container->id);
+    else
+        write_refusal(transaction, chain, container->id);
 }
 
 static void write_jump(struct nft_transaction *transaction, const char *id,

@@ -20,6 +20,7 @@
 #define EGRESS_IDENTIFIER_SIZE 40 /* of sets and counters */
 #define EGRESS_TTL_MAX_S 3600     /* for which an answer lets an address through */
 #define EGRESS_LOG_PREFIX "davit egress "
+#define EGRESS_LEARN_PREFIX "davit learn "
 
 /* "ADDRESS", "SUBNET" or a name, with ":PORT" or ":FIRST-LAST" and "/PROTOCOL" if it is not for
  * all: "10.0.0.0/8", "[fd00::/8]:53/udp", "example.org:443", "*.example.org". Behind a name may
@@ -66,6 +67,7 @@ struct egress_container {
     size_t address_count;
     const struct egress_address *learnt; /* which the kernel does not have */
     size_t learnt_count;
+    bool learns;     /* what no rule lets through is logged, and goes through */
     bool is_written; /* the kernel has its rules: they stay as they are, with what was learnt */
 };
 

@@ -30,7 +30,8 @@ static void serve_egress_show(struct api *api, struct request *request,
         answer_egress_rules(request, container);
 }
 
-/* Without the list Allow the container may reach everything, with an empty list nothing. */
+/* Without the list Allow the container may reach everything, with an empty list nothing, unless it
+ * is to learn. */
 static int read_rules(struct request *request, const struct docker_egress **egress,
                       struct error *err)
 {
@@ -46,7 +47,7 @@ static int read_rules(struct request *request, const struct docker_egress **egre
     if (result < 0)
         return result;
     list = json_get(body, "Allow");
-    *egress = list != NULL && list->type == JSON_ARRAY ? rules : NULL;
+    *egress = rules->learns || (list != NULL && list->type == JSON_ARRAY) ? rules : NULL;
     return 0;
 }
 

@@ -171,6 +171,7 @@ static const struct json_struct network_limits_type =
 
 static const struct json_field egress_fields[] = {
     FIELD(struct docker_egress, allow, "Allow", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+    FIELD(struct docker_egress, learns, "Learn", JSON_KIND_BOOL),
 };
 const struct json_struct docker_egress_type =
     JSON_CLOSED_STRUCT(struct docker_egress, egress_fields);

@@ -119,6 +119,7 @@ struct docker_network_limits {
 /* What a container may reach, and nothing else: network/egress.h. */
 struct docker_egress {
     struct string_list allow;
+    bool learns; /* what is not allowed is let through as well, and noted */
 };
 
 struct docker_host_config {

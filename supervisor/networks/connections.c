@@ -74,7 +74,9 @@ void connections_end(const struct membership *member, const struct network_lease
 
 void connections_revise(struct membership *member)
 {
-    if (member->definition->host_config.egress == NULL || !conntrack_has_any())
+    const struct docker_egress *egress = member->definition->host_config.egress;
+
+    if (egress == NULL || egress->learns || !conntrack_has_any())
         return;
     member->connections = CONNECTIONS_DUE;
     note_work(member->networks);
@@ -175,7 +177,8 @@ static bool is_own(const void *context, const struct ended_address *ended)
 void connections_keep(const struct membership *member)
 {
     /* Its rules may be others than those that let them through. */
-    if (member->definition->host_config.egress != NULL)
+    if (member->definition->host_config.egress != NULL &&
+        !member->definition->host_config.egress->learns)
         return;
     forget(member->networks, is_own, member);
 }

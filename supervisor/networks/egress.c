@@ -3,6 +3,7 @@
 
 #include "connections.h"
 #include "egress_learnt.h"
+#include "egress_notes.h"
 #include "names.h"
 
 void egress_release(struct membership *member)
@@ -20,6 +21,9 @@ void egress_release(struct membership *member)
 
 void egress_replace(struct membership *member, bool had_rules, const struct string_list *former)
 {
+    if (member->definition->host_config.egress != NULL &&
+        member->definition->host_config.egress->learns)
+        egress_notes_forget(member);
     if (!membership_is_attached(member)) {
         egress_forget_learnt(member);
         return;
@@ -39,6 +43,8 @@ void egress_write_rules(struct json_writer *writer, const struct membership *mem
     const struct docker_egress *egress = member->definition->host_config.egress;
     char name[EGRESS_IDENTIFIER_SIZE];
     struct nft_counter counter = {0};
+    cleanup_arena struct arena arena = {0};
+    struct string_list noted = {0};
 
     json_object_open(writer);
     if (egress != NULL) {
@@ -51,6 +57,10 @@ void egress_write_rules(struct json_writer *writer, const struct membership *mem
         json_member_unsigned(writer, "Bytes", counter.bytes);
         json_member_unsigned(writer, "Names", member->refused_names);
         json_object_close(writer);
+        if (egress->learns)
+            json_member_boolean(writer, "Learn", true);
     }
+    egress_notes_list(&arena, member, &noted);
+    json_member_strings(writer, "Suggested", &noted);
     json_object_close(writer);
 }

@@ -57,6 +57,10 @@ void egress_forget_written(struct networks *networks);
  * of davit's, or that is not public is not let through unless the rule says where it may lie. */
 bool egress_grant(struct networks *networks, const struct resolver_grant *grant);
 
+/* Whether a rule by name alone lets the address through: it is public, and neither the host's nor
+ * of a network of davit's. */
+bool egress_is_outside(const struct networks *networks, const struct address *address);
+
 /* What the rules let through, as rules without names, with the addresses that were learnt. */
 void egress_list_addresses(struct arena *arena, const struct membership *member,
                            struct string_list *rules);

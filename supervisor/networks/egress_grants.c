@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "egress.h"
 #include "egress_learnt.h"
+#include "egress_notes.h"
 #include "network/host_addresses.h"
 
 /* An answer is used a little longer than it says, by programs that have it already. */
@@ -161,6 +162,11 @@ static bool is_ours(const struct networks *networks, const struct address *addre
     return host_has_address(address);
 }
 
+bool egress_is_outside(const struct networks *networks, const struct address *address)
+{
+    return address_is_public(address) && !is_ours(networks, address);
+}
+
 static bool is_allowed(const struct networks *networks, const struct egress_rule *rule,
                        const struct address *address)
 {
@@ -184,7 +190,7 @@ static void grant_by_rule(struct membership *member, const struct resolver_grant
         else if (grant_address(member, index, &address, ttl_s, err) < 0)
             return;
     }
-    if (stray != NULL)
+    if (stray != NULL && !member->definition->host_config.egress->learns)
         egress_note_stray(member, grant->name, stray);
 }
 
@@ -213,6 +219,9 @@ bool egress_grant(struct networks *networks, const struct resolver_grant *grant)
 
     if (grant->name == NULL || member == NULL)
         return false;
+    if (member->definition->host_config.egress != NULL &&
+        member->definition->host_config.egress->learns)
+        egress_note_answer(member, grant);
     grant_addresses(member, grant, &err);
     if (err.errnum != 0)
         log_warning("container %s: egress to %.64s: %s", member->definition->name, grant->name,

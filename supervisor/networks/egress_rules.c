@@ -79,6 +79,8 @@ void egress_list_names(struct arena *arena, const struct membership *member,
         if (rules[i].name[0] != '\0')
             string_list_append(arena, &said->allowed, rules[i].name);
     }
+    if (egress->learns)
+        string_list_append(arena, &said->allowed, "*");
 }
 
 void egress_note_ended(struct networks *networks, const char *id, size_t rule_count)
@@ -123,6 +125,7 @@ static void egress_describe_container(struct arena *arena, const struct membersh
     if (egress_parse(arena, egress, &rules, NULL) == 0)
         said->rule_count = egress->allow.count;
     said->rules = rules;
+    said->learns = egress->learns;
     said->id = member->definition->id;
     list_addresses(arena, member, said);
     if (member->has_moved_learnt)

@@ -71,6 +71,7 @@ struct membership {
     const struct attachment *attachment;
     uint64_t refused_names;                  /* by its egress rules */
     uint64_t limit_told_us[3];               /* when its limits are told of again: packets.c */
+    struct egress_notes *notes;              /* what it reaches while it learns; or NULL */
     struct egress_learnt *learnt;            /* addresses of names that it may reach; or NULL */
     bool has_egress_written;                 /* the kernel has its rules */
     bool has_moved_learnt;                   /* the kernel has lost them with the former rules */
@@ -253,6 +254,7 @@ struct membership_record {
     LIST_OF(struct lease_record) leases;
     const char *resolver; /* instance that has its sockets */
     struct published_ports ports;
+    struct string_list noted; /* egress_notes.h */
 };
 extern const struct json_struct membership_record_type;
 

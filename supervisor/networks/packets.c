@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "egress_notes.h"
 #include "membership.h"
 #include "network/egress.h"
 #include "network/limits.h"
@@ -85,12 +86,17 @@ static void tell(void *context, const struct logged_packet *packet)
 {
     size_t refused = strlen(EGRESS_LOG_PREFIX);
     size_t limited = strlen(LIMITS_LOG_PREFIX);
+    size_t noted = strlen(EGRESS_LEARN_PREFIX);
     struct membership *member;
 
     if (strncmp(packet->prefix, EGRESS_LOG_PREFIX, refused) == 0) {
         member = membership_find(context, packet->prefix + refused);
         if (member != NULL)
             tell_refused(member, packet);
+    } else if (strncmp(packet->prefix, EGRESS_LEARN_PREFIX, noted) == 0) {
+        member = membership_find(context, packet->prefix + noted);
+        if (member != NULL)
+            egress_note_packet(member, packet);
     } else if (strncmp(packet->prefix, LIMITS_LOG_PREFIX, limited) == 0) {
         member = find_sender(context, &packet->source);
         if (member != NULL)

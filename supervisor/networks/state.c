@@ -1,6 +1,7 @@
 /* What a running container has of networks, across davitd's life: see membership.h. */
 #include <stdio.h>
 
+#include "egress_notes.h"
 #include "membership.h"
 #include "plugins.h"
 
@@ -20,6 +21,7 @@ static const struct json_field record_fields[] = {
     JSON_FIELD(struct membership_record, resolver, "resolver", JSON_KIND_STRING),
     JSON_FIELD(struct membership_record, ports, "ports", JSON_KIND_STRUCTS,
                .type = &published_port_type),
+    JSON_FIELD(struct membership_record, noted, "egressNoted", JSON_KIND_STRINGS),
 };
 const struct json_struct membership_record_type =
     JSON_STRUCT(struct membership_record, record_fields);
@@ -56,6 +58,7 @@ void membership_record(const struct membership *member, struct arena *arena,
     }
     record->resolver = member->resolver_instance;
     record->ports = member->ports;
+    egress_notes_list(arena, member, &record->noted);
 }
 
 static void restore_lease(const struct lease_record *record, struct network_lease *lease)
@@ -100,5 +103,6 @@ void membership_restore(struct membership *member, const struct membership_recor
     }
     leases_note_fixed(member);
     restore_ports(member, &record->ports);
+    egress_notes_restore(member, &record->noted);
     plugins_recover(member);
 }

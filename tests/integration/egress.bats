@@ -275,3 +275,44 @@ END
     stop_server
     davit rm --force open limited free
 }
+
+@test "what a container reaches while it learns is noted, and suggested as rules that let it do the same" {
+    upstream --address=/api.example.org/198.51.100.7 --address=/corp.example.org/10.99.0.2
+    served 0.0.0.0 192.0.2.2
+    at_host ip route add 198.51.100.0/24 via 192.0.2.2
+    at_host ip route add 10.99.0.0/24 via 192.0.2.2
+    at_neighbour ip addr add 198.51.100.7/32 dev lo
+    at_neighbour ip addr add 10.99.0.2/32 dev lo
+    reach() { davit exec pupil sh -c 'timeout 5 wget -qO- http://api.example.org:8000/ && timeout 5 wget -qO- http://corp.example.org:8000/ && timeout 5 wget -qO- http://192.0.2.2:8000/ &&
+        ping -c 1 -W 2 198.51.100.7' && as_root_of pupil socat -u - UDP4-SENDTO:10.99.0.2:514 <<< x; }
+    davit run --detach --name pupil --dns 192.0.2.2 --egress learn --egress 192.0.2.2:8001 busybox sleep 1000
+    reach
+    contains "$(davit egress pupil)" "everything, and learns"
+    suggested() { davit egress --suggest pupil > "$dir/rules" && grep -qx "$1" "$dir/rules"; }
+    for rule in 192.0.2.2:8001 api.example.org:8000 corp.example.org@10.99.0.2:514/udp corp.example.org@10.99.0.2:8000 api.example.org 192.0.2.2:8000; do
+        wait_until suggested "$rule" || { cat "$dir/rules"; false; }
+    done
+    [ "$(wc -l < "$dir/rules")" = 6 ]
+    # They outlive davitd, and the container's end.
+    kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
+    start_davitd
+    [ "$(davit egress --suggest pupil)" = "$(cat "$dir/rules")" ]
+    reach
+    davit stop --time 0 pupil
+    [ "$(davit egress --suggest pupil)" = "$(cat "$dir/rules")" ]
+    davit start pupil
+    # With them it does the same, and nothing else.
+    davit egress $(sed 's/^/--allow /' "$dir/rules") pupil
+    reach
+    refute davit exec pupil timeout 2 wget -qO- http://198.51.100.7:8001/
+    contains "$(davit egress pupil)" "refused: "
+    davit egress --learn pupil
+    [ -z "$(davit egress --suggest pupil)" ]
+    davit exec pupil timeout 5 wget -qO- http://192.0.2.2:8000/
+    wait_until suggested 192.0.2.2:8000
+    refute davit egress --learn --none pupil
+    refute davit egress --suggest --all pupil
+    refute davit create --network none --egress learn --network host busybox
+    for route in 198.51.100.0/24 10.99.0.0/24; do at_host ip route del "$route"; done
+    for address in 198.51.100.7/32 10.99.0.2/32; do at_neighbour ip addr del "$address" dev lo; done
+}

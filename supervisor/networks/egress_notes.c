@@ -1,0 +1,151 @@
+/* What a container reaches while it learns: see egress_notes.h. */
+#include "egress_notes.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "egress.h"
+
+#define ANSWERS_MAX 1024 /* addresses whose names are known; the oldest is forgotten */
+
+struct answered {
+    struct address address;
+    char *name;
+    bool is_member; /* of a network that the container is on */
+};
+
+struct egress_notes {
+    char *rules[EGRESS_NOTES_MAX];
+    size_t count;
+    struct answered answers[ANSWERS_MAX];
+    size_t next; /* where the next answer goes */
+};
+
+static struct egress_notes *notes_of(struct membership *member)
+{
+    if (member->notes == NULL)
+        member->notes = memory_new_one(struct egress_notes);
+    return member->notes;
+}
+
+static struct answered *find_answer(struct egress_notes *notes, const struct address *address)
+{
+    for (size_t i = 0; i < ANSWERS_MAX; i++) {
+        if (notes->answers[i].name != NULL && address_equals(&notes->answers[i].address, address))
+            return &notes->answers[i];
+    }
+    return NULL;
+}
+
+void egress_note_answer(struct membership *member, const struct resolver_grant *grant)
+{
+    struct egress_notes *notes = notes_of(member);
+
+    for (size_t i = 0; i < grant->addresses.count; i++) {
+        struct address address;
+        struct answered *answer;
+
+        if (address_parse(grant->addresses.items[i], &address) < 0)
+            continue;
+        answer = find_answer(notes, &address);
+        if (answer == NULL)
+            answer = &notes->answers[notes->next++ % ANSWERS_MAX];
+        free(answer->name);
+        *answer = (struct answered){address, memory_strdup(grant->name), grant->is_member};
+    }
+}
+
+/* Whom it is for: "NAME", "NAME@ADDRESS" where the name alone would not do, or the address. */
+static void write_target(struct membership *member, const struct address *address, char *text,
+                         size_t size)
+{
+    const struct answered *answer = find_answer(member->notes, address);
+    char plain[ADDRESS_TEXT_SIZE];
+    const char *open = address->family == AF_INET6 ? "[" : "";
+    const char *close = address->family == AF_INET6 ? "]" : "";
+
+    address_format(address, plain);
+    if (answer == NULL)
+        snprintf(text, size, "%s%s%s", open, plain, close);
+    else if (answer->is_member || egress_is_outside(member->networks, address))
+        snprintf(text, size, "%s", answer->name);
+    else
+        snprintf(text, size, "%s@%s%s%s", answer->name, open, plain, close);
+}
+
+static bool is_multicast(const struct address *address)
+{
+    return address->bytes[0] == 0xff ||
+           (address->family == AF_INET && (address->bytes[0] & 0xf0) == 0xe0);
+}
+
+static const char *suffix_of(uint8_t protocol)
+{
+    return protocol == IPPROTO_UDP ? "/udp" : protocol == IPPROTO_SCTP ? "/sctp" : "";
+}
+
+static bool has_note(const struct egress_notes *notes, const char *rule)
+{
+    for (size_t i = 0; i < notes->count; i++) {
+        if (strcmp(notes->rules[i], rule) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int compare(const void *one, const void *other)
+{
+    return strcmp(*(char *const *)one, *(char *const *)other);
+}
+
+void egress_note_packet(struct membership *member, const struct logged_packet *packet)
+{
+    struct egress_notes *notes = notes_of(member);
+    char target[EGRESS_NAME_SIZE + ADDRESS_TEXT_SIZE + 8];
+    char rule[sizeof(target) + 16];
+
+    if (packet->destination.family == 0 || is_multicast(&packet->destination))
+        return;
+    write_target(member, &packet->destination, target, sizeof(target));
+    if (packet->port != 0)
+        snprintf(rule, sizeof(rule), "%s:%u%s", target, packet->port, suffix_of(packet->protocol));
+    else
+        snprintf(rule, sizeof(rule), "%s", target);
+    if (notes->count == EGRESS_NOTES_MAX || has_note(notes, rule))
+        return;
+    notes->rules[notes->count++] = memory_strdup(rule);
+    qsort(notes->rules, notes->count, sizeof(*notes->rules), compare);
+    member->owner->save(member);
+}
+
+void egress_notes_list(struct arena *arena, const struct membership *member,
+                       struct string_list *rules)
+{
+    for (size_t i = 0; member->notes != NULL && i < member->notes->count; i++)
+        string_list_append(arena, rules, arena_strdup(arena, member->notes->rules[i]));
+}
+
+void egress_notes_restore(struct membership *member, const struct string_list *rules)
+{
+    for (size_t i = 0; i < rules->count && i < EGRESS_NOTES_MAX; i++) {
+        struct egress_notes *notes = notes_of(member);
+
+        notes->rules[notes->count++] = memory_strdup(rules->items[i]);
+    }
+}
+
+void egress_notes_forget(struct membership *member)
+{
+    struct egress_notes *notes = member->notes;
+
+    if (notes == NULL)
+        return;
+    for (size_t i = 0; i < notes->count; i++)
+        free(notes->rules[i]);
+    for (size_t i = 0; i < ANSWERS_MAX; i++)
+        free(notes->answers[i].name);
+    free(take_pointer(&member->notes));
+}
