@@ -24,6 +24,7 @@ struct create_options {
     enum pull_when pulls;
     const char *network;
     struct string_list network_aliases;
+    struct string_list network_groups;
     const char *address; /* on the network */
     const char *address6;
     char *body; /* the request */

@@ -233,6 +233,16 @@ int read_egress(const struct option_reader *reader, const char *text)
     return 0;
 }
 
+void request_set_groups(struct request *request, struct request_value *endpoint,
+                        const struct string_list *groups)
+{
+    if (groups->count > 0)
+        request_set_text(request,
+                         request_member(request, request_at(request, endpoint, "DriverOpts"),
+                                        "io.davit.network.groups"),
+                         string_list_join(&request->arena, groups, ","));
+}
+
 void put_network(struct create_options *options)
 {
     struct request *request = &options->request;
@@ -240,14 +250,16 @@ void put_network(struct create_options *options)
 
     request_set_text(request, request_at(request, NULL, "HostConfig.NetworkMode"),
                      options->network != NULL ? options->network : "default");
-    if (options->network == NULL || (options->address == NULL && options->address6 == NULL &&
-                                     options->network_aliases.count == 0))
+    if (options->network == NULL ||
+        (options->address == NULL && options->address6 == NULL &&
+         options->network_aliases.count == 0 && options->network_groups.count == 0))
         return;
     endpoint = request_member(
         request, request_at(request, NULL, "NetworkingConfig.EndpointsConfig"), options->network);
     for (size_t i = 0; i < options->network_aliases.count; i++)
         request_set_text(request, request_append(request, request_at(request, endpoint, "Aliases")),
                          options->network_aliases.items[i]);
+    request_set_groups(request, endpoint, &options->network_groups);
     request_set_text(request, request_at(request, endpoint, "IPAMConfig.IPv4Address"),
                      options->address);
     request_set_text(request, request_at(request, endpoint, "IPAMConfig.IPv6Address"),

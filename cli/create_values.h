@@ -25,6 +25,9 @@ int read_publish(const struct option_reader *reader, const char *text); /* creat
 
 /* The network and what the container is on it: names and addresses. */
 void put_network(struct create_options *options);
+/* An endpoint's groups on its network. */
+void request_set_groups(struct request *request, struct request_value *endpoint,
+                        const struct string_list *groups);
 /* Refuses --no-healthcheck beside others of --health-*. */
 int put_healthcheck(struct cli *cli, struct create_options *options);
 

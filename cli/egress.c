@@ -98,8 +98,7 @@ int cli_egress(struct cli *cli, int argc, char **argv)
                                    .values = &options};
     cleanup_free char *path = NULL;
     int result = options_read(cli, argc, argv, &set);
-    bool has_rules =
-        options.is_none || options.learns || request_has(&options.request, "Allow");
+    bool has_rules = options.is_none || options.learns || request_has(&options.request, "Allow");
 
     if (result == 0 && argc - optind != 1)
         result = error_set(&cli->err, ERROR_INVALID, EINVAL,
@@ -108,11 +107,11 @@ int cli_egress(struct cli *cli, int argc, char **argv)
         result = error_set(&cli->err, ERROR_INVALID, EINVAL,
                            "egress: --all does not go with --allow, --none and --learn");
     if (result == 0 && options.is_none && options.learns)
-        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
-                           "egress: --none does not go with --learn");
+        result =
+            error_set(&cli->err, ERROR_INVALID, EINVAL, "egress: --none does not go with --learn");
     if (result == 0 && options.suggests && (has_rules || options.is_all))
-        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
-                           "egress: --suggest goes with nothing else");
+        result =
+            error_set(&cli->err, ERROR_INVALID, EINVAL, "egress: --suggest goes with nothing else");
     if (result == 0) {
         path = client_path("/davit/v1/containers/", argv[optind], "/egress");
         result = has_rules || options.is_all ? set_rules(cli, path, &options)

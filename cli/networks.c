@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "create_values.h"
 #include "list.h"
 #include "options.h"
 
@@ -14,6 +15,7 @@ struct network_options {
     struct string_list subnets;
     struct string_list ranges;
     struct string_list gateways;
+    struct string_list groups;
 };
 
 /* The list's first address or subnet of IPv4 or IPv6; NULL if there is none. */
@@ -42,6 +44,18 @@ static void put_pool(struct network_options *options, bool is_ipv6)
     request_set_text(request, request_at(request, pool, "IPRange"), range);
 }
 
+/* "NAME=RULE,RULE", or "NAME", whom nobody reaches. */
+static void put_group(struct request *request, const char *text)
+{
+    const char *rules = strchr(text, '=');
+    size_t length = rules != NULL ? (size_t)(rules - text) : strlen(text);
+    const char *name =
+        arena_printf(&request->arena, "io.davit.network.group.%.*s", (int)length, text);
+
+    request_set_text(request, request_member(request, request_at(request, NULL, "Options"), name),
+                     rules != NULL ? rules + 1 : "");
+}
+
 /* One subnet of each family is possible, and davitd would not see a second. */
 static int check_pools(struct cli *cli, const struct network_options *options)
 {
@@ -65,6 +79,9 @@ static const struct option_row create_rows[] = {
      .help = "what joins its containers"},
     {"gateway", 0, OPTION_LIST, "ADDRESS", .offset = offsetof(struct network_options, gateways),
      .help = "the host's address on it, one of each family"},
+    {"group", 0, OPTION_LIST, "NAME[=FROM[:PORT],...]",
+     .offset = offsetof(struct network_options, groups),
+     .help = "a group of members, and who reaches them"},
     {"internal", 0, OPTION_FLAG, .member = "Internal", .help = "it leads nowhere else"},
     {"ip-range", 0, OPTION_LIST, "SUBNET", .offset = offsetof(struct network_options, ranges),
      .help = "where addresses are taken from, one of each family"},
@@ -97,6 +114,8 @@ int cli_network_create(struct cli *cli, int argc, char **argv)
         request_set_text(request, request_at(request, NULL, "Name"), argv[optind]);
         put_pool(&options, false);
         put_pool(&options, true);
+        for (size_t i = 0; i < options.groups.count; i++)
+            put_group(request, options.groups.items[i]);
         body = request_body(request);
         result = client_call_json(&cli->client, "POST", "/networks/create", body, &request->arena,
                                   &answer, &cli->err);
@@ -200,9 +219,16 @@ static int call_membership(struct cli *cli, const char *verb, struct request *re
     return client_call(&cli->client, "POST", path, body, &status, NULL, &cli->err);
 }
 
+struct connect_options {
+    struct request request;
+    struct string_list groups;
+};
+
 int cli_network_connect(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
+        {"group", 0, OPTION_LIST, "NAME", .offset = offsetof(struct connect_options, groups),
+         .help = "a group of the network that it is in"},
         {"alias", 0, OPTION_LIST, "NAME", .member = "EndpointConfig.Aliases",
          .help = "one more name for it on the network"},
         {"ip", 0, OPTION_TEXT, "ADDRESS", .member = "EndpointConfig.IPAMConfig.IPv4Address",
@@ -211,14 +237,19 @@ int cli_network_connect(struct cli *cli, int argc, char **argv)
          .help = "its IPv6 address on the network"},
         {0},
     };
-    struct request request = {0};
-    const struct option_set set = {
-        .tables = {{rows, NULL}}, .usage = "NETWORK CONTAINER", .request = &request};
+    struct connect_options options = {0};
+    struct request *request = &options.request;
+    const struct option_set set = {.tables = {{rows, NULL}},
+                                   .usage = "NETWORK CONTAINER",
+                                   .request = request,
+                                   .values = &options};
     int result = options_read(cli, argc, argv, &set);
 
+    if (result == 0 && options.groups.count > 0)
+        request_set_groups(request, request_at(request, NULL, "EndpointConfig"), &options.groups);
     if (result == 0)
-        result = call_membership(cli, "/connect", &request, argc, argv);
-    request_release(&request);
+        result = call_membership(cli, "/connect", request, argc, argv);
+    request_release(request);
     return result;
 }
 

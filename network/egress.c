@@ -228,7 +228,7 @@ void egress_change_address(struct nft_transaction *transaction, const char *id, 
     }
 }
 
-static void match_protocol(const struct nft_rule *rule, const struct egress_rule *allowed)
+void egress_match_protocol(const struct nft_rule *rule, const struct egress_rule *allowed)
 {
     if (allowed->protocol == NULL)
         return;
@@ -251,7 +251,7 @@ static void write_name_rule(struct nft_transaction *transaction, const char *cha
                              });
     rule = nft_rule_begin(transaction, chain);
     nft_match_address_set(&rule, NFT_DADDR, family, set);
-    match_protocol(&rule, allowed);
+    egress_match_protocol(&rule, allowed);
     nft_return(&rule);
     nft_rule_end(&rule);
 }
@@ -267,7 +267,7 @@ static void write_rule(struct nft_transaction *transaction, const char *chain, c
         return;
     rule = nft_rule_begin(transaction, chain);
     nft_match_subnet(&rule, NFT_DADDR, &allowed->subnet);
-    match_protocol(&rule, allowed);
+    egress_match_protocol(&rule, allowed);
     nft_return(&rule);
     nft_rule_end(&rule);
 }

@@ -17,6 +17,7 @@
 #define PRIORITY_FILTER 0
 #define PRIORITY_SRCNAT 100
 #define PRIORITY_BRIDGE_GUARD (-310)
+#define PRIORITY_BRIDGE_FILTER (-200)
 
 #define DHCP_SERVER_PORT 67
 #define DHCP6_SERVER_PORT 547
@@ -197,6 +198,22 @@ static void add_forward(struct nft_transaction *transaction, const char *from, c
     nft_rule_end(&rule);
 }
 
+/* iifname "bridge" oifname "bridge" jump groups_bridge, which decides all. */
+static void write_groups(struct nft_transaction *transaction,
+                         const struct firewall_network *network)
+{
+    char chain[FIREWALL_GROUPS_CHAIN_SIZE];
+    struct nft_rule rule;
+
+    firewall_groups_write(transaction, network);
+    firewall_groups_chain(network->bridge, chain);
+    rule = nft_rule_begin(transaction, "forward");
+    nft_match_device(&rule, NFT_IIFNAME, true, network->bridge);
+    nft_match_device(&rule, NFT_OIFNAME, true, network->bridge);
+    nft_jump(&rule, chain);
+    nft_rule_end(&rule);
+}
+
 /* Containers of one network reach each other, all reach the outside; from there and from other
  * networks only what was asked for and ports of the host come in. To a bridge of davit's that is
  * not among the networks, because what it was could not be read, nothing comes. */
@@ -209,7 +226,10 @@ static void write_forward(struct nft_transaction *transaction,
     for (size_t i = 0; i < count; i++) {
         const struct firewall_network *network = &networks[i];
 
-        add_forward(transaction, network->bridge, network->bridge, !network->is_isolated);
+        if (network->group_count > 0)
+            write_groups(transaction, network);
+        else
+            add_forward(transaction, network->bridge, network->bridge, !network->is_isolated);
         if (!network->is_internal)
             continue;
         add_forward(transaction, network->bridge, NULL, false);
@@ -271,6 +291,17 @@ static void write_input(struct nft_transaction *transaction)
     nft_rule_end(&rule);
 }
 
+static void drop_redirects(struct nft_transaction *transaction, uint8_t protocol, uint8_t type)
+{
+    const struct nft_rule rule = nft_rule_begin(transaction, "local");
+
+    nft_match_device_set(&rule, NFT_OIFNAME, true, "bridges");
+    nft_match_protocol(&rule, protocol);
+    nft_match_icmp_types(&rule, type, type);
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+}
+
 /* The kernel takes TCP connections up in the middle, as begun by whoever speaks first. One that was
  * ended because rules refuse it would go on when the host speaks. */
 static void write_output(struct nft_transaction *transaction)
@@ -278,6 +309,9 @@ static void write_output(struct nft_transaction *transaction)
     struct nft_rule rule;
 
     nft_add_base_chain(transaction, "local", "filter", NFT_OUTPUT, PRIORITY_FILTER);
+    /* Members of groups are neighbours, who are not to talk but through the host. */
+    drop_redirects(transaction, IPPROTO_ICMP, ICMP_REDIRECT);
+    drop_redirects(transaction, IPPROTO_ICMPV6, ND_REDIRECT);
     rule = nft_rule_begin(transaction, "local");
     nft_match_device_set(&rule, NFT_OIFNAME, true, "bridges");
     nft_match_state(&rule, NFT_STATE_NEW);
@@ -366,6 +400,20 @@ static void write_own(struct nft_transaction *transaction)
     nft_rule_end(&rule);
 }
 
+/* Devices whose neighbours are reached through the host, or not at all: nothing goes from them to
+ * another port, also while the ports are not what they are to be. */
+static void write_apart(struct nft_transaction *transaction)
+{
+    struct nft_rule rule;
+
+    nft_add_set(transaction, &(struct nft_set){.name = "apart", .key = {NFT_TYPE_DEVICE}});
+    nft_add_base_chain(transaction, "forward", "filter", NFT_FORWARD, PRIORITY_BRIDGE_FILTER);
+    rule = nft_rule_begin(transaction, "forward");
+    nft_match_device_set(&rule, NFT_IIFNAME, true, "apart");
+    nft_drop(&rule);
+    nft_rule_end(&rule);
+}
+
 /* What comes in by a device of ours in a bridge: in its name alone, and nothing but ARP and IP. */
 static void write_bridge_guard(struct nft_transaction *transaction, bool tracks_bridges)
 {
@@ -414,6 +462,7 @@ void firewall_write(struct nft_transaction *transaction, const struct firewall *
     nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);
     nft_add_table(transaction);
     write_bridge_guard(transaction, firewall->tracks_bridges);
+    write_apart(transaction);
     nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
     nft_add_table(transaction);
     write_bridges(transaction, firewall->networks, firewall->count);
@@ -495,6 +544,9 @@ void firewall_change_device(struct nft_transaction *transaction,
     limits_change_device(transaction, NFT_BRIDGE, &limited, is_removed);
     nft_value_append_device(&element.key, device->name);
     change(transaction, &element, is_removed);
+    element = (struct nft_element){.set = "apart", .key = element.key};
+    if (device->is_apart)
+        change(transaction, &element, is_removed);
     change_source(transaction, device, &device->address, is_removed);
     if (device->address6.family == 0)
         return;

@@ -15,14 +15,26 @@
 /* Devices of ours in a bridge begin so: one that is not known lets nothing through. */
 #define FIREWALL_DEVICE_PREFIX "dve"
 
+#define FIREWALL_GROUP_SIZE 33 /* of a group's name */
+
+/* Members of a network, and who may begin connections to them there. */
+struct egress_rule;
+struct firewall_group {
+    const char *name;
+    struct egress_rule *rules; /* by the name of the other group, or "*": any member */
+    size_t rule_count;
+};
+
 struct firewall_network {
     const char *bridge;
     struct subnet subnet;
-    struct subnet subnet6; /* family 0: none */
-    bool is_internal;      /* nothing is forwarded into it or out of it */
-    bool is_isolated;      /* its containers do not reach each other */
-    bool keeps_sources;    /* what leaves it is not masqueraded */
-    bool reaches_host;     /* its containers may begin connections to this host */
+    struct subnet subnet6;               /* family 0: none */
+    bool is_internal;                    /* nothing is forwarded into it or out of it */
+    bool is_isolated;                    /* its containers do not reach each other */
+    bool keeps_sources;                  /* what leaves it is not masqueraded */
+    bool reaches_host;                   /* its containers may begin connections to this host */
+    const struct firewall_group *groups; /* none: its containers reach each other */
+    size_t group_count;
 };
 
 /* A port of the host whose connections go to a container. */
@@ -42,6 +54,7 @@ struct firewall_device {
     struct address address;
     struct address address6; /* family 0: none */
     struct network_limits limits;
+    bool is_apart; /* its bridge passes nothing on from it to another port */
 };
 
 /* Removes our table of that family, which is there. */
@@ -61,5 +74,21 @@ void firewall_change_port(struct nft_transaction *transaction, const struct fire
 void firewall_change_device(struct nft_transaction *transaction,
                             const struct firewall_device *device, bool tracks_bridges,
                             bool is_removed);
+
+/* Changes one address of a group's member. */
+struct firewall_member {
+    const char *bridge;
+    const char *group;
+    struct address address;
+};
+void firewall_change_member(struct nft_transaction *transaction,
+                            const struct firewall_member *member, bool is_removed);
+
+/* The rules between members, in the table of family inet, and the chain with those of a bridge:
+ * firewall_groups.c. */
+#define FIREWALL_GROUPS_CHAIN_SIZE 40
+void firewall_groups_write(struct nft_transaction *transaction,
+                           const struct firewall_network *network);
+void firewall_groups_chain(const char *bridge, char name[FIREWALL_GROUPS_CHAIN_SIZE]);
 
 #endif

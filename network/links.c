@@ -172,6 +172,18 @@ void link_set_port(struct netlink_batch *batch, unsigned int index, const struct
     mnl_attr_nest_end(header, settings);
 }
 
+void link_add_proxy(struct netlink_batch *batch, unsigned int index, const struct address *address)
+{
+    const struct ndmsg info = {.ndm_family = (uint8_t)address->family,
+                               .ndm_ifindex = (int)index,
+                               .ndm_state = NUD_PERMANENT,
+                               .ndm_flags = NTF_PROXY};
+    struct nlmsghdr *header = netlink_add(batch, "answer for an address", RTM_NEWNEIGH,
+                                          NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof(info));
+
+    mnl_attr_put(header, NDA_DST, address_length(address), address->bytes);
+}
+
 void link_limit(struct netlink_batch *batch, unsigned int index, uint64_t bytes_per_second)
 {
     enum { LATENCY_MS = 50, BURST_MS = 5, BURST_MIN = 64 << 10 };

@@ -78,6 +78,10 @@ void link_add_address(struct netlink_batch *batch, unsigned int index,
 /* How much may leave through a device: a token bucket (tc-tbf(8)). */
 void link_limit(struct netlink_batch *batch, unsigned int index, uint64_t bytes_per_second);
 
+/* The device answers for that address of IPv6 when neighbours ask who has it; no error if it does.
+ */
+void link_add_proxy(struct netlink_batch *batch, unsigned int index, const struct address *address);
+
 /* A gateway of zero bytes, with its family set: every address is reached directly. */
 void link_add_default_route(struct netlink_batch *batch, unsigned int index,
                             const struct address *gateway);

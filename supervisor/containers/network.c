@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "internal.h"
 #include "supervisor/networks/egress.h"
+#include "supervisor/networks/groups.h"
 #include "supervisor/networks/names.h"
 
 /* Its part's memory. */
@@ -171,6 +172,8 @@ int container_connect(struct managed_container *container, const struct actor *a
     size_t count = definition->endpoints.count;
     size_t index = membership_find_endpoint(container_network(container), network);
     struct endpoint items[ENDPOINTS_MAX] = {{0}};
+    cleanup_arena struct arena arena = {0};
+    struct endpoint taken = *wanted;
     int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
     /* One of the same name that is gone is replaced. */
@@ -178,6 +181,8 @@ int container_connect(struct managed_container *container, const struct actor *a
         index = find_lost(container, network->name);
     if (result == 0)
         result = check_connect(container, network, wanted, index, err);
+    if (result == 0)
+        result = endpoint_take_groups(&arena, network, &taken, err);
     if (result < 0)
         return result;
     for (size_t i = 0; i < count; i++)
@@ -187,6 +192,7 @@ int container_connect(struct managed_container *container, const struct actor *a
         .network_name = network->name,
         .ipam = {text_or_null(wanted->ipam.ipv4_address), text_or_null(wanted->ipam.ipv6_address)},
         .aliases = wanted->aliases,
+        .groups = taken.groups,
     };
     result = change_endpoints(container, items, index < count ? count : count + 1, err);
     if (result < 0)

@@ -317,6 +317,7 @@ static const struct json_field stored_endpoint_fields[] = {
     FIELD(struct endpoint, ipam.ipv4_address, "Address", JSON_KIND_STRING),
     FIELD(struct endpoint, ipam.ipv6_address, "Address6", JSON_KIND_STRING),
     FIELD(struct endpoint, aliases, "Aliases", JSON_KIND_STRINGS),
+    FIELD(struct endpoint, groups, "Groups", JSON_KIND_STRINGS),
 };
 static const struct json_struct stored_endpoint_type =
     JSON_STRUCT(struct endpoint, stored_endpoint_fields);

@@ -229,6 +229,8 @@ struct endpoint {
     const char *network_id;
     struct endpoint_ipam ipam;
     struct string_list aliases;
+    struct string_map driver_opts; /* as they were asked for, until they are resolved */
+    struct string_list groups;     /* of the network, that it is in: networks/groups.h */
 };
 
 struct definition {

@@ -23,7 +23,7 @@ static const struct json_field endpoint_fields[] = {
     JSON_FIELD(struct endpoint, aliases, "Aliases", JSON_KIND_STRINGS),
     {.name = "Links", .kind = JSON_KIND_UNSUPPORTED},
     {.name = "MacAddress", .kind = JSON_KIND_UNSUPPORTED},
-    {.name = "DriverOpts", .kind = JSON_KIND_UNSUPPORTED},
+    JSON_FIELD(struct endpoint, driver_opts, "DriverOpts", JSON_KIND_STRING_MAP),
     /* What an inspect has said, sent back by clients that make a container anew. */
     {.name = "NetworkID", .kind = JSON_KIND_IGNORED},
     {.name = "EndpointID", .kind = JSON_KIND_IGNORED},

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "groups.h"
 #include "membership.h"
 
 static void write_pool(struct json_writer *writer, const struct network_addresses *addresses)
@@ -257,6 +258,21 @@ static void write_aliases(struct json_writer *writer, const struct membership *m
     json_array_close(writer);
 }
 
+/* As they were asked for. */
+static void write_groups(struct json_writer *writer, const struct endpoint *endpoint)
+{
+    cleanup_arena struct arena arena = {0};
+
+    json_key(writer, "DriverOpts");
+    if (endpoint->groups.count == 0) {
+        json_null(writer);
+        return;
+    }
+    json_object_open(writer);
+    json_member_string(writer, GROUPS_OPTION, string_list_join(&arena, &endpoint->groups, ","));
+    json_object_close(writer);
+}
+
 void membership_write_list(struct json_writer *writer, const struct membership *member)
 {
     json_key(writer, "Networks");
@@ -275,6 +291,7 @@ void membership_write_list(struct json_writer *writer, const struct membership *
         json_object_open(writer);
         write_aliases(writer, member, endpoint);
         json_member_string(writer, "NetworkID", endpoint->network_id);
+        write_groups(writer, endpoint);
         write_lease(writer, member, i);
         json_object_close(writer);
     }

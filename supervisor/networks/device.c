@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "groups.h"
 #include "network/links.h"
 #include "networks.h"
 
@@ -97,6 +98,30 @@ static int forward_ipv6(struct error *err)
     return set_sysctl(IPV6_CONF "/all/forwarding", "1", err);
 }
 
+/* Members of groups reach each other through the host: it answers for all of them when neighbours
+ * ask (of IPv6 for those that it is told), at once. */
+static int answer_for_members(const struct network *network, struct error *err)
+{
+    static const struct {
+        const char *directory;
+        const char *name;
+        const char *value;
+    } settings[] = {{"ipv4/conf", "proxy_arp_pvlan", "1"},
+                    {"ipv4/neigh", "proxy_delay", "0"},
+                    {"ipv6/conf", "proxy_ndp", "1"},
+                    {"ipv6/neigh", "proxy_delay", "0"}};
+    size_t count = network->ipv6.subnet_text != NULL ? 4 : 2;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        cleanup_free char *path = memory_printf("/proc/sys/net/%s/%s/%s", settings[i].directory,
+                                                network->device, settings[i].name);
+
+        result = set_sysctl(path, settings[i].value, err);
+    }
+    return result;
+}
+
 /* Packets for containers have to be passed on, and for ports of the host also those from its own
  * loopback addresses; firewall.c lets nobody else send such. */
 static int set_sysctls(const struct network *network, struct error *err)
@@ -109,6 +134,8 @@ static int set_sysctls(const struct network *network, struct error *err)
         result = set_sysctl(localnet, "1", err);
     if (result == 0 && network->ipv6.subnet_text != NULL)
         result = forward_ipv6(err);
+    if (result == 0 && network_has_groups(network))
+        result = answer_for_members(network, err);
     return result;
 }
 

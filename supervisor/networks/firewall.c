@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "connections.h"
 #include "egress.h"
+#include "groups.h"
 #include "membership.h"
 #include "network/egress.h"
 #include "network/firewall.h"
@@ -60,6 +61,26 @@ static struct network_limits limits_of(const struct membership *member)
     return said;
 }
 
+/* Its addresses become those of its groups' members, on that network. */
+static void change_groups(struct nft_transaction *transaction, const struct membership *member,
+                          const struct network_lease *lease, bool is_removed)
+{
+    const struct endpoint *endpoint = &member->definition->endpoints.items[lease - member->leases];
+    const struct address *const addresses[] = {&lease->address, &lease->address6};
+
+    if (lease->network == NULL || !network_has_groups(lease->network))
+        return;
+    for (size_t i = 0; i < endpoint->groups.count; i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(addresses); j++) {
+            const struct firewall_member one = {lease->network->device, endpoint->groups.items[i],
+                                                *addresses[j]};
+
+            if (one.address.family != 0)
+                firewall_change_member(transaction, &one, is_removed);
+        }
+    }
+}
+
 /* Nothing for a lease without a device in a bridge. */
 static void change_device(struct nft_transaction *transaction, const struct membership *member,
                           const struct network_lease *lease, bool is_removed)
@@ -67,10 +88,13 @@ static void change_device(struct nft_transaction *transaction, const struct memb
     struct firewall_device device = {.name = lease->host_device,
                                      .address = lease->address,
                                      .address6 = lease->address6,
-                                     .limits = limits_of(member)};
+                                     .limits = limits_of(member),
+                                     .is_apart = lease->network != NULL &&
+                                                 network_keeps_apart(lease->network)};
 
     if (lease->host_device[0] == '\0' || !lease_is_on_bridge(lease))
         return;
+    change_groups(transaction, member, lease, is_removed);
     link_make_mac(&lease->address, device.mac);
     firewall_change_device(transaction, &device, member->networks->firewall.tracks_bridges,
                            is_removed);
@@ -95,7 +119,9 @@ static size_t list_networks(struct arena *arena, const struct networks *networks
                                                          .is_internal = one->is_internal,
                                                          .is_isolated = one->is_isolated,
                                                          .keeps_sources = one->keeps_sources,
-                                                         .reaches_host = one->reaches_host};
+                                                         .reaches_host = one->reaches_host,
+                                                         .groups = one->groups.items,
+                                                         .group_count = one->groups.count};
     }
     return count;
 }

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "connections.h"
+#include "groups.h"
 #include "membership.h"
 #include "network/firewall.h"
 #include "network/links.h"
@@ -273,15 +274,19 @@ static void delete_host_end(struct netlink *netlink, const char *name)
 }
 
 static int set_up_port(const struct membership *member, const struct network *network,
-                       struct netlink *netlink, const char *name, struct error *err)
+                       struct netlink *netlink, const struct network_lease *held, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
-    const struct bridge_port port = {member->definition->ports.count > 0, network->is_isolated};
-    unsigned int device = link_index(netlink, name);
+    const struct bridge_port port = {member->definition->ports.count > 0,
+                                     network_keeps_apart(network)};
+    unsigned int device = link_index(netlink, held->host_device);
 
     if (port.gets_own_back || port.is_isolated)
         link_set_port(batch, device, &port);
     limit_host_end(member, batch, device);
+    /* Neighbours ask the host for it. */
+    if (network_has_groups(network) && held->address6.family != 0)
+        link_add_proxy(batch, link_index(netlink, network->device), &held->address6);
     return netlink_run(netlink, batch, err);
 }
 
@@ -313,7 +318,7 @@ static int make_pair(struct membership *member, size_t index, struct netlink *ne
         return result;
     result = netlink_run(netlink, batch, err);
     if (result == 0)
-        result = set_up_port(member, network, netlink, held->host_device, err);
+        result = set_up_port(member, network, netlink, held, err);
     if (result < 0)
         delete_host_end(netlink, held->host_device);
     if (result < 0)
@@ -375,15 +380,15 @@ static int make_device(struct membership *member, size_t index, struct netlink *
 }
 
 static int rejoin(const struct membership *member, const struct network *network,
-                  struct netlink *netlink, const char *name, struct error *err)
+                  struct netlink *netlink, const struct network_lease *held, struct error *err)
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
     int result;
 
-    link_join(batch, link_index(netlink, name), link_index(netlink, network->device));
-    link_set_up(batch, name);
+    link_join(batch, link_index(netlink, held->host_device), link_index(netlink, network->device));
+    link_set_up(batch, held->host_device);
     result = netlink_run(netlink, batch, err);
-    return result < 0 ? result : set_up_port(member, network, netlink, name, err);
+    return result < 0 ? result : set_up_port(member, network, netlink, held, err);
 }
 
 static int make_pair_again(struct membership *member, size_t index, struct netlink *netlink,
@@ -411,8 +416,9 @@ int lease_mend(struct membership *member, size_t index, struct netlink *netlink,
         return 0;
     if (network_prepare(member->networks, netlink, network, err) < 0)
         return -err->errnum;
-    return link_index(netlink, name) != 0 ? rejoin(member, network, netlink, name, err)
-                                          : make_pair_again(member, index, netlink, network, err);
+    return link_index(netlink, name) != 0
+               ? rejoin(member, network, netlink, &member->leases[index], err)
+               : make_pair_again(member, index, netlink, network, err);
 }
 
 /* By one connection to the host's network and one to the container's. */

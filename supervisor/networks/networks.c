@@ -16,6 +16,7 @@
 #include "base/file_twice.h"
 #include "base/log.h"
 #include "base/number.h"
+#include "groups.h"
 #include "membership.h"
 #include "plugins.h"
 
@@ -99,6 +100,8 @@ static int take_network(void *context, const char *text, size_t length, struct e
         network->driver = NETWORK_DRIVER_BRIDGE;
     if (result == 0 && network->driver != NETWORK_DRIVER_CNI)
         result = network_addresses_resolve(network, err);
+    if (result == 0 && network->driver == NETWORK_DRIVER_BRIDGE)
+        result = network_groups_read(network, err);
     return result;
 }
 
@@ -275,6 +278,8 @@ static bool take_option(struct network *network, const char *name, const char *v
         network->keeps_sources = !flag;
         return is_valid;
     }
+    if (is_bridge && strncmp(name, GROUP_OPTION, strlen(GROUP_OPTION)) == 0)
+        return true;
     if (is_bridge && strcmp(name, LABEL_HOST_ACCESS) == 0)
         return take_flag(value, &network->reaches_host);
     if (!is_bridge && strcmp(name, "parent") == 0) {
@@ -325,6 +330,8 @@ static int fill(const struct networks *networks, struct network *network, const 
     result = take_driver(network, order->driver, err);
     if (result == 0)
         result = take_options(network, &order->options, err);
+    if (result == 0)
+        result = network_groups_read(network, err);
     if (result < 0 || network->driver == NETWORK_DRIVER_CNI)
         return result < 0 ? result : plugins_take(network, order, err);
     result = network_addresses_choose(networks, network, order, err);

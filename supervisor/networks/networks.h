@@ -14,6 +14,7 @@
 #include "base/json_table.h"
 #include "cgroups/cgroups.h"
 #include "network/address.h"
+#include "network/firewall.h"
 #include "network/nft.h"
 #include "supervisor/events/bus.h"
 #include "supervisor/spawn/spawner.h"
@@ -70,6 +71,7 @@ struct network {
     bool reaches_host;  /* its containers may begin connections to this host */
     struct string_map labels;
     struct string_map options;
+    LIST_OF(struct firewall_group) groups; /* of its members, from the options */
     /* Of macvlan and ipvlan: */
     const char
         *parent;      /* the host's device below those of containers; "": one that leads nowhere */

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "egress.h"
+#include "groups.h"
 #include "membership.h"
 #include "plugins.h"
 
@@ -167,7 +168,7 @@ static int resolve_endpoint(const struct membership *member, struct revision *dr
         return -err->errnum;
     endpoint->network_id = arena_strdup(&draft->arena, network->id);
     endpoint->network_name = arena_strdup(&draft->arena, network->name);
-    return 0;
+    return endpoint_take_groups(&draft->arena, network, endpoint, err);
 }
 
 /* The mode's network comes first, whether the mode says its name or its id. */

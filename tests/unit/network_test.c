@@ -148,6 +148,10 @@ static int leave_network(void **state)
     return result;
 }
 
+static struct egress_rule some_rules[] = {
+    {.name = "web", .protocol = "tcp", .first_port = 5432, .last_port = 5433}, {.name = "*"}};
+static const struct firewall_group some_groups[] = {{"db", some_rules, 1},
+                                                    {"web", some_rules + 1, 1}};
 static const struct firewall_network some_networks[] = {
     {.bridge = "davit0",
      .subnet = {{AF_INET, {172, 17}}, 16},
@@ -157,13 +161,18 @@ static const struct firewall_network some_networks[] = {
      .is_internal = true,
      .is_isolated = true,
      .reaches_host = true},
-    {.bridge = "dv-2", .subnet = {{AF_INET, {10, 6}}, 23}, .keeps_sources = true},
+    {.bridge = "dv-2",
+     .subnet = {{AF_INET, {10, 6}}, 23},
+     .keeps_sources = true,
+     .groups = some_groups,
+     .group_count = 2},
 };
 static const struct firewall_device some_device = {"dve1",
                                                    {2, 66, 172, 17, 0, 2},
                                                    {AF_INET, {172, 17, 0, 2}},
                                                    {AF_INET6, {0xfd, 0, 0, 1, [15] = 2}},
-                                                   {100, 10, 1000}};
+                                                   {100, 10, 1000},
+                                                   true};
 
 static void change_everything(struct nft_transaction *transaction, bool is_removed)
 {
@@ -177,6 +186,10 @@ static void change_everything(struct nft_transaction *transaction, bool is_remov
     for (size_t i = 0; i < 4; i++)
         firewall_change_port(transaction, &ports[i], is_removed);
     firewall_change_device(transaction, &some_device, false, is_removed);
+    firewall_change_member(
+        transaction, &(struct firewall_member){"dv-2", "db", address("10.6.0.2")}, is_removed);
+    firewall_change_member(
+        transaction, &(struct firewall_member){"dv-2", "web", address("fd00:2::2")}, is_removed);
 }
 
 static void write_all(struct nft_transaction *transaction, bool has_tables)

@@ -1,0 +1,32 @@
+/*
+ * Groups of a network's members, with rules about who reaches them there: option
+ * io.davit.network.group.NAME of a network, io.davit.network.groups of a container on it. Members
+ * of a network with groups reach each other by these rules alone, and through the host, where the
+ * kernel tracks connections: their bridge passes nothing from port to port.
+ */
+#ifndef DAVIT_SUPERVISOR_NETWORKS_GROUPS_H
+#define DAVIT_SUPERVISOR_NETWORKS_GROUPS_H
+
+#include "networks.h"
+#include "supervisor/definition/definition.h"
+
+#define GROUP_OPTION                                                                               \
+    "io.davit.network.group."                   /* and the group's name: "FROM[:PORT][/PROTO],..." \
+                                                 */
+#define GROUPS_OPTION "io.davit.network.groups" /* names, with commas */
+#define GROUPS_MAX 64
+
+/* Reads the groups from the network's options. */
+int network_groups_read(struct network *network, struct error *err);
+
+bool network_has_groups(const struct network *network);
+
+/* Whether its bridge passes nothing from one member to another. */
+bool network_keeps_apart(const struct network *network);
+
+/* Takes the groups that the endpoint's options name. Refuses other options, and groups that the
+ * network does not have. */
+int endpoint_take_groups(struct arena *arena, const struct network *network,
+                         struct endpoint *endpoint, struct error *err);
+
+#endif
