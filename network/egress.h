@@ -52,9 +52,9 @@ bool egress_rule_matches(const struct egress_rule *rule, const char *name);
 bool egress_rule_allows(const struct egress_rule *rule, const struct address *address,
                         uint8_t protocol, uint16_t port);
 
-/* A condition of nftables: the protocol and the port are the rule's. */
+/* Conditions of `rule`: the protocol and the ports are those that are allowed. */
 struct nft_rule;
-void egress_match_protocol(const struct nft_rule *condition, const struct egress_rule *rule);
+void egress_match_protocol(const struct nft_rule *rule, const struct egress_rule *allowed);
 
 /* An address of a name, which may be reached for so long. */
 struct egress_address {
