@@ -87,7 +87,7 @@ davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 
 .PHONY: all deps demo test quick test-harness test-asan test-unit test-integration test-conformance test-vm test-fuzz check check-format \
-        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise bench-networks format install uninstall clean help
+        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise bench-networks bench-names format install uninstall clean help
 all: $(PROGRAMS)
 
 help:
@@ -103,6 +103,7 @@ help:
 	@echo "make bench      speed beside crun, runc and the bare kernel"
 	@echo "make bench-images  unpacking and pulling beside tar, umoci, skopeo and Podman"
 	@echo "make bench-supervise  memory, lists, statistics and logs beside docker and Podman"
+	@echo "make bench-names  the resolver beside dnsmasq, alone and flooded"
 	@echo "make bench-networks  starts on networks beside docker and Podman, a thousand attached, throughput"
 	@echo "make deps       install what building needs"
 	@echo "make install, uninstall  to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
@@ -214,6 +215,10 @@ bench-supervise: $(PROGRAMS)
 bench-networks: $(PROGRAMS)
 	@tools/install-packages build bench bench-networks
 	@tests/bench/networks $(BUILD)
+
+bench-names: $(PROGRAMS) $(BUILD)/bench/ask
+	@tools/install-packages build bench bench-names
+	@tests/bench/names $(BUILD)
 
 bench-images: $(PROGRAMS)
 	@tools/install-packages build bench bench-images
