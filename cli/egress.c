@@ -13,6 +13,7 @@ struct egress_options {
     bool is_all;
     bool learns;
     bool suggests;
+    bool adopts;
 };
 
 static int set_rules(struct cli *cli, const char *path, struct egress_options *options)
@@ -46,6 +47,33 @@ static int show_suggestion(struct cli *cli, const char *path)
     print_list(json_get(egress, "Allow"));
     print_list(json_get(egress, "Suggested"));
     return 0;
+}
+
+static void add_rules(struct request *request, const struct json *list)
+{
+    for (size_t i = 0; list != NULL && i < list->count; i++)
+        request_set_text(request, request_append(request, request_at(request, NULL, "Allow")),
+                         list->items[i].text);
+}
+
+/* What it was allowed and what it has reached becomes all that it may reach. */
+static int adopt_suggestion(struct cli *cli, const char *path, struct egress_options *options)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *egress;
+    const struct json *noted;
+    int result = client_call_json(&cli->client, "GET", path, NULL, &arena, &egress, &cli->err);
+
+    if (result < 0)
+        return result;
+    noted = json_get(egress, "Suggested");
+    if (noted == NULL || noted->count == 0)
+        return error_set(&cli->err, ERROR_CONFLICT, ENOENT,
+                         "egress: nothing was noted that it has reached (--learn begins to); "
+                         "nothing is changed");
+    add_rules(&options->request, json_get(egress, "Allow"));
+    add_rules(&options->request, noted);
+    return set_rules(cli, path, options);
 }
 
 static int show_rules(struct cli *cli, const char *path)
@@ -89,6 +117,8 @@ int cli_egress(struct cli *cli, int argc, char **argv)
          .help = "it may reach everything, and what --allow does not say is noted"},
         {"suggest", 0, OPTION_FLAG, .offset = offsetof(struct egress_options, suggests),
          .help = "rules for all that it has reached while it learnt"},
+        {"adopt", 0, OPTION_FLAG, .offset = offsetof(struct egress_options, adopts),
+         .help = "what --suggest says is what it may reach from now on"},
         {0},
     };
     struct egress_options options = {0};
@@ -109,13 +139,15 @@ int cli_egress(struct cli *cli, int argc, char **argv)
     if (result == 0 && options.is_none && options.learns)
         result =
             error_set(&cli->err, ERROR_INVALID, EINVAL, "egress: --none does not go with --learn");
-    if (result == 0 && options.suggests && (has_rules || options.is_all))
-        result =
-            error_set(&cli->err, ERROR_INVALID, EINVAL, "egress: --suggest goes with nothing else");
+    if (result == 0 && (options.suggests || options.adopts) &&
+        (has_rules || options.is_all || options.suggests == options.adopts))
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
+                           "egress: --suggest and --adopt go with nothing else");
     if (result == 0) {
         path = client_path("/davit/v1/containers/", argv[optind], "/egress");
         result = has_rules || options.is_all ? set_rules(cli, path, &options)
                  : options.suggests          ? show_suggestion(cli, path)
+                 : options.adopts            ? adopt_suggestion(cli, path, &options)
                                              : show_rules(cli, path);
     }
     request_release(&options.request);

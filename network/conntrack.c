@@ -28,31 +28,6 @@ bool conntrack_has_any(void)
     return result == 0 ? strcmp(buffer_text(&text), "0\n") != 0 : result != -ENOENT;
 }
 
-/* The attributes of one level, by number; of those that are there several times the last. */
-#define ATTRIBUTES_MAX CTA_MAX
-struct attributes {
-    const struct nlattr *at[ATTRIBUTES_MAX + 1];
-};
-
-static int take_attribute(const struct nlattr *attribute, void *context)
-{
-    struct attributes *attributes = context;
-    uint16_t type = mnl_attr_get_type(attribute);
-
-    if (type <= ATTRIBUTES_MAX)
-        attributes->at[type] = attribute;
-    return MNL_CB_OK;
-}
-
-static struct attributes nested(const struct nlattr *outer)
-{
-    struct attributes attributes = {{NULL}};
-
-    if (outer != NULL)
-        mnl_attr_parse_nested(outer, take_attribute, &attributes);
-    return attributes;
-}
-
 static bool take_address(const struct nlattr *attribute, int family, struct address *address)
 {
     size_t length = family == AF_INET6 ? 16 : 4;
@@ -64,17 +39,17 @@ static bool take_address(const struct nlattr *attribute, int family, struct addr
     return true;
 }
 
-static bool take_source(const struct attributes *tuple, struct address *address)
+static bool take_source(const struct netlink_attributes *tuple, struct address *address)
 {
-    const struct attributes ip = nested(tuple->at[CTA_TUPLE_IP]);
+    const struct netlink_attributes ip = netlink_nested(tuple->at[CTA_TUPLE_IP]);
 
     return take_address(ip.at[CTA_IP_V4_SRC], AF_INET, address) ||
            take_address(ip.at[CTA_IP_V6_SRC], AF_INET6, address);
 }
 
-static bool asks_for(const struct attributes *tuple, const struct address *address)
+static bool asks_for(const struct netlink_attributes *tuple, const struct address *address)
 {
-    const struct attributes ip = nested(tuple->at[CTA_TUPLE_IP]);
+    const struct netlink_attributes ip = netlink_nested(tuple->at[CTA_TUPLE_IP]);
     struct address asked;
 
     return (take_address(ip.at[CTA_IP_V4_DST], AF_INET, &asked) ||
@@ -85,28 +60,27 @@ static bool asks_for(const struct attributes *tuple, const struct address *addre
 /* Who answers is whom it leads to: ports of the host lead elsewhere than they say. */
 bool conntrack_read_flow(const struct nlmsghdr *header, struct conntrack_flow *flow)
 {
-    struct attributes entry = {{NULL}};
-    struct attributes tuple;
-    struct attributes protocol;
+    const struct netlink_attributes entry = netlink_attributes(header, sizeof(struct nfgenmsg));
+    struct netlink_attributes tuple;
+    struct netlink_attributes protocol;
     const struct nlattr *number;
     const struct nlattr *port;
 
     *flow = (struct conntrack_flow){.protocol = 0};
-    mnl_attr_parse(header, sizeof(struct nfgenmsg), take_attribute, &entry);
-    tuple = nested(entry.at[CTA_TUPLE_ORIG]);
+    tuple = netlink_nested(entry.at[CTA_TUPLE_ORIG]);
     if (!take_source(&tuple, &flow->source))
         return false;
-    tuple = nested(entry.at[CTA_TUPLE_REPLY]);
+    tuple = netlink_nested(entry.at[CTA_TUPLE_REPLY]);
     if (!take_source(&tuple, &flow->destination))
         return false;
-    protocol = nested(tuple.at[CTA_TUPLE_PROTO]);
+    protocol = netlink_nested(tuple.at[CTA_TUPLE_PROTO]);
     number = protocol.at[CTA_PROTO_NUM];
     port = protocol.at[CTA_PROTO_SRC_PORT];
     if (number != NULL && mnl_attr_get_payload_len(number) == sizeof(uint8_t))
         flow->protocol = mnl_attr_get_u8(number);
     if (port != NULL && mnl_attr_get_payload_len(port) == sizeof(uint16_t))
         flow->port = ntohs(mnl_attr_get_u16(port));
-    tuple = nested(entry.at[CTA_TUPLE_ORIG]);
+    tuple = netlink_nested(entry.at[CTA_TUPLE_ORIG]);
     flow->is_direct = asks_for(&tuple, &flow->destination);
     return true;
 }
@@ -130,14 +104,13 @@ static void copy_attribute(struct nlmsghdr *header, const struct nlattr *attribu
 static int end_one(const struct exchange *exchange, const struct nlmsghdr *listed)
 {
     const struct nfgenmsg *generic = mnl_nlmsg_get_payload(listed);
-    struct attributes entry = {{NULL}};
+    const struct netlink_attributes entry = netlink_attributes(listed, sizeof(*generic));
     _Alignas(8) char bytes[REQUEST_BYTES];
     struct nlmsghdr *header = nfnetlink_put_header(
         bytes, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, NLM_F_ACK, generic->nfgen_family);
     ssize_t length;
     int result;
 
-    mnl_attr_parse(listed, sizeof(*generic), take_attribute, &entry);
     if (mnl_attr_get_payload_len(entry.at[CTA_TUPLE_ORIG]) > REQUEST_BYTES / 2)
         return error_set(exchange->err, ERROR_INTERNAL, EMSGSIZE, "conntrack: a long entry");
     copy_attribute(header, entry.at[CTA_TUPLE_ORIG]);

@@ -356,10 +356,9 @@ static void take_address(const struct record *record, struct dns_addresses *addr
 struct section {
     struct reader reader;
     size_t left;
-    uint32_t ttl_s; /* the least of what was used */
 };
 
-/* The next record of the section that belongs to the name. False: there is none. */
+/* The next record of the section that belongs to the name. 0: there is none. */
 static int next_record(struct section *section, const char *name, struct record *record)
 {
     for (; section->left > 0; section->left--) {

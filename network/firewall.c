@@ -415,7 +415,7 @@ static void write_apart(struct nft_transaction *transaction)
 }
 
 /* What comes in by a device of ours in a bridge: in its name alone, and nothing but ARP and IP. */
-static void write_bridge_guard(struct nft_transaction *transaction, bool tracks_bridges)
+static void write_bridge_guard(struct nft_transaction *transaction)
 {
     struct nft_rule rule;
 
@@ -440,7 +440,7 @@ static void write_bridge_guard(struct nft_transaction *transaction, bool tracks_
     rule = nft_rule_begin(transaction, "port");
     nft_drop(&rule);
     nft_rule_end(&rule);
-    limits_write_in_bridges(transaction, "port", tracks_bridges);
+    limits_write_packets(transaction, "port");
     nft_add_base_chain(transaction, "guard", "filter", NFT_PREROUTING, PRIORITY_BRIDGE_GUARD);
     rule = nft_rule_begin(transaction, "guard");
     nft_jump_by_device(&rule, NFT_IIFNAME, "devices");
@@ -457,22 +457,22 @@ void firewall_remove(struct nft_transaction *transaction, enum nft_family family
     nft_delete_table(transaction);
 }
 
-void firewall_write(struct nft_transaction *transaction, const struct firewall *firewall)
+void firewall_write(struct nft_transaction *transaction, const struct firewall_network *networks,
+                    size_t count)
 {
     nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);
     nft_add_table(transaction);
-    write_bridge_guard(transaction, firewall->tracks_bridges);
+    write_bridge_guard(transaction);
     write_apart(transaction);
     nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
     nft_add_table(transaction);
-    write_bridges(transaction, firewall->networks, firewall->count);
-    limits_write(transaction, "bridges");
+    write_bridges(transaction, networks, count);
     write_ports(transaction);
     write_loopback_guard(transaction);
-    write_sources(transaction, firewall->networks, firewall->count);
+    write_sources(transaction, networks, count);
     write_input(transaction);
     write_output(transaction);
-    write_forward(transaction, firewall->networks, firewall->count);
+    write_forward(transaction, networks, count);
 }
 
 static void change(struct nft_transaction *transaction, const struct nft_element *element,
@@ -529,19 +529,14 @@ static void change_source(struct nft_transaction *transaction, const struct fire
 }
 
 void firewall_change_device(struct nft_transaction *transaction,
-                            const struct firewall_device *device, bool tracks_bridges,
-                            bool is_removed)
+                            const struct firewall_device *device, bool is_removed)
 {
     const struct address local = address_link_local(device->mac);
-    const struct limited_device limited = {device->name, device->mac, device->limits,
-                                           tracks_bridges};
     struct nft_element element = {.set = "devices",
-                                  .jump = device->limits.packets > 0 ? LIMITS_CHAIN : "port"};
+                                  .jump = device->packets > 0 ? LIMITS_CHAIN : "port"};
 
-    nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
-    limits_change_device(transaction, NFT_INET, &limited, is_removed);
     nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);
-    limits_change_device(transaction, NFT_BRIDGE, &limited, is_removed);
+    limits_change_packets(transaction, device->name, device->packets, is_removed);
     nft_value_append_device(&element.key, device->name);
     change(transaction, &element, is_removed);
     element = (struct nft_element){.set = "apart", .key = element.key};

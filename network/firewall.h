@@ -53,27 +53,22 @@ struct firewall_device {
     uint8_t mac[6];
     struct address address;
     struct address address6; /* family 0: none */
-    struct network_limits limits;
-    bool is_apart; /* its bridge passes nothing on from it to another port */
+    uint32_t packets;        /* that it may send a second; 0: any number */
+    bool is_apart;           /* its bridge passes nothing on from it to another port */
 };
 
 /* Removes our table of that family, which is there. */
 void firewall_remove(struct nft_transaction *transaction, enum nft_family family);
 
 /* Makes both tables, without any port or device. */
-struct firewall {
-    const struct firewall_network *networks;
-    size_t count;
-    bool tracks_bridges; /* the kernel does, for egress rules: then it is limited as well */
-};
-void firewall_write(struct nft_transaction *transaction, const struct firewall *firewall);
+void firewall_write(struct nft_transaction *transaction, const struct firewall_network *networks,
+                    size_t count);
 
 /* Changes one port, or one device. */
 void firewall_change_port(struct nft_transaction *transaction, const struct firewall_port *port,
                           bool is_removed);
 void firewall_change_device(struct nft_transaction *transaction,
-                            const struct firewall_device *device, bool tracks_bridges,
-                            bool is_removed);
+                            const struct firewall_device *device, bool is_removed);
 
 /* Changes one address of a group's member. */
 struct firewall_member {

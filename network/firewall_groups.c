@@ -9,7 +9,7 @@
 #include "firewall.h"
 #include "nft_rule.h"
 
-#define SET_NAME_SIZE (IFNAMSIZ + FIREWALL_GROUP_SIZE + 2)
+#define SET_NAME_SIZE (IFNAMSIZ + FIREWALL_GROUP_SIZE + 3)
 
 static const int families[] = {AF_INET, AF_INET6};
 
@@ -20,7 +20,7 @@ void firewall_groups_chain(const char *bridge, char name[FIREWALL_GROUPS_CHAIN_S
 
 static void set_name(const char *bridge, const char *group, int family, char name[SET_NAME_SIZE])
 {
-    snprintf(name, SET_NAME_SIZE, "%.15s_%.32s%s", bridge, group, family == AF_INET6 ? "6" : "");
+    snprintf(name, SET_NAME_SIZE, "%.15s_%.32s%s", bridge, group, family == AF_INET6 ? ".6" : "");
 }
 
 /* ip saddr @bridge_from ip daddr @bridge_group tcp dport PORT accept */

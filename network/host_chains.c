@@ -16,45 +16,27 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "egress.h"
 #include "firewall.h"
+#include "limits.h"
 #include "netlink.h"
 #include "nft_rule.h"
 
 #define REQUEST_BYTES 1024
+#define DATAGRAM_MAX 65536
+#define DATAGRAMS_AT_ONCE 64
 #define OURS_MAX 16
 #define FIREWALLD_TABLE "firewalld"
 
-/* The attributes of one level, by number. */
-#define ATTRIBUTES_MAX 16
-struct attributes {
-    const struct nlattr *at[ATTRIBUTES_MAX + 1];
-};
-
-static int take_attribute(const struct nlattr *attribute, void *context)
+static bool is_message(const struct nlmsghdr *header, uint16_t type,
+                       struct netlink_attributes *attributes)
 {
-    struct attributes *attributes = context;
-    uint16_t type = mnl_attr_get_type(attribute);
-
-    if (type <= ATTRIBUTES_MAX)
-        attributes->at[type] = attribute;
-    return MNL_CB_OK;
-}
-
-static struct attributes nested(const struct nlattr *outer)
-{
-    struct attributes attributes = {{NULL}};
-
-    if (outer != NULL)
-        mnl_attr_parse_nested(outer, take_attribute, &attributes);
-    return attributes;
-}
-
-static bool is_message(const struct nlmsghdr *header, uint16_t type, struct attributes *attributes)
-{
-    *attributes = (struct attributes){{NULL}};
-    return header->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | type) &&
-           mnl_attr_parse(header, sizeof(struct nfgenmsg), take_attribute, attributes) >= MNL_CB_OK;
+    if (header->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | type) ||
+        header->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)))
+        return false;
+    *attributes = netlink_attributes(header, sizeof(struct nfgenmsg));
+    return true;
 }
 
 static bool take_text(const struct nlattr *attribute, char *text, size_t size)
@@ -100,8 +82,8 @@ static bool take_family(const struct nlmsghdr *header, enum nft_family *family)
 
 bool host_chain_read(const struct nlmsghdr *header, struct host_chain *chain)
 {
-    struct attributes said;
-    struct attributes hook;
+    struct netlink_attributes said;
+    struct netlink_attributes hook;
     uint32_t number;
     uint32_t policy = NF_ACCEPT;
 
@@ -110,7 +92,7 @@ bool host_chain_read(const struct nlmsghdr *header, struct host_chain *chain)
         !take_text(said.at[NFTA_CHAIN_NAME], chain->name, sizeof(chain->name)) ||
         !has_text(said.at[NFTA_CHAIN_TYPE], "filter"))
         return false;
-    hook = nested(said.at[NFTA_CHAIN_HOOK]);
+    hook = netlink_nested(said.at[NFTA_CHAIN_HOOK]);
     if (!take_number(hook.at[NFTA_HOOK_HOOKNUM], &number) || number != NF_INET_FORWARD)
         return false;
     take_number(said.at[NFTA_CHAIN_POLICY], &policy);
@@ -118,21 +100,21 @@ bool host_chain_read(const struct nlmsghdr *header, struct host_chain *chain)
     return true;
 }
 
-static bool is_drop_verdict(const struct attributes *expression)
+static bool is_drop_verdict(const struct netlink_attributes *expression)
 {
-    const struct attributes immediate = nested(expression->at[NFTA_EXPR_DATA]);
-    const struct attributes data = nested(immediate.at[NFTA_IMMEDIATE_DATA]);
-    const struct attributes verdict = nested(data.at[NFTA_DATA_VERDICT]);
+    const struct netlink_attributes immediate = netlink_nested(expression->at[NFTA_EXPR_DATA]);
+    const struct netlink_attributes data = netlink_nested(immediate.at[NFTA_IMMEDIATE_DATA]);
+    const struct netlink_attributes verdict = netlink_nested(data.at[NFTA_DATA_VERDICT]);
     uint32_t code;
 
     return take_number(verdict.at[NFTA_VERDICT_CODE], &code) && code == NF_DROP;
 }
 
 /* "target" is one of iptables. */
-static bool is_closing(const struct attributes *expression)
+static bool is_closing(const struct netlink_attributes *expression)
 {
     const struct nlattr *name = expression->at[NFTA_EXPR_NAME];
-    struct attributes target;
+    struct netlink_attributes target;
 
     if (has_text(name, "reject"))
         return true;
@@ -140,12 +122,24 @@ static bool is_closing(const struct attributes *expression)
         return is_drop_verdict(expression);
     if (!has_text(name, "target"))
         return false;
-    target = nested(expression->at[NFTA_EXPR_DATA]);
+    target = netlink_nested(expression->at[NFTA_EXPR_DATA]);
     return has_text(target.at[NFTA_TARGET_NAME], "REJECT") ||
            has_text(target.at[NFTA_TARGET_NAME], "DROP");
 }
 
-/* Nothing but counting stands before what it does. */
+/* What stands in many last rules and lets nothing pass by. */
+static bool says_nothing(const struct netlink_attributes *expression)
+{
+    const struct nlattr *name = expression->at[NFTA_EXPR_NAME];
+    struct netlink_attributes match;
+
+    if (!has_text(name, "match"))
+        return has_text(name, "counter") || has_text(name, "log");
+    match = netlink_nested(expression->at[NFTA_EXPR_DATA]);
+    return has_text(match.at[NFTA_MATCH_NAME], "comment");
+}
+
+/* Nothing but counting, logging and comments stands before what it does. */
 static bool closes(const struct nlattr *expressions)
 {
     struct nlattr *one;
@@ -154,9 +148,9 @@ static bool closes(const struct nlattr *expressions)
         return false;
     mnl_attr_for_each_nested(one, expressions)
     {
-        const struct attributes expression = nested(one);
+        const struct netlink_attributes expression = netlink_nested(one);
 
-        if (!has_text(expression.at[NFTA_EXPR_NAME], "counter"))
+        if (!says_nothing(&expression))
             return is_closing(&expression);
     }
     return false;
@@ -164,15 +158,17 @@ static bool closes(const struct nlattr *expressions)
 
 static bool is_ours(const struct nlattr *userdata)
 {
-    static const char comment[] = "\0\6" HOST_CHAINS_COMMENT; /* as nft_rule_begin_at() writes it */
+    static const char comment[] = HOST_CHAINS_COMMENT;
+    const uint8_t *bytes = userdata != NULL ? mnl_attr_get_payload(userdata) : NULL;
 
-    return userdata != NULL && mnl_attr_get_payload_len(userdata) == sizeof(comment) &&
-           memcmp(mnl_attr_get_payload(userdata), comment, sizeof(comment)) == 0;
+    /* Behind its type and length, as nft_rule_begin_at() writes it. */
+    return userdata != NULL && mnl_attr_get_payload_len(userdata) == 2 + sizeof(comment) &&
+           bytes[0] == 0 && memcmp(bytes + 2, comment, sizeof(comment)) == 0;
 }
 
 enum host_rule_kind host_rule_read(const struct nlmsghdr *header, uint64_t *handle)
 {
-    struct attributes said;
+    struct netlink_attributes said;
 
     *handle = 0;
     if (!is_message(header, NFT_MSG_NEWRULE, &said))
@@ -196,7 +192,8 @@ static int on_chain(const struct nlmsghdr *header, void *context)
 
     if (list->count < HOST_CHAINS_MAX && host_chain_read(header, &list->items[list->count]) &&
         strcmp(list->items[list->count].table, FIREWALL_TABLE) != 0 &&
-        strcmp(list->items[list->count].table, EGRESS_TABLE) != 0)
+        strcmp(list->items[list->count].table, EGRESS_TABLE) != 0 &&
+        strcmp(list->items[list->count].table, LIMITS_TABLE) != 0)
         list->count++;
     return MNL_CB_OK;
 }
@@ -264,7 +261,7 @@ static int open_chain(const struct nft_channel *channel, const struct host_chain
     if (list_rules(chain, &rules, err) < 0)
         return -err->errnum;
     place.before = rules.closing;
-    is_closed = chain->is_dropping || rules.closing != 0;
+    is_closed = count > 0 && (chain->is_dropping || rules.closing != 0);
     if (is_closed ? rules.our_count == 2 * count && rules.behind_ours == 0 : rules.our_count == 0)
         return 0;
     nft_use_table(&transaction, chain->family, chain->table);
@@ -297,23 +294,21 @@ int host_chains_open(const struct nft_channel *channel, const char *const *devic
         return -err->errnum;
     for (size_t i = 0; i < list.count; i++) {
         const struct host_chain *chain = &list.items[i];
+        struct error problem = {0};
         bool was_closed = false;
-        int result = 0;
 
         if (strcmp(chain->table, FIREWALLD_TABLE) == 0)
             found->has_firewalld = true;
         else
-            result = open_chain(channel, chain, devices, count, &was_closed, err);
-        if (result < 0 && result != -EPERM)
-            return result;
-        if (result < 0) {
-            *err = (struct error){0};
+            open_chain(channel, chain, devices, count, &was_closed, &problem);
+        if (problem.errnum == EPERM)
             name_chain(chain, found->closed);
-        } else if (was_closed) {
+        else if (problem.errnum != 0 && err->errnum == 0)
+            *err = problem;
+        else if (problem.errnum == 0 && was_closed)
             name_chain(chain, found->opened);
-        }
     }
-    return 0;
+    return -err->errnum;
 }
 
 /* The filter reads in network order what is in the host's. */
@@ -321,12 +316,8 @@ static int attach_filter(int fd, uint32_t own_port)
 {
     struct sock_filter wanted[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own_port), 4, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own_port), 2, 0),
         BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM),
-                 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELSETELEM),
-                 1, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN), 0,
                  1),
         BPF_STMT(BPF_RET | BPF_K, 0),
@@ -335,6 +326,44 @@ static int attach_filter(int fd, uint32_t own_port)
     const struct sock_fprog program = {ARRAY_SIZE(wanted), wanted};
 
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+/* A datagram has several messages. */
+static bool is_about_rules(const char *bytes, ssize_t length)
+{
+    const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)bytes;
+    int left = (int)length;
+
+    for (; mnl_nlmsg_ok(header, left); header = mnl_nlmsg_next(header, &left)) {
+        switch (header->nlmsg_type & 0xff) {
+        case NFT_MSG_NEWTABLE:
+        case NFT_MSG_DELTABLE:
+        case NFT_MSG_NEWCHAIN:
+        case NFT_MSG_DELCHAIN:
+        case NFT_MSG_NEWRULE:
+        case NFT_MSG_DELRULE:
+            return true;
+        default:
+            break;
+        }
+    }
+    /* What was cut may be anything. */
+    return left > 0;
+}
+
+bool host_chains_have_changed(int fd)
+{
+    cleanup_free char *bytes = memory_new(1, DATAGRAM_MAX);
+    bool have_changed = false;
+
+    for (int i = 0; i < DATAGRAMS_AT_ONCE; i++) {
+        ssize_t length = recv(fd, bytes, DATAGRAM_MAX, MSG_DONTWAIT);
+
+        if (length < 0 && errno != ENOBUFS)
+            break;
+        have_changed = have_changed || length < 0 || is_about_rules(bytes, length);
+    }
+    return have_changed;
 }
 
 int host_chains_watch(uint32_t own_port, struct error *err)

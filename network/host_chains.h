@@ -12,9 +12,9 @@
 
 #include "nft.h"
 
-#define HOST_CHAINS_COMMENT "davit" /* marks our rules */
-#define HOST_CHAINS_MAX 32
-#define HOST_CHAIN_SIZE 160
+#define HOST_CHAINS_COMMENT "davit: see davitd.json(5)" /* marks our rules */
+#define HOST_CHAINS_MAX 128
+#define HOST_CHAIN_SIZE 560
 
 struct host_chains {
     char opened[HOST_CHAIN_SIZE]; /* "ip filter FORWARD": one that was closed until now; "": none */
@@ -22,7 +22,8 @@ struct host_chains {
     bool has_firewalld;           /* whose tables change by D-Bus alone */
 };
 
-/* Looks at all of them, and opens those that are closed, for devices of these names ("begin*").
+/* Looks at all of them, and opens those that are closed, for devices of these names ("begin*");
+ * with none of them only removes what was added before.
  * -EINTR: they have changed meanwhile. */
 int host_chains_open(const struct nft_channel *channel, const char *const *devices, size_t count,
                      struct host_chains *found, struct error *err);
@@ -30,8 +31,8 @@ int host_chains_open(const struct nft_channel *channel, const char *const *devic
 /* What one message of the kernel says: a chain that forwards packets, or a rule. For tests. */
 struct host_chain {
     enum nft_family family;
-    char table[64];
-    char name[64];
+    char table[256];
+    char name[256];
     bool is_dropping; /* by policy */
 };
 struct nlmsghdr;
@@ -45,7 +46,10 @@ enum host_rule_kind {
 enum host_rule_kind host_rule_read(const struct nlmsghdr *header, uint64_t *handle);
 
 /* A socket, not blocking, that is told when others change tables, chains or rules in the caller's
- * network namespace; `own_port` is that of our channel. What elements change wakes nobody. */
+ * network namespace; `own_port` is that of our channel. */
 int host_chains_watch(uint32_t own_port, struct error *err);
+
+/* Reads what is there; false if it is about elements of sets alone. */
+bool host_chains_have_changed(int fd);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * What one device of a container may cost the host: connections that its kernel tracks, new ones a
- * second, packets a second. Elements of sets in the tables of firewall.h count, one for each
- * device; what is over is dropped before the kernel remembers anything of it, and reported a few
- * times.
+ * second, packets a second. What is over is dropped before the kernel remembers anything of it, and
+ * reported a few times. Connections are counted in tables of their own, which stay when networks
+ * and rules change: what has been counted is counted once, when it begins.
  */
 #ifndef DAVIT_NETWORK_LIMITS_H
 #define DAVIT_NETWORK_LIMITS_H
@@ -12,6 +12,7 @@
 
 #include "nft.h"
 
+#define LIMITS_TABLE "davit_limits"
 #define LIMITS_LOG_PREFIX "davit limit " /* and the limit's name, LIMITS_* */
 #define LIMITS_PACKETS "packets"
 #define LIMITS_NEW_CONNECTIONS "new-connections"
@@ -24,24 +25,27 @@ struct network_limits {
     uint32_t packets;         /* that it sends, a second */
 };
 
-/* The chain of the family bridge that checks the packets of a device which has that limit, and then
- * calls `next`. */
-#define LIMITS_CHAIN "limited"
+/* Adds the table, without any device; removes it, where it is there. In the family bridge it is
+ * only for kernels that track connections there. */
+void limits_write(struct nft_transaction *transaction, enum nft_family family,
+                  uint32_t usual_connections);
+void limits_remove(struct nft_transaction *transaction, enum nft_family family);
 
-/* Adds chains and sets to the table that the transaction is at, of its family. In bridges
- * connections are counted only where the kernel tracks them. */
-void limits_write(struct nft_transaction *transaction, const char *bridges);
-void limits_write_in_bridges(struct nft_transaction *transaction, const char *next,
-                             bool tracks_bridges);
-
-/* A device, and whether connections in bridges are tracked, as they were written. */
+/* A device in the table. */
 struct limited_device {
     const char *name;
     const uint8_t *mac; /* 6 bytes */
     struct network_limits limits;
-    bool tracks_bridges;
+    bool is_usual; /* its limit of connections is the one that was written with the table */
 };
 void limits_change_device(struct nft_transaction *transaction, enum nft_family family,
                           const struct limited_device *device, bool is_removed);
+
+/* Packets are counted where the bridge's rules begin, in the table that the transaction is at: the
+ * chain LIMITS_CHAIN checks the packets of a device which has that limit, and then calls `next`. */
+#define LIMITS_CHAIN "limited"
+void limits_write_packets(struct nft_transaction *transaction, const char *next);
+void limits_change_packets(struct nft_transaction *transaction, const char *device,
+                           uint32_t packets, bool is_removed);
 
 #endif

@@ -93,6 +93,33 @@ struct nlmsghdr *nfnetlink_put_header(char *bytes, uint16_t type, uint16_t flags
     return header;
 }
 
+static int take_attribute(const struct nlattr *attribute, void *context)
+{
+    struct netlink_attributes *attributes = context;
+    uint16_t type = mnl_attr_get_type(attribute);
+
+    if (type <= NETLINK_ATTRIBUTES_MAX)
+        attributes->at[type] = attribute;
+    return MNL_CB_OK;
+}
+
+struct netlink_attributes netlink_attributes(const struct nlmsghdr *header, size_t skipped)
+{
+    struct netlink_attributes attributes = {{NULL}};
+
+    mnl_attr_parse(header, (unsigned int)skipped, take_attribute, &attributes);
+    return attributes;
+}
+
+struct netlink_attributes netlink_nested(const struct nlattr *outer)
+{
+    struct netlink_attributes attributes = {{NULL}};
+
+    if (outer != NULL)
+        mnl_attr_parse_nested(outer, take_attribute, &attributes);
+    return attributes;
+}
+
 static int read_list(struct mnl_socket *connection, mnl_cb_t handle, void *context)
 {
     cleanup_free char *bytes = memory_new(1, LIST_BYTES);

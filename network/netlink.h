@@ -52,6 +52,15 @@ struct nlmsghdr *nfnetlink_put_header(char *bytes, uint16_t type, uint16_t flags
  * message of it. -EINTR: what is listed has changed meanwhile. */
 int nfnetlink_list(struct nlmsghdr *request, mnl_cb_t handle, void *context, struct error *err);
 
+/* The attributes of one level, by number; of those that are there several times the last. */
+#define NETLINK_ATTRIBUTES_MAX 32
+struct netlink_attributes {
+    const struct nlattr *at[NETLINK_ATTRIBUTES_MAX + 1];
+};
+/* Of a message behind a header of that size; of an attribute, which may be NULL. */
+struct netlink_attributes netlink_attributes(const struct nlmsghdr *header, size_t skipped);
+struct netlink_attributes netlink_nested(const struct nlattr *outer);
+
 /* What an answer (NLMSG_ERROR) says besides its errno, where NETLINK_EXT_ACK is set; NULL: nothing.
  */
 const char *netlink_reason(const struct nlmsghdr *header);

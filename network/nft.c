@@ -27,6 +27,7 @@
 #endif
 
 #define ANSWER_MAX 16384
+#define DYNAMIC_SET_SIZE 65535
 #define SEND_BUFFER_MAX (32 << 20) /* the largest transaction */
 #define ANSWER_TIMEOUT_S 10        /* the kernel answers before sendmsg(2) returns */
 
@@ -392,8 +393,7 @@ static void put_rate(struct nlmsghdr *header, uint32_t limit_at)
 }
 
 /* A statement of a set or of its element: it ends the search where it is not over its limit. */
-static void put_limit(struct nlmsghdr *header, uint16_t type, enum nft_limit limit,
-                      uint32_t limit_at)
+void nft_put_limit(struct nlmsghdr *header, uint16_t type, enum nft_limit limit, uint32_t limit_at)
 {
     bool is_rate = limit == NFT_LIMIT_RATE;
     struct nlattr *one;
@@ -410,6 +410,15 @@ static void put_limit(struct nlmsghdr *header, uint16_t type, enum nft_limit lim
         put_connections(header, limit_at);
     mnl_attr_nest_end(header, data);
     mnl_attr_nest_end(header, one);
+}
+
+/* What the kernel adds elements to has to have one. */
+static void put_size(struct nlmsghdr *header)
+{
+    struct nlattr *description = mnl_attr_nest_start(header, NFTA_SET_DESC);
+
+    mnl_attr_put_u32(header, NFTA_SET_DESC_SIZE, htonl(DYNAMIC_SET_SIZE));
+    mnl_attr_nest_end(header, description);
 }
 
 static uint32_t set_flags(const struct nft_set *set)
@@ -442,7 +451,10 @@ void nft_add_set(struct nft_transaction *transaction, const struct nft_set *set)
         mnl_attr_put_u32(header, NFTA_SET_DATA_TYPE, htonl(number));
         mnl_attr_put_u32(header, NFTA_SET_DATA_LEN, htonl(length));
     }
-    put_limit(header, NFTA_SET_EXPR, set->limit, 1);
+    if (set->limit == NFT_LIMIT_RATE)
+        nft_put_limit(header, NFTA_SET_EXPR, set->limit, 1);
+    if (set->limit == NFT_LIMIT_CONNECTIONS)
+        put_size(header);
     nft_request_end(transaction, header);
 }
 
@@ -519,7 +531,7 @@ static void put_element(struct nft_transaction *transaction, uint16_t type, uint
     if (element->timeout_ms > 0 && type == NFT_MSG_NEWSETELEM)
         mnl_attr_put_u64(header, NFTA_SET_ELEM_TIMEOUT, htobe64(element->timeout_ms));
     if (type == NFT_MSG_NEWSETELEM)
-        put_limit(header, NFTA_SET_ELEM_EXPR, element->limit, element->limit_at);
+        nft_put_limit(header, NFTA_SET_ELEM_EXPR, element->limit, element->limit_at);
     mnl_attr_nest_end(header, one);
     mnl_attr_nest_end(header, list);
     nft_request_end(transaction, header);

@@ -109,7 +109,9 @@ enum nft_type {
 };
 #define NFT_TYPES_MAX 4
 
-/* What elements of a set may count. Such an element is found only by what is over its limit. */
+/* What elements of a set may count. Such an element is found only by what is over its limit. Those
+ * that count connections are the kernel's to add (nft_count_connections()), and to remove when
+ * there is nothing to count any more. */
 enum nft_limit {
     NFT_LIMIT_NONE,
     NFT_LIMIT_CONNECTIONS, /* that are open: "ct count over N" */
@@ -148,6 +150,9 @@ struct nft_element {
 };
 void nft_add_element(struct nft_transaction *transaction, const struct nft_element *element);
 void nft_delete_element(struct nft_transaction *transaction, const struct nft_element *element);
+
+/* For nft_rule.c: what an element counts, as an attribute of that type. */
+void nft_put_limit(struct nlmsghdr *header, uint16_t type, enum nft_limit limit, uint32_t limit_at);
 
 /* For nft_rule.c: begins a request, and ends it. No request has more than NFT_REQUEST_MAX bytes. */
 #define NFT_REQUEST_MAX 4096

@@ -367,6 +367,24 @@ void nft_match_parts(const struct nft_rule *rule, bool is_in, const char *set,
     look_up(rule, set, is_in);
 }
 
+static void load_sender(const struct nft_rule *rule)
+{
+    load_payload(rule, NFT_PAYLOAD_LL_HEADER, ETH_ALEN, ETH_ALEN, FIRST);
+}
+
+void nft_count_connections(const struct nft_rule *rule, const char *set, uint32_t limit_at)
+{
+    struct expression one;
+
+    load_sender(rule);
+    one = begin(rule, "dynset");
+    mnl_attr_put_strz(rule->header, NFTA_DYNSET_SET_NAME, set);
+    put_number(rule, NFTA_DYNSET_OP, NFT_DYNSET_OP_ADD);
+    put_number(rule, NFTA_DYNSET_SREG_KEY, FIRST);
+    nft_put_limit(rule->header, NFTA_DYNSET_EXPR, NFT_LIMIT_CONNECTIONS, limit_at);
+    end(rule, one);
+}
+
 static void put_verdict(const struct nft_rule *rule, int32_t code, const char *chain)
 {
     struct expression one = begin(rule, "immediate");
@@ -408,6 +426,12 @@ void nft_jump_by_address(const struct nft_rule *rule, enum nft_direction directi
                          const char *map)
 {
     load_address(rule, direction, family);
+    look_up_data(rule, map, NFT_REG_VERDICT);
+}
+
+void nft_jump_by_sender(const struct nft_rule *rule, const char *map)
+{
+    load_sender(rule);
     look_up_data(rule, map, NFT_REG_VERDICT);
 }
 

@@ -85,13 +85,17 @@ enum nft_part {
 void nft_match_parts(const struct nft_rule *rule, bool is_in, const char *set,
                      const enum nft_part *parts, size_t count);
 
+/* "add @set { ether saddr ct count over N }": who has begun more connections than that. */
+void nft_count_connections(const struct nft_rule *rule, const char *set, uint32_t limit_at);
+
 /* What comes of it. */
 void nft_accept(const struct nft_rule *rule);
 void nft_drop(const struct nft_rule *rule);
 void nft_return(const struct nft_rule *rule);
 void nft_jump(const struct nft_rule *rule, const char *chain);
 void nft_jump_by_address(const struct nft_rule *rule, enum nft_direction direction, int family,
-                         const char *map); /* "ip saddr vmap @map" */
+                         const char *map);                             /* "ip saddr vmap @map" */
+void nft_jump_by_sender(const struct nft_rule *rule, const char *map); /* "ether saddr vmap @map" */
 void nft_jump_by_device(const struct nft_rule *rule, enum nft_device device, const char *map);
 void nft_masquerade(const struct nft_rule *rule);
 /* "dnat to [daddr .] l4proto . dport map @map", whose data is an address and a port. */

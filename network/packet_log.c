@@ -127,6 +127,9 @@ void packet_log_take(const struct nlmsghdr *header, struct logged_packet *packet
             if (length >= sizeof(packet->prefix))
                 length = sizeof(packet->prefix) - 1;
             memcpy(packet->prefix, value, length);
+        } else if (mnl_attr_get_type(attribute) == NFULA_IFINDEX_PHYSINDEV &&
+                   length == sizeof(uint32_t)) {
+            packet->bridge_port = ntohl(mnl_attr_get_u32(attribute));
         } else if (mnl_attr_get_type(attribute) == NFULA_PAYLOAD) {
             packet_parse((const uint8_t *)value, length, packet);
         }

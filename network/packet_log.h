@@ -17,7 +17,8 @@ struct logged_packet {
     struct address source; /* family 0: it is not IP */
     struct address destination;
     uint8_t protocol;
-    uint16_t port; /* of the destination; 0: it has none */
+    uint16_t port;        /* of the destination; 0: it has none */
+    uint32_t bridge_port; /* index of the device that it came in by, in a bridge; 0: not there */
 };
 
 /* A socket, not blocking, that gets what is logged to the group in the caller's network namespace.

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "network/egress.h"
 #include "network/firewall.h"
+#include "network/limits.h"
 #include "networks.h"
 #include "supervisor/spawn/keepers.h"
 
@@ -22,7 +23,8 @@ static uint32_t find_owner(const struct nft_channel *channel)
     } tables[] = {{NFT_INET, FIREWALL_TABLE},
                   {NFT_BRIDGE, FIREWALL_TABLE},
                   {NFT_INET, EGRESS_TABLE},
-                  {NFT_BRIDGE, EGRESS_TABLE}};
+                  {NFT_BRIDGE, EGRESS_TABLE},
+                  {NFT_INET, LIMITS_TABLE}};
 
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
         uint32_t owner;

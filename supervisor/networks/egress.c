@@ -31,6 +31,7 @@ void egress_replace(struct membership *member, bool had_rules, const struct stri
     member->refused_names = 0;
     member->has_egress_written = false;
     egress_keep_learnt(member, former);
+    egress_notes_hand_over(member);
     if (had_rules)
         egress_note_ended(member->networks, member->definition->id, former->count);
     firewall_change(member->networks);

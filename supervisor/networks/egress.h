@@ -61,6 +61,12 @@ bool egress_grant(struct networks *networks, const struct resolver_grant *grant)
  * of a network of davit's. */
 bool egress_is_outside(const struct networks *networks, const struct address *address);
 
+/* When an answer ends, as rules take it; and makes it one that was learnt by the rules that take
+ * it, before they are written. */
+uint64_t egress_end_of_answer(const struct resolver_grant *grant);
+void egress_learn_answer(struct membership *member, const char *name, const struct address *address,
+                         bool is_member, uint64_t ends_us);
+
 /* What the rules let through, as rules without names, with the addresses that were learnt. */
 void egress_list_addresses(struct arena *arena, const struct membership *member,
                            struct string_list *rules);

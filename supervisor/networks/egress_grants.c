@@ -17,6 +17,14 @@
 #define LEARNT_MAX 1024
 #define LEARNT_TOTAL_MAX 32768
 
+/* How long its addresses may be reached. */
+static uint64_t granted_s(const struct resolver_grant *grant)
+{
+    uint64_t ttl_s = grant->ttl_s < GRANT_SHORTEST_S ? GRANT_SHORTEST_S : grant->ttl_s;
+
+    return (ttl_s > EGRESS_TTL_MAX_S ? EGRESS_TTL_MAX_S : ttl_s) + GRANT_GRACE_S;
+}
+
 static const char *rule_for_address(struct arena *arena, const struct egress_rule *rule,
                                     const struct address *address)
 {
@@ -174,6 +182,36 @@ static bool is_allowed(const struct networks *networks, const struct egress_rule
            (rule->within.address.family != 0 || !is_ours(networks, address));
 }
 
+uint64_t egress_end_of_answer(const struct resolver_grant *grant)
+{
+    return clock_monotonic_us() + granted_s(grant) * 1000000;
+}
+
+void egress_learn_answer(struct membership *member, const char *name, const struct address *address,
+                         bool is_member, uint64_t ends_us)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct docker_egress *egress = member->definition->host_config.egress;
+    struct egress_rule *rules = NULL;
+    struct error err = {0};
+
+    if (egress == NULL || egress_parse(&arena, egress, &rules, NULL) < 0)
+        return;
+    for (size_t i = 0; i < egress->allow.count; i++) {
+        struct learnt_address *learnt;
+
+        if (!egress_rule_matches(&rules[i], name) ||
+            (!is_member && !is_allowed(member->networks, &rules[i], address)) ||
+            (member->learnt != NULL && egress_find_learnt(member->learnt, i, address) != NULL))
+            continue;
+        learnt = make_room(member, clock_monotonic_us(), &err);
+        if (learnt == NULL)
+            return;
+        *learnt = (struct learnt_address){ends_us, *address, (uint32_t)i};
+        member->has_moved_learnt = true;
+    }
+}
+
 static void grant_by_rule(struct membership *member, const struct resolver_grant *grant,
                           const struct egress_rule *rule, size_t index, uint64_t ttl_s,
                           struct error *err)
@@ -200,15 +238,11 @@ static void grant_addresses(struct membership *member, const struct resolver_gra
     cleanup_arena struct arena arena = {0};
     const struct docker_egress *egress = member->definition->host_config.egress;
     struct egress_rule *rules = NULL;
-    uint64_t ttl_s = grant->ttl_s < GRANT_SHORTEST_S ? GRANT_SHORTEST_S : grant->ttl_s;
-
-    if (ttl_s > EGRESS_TTL_MAX_S)
-        ttl_s = EGRESS_TTL_MAX_S;
     if (egress == NULL || egress_parse(&arena, egress, &rules, err) < 0)
         return;
     for (size_t i = 0; i < egress->allow.count && err->errnum == 0; i++) {
         if (egress_rule_matches(&rules[i], grant->name))
-            grant_by_rule(member, grant, &rules[i], i, ttl_s + GRANT_GRACE_S, err);
+            grant_by_rule(member, grant, &rules[i], i, granted_s(grant), err);
     }
 }
 

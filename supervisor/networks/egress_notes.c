@@ -15,6 +15,7 @@ struct answered {
     struct address address;
     char *name;
     bool is_member; /* of a network that the container is on */
+    uint64_t ends_us;
 };
 
 struct egress_notes {
@@ -43,7 +44,11 @@ static struct answered *find_answer(struct egress_notes *notes, const struct add
 void egress_note_answer(struct membership *member, const struct resolver_grant *grant)
 {
     struct egress_notes *notes = notes_of(member);
+    struct egress_rule rule;
 
+    /* A name that no rule can be for, with other bytes than those of hosts. */
+    if (egress_rule_parse(grant->name, &rule, NULL) < 0 || rule.name[0] == '\0')
+        return;
     for (size_t i = 0; i < grant->addresses.count; i++) {
         struct address address;
         struct answered *answer;
@@ -54,7 +59,8 @@ void egress_note_answer(struct membership *member, const struct resolver_grant *
         if (answer == NULL)
             answer = &notes->answers[notes->next++ % ANSWERS_MAX];
         free(answer->name);
-        *answer = (struct answered){address, memory_strdup(grant->name), grant->is_member};
+        *answer = (struct answered){address, memory_strdup(grant->name), grant->is_member,
+                                    egress_end_of_answer(grant)};
     }
 }
 
@@ -107,18 +113,26 @@ void egress_note_packet(struct membership *member, const struct logged_packet *p
     char target[EGRESS_NAME_SIZE + ADDRESS_TEXT_SIZE + 8];
     char rule[sizeof(target) + 16];
 
-    if (packet->destination.family == 0 || is_multicast(&packet->destination))
+    /* A rule for what has no port would let everything through. */
+    if (packet->destination.family == 0 || is_multicast(&packet->destination) || packet->port == 0)
         return;
     write_target(member, &packet->destination, target, sizeof(target));
-    if (packet->port != 0)
-        snprintf(rule, sizeof(rule), "%s:%u%s", target, packet->port, suffix_of(packet->protocol));
-    else
-        snprintf(rule, sizeof(rule), "%s", target);
+    snprintf(rule, sizeof(rule), "%s:%u%s", target, packet->port, suffix_of(packet->protocol));
     if (notes->count == EGRESS_NOTES_MAX || has_note(notes, rule))
         return;
     notes->rules[notes->count++] = memory_strdup(rule);
     qsort(notes->rules, notes->count, sizeof(*notes->rules), compare);
     member->owner->save(member);
+}
+
+void egress_notes_hand_over(struct membership *member)
+{
+    for (size_t i = 0; member->notes != NULL && i < ANSWERS_MAX; i++) {
+        const struct answered *one = &member->notes->answers[i];
+
+        if (one->name != NULL)
+            egress_learn_answer(member, one->name, &one->address, one->is_member, one->ends_us);
+    }
 }
 
 void egress_notes_list(struct arena *arena, const struct membership *member,

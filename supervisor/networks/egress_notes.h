@@ -17,6 +17,9 @@ void egress_note_answer(struct membership *member, const struct resolver_grant *
 /* It begins to talk to somebody. */
 void egress_note_packet(struct membership *member, const struct logged_packet *packet);
 
+/* It has learnt: its new rules begin with the addresses that answers have told it. */
+void egress_notes_hand_over(struct membership *member);
+
 /* The rules, as texts, in order. They outlive the container's end and davitd's. */
 void egress_notes_list(struct arena *arena, const struct membership *member,
                        struct string_list *rules);

@@ -9,6 +9,7 @@
 #include "connections.h"
 #include "egress.h"
 #include "groups.h"
+#include "limits.h"
 #include "membership.h"
 #include "network/egress.h"
 #include "network/firewall.h"
@@ -47,20 +48,6 @@ static void change_ports(struct nft_transaction *transaction, const struct membe
     }
 }
 
-static struct network_limits limits_of(const struct membership *member)
-{
-    const struct docker_network_limits *limits = member->definition->host_config.network_limits;
-    struct network_limits said = {.connections = member->networks->default_connections};
-
-    if (limits == NULL)
-        return said;
-    said.new_connections = limits->new_connections;
-    said.packets = limits->packets;
-    if (limits->connections != 0)
-        said.connections = limits->connections > 0 ? (uint32_t)limits->connections : 0;
-    return said;
-}
-
 /* Its addresses become those of its groups' members, on that network. */
 static void change_groups(struct nft_transaction *transaction, const struct membership *member,
                           const struct network_lease *lease, bool is_removed)
@@ -88,7 +75,7 @@ static void change_device(struct nft_transaction *transaction, const struct memb
     struct firewall_device device = {.name = lease->host_device,
                                      .address = lease->address,
                                      .address6 = lease->address6,
-                                     .limits = limits_of(member),
+                                     .packets = limits_of(member).packets,
                                      .is_apart = lease->network != NULL &&
                                                  network_keeps_apart(lease->network)};
 
@@ -96,8 +83,7 @@ static void change_device(struct nft_transaction *transaction, const struct memb
         return;
     change_groups(transaction, member, lease, is_removed);
     link_make_mac(&lease->address, device.mac);
-    firewall_change_device(transaction, &device, member->networks->firewall.tracks_bridges,
-                           is_removed);
+    firewall_change_device(transaction, &device, is_removed);
 }
 
 /* Those whose bridge is there stay: the next container need not wait for its rules. */
@@ -144,18 +130,14 @@ static uint64_t make_rules(struct networks *networks, struct nft_transaction *tr
 {
     cleanup_arena struct arena arena = {0};
     struct firewall_network *list;
-    struct firewall firewall = {.count = list_networks(&arena, networks, &list)};
+    size_t count = list_networks(&arena, networks, &list);
     size_t offset;
 
-    firewall.networks = list;
-    firewall.tracks_bridges =
-        egress_is_needed(networks) && !networks->firewall.lacks_bridge_tracking;
-    networks->firewall.tracks_bridges = firewall.tracks_bridges;
-    *has_networks = firewall.count > 0;
+    *has_networks = count > 0;
     remove_tables(networks, transaction);
     offset = transaction->bytes.length;
-    if (firewall.count > 0)
-        firewall_write(transaction, &firewall);
+    if (count > 0)
+        firewall_write(transaction, list, count);
     egress_add_rules(networks, &arena, transaction);
     return hash_bytes(HASH_START, transaction->bytes.data + offset,
                       transaction->bytes.length - offset);
@@ -178,13 +160,17 @@ static int write_rules(struct networks *networks, struct error *err)
     int result;
 
     /* Most containers change nothing but elements. */
-    if (networks->firewall.is_written && networks->firewall.sum == sum)
+    if (networks->firewall.is_written && networks->firewall.sum == sum &&
+        (!has_networks || limits_are_written(networks)))
         return 0;
+    if (has_networks)
+        limits_add_rules(networks, &transaction);
     if (has_networks)
         add_elements(networks, &transaction);
     result = nft_transaction_run(&networks->nft, &transaction, err);
     networks->firewall.is_written = result == 0;
     networks->firewall.sum = sum;
+    limits_end_writing(networks, result == 0);
     return result;
 }
 
@@ -316,14 +302,20 @@ int firewall_change_device_of(const struct membership *member, const struct netw
                               bool is_removed, struct error *err)
 {
     cleanup_nft_transaction struct nft_transaction transaction = {0};
+    struct networks *networks = member->networks;
+    bool has_rules = is_in_force(networks);
+    int result = 0;
 
-    change_device(&transaction, member, lease, is_removed);
-    if (transaction.count == 0)
-        return 0;
-    if (!is_in_force(member->networks)) {
-        member->networks->firewall.is_written = false;
-        firewall_change(member->networks);
-        return 0;
+    limits_change(&transaction, member, lease, is_removed);
+    if (has_rules)
+        change_device(&transaction, member, lease, is_removed);
+    if (transaction.count > 0)
+        result = nft_transaction_run(&networks->nft, &transaction, err);
+    if (result < 0)
+        limits_distrust(networks);
+    if (!has_rules || result < 0) {
+        networks->firewall.is_written = false;
+        firewall_change(networks);
     }
-    return nft_transaction_run(&member->networks->nft, &transaction, err);
+    return result;
 }

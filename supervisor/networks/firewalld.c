@@ -13,7 +13,8 @@
 #define ZONES "org.fedoraproject.FirewallD1.zone"
 #define ZONE "trusted"
 #define AGAIN_US 1000000
-#define ATTEMPTS_MAX 30  /* while it starts it may not be there yet, when it has ended it is not */
+#define ATTEMPTS_MAX 30 /* while it starts it may not be there yet, when it has ended it is not */
+#define PATIENCE 3
 #define CALL_US 20000000 /* it answers nobody while it loads its rules */
 #define BRIDGES_MAX 4
 #define NAME_SIZE 24
@@ -31,7 +32,7 @@ struct firewalld {
     size_t count;
 };
 
-static void ask(struct firewalld *firewalld);
+static void ask_for_zones(struct firewalld *firewalld);
 
 static int on_due(sd_event_source *source, uint64_t usec, void *context)
 {
@@ -41,11 +42,11 @@ static int on_due(sd_event_source *source, uint64_t usec, void *context)
     (void)usec;
     firewalld->timer = sd_event_source_disable_unref(firewalld->timer);
     if (firewalld->is_due)
-        ask(firewalld);
+        ask_for_zones(firewalld);
     return 0;
 }
 
-static void finish(struct firewalld *firewalld)
+static void end_question(struct firewalld *firewalld)
 {
     if (--firewalld->waiting > 0)
         return;
@@ -57,14 +58,23 @@ static void finish(struct firewalld *firewalld)
                                    AGAIN_US, 0, on_due, firewalld);
 }
 
-static void fail(struct firewalld *firewalld, const char *reason)
+static void note_failure(struct firewalld *firewalld, const char *reason)
 {
     firewalld->has_failed = true;
-    if (!firewalld->was_told)
-        log_warning("firewalld does not take davit's bridges (%s): containers reach nobody "
-                    "outside unless a zone of its lets davit0 and dv-+ through",
-                    reason);
+    /* While it starts it answers nobody. */
+    if (firewalld->was_told || firewalld->attempts < PATIENCE)
+        return;
+    log_warning("firewalld does not take davit's bridges (%s): containers reach nobody outside "
+                "unless a zone of its lets davit0 and dv-+ through",
+                reason);
     firewalld->was_told = true;
+}
+
+static void note_success(struct firewalld *firewalld)
+{
+    firewalld->was_told = false;
+    log_info("firewalld: davit's bridges are in its zone " ZONE ": what goes through them davit "
+             "decides");
 }
 
 static int on_changed(sd_bus_message *answer, void *context, sd_bus_error *error)
@@ -74,17 +84,16 @@ static int on_changed(sd_bus_message *answer, void *context, sd_bus_error *error
 
     (void)error;
     if (said != NULL)
-        fail(firewalld, said->message);
+        note_failure(firewalld, said->message != NULL ? said->message : said->name);
     else
-        log_info("firewalld: davit's bridges are in its zone " ZONE ": what goes through them "
-                 "davit decides");
-    finish(firewalld);
+        note_success(firewalld);
+    end_question(firewalld);
     return 0;
 }
 
 /* One call that takes texts, a NULL at their end; firewalld is not started for it. */
-static int call(struct firewalld *firewalld, const char *method, sd_bus_message_handler_t handler,
-                void *context, const char *const *texts)
+static int call_zones(struct firewalld *firewalld, const char *method,
+                      sd_bus_message_handler_t handler, void *context, const char *const *texts)
 {
     sd_bus_message *message = NULL;
     int result =
@@ -118,19 +127,19 @@ static int on_zone(sd_bus_message *answer, void *context, sd_bus_error *error)
     (void)error;
     free(question);
     if (said != NULL) {
-        fail(firewalld, said->message);
-        finish(firewalld);
+        note_failure(firewalld, said->message != NULL ? said->message : said->name);
+        end_question(firewalld);
         return 0;
     }
     result = sd_bus_message_read(answer, "s", &zone);
     if (result >= 0 && zone[0] == '\0') {
-        result = call(firewalld, "changeZoneOfInterface", on_changed, firewalld, texts);
+        result = call_zones(firewalld, "changeZoneOfInterface", on_changed, firewalld, texts);
         if (result >= 0)
             return 0;
     }
     if (result < 0)
-        fail(firewalld, strerror(-result));
-    finish(firewalld);
+        note_failure(firewalld, strerror(-result));
+    end_question(firewalld);
     return 0;
 }
 
@@ -149,7 +158,7 @@ static int open_bus(struct firewalld *firewalld)
     return result;
 }
 
-static void ask(struct firewalld *firewalld)
+static void ask_for_zones(struct firewalld *firewalld)
 {
     int result = open_bus(firewalld);
 
@@ -160,15 +169,15 @@ static void ask(struct firewalld *firewalld)
         const char *texts[] = {firewalld->names[i], NULL};
 
         *question = (struct question){firewalld, i};
-        result = call(firewalld, "getZoneOfInterface", on_zone, question, texts);
+        result = call_zones(firewalld, "getZoneOfInterface", on_zone, question, texts);
         if (result < 0)
             free(question);
         else
             firewalld->waiting++;
     }
     if (result < 0)
-        fail(firewalld, strerror(-result));
-    finish(firewalld);
+        note_failure(firewalld, strerror(-result));
+    end_question(firewalld);
 }
 
 void firewalld_bind(struct networks *networks, const char *const *bridges, size_t count)
@@ -189,5 +198,5 @@ void firewalld_bind(struct networks *networks, const char *const *bridges, size_
     firewalld->is_due = true;
     firewalld->attempts = 0;
     if (firewalld->waiting == 0 && firewalld->timer == NULL)
-        ask(firewalld);
+        ask_for_zones(firewalld);
 }

@@ -12,7 +12,9 @@ static bool is_group_name(const char *name)
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
     size_t length = strlen(name);
 
-    return length > 0 && length < FIREWALL_GROUP_SIZE && strspn(name, allowed) == length;
+    /* Rules would take digits alone for an address. */
+    return length > 0 && length < FIREWALL_GROUP_SIZE && strspn(name, allowed) == length &&
+           strspn(name, "0123456789") < length;
 }
 
 static struct firewall_group *find_group(const struct network *network, const char *name)
@@ -62,6 +64,15 @@ static int add_rule(struct network *network, struct firewall_group *group, const
     return 0;
 }
 
+static size_t count_rules(const struct network *network)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < network->groups.count; i++)
+        count += network->groups.items[i].rule_count;
+    return count;
+}
+
 static int read_rules(struct network *network, struct firewall_group *group, const char *list,
                       struct error *err)
 {
@@ -69,10 +80,11 @@ static int read_rules(struct network *network, struct firewall_group *group, con
 
     while (*list != '\0') {
         part = next_part(&network->arena, &list);
-        if (part == NULL || group->rule_count == EGRESS_RULES_MAX)
+        if (part == NULL || count_rules(network) == GROUP_RULES_MAX)
             return error_set(err, ERROR_INVALID, EINVAL,
-                             "Options." GROUP_OPTION "%s: an empty rule, or more than %d",
-                             group->name, EGRESS_RULES_MAX);
+                             "Options." GROUP_OPTION
+                             "%s: an empty rule, or more than %d of all groups",
+                             group->name, GROUP_RULES_MAX);
         if (add_rule(network, group, part, err) < 0)
             return -err->errnum;
     }
@@ -92,8 +104,8 @@ int network_groups_read(struct network *network, struct error *err)
             continue;
         if (!is_group_name(name + skipped) || network->groups.count == GROUPS_MAX)
             return error_set(err, ERROR_INVALID, EINVAL,
-                             "Options.%.96s: not a name of up to %d characters of [a-z0-9_-], or "
-                             "more than %d groups",
+                             "Options.%.96s: not a name of up to %d characters of [a-z0-9_-], not "
+                             "digits alone, or more than %d groups",
                              name, FIREWALL_GROUP_SIZE - 1, GROUPS_MAX);
         network->groups.items = arena_grow(&network->arena, network->groups.items,
                                            network->groups.count, sizeof(struct firewall_group));

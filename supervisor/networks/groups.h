@@ -10,11 +10,12 @@
 #include "networks.h"
 #include "supervisor/definition/definition.h"
 
-#define GROUP_OPTION                                                                               \
-    "io.davit.network.group."                   /* and the group's name: "FROM[:PORT][/PROTO],..." \
-                                                 */
-#define GROUPS_OPTION "io.davit.network.groups" /* names, with commas */
-#define GROUPS_MAX 64
+/* Of a network, with the group's name behind: "FROM[:PORT][/PROTOCOL],...". */
+#define GROUP_OPTION "io.davit.network.group."
+/* Of a container's endpoint: names with commas between them. */
+#define GROUPS_OPTION "io.davit.network.groups"
+#define GROUPS_MAX 64       /* of a network */
+#define GROUP_RULES_MAX 256 /* of all groups of a network */
 
 /* Reads the groups from the network's options. */
 int network_groups_read(struct network *network, struct error *err);

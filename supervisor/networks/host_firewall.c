@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -21,7 +20,7 @@
 
 static const char *const bridges[] = {"davit0", "dv-*"};
 
-static void look(struct networks *networks);
+static void look_at_chains(struct networks *networks);
 
 static int on_due(sd_event_source *source, uint64_t usec, void *context)
 {
@@ -30,11 +29,11 @@ static int on_due(sd_event_source *source, uint64_t usec, void *context)
     (void)source;
     (void)usec;
     networks->host_firewall.timer = sd_event_source_disable_unref(networks->host_firewall.timer);
-    look(networks);
+    look_at_chains(networks);
     return 0;
 }
 
-static void look_later(struct networks *networks)
+static void look_at_chains_later(struct networks *networks)
 {
     struct host_firewall_state *state = &networks->host_firewall;
     uint64_t due_us = clock_monotonic_us() + DELAY_US;
@@ -47,7 +46,7 @@ static void look_later(struct networks *networks)
                       networks);
 }
 
-static void tell(struct networks *networks, const struct host_chains *found)
+static void tell_of_chains(struct networks *networks, const struct host_chains *found)
 {
     struct host_firewall_state *state = &networks->host_firewall;
 
@@ -65,38 +64,35 @@ static void tell(struct networks *networks, const struct host_chains *found)
                     state->closed);
 }
 
-static void look(struct networks *networks)
+static void look_at_chains(struct networks *networks)
 {
     struct host_firewall_state *state = &networks->host_firewall;
     struct host_chains found;
     struct error err = {0};
-    int result = host_chains_open(&networks->nft, bridges, ARRAY_SIZE(bridges), &found, &err);
+    size_t count = networks->leaves_host_firewall ? 0 : ARRAY_SIZE(bridges);
+    int result = host_chains_open(&networks->nft, bridges, count, &found, &err);
 
     state->looked_us = clock_monotonic_us();
     /* Somebody is changing them: what was missing may be there now. */
     if (result == -EINTR || result == -ENOENT) {
-        look_later(networks);
+        look_at_chains_later(networks);
         return;
     }
     if (result < 0) {
         log_warning("the host's firewall: %s", err.message);
         return;
     }
-    tell(networks, &found);
-    if (found.has_firewalld)
+    tell_of_chains(networks, &found);
+    if (found.has_firewalld && count > 0)
         firewalld_bind(networks, bridges, ARRAY_SIZE(bridges));
 }
 
 static int on_change(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-    char bytes[1];
-
     (void)source;
     (void)events;
-    /* That something has changed is all there is to know, also where messages were lost. */
-    while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == ENOBUFS)
-        ;
-    look_later(context);
+    if (host_chains_have_changed(fd))
+        look_at_chains_later(context);
     return 0;
 }
 
@@ -118,14 +114,20 @@ void host_firewall_watch(struct networks *networks)
     struct host_firewall_state *state = &networks->host_firewall;
     struct error err = {0};
 
-    if (networks->leaves_host_firewall || state->source != NULL || networks->nft.fd < 0)
+    if (state->is_watched || networks->nft.fd < 0)
         return;
+    state->is_watched = true;
+    if (networks->leaves_host_firewall) {
+        /* Of a davitd that was told otherwise. */
+        look_at_chains(networks);
+        return;
+    }
     state->fd = host_chains_watch(networks->nft.port, &err);
     if (state->fd >= 0 && sd_event_add_io(networks->loop, &state->source, state->fd, EPOLLIN,
                                           on_change, networks) < 0)
         fd_close(&state->fd);
-    if (state->fd < 0)
+    if (state->source == NULL)
         log_warning("the host's firewall is not followed: %s", err.message);
     look_for_legacy(networks);
-    look(networks);
+    look_at_chains(networks);
 }

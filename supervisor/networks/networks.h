@@ -95,7 +95,6 @@ struct firewall_state {
     sd_event_source *retry;     /* after it has failed */
     uint64_t retry_us;          /* its delay; 0: the last writing was good */
     bool lacks_bridge_tracking; /* the kernel has no CONFIG_NF_CONNTRACK_BRIDGE */
-    bool tracks_bridges;        /* as the rules are written */
 };
 
 /* Egress rules of containers: egress_rules.c, egress_log.c. */
@@ -106,8 +105,19 @@ struct egress_state {
     size_t learnt_count;         /* of all containers: egress_learnt.c */
 };
 
+/* Limits of devices: limits.c. */
+struct limits_table {
+    bool is_written;
+    bool is_being_written;
+};
+struct limits_state {
+    struct limits_table inet;
+    struct limits_table bridge; /* where the kernel tracks connections in bridges */
+};
+
 /* What rules tell of packets that they stop: packets.c. */
 struct packets_state {
+    bool is_heard;
     int fd;
     sd_event_source *source; /* NULL: not yet */
 };
@@ -125,7 +135,8 @@ struct host_firewall_state {
     sd_event_source *source; /* NULL: nobody is told yet */
     sd_event_source *timer;  /* looks at it again */
     uint64_t looked_us;
-    char closed[160]; /* its chain that lets nothing through and is another program's; "": none */
+    bool is_watched;
+    char closed[560]; /* its chain that lets nothing through and is another program's; "": none */
     bool has_legacy;  /* rules of iptables-legacy */
     struct firewalld *firewalld; /* or NULL */
 };
@@ -189,6 +200,7 @@ struct networks {
     struct nft_channel nft;
     struct firewall_state firewall;
     struct egress_state egress;
+    struct limits_state limits;
     struct packets_state packets;
     struct host_firewall_state host_firewall;
     struct connections_state connections;

@@ -1,5 +1,6 @@
 /* Events of packets that rules stop: see networks.h and limits.h. */
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,23 @@ static void tell_refused(struct membership *member, const struct logged_packet *
                              3});
 }
 
-static struct membership *find_sender(const struct networks *networks, const struct address *source)
+static struct membership *find_by_device(const struct networks *networks, uint32_t index)
+{
+    char name[IF_NAMESIZE];
+
+    if (if_indextoname(index, name) == NULL)
+        return NULL;
+    for (struct membership *one = networks->members; one != NULL; one = one->next) {
+        for (size_t i = 0; i < one->definition->endpoints.count; i++) {
+            if (strcmp(one->leases[i].host_device, name) == 0)
+                return one;
+        }
+    }
+    return NULL;
+}
+
+static struct membership *find_by_address(const struct networks *networks,
+                                          const struct address *source)
 {
     for (struct membership *one = networks->members; one != NULL; one = one->next) {
         for (size_t i = 0; i < one->definition->endpoints.count; i++) {
@@ -63,6 +80,14 @@ static struct membership *find_sender(const struct networks *networks, const str
         }
     }
     return NULL;
+}
+
+/* In a bridge a packet says what it likes of its source until it is checked. */
+static struct membership *find_sender(const struct networks *networks,
+                                      const struct logged_packet *packet)
+{
+    return packet->bridge_port != 0 ? find_by_device(networks, packet->bridge_port)
+                                    : find_by_address(networks, &packet->source);
 }
 
 /* Who is over a limit is so again and again. */
@@ -98,7 +123,7 @@ static void tell(void *context, const struct logged_packet *packet)
         if (member != NULL)
             egress_note_packet(member, packet);
     } else if (strncmp(packet->prefix, LIMITS_LOG_PREFIX, limited) == 0) {
-        member = find_sender(context, &packet->source);
+        member = find_sender(context, packet);
         if (member != NULL)
             tell_limited(member, packet->prefix + limited);
     }
@@ -116,8 +141,9 @@ void networks_hear_packets(struct networks *networks)
 {
     struct error err = {0};
 
-    if (networks->packets.source != NULL)
+    if (networks->packets.is_heard)
         return;
+    networks->packets.is_heard = true;
     networks->packets.fd = packet_log_open(PACKET_LOG_GROUP, &err);
     if (networks->packets.fd < 0 ||
         sd_event_add_io(networks->loop, &networks->packets.source, networks->packets.fd, EPOLLIN,

@@ -77,10 +77,11 @@ static int resolve_without(struct membership *member, struct revision *draft,
     for (size_t i = 0; i < definition->endpoints.count; i++) {
         if (!is_mode(mode, definition->endpoints.items[i].network_name) ||
             has_text(definition->endpoints.items[i].ipam.ipv4_address) ||
-            has_text(definition->endpoints.items[i].ipam.ipv6_address))
+            has_text(definition->endpoints.items[i].ipam.ipv6_address) ||
+            definition->endpoints.items[i].driver_opts.count > 0)
             return error_set(err, ERROR_INVALID, EINVAL,
                              "NetworkingConfig: a container whose network is %s can have no other, "
-                             "and no address",
+                             "and no address and no options there",
                              mode);
     }
     definition->endpoints.count = 0;

@@ -283,16 +283,17 @@ END
     at_host ip route add 10.99.0.0/24 via 192.0.2.2
     at_neighbour ip addr add 198.51.100.7/32 dev lo
     at_neighbour ip addr add 10.99.0.2/32 dev lo
-    reach() { davit exec pupil sh -c 'timeout 5 wget -qO- http://api.example.org:8000/ && timeout 5 wget -qO- http://corp.example.org:8000/ && timeout 5 wget -qO- http://192.0.2.2:8000/ &&
-        ping -c 1 -W 2 198.51.100.7' && as_root_of pupil socat -u - UDP4-SENDTO:10.99.0.2:514 <<< x; }
+    reach() { davit exec pupil sh -c 'timeout 5 wget -qO- http://api.example.org:8000/ && timeout 5 wget -qO- http://corp.example.org:8000/ && timeout 5 wget -qO- http://192.0.2.2:8000/' && as_root_of pupil socat -u - UDP4-SENDTO:10.99.0.2:514 <<< x; }
     davit run --detach --name pupil --dns 192.0.2.2 --egress learn --egress 192.0.2.2:8001 busybox sleep 1000
     reach
+    # A rule for what has no port would let all else through.
+    davit exec pupil ping -c 1 -W 5 198.51.100.7
     contains "$(davit egress pupil)" "everything, and learns"
     suggested() { davit egress --suggest pupil > "$dir/rules" && grep -qx "$1" "$dir/rules"; }
-    for rule in 192.0.2.2:8001 api.example.org:8000 corp.example.org@10.99.0.2:514/udp corp.example.org@10.99.0.2:8000 api.example.org 192.0.2.2:8000; do
+    for rule in 192.0.2.2:8001 api.example.org:8000 corp.example.org@10.99.0.2:514/udp corp.example.org@10.99.0.2:8000 192.0.2.2:8000; do
         wait_until suggested "$rule" || { cat "$dir/rules"; false; }
     done
-    [ "$(wc -l < "$dir/rules")" = 6 ]
+    [ "$(wc -l < "$dir/rules")" = 5 ]
     # They outlive davitd, and the container's end.
     kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
     start_davitd
@@ -301,8 +302,19 @@ END
     davit stop --time 0 pupil
     [ "$(davit egress --suggest pupil)" = "$(cat "$dir/rules")" ]
     davit start pupil
-    # With them it does the same, and nothing else.
-    davit egress $(sed 's/^/--allow /' "$dir/rules") pupil
+    # With them it does the same, and nothing else; what it is doing goes on.
+    reach
+    mkfifo "$dir/held"
+    nsenter --net="/proc/$(pid_of pupil)/ns/net" socat -u "OPEN:$dir/held" TCP:198.51.100.7:8000 3>&- &
+    holder=$!
+    exec 7> "$dir/held"
+    held() { at_host conntrack --dump --proto tcp --dst 198.51.100.7 --state ESTABLISHED 2>/dev/null | grep -q dport=8000; }
+    wait_until held
+    davit egress --adopt pupil
+    held
+    exec 7>&-
+    wait $holder || true
+    [ "$(davit egress pupil | grep -v refused)" = "$(cat "$dir/rules")" ]
     reach
     refute davit exec pupil timeout 2 wget -qO- http://198.51.100.7:8001/
     contains "$(davit egress pupil)" "refused: "
@@ -312,6 +324,10 @@ END
     wait_until suggested 192.0.2.2:8000
     refute davit egress --learn --none pupil
     refute davit egress --suggest --all pupil
+    davit egress --learn pupil
+    run davit egress --adopt pupil
+    [ "$status" -ne 0 ]
+    contains "$output" "nothing was noted"
     refute davit create --network none --egress learn --network host busybox
     for route in 198.51.100.0/24 10.99.0.0/24; do at_host ip route del "$route"; done
     for address in 198.51.100.7/32 10.99.0.2/32; do at_neighbour ip addr del "$address" dev lo; done

@@ -18,9 +18,18 @@ ports_of_table() { at_host nft -j list map inet davit ports 2>/dev/null | jq -s 
 ports_of_containers() { davit ps --quiet --no-trunc | while read -r one; do davit inspect "$one" | jq '.[0].NetworkSettings.Ports[][]?.HostPort | tonumber'; done | jq -s -c 'sort'; }
 sources_of_table() { at_host nft -j list map inet davit_egress containers 2>/dev/null | jq -s -c '[.[].nftables[] | .map? | .elem? // [] | .[] | .[0]] | sort'; }
 limited_addresses() { davit ps --quiet --no-trunc | while read -r one; do davit inspect "$one" | jq '.[0] | select(.HostConfig.Egress) | .NetworkSettings.Networks[].IPAddress'; done | jq -s -c 'sort'; }
-agree() { [ "$(ports_of_table)" = "$(ports_of_containers)" ] && [ "$(sources_of_table)" = "$(limited_addresses)" ]; }
+elements() { at_host nft -j list set inet davit "$1" 2>/dev/null | jq -s -c '[.[].nftables[] | .set? | .elem? // [] | .[]] | sort'; }
+grouped_addresses() { davit ps --quiet --no-trunc | while read -r one; do davit inspect "$one" | jq '.[0].NetworkSettings.Networks[] | select(.DriverOpts) | .IPAddress'; done | jq -s -c 'sort'; }
+bridge() { at_host ip -br link | grep -o '^dv-[0-9a-f]*' | head -n 1; }
+counted() { at_host nft list map inet davit_limits connections 2>/dev/null | grep -o "02:42:" | wc -l; }
+members_agree() {
+    local set
+    set=$(elements "$(bridge)_grouped")
+    [ "${set:-[]}" = "$(grouped_addresses)" ] && [ "$(counted)" = "$(running | wc -l)" ]
+}
+agree() { [ "$(ports_of_table)" = "$(ports_of_containers)" ] && [ "$(sources_of_table)" = "$(limited_addresses)" ] && members_agree; }
 explain() {
-    echo "ports: $(ports_of_table), of containers: $(ports_of_containers); limited: $(sources_of_table), of containers: $(limited_addresses)"
+    echo "ports: $(ports_of_table), of containers: $(ports_of_containers); limited: $(sources_of_table), of containers: $(limited_addresses); grouped: $(elements "$(bridge)_grouped"), of containers: $(grouped_addresses); counted: $(counted) of $(running | wc -l)"
     tail -n 5 "$dir/log"
 }
 devices() { at_host ip -br link | grep -c '^dve'; }
@@ -29,11 +38,11 @@ devices() { at_host ip -br link | grep -c '^dve'; }
     seed=${SEED:-$RANDOM}
     echo "SEED=$seed"
     RANDOM=$seed
-    davit network create --subnet 10.77.0.0/24 mesh
+    davit network create --subnet 10.77.0.0/24 --group "grouped=*:80" mesh
     for round in $(seq "$ROUNDS"); do
         churn "$round-a" "-p 80" &
         churn "$round-b" "--egress 10.77.0.0/24" &
-        churn "$round-c" "" &
+        churn "$round-c" "--network-group grouped --network-connections 100" &
         sleep "0.$(printf %03d $((RANDOM % 600)))"
         kill -9 "$(cat "$dir/pid")"
         # The clients, and the one that was killed: the next finds its lock free only then.

@@ -150,8 +150,8 @@ static int leave_network(void **state)
 
 static struct egress_rule some_rules[] = {
     {.name = "web", .protocol = "tcp", .first_port = 5432, .last_port = 5433}, {.name = "*"}};
-static const struct firewall_group some_groups[] = {{"db", some_rules, 1},
-                                                    {"web", some_rules + 1, 1}};
+static const struct firewall_group some_groups[] = {
+    {"db6", some_rules + 1, 1}, {"db", some_rules, 1}, {"web", some_rules + 1, 1}};
 static const struct firewall_network some_networks[] = {
     {.bridge = "davit0",
      .subnet = {{AF_INET, {172, 17}}, 16},
@@ -165,13 +165,13 @@ static const struct firewall_network some_networks[] = {
      .subnet = {{AF_INET, {10, 6}}, 23},
      .keeps_sources = true,
      .groups = some_groups,
-     .group_count = 2},
+     .group_count = 3},
 };
 static const struct firewall_device some_device = {"dve1",
                                                    {2, 66, 172, 17, 0, 2},
                                                    {AF_INET, {172, 17, 0, 2}},
                                                    {AF_INET6, {0xfd, 0, 0, 1, [15] = 2}},
-                                                   {100, 10, 1000},
+                                                   1000,
                                                    true};
 
 static void change_everything(struct nft_transaction *transaction, bool is_removed)
@@ -185,7 +185,7 @@ static void change_everything(struct nft_transaction *transaction, bool is_remov
 
     for (size_t i = 0; i < 4; i++)
         firewall_change_port(transaction, &ports[i], is_removed);
-    firewall_change_device(transaction, &some_device, false, is_removed);
+    firewall_change_device(transaction, &some_device, is_removed);
     firewall_change_member(
         transaction, &(struct firewall_member){"dv-2", "db", address("10.6.0.2")}, is_removed);
     firewall_change_member(
@@ -198,7 +198,7 @@ static void write_all(struct nft_transaction *transaction, bool has_tables)
         firewall_remove(transaction, NFT_INET);
         firewall_remove(transaction, NFT_BRIDGE);
     }
-    firewall_write(transaction, &(struct firewall){some_networks, 3, false});
+    firewall_write(transaction, some_networks, 3);
     change_everything(transaction, false);
 }
 
@@ -241,6 +241,39 @@ static void the_tables_are_ours_alone(void **state)
     while (nft_table_look_up(&other, NFT_INET, FIREWALL_TABLE, &owner) == 0)
         usleep(1000);
     nft_channel_close(&other);
+}
+
+static void change_limits(struct nft_transaction *transaction, bool is_removed)
+{
+    const struct limited_device devices[] = {
+        {"dve1", some_device.mac, {100, 10, 0}, false},
+        {"dve2", (const uint8_t *)"\2\102\12\0\0\2", {500, 0, 0}, true},
+        {"dve3", (const uint8_t *)"\2\102\12\0\0\3", {0, 0, 0}, false}};
+
+    for (size_t i = 0; i < 3; i++)
+        limits_change_device(transaction, NFT_INET, &devices[i], is_removed);
+}
+
+static void limits_become_a_table(void **state)
+{
+    struct nft_transaction transaction = {0};
+    struct nft_channel channel;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(nft_channel_open(&channel, &err), 0);
+    limits_write(&transaction, NFT_INET, 500);
+    change_limits(&transaction, false);
+    run(&channel, &transaction, 0);
+    change_limits(&transaction, true);
+    run(&channel, &transaction, 0);
+    change_limits(&transaction, true);
+    run(&channel, &transaction, -ENOENT);
+    change_limits(&transaction, false);
+    run(&channel, &transaction, 0);
+    limits_remove(&transaction, NFT_INET);
+    run(&channel, &transaction, 0);
+    nft_channel_close(&channel);
 }
 
 static void let_through(struct nft_transaction *transaction, const char *text, bool is_removed)
@@ -505,6 +538,7 @@ int main(void)
         cmocka_unit_test(addresses_are_counted),
         cmocka_unit_test(distances_are_measured),
         cmocka_unit_test_setup_teardown(the_tables_are_ours_alone, enter_network, leave_network),
+        cmocka_unit_test_setup_teardown(limits_become_a_table, enter_network, leave_network),
         cmocka_unit_test_setup_teardown(egress_rules_become_tables, enter_network, leave_network),
         cmocka_unit_test(egress_rules_are_read),
         cmocka_unit_test(logged_packets_are_read_by_their_headers),

@@ -1,8 +1,9 @@
 /*
- * flood connect SOURCE DESTINATION COUNT: TCP connections from many ports to many ports, as raw
- * packets: they cost who makes them nothing, and the host in between one entry of its table each.
- * Says how many were made. flood answer: answers the SYN of each at the other side. The kernels of
- * both would reset what they do not know: their input of TCP has to be closed.
+ * flood connect SOURCE DESTINATION COUNT PATIENCE: TCP connections from many ports to many ports,
+ * as raw packets: they cost who makes them nothing, and the host in between one entry of its table
+ * each. Waits so many milliseconds for answers. Says how many were made. flood answer: answers the
+ * SYN of each at the other side. The kernels of both would reset what they do not know: their input
+ * of TCP has to be closed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,7 +22,6 @@
 #define PORTS 60000
 #define FIRST_SERVICE 20000
 #define WINDOW 512
-#define PATIENCE_MS 5
 
 struct packet {
     struct iphdr ip;
@@ -30,6 +30,7 @@ struct packet {
 
 static int sender;
 static int receiver;
+static int patience_ms;
 
 static uint16_t sum(const void *bytes, size_t length, uint32_t total)
 {
@@ -121,7 +122,7 @@ static size_t finish(size_t wanted)
     struct pollfd ready = {receiver, POLLIN, 0};
     size_t made = 0;
 
-    while (made < wanted && poll(&ready, 1, PATIENCE_MS) > 0) {
+    while (made < wanted && poll(&ready, 1, patience_ms) > 0) {
         while (receive(&packet, 1, 1)) {
             reply(&packet, packet.tcp.ack_seq, 0);
             made++;
@@ -159,8 +160,9 @@ int main(int argc, char **argv)
         perror("flood");
         return 1;
     }
+    patience_ms = argc == 6 ? atoi(argv[5]) : 0;
     setsockopt(receiver, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-    if (argc == 5 && strcmp(argv[1], "connect") == 0)
+    if (argc == 6 && strcmp(argv[1], "connect") == 0)
         flood(argv[2], argv[3], strtoul(argv[4], NULL, 10));
     else
         answer();

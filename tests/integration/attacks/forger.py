@@ -34,7 +34,7 @@ with open(sys.argv[2], "w", buffering=1) as noted:
         itself = b"\xc0\x0c"
         for wrong in range(1, 20):
             server.sendto(answer(question, id ^ wrong, [record(itself, FORGED)]), client)
-        server.sendto(answer(b"\3foo\0\0\1\0\1", id, [record(itself, FORGED)]), client)
+        server.sendto(answer(b"\3baz\0\0\1\0\1", id, [record(itself, FORGED)]), client)
         server.sendto(message, client)
         other.sendto(answer(question, id, [record(itself, FORGED)]), client)
         records = [record(itself, TRUE)] + ([record(b"\3foo\0", STRAY)] if message[13:14] in b"xX" else [])
