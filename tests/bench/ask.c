@@ -1,7 +1,7 @@
 /*
- * ask ADDRESS PORT NAME SECONDS WINDOW: asks a server for A of NAME by UDP, with so many questions under way, and prints how many
- * were answered a second and how long that took: median and 99th of a hundred, in milliseconds. In NAME each "#" is a digit that
- * changes with each question.
+ * ask ADDRESS PORT NAME SECONDS WINDOW: asks a server for A of NAME by UDP, with so many questions
+ * under way, and prints how many were answered a second and how long that took: median and 99th of
+ * a hundred, in milliseconds. In NAME each "#" is a digit that changes with each question.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -79,7 +79,8 @@ int main(int argc, char **argv)
 
         for (; waiting < (size_t)atoi(argv[5]); waiting++, number++) {
             asked_at[number & 0xffff] = now();
-            if (send(fd, message, write_question(message, (uint16_t)number, argv[3], number), 0) < 0)
+            if (send(fd, message, write_question(message, (uint16_t)number, argv[3], number), 0) <
+                0)
                 break;
         }
         /* What was dropped is not waited for. */
@@ -88,7 +89,8 @@ int main(int argc, char **argv)
         while (recv(fd, message, sizeof(message), MSG_DONTWAIT) >= 12) {
             waiting -= waiting > 0;
             if ((message[3] & 15) == 0 && answered < SAMPLES_MAX)
-                samples[answered++] = (float)(1000 * (now() - asked_at[message[0] << 8 | message[1]]));
+                samples[answered++] =
+                    (float)(1000 * (now() - asked_at[message[0] << 8 | message[1]]));
         }
     }
     qsort(samples, answered, sizeof(*samples), compare);

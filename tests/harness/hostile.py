@@ -58,7 +58,8 @@ class Watched:
         found.update({f"/dev/{name}": attributes(f"/dev/{name}") for name in sorted(os.listdir("/dev")) if name not in ("pts", "shm")})
         for setting in ("kernel/core_pattern", "kernel/hostname", "kernel/panic", "vm/swappiness", "kernel/printk"):
             found[setting] = pathlib.Path("/proc/sys", setting).read_text()
-        found["mounts"] = [line.split()[4] for line in open("/proc/self/mountinfo")]
+        # Network namespaces of other tests come and go.
+        found["mounts"] = [point for point in (line.split()[4] for line in open("/proc/self/mountinfo")) if not point.startswith("/run/netns/")]
         found["canary"] = (host.stat_of(self.canary) or ("gone", "", 0))[1] in "SR"
         return found
 
