@@ -76,6 +76,19 @@ static int adopt_suggestion(struct cli *cli, const char *path, struct egress_opt
     return set_rules(cli, path, options);
 }
 
+/* The rules that it has stay, unless others are named. */
+static int begin_to_learn(struct cli *cli, const char *path, struct egress_options *options)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *egress;
+    int result = client_call_json(&cli->client, "GET", path, NULL, &arena, &egress, &cli->err);
+
+    if (result < 0)
+        return result;
+    add_rules(&options->request, json_get(egress, "Allow"));
+    return set_rules(cli, path, options);
+}
+
 static int show_rules(struct cli *cli, const char *path)
 {
     cleanup_arena struct arena arena = {0};
@@ -128,7 +141,8 @@ int cli_egress(struct cli *cli, int argc, char **argv)
                                    .values = &options};
     cleanup_free char *path = NULL;
     int result = options_read(cli, argc, argv, &set);
-    bool has_rules = options.is_none || options.learns || request_has(&options.request, "Allow");
+    bool has_allowed = request_has(&options.request, "Allow");
+    bool has_rules = options.is_none || options.learns || has_allowed;
 
     if (result == 0 && argc - optind != 1)
         result = error_set(&cli->err, ERROR_INVALID, EINVAL,
@@ -145,10 +159,11 @@ int cli_egress(struct cli *cli, int argc, char **argv)
                            "egress: --suggest and --adopt go with nothing else");
     if (result == 0) {
         path = client_path("/davit/v1/containers/", argv[optind], "/egress");
-        result = has_rules || options.is_all ? set_rules(cli, path, &options)
-                 : options.suggests          ? show_suggestion(cli, path)
-                 : options.adopts            ? adopt_suggestion(cli, path, &options)
-                                             : show_rules(cli, path);
+        result = options.learns && !has_allowed ? begin_to_learn(cli, path, &options)
+                 : has_rules || options.is_all  ? set_rules(cli, path, &options)
+                 : options.suggests             ? show_suggestion(cli, path)
+                 : options.adopts               ? adopt_suggestion(cli, path, &options)
+                                                : show_rules(cli, path);
     }
     request_release(&options.request);
     return result;

@@ -104,9 +104,18 @@ static void add_loopback_guard(struct nft_transaction *transaction, enum nft_dir
  * a machine on the same wire that sends to or from such an address, with a route to it by us, would
  * reach ports that were published for the host alone (CVE-2020-8558). This chain runs before the
  * rules that change where a packet goes. */
-static void write_loopback_guard(struct nft_transaction *transaction)
+static void write_guard(struct nft_transaction *transaction)
 {
+    struct nft_rule rule;
+
     nft_add_base_chain(transaction, "guard", "filter", NFT_PREROUTING, PRIORITY_RAW);
+    /* Frames for 01:80:c2:00:00:02 and others of the bridge itself (IEEE 802.1D, 7.12.6) the kernel
+     * gives to the host as if they had come by a device of its own, past all rules of the bridge.
+     */
+    rule = nft_rule_begin(transaction, "guard");
+    nft_match_device(&rule, NFT_IIFNAME, true, FIREWALL_DEVICE_PREFIX "*");
+    nft_drop(&rule);
+    nft_rule_end(&rule);
     add_loopback_guard(transaction, NFT_DADDR, "127.0.0.0/8");
     add_loopback_guard(transaction, NFT_SADDR, "127.0.0.0/8");
     add_loopback_guard(transaction, NFT_DADDR, "::1/128");
@@ -419,9 +428,9 @@ static void write_bridge_guard(struct nft_transaction *transaction)
 {
     struct nft_rule rule;
 
-    nft_add_set(
-        transaction,
-        &(struct nft_set){.name = "devices", .key = {NFT_TYPE_DEVICE}, .data = {NFT_TYPE_VERDICT}});
+    nft_add_set(transaction, &(struct nft_set){.name = "own_devices",
+                                               .key = {NFT_TYPE_DEVICE},
+                                               .data = {NFT_TYPE_VERDICT}});
     nft_add_set(transaction, &(struct nft_set){
                                  .name = "sources",
                                  .key = {NFT_TYPE_DEVICE, NFT_TYPE_ETHER, NFT_TYPE_IPV4},
@@ -443,7 +452,7 @@ static void write_bridge_guard(struct nft_transaction *transaction)
     limits_write_packets(transaction, "port");
     nft_add_base_chain(transaction, "guard", "filter", NFT_PREROUTING, PRIORITY_BRIDGE_GUARD);
     rule = nft_rule_begin(transaction, "guard");
-    nft_jump_by_device(&rule, NFT_IIFNAME, "devices");
+    nft_jump_by_device(&rule, NFT_IIFNAME, "own_devices");
     nft_rule_end(&rule);
     rule = nft_rule_begin(transaction, "guard");
     nft_match_device(&rule, NFT_IIFNAME, true, FIREWALL_DEVICE_PREFIX "*");
@@ -468,7 +477,7 @@ void firewall_write(struct nft_transaction *transaction, const struct firewall_n
     nft_add_table(transaction);
     write_bridges(transaction, networks, count);
     write_ports(transaction);
-    write_loopback_guard(transaction);
+    write_guard(transaction);
     write_sources(transaction, networks, count);
     write_input(transaction);
     write_output(transaction);
@@ -532,7 +541,7 @@ void firewall_change_device(struct nft_transaction *transaction,
                             const struct firewall_device *device, bool is_removed)
 {
     const struct address local = address_link_local(device->mac);
-    struct nft_element element = {.set = "devices",
+    struct nft_element element = {.set = "own_devices",
                                   .jump = device->packets > 0 ? LIMITS_CHAIN : "port"};
 
     nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);

@@ -8,6 +8,10 @@
 #include "egress.h"
 #include "firewall.h"
 #include "nft_rule.h"
+#include "packet_log.h"
+
+#define REPORTS_PER_SECOND 5
+#define REPORTS_BURST 10
 
 #define SET_NAME_SIZE (IFNAMSIZ + FIREWALL_GROUP_SIZE + 3)
 
@@ -67,6 +71,24 @@ static void write_group(struct nft_transaction *transaction, const struct firewa
     }
 }
 
+/* Reported a few times a second. The kernel is miserly with ICMP to who gets redirects, which
+ * routing within a bridge would send: TCP is reset. */
+static void write_refusal(struct nft_transaction *transaction, const char *chain)
+{
+    struct nft_rule rule = nft_rule_begin(transaction, chain);
+
+    nft_limit(&rule, REPORTS_PER_SECOND, REPORTS_BURST);
+    nft_log(&rule, FIREWALL_GROUPS_PREFIX, PACKET_LOG_GROUP);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, chain);
+    nft_match_protocol(&rule, IPPROTO_TCP);
+    nft_reset(&rule);
+    nft_rule_end(&rule);
+    rule = nft_rule_begin(transaction, chain);
+    nft_reject(&rule);
+    nft_rule_end(&rule);
+}
+
 void firewall_groups_write(struct nft_transaction *transaction,
                            const struct firewall_network *network)
 {
@@ -83,9 +105,7 @@ void firewall_groups_write(struct nft_transaction *transaction,
     nft_rule_end(&rule);
     for (size_t i = 0; i < network->group_count; i++)
         write_group(transaction, network, &network->groups[i]);
-    rule = nft_rule_begin(transaction, chain);
-    nft_reject(&rule);
-    nft_rule_end(&rule);
+    write_refusal(transaction, chain);
 }
 
 void firewall_change_member(struct nft_transaction *transaction,

@@ -116,49 +116,48 @@ static void change_rate(struct nft_transaction *transaction, const struct nft_el
         nft_add_element(transaction, element);
 }
 
-static void change_usual(struct nft_transaction *transaction, struct nft_element *element,
-                         bool is_removed)
+static void change_usual(struct nft_transaction *transaction, const uint8_t mac[6], bool is_removed)
 {
-    element->jump = CHAIN_USUAL;
+    struct nft_element element = {.set = MAP_CONNECTIONS, .jump = CHAIN_USUAL};
+
+    nft_value_append(&element.key, mac, 6);
     if (is_removed)
-        nft_delete_element(transaction, element);
+        nft_delete_element(transaction, &element);
     else
-        nft_add_element(transaction, element);
+        nft_add_element(transaction, &element);
 }
 
 /* A chain and a set of its own: the kernel keeps a count with the limit that it began with. */
 static void change_own(struct nft_transaction *transaction, const struct limited_device *device,
-                       struct nft_element *element, bool is_removed)
+                       bool is_removed)
 {
     char chain[NAME_SIZE];
     char set[NAME_SIZE];
+    struct nft_element element = {.set = MAP_CONNECTIONS, .jump = chain};
 
     snprintf(chain, sizeof(chain), "count_%.15s", device->name);
     snprintf(set, sizeof(set), "counted_%.15s", device->name);
-    element->jump = chain;
+    nft_value_append(&element.key, device->mac, 6);
     if (is_removed) {
-        nft_delete_element(transaction, element);
+        nft_delete_element(transaction, &element);
         nft_flush_chain(transaction, chain);
         nft_delete_chain(transaction, chain);
         nft_delete_set(transaction, set);
     } else {
         add_count_chain(transaction, chain, set, device->limits.connections);
-        nft_add_element(transaction, element);
+        nft_add_element(transaction, &element);
     }
 }
 
 static void change_count(struct nft_transaction *transaction, const struct limited_device *device,
                          bool is_removed)
 {
-    struct nft_element element = {.set = MAP_CONNECTIONS};
-
     if (device->limits.connections == 0)
         return;
-    nft_value_append(&element.key, device->mac, 6);
     if (device->is_usual)
-        change_usual(transaction, &element, is_removed);
+        change_usual(transaction, device->mac, is_removed);
     else
-        change_own(transaction, device, &element, is_removed);
+        change_own(transaction, device, is_removed);
 }
 
 void limits_change_device(struct nft_transaction *transaction, enum nft_family family,

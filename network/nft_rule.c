@@ -497,6 +497,15 @@ void nft_log(const struct nft_rule *rule, const char *prefix, uint16_t group)
     end(rule, one);
 }
 
+void nft_reset(const struct nft_rule *rule)
+{
+    struct expression one = begin(rule, "reject");
+
+    put_number(rule, NFTA_REJECT_TYPE, NFT_REJECT_TCP_RST);
+    mnl_attr_put_u8(rule->header, NFTA_REJECT_ICMP_CODE, 0);
+    end(rule, one);
+}
+
 void nft_reject(const struct nft_rule *rule)
 {
     struct expression one = begin(rule, "reject");

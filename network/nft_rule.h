@@ -104,5 +104,6 @@ void nft_count(const struct nft_rule *rule, const char *counter);
 void nft_limit(const struct nft_rule *rule, uint32_t packets_per_second, uint32_t burst);
 void nft_log(const struct nft_rule *rule, const char *prefix, uint16_t group);
 void nft_reject(const struct nft_rule *rule); /* with icmpx admin-prohibited */
+void nft_reset(const struct nft_rule *rule);  /* of TCP: with tcp reset */
 
 #endif

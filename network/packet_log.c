@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "netlink.h"
 
+#define FLUSHED_AFTER 5 /* hundredths of a second; the kernel collects several */
 #define COPIED_BYTES 64 /* of each packet: headers */
 #define DATAGRAM_MAX 65536
 #define DATAGRAMS_AT_ONCE 16
@@ -98,6 +99,7 @@ static int join_log_group(int fd, uint16_t group)
         return result;
     header = begin_group_config(bytes, group);
     mnl_attr_put(header, NFULA_CFG_MODE, sizeof(mode), &mode);
+    mnl_attr_put_u32(header, NFULA_CFG_TIMEOUT, htonl(FLUSHED_AFTER));
     return send_config(fd, header);
 }
 

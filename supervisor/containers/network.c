@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "internal.h"
 #include "supervisor/networks/egress.h"
+#include "supervisor/networks/egress_notes.h"
 #include "supervisor/networks/groups.h"
 #include "supervisor/networks/names.h"
 
@@ -302,6 +303,7 @@ static void network_removed(struct managed_container *container, bool removes_vo
 
     (void)removes_volumes;
     membership_cut(member);
+    egress_notes_forget(member);
     membership_unlink(member);
     /* It may have been its network's last. */
     if (container->definition->endpoints.count > 0)

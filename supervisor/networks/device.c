@@ -41,7 +41,8 @@ static int set_sysctl(const char *path, const char *value, struct error *err)
 
 static bool is_ours(const char *device)
 {
-    return strcmp(device, DEFAULT_BRIDGE) == 0 || strncmp(device, "dv-", 3) == 0;
+    return strcmp(device, DEFAULT_BRIDGE) == 0 || strncmp(device, "dv-", 3) == 0 ||
+           strncmp(device, FIREWALL_DEVICE_PREFIX, strlen(FIREWALL_DEVICE_PREFIX)) == 0;
 }
 
 /* A host that forwards IPv6 stops listening to routers unless it is told to go on: 2. That is for

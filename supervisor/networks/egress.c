@@ -46,6 +46,7 @@ void egress_write_rules(struct json_writer *writer, const struct membership *mem
     struct nft_counter counter = {0};
     cleanup_arena struct arena arena = {0};
     struct string_list noted = {0};
+    struct string_list suggested = {0};
 
     json_object_open(writer);
     if (egress != NULL) {
@@ -62,6 +63,10 @@ void egress_write_rules(struct json_writer *writer, const struct membership *mem
             json_member_boolean(writer, "Learn", true);
     }
     egress_notes_list(&arena, member, &noted);
-    json_member_strings(writer, "Suggested", &noted);
+    for (size_t i = 0; i < noted.count; i++) {
+        if (egress == NULL || !string_list_has(&egress->allow, noted.items[i]))
+            string_list_append(&arena, &suggested, noted.items[i]);
+    }
+    json_member_strings(writer, "Suggested", &suggested);
     json_object_close(writer);
 }

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "egress.h"
 #include "egress_learnt.h"
-#include "egress_notes.h"
 #include "network/host_addresses.h"
 
 /* An answer is used a little longer than it says, by programs that have it already. */
@@ -253,9 +252,6 @@ bool egress_grant(struct networks *networks, const struct resolver_grant *grant)
 
     if (grant->name == NULL || member == NULL)
         return false;
-    if (member->definition->host_config.egress != NULL &&
-        member->definition->host_config.egress->learns)
-        egress_note_answer(member, grant);
     grant_addresses(member, grant, &err);
     if (err.errnum != 0)
         log_warning("container %s: egress to %.64s: %s", member->definition->name, grant->name,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "egress.h"
 
 #define ANSWERS_MAX 1024 /* addresses whose names are known; the oldest is forgotten */
@@ -32,20 +33,29 @@ static struct egress_notes *notes_of(struct membership *member)
     return member->notes;
 }
 
-static struct answered *find_answer(struct egress_notes *notes, const struct address *address)
+static struct answered *find_answer(struct egress_notes *notes, const struct address *address,
+                                    const char *name)
 {
     for (size_t i = 0; i < ANSWERS_MAX; i++) {
-        if (notes->answers[i].name != NULL && address_equals(&notes->answers[i].address, address))
-            return &notes->answers[i];
+        struct answered *one = &notes->answers[i];
+
+        if (one->name != NULL && address_equals(&one->address, address) &&
+            strcmp(one->name, name) == 0)
+            return one;
     }
     return NULL;
 }
 
-void egress_note_answer(struct membership *member, const struct resolver_grant *grant)
+void egress_note_answer(struct networks *networks, const struct resolver_grant *grant)
 {
-    struct egress_notes *notes = notes_of(member);
+    struct membership *member = grant->id != NULL ? membership_find(networks, grant->id) : NULL;
+    struct egress_notes *notes;
     struct egress_rule rule;
 
+    if (member == NULL || grant->name == NULL || member->definition->host_config.egress == NULL ||
+        !member->definition->host_config.egress->learns)
+        return;
+    notes = notes_of(member);
     /* A name that no rule can be for, with other bytes than those of hosts. */
     if (egress_rule_parse(grant->name, &rule, NULL) < 0 || rule.name[0] == '\0')
         return;
@@ -55,7 +65,7 @@ void egress_note_answer(struct membership *member, const struct resolver_grant *
 
         if (address_parse(grant->addresses.items[i], &address) < 0)
             continue;
-        answer = find_answer(notes, &address);
+        answer = find_answer(notes, &address, grant->name);
         if (answer == NULL)
             answer = &notes->answers[notes->next++ % ANSWERS_MAX];
         free(answer->name);
@@ -64,11 +74,10 @@ void egress_note_answer(struct membership *member, const struct resolver_grant *
     }
 }
 
-/* Whom it is for: "NAME", "NAME@ADDRESS" where the name alone would not do, or the address. */
-static void write_target(struct membership *member, const struct address *address, char *text,
-                         size_t size)
+/* "NAME", "NAME@ADDRESS" where the name alone would not do, or the address, if there is no name. */
+static void write_target(const struct membership *member, const struct address *address,
+                         const struct answered *answer, char *text, size_t size)
 {
-    const struct answered *answer = find_answer(member->notes, address);
     char plain[ADDRESS_TEXT_SIZE];
     const char *open = address->family == AF_INET6 ? "[" : "";
     const char *close = address->family == AF_INET6 ? "]" : "";
@@ -107,22 +116,43 @@ static int compare(const void *one, const void *other)
     return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-void egress_note_packet(struct membership *member, const struct logged_packet *packet)
+static void add_note(struct membership *member, const struct logged_packet *packet,
+                     const struct answered *answer)
 {
-    struct egress_notes *notes = notes_of(member);
+    struct egress_notes *notes = member->notes;
     char target[EGRESS_NAME_SIZE + ADDRESS_TEXT_SIZE + 8];
     char rule[sizeof(target) + 16];
 
-    /* A rule for what has no port would let everything through. */
-    if (packet->destination.family == 0 || is_multicast(&packet->destination) || packet->port == 0)
-        return;
-    write_target(member, &packet->destination, target, sizeof(target));
+    write_target(member, &packet->destination, answer, target, sizeof(target));
     snprintf(rule, sizeof(rule), "%s:%u%s", target, packet->port, suffix_of(packet->protocol));
     if (notes->count == EGRESS_NOTES_MAX || has_note(notes, rule))
         return;
     notes->rules[notes->count++] = memory_strdup(rule);
     qsort(notes->rules, notes->count, sizeof(*notes->rules), compare);
     member->owner->save(member);
+}
+
+/* Several names may have led there: which it meant is not in the packet. */
+void egress_note_packet(struct membership *member, const struct logged_packet *packet)
+{
+    struct egress_notes *notes = notes_of(member);
+    uint64_t now_us = clock_monotonic_us();
+    bool has_name = false;
+
+    /* A rule for what has no port would let everything through. */
+    if (packet->destination.family == 0 || is_multicast(&packet->destination) || packet->port == 0)
+        return;
+    for (size_t i = 0; i < ANSWERS_MAX; i++) {
+        const struct answered *one = &notes->answers[i];
+
+        if (one->name == NULL || one->ends_us < now_us ||
+            !address_equals(&one->address, &packet->destination))
+            continue;
+        has_name = true;
+        add_note(member, packet, one);
+    }
+    if (!has_name)
+        add_note(member, packet, NULL);
 }
 
 void egress_notes_hand_over(struct membership *member)

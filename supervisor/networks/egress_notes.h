@@ -11,8 +11,8 @@
 
 #define EGRESS_NOTES_MAX 256 /* of a container; what else it reaches is not noted */
 
-/* An answer has told it these addresses. */
-void egress_note_answer(struct membership *member, const struct resolver_grant *grant);
+/* An answer has told a container these addresses, which may be one that learns. */
+void egress_note_answer(struct networks *networks, const struct resolver_grant *grant);
 
 /* It begins to talk to somebody. */
 void egress_note_packet(struct membership *member, const struct logged_packet *packet);

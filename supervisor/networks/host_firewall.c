@@ -51,8 +51,9 @@ static void tell_of_chains(struct networks *networks, const struct host_chains *
     struct host_firewall_state *state = &networks->host_firewall;
 
     if (found->opened[0] != '\0')
-        log_info("the host's firewall drops what is forwarded (%s): it lets davit's bridges "
-                 "through, whose packets are davit's to drop",
+        log_info("the host's firewall drops what is forwarded: davit has added rules at the end of "
+                 "its chain %s that let davit0 and dv-* through, see host_firewall in "
+                 "davitd.json(5)",
                  found->opened);
     if (strcmp(found->closed, state->closed) == 0)
         return;

@@ -4,7 +4,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "egress_notes.h"
 #include "network/links.h"
 
 #define SHORT_ID_LENGTH 12
@@ -26,7 +25,6 @@ void membership_unlink(struct membership *member)
         link = &(*link)->next;
     *link = member->next;
     member->networks->member_count--;
-    egress_notes_forget(member);
 }
 
 struct membership *membership_find(const struct networks *networks, const char *id)

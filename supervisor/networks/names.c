@@ -23,6 +23,7 @@
 #include "base/network_namespace.h"
 #include "base/socket.h"
 #include "egress.h"
+#include "egress_notes.h"
 #include "membership.h"
 #include "network/dns.h"
 #include "network/resolver_channel.h"
@@ -189,8 +190,11 @@ static void handle_report(struct networks *networks, const char *text, size_t le
     cleanup_arena struct arena arena = {0};
     struct resolver_report report = {0};
 
-    if (json_decode_text(&arena, text, length, &resolver_report_type, &report, NULL) == 0 &&
-        report.grant.serial != 0 && egress_grant(networks, &report.grant))
+    if (json_decode_text(&arena, text, length, &resolver_report_type, &report, NULL) < 0)
+        return;
+    if (report.grant.serial != 0)
+        egress_note_answer(networks, &report.grant);
+    if (report.grant.serial != 0 && egress_grant(networks, &report.grant))
         confirm(networks, report.grant.serial);
     if (report.refusal.id != NULL)
         egress_note_refusal(networks, &report.refusal);

@@ -12,6 +12,7 @@
 #include "egress_notes.h"
 #include "membership.h"
 #include "network/egress.h"
+#include "network/firewall.h"
 #include "network/limits.h"
 #include "network/packet_log.h"
 
@@ -35,7 +36,8 @@ static const char *protocol_name(uint8_t number)
     return "other";
 }
 
-static void tell_refused(struct membership *member, const struct logged_packet *packet)
+static void tell_refused(struct membership *member, const char *action,
+                         const struct logged_packet *packet)
 {
     char destination[ADDRESS_TEXT_SIZE];
     char port[16];
@@ -43,7 +45,7 @@ static void tell_refused(struct membership *member, const struct logged_packet *
     address_format(&packet->destination, destination);
     snprintf(port, sizeof(port), "%u", packet->port);
     member->owner->publish(
-        member, "egress_refused",
+        member, action,
         &(struct string_map){(struct string_pair[]){{"destination", destination},
                                                     {"port", port},
                                                     {"protocol", protocol_name(packet->protocol)}},
@@ -117,7 +119,11 @@ static void tell(void *context, const struct logged_packet *packet)
     if (strncmp(packet->prefix, EGRESS_LOG_PREFIX, refused) == 0) {
         member = membership_find(context, packet->prefix + refused);
         if (member != NULL)
-            tell_refused(member, packet);
+            tell_refused(member, "egress_refused", packet);
+    } else if (strcmp(packet->prefix, FIREWALL_GROUPS_PREFIX) == 0) {
+        member = find_by_address(context, &packet->source);
+        if (member != NULL)
+            tell_refused(member, "group_refused", packet);
     } else if (strncmp(packet->prefix, EGRESS_LEARN_PREFIX, noted) == 0) {
         member = membership_find(context, packet->prefix + noted);
         if (member != NULL)

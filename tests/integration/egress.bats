@@ -277,23 +277,23 @@ END
 }
 
 @test "what a container reaches while it learns is noted, and suggested as rules that let it do the same" {
-    upstream --address=/api.example.org/198.51.100.7 --address=/corp.example.org/10.99.0.2
+    upstream --address=/api.example.org/198.51.100.7 --address=/www.example.org/198.51.100.7 --address=/corp.example.org/10.99.0.2
     served 0.0.0.0 192.0.2.2
     at_host ip route add 198.51.100.0/24 via 192.0.2.2
     at_host ip route add 10.99.0.0/24 via 192.0.2.2
     at_neighbour ip addr add 198.51.100.7/32 dev lo
     at_neighbour ip addr add 10.99.0.2/32 dev lo
-    reach() { davit exec pupil sh -c 'timeout 5 wget -qO- http://api.example.org:8000/ && timeout 5 wget -qO- http://corp.example.org:8000/ && timeout 5 wget -qO- http://192.0.2.2:8000/' && as_root_of pupil socat -u - UDP4-SENDTO:10.99.0.2:514 <<< x; }
+    reach() { davit exec pupil sh -c 'timeout 5 wget -qO- http://api.example.org:8000/ && timeout 5 wget -qO- http://www.example.org:8000/ && timeout 5 wget -qO- http://corp.example.org:8000/ && timeout 5 wget -qO- http://192.0.2.2:8000/' && as_root_of pupil socat -u - UDP4-SENDTO:10.99.0.2:514 <<< x; }
     davit run --detach --name pupil --dns 192.0.2.2 --egress learn --egress 192.0.2.2:8001 busybox sleep 1000
     reach
     # A rule for what has no port would let all else through.
     davit exec pupil ping -c 1 -W 5 198.51.100.7
     contains "$(davit egress pupil)" "everything, and learns"
     suggested() { davit egress --suggest pupil > "$dir/rules" && grep -qx "$1" "$dir/rules"; }
-    for rule in 192.0.2.2:8001 api.example.org:8000 corp.example.org@10.99.0.2:514/udp corp.example.org@10.99.0.2:8000 192.0.2.2:8000; do
+    for rule in 192.0.2.2:8001 api.example.org:8000 www.example.org:8000 corp.example.org@10.99.0.2:514/udp corp.example.org@10.99.0.2:8000 192.0.2.2:8000; do
         wait_until suggested "$rule" || { cat "$dir/rules"; false; }
     done
-    [ "$(wc -l < "$dir/rules")" = 5 ]
+    [ "$(wc -l < "$dir/rules")" = 6 ]
     # They outlive davitd, and the container's end.
     kill -9 "$(cat "$dir/pid")"; wait "$(cat "$dir/pid")" 2>/dev/null || true
     start_davitd
@@ -318,8 +318,11 @@ END
     reach
     refute davit exec pupil timeout 2 wget -qO- http://198.51.100.7:8001/
     contains "$(davit egress pupil)" "refused: "
+    # The rules that it has stay, unless others are said.
     davit egress --learn pupil
-    [ -z "$(davit egress --suggest pupil)" ]
+    [ "$(davit egress --suggest pupil)" = "$(cat "$dir/rules")" ]
+    davit egress --learn --allow 192.0.2.2:8001 pupil
+    [ "$(davit egress --suggest pupil)" = 192.0.2.2:8001 ]
     davit exec pupil timeout 5 wget -qO- http://192.0.2.2:8000/
     wait_until suggested 192.0.2.2:8000
     refute davit egress --learn --none pupil

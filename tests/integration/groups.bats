@@ -24,6 +24,7 @@ make_network() { davit network create --ipv6 --subnet 10.95.0.0/24 --subnet fd00
     for to in boss; do reaches db "$(address_of $to)" $to; done
     for target in "$(address_of db)" "[$(address6_of db)]"; do refused loose "$target"; done
     for from in db front boss; do refused $from "$(address_of loose)"; refused $from "[$(address6_of loose)]"; done
+    wait_until eval 'davit events --since 1 --until "$(date +%s)" | grep group_refused | grep -q "destination=$(address_of db)"'
     # Other ports are the admin's alone.
     as_root_of db socat TCP-LISTEN:81,fork,reuseaddr SYSTEM:'echo other port' 3>&- &
     echo $! > "$dir/server"

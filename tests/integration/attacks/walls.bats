@@ -332,3 +332,31 @@ END
     [ "$(davit run --rm --egress none busybox echo it runs)" = "it runs" ]
     davit rm --force open
 }
+
+@test "frames for the bridge itself (01:80:c2:00:00:0X) are no way past its rules" {
+    frame() { as_root_of sly "$BATS_TEST_DIRNAME/frames.py" "$@"; }
+    idle sly
+    gateway=$(at_host cat /sys/class/net/davit0/address)
+    at_host sh -c 'socat -u UDP4-RECV:5555 OPEN:"$0",creat,append' "$dir/heard-here" 3>&- &
+    echo $! > "$dir/server"
+    wait_until at_host sh -c 'ss -Hlun sport = 5555 | grep -q .'
+    at_host sh -c 'for one in all default dve; do for i in /proc/sys/net/ipv6/conf/$one*/accept_ra; do echo 1 > $i; done; done; echo 0 > /proc/sys/net/ipv6/conf/all/forwarding'
+    attack() {
+        for last in 00 02 03 0e 0f; do
+            for source in "$(address_of sly)" 192.0.2.77; do frame datagram "01:80:c2:00:00:$last" "$source" 172.17.0.1; done
+            frame advertise "01:80:c2:00:00:$last" fe80::bad ff02::1
+        done
+        frame datagram "$gateway" 192.0.2.77 172.17.0.1
+    }
+    at_host conntrack --flush
+    attack
+    [ ! -s "$dir/heard-here" ]
+    says_nothing at_host ip -6 route show default
+    says_nothing at_host conntrack --dump --proto udp --orig-port-dst 5555
+    # It is this rule that holds.
+    take_down "$(cat "$dir/pid")" flush inet davit guard
+    attack
+    wait_until test -s "$dir/heard-here"
+    contains "$(at_host ip -6 route show default)" "via fe80::bad"
+    at_host sh -c 'ip -6 route flush root default; true'
+}
