@@ -100,31 +100,40 @@ bool host_chain_read(const struct nlmsghdr *header, struct host_chain *chain)
     return true;
 }
 
-static bool is_drop_verdict(const struct netlink_attributes *expression)
+static enum host_rule_kind verdict_kind(const struct netlink_attributes *expression,
+                                        struct host_rule *rule)
 {
     const struct netlink_attributes immediate = netlink_nested(expression->at[NFTA_EXPR_DATA]);
     const struct netlink_attributes data = netlink_nested(immediate.at[NFTA_IMMEDIATE_DATA]);
     const struct netlink_attributes verdict = netlink_nested(data.at[NFTA_DATA_VERDICT]);
     uint32_t code;
 
-    return take_number(verdict.at[NFTA_VERDICT_CODE], &code) && code == NF_DROP;
+    if (!take_number(verdict.at[NFTA_VERDICT_CODE], &code))
+        return HOST_RULE_ORDINARY;
+    if ((code == (uint32_t)NFT_JUMP || code == (uint32_t)NFT_GOTO) &&
+        take_text(verdict.at[NFTA_VERDICT_CHAIN], rule->chain, sizeof(rule->chain)))
+        return HOST_RULE_JUMP;
+    return code == NF_DROP ? HOST_RULE_CLOSING : HOST_RULE_ORDINARY;
 }
 
 /* "target" is one of iptables. */
-static bool is_closing(const struct netlink_attributes *expression)
+static enum host_rule_kind expression_kind(const struct netlink_attributes *expression,
+                                           struct host_rule *rule)
 {
     const struct nlattr *name = expression->at[NFTA_EXPR_NAME];
     struct netlink_attributes target;
 
     if (has_text(name, "reject"))
-        return true;
+        return HOST_RULE_CLOSING;
     if (has_text(name, "immediate"))
-        return is_drop_verdict(expression);
+        return verdict_kind(expression, rule);
     if (!has_text(name, "target"))
-        return false;
+        return HOST_RULE_ORDINARY;
     target = netlink_nested(expression->at[NFTA_EXPR_DATA]);
     return has_text(target.at[NFTA_TARGET_NAME], "REJECT") ||
-           has_text(target.at[NFTA_TARGET_NAME], "DROP");
+                   has_text(target.at[NFTA_TARGET_NAME], "DROP")
+               ? HOST_RULE_CLOSING
+               : HOST_RULE_ORDINARY;
 }
 
 /* What stands in many last rules and lets nothing pass by. */
@@ -140,20 +149,21 @@ static bool says_nothing(const struct netlink_attributes *expression)
 }
 
 /* Nothing but counting, logging and comments stands before what it does. */
-static bool closes(const struct nlattr *expressions)
+static enum host_rule_kind expressions_kind(const struct nlattr *expressions,
+                                            struct host_rule *rule)
 {
     struct nlattr *one;
 
     if (expressions == NULL)
-        return false;
+        return HOST_RULE_ORDINARY;
     mnl_attr_for_each_nested(one, expressions)
     {
         const struct netlink_attributes expression = netlink_nested(one);
 
         if (!says_nothing(&expression))
-            return is_closing(&expression);
+            return expression_kind(&expression, rule);
     }
-    return false;
+    return HOST_RULE_ORDINARY;
 }
 
 static bool is_ours(const struct nlattr *userdata)
@@ -166,19 +176,19 @@ static bool is_ours(const struct nlattr *userdata)
            bytes[0] == 0 && memcmp(bytes + 2, comment, sizeof(comment)) == 0;
 }
 
-enum host_rule_kind host_rule_read(const struct nlmsghdr *header, uint64_t *handle)
+void host_rule_read(const struct nlmsghdr *header, struct host_rule *rule)
 {
     struct netlink_attributes said;
 
-    *handle = 0;
+    *rule = (struct host_rule){.kind = HOST_RULE_ORDINARY};
     if (!is_message(header, NFT_MSG_NEWRULE, &said))
-        return HOST_RULE_ORDINARY;
+        return;
     if (said.at[NFTA_RULE_HANDLE] != NULL &&
-        mnl_attr_get_payload_len(said.at[NFTA_RULE_HANDLE]) == sizeof(*handle))
-        *handle = be64toh(mnl_attr_get_u64(said.at[NFTA_RULE_HANDLE]));
-    if (is_ours(said.at[NFTA_RULE_USERDATA]))
-        return HOST_RULE_OURS;
-    return closes(said.at[NFTA_RULE_EXPRESSIONS]) ? HOST_RULE_CLOSING : HOST_RULE_ORDINARY;
+        mnl_attr_get_payload_len(said.at[NFTA_RULE_HANDLE]) == sizeof(rule->handle))
+        rule->handle = be64toh(mnl_attr_get_u64(said.at[NFTA_RULE_HANDLE]));
+    rule->kind = is_ours(said.at[NFTA_RULE_USERDATA])
+                     ? HOST_RULE_OURS
+                     : expressions_kind(said.at[NFTA_RULE_EXPRESSIONS], rule);
 }
 
 struct chain_list {
@@ -202,25 +212,23 @@ static int on_chain(const struct nlmsghdr *header, void *context)
 struct rules {
     uint64_t ours[OURS_MAX];
     size_t our_count;
-    size_t behind_ours; /* that many others, without the last one if that closes */
-    uint64_t closing;   /* the handle of the last one, if it closes; 0: it does not */
+    size_t behind_ours;    /* that many others, without the last one */
+    struct host_rule last; /* zeroed: it is ours, or there is none */
 };
 
 static int on_rule(const struct nlmsghdr *header, void *context)
 {
     struct rules *rules = context;
-    uint64_t handle;
-    enum host_rule_kind kind = host_rule_read(header, &handle);
+    struct host_rule rule;
 
-    if (rules->closing != 0 && rules->our_count > 0)
+    host_rule_read(header, &rule);
+    if (rules->last.handle != 0 && rules->our_count > 0)
         rules->behind_ours++;
-    rules->closing = 0;
-    if (kind == HOST_RULE_CLOSING)
-        rules->closing = handle;
-    else if (kind == HOST_RULE_OURS && rules->our_count < OURS_MAX)
-        rules->ours[rules->our_count++] = handle;
-    else if (rules->our_count > 0)
-        rules->behind_ours++;
+    if (rule.kind == HOST_RULE_OURS && rules->our_count < OURS_MAX) {
+        rules->ours[rules->our_count++] = rule.handle;
+        rule = (struct host_rule){.kind = HOST_RULE_ORDINARY};
+    }
+    rules->last = rule;
     return MNL_CB_OK;
 }
 
@@ -235,6 +243,18 @@ static int list_rules(const struct host_chain *chain, struct rules *rules, struc
     mnl_attr_put_strz(header, NFTA_RULE_TABLE, chain->table);
     mnl_attr_put_strz(header, NFTA_RULE_CHAIN, chain->name);
     return nfnetlink_list(header, on_rule, rules, err);
+}
+
+/* Whether the last rule lets nothing by, itself or by the chain that it leads to. */
+static bool is_closed_at_end(const struct host_chain *chain, const struct rules *rules)
+{
+    struct rules next = {.our_count = 0};
+    struct host_chain led = *chain;
+
+    if (rules->last.kind != HOST_RULE_JUMP)
+        return rules->last.kind == HOST_RULE_CLOSING;
+    strcpy(led.name, rules->last.chain);
+    return list_rules(&led, &next, NULL) == 0 && next.last.kind == HOST_RULE_CLOSING;
 }
 
 static void add_rules(struct nft_transaction *transaction, const struct nft_place *place,
@@ -257,12 +277,15 @@ static int open_chain(const struct nft_channel *channel, const struct host_chain
     struct rules rules = {.our_count = 0};
     struct nft_place place = {.chain = chain->name, .comment = HOST_CHAINS_COMMENT};
     bool is_closed;
+    size_t behind;
 
     if (list_rules(chain, &rules, err) < 0)
         return -err->errnum;
-    place.before = rules.closing;
-    is_closed = count > 0 && (chain->is_dropping || rules.closing != 0);
-    if (is_closed ? rules.our_count == 2 * count && rules.behind_ours == 0 : rules.our_count == 0)
+    if (is_closed_at_end(chain, &rules))
+        place.before = rules.last.handle;
+    is_closed = count > 0 && (chain->is_dropping || place.before != 0);
+    behind = rules.behind_ours + (place.before == 0 && rules.last.handle != 0);
+    if (is_closed ? rules.our_count == 2 * count && behind == 0 : rules.our_count == 0)
         return 0;
     nft_use_table(&transaction, chain->family, chain->table);
     for (size_t i = 0; i < rules.our_count; i++)

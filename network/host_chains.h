@@ -42,8 +42,14 @@ enum host_rule_kind {
     HOST_RULE_ORDINARY,
     HOST_RULE_OURS,
     HOST_RULE_CLOSING, /* drops or rejects all that comes to it */
+    HOST_RULE_JUMP,    /* leads all that comes to it to another chain */
 };
-enum host_rule_kind host_rule_read(const struct nlmsghdr *header, uint64_t *handle);
+struct host_rule {
+    enum host_rule_kind kind;
+    uint64_t handle;
+    char chain[256]; /* of a jump */
+};
+void host_rule_read(const struct nlmsghdr *header, struct host_rule *rule);
 
 /* A socket, not blocking, that is told when others change tables, chains or rules in the caller's
  * network namespace; `own_port` is that of our channel. */

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct nfgenmsg *generic = mnl_nlmsg_put_extra_header(header, sizeof(*generic));
     struct logged_packet packet = {.port = 0};
     struct host_chain chain;
-    uint64_t handle;
+    struct host_rule rule;
 
     if (size < 2 || size > sizeof(bytes) - header->nlmsg_len)
         return 0;
@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(bytes + header->nlmsg_len, data + 2, size - 2);
     header->nlmsg_len += (uint32_t)(size - 2);
     host_chain_read(header, &chain);
-    host_rule_read(header, &handle);
+    host_rule_read(header, &rule);
     packet_log_take(header, &packet);
     return 0;
 }

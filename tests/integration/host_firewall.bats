@@ -66,6 +66,14 @@ table ip other { chain forward { type filter hook forward priority 10; counter l
     # A rule that is added behind ours comes before them.
     at_host nft add rule inet host forward ip daddr 192.0.2.2 icmp type echo-request drop
     wait_until refute way_out
+    # One that leads all to a chain which drops is a last rule as well.
+    at_host nft flush chain inet host forward
+    at_host nft -f - <<< 'add chain inet host logdrop
+add rule inet host logdrop log prefix "closed "
+add rule inet host logdrop counter drop
+add rule inet host forward goto logdrop'
+    works
+    contains "$(at_host nft list chain inet host forward | tail -n 3 | head -n 1)" "goto logdrop"
     at_host nft flush chain inet host forward
     works
     [ "$(at_host nft list chain inet host forward | grep -c 'davit: see' || true)" = 4 ]
