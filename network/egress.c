@@ -297,12 +297,6 @@ static void write_refusal(struct nft_transaction *transaction, const char *chain
     char prefix[sizeof(EGRESS_LOG_PREFIX) + SHORT_ID];
     struct nft_rule rule;
 
-    if (transaction->family == NFT_BRIDGE) {
-        rule = nft_rule_begin(transaction, chain);
-        nft_drop(&rule);
-        nft_rule_end(&rule);
-        return;
-    }
     egress_counter_name(id, counter);
     snprintf(prefix, sizeof(prefix), EGRESS_LOG_PREFIX "%.*s", SHORT_ID, id);
     nft_add_counter(transaction, counter);
@@ -314,7 +308,11 @@ static void write_refusal(struct nft_transaction *transaction, const char *chain
     nft_log(&rule, prefix, PACKET_LOG_GROUP);
     nft_rule_end(&rule);
     rule = nft_rule_begin(transaction, chain);
-    nft_reject(&rule);
+    /* Many kernels cannot answer in bridges. */
+    if (transaction->family == NFT_BRIDGE)
+        nft_drop(&rule);
+    else
+        nft_reject(&rule);
     nft_rule_end(&rule);
 }
 
@@ -399,8 +397,6 @@ static void remove_from_table(struct nft_transaction *transaction,
             nft_delete_set(transaction, name);
         }
     }
-    if (transaction->family == NFT_BRIDGE)
-        return;
     egress_counter_name(container->id, name);
     nft_add_counter(transaction, name);
     nft_delete_counter(transaction, name);

@@ -94,7 +94,7 @@ void egress_write(struct nft_transaction *transaction, const struct egress *egre
 void egress_change_address(struct nft_transaction *transaction, const char *id, size_t rule,
                            const struct address *address, uint64_t timeout_ms, bool is_removed);
 
-/* The name of the counter of what was refused, in the table of family inet. */
+/* The name of the counter of what was refused, in the tables of both families. */
 void egress_counter_name(const char *id, char name[EGRESS_IDENTIFIER_SIZE]);
 
 #endif

@@ -44,6 +44,7 @@ void egress_write_rules(struct json_writer *writer, const struct membership *mem
     const struct docker_egress *egress = member->definition->host_config.egress;
     char name[EGRESS_IDENTIFIER_SIZE];
     struct nft_counter counter = {0};
+    struct nft_counter neighbours = {0};
     cleanup_arena struct arena arena = {0};
     struct string_list noted = {0};
     struct string_list suggested = {0};
@@ -52,11 +53,12 @@ void egress_write_rules(struct json_writer *writer, const struct membership *mem
     if (egress != NULL) {
         egress_counter_name(member->definition->id, name);
         nft_counter_read(&member->networks->nft, NFT_INET, EGRESS_TABLE, name, &counter, NULL);
+        nft_counter_read(&member->networks->nft, NFT_BRIDGE, EGRESS_TABLE, name, &neighbours, NULL);
         json_member_strings(writer, "Allow", &egress->allow);
         json_key(writer, "Refused");
         json_object_open(writer);
-        json_member_unsigned(writer, "Packets", counter.packets);
-        json_member_unsigned(writer, "Bytes", counter.bytes);
+        json_member_unsigned(writer, "Packets", counter.packets + neighbours.packets);
+        json_member_unsigned(writer, "Bytes", counter.bytes + neighbours.bytes);
         json_member_unsigned(writer, "Names", member->refused_names);
         json_object_close(writer);
         if (egress->learns)

@@ -30,6 +30,8 @@ egress_table() { at_host nft list table "$1" davit_egress 2>/dev/null; }
     contains "$(davit egress closed)" "nothing"
     [ "$(davit egress closed | sed -n 's/refused: \([0-9]*\) packets.*/\1/p')" -ge 3 ]
     contains "$(davit events --since 1 --until "$(($(date +%s) + 1))" --filter event=egress_refused --filter container=closed)" "destination=192.0.2.2"
+    # Also what was for a neighbour in the same bridge.
+    contains "$(davit events --since 1 --until "$(($(date +%s) + 1))" --filter event=egress_refused --filter container=closed)" "destination=$(address_of free)"
     [ "$(davit inspect closed | jq -c '.[0].HostConfig.Egress')" = '{"Allow":[]}' ]
 }
 
