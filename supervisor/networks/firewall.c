@@ -168,6 +168,8 @@ static int write_rules(struct networks *networks, struct error *err)
     if (has_networks)
         add_elements(networks, &transaction);
     result = nft_transaction_run(&networks->nft, &transaction, err);
+    if (result == -ENOENT || result == -EOPNOTSUPP)
+        error_prefix(err, "the kernel may lack a part of nftables that davit needs (README)");
     networks->firewall.is_written = result == 0;
     networks->firewall.sum = sum;
     limits_end_writing(networks, result == 0);
