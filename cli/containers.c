@@ -424,36 +424,6 @@ static int write_log(void *context, const char *bytes, size_t length)
                   : demultiplex(&output->demultiplexer, bytes, length);
 }
 
-/* RFC 3339, a Unix time, or a duration back from now such as 10m. */
-static int read_time(const struct option_reader *reader, const char *text)
-{
-    static const struct {
-        char unit;
-        long seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
-    struct request_value *value = request_at(reader->request, NULL, reader->row->member);
-    cleanup_free char *time_text = NULL;
-    const char *end = text;
-    uint64_t number = 0;
-    int64_t time_ns;
-    bool is_number = number_take(&end, 10, INT64_MAX / 3600, &number);
-
-    if (clock_parse_rfc3339(text, &time_ns) == 0)
-        time_text = memory_printf("%lld.%09lld", (long long)(time_ns / 1000000000),
-                                  (long long)(time_ns % 1000000000));
-    for (size_t i = 0; time_text == NULL && is_number && i < ARRAY_SIZE(units); i++) {
-        if (*end == units[i].unit && end[1] == '\0')
-            time_text =
-                memory_printf("%lld", (long long)time(NULL) - (long long)number * units[i].seconds);
-    }
-    if (time_text == NULL && (!is_number || strspn(text, "0123456789.") != strlen(text)))
-        return error_set(&reader->cli->err, ERROR_INVALID, EINVAL,
-                         "--%s: \"%.40s\" is neither a time nor a duration like 10m",
-                         reader->row->name, text);
-    request_set_text(reader->request, value, time_text != NULL ? time_text : text);
-    return 0;
-}
-
 static int show_logs(struct cli *cli, const char *path)
 {
     const struct client_request request = {.method = "GET", .path = path, .body_fd = -1};
@@ -475,9 +445,9 @@ int cli_logs(struct cli *cli, int argc, char **argv)
         {"details", 0, OPTION_FLAG, .member = "details",
          .help = "labels and variables that --log-opt names"},
         {"tail", 'n', OPTION_TEXT, "N", .member = "tail", .help = "the last lines alone"},
-        {"since", 0, OPTION_READ, "TIME", .member = "since", .read = read_time,
+        {"since", 0, OPTION_READ, "TIME", .member = "since", .read = option_read_time,
          .help = "what came later, like 10m"},
-        {"until", 0, OPTION_READ, "TIME", .member = "until", .read = read_time,
+        {"until", 0, OPTION_READ, "TIME", .member = "until", .read = option_read_time,
          .help = "what came before"},
         {0},
     };

@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -280,4 +281,33 @@ int options_read(struct cli *cli, int argc, char **argv, const struct option_set
 int options_read_none(struct cli *cli, int argc, char **argv, const char *usage)
 {
     return options_read(cli, argc, argv, &(struct option_set){.usage = usage});
+}
+
+int option_read_time(const struct option_reader *reader, const char *text)
+{
+    static const struct {
+        char unit;
+        long seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
+    struct request_value *value = request_at(reader->request, NULL, reader->row->member);
+    cleanup_free char *time_text = NULL;
+    const char *end = text;
+    uint64_t number = 0;
+    int64_t time_ns;
+    bool is_number = number_take(&end, 10, INT64_MAX / 3600, &number);
+
+    if (clock_parse_rfc3339(text, &time_ns) == 0)
+        time_text = memory_printf("%lld.%09lld", (long long)(time_ns / 1000000000),
+                                  (long long)(time_ns % 1000000000));
+    for (size_t i = 0; time_text == NULL && is_number && i < ARRAY_SIZE(units); i++) {
+        if (*end == units[i].unit && end[1] == '\0')
+            time_text =
+                memory_printf("%lld", (long long)time(NULL) - (long long)number * units[i].seconds);
+    }
+    if (time_text == NULL && (!is_number || strspn(text, "0123456789.") != strlen(text)))
+        return error_set(&reader->cli->err, ERROR_INVALID, EINVAL,
+                         "--%s: \"%.40s\" is neither a time nor a duration like 10m",
+                         reader->row->name, text);
+    request_set_text(reader->request, value, time_text != NULL ? time_text : text);
+    return 0;
 }

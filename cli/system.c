@@ -68,8 +68,10 @@ static int on_events(void *context, const char *bytes, size_t length)
 int cli_events(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
-        {"since", 0, OPTION_TEXT, "TIME", .member = "since", .help = "from then on"},
-        {"until", 0, OPTION_TEXT, "TIME", .member = "until", .help = "until then"},
+        {"since", 0, OPTION_READ, "TIME", .member = "since", .read = option_read_time,
+         .help = "from then on"},
+        {"until", 0, OPTION_READ, "TIME", .member = "until", .read = option_read_time,
+         .help = "until then"},
         {"filter", 'f', OPTION_READ, "KEY=VALUE", .read = option_read_filter,
          .help = "those alone that match"},
         {"format", 0, OPTION_READ, "json", .offset = offsetof(struct event_output, is_json),

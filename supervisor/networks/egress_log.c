@@ -1,6 +1,8 @@
 /* What containers were refused: see egress.h. */
 #include "egress.h"
 
+#include "base/cleanup.h"
+
 void egress_note_refusal(struct networks *networks, const struct resolver_refusal *refusal)
 {
     struct membership *member = membership_find(networks, refusal->id);
@@ -16,7 +18,10 @@ void egress_note_refusal(struct networks *networks, const struct resolver_refusa
 
 void egress_note_stray(struct membership *member, const char *name, const char *address)
 {
+    cleanup_free char *rule = memory_printf("%s@%s", name, address);
+
     member->owner->publish(
         member, "egress_refused",
-        &(struct string_map){(struct string_pair[]){{"query", name}, {"answer", address}}, 2});
+        &(struct string_map){
+            (struct string_pair[]){{"query", name}, {"answer", address}, {"needs", rule}}, 3});
 }

@@ -50,6 +50,7 @@ END
     davit volume create heard
     davit volume create unheard
     davit volume rm heard unheard
+    contains "$(davit events --since 10m --until "$(date +%s.%N)" --filter volume=heard)" create
     davit events --since 1 --until "$(date +%s.%N)" --filter volume=heard > "$dir/events"
     [ "$(wc -l < "$dir/events")" -eq 2 ]
     contains "$(cat "$dir/events")" "volume create heard"
