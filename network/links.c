@@ -172,16 +172,28 @@ void link_set_port(struct netlink_batch *batch, unsigned int index, const struct
     mnl_attr_nest_end(header, settings);
 }
 
-void link_add_proxy(struct netlink_batch *batch, unsigned int index, const struct address *address)
+static void change_proxy(struct netlink_batch *batch, unsigned int index,
+                         const struct address *address, uint16_t type, uint16_t flags)
 {
     const struct ndmsg info = {.ndm_family = (uint8_t)address->family,
                                .ndm_ifindex = (int)index,
                                .ndm_state = NUD_PERMANENT,
                                .ndm_flags = NTF_PROXY};
-    struct nlmsghdr *header = netlink_add(batch, "answer for an address", RTM_NEWNEIGH,
-                                          NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof(info));
+    struct nlmsghdr *header =
+        netlink_add(batch, "answer for an address", type, flags, &info, sizeof(info));
 
     mnl_attr_put(header, NDA_DST, address_length(address), address->bytes);
+}
+
+void link_add_proxy(struct netlink_batch *batch, unsigned int index, const struct address *address)
+{
+    change_proxy(batch, index, address, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+}
+
+void link_delete_proxy(struct netlink_batch *batch, unsigned int index,
+                       const struct address *address)
+{
+    change_proxy(batch, index, address, RTM_DELNEIGH, 0);
 }
 
 void link_limit(struct netlink_batch *batch, unsigned int index, uint64_t bytes_per_second)

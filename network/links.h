@@ -81,6 +81,8 @@ void link_limit(struct netlink_batch *batch, unsigned int index, uint64_t bytes_
 /* The device answers for that address of IPv6 when neighbours ask who has it; no error if it does.
  */
 void link_add_proxy(struct netlink_batch *batch, unsigned int index, const struct address *address);
+void link_delete_proxy(struct netlink_batch *batch, unsigned int index,
+                       const struct address *address);
 
 /* A gateway of zero bytes, with its family set: every address is reached directly. */
 void link_add_default_route(struct netlink_batch *batch, unsigned int index,

@@ -7,6 +7,7 @@
 #ifndef DAVIT_SUPERVISOR_NETWORKS_GROUPS_H
 #define DAVIT_SUPERVISOR_NETWORKS_GROUPS_H
 
+#include "network/netlink.h"
 #include "networks.h"
 #include "supervisor/definition/definition.h"
 
@@ -29,5 +30,13 @@ bool network_keeps_apart(const struct network *network);
  * network does not have. */
 int endpoint_take_groups(struct arena *arena, const struct network *network,
                          struct endpoint *endpoint, struct error *err);
+
+/* Members ask for each other's addresses of IPv6, and the host answers: for a device that is being
+ * made; no more; and again for all, whose bridge has lost that. */
+void group_proxy_add(struct netlink_batch *batch, const struct netlink *netlink,
+                     const struct network *network, const struct network_lease *lease);
+void group_proxy_remove(const struct network_lease *lease);
+void group_proxies_restore(const struct networks *networks, struct netlink *netlink,
+                           const struct network *network);
 
 #endif

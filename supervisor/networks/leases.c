@@ -284,9 +284,7 @@ static int set_up_port(const struct membership *member, const struct network *ne
     if (port.gets_own_back || port.is_isolated)
         link_set_port(batch, device, &port);
     limit_host_end(member, batch, device);
-    /* Neighbours ask the host for it. */
-    if (network_has_groups(network) && held->address6.family != 0)
-        link_add_proxy(batch, link_index(netlink, network->device), &held->address6);
+    group_proxy_add(batch, netlink, network, held);
     return netlink_run(netlink, batch, err);
 }
 
@@ -488,6 +486,8 @@ int lease_remove(const struct membership *member, size_t index, int netns_fd, st
     netlink_close(&netlink);
     if (result == 0)
         firewall_change_device_of(member, &member->leases[index], true, NULL);
+    if (result == 0)
+        group_proxy_remove(held);
     return result;
 }
 

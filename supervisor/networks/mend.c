@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "groups.h"
 #include "membership.h"
 #include "network/firewall.h"
 #include "network/link_watch.h"
@@ -156,6 +157,7 @@ static void mend_network(struct networks *networks, struct netlink *netlink,
         network->mended++;
         network->mended_us = clock_monotonic_us();
         look_at_ports(networks, network, network->mended_us);
+        group_proxies_restore(networks, netlink, network);
         tell(networks, network, network->device, NULL);
         return;
     }

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "connections.h"
 #include "egress.h"
+#include "groups.h"
 #include "membership.h"
 #include "names.h"
 #include "network/firewall.h"
@@ -45,6 +46,7 @@ static void release_now(struct membership *member)
     for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
         firewall_change_device_of(member, &member->leases[i], true, NULL);
         connections_end(member, &member->leases[i]);
+        group_proxy_remove(&member->leases[i]);
         free(member->leases[i].by_plugin);
     }
     memset(member->leases, 0, sizeof(member->leases));

@@ -81,7 +81,13 @@ make_network() { davit network create --ipv6 --subnet 10.95.0.0/24 --subnet fd00
     at_host ip link del "$bridge"
     wait_until reaches late "$(address_of db)" db
     wait_until reaches late "[$(address6_of db)]" db
+    at_host ip link set "$bridge" down
+    at_host ip link set "$bridge" up
+    wait_until reaches late "[$(address6_of db)]" db
+    proxied() { at_host ip neigh show proxy dev "$bridge" | wc -l; }
+    [ "$(proxied)" = 2 ]
     davit rm --force db >/dev/null
+    wait_until eval '[ "$(proxied)" = 1 ]'
     # Who gets the address is in no group of its former owner's.
     davit run --detach --name heir --network shop --ip 10.95.0.2 busybox httpd -f -p 80
     refused late 10.95.0.2
