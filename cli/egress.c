@@ -56,8 +56,8 @@ static void add_rules(struct request *request, const struct json *list)
                          list->items[i].text);
 }
 
-/* What it was allowed and what it has reached becomes all that it may reach. */
-static int adopt_suggestion(struct cli *cli, const char *path, struct egress_options *options)
+/* The rules that it has stay; with --adopt what it has reached is added to them. */
+static int keep_rules(struct cli *cli, const char *path, struct egress_options *options)
 {
     cleanup_arena struct arena arena = {0};
     const struct json *egress;
@@ -67,25 +67,13 @@ static int adopt_suggestion(struct cli *cli, const char *path, struct egress_opt
     if (result < 0)
         return result;
     noted = json_get(egress, "Suggested");
-    if (noted == NULL || noted->count == 0)
+    if (options->adopts && (noted == NULL || noted->count == 0))
         return error_set(&cli->err, ERROR_CONFLICT, ENOENT,
                          "egress: nothing was noted that it has reached (--learn begins to); "
                          "nothing is changed");
     add_rules(&options->request, json_get(egress, "Allow"));
-    add_rules(&options->request, noted);
-    return set_rules(cli, path, options);
-}
-
-/* The rules that it has stay, unless others are named. */
-static int begin_to_learn(struct cli *cli, const char *path, struct egress_options *options)
-{
-    cleanup_arena struct arena arena = {0};
-    const struct json *egress;
-    int result = client_call_json(&cli->client, "GET", path, NULL, &arena, &egress, &cli->err);
-
-    if (result < 0)
-        return result;
-    add_rules(&options->request, json_get(egress, "Allow"));
+    if (options->adopts)
+        add_rules(&options->request, noted);
     return set_rules(cli, path, options);
 }
 
@@ -159,11 +147,11 @@ int cli_egress(struct cli *cli, int argc, char **argv)
                            "egress: --suggest and --adopt go with nothing else");
     if (result == 0) {
         path = client_path("/davit/v1/containers/", argv[optind], "/egress");
-        result = options.learns && !has_allowed ? begin_to_learn(cli, path, &options)
-                 : has_rules || options.is_all  ? set_rules(cli, path, &options)
-                 : options.suggests             ? show_suggestion(cli, path)
-                 : options.adopts               ? adopt_suggestion(cli, path, &options)
-                                                : show_rules(cli, path);
+        result = options.adopts || (options.learns && !has_allowed)
+                     ? keep_rules(cli, path, &options)
+                 : has_rules || options.is_all ? set_rules(cli, path, &options)
+                 : options.suggests            ? show_suggestion(cli, path)
+                                               : show_rules(cli, path);
     }
     request_release(&options.request);
     return result;

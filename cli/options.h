@@ -73,6 +73,7 @@ int option_take(const struct option_reader *reader, const char *text);
 
 /* --filter KEY=VALUE, as Docker's API takes them: a row's function. */
 int option_read_filter(const struct option_reader *reader, const char *text);
+
 /* RFC 3339, a Unix time, or a duration back from now such as 10m: a Unix time in the member. */
 int option_read_time(const struct option_reader *reader, const char *text);
 

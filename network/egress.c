@@ -221,10 +221,7 @@ void egress_change_address(struct nft_transaction *transaction, const char *id, 
     nft_value_append(&element.key, address->bytes, address_length(address));
     for (size_t i = 0; i < ARRAY_SIZE(table_families); i++) {
         nft_use_table(transaction, table_families[i], EGRESS_TABLE);
-        if (is_removed)
-            nft_delete_element(transaction, &element);
-        else
-            nft_add_element(transaction, &element);
+        nft_change_element(transaction, &element, is_removed);
     }
 }
 

@@ -484,15 +484,6 @@ void firewall_write(struct nft_transaction *transaction, const struct firewall_n
     write_forward(transaction, networks, count);
 }
 
-static void change(struct nft_transaction *transaction, const struct nft_element *element,
-                   bool is_removed)
-{
-    if (is_removed)
-        nft_delete_element(transaction, element);
-    else
-        nft_add_element(transaction, element);
-}
-
 void firewall_change_port(struct nft_transaction *transaction, const struct firewall_port *port,
                           bool is_removed)
 {
@@ -516,7 +507,7 @@ void firewall_change_port(struct nft_transaction *transaction, const struct fire
     nft_value_append(&element.data, port->container.bytes, length);
     nft_value_append(&element.data, &container_port, sizeof(container_port));
     nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
-    change(transaction, &element, is_removed);
+    nft_change_element(transaction, &element, is_removed);
 }
 
 static void change_source(struct nft_transaction *transaction, const struct firewall_device *device,
@@ -529,12 +520,12 @@ static void change_source(struct nft_transaction *transaction, const struct fire
     nft_value_append_device(&source.key, device->name);
     nft_value_append(&source.key, device->mac, sizeof(device->mac));
     nft_value_append(&source.key, address->bytes, address_length(address));
-    change(transaction, &source, is_removed);
+    nft_change_element(transaction, &source, is_removed);
     if (!is_ipv6)
         return;
     nft_value_append_device(&target.key, device->name);
     nft_value_append(&target.key, address->bytes, address_length(address));
-    change(transaction, &target, is_removed);
+    nft_change_element(transaction, &target, is_removed);
 }
 
 void firewall_change_device(struct nft_transaction *transaction,
@@ -547,10 +538,10 @@ void firewall_change_device(struct nft_transaction *transaction,
     nft_use_table(transaction, NFT_BRIDGE, FIREWALL_TABLE);
     limits_change_packets(transaction, device->name, device->packets, is_removed);
     nft_value_append_device(&element.key, device->name);
-    change(transaction, &element, is_removed);
+    nft_change_element(transaction, &element, is_removed);
     element = (struct nft_element){.set = "apart", .key = element.key};
     if (device->is_apart)
-        change(transaction, &element, is_removed);
+        nft_change_element(transaction, &element, is_removed);
     change_source(transaction, device, &device->address, is_removed);
     if (device->address6.family == 0)
         return;

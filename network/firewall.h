@@ -82,9 +82,8 @@ void firewall_change_member(struct nft_transaction *transaction,
 /* The rules between members, in the table of family inet, and the chain with those of a bridge:
  * firewall_groups.c. */
 #define FIREWALL_GROUPS_CHAIN_SIZE 40
-#define FIREWALL_GROUPS_PREFIX                                        \
-    "davit groups" /* of packets that are refused, as they are logged \
-                    */
+/* Of packets that they refuse, as these are logged. */
+#define FIREWALL_GROUPS_PREFIX "davit groups"
 void firewall_groups_write(struct nft_transaction *transaction,
                            const struct firewall_network *network);
 void firewall_groups_chain(const char *bridge, char name[FIREWALL_GROUPS_CHAIN_SIZE]);

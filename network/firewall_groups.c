@@ -117,8 +117,5 @@ void firewall_change_member(struct nft_transaction *transaction,
     set_name(member->bridge, member->group, member->address.family, set);
     nft_value_append(&element.key, member->address.bytes, address_length(&member->address));
     nft_use_table(transaction, NFT_INET, FIREWALL_TABLE);
-    if (is_removed)
-        nft_delete_element(transaction, &element);
-    else
-        nft_add_element(transaction, &element);
+    nft_change_element(transaction, &element, is_removed);
 }

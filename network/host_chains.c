@@ -234,11 +234,9 @@ static int on_rule(const struct nlmsghdr *header, void *context)
 
 static int list_rules(const struct host_chain *chain, struct rules *rules, struct error *err)
 {
-    static const uint8_t families[] = {
-        [NFT_INET] = NFPROTO_INET, [NFT_IPV4] = NFPROTO_IPV4, [NFT_IPV6] = NFPROTO_IPV6};
     _Alignas(8) char bytes[REQUEST_BYTES];
     struct nlmsghdr *header = nfnetlink_put_header(
-        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, 0, families[chain->family]);
+        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETRULE, 0, nft_protocol_family(chain->family));
 
     mnl_attr_put_strz(header, NFTA_RULE_TABLE, chain->table);
     mnl_attr_put_strz(header, NFTA_RULE_CHAIN, chain->name);

@@ -108,12 +108,8 @@ void limits_remove(struct nft_transaction *transaction, enum nft_family family)
 static void change_rate(struct nft_transaction *transaction, const struct nft_element *element,
                         bool is_removed)
 {
-    if (element->limit_at == 0)
-        return;
-    if (is_removed)
-        nft_delete_element(transaction, element);
-    else
-        nft_add_element(transaction, element);
+    if (element->limit_at > 0)
+        nft_change_element(transaction, element, is_removed);
 }
 
 static void change_usual(struct nft_transaction *transaction, const uint8_t mac[6], bool is_removed)
@@ -121,10 +117,7 @@ static void change_usual(struct nft_transaction *transaction, const uint8_t mac[
     struct nft_element element = {.set = MAP_CONNECTIONS, .jump = CHAIN_USUAL};
 
     nft_value_append(&element.key, mac, 6);
-    if (is_removed)
-        nft_delete_element(transaction, &element);
-    else
-        nft_add_element(transaction, &element);
+    nft_change_element(transaction, &element, is_removed);
 }
 
 /* A chain and a set of its own: the kernel keeps a count with the limit that it began with. */

@@ -100,7 +100,7 @@ bool nft_socket_is(int fd, uint32_t port)
            protocol == NETLINK_NETFILTER;
 }
 
-static uint8_t protocol_family(enum nft_family family)
+uint8_t nft_protocol_family(enum nft_family family)
 {
     static const uint8_t numbers[] = {[NFT_INET] = NFPROTO_INET,
                                       [NFT_BRIDGE] = NFPROTO_BRIDGE,
@@ -132,7 +132,7 @@ struct nlmsghdr *nft_request_begin(struct nft_transaction *transaction, uint16_t
 
     transaction->count++;
     return nfnetlink_put_header(bytes, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
-                                protocol_family(transaction->family));
+                                nft_protocol_family(transaction->family));
 }
 
 void nft_request_end(struct nft_transaction *transaction, const struct nlmsghdr *header)
@@ -548,6 +548,15 @@ void nft_delete_element(struct nft_transaction *transaction, const struct nft_el
     put_element(transaction, NFT_MSG_DELSETELEM, 0, element);
 }
 
+void nft_change_element(struct nft_transaction *transaction, const struct nft_element *element,
+                        bool is_removed)
+{
+    if (is_removed)
+        nft_delete_element(transaction, element);
+    else
+        nft_add_element(transaction, element);
+}
+
 /* Asks one question and takes its answer into the same bytes. */
 static int ask(const struct nft_channel *channel, char bytes[ANSWER_MAX])
 {
@@ -569,7 +578,7 @@ int nft_table_look_up(const struct nft_channel *channel, enum nft_family family,
 {
     _Alignas(8) char bytes[ANSWER_MAX];
     struct nlmsghdr *header = nfnetlink_put_header(
-        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, protocol_family(family));
+        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, 0, nft_protocol_family(family));
     struct nlattr *attribute;
 
     *owner = 0;
@@ -616,7 +625,7 @@ int nft_counter_read(const struct nft_channel *channel, enum nft_family family, 
 {
     _Alignas(8) char bytes[ANSWER_MAX];
     struct nlmsghdr *header = nfnetlink_put_header(
-        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, protocol_family(family));
+        bytes, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ, 0, nft_protocol_family(family));
 
     mnl_attr_put_strz(header, NFTA_OBJ_TABLE, table);
     mnl_attr_put_strz(header, NFTA_OBJ_NAME, name);

@@ -27,6 +27,9 @@ enum nft_family {
     NFT_IPV6,
 };
 
+/* NFPROTO_*. */
+uint8_t nft_protocol_family(enum nft_family family);
+
 /* The connection that owns our tables. */
 struct nft_channel {
     int fd; /* -1: not open */
@@ -150,6 +153,8 @@ struct nft_element {
 };
 void nft_add_element(struct nft_transaction *transaction, const struct nft_element *element);
 void nft_delete_element(struct nft_transaction *transaction, const struct nft_element *element);
+void nft_change_element(struct nft_transaction *transaction, const struct nft_element *element,
+                        bool is_removed);
 
 /* For nft_rule.c: what an element counts, as an attribute of that type. */
 void nft_put_limit(struct nlmsghdr *header, uint16_t type, enum nft_limit limit, uint32_t limit_at);

@@ -72,11 +72,14 @@ void connections_end(const struct membership *member, const struct network_lease
     note_work(member->networks);
 }
 
+static bool refuses_any(const struct membership *member)
+{
+    return member->definition->host_config.egress != NULL && !egress_learns(member);
+}
+
 void connections_revise(struct membership *member)
 {
-    const struct docker_egress *egress = member->definition->host_config.egress;
-
-    if (egress == NULL || egress->learns || !conntrack_has_any())
+    if (!refuses_any(member) || !conntrack_has_any())
         return;
     member->connections = CONNECTIONS_DUE;
     note_work(member->networks);
@@ -177,8 +180,7 @@ static bool is_own(const void *context, const struct ended_address *ended)
 void connections_keep(const struct membership *member)
 {
     /* Its rules may be others than those that let them through. */
-    if (member->definition->host_config.egress != NULL &&
-        !member->definition->host_config.egress->learns)
+    if (refuses_any(member))
         return;
     forget(member->networks, is_own, member);
 }

@@ -21,8 +21,7 @@ void egress_release(struct membership *member)
 
 void egress_replace(struct membership *member, bool had_rules, const struct string_list *former)
 {
-    if (member->definition->host_config.egress != NULL &&
-        member->definition->host_config.egress->learns)
+    if (egress_learns(member))
         egress_notes_forget(member);
     if (!membership_is_attached(member)) {
         egress_forget_learnt(member);

@@ -11,6 +11,9 @@
 #include "network/egress.h"
 #include "network/resolver_channel.h"
 
+/* Whether it has rules and reaches all else as well, which is noted. */
+bool egress_learns(const struct membership *member);
+
 /* The container has ended: its rules leave the kernel soon after. */
 void egress_release(struct membership *member);
 
@@ -78,4 +81,5 @@ void egress_note_refusal(struct networks *networks, const struct resolver_refusa
 
 /* Notes that a name was answered with an address that its rule does not let through. */
 void egress_note_stray(struct membership *member, const char *name, const char *address);
+
 #endif

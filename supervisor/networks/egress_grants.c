@@ -227,7 +227,7 @@ static void grant_by_rule(struct membership *member, const struct resolver_grant
         else if (grant_address(member, index, &address, ttl_s, err) < 0)
             return;
     }
-    if (stray != NULL && !member->definition->host_config.egress->learns)
+    if (stray != NULL && !egress_learns(member))
         egress_note_stray(member, grant->name, stray);
 }
 

@@ -52,8 +52,7 @@ void egress_note_answer(struct networks *networks, const struct resolver_grant *
     struct egress_notes *notes;
     struct egress_rule rule;
 
-    if (member == NULL || grant->name == NULL || member->definition->host_config.egress == NULL ||
-        !member->definition->host_config.egress->learns)
+    if (member == NULL || grant->name == NULL || !egress_learns(member))
         return;
     notes = notes_of(member);
     /* A name that no rule can be for, with other bytes than those of hosts. */
@@ -75,7 +74,7 @@ void egress_note_answer(struct networks *networks, const struct resolver_grant *
 }
 
 /* "NAME", "NAME@ADDRESS" where the name alone would not do, or the address, if there is no name. */
-static void write_target(const struct membership *member, const struct address *address,
+static void write_target(const struct address *address, bool is_outside,
                          const struct answered *answer, char *text, size_t size)
 {
     char plain[ADDRESS_TEXT_SIZE];
@@ -85,7 +84,7 @@ static void write_target(const struct membership *member, const struct address *
     address_format(address, plain);
     if (answer == NULL)
         snprintf(text, size, "%s%s%s", open, plain, close);
-    else if (answer->is_member || egress_is_outside(member->networks, address))
+    else if (answer->is_member || is_outside)
         snprintf(text, size, "%s", answer->name);
     else
         snprintf(text, size, "%s@%s%s%s", answer->name, open, plain, close);
@@ -116,14 +115,14 @@ static int compare(const void *one, const void *other)
     return strcmp(*(char *const *)one, *(char *const *)other);
 }
 
-static void add_note(struct membership *member, const struct logged_packet *packet,
+static void add_note(struct membership *member, const struct logged_packet *packet, bool is_outside,
                      const struct answered *answer)
 {
     struct egress_notes *notes = member->notes;
     char target[EGRESS_NAME_SIZE + ADDRESS_TEXT_SIZE + 8];
     char rule[sizeof(target) + 16];
 
-    write_target(member, &packet->destination, answer, target, sizeof(target));
+    write_target(&packet->destination, is_outside, answer, target, sizeof(target));
     snprintf(rule, sizeof(rule), "%s:%u%s", target, packet->port, suffix_of(packet->protocol));
     if (notes->count == EGRESS_NOTES_MAX || has_note(notes, rule))
         return;
@@ -138,10 +137,14 @@ void egress_note_packet(struct membership *member, const struct logged_packet *p
     struct egress_notes *notes = notes_of(member);
     uint64_t now_us = clock_monotonic_us();
     bool has_name = false;
+    bool is_outside;
 
     /* A rule for what has no port would let everything through. */
-    if (packet->destination.family == 0 || is_multicast(&packet->destination) || packet->port == 0)
+    if (packet->destination.family == 0 || is_multicast(&packet->destination) ||
+        packet->port == 0 || notes->count == EGRESS_NOTES_MAX)
         return;
+    /* The kernel lists the host's addresses for that: once, however many names led there. */
+    is_outside = egress_is_outside(member->networks, &packet->destination);
     for (size_t i = 0; i < ANSWERS_MAX; i++) {
         const struct answered *one = &notes->answers[i];
 
@@ -149,18 +152,20 @@ void egress_note_packet(struct membership *member, const struct logged_packet *p
             !address_equals(&one->address, &packet->destination))
             continue;
         has_name = true;
-        add_note(member, packet, one);
+        add_note(member, packet, is_outside, one);
     }
     if (!has_name)
-        add_note(member, packet, NULL);
+        add_note(member, packet, is_outside, NULL);
 }
 
 void egress_notes_hand_over(struct membership *member)
 {
+    uint64_t now_us = clock_monotonic_us();
+
     for (size_t i = 0; member->notes != NULL && i < ANSWERS_MAX; i++) {
         const struct answered *one = &member->notes->answers[i];
 
-        if (one->name != NULL)
+        if (one->name != NULL && one->ends_us > now_us)
             egress_learn_answer(member, one->name, &one->address, one->is_member, one->ends_us);
     }
 }

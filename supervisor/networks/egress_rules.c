@@ -15,6 +15,13 @@ struct egress_ended {
     bool is_being_written;
 };
 
+bool egress_learns(const struct membership *member)
+{
+    const struct docker_egress *egress = member->definition->host_config.egress;
+
+    return egress != NULL && egress->learns;
+}
+
 int egress_parse(struct arena *arena, const struct docker_egress *egress,
                  struct egress_rule **rules, struct error *err)
 {

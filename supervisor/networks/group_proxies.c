@@ -33,6 +33,8 @@ void group_proxies_restore(const struct networks *networks, struct netlink *netl
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
     struct error err = {0};
 
+    if (!network_has_groups(network))
+        return;
     for (const struct membership *one = networks->members; one != NULL; one = one->next) {
         for (size_t i = 0; i < ENDPOINTS_MAX; i++) {
             if (one->leases[i].network != network)
