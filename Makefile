@@ -159,12 +159,12 @@ demo:
 # T=NAME: the files NAME.bats alone.
 test:
 	@tools/install-packages build test
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/floor $(BUILD)/conformance/probe
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/floor $(BUILD)/conformance/probe $(BUILD)/conformance/report
 	@tests/run $(if $(T),file $(T))
 
 quick:
 	@tools/install-packages build test
-	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all unit-tests $(BUILD)/conformance/probe
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all unit-tests $(BUILD)/conformance/probe $(BUILD)/conformance/report
 	@tools/check-layers && tools/check-rooms $(BUILD) && tools/check-numbers
 	@tests/run quick
 

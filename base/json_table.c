@@ -144,7 +144,7 @@ static int decode_strings(struct decoder *decoder, const struct place *place,
 
     if (result < 0)
         return result;
-    list->items = arena_new(decoder->arena, value->count, sizeof(*list->items));
+    list->items = arena_new(decoder->arena, value->count + 1, sizeof(*list->items));
     list->count = value->count;
     for (size_t i = 0; i < value->count; i++) {
         struct place here = {.parent = place, .index = i};
@@ -179,12 +179,13 @@ static int decode_string_map(struct decoder *decoder, const struct place *place,
 }
 
 static int decode_enum(struct decoder *decoder, const struct place *place, const struct json *value,
-                       const char *const *names, int *target)
+                       const struct json_field *field, int *target)
 {
+    const char *const *names = field->names;
     char what[160];
     int result = expect(decoder, place, value, JSON_STRING);
 
-    if (result < 0)
+    if (result < 0 || ((field->flags & JSON_EMPTY_IS_NONE) != 0 && value->text[0] == '\0'))
         return result;
     for (int i = 1; names[i] != NULL; i++) {
         if (strcmp(names[i], value->text) == 0) {
@@ -272,7 +273,7 @@ static int decode_field(struct decoder *decoder, const struct place *place,
     case JSON_KIND_STRING_MAP:
         return decode_string_map(decoder, place, value, target);
     case JSON_KIND_ENUM:
-        return decode_enum(decoder, place, value, field->names, target);
+        return decode_enum(decoder, place, value, field, target);
     case JSON_KIND_WORD:
         return decode_word(decoder, place, value, field, target);
     case JSON_KIND_STRUCT:
@@ -388,6 +389,7 @@ bool json_field_is_unset(const struct json_field *field, const void *target)
     case JSON_KIND_ENUM:
         return *(const int *)target == 0;
     case JSON_KIND_STRINGS:
+        return (field->flags & JSON_EMPTY_IS_SET) != 0 ? list->items == NULL : list->count == 0;
     case JSON_KIND_STRING_MAP:
     case JSON_KIND_STRUCTS:
     case JSON_KIND_STRUCT_MAP:

@@ -92,7 +92,10 @@ enum json_kind {
 
 enum json_field_flags {
     JSON_REQUIRED = 1,
-    JSON_ALWAYS = 2, /* written also when zero or empty */
+    JSON_ALWAYS = 2,        /* written also when zero or empty */
+    JSON_EMPTY_IS_SET = 4,  /* JSON_KIND_STRINGS: an empty list is not the same as none, whose items
+                             * are NULL */
+    JSON_EMPTY_IS_NONE = 8, /* JSON_KIND_ENUM: "" means unset */
 };
 
 struct json_struct;

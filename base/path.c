@@ -189,6 +189,88 @@ int path_make_directories(int root_fd, const char *path, mode_t mode, struct err
     return take_fd(&fd);
 }
 
+/* The target of the symlink `path` inside the root. Returns 0 if it is none, also if nothing is
+ * there. */
+static ssize_t read_link_in_root(int root_fd, const char *path, char target[PATH_MAX])
+{
+    cleanup_close int fd = path_open_in_root(root_fd, path, O_PATH | O_NOFOLLOW, 0);
+    ssize_t length;
+
+    if (fd == -ENOENT || fd == -ENOTDIR)
+        return 0;
+    if (fd < 0)
+        return fd;
+    length = readlinkat(fd, "", target, PATH_MAX - 1);
+    if (length < 0)
+        return errno == ENOENT || errno == EINVAL ? 0 : -errno;
+    target[length] = '\0';
+    return length;
+}
+
+/* Appends one name to a path that is resolved, or takes its last off for "..". */
+static int step(char resolved[PATH_MAX], const char *name, size_t length)
+{
+    size_t end = strlen(resolved);
+
+    if (length == 0 || (length == 1 && name[0] == '.'))
+        return 0;
+    if (length == 2 && strncmp(name, "..", 2) == 0) {
+        char *slash = strrchr(resolved, '/');
+
+        if (slash != NULL)
+            *slash = '\0';
+        return 0;
+    }
+    if (end + 1 + length >= PATH_MAX)
+        return -ENAMETOOLONG;
+    resolved[end] = '/';
+    memcpy(resolved + end + 1, name, length);
+    resolved[end + 1 + length] = '\0';
+    return 0;
+}
+
+int path_resolve_in_root(int root_fd, const char *path, char resolved[PATH_MAX])
+{
+    enum { LINKS_MAX = 40 }; /* as the kernel's MAXSYMLINKS */
+    char rest[PATH_MAX];
+    int link_count = 0;
+
+    if (strlen(path) >= sizeof(rest))
+        return -ENAMETOOLONG;
+    strcpy(rest, path);
+    resolved[0] = '\0';
+    while (rest[0] != '\0') {
+        size_t length = strcspn(rest, "/");
+        size_t before = strlen(resolved);
+        const char *tail = rest + length + (rest[length] == '/');
+        char target[PATH_MAX];
+        char joined[PATH_MAX];
+        ssize_t target_length;
+        int result = step(resolved, rest, length);
+
+        if (result < 0)
+            return result;
+        target_length =
+            strlen(resolved) > before ? read_link_in_root(root_fd, resolved, target) : 0;
+        if (target_length < 0)
+            return (int)target_length;
+        if (target_length > 0) {
+            if (++link_count > LINKS_MAX)
+                return -ELOOP;
+            resolved[target[0] == '/' ? 0 : before] = '\0';
+        } else {
+            target[0] = '\0';
+        }
+        if (snprintf(joined, sizeof(joined), "%s%s%s", target, target_length > 0 ? "/" : "",
+                     tail) >= (int)sizeof(joined))
+            return -ENAMETOOLONG;
+        strcpy(rest, joined);
+    }
+    if (resolved[0] == '\0')
+        strcpy(resolved, "/");
+    return 0;
+}
+
 int path_open_parent(int directory_fd, dev_t device, ino_t inode)
 {
     int fd = openat(directory_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -7,6 +7,7 @@
 #define DAVIT_BASE_PATH_H
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,12 @@ int path_open_beneath(int root_fd, const char *path, int flags, mode_t mode);
 /* Opens (O_PATH) the directory `path` inside the root, making what is missing with `mode`. What
  * exists may contain symlinks, which stay inside; what is made may not contain "..". */
 int path_make_directories(int root_fd, const char *path, mode_t mode, struct error *err);
+
+/* Writes to `resolved` where the path leads inside the root, by symlinks that need not lead to
+ * anything yet: absolute, without symlinks and "..". It is what was true at one moment; who opens
+ * it then does so by the functions above. Returns 0 or a negative errno, -ELOOP after 40 symlinks.
+ */
+int path_resolve_in_root(int root_fd, const char *path, char resolved[PATH_MAX]);
 
 /* Splits into directory and last name, both in `storage` of PATH_MAX bytes. "a/b/" is "a" and
  * "b"; "/" is "" and "". Returns 0 or -ENAMETOOLONG. */

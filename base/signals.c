@@ -1,5 +1,6 @@
 /* Signal names: see signals.h. */
 #include "signals.h"
+#include "cleanup.h"
 #include "number.h"
 
 #include <errno.h>
@@ -15,6 +16,12 @@ static int parse_number(const char *text, int lowest, int highest)
     return number_parse(text, lowest, highest, &value) ? (int)value : -EINVAL;
 }
 
+/* Other names that signal(7) has for the same numbers. */
+static const struct {
+    const char *name;
+    int number;
+} aliases[] = {{"IO", SIGIO}, {"CLD", SIGCHLD}, {"IOT", SIGABRT}};
+
 int signal_parse(const char *text)
 {
     if (text[0] >= '0' && text[0] <= '9')
@@ -27,6 +34,10 @@ int signal_parse(const char *text)
                                       : -EINVAL;
 
         return offset < 0 ? offset : SIGRTMIN + offset;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+        if (strcasecmp(aliases[i].name, text) == 0)
+            return aliases[i].number;
     }
     for (int number = 1; number < SIGRTMIN; number++) {
         const char *name = sigabbrev_np(number);

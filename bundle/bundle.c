@@ -420,3 +420,54 @@ void oci_config_make_default(struct arena *arena, struct oci_config *config)
     linux_part->resources = arena_new(arena, 1, sizeof(struct oci_resources));
     set_device_rules(arena, &no_options, linux_part->resources);
 }
+
+static void map_one(struct arena *arena, uint32_t host_id, struct oci_id_mapping **items,
+                    size_t *count)
+{
+    *items = arena_new(arena, 1, sizeof(**items));
+    **items = (struct oci_id_mapping){.container_id = 0, .host_id = host_id, .size = 1};
+    *count = 1;
+}
+
+/* Sysfs can be mounted in a network namespace of one's own only; the host's shows through, and the
+ * group of terminals is not mapped. */
+static void change_mounts(struct arena *arena, struct oci_config *config)
+{
+    static const char *const sys_options[] = {"rbind", "nosuid", "noexec", "nodev", "ro"};
+    size_t kept = 0;
+
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        struct oci_mount *mount = &config->mounts.items[i];
+        struct string_list options = {0};
+
+        if (strcmp(mount->destination, "/sys/fs/cgroup") == 0)
+            continue;
+        for (size_t j = 0; j < mount->options.count; j++) {
+            if (strncmp(mount->options.items[j], "gid=", 4) != 0)
+                string_list_append(arena, &options, mount->options.items[j]);
+        }
+        mount->options = options;
+        if (strcmp(mount->destination, "/sys") == 0) {
+            mount->type = "none";
+            mount->source = "/sys";
+            copy_strings(arena, sys_options, ARRAY_SIZE(sys_options), &mount->options);
+        }
+        config->mounts.items[kept++] = *mount;
+    }
+    config->mounts.count = kept;
+}
+
+void oci_config_make_rootless(struct arena *arena, struct oci_config *config, uint32_t uid,
+                              uint32_t gid)
+{
+    struct oci_linux *linux_part = config->linux;
+
+    for (size_t i = 0; i < linux_part->namespaces.count; i++) {
+        if (linux_part->namespaces.items[i].type == OCI_NAMESPACE_NETWORK)
+            linux_part->namespaces.items[i].type = OCI_NAMESPACE_USER;
+    }
+    map_one(arena, uid, &linux_part->uid_mappings.items, &linux_part->uid_mappings.count);
+    map_one(arena, gid, &linux_part->gid_mappings.items, &linux_part->gid_mappings.count);
+    linux_part->resources = NULL;
+    change_mounts(arena, config);
+}

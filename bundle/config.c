@@ -144,18 +144,12 @@ static int check_namespaces(const struct oci_config *config, struct error *err)
                              "linux.namespaces[%zu].path: \"%s\" is not an absolute path", i,
                              namespace->path);
     }
-    if (linux_part->uid_mappings.count > 0 && !seen[OCI_NAMESPACE_USER])
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "linux.uidMappings: needs a user namespace in linux.namespaces");
-    if (config->hostname != NULL && !seen[OCI_NAMESPACE_UTS])
+    if (config->hostname != NULL && config->hostname[0] != '\0' && !seen[OCI_NAMESPACE_UTS])
         return error_set(err, ERROR_INVALID, EINVAL,
                          "hostname: needs a uts namespace in linux.namespaces");
-    if (config->domainname != NULL && !seen[OCI_NAMESPACE_UTS])
+    if (config->domainname != NULL && config->domainname[0] != '\0' && !seen[OCI_NAMESPACE_UTS])
         return error_set(err, ERROR_INVALID, EINVAL,
                          "domainname: needs a uts namespace in linux.namespaces");
-    if (linux_part->time_offsets.count > 0 && !seen[OCI_NAMESPACE_TIME])
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "linux.timeOffsets: needs a time namespace in linux.namespaces");
     if (linux_part->net_devices.count > 0 && !seen[OCI_NAMESPACE_NETWORK])
         return error_set(err, ERROR_INVALID, EINVAL,
                          "linux.netDevices: needs a network namespace in linux.namespaces");
@@ -275,6 +269,10 @@ static int check_mounts(const struct oci_config *config, struct error *err)
 
         if (mount->destination[0] == '\0')
             return error_set(err, ERROR_INVALID, EINVAL, "mounts[%zu].destination: empty", i);
+        if (strspn(mount->destination, "/.") == strlen(mount->destination))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "mounts[%zu].destination: %s is the root, which root.path says", i,
+                             mount->destination);
         if ((mount->uid_mappings.count > 0) != (mount->gid_mappings.count > 0))
             return error_set(err, ERROR_INVALID, EINVAL,
                              "mounts[%zu]: uidMappings and gidMappings go together", i);
@@ -382,6 +380,20 @@ const struct oci_namespace *oci_config_namespace(const struct oci_config *config
             return &config->linux->namespaces.items[i];
     }
     return NULL;
+}
+
+bool oci_map_id(const struct oci_id_mapping *mappings, size_t count, uint32_t id, uint32_t *host_id)
+{
+    *host_id = id;
+    for (size_t i = 0; i < count; i++) {
+        const struct oci_id_mapping *mapping = &mappings[i];
+
+        if (id >= mapping->container_id && id - mapping->container_id < mapping->size) {
+            *host_id = mapping->host_id + (id - mapping->container_id);
+            return true;
+        }
+    }
+    return count == 0;
 }
 
 struct json_writer *oci_config_encode(const struct oci_config *config, bool is_indented)

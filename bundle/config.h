@@ -93,7 +93,7 @@ struct oci_id {
 struct oci_user {
     uint32_t uid;
     uint32_t gid;
-    struct optional_uint64 umask;
+    struct optional_uint64 umask;            /* of which umask(2) takes the permission bits */
     const struct json *additional_gids_json; /* an array of numbers, see additional_gids */
     uint32_t *additional_gids;
     size_t additional_gid_count;
@@ -131,7 +131,7 @@ struct oci_process {
 struct oci_hook {
     const char *path;
     struct string_list args;
-    struct string_list env;
+    struct string_list env;        /* items NULL: that of whoever runs the hook */
     struct optional_int64 timeout; /* seconds */
 };
 
@@ -172,7 +172,7 @@ struct oci_device {
     const char *type;
     int64_t major;
     int64_t minor;
-    struct optional_uint64 file_mode;
+    struct optional_uint64 file_mode; /* permissions; a file type beside them is `type`'s */
     uint32_t uid;
     uint32_t gid;
 };
@@ -400,10 +400,20 @@ int oci_process_decode(struct arena *arena, const struct json *json, struct oci_
 const struct oci_namespace *oci_config_namespace(const struct oci_config *config,
                                                  enum oci_namespace_type type);
 
+/* Finds the host's id of an id of the container. Returns false if the mappings do not have it; with
+ * no mappings at all it is the same. */
+bool oci_map_id(const struct oci_id_mapping *mappings, size_t count, uint32_t id,
+                uint32_t *host_id);
+
 /* Writes the configuration as JSON text into a new writer (json_writer_free()). */
 struct json_writer *oci_config_encode(const struct oci_config *config, bool is_indented);
 
 /* What `davit-oci spec` writes: a shell in all namespaces with few capabilities. */
 void oci_config_make_default(struct arena *arena, struct oci_config *config);
+
+/* Changes that so that somebody without privilege can run it: in a user namespace with one id, with
+ * the caller's network and without limits. */
+void oci_config_make_rootless(struct arena *arena, struct oci_config *config, uint32_t uid,
+                              uint32_t gid);
 
 #endif

@@ -82,7 +82,7 @@ static const struct json_struct scheduler_type =
 static const struct json_field user_fields[] = {
     FIELD(struct oci_user, uid, "uid", JSON_KIND_UINT32, .flags = JSON_ALWAYS),
     FIELD(struct oci_user, gid, "gid", JSON_KIND_UINT32, .flags = JSON_ALWAYS),
-    FIELD(struct oci_user, umask, "umask", JSON_KIND_OPTIONAL_UINT64, .maximum = 0777),
+    FIELD(struct oci_user, umask, "umask", JSON_KIND_OPTIONAL_UINT64, .maximum = UINT32_MAX),
     FIELD(struct oci_user, additional_gids_json, "additionalGids", JSON_KIND_JSON),
     FIELD(struct oci_user, username, "username", JSON_KIND_STRING),
 };
@@ -131,7 +131,7 @@ const struct json_struct oci_process_type = JSON_STRUCT(struct oci_process, proc
 static const struct json_field hook_fields[] = {
     FIELD(struct oci_hook, path, "path", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct oci_hook, args, "args", JSON_KIND_STRINGS),
-    FIELD(struct oci_hook, env, "env", JSON_KIND_STRINGS),
+    FIELD(struct oci_hook, env, "env", JSON_KIND_STRINGS, .flags = JSON_EMPTY_IS_SET),
     FIELD(struct oci_hook, timeout, "timeout", JSON_KIND_OPTIONAL_INT64, .minimum = 1,
           .maximum = 86400),
 };
@@ -162,7 +162,8 @@ static const struct json_field device_fields[] = {
     FIELD(struct oci_device, type, "type", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct oci_device, major, "major", JSON_KIND_INT64),
     FIELD(struct oci_device, minor, "minor", JSON_KIND_INT64),
-    FIELD(struct oci_device, file_mode, "fileMode", JSON_KIND_OPTIONAL_UINT64, .maximum = 07777),
+    FIELD(struct oci_device, file_mode, "fileMode", JSON_KIND_OPTIONAL_UINT64,
+          .maximum = UINT32_MAX),
     FIELD(struct oci_device, uid, "uid", JSON_KIND_UINT32),
     FIELD(struct oci_device, gid, "gid", JSON_KIND_UINT32),
 };
@@ -390,7 +391,7 @@ static const struct json_field linux_fields[] = {
           .type = &net_device_type),
     FIELD(struct oci_linux, seccomp, "seccomp", JSON_KIND_STRUCT, .type = &oci_seccomp_type),
     FIELD(struct oci_linux, rootfs_propagation, "rootfsPropagation", JSON_KIND_ENUM,
-          .names = propagations),
+          .names = propagations, .flags = JSON_EMPTY_IS_NONE),
     FIELD(struct oci_linux, masked_paths, "maskedPaths", JSON_KIND_STRINGS),
     FIELD(struct oci_linux, readonly_paths, "readonlyPaths", JSON_KIND_STRINGS),
     FIELD(struct oci_linux, mount_label, "mountLabel", JSON_KIND_STRING),

@@ -106,6 +106,13 @@ static void collect_groups(char *groups, const char *user_name, struct oci_user 
     }
 }
 
+static const char *home_of(struct arena *arena, const struct account *account)
+{
+    bool has_home = account->field_count >= 6 && account->fields[5][0] == '/';
+
+    return has_home ? arena_strdup(arena, account->fields[5]) : "/";
+}
+
 int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_user *user,
                  const char **home, struct error *err)
 {
@@ -138,8 +145,7 @@ int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_
     if (is_known) {
         parse_id(account.fields[2], &user->uid);
         parse_id(account.fields[3], &user->gid);
-        if (account.field_count >= 6 && account.fields[5][0] == '/')
-            *home = account.fields[5];
+        *home = home_of(arena, &account);
     }
     if (group_part != NULL && group_part[0] != '\0') {
         if (!parse_id(group_part, &user->gid) &&
@@ -155,6 +161,17 @@ int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_
      * group is a supplementary one as well (CVE-2022-36109). */
     user->additional_gids[user->additional_gid_count++] = user->gid;
     return 0;
+}
+
+const char *user_find_home(struct arena *arena, int root_fd, uint32_t uid)
+{
+    cleanup_buffer struct buffer passwd = {0};
+    struct account account;
+
+    if (read_accounts(root_fd, "/etc/passwd", &passwd, NULL) < 0 || passwd.data == NULL ||
+        !find_user(passwd.data, NULL, uid, false, &account))
+        return "/";
+    return home_of(arena, &account);
 }
 
 int user_add_groups(struct arena *arena, int root_fd, const char *groups, struct oci_user *user,

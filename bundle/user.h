@@ -12,6 +12,9 @@
 int user_resolve(struct arena *arena, int root_fd, const char *spec, struct oci_user *user,
                  const char **home, struct error *err);
 
+/* The home directory of a user id, "/" if the root's /etc/passwd does not say. */
+const char *user_find_home(struct arena *arena, int root_fd, uint32_t uid);
+
 /* Adds supplementary groups, names or numbers separated by commas, to a user that was resolved.
  * NULL adds none. */
 int user_add_groups(struct arena *arena, int root_fd, const char *groups, struct oci_user *user,

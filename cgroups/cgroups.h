@@ -82,6 +82,8 @@ struct cgroup_settings {
 /* Adds a setting; the value is formatted into the settings' arena. -E2BIG if there are too many. */
 int cgroup_settings_add(struct cgroup_settings *settings, const char *option, const char *file,
                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Takes out those of that file and value. */
+void cgroup_settings_drop(struct cgroup_settings *settings, const char *file, const char *value);
 void cgroup_settings_release(struct cgroup_settings *settings);
 
 /* The controllers the settings need. -EINVAL for a file name that is no controller's or that

@@ -13,20 +13,35 @@
 int cgroup_settings_add(struct cgroup_settings *settings, const char *option, const char *file,
                         const char *format, ...)
 {
-    char value[256];
+    cleanup_free char *value = NULL;
     va_list arguments;
 
     if (settings->count == ARRAY_SIZE(settings->items))
         return -E2BIG;
     va_start(arguments, format);
-    vsnprintf(value, sizeof(value), format, arguments);
+    if (vasprintf(&value, format, arguments) < 0)
+        value = NULL;
     va_end(arguments);
+    if (value == NULL)
+        return -ENOMEM;
     settings->items[settings->count++] = (struct cgroup_setting){
         .file = arena_strdup(&settings->arena, file),
         .value = arena_strdup(&settings->arena, value),
         .option = arena_strdup(&settings->arena, option),
     };
     return 0;
+}
+
+void cgroup_settings_drop(struct cgroup_settings *settings, const char *file, const char *value)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < settings->count; i++) {
+        if (strcmp(settings->items[i].file, file) != 0 ||
+            strcmp(settings->items[i].value, value) != 0)
+            settings->items[kept++] = settings->items[i];
+    }
+    settings->count = kept;
 }
 
 void cgroup_settings_release(struct cgroup_settings *settings)

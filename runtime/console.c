@@ -162,39 +162,25 @@ int stdio_reopen_null(struct error *err)
     return 0;
 }
 
-/* The host id of a user id of the container. False if the id is not mapped. */
-static bool map_uid(const struct oci_config *config, uid_t uid, uid_t *host_uid)
-{
-    const struct oci_linux *linux_part = config != NULL ? config->linux : NULL;
-    size_t count = linux_part != NULL ? linux_part->uid_mappings.count : 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const struct oci_id_mapping *mapping = &linux_part->uid_mappings.items[i];
-
-        if (uid >= mapping->container_id && uid - mapping->container_id < mapping->size) {
-            *host_uid = mapping->host_id + (uid - mapping->container_id);
-            return true;
-        }
-    }
-    *host_uid = uid;
-    return count == 0;
-}
-
 void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid)
 {
-    bool is_mapped =
-        config != NULL && config->linux != NULL && config->linux->gid_mappings.count > 0;
+    const struct oci_linux *linux_part =
+        config != NULL && oci_config_namespace(config, OCI_NAMESPACE_USER) != NULL ? config->linux
+                                                                                   : NULL;
+    bool is_mapped = linux_part != NULL && linux_part->gid_mappings.count > 0;
     /* The group has to be mapped, too: otherwise not even root inside could change the owner. */
-    gid_t gid = is_mapped ? config->linux->gid_mappings.items[0].host_id : (gid_t)-1;
-    uid_t host_uid;
+    gid_t gid = is_mapped ? linux_part->gid_mappings.items[0].host_id : (gid_t)-1;
+    uid_t host_uid = uid;
 
-    if (!map_uid(config, uid, &host_uid))
+    if (linux_part != NULL &&
+        !oci_map_id(linux_part->uid_mappings.items, linux_part->uid_mappings.count, uid, &host_uid))
         return;
     for (int i = 0; i < 3; i++) {
         int fd = stdio[i] >= 0 ? stdio[i] : i;
         struct stat status;
 
-        if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) && status.st_uid != host_uid)
+        if (fstat(fd, &status) == 0 && status.st_uid != host_uid &&
+            (S_ISFIFO(status.st_mode) || S_ISREG(status.st_mode) || S_ISSOCK(status.st_mode)))
             (void)!fchown(fd, host_uid, gid);
     }
 }

@@ -26,8 +26,10 @@ static const struct {
     const char *target;
     const char *name;
 } links[] = {
-    {"/proc/self/fd", "fd"},       {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"},
-    {"/proc/self/fd/2", "stderr"}, {"pts/ptmx", "ptmx"},
+    {"/proc/self/fd", "fd"},
+    {"/proc/self/fd/0", "stdin"},
+    {"/proc/self/fd/1", "stdout"},
+    {"/proc/self/fd/2", "stderr"},
 };
 
 /* A /dev that the configuration binds from elsewhere is its owner's business. */
@@ -55,20 +57,29 @@ static mode_t node_type(const struct oci_device *device)
     }
 }
 
-/* In a user namespace no node can be made. The node of the host is bound instead, if it is the same
- * device. */
-static int bind_host_node(const struct oci_device *device, int parent_fd, const char *name,
-                          struct error *err)
+static bool is_node_of(int fd, const struct oci_device *device)
 {
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) == node_type(device) &&
+           status.st_rdev == makedev((unsigned int)device->major, (unsigned int)device->minor);
+}
+
+/* In a user namespace no node can be made. The parent's node is bound if it had to make one, or
+ * else that of the host, which is the same device at the same path. */
+static int bind_node(const struct plan *plan, const struct oci_device *device, int parent_fd,
+                     const char *name, struct error *err)
+{
+    int made_fd = plan_find_node(plan, device);
     cleanup_close int tree_fd =
-        open_tree(AT_FDCWD, device->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        made_fd >= 0 ? fcntl(made_fd, F_DUPFD_CLOEXEC, 0)
+                     : open_tree(AT_FDCWD, device->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     cleanup_close int file_fd = -1;
     struct stat status;
 
-    if (tree_fd < 0 || fstat(tree_fd, &status) < 0)
+    if (tree_fd < 0)
         return error_errno(err, errno, "the host's %s", device->path);
-    if ((status.st_mode & S_IFMT) != node_type(device) ||
-        status.st_rdev != makedev((unsigned int)device->major, (unsigned int)device->minor))
+    if (!is_node_of(tree_fd, device))
         return error_set(err, ERROR_INVALID, EINVAL, "the host's %s is not device %lld:%lld",
                          device->path, (long long)device->major, (long long)device->minor);
     /* What the image has there is not opened, whatever it is: it is covered. */
@@ -79,7 +90,8 @@ static int bind_host_node(const struct oci_device *device, int parent_fd, const 
         return error_errno(err, errno, "the target");
     if (S_ISLNK(status.st_mode) || S_ISDIR(status.st_mode))
         return error_set(err, ERROR_CONFLICT, EEXIST, "a link or directory is there");
-    return mount_attach_host_node(tree_fd, file_fd, err);
+    return made_fd >= 0 ? mount_attach_tree(tree_fd, file_fd, err)
+                        : mount_attach_host_node(tree_fd, file_fd, err);
 }
 
 /* Gives the node its owner. Compares the type, because whoever shares the directory may have put
@@ -102,12 +114,12 @@ static int give_node(const struct oci_device *device, int parent_fd, const char 
 static int make_node(const struct plan *plan, const struct oci_device *device, int parent_fd,
                      const char *name, struct error *err)
 {
-    mode_t mode = device->file_mode.is_set ? (mode_t)device->file_mode.value : 0666;
+    mode_t mode = device->file_mode.is_set ? (mode_t)(device->file_mode.value & 0777) : 0666;
     dev_t number = makedev((unsigned int)device->major, (unsigned int)device->minor);
     struct stat status;
 
     if (plan->has_user_namespace && node_type(device) != S_IFIFO)
-        return bind_host_node(device, parent_fd, name, err);
+        return bind_node(plan, device, parent_fd, name, err);
     if (mknodat(parent_fd, name, node_type(device) | mode, number) < 0) {
         /* The same device may be there already, from the image or a mount; nothing else may. */
         if (errno != EEXIST || fstatat(parent_fd, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
@@ -140,6 +152,32 @@ static int make_device(const struct plan *plan, struct mount_order *order,
     return result;
 }
 
+/* A device that the configuration has at the place of a default one takes that place. */
+static bool is_configured(const struct plan *plan, const char *path)
+{
+    const struct oci_linux *linux_part = plan->config->linux;
+
+    for (size_t i = 0; i < linux_part->devices.count; i++) {
+        if (strcmp(linux_part->devices.items[i].path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the image or an engine's list of the host's devices has there would be another devpts's or
+ * nothing: runtime-spec config-linux.md "Default Devices" wants the link. */
+static int make_ptmx_link(int dev_fd, struct error *err)
+{
+    struct stat status;
+
+    if (fstatat(dev_fd, "ptmx", &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(status.st_mode) &&
+        unlinkat(dev_fd, "ptmx", 0) < 0)
+        return error_errno(err, errno, "replace /dev/ptmx");
+    if (symlinkat("pts/ptmx", dev_fd, "ptmx") < 0 && errno != EEXIST)
+        return error_errno(err, errno, "/dev/ptmx");
+    return 0;
+}
+
 static int make_default_devices(const struct plan *plan, struct mount_order *order,
                                 struct error *err)
 {
@@ -153,7 +191,11 @@ static int make_default_devices(const struct plan *plan, struct mount_order *ord
         return dev_fd;
     for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++) {
         const struct oci_device *device = &default_devices[i];
-        int result = make_node(plan, device, dev_fd, device->path + strlen("/dev/"), err);
+        int result;
+
+        if (is_configured(plan, device->path))
+            continue;
+        result = make_node(plan, device, dev_fd, device->path + strlen("/dev/"), err);
 
         if (result < 0) {
             error_prefix(err, "device %s", device->path);
@@ -164,7 +206,7 @@ static int make_default_devices(const struct plan *plan, struct mount_order *ord
         if (symlinkat(links[i].target, dev_fd, links[i].name) < 0 && errno != EEXIST)
             return error_errno(err, errno, "/dev/%s", links[i].name);
     }
-    return 0;
+    return make_ptmx_link(dev_fd, err);
 }
 
 int devices_make(const struct plan *plan, struct mount_order *order, struct error *err)

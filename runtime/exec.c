@@ -64,28 +64,31 @@ static int enter_container(struct exec *exec, struct error *err)
     return (exec->namespaces & CLONE_NEWUSER) != 0 ? process_become_namespace_root(err) : 0;
 }
 
-/* Names are looked up inside, with the privileges of the container's root at most. */
+/* Names and the home directory are looked up inside, with the privileges of the container's root at
+ * most. */
 static int resolve_user(struct exec *exec, struct error *err)
 {
     cleanup_close int root_fd = -1;
     const char *home;
     int result;
 
-    if (exec->options->user_spec == NULL)
+    if (exec->options->user_spec == NULL && exec->plan.home == NULL)
         return 0;
     root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return error_errno(err, errno, "open /");
+    if (exec->options->user_spec == NULL) {
+        process_plan_set_home(&exec->plan,
+                              user_find_home(&exec->arena, root_fd, exec->process.user.uid));
+        return 0;
+    }
     result = user_resolve(&exec->arena, root_fd, exec->options->user_spec, &exec->process.user,
                           &home, err);
     /* Until now the pipes belong to root of the namespace, because the user was not known. */
     if (result == 0 && !exec->process.has_terminal)
         stdio_give(exec->options->stdio, NULL, exec->process.user.uid);
-    if (result == 0 && env_get(&exec->process.env, "HOME") == NULL) {
-        char **environment = exec->plan.environment;
-
-        environment[exec->process.env.count] = arena_printf(&exec->arena, "HOME=%s", home);
-    }
+    if (result == 0)
+        process_plan_set_home(&exec->plan, home);
     return result;
 }
 

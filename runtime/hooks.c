@@ -1,16 +1,21 @@
 /* Hooks: runtime-spec config.md "POSIX-platform Hooks", runtime.md "Lifecycle". */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "runtime.h"
+
+/* How much of what a hook writes is kept for the error, if it fails. */
+#define OUTPUT_KEPT 512
 
 static char **copy_terminated(struct arena *arena, const struct string_list *list,
                               const char *first)
@@ -24,77 +29,218 @@ static char **copy_terminated(struct arena *arena, const struct string_list *lis
     return strings;
 }
 
-static _Noreturn void execute_hook(const struct oci_hook *hook, int stdin_fd,
-                                   char *const *arguments, char *const *environment)
+/* A hook that is under way. */
+struct running_hook {
+    const struct oci_hook *hook;
+    pid_t pid;
+    int output_fd; /* what it writes, -1 if that goes elsewhere */
+    char output[OUTPUT_KEPT];
+    size_t output_length;
+};
+
+/* The null device is the container's for startContainer hooks. Without one they have no output. */
+static void connect_output(const struct hook_surroundings *surroundings, int pipe_fd)
+{
+    int null_fd = surroundings->is_confined ? open("/dev/null", O_WRONLY | O_NOCTTY) : -1;
+
+    for (int i = 0; i < 2; i++) {
+        int given = surroundings->output != NULL ? surroundings->output[i] : -1;
+        int fd = given >= 0 ? given : surroundings->is_confined ? null_fd : pipe_fd;
+
+        if (fd < 0 || dup2(fd, STDOUT_FILENO + i) < 0)
+            close(STDOUT_FILENO + i);
+    }
+    if (null_fd > STDERR_FILENO)
+        close(null_fd);
+}
+
+static _Noreturn void execute_hook(const struct oci_hook *hook,
+                                   const struct hook_surroundings *surroundings, int stdin_fd,
+                                   int pipe_fd, char *const *arguments, char *const *environment)
 {
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    if (dup2(stdin_fd, STDIN_FILENO) >= 0)
+    connect_output(surroundings, pipe_fd);
+    if (dup2(stdin_fd, STDIN_FILENO) >= 0 &&
+        (surroundings->directory_fd < 0 || fchdir(surroundings->directory_fd) == 0))
         execve(hook->path, arguments, environment);
     _exit(errno == ENOENT ? 127 : 126);
 }
 
-static int await_end(const struct oci_hook *hook, pid_t pid, struct error *err)
+/* Keeps the end of what there is to read. Returns false when there will be no more. */
+static bool keep_output(struct running_hook *running)
 {
-    cleanup_close int pidfd = pidfd_open(pid, 0);
-    struct pollfd event = {.fd = pidfd, .events = POLLIN};
-    int ready;
+    char bytes[OUTPUT_KEPT];
+    ssize_t length = read(running->output_fd, bytes, sizeof(bytes));
+    size_t excess;
 
-    do
-        ready = poll(&event, 1, (int)(hook->timeout.value * 1000));
-    while (ready < 0 && errno == EINTR);
-    if (ready != 0)
-        return 0;
-    pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-    waitpid(pid, NULL, 0);
-    return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "hook %s: no end after %lld s", hook->path,
-                     (long long)hook->timeout.value);
+    if (length <= 0)
+        return length < 0 && (errno == EAGAIN || errno == EINTR);
+    excess = running->output_length + (size_t)length > OUTPUT_KEPT
+                 ? running->output_length + (size_t)length - OUTPUT_KEPT
+                 : 0;
+    running->output_length -= excess;
+    memmove(running->output, running->output + excess, running->output_length);
+    memcpy(running->output + running->output_length, bytes, (size_t)length);
+    running->output_length += (size_t)length;
+    return true;
+}
+
+/* The last line that the hook wrote, with ": " before it, or "". What is no text is for no terminal
+ * and no log. */
+static void format_output(const struct running_hook *running, char line[OUTPUT_KEPT + 3])
+{
+    size_t end = running->output_length;
+    size_t start;
+    size_t length = 0;
+
+    while (end > 0 && (unsigned char)running->output[end - 1] <= ' ')
+        end--;
+    for (start = end; start > 0 && running->output[start - 1] != '\n'; start--)
+        continue;
+    if (start < end) {
+        line[length++] = ':';
+        line[length++] = ' ';
+    }
+    for (size_t i = start; i < end; i++) {
+        unsigned char c = (unsigned char)running->output[i];
+
+        line[length++] = c < ' ' || c == 0x7f ? '?' : (char)c;
+    }
+    line[length] = '\0';
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Reads what the hook writes until it ends. A process that it has left behind may go on writing:
+ * that is nobody's any more. */
+static int follow_hook(struct running_hook *running, struct error *err)
+{
+    const struct oci_hook *hook = running->hook;
+    cleanup_close int pidfd = pidfd_open(running->pid, 0);
+    int64_t deadline = hook->timeout.is_set ? now_ms() + hook->timeout.value * 1000 : INT64_MAX;
+
+    for (;;) {
+        struct pollfd events[] = {{.fd = pidfd, .events = POLLIN},
+                                  {.fd = running->output_fd, .events = POLLIN}};
+        int64_t left = hook->timeout.is_set ? deadline - now_ms() : -1;
+        int ready = poll(events, 2, left > INT_MAX ? INT_MAX : left < -1 ? 0 : (int)left);
+
+        if (ready > 0 && events[1].revents != 0 && !keep_output(running))
+            fd_close(&running->output_fd);
+        if (ready > 0 && events[0].revents != 0)
+            break;
+        if (hook->timeout.is_set && now_ms() >= deadline) {
+            pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+            waitpid(running->pid, NULL, 0);
+            return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "hook %s: no end after %lld s",
+                             hook->path, (long long)hook->timeout.value);
+        }
+    }
+    while (running->output_fd >= 0 &&
+           poll(&(struct pollfd){running->output_fd, POLLIN, 0}, 1, 0) > 0) {
+        if (!keep_output(running))
+            fd_close(&running->output_fd);
+    }
+    return 0;
 }
 
 /* startContainer hooks run after the seccomp filter of the container is loaded, which may forbid
- * calls. So pidfd_open(2) and poll(2) are made only for a hook with a timeout. */
-static int wait_for_hook(const struct oci_hook *hook, pid_t pid, struct error *err)
+ * calls. So pidfd_open(2) and poll(2) are made there only for a hook with a timeout. */
+static int wait_for_hook(struct running_hook *running, bool is_confined, struct error *err)
 {
-    int result = hook->timeout.is_set ? await_end(hook, pid, err) : 0;
+    const struct oci_hook *hook = running->hook;
+    int result = !is_confined || hook->timeout.is_set ? follow_hook(running, err) : 0;
+    char output[OUTPUT_KEPT + 3];
     int status = 0;
 
     if (result < 0)
         return result;
-    if (waitpid(pid, &status, 0) < 0)
+    if (waitpid(running->pid, &status, 0) < 0)
         return error_errno(err, errno, "hook %s", hook->path);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
+    format_output(running, output);
     if (WIFEXITED(status))
-        return error_set(err, ERROR_INTERNAL, ECANCELED, "hook %s: exit status %d", hook->path,
-                         WEXITSTATUS(status));
-    return error_set(err, ERROR_INTERNAL, ECANCELED, "hook %s: killed by signal %d", hook->path,
-                     WTERMSIG(status));
+        return error_set(err, ERROR_INTERNAL, ECANCELED, "hook %s: exit status %d%s", hook->path,
+                         WEXITSTATUS(status), output);
+    return error_set(err, ERROR_INTERNAL, ECANCELED, "hook %s: killed by signal %d%s", hook->path,
+                     WTERMSIG(status), output);
+}
+
+static char *const *environment_of(struct arena *arena, const struct oci_hook *hook,
+                                   const struct hook_surroundings *surroundings)
+{
+    if (hook->env.items != NULL)
+        return copy_terminated(arena, &hook->env, NULL);
+    return surroundings->environment != NULL ? surroundings->environment : environ;
 }
 
 /* The state is small enough for a pipe's buffer, so writing it cannot block on a hook that does not
  * read. */
-static int run_hook(const struct oci_hook *hook, const char *state, struct error *err)
+static int run_hook(const struct oci_hook *hook, const char *state,
+                    const struct hook_surroundings *surroundings, struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     char **arguments = copy_terminated(&arena, &hook->args, hook->path);
-    char **environment = copy_terminated(&arena, &hook->env, NULL);
-    int fds[2];
-    pid_t pid;
+    char *const *environment = environment_of(&arena, hook, surroundings);
+    struct running_hook running = {.hook = hook, .output_fd = -1};
+    int state_fds[2];
+    int output_fds[2] = {-1, -1};
+    int result;
 
-    if (pipe2(fds, O_CLOEXEC) < 0)
+    if (pipe2(state_fds, O_CLOEXEC) < 0)
         return error_errno(err, errno, "hook %s", hook->path);
-    fcntl(fds[1], F_SETFL, O_NONBLOCK);
-    pid = fork();
-    if (pid == 0)
-        execute_hook(hook, fds[0], arguments, environment);
-    close(fds[0]);
-    if (pid > 0)
-        file_write_fd(fds[1], state, strlen(state));
-    close(fds[1]);
-    return pid < 0 ? error_errno(err, errno, "hook %s", hook->path) : wait_for_hook(hook, pid, err);
+    fcntl(state_fds[1], F_SETFL, O_NONBLOCK);
+    if (!surroundings->is_confined && pipe2(output_fds, O_CLOEXEC) == 0)
+        fcntl(output_fds[0], F_SETFL, O_NONBLOCK);
+    running.output_fd = output_fds[0];
+    running.pid = fork();
+    if (running.pid == 0)
+        execute_hook(hook, surroundings, state_fds[0], output_fds[1], arguments, environment);
+    result = running.pid < 0 ? error_errno(err, errno, "hook %s", hook->path) : 0;
+    close(state_fds[0]);
+    fd_close(&output_fds[1]);
+    if (result == 0)
+        file_write_fd(state_fds[1], state, strlen(state));
+    close(state_fds[1]);
+    if (result == 0)
+        result = wait_for_hook(&running, surroundings->is_confined, err);
+    fd_close(&running.output_fd);
+    return result;
+}
+
+static int open_output(const struct oci_config *config, const char *annotation, int *fd,
+                       struct error *err)
+{
+    const char *path = string_map_get(&config->annotations, annotation);
+
+    *fd = -1;
+    if (path == NULL || path[0] == '\0')
+        return 0;
+    *fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0600);
+    return *fd < 0 ? error_errno(err, errno, "%s %s", annotation, path) : 0;
+}
+
+int hooks_open_output(const struct oci_config *config, int output[2], struct error *err)
+{
+    int result = open_output(config, "run.oci.hooks.stdout", &output[0], err);
+
+    output[1] = -1;
+    if (result == 0)
+        result = open_output(config, "run.oci.hooks.stderr", &output[1], err);
+    if (result < 0)
+        fd_close(&output[0]);
+    return result;
 }
 
 static const oci_hook_list *hooks_of_kind(const struct oci_hooks *hooks, enum hook_kind kind)
@@ -117,7 +263,7 @@ static const oci_hook_list *hooks_of_kind(const struct oci_hooks *hooks, enum ho
 }
 
 int hooks_run(const struct oci_config *config, enum hook_kind kind, const char *state,
-              struct error *err)
+              const struct hook_surroundings *surroundings, struct error *err)
 {
     const oci_hook_list *list;
     struct sigaction ignored = {.sa_handler = SIG_IGN};
@@ -131,7 +277,7 @@ int hooks_run(const struct oci_config *config, enum hook_kind kind, const char *
     /* runtime-spec runtime.md "Lifecycle": a failing poststop hook does not stop the others. */
     for (size_t i = 0; i < list->count && (result == 0 || kind == HOOK_POSTSTOP); i++) {
         struct error hook_error;
-        int one = run_hook(&list->items[i], state, &hook_error);
+        int one = run_hook(&list->items[i], state, surroundings, &hook_error);
 
         if (one < 0 && result == 0 && err != NULL)
             *err = hook_error;

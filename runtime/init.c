@@ -29,11 +29,31 @@ struct init {
     const struct oci_config *config;
     int control_fd;
     struct mount_order mounts;
+    struct process_plan process; /* a copy: what only the root can tell is added to it */
     int root_fd;
     bool is_chrooted;
     bool is_confined;
     mode_t runtime_umask; /* the caller's, for hooks; ours is 0: files get the mode we give */
 };
+
+/* Opens the root of the bundle in our mount namespace, as long as we may go where the bundle lies:
+ * in a user namespace we shall be somebody else. */
+static int find_place(struct init *init, struct error *err)
+{
+    const struct oci_config *config = init->config;
+    const char *bundle = init->plan->options->bundle_path;
+    cleanup_close int bundle_fd = -1;
+
+    if (config->hooks == NULL || config->hooks->create_container.count == 0 || config->root == NULL)
+        return 0;
+    bundle_fd = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (bundle_fd < 0)
+        return error_errno(err, errno, "bundle %s", bundle);
+    init->mounts.place_fd = openat(bundle_fd, config->root->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (init->mounts.place_fd < 0)
+        return error_errno(err, errno, "root.path %s", config->root->path);
+    return 0;
+}
 
 /* C1: the parent made us non-dumpable, so no process of the container can trace us or open our
  * /proc files while we still have the host's privileges. */
@@ -46,7 +66,7 @@ static int become_child(struct init *init, struct error *err)
     init->runtime_umask = umask(0);
     if (setsid() < 0)
         return error_errno(err, errno, "setsid");
-    return 0;
+    return find_place(init, err);
 }
 
 /* C2: before the mappings are written we have no user id in the namespace. */
@@ -102,16 +122,13 @@ static int make_time_namespace(const struct init *init, struct error *err)
 static int enter_namespaces(const struct init *init, struct error *err)
 {
     const struct plan *plan = init->plan;
-    struct join_plan others[OCI_NAMESPACE_COUNT];
-    size_t count = 0;
-    int result;
+    int result = 0;
 
-    for (size_t i = 0; i < plan->joins.count; i++) {
-        /* A user namespace was joined in launch.c, before the clone. */
-        if (plan->joins.items[i].type != OCI_NAMESPACE_USER)
-            others[count++] = plan->joins.items[i];
-    }
-    result = namespaces_join(others, count, err);
+    if (!plan->joins_before_clone)
+        result = namespaces_join(plan->joins.items, plan->joins.count, err);
+    if (result == 0 && plan->has_user_namespace && plan_makes_namespace(plan, OCI_NAMESPACE_IPC) &&
+        unshare(CLONE_NEWIPC) < 0)
+        result = error_errno(err, errno, "make an ipc namespace");
     if (result == 0 && plan_makes_namespace(plan, OCI_NAMESPACE_CGROUP) &&
         unshare(CLONE_NEWCGROUP) < 0)
         result = error_errno(err, errno, "make a cgroup namespace");
@@ -151,6 +168,8 @@ static int run_hooks(struct init *init, struct error *err)
 {
     const struct oci_hooks *hooks = init->config->hooks;
     const struct container_options *options = init->plan->options;
+    cleanup_close int bundle_fd = -1;
+    struct hook_surroundings surroundings = {.directory_fd = -1, .output = init->plan->hook_output};
     struct json_writer *state;
     int result = 0;
 
@@ -169,8 +188,12 @@ static int run_hooks(struct init *init, struct error *err)
         return result;
     state =
         container_state_json(options->id, "creating", getpid(), options->bundle_path, init->config);
+    /* The descriptor of the bundle that the parent has is none of our mount namespace. */
+    bundle_fd = open(options->bundle_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    surroundings.directory_fd = bundle_fd;
     umask(init->runtime_umask);
-    result = hooks_run(init->config, HOOK_CREATE_CONTAINER, json_writer_text(state), err);
+    result =
+        hooks_run(init->config, HOOK_CREATE_CONTAINER, json_writer_text(state), &surroundings, err);
     umask(0);
     json_writer_free(state);
     return result;
@@ -235,13 +258,18 @@ static int write_sysctl(const struct init *init, const struct string_pair *pair,
     return result < 0 ? error_errno(err, -result, "linux.sysctl.%s", pair->name) : 0;
 }
 
+static bool is_given(const char *name)
+{
+    return name != NULL && name[0] != '\0';
+}
+
 static int set_names_and_sysctls(const struct init *init, struct error *err)
 {
     const struct oci_config *config = init->config;
 
-    if (config->hostname != NULL && sethostname(config->hostname, strlen(config->hostname)) < 0)
+    if (is_given(config->hostname) && sethostname(config->hostname, strlen(config->hostname)) < 0)
         return error_errno(err, errno, "hostname");
-    if (config->domainname != NULL &&
+    if (is_given(config->domainname) &&
         setdomainname(config->domainname, strlen(config->domainname)) < 0)
         return error_errno(err, errno, "domainname");
     for (size_t i = 0; i < config->linux->sysctl.count; i++) {
@@ -266,6 +294,16 @@ static int make_console(const struct init *init, struct error *err)
         return result;
     return console_hand_over(init->plan->options->console_socket_fd, init->control_fd, master_fd,
                              err);
+}
+
+/* The host's procfs is still in reach, by which what the image has there is opened safely. */
+static void find_home(struct init *init)
+{
+    struct process_plan *process = &init->process;
+
+    if (process->home != NULL)
+        process_plan_set_home(
+            process, user_find_home(&process->arena, init->root_fd, process->process->user.uid));
 }
 
 /* C4 to C7 */
@@ -293,7 +331,13 @@ static int build_surroundings(struct init *init, struct error *err)
     if (result == 0)
         result = make_console(init, err);
     if (result == 0)
-        result = mounts_pivot(init->plan, init->root_fd, init->is_chrooted, err);
+        result = mount_order_make_readonly(&init->mounts, err);
+    if (result == 0)
+        find_home(init);
+    if (result == 0)
+        result = mounts_pivot(init->plan, init->root_fd, init->is_chrooted,
+                              init->mounts.place_fd >= 0, err);
+    fd_close(&init->mounts.place_fd);
     fd_close(&init->root_fd);
     if (result == 0)
         result = stdio_reopen_null(err);
@@ -325,22 +369,22 @@ static int wait_for_start(struct init *init, struct error *err)
 }
 
 /* C9 to C11 */
-static int run_program(const struct init *init, struct error *err)
+static int run_program(struct init *init, struct error *err)
 {
     const struct container_options *options = init->plan->options;
     const struct oci_hooks *hooks = init->config->hooks;
-    struct process_plan process = init->plan->process;
     struct json_writer *state = NULL;
     int result;
 
     if (hooks != NULL && hooks->start_container.count > 0) {
         state = container_state_json(options->id, "created", getpid(), options->bundle_path,
                                      init->config);
-        process.start_state = json_writer_text(state);
+        init->process.start_state = json_writer_text(state);
+        init->process.hook_output = init->plan->hook_output;
     }
     result = plan_wants_reaper(init->config)
-                 ? reaper_run(&process, init->control_fd, err)
-                 : process_confine_and_execute(&process, init->control_fd, err);
+                 ? reaper_run(&init->process, init->control_fd, err)
+                 : process_confine_and_execute(&init->process, init->control_fd, err);
     if (state != NULL)
         json_writer_free(state);
     return result;
@@ -352,7 +396,11 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd)
         .plan = plan,
         .config = plan->config,
         .control_fd = control_fd,
-        .mounts = {.root_fd = -1, .network = {control_fd, plan->has_network_apart}},
+        .mounts = {.root_fd = -1,
+                   .place_fd = -1,
+                   .network = {control_fd, plan->has_network_apart},
+                   .readonly_late = plan->readonly_late},
+        .process = plan->process,
         .root_fd = -1,
     };
     struct error err = {0};

@@ -34,6 +34,10 @@ static uint64_t clone_flags(const struct plan *plan)
     for (size_t i = 0; i < ARRAY_SIZE(made_by_clone); i++) {
         if (made_by_clone[i] == OCI_NAMESPACE_NETWORK && plan->has_network_apart)
             continue;
+        /* The root of its mqueue filesystem belongs to whoever makes an ipc namespace, and in a
+         * user namespace that is nobody until the ids are mapped (C3). */
+        if (made_by_clone[i] == OCI_NAMESPACE_IPC && plan->has_user_namespace)
+            continue;
         if (plan_makes_namespace(plan, made_by_clone[i]))
             flags |= namespace_clone_flag(made_by_clone[i]);
     }
@@ -49,13 +53,29 @@ static const struct join_plan *find_join(const struct plan *plan, int type)
     return NULL;
 }
 
-/* Joining a user namespace has to come before new namespaces, which it should own: a process in
- * between joins it and makes them, and the container becomes our child by CLONE_PARENT. */
-static pid_t clone_through_user_namespace(const struct plan *plan, struct clone_args *arguments,
-                                          int control_fd, int parent_fd, struct error *err)
+/* Namespaces of the host can be joined with its privilege only, so before the user namespace; and
+ * that before new namespaces, which it should own. */
+static int join_before_clone(const struct plan *plan)
 {
     const struct join_plan *user = find_join(plan, OCI_NAMESPACE_USER);
-    const struct join_plan *pid_join = find_join(plan, OCI_NAMESPACE_PID);
+
+    for (size_t i = 0; i < plan->joins.count; i++) {
+        const struct join_plan *join = &plan->joins.items[i];
+
+        if (join != user && setns(join->fd, (int)namespace_clone_flag(join->type)) < 0)
+            return -errno;
+    }
+    /* Inside, dropping our groups may be denied (user_namespaces(7), "setgroups"). */
+    if (user != NULL && (setgroups(0, NULL) < 0 || setns(user->fd, CLONE_NEWUSER) < 0))
+        return -errno;
+    return 0;
+}
+
+/* With a user namespace other namespaces are joined before the clone: a process in between does
+ * that and makes the container, which becomes our child by CLONE_PARENT. */
+static pid_t clone_through_helper(const struct plan *plan, struct clone_args *arguments,
+                                  int control_fd, int parent_fd, struct error *err)
+{
     int result[2] = {0, 0};
     cleanup_close int read_fd = -1;
     cleanup_close int write_fd = -1;
@@ -72,11 +92,8 @@ static pid_t clone_through_user_namespace(const struct plan *plan, struct clone_
     if (helper == 0) {
         pid_t pid;
 
-        /* Inside, dropping our groups may be denied (user_namespaces(7), "setgroups"). */
-        if (setgroups(0, NULL) < 0 || setns(user->fd, CLONE_NEWUSER) < 0 ||
-            (pid_join != NULL && setns(pid_join->fd, CLONE_NEWPID) < 0)) {
-            result[0] = -errno;
-        } else {
+        result[0] = join_before_clone(plan);
+        if (result[0] == 0) {
             arguments->flags |= CLONE_PARENT;
             arguments->exit_signal = 0;
             pid = (pid_t)syscall(SYS_clone3, arguments, sizeof(*arguments));
@@ -92,7 +109,7 @@ static pid_t clone_through_user_namespace(const struct plan *plan, struct clone_
         result[0] = -EIO;
     waitpid(helper, NULL, 0);
     if (result[0] < 0)
-        return error_errno(err, -result[0], "clone into the joined user namespace");
+        return error_errno(err, -result[0], "join the namespaces and clone");
     return result[0];
 }
 
@@ -134,12 +151,11 @@ static int clone_init(const struct plan *plan, int child_control_fd, struct cont
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = (uint64_t)cgroup->fd;
     }
-    if (find_join(plan, OCI_NAMESPACE_USER) != NULL) {
+    if (plan->joins_before_clone) {
         /* clone3() would open the pidfd in the helper process: here it is opened by number
          * instead. */
         arguments.flags &= ~(uint64_t)CLONE_PIDFD;
-        pid = clone_through_user_namespace(plan, &arguments, child_control_fd,
-                                           container->control_fd, err);
+        pid = clone_through_helper(plan, &arguments, child_control_fd, container->control_fd, err);
         if (pid > 0)
             container->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     } else if (pid_join != NULL) {
@@ -163,10 +179,14 @@ static int run_runtime_hooks(const struct plan *plan, const struct container *co
     const struct container_options *options = plan->options;
     struct json_writer *state = container_state_json(options->id, "creating", container->pid,
                                                      options->bundle_path, plan->config);
-    int result = hooks_run(plan->config, HOOK_PRESTART, json_writer_text(state), err);
+    const struct hook_surroundings surroundings = {.directory_fd = options->bundle_fd,
+                                                   .output = plan->hook_output};
+    int result =
+        hooks_run(plan->config, HOOK_PRESTART, json_writer_text(state), &surroundings, err);
 
     if (result == 0)
-        result = hooks_run(plan->config, HOOK_CREATE_RUNTIME, json_writer_text(state), err);
+        result = hooks_run(plan->config, HOOK_CREATE_RUNTIME, json_writer_text(state),
+                           &surroundings, err);
     json_writer_free(state);
     if (result == 0 && sync_send(container->control_fd, SYNC_HOOKS_DONE) < 0)
         result = error_errno(err, EPIPE, "the container's process died during its hooks");

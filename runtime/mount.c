@@ -72,14 +72,10 @@ static bool takes_label(const char *type)
     return true;
 }
 
-static int configure_filesystem(int fs_fd, const char *type, const struct mount_plan *mount,
-                                struct error *err)
+static int configure_options(int fs_fd, const struct mount_plan *mount, struct error *err)
 {
     const struct string_list *data = &mount->options.data;
-    const char *source = mount->mount->source;
 
-    if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source != NULL ? source : "none", 0) < 0)
-        return filesystem_error(err, fs_fd, "source");
     for (size_t i = 0; i < data->count; i++) {
         char option[256];
         char *value;
@@ -94,6 +90,20 @@ static int configure_filesystem(int fs_fd, const char *type, const struct mount_
                      0) < 0)
             return filesystem_error(err, fs_fd, data->items[i]);
     }
+    return 0;
+}
+
+static int configure_filesystem(int fs_fd, const char *type, const struct mount_plan *mount,
+                                struct error *err)
+{
+    const char *source = mount->mount->source;
+    int result;
+
+    if (fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", source != NULL ? source : "none", 0) < 0)
+        return filesystem_error(err, fs_fd, "source");
+    result = configure_options(fs_fd, mount, err);
+    if (result < 0)
+        return result;
     if (mount->label != NULL && takes_label(type) &&
         fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", mount->label, 0) < 0)
         return filesystem_error(err, fs_fd, "linux.mountLabel");
@@ -101,6 +111,13 @@ static int configure_filesystem(int fs_fd, const char *type, const struct mount_
     if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return filesystem_error(err, fs_fd, "create");
     return 0;
+}
+
+bool mount_is_readonly_late(const struct mount_plan *mount)
+{
+    return !mount->options.is_bind && !mount->options.is_remount && mount->mount->type != NULL &&
+           strcmp(mount->mount->type, "tmpfs") == 0 && mount->mount->destination != NULL &&
+           (mount->options.set & MOUNT_ATTR_RDONLY) != 0;
 }
 
 /* A new superblock as a detached mount. */
@@ -116,8 +133,8 @@ int mount_make_filesystem(const char *type, const struct mount_plan *mount, stru
     result = configure_filesystem(fs_fd, type, mount, err);
     if (result < 0)
         return result;
-    /* Copying up needs to write first. */
-    if (mount->options.has_copy_up)
+    /* Copying up needs to write first, and so do mounts and devices below a tmpfs. */
+    if (mount->options.has_copy_up || mount_is_readonly_late(mount))
         attributes &= ~(unsigned int)MOUNT_ATTR_RDONLY;
     fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, attributes);
     return fd < 0 ? filesystem_error(err, fs_fd, "mount") : fd;
@@ -155,11 +172,31 @@ static bool is_cgroup_type(const char *type)
 
 /* procfs and sysfs go where they are said to go and nowhere a link in the image points to: other
  * code trusts those places. */
-static int open_target(int root_fd, const struct mount_plan *mount, bool is_directory,
-                       struct error *err)
+static int open_strict_target(int root_fd, const struct mount_plan *mount, struct error *err)
 {
     const char *destination = mount->mount->destination;
+    int fd =
+        path_open_beneath(root_fd, destination + strspn(destination, "/"), O_PATH | O_DIRECTORY, 0);
+
+    return fd == -ELOOP ? error_set(err, ERROR_INVALID, ELOOP,
+                                    "a symbolic link is in the way of %s", mount->mount->type)
+                        : fd;
+}
+
+static int open_existing_target(int root_fd, const struct mount_plan *mount, struct error *err)
+{
     const char *type = mount->mount->type != NULL ? mount->mount->type : "";
+    int fd = -ENOENT;
+
+    if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0)
+        fd = open_strict_target(root_fd, mount, err);
+    if (fd < 0 && fd != -ELOOP)
+        fd = path_open_in_root(root_fd, mount->mount->destination, O_PATH, 0);
+    return fd >= 0 || fd == -ENOENT || fd == -ELOOP ? fd : error_errno(err, -fd, "target");
+}
+
+static int make_target(int root_fd, const char *destination, bool is_directory, struct error *err)
+{
     char storage[PATH_MAX];
     const char *directory;
     const char *name;
@@ -167,18 +204,6 @@ static int open_target(int root_fd, const struct mount_plan *mount, bool is_dire
     cleanup_close int file_fd = -1;
     int fd;
 
-    if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0) {
-        fd = path_open_beneath(root_fd, destination + strspn(destination, "/"),
-                               O_PATH | O_DIRECTORY, 0);
-        if (fd == -ELOOP)
-            return error_set(err, ERROR_INVALID, ELOOP, "a symbolic link is in the way of %s",
-                             type);
-        if (fd >= 0)
-            return fd;
-    }
-    fd = path_open_in_root(root_fd, destination, O_PATH, 0);
-    if (fd != -ENOENT)
-        return fd >= 0 ? fd : error_errno(err, -fd, "target");
     if (is_directory)
         return path_make_directories(root_fd, destination, 0755, err);
     if (path_split(destination, storage, &directory, &name) < 0)
@@ -193,6 +218,23 @@ static int open_target(int root_fd, const struct mount_plan *mount, bool is_dire
     return fd < 0 ? error_errno(err, -fd, "target") : fd;
 }
 
+/* An image may have /etc/resolv.conf as a symlink to what is not there yet: what it leads to inside
+ * the root is made. */
+static int make_target_by_links(int root_fd, const char *destination, bool is_directory,
+                                struct error *err)
+{
+    char resolved[PATH_MAX];
+    int fd = make_target(root_fd, destination, is_directory, err);
+    int result;
+
+    if (fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP && fd != -EEXIST && fd != -EINVAL)
+        return fd;
+    result = path_resolve_in_root(root_fd, destination, resolved);
+    if (result < 0)
+        return error_errno(err, -result, "target");
+    return make_target(root_fd, resolved, is_directory, err);
+}
+
 bool mount_tree_is_directory(int tree_fd)
 {
     struct stat status;
@@ -200,10 +242,39 @@ bool mount_tree_is_directory(int tree_fd)
     return tree_fd < 0 || fstat(tree_fd, &status) < 0 || S_ISDIR(status.st_mode);
 }
 
-/* "remount" changes what is mounted at the target already. */
+static bool is_mount_root(int fd)
+{
+    struct statx status;
+
+    return statx(fd, "", AT_EMPTY_PATH, 0, &status) == 0 &&
+           (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
+/* Changes the options of a filesystem that is mounted. */
+static int reconfigure(int target_fd, const struct mount_plan *mount, struct error *err)
+{
+    cleanup_close int fs_fd = fspick(target_fd, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+    int result;
+
+    if (fs_fd < 0)
+        return error_errno(err, errno, "remount");
+    result = configure_options(fs_fd, mount, err);
+    if (result == 0 && fsconfig(fs_fd, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+        result = filesystem_error(err, fs_fd, "remount");
+    return result;
+}
+
+/* "remount" changes what is mounted at the target already: with "bind" the mount alone, without the
+ * filesystem as well (mount(2) MS_REMOUNT). */
 static int remount(int target_fd, const struct mount_plan *mount, struct error *err)
 {
-    return set_attributes(target_fd, &mount->options, err);
+    int result = 0;
+
+    if (!is_mount_root(target_fd))
+        return error_set(err, ERROR_INVALID, EINVAL, "remount: nothing is mounted there");
+    if (!mount->options.is_bind && mount->options.data.count > 0)
+        result = reconfigure(target_fd, mount, err);
+    return result < 0 ? result : set_attributes(target_fd, &mount->options, err);
 }
 
 static int make_tree(const struct mount_plan *mount, struct error *err)
@@ -235,11 +306,57 @@ static int label_mqueue(int tree_fd, const struct mount_plan *mount, struct erro
     return 0;
 }
 
-int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
+static bool says_mode(const struct mount_options *options)
+{
+    for (size_t i = 0; i < options->data.count; i++) {
+        if (strncmp(options->data.items[i], "mode=", strlen("mode=")) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Without "mode=" a tmpfs would be 1777 (tmpfs(5)) also where the image has a directory that not
+ * everybody may write to. */
+static int keep_mode(int tree_fd, int target_fd, const struct mount_plan *mount, struct error *err)
+{
+    char path[PATH_FD_SIZE];
+    struct stat status;
+
+    if (mount->options.is_bind || mount->options.has_copy_up || mount->mount->type == NULL ||
+        strcmp(mount->mount->type, "tmpfs") != 0 || says_mode(&mount->options))
+        return 0;
+    if (fstat(target_fd, &status) < 0 ||
+        chmod(path_of_fd(path, tree_fd), status.st_mode & ALLPERMS) < 0)
+        return error_errno(err, errno, "the directory's mode");
+    return 0;
+}
+
+/* What is mounted gets what it needs before it can be seen, then its attributes. */
+static int prepare_tree(int tree_fd, int target_fd, const struct mount_plan *mount, bool is_new,
+                        struct error *err)
+{
+    struct mount_options remaining = mount->options;
+    int result = label_mqueue(tree_fd, mount, err);
+
+    if (result == 0 && mount->options.has_copy_up)
+        result = copy_up(target_fd, tree_fd, err);
+    if (result == 0 && !is_new)
+        result = keep_mode(tree_fd, target_fd, mount, err);
+    if (result < 0)
+        return result;
+    /* fsmount has set a new filesystem's own attributes already. */
+    if (!mount->options.is_bind && !mount->options.has_copy_up)
+        remaining.set = remaining.clear = 0;
+    if (mount_is_readonly_late(mount))
+        remaining.set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+    return set_attributes(tree_fd, &remaining, err);
+}
+
+int mount_one(int root_fd, const struct mount_plan *mount, int *late_fd, struct error *err)
 {
     cleanup_close int tree_fd = -1;
     cleanup_close int target_fd = -1;
-    struct mount_options remaining;
+    bool is_new = false;
     int result;
 
     if (!mount->options.is_remount) {
@@ -247,25 +364,24 @@ int mount_one(int root_fd, const struct mount_plan *mount, struct error *err)
         if (tree_fd < 0)
             return tree_fd;
     }
-    target_fd = open_target(root_fd, mount, mount_tree_is_directory(tree_fd), err);
+    target_fd = open_existing_target(root_fd, mount, err);
+    if (target_fd == -ENOENT && mount->options.is_remount)
+        return error_errno(err, ENOENT, "remount");
+    if (target_fd == -ENOENT) {
+        is_new = true;
+        target_fd = make_target_by_links(root_fd, mount->mount->destination,
+                                         mount_tree_is_directory(tree_fd), err);
+    }
     if (target_fd < 0)
         return target_fd;
     if (mount->options.is_remount)
         return remount(target_fd, mount, err);
-    result = label_mqueue(tree_fd, mount, err);
-    if (result < 0)
-        return result;
-    if (mount->options.has_copy_up) {
-        result = copy_up(target_fd, tree_fd, err);
-        if (result < 0)
-            return result;
-    }
-    /* fsmount has set a new filesystem's own attributes already. */
-    remaining = mount->options;
-    if (!mount->options.is_bind && !mount->options.has_copy_up)
-        remaining.set = remaining.clear = 0;
-    result = set_attributes(tree_fd, &remaining, err);
-    return result < 0 ? result : mount_attach_tree(tree_fd, target_fd, err);
+    result = prepare_tree(tree_fd, target_fd, mount, is_new, err);
+    if (result == 0)
+        result = mount_attach_tree(tree_fd, target_fd, err);
+    if (result == 0 && mount_is_readonly_late(mount))
+        *late_fd = take_fd(&tree_fd);
+    return result;
 }
 
 /* A device works the same on a read-only mount, but its owner, mode and times cannot be changed

@@ -34,13 +34,30 @@ static const struct attribute attributes[] = {
     {"diratime", 0, MOUNT_ATTR_NODIRATIME},
     {"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0},
     {"symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW},
-    /* The access time modes exclude each other: a change clears the whole field. */
-    {"relatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
-    {"norelatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
-    {"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME},
-    {"atime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
-    {"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME},
-    {"nostrictatime", MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME},
+};
+
+/* Access times: mount(2) has a bit for each of these words and takes strictatime before noatime
+ * before relatime, which is the default, whatever their order. */
+enum atime_flag {
+    ATIME_STRICT = 1,
+    ATIME_NONE = 2,
+    ATIME_RELATIVE = 4,
+};
+
+static const struct atime_word {
+    const char *name;
+    unsigned int set;
+    unsigned int clear;
+} atime_words[] = {
+    {"relatime", ATIME_RELATIVE, 0},  {"norelatime", 0, ATIME_RELATIVE},
+    {"noatime", ATIME_NONE, 0},       {"atime", 0, ATIME_NONE},
+    {"strictatime", ATIME_STRICT, 0}, {"nostrictatime", 0, ATIME_STRICT},
+};
+
+/* What the words said so far come to. */
+struct atime {
+    bool is_set;
+    unsigned int flags;
 };
 
 static const struct {
@@ -57,10 +74,15 @@ static const struct {
 /* Superblock flags go to the filesystem as options of the same name; on a bind mount they cannot
  * change anything, and runc accepts them there. These have no effect at all in the mount API; the
  * inode version is each filesystem's own affair in it. */
-static const char *const without_effect[] = {"defaults", "loud", "silent", "iversion",
-                                             "noiversion"};
+static const char *const without_effect[] = {"defaults", "loud",       "silent",
+                                             "iversion", "noiversion", "notmpcopyup"};
 static const char *const superblock_flags[] = {"async",      "sync", "dirsync", "lazytime",
                                                "nolazytime", "mand", "nomand"};
+
+/* For mount(8) and fstab(5), which keep them from the kernel (mount(8), "FILESYSTEM-INDEPENDENT
+ * MOUNT OPTIONS"). Comments of that kind begin with "x-" or "X-". */
+static const char *const for_mount_program[] = {"auto",  "noauto", "user",   "nouser", "users",
+                                                "owner", "group",  "nofail", "_netdev"};
 
 static bool is_one_of(const char *option, const char *const *names, size_t count)
 {
@@ -69,6 +91,39 @@ static bool is_one_of(const char *option, const char *const *names, size_t count
             return true;
     }
     return false;
+}
+
+static bool parse_atime_word(const char *option, struct atime *atime)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(atime_words); i++) {
+        if (strcmp(option, atime_words[i].name) != 0)
+            continue;
+        atime->is_set = true;
+        atime->flags = (atime->flags & ~atime_words[i].clear) | atime_words[i].set;
+        return true;
+    }
+    return false;
+}
+
+static uint64_t atime_attribute(unsigned int flags)
+{
+    if ((flags & ATIME_STRICT) != 0)
+        return MOUNT_ATTR_STRICTATIME;
+    return (flags & ATIME_NONE) != 0 ? MOUNT_ATTR_NOATIME : MOUNT_ATTR_RELATIME;
+}
+
+/* A change of the access times clears the whole field (mount_setattr(2)). */
+static void apply_atime(const struct atime *once, const struct atime *tree,
+                        struct mount_options *options)
+{
+    if (once->is_set) {
+        options->set |= atime_attribute(once->flags);
+        options->clear |= MOUNT_ATTR__ATIME;
+    }
+    if (tree->is_set) {
+        options->recursive_set |= atime_attribute(tree->flags);
+        options->recursive_clear |= MOUNT_ATTR__ATIME;
+    }
 }
 
 static bool parse_attribute(const char *option, struct mount_options *options)
@@ -104,6 +159,8 @@ static bool parse_propagation(const char *option, struct mount_options *options)
 }
 
 #define OPTION_SUBPATH "x-davit.subpath="
+#define OPTION_IDMAP "idmap="
+#define OPTION_RIDMAP "ridmap="
 
 static const char *const flags[] = {"bind",  "rbind",  "remount",        "tmpcopyup",
                                     "idmap", "ridmap", "x-davit.copyup", OPTION_SUBPATH};
@@ -123,6 +180,12 @@ static bool parse_flag(const char *option, struct mount_options *options)
         options->subpath = option + strlen(OPTION_SUBPATH);
     } else if (strcmp(option, "idmap") == 0) {
         options->idmap = MOUNT_IDMAP;
+    } else if (strncmp(option, OPTION_IDMAP, strlen(OPTION_IDMAP)) == 0) {
+        options->idmap = MOUNT_IDMAP;
+        options->mappings = option + strlen(OPTION_IDMAP);
+    } else if (strncmp(option, OPTION_RIDMAP, strlen(OPTION_RIDMAP)) == 0) {
+        options->idmap = MOUNT_IDMAP_RECURSIVE;
+        options->mappings = option + strlen(OPTION_RIDMAP);
     } else if (strcmp(option, "ridmap") == 0) {
         options->idmap = MOUNT_IDMAP_RECURSIVE;
     } else {
@@ -131,29 +194,76 @@ static bool parse_flag(const char *option, struct mount_options *options)
     return true;
 }
 
+static bool is_for_mount_program(const char *option)
+{
+    return strncmp(option, "x-", 2) == 0 || strncmp(option, "X-", 2) == 0 ||
+           strncmp(option, "comment=", strlen("comment=")) == 0 ||
+           is_one_of(option, for_mount_program, ARRAY_SIZE(for_mount_program));
+}
+
+/* One option, which stands between two commas. */
+struct parser {
+    struct arena *arena;
+    struct mount_options *options;
+    struct atime once;
+    struct atime tree;
+};
+
+static void parse_option(struct parser *parser, const char *option)
+{
+    struct mount_options *options = parser->options;
+
+    if (option[0] == '\0' || parse_flag(option, options) || parse_propagation(option, options) ||
+        parse_attribute(option, options) || parse_atime_word(option, &parser->once) ||
+        (option[0] == 'r' && parse_atime_word(option + 1, &parser->tree)) ||
+        is_for_mount_program(option))
+        return;
+    string_list_append(parser->arena, &options->data, option);
+}
+
+/* Cuts `options` at its commas, as mount(2) does with the data of a filesystem, but not within
+ * quotes, which are for labels with commas in them. */
+static void parse_options(struct parser *parser, const char *options)
+{
+    char *copy = arena_strdup(parser->arena, options);
+    char *option = copy;
+    char *end = copy;
+    bool is_quoted = false;
+
+    for (; *options != '\0'; options++) {
+        if (*options == '"') {
+            is_quoted = !is_quoted;
+        } else if (*options == ',' && !is_quoted) {
+            *end++ = '\0';
+            parse_option(parser, option);
+            option = end;
+        } else {
+            *end++ = *options;
+        }
+    }
+    *end = '\0';
+    parse_option(parser, option);
+}
+
 int mount_options_parse(struct arena *arena, const struct oci_mount *mount,
                         struct mount_options *options, struct error *err)
 {
+    struct parser parser = {.arena = arena, .options = options};
+
     *options = (struct mount_options){0};
     options->is_bind = mount->type != NULL && strcmp(mount->type, "bind") == 0;
-    options->data.items = arena_new(arena, mount->options.count, sizeof(char *));
     for (size_t i = 0; i < mount->options.count; i++) {
         const char *option = mount->options.items[i];
 
-        if (option[0] != '\0' && !parse_flag(option, options) &&
-            !parse_propagation(option, options) && !parse_attribute(option, options))
-            options->data.items[options->data.count++] = option;
+        /* A path may have commas. */
+        if (strncmp(option, OPTION_SUBPATH, strlen(OPTION_SUBPATH)) == 0)
+            parse_option(&parser, option);
+        else
+            parse_options(&parser, option);
     }
+    apply_atime(&parser.once, &parser.tree, options);
     if (mount->uid_mappings.count > 0 && options->idmap == MOUNT_IDMAP_NONE)
         options->idmap = MOUNT_IDMAP;
-    for (size_t i = 0; options->is_bind && i < options->data.count; i++) {
-        const char *option = options->data.items[i];
-
-        if (!is_one_of(option, superblock_flags, ARRAY_SIZE(superblock_flags)))
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "mount %s: unknown option \"%.64s\" for a bind mount",
-                             mount->destination, option);
-    }
     if (options->idmap != MOUNT_IDMAP_NONE && !options->is_bind)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "mount %s: id mappings are for bind mounts only", mount->destination);
@@ -179,9 +289,14 @@ void mount_options_list(struct arena *arena, struct string_list *names)
     append_names(arena, names, flags, ARRAY_SIZE(flags));
     for (size_t i = 0; i < ARRAY_SIZE(propagations); i++)
         string_list_append(arena, names, propagations[i].name);
+    append_names(arena, names, for_mount_program, ARRAY_SIZE(for_mount_program));
     for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
         string_list_append(arena, names, attributes[i].name);
         string_list_append(arena, names, arena_printf(arena, "r%s", attributes[i].name));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(atime_words); i++) {
+        string_list_append(arena, names, atime_words[i].name);
+        string_list_append(arena, names, arena_printf(arena, "r%s", atime_words[i].name));
     }
     qsort(names->items, names->count, sizeof(*names->items), compare_names);
 }

@@ -21,7 +21,8 @@ struct mount_options {
     bool has_copy_up; /* a tmpfs, or an empty directory that is bound, starts with what it hides */
     const char *subpath; /* of a bind mount: the part of the source, resolved inside it; or NULL */
     enum mount_idmap idmap;
-    uint64_t set; /* MOUNT_ATTR_*, mount_setattr(2) */
+    const char *mappings; /* of "idmap=...", for mount_mappings_parse(); or NULL */
+    uint64_t set;         /* MOUNT_ATTR_*, mount_setattr(2) */
     uint64_t clear;
     uint64_t recursive_set; /* the same for the whole tree */
     uint64_t recursive_clear;
@@ -30,8 +31,9 @@ struct mount_options {
     struct string_list data; /* the filesystem's own: "name" or "name=value" */
 };
 
-/* Sorts the options; what is no known option is the filesystem's own business, and for a bind
- * mount, which has none, an error. */
+/* Sorts the options. What is no known option is the filesystem's own business; a bind mount has no
+ * filesystem to tell, and as with mount(2) such options have no effect there. Options for mount(8)
+ * alone ("nofail", "x-...") have none anywhere. Several may stand in one string, with commas. */
 int mount_options_parse(struct arena *arena, const struct oci_mount *mount,
                         struct mount_options *options, struct error *err);
 

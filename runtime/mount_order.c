@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/path.h"
@@ -95,12 +97,28 @@ static bool can_wait(const struct mount_order *order, const struct mount_plan *m
     return is_of_type(mount, sysfs) && can_go_ahead(order, path);
 }
 
-static int make_mount(const struct mount_order *order, const struct mount_plan *mount,
-                      struct error *err)
+static int make_mount(struct mount_order *order, const struct mount_plan *mount, struct error *err)
 {
-    int result = mount_one(order->root_fd, mount, err);
+    int late_fd = -1;
+    int result = mount_one(order->root_fd, mount, &late_fd, err);
 
+    if (late_fd >= 0)
+        order->readonly_late[order->readonly_late_count++] = late_fd;
     return result < 0 ? error_prefix(err, "mount %s", mount->mount->destination) : 0;
+}
+
+int mount_order_make_readonly(struct mount_order *order, struct error *err)
+{
+    struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    for (; order->readonly_late_count > 0; order->readonly_late_count--) {
+        int fd = order->readonly_late[order->readonly_late_count - 1];
+
+        if (mount_setattr(fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)
+            return error_errno(err, errno, "make a tmpfs read-only");
+        close(fd);
+    }
+    return 0;
 }
 
 int mount_order_add(struct mount_order *order, const struct mount_plan *mount, struct error *err)

@@ -15,10 +15,13 @@
 #define MOUNTS_WAITING_MAX 4
 
 struct mount_order {
-    int root_fd; /* borrowed */
+    int root_fd;  /* borrowed */
+    int place_fd; /* where the root filesystem hangs until C7; -1: over "/" at once. Owned */
     struct network_entry network;
     const struct mount_plan *waiting[MOUNTS_WAITING_MAX];
     size_t waiting_count;
+    int *readonly_late; /* mounts to be made read-only when all others are there; owned */
+    size_t readonly_late_count;
 };
 
 /* Mounts a mount of the configuration, or lets it wait. Call it for all mounts in their order. */
@@ -30,6 +33,9 @@ int mount_order_settle(struct mount_order *order, const char *path, struct error
 /* Does what mount_order_settle() does, and opens the path (O_PATH). *fd is a descriptor or a
  * negative errno, like the result of path_open_in_root(). */
 int mount_order_open(struct mount_order *order, const char *path, int *fd, struct error *err);
+
+/* Makes those mounts read-only that could not be until now: nothing is put below them any more. */
+int mount_order_make_readonly(struct mount_order *order, struct error *err);
 
 /* Enters the network and mounts what waits for it. */
 int mount_order_mount_waiting(struct mount_order *order, struct error *err);

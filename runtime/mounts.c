@@ -94,8 +94,9 @@ int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chr
     if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &isolated, sizeof(isolated)) < 0)
         return error_errno(err, errno, "isolate the mount namespace");
     /* The new root hangs over "/", which we do not see: our root stays the old directory, so the
-     * host's paths keep working until pivot_root. */
-    if (mount_attach_tree(root_fd, slash_fd, err) < 0)
+     * host's paths keep working until pivot_root. createContainer hooks have to find it where the
+     * bundle says, so that with such hooks it goes there until mounts_pivot(). */
+    if (mount_attach_tree(root_fd, order->place_fd >= 0 ? order->place_fd : slash_fd, err) < 0)
         return error_prefix(err, "root filesystem");
     /* A root that receives mounts of the host becomes a slave: pivot_root(2) refuses a shared
      * one. */
@@ -178,8 +179,11 @@ static int apply_to_path(struct mount_order *order, const char *path, struct mas
 {
     const char *what = masks != NULL ? "masked" : "read-only";
     cleanup_close int target_fd = -1;
-    int result = mount_order_open(order, path, &target_fd, err);
+    int result;
 
+    if (path[0] == '\0')
+        return 0;
+    result = mount_order_open(order, path, &target_fd, err);
     if (result < 0)
         return result;
     /* Kernels differ in what they have; what is not there needs no hiding. */
@@ -258,9 +262,23 @@ static int enter_without_pivot(const struct plan *plan, int root_fd, struct erro
     return set_root_propagation(plan, err);
 }
 
-int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err)
+/* From where hooks found it to over "/". */
+static int move_root(int root_fd, struct error *err)
+{
+    cleanup_close int slash_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (slash_fd < 0)
+        return error_errno(err, errno, "/");
+    return mount_attach_tree(root_fd, slash_fd, err);
+}
+
+int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, bool has_place,
+                 struct error *err)
 {
     struct mount_attr readonly = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    if (has_place && move_root(root_fd, err) < 0)
+        return error_prefix(err, "root filesystem");
 
     if (plan->config->root != NULL && plan->config->root->is_readonly &&
         mount_setattr(root_fd, "", AT_EMPTY_PATH, &readonly, sizeof(readonly)) < 0)

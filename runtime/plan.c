@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "bundle/bundle.h"
+#include "mount_mappings.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -105,19 +106,25 @@ static int open_mappings(struct plan *plan, struct error *err)
 
 static int map_tree(struct plan *plan, const struct mount_plan *mount, struct error *err)
 {
-    bool has_own = mount->mount->uid_mappings.count > 0;
+    struct oci_mount own = *mount->mount;
+    int parsed = mount->options.mappings == NULL
+                     ? 0
+                     : mount_mappings_parse(&plan->arena, mount->options.mappings,
+                                            plan->config->linux, &own, err);
+    bool has_own = own.uid_mappings.count > 0;
     struct mount_attr attributes = {.attr_set = MOUNT_ATTR_IDMAP};
     unsigned int flags = AT_EMPTY_PATH;
     cleanup_close int own_fd = -1;
     int mappings_fd;
 
+    if (parsed < 0)
+        return parsed;
     if (!has_own && plan->config->linux->uid_mappings.count == 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "idmap: neither the mount nor the container has id mappings");
     if (has_own)
-        own_fd = id_mappings_open(
-            mount->mount->uid_mappings.items, mount->mount->uid_mappings.count,
-            mount->mount->gid_mappings.items, mount->mount->gid_mappings.count, err);
+        own_fd = id_mappings_open(own.uid_mappings.items, own.uid_mappings.count,
+                                  own.gid_mappings.items, own.gid_mappings.count, err);
     mappings_fd = has_own ? own_fd : open_mappings(plan, err);
     if (mappings_fd < 0)
         return mappings_fd;
@@ -187,6 +194,7 @@ static int plan_mounts(struct plan *plan, struct error *err)
     size_t count = plan->config->mounts.count;
 
     plan->mounts.items = arena_new(&plan->arena, count, sizeof(struct mount_plan));
+    plan->readonly_late = arena_new(&plan->arena, count, sizeof(int));
     for (size_t i = 0; i < count; i++) {
         struct mount_plan *mount = &plan->mounts.items[plan->mounts.count++];
         int result;
@@ -256,8 +264,11 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
 {
     int result;
 
-    *plan = (struct plan){
-        .options = options, .config = options->config, .rootfs_fd = -1, .mappings_fd = -1};
+    *plan = (struct plan){.options = options,
+                          .config = options->config,
+                          .rootfs_fd = -1,
+                          .mappings_fd = -1,
+                          .hook_output = {-1, -1}};
     if (options->config->process == NULL)
         return error_set(err, ERROR_INVALID, EINVAL, "process: required to create a container");
     result = refuse_unsupported(options->config, err);
@@ -270,6 +281,8 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
         result = plan_root(plan, err);
     if (result == 0)
         result = plan_mounts(plan, err);
+    if (result == 0 && options->keeps_hook_output && options->config->hooks != NULL)
+        result = hooks_open_output(options->config, plan->hook_output, err);
     if (result == 0 && plan->process.seccomp.has_listener && plan_wants_reaper(options->config))
         result = error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                            "linux.seccomp: SCMP_ACT_NOTIFY together with the annotation "
@@ -277,9 +290,12 @@ int plan_prepare(const struct container_options *options, struct plan *plan, str
     plan->process.preserved_fd_count = options->preserved_fd_count;
     plan->has_user_namespace = oci_config_namespace(options->config, OCI_NAMESPACE_USER) != NULL;
     plan->process.is_limited_by_parent = plan->has_user_namespace;
+    plan->joins_before_clone = plan->has_user_namespace && plan->joins.count > 0;
     /* A user namespace has to own its network namespace, so that one is made inside of it. */
     plan->has_network_apart =
         plan_makes_namespace(plan, OCI_NAMESPACE_NETWORK) && !plan->has_user_namespace;
+    if (result == 0 && plan->has_user_namespace)
+        result = nodes_make(plan, err);
     return result;
 }
 
@@ -289,6 +305,10 @@ void plan_release(struct plan *plan)
         fd_close(&plan->mounts.items[i].tree_fd);
     for (size_t i = 0; i < plan->joins.count; i++)
         fd_close(&plan->joins.items[i].fd);
+    for (size_t i = 0; plan->node_fds != NULL && i < plan->config->linux->devices.count; i++)
+        fd_close(&plan->node_fds[i]);
+    fd_close(&plan->hook_output[0]);
+    fd_close(&plan->hook_output[1]);
     fd_close(&plan->rootfs_fd);
     fd_close(&plan->mappings_fd);
     process_plan_release(&plan->process);

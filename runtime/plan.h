@@ -18,6 +18,7 @@ struct process_plan {
     const struct oci_config *config; /* of the container */
     char **arguments;                /* NULL-terminated copies for execve */
     char **environment;
+    char **home;        /* where HOME=... goes in it; NULL: the configuration has one */
     cap_t capabilities; /* effective, permitted, inheritable */
     uint64_t bounding;
     uint64_t ambient;
@@ -27,6 +28,7 @@ struct process_plan {
     unsigned int preserved_fd_count;
     bool is_limited_by_parent; /* in a user namespace, where only the parent may raise limits */
     const char *start_state;   /* the state for startContainer hooks; NULL: there are none */
+    const int *hook_output;    /* as in struct hook_surroundings; NULL: nowhere */
     struct arena arena;
 };
 
@@ -39,6 +41,9 @@ int process_plan_prepare(const struct oci_process *process, const struct oci_con
                          const struct seccomp_program *seccomp, struct process_plan *plan,
                          struct error *err);
 void process_plan_release(struct process_plan *plan);
+
+/* Sets HOME, where the configuration does not. */
+void process_plan_set_home(struct process_plan *plan, const char *home);
 
 /* Sets limits of `pid` (0: the caller) that differ from what it has: raising one needs
  * CAP_SYS_RESOURCE, which not every host gives us. */
@@ -88,13 +93,24 @@ struct plan {
     int rootfs_fd;   /* a detached tree */
     int mappings_fd; /* a user namespace with linux.uidMappings; -1: nothing needed it yet */
     LIST_OF(struct mount_plan) mounts;
+    int *readonly_late; /* room for a descriptor a mount, see struct mount_order */
     LIST_OF(struct join_plan) joins;
     unsigned int new_namespaces; /* bit of every enum oci_namespace_type to make */
     bool has_user_namespace;     /* new or joined: no node can be made in it */
     bool has_network_apart;      /* the parent makes the network namespace, beside the child */
+    bool joins_before_clone;     /* with the host's privilege, which a user namespace takes away */
+    int hook_output[2];          /* -1: nowhere */
+    int *node_fds;               /* of linux.devices that had to be made by us; NULL or -1: none */
     struct process_plan process;
     struct arena arena;
 };
+
+/* The node that plan_prepare() made for this device, a detached mount; or -1. */
+int plan_find_node(const struct plan *plan, const struct oci_device *device);
+
+/* P1 (nodes.c): makes the devices of linux.devices, because the first process is in a user
+ * namespace and cannot. */
+int nodes_make(struct plan *plan, struct error *err);
 
 #define NAMESPACE_BIT(type) (1u << (type))
 
@@ -147,9 +163,11 @@ _Noreturn void init_run(const struct plan *plan, int control_fd, int parent_fd);
 struct mount_order;
 int mounts_make(const struct plan *plan, struct mount_order *order, bool *is_chrooted,
                 struct error *err);
-/* Makes one mount, on the descriptor that its destination resolves to inside the root (mount.c).
+/* Makes one mount, on the descriptor that its destination resolves to inside the root (mount.c). A
+ * tmpfs that is to be read-only is left in *late_fd, writable until everything below it is there.
  * The functions below are what mounts.c needs of mount.c besides. */
-int mount_one(int root_fd, const struct mount_plan *mount, struct error *err);
+int mount_one(int root_fd, const struct mount_plan *mount, int *late_fd, struct error *err);
+bool mount_is_readonly_late(const struct mount_plan *mount);
 /* Makes a new superblock as a detached mount. Attaches a detached mount. Tells whether the root of
  * a mount is a directory. */
 int mount_make_filesystem(const char *type, const struct mount_plan *mount, struct error *err);
@@ -159,7 +177,8 @@ bool mount_tree_is_directory(int tree_fd);
 int mount_attach_host_node(int tree_fd, int target_fd, struct error *err);
 /* C6 and C7 (mounts.c) */
 int mounts_mask_paths(const struct plan *plan, struct mount_order *order, struct error *err);
-int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, struct error *err);
+int mounts_pivot(const struct plan *plan, int root_fd, bool is_chrooted, bool has_place,
+                 struct error *err);
 
 /* C4 (devices.c): nodes and links in /dev. */
 int devices_make(const struct plan *plan, struct mount_order *order, struct error *err);
@@ -182,8 +201,9 @@ int namespaces_join(const struct join_plan *joins, size_t count, struct error *e
  */
 int stdio_reopen_null(struct error *err);
 
-/* Makes the pipes among the standard streams (-1: the caller's own) belong to the user of the
- * process, so that it can open them again as /dev/stdout. `uid` is an id in the user namespace of
+/* Makes the pipes, sockets and ordinary files among the standard streams (-1: the caller's own)
+ * belong to the user of the process, so that it can open them again as /dev/stdout. Devices are the
+ * host's: a terminal or /dev/null stays as it is. `uid` is an id in the user namespace of
  * `config`, or with NULL in that of the caller. What cannot be changed stays as it is. */
 void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid);
 

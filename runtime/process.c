@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -82,6 +83,21 @@ static uint64_t capability_mask(const struct string_list *names)
     return mask;
 }
 
+/* Adds those that this host cannot give, and with `needed` those that are not in that set, which
+ * the kernel wants (capabilities(7)). */
+static void list_missing(struct arena *arena, const struct string_list *wanted,
+                         const struct string_list *needed, struct string_list *names)
+{
+    for (size_t i = 0; i < wanted->count; i++) {
+        const char *name = wanted->items[i];
+
+        if ((!is_grantable(capability_number(name)) ||
+             (needed != NULL && !string_list_has(needed, name))) &&
+            !string_list_has(names, name))
+            string_list_append(arena, names, name);
+    }
+}
+
 void process_list_ungrantable(struct arena *arena, const struct oci_process *process,
                               struct string_list *names)
 {
@@ -89,14 +105,9 @@ void process_list_ungrantable(struct arena *arena, const struct oci_process *pro
 
     if (sets == NULL)
         return;
-    for (size_t i = 0; i < sets->bounding.count + sets->permitted.count; i++) {
-        const char *name = i < sets->bounding.count
-                               ? sets->bounding.items[i]
-                               : sets->permitted.items[i - sets->bounding.count];
-
-        if (!is_grantable(capability_number(name)) && !string_list_has(names, name))
-            string_list_append(arena, names, name);
-    }
+    list_missing(arena, &sets->bounding, NULL, names);
+    list_missing(arena, &sets->permitted, NULL, names);
+    list_missing(arena, &sets->effective, &sets->permitted, names);
 }
 
 static void set_flags(cap_t capabilities, cap_flag_t flag, uint64_t mask)
@@ -146,13 +157,65 @@ static void plan_capabilities(const struct oci_capabilities *sets, struct proces
     set_flags(plan->capabilities, CAP_INHERITABLE, inheritable & possible);
 }
 
-static char **copy_strings(struct arena *arena, const struct string_list *list, size_t extra)
+static char **copy_strings(struct arena *arena, const struct string_list *list)
 {
-    char **copy = arena_new(arena, list->count + extra + 1, sizeof(*copy));
+    char **copy = arena_new(arena, list->count + 1, sizeof(*copy));
 
     for (size_t i = 0; i < list->count; i++)
         copy[i] = arena_strdup(arena, list->items[i]);
     return copy;
+}
+
+/* By name, and those of one name in their order. */
+static int compare_variables(const void *one, const void *other)
+{
+    const char *const *left = *(const char *const *const *)one;
+    const char *const *right = *(const char *const *const *)other;
+    size_t left_length = strcspn(*left, "=");
+    size_t right_length = strcspn(*right, "=");
+    size_t shared = left_length < right_length ? left_length : right_length;
+    int order = memcmp(*left, *right, shared);
+
+    if (order == 0 && left_length != right_length)
+        order = left_length < right_length ? -1 : 1;
+    return order != 0 ? order : left < right ? -1 : left > right;
+}
+
+static bool is_same_variable(const char *one, const char *other)
+{
+    size_t length = strcspn(one, "=");
+
+    return length == strcspn(other, "=") && memcmp(one, other, length) == 0;
+}
+
+/* The environment for execve: of two values of one variable the last, as with other runtimes. There
+ * is room for HOME if it is not among them. */
+static void plan_environment(const struct string_list *env, struct process_plan *plan)
+{
+    const char ***sorted = arena_new(&plan->arena, env->count + 1, sizeof(*sorted));
+    size_t count = 0;
+
+    plan->environment = arena_new(&plan->arena, env->count + 2, sizeof(*plan->environment));
+    for (size_t i = 0; i < env->count; i++)
+        sorted[i] = &env->items[i];
+    qsort(sorted, env->count, sizeof(*sorted), compare_variables);
+    for (size_t i = 0; i < env->count; i++) {
+        if (i + 1 == env->count || !is_same_variable(*sorted[i], *sorted[i + 1]))
+            plan->environment[sorted[i] - env->items] = arena_strdup(&plan->arena, *sorted[i]);
+    }
+    for (size_t i = 0; i < env->count; i++) {
+        if (plan->environment[i] != NULL)
+            plan->environment[count++] = plan->environment[i];
+    }
+    memset(plan->environment + count, 0, (env->count + 2 - count) * sizeof(*plan->environment));
+    if (env_get(env, "HOME") == NULL)
+        plan->home = &plan->environment[count];
+}
+
+void process_plan_set_home(struct process_plan *plan, const char *home)
+{
+    if (plan->home != NULL)
+        *plan->home = arena_printf(&plan->arena, "HOME=%s", home);
 }
 
 int process_plan_prepare(const struct oci_process *process, const struct oci_config *config,
@@ -164,11 +227,8 @@ int process_plan_prepare(const struct oci_process *process, const struct oci_con
     *plan = (struct process_plan){.process = process, .config = config};
     if (process->args.count == 0 || process->args.items[0][0] == '\0')
         return error_set(err, ERROR_INVALID, EINVAL, "process.args: a program is required");
-    plan->arguments = copy_strings(&plan->arena, &process->args, 0);
-    plan->environment = copy_strings(&plan->arena, &process->env, 1);
-    if (env_get(&process->env, "HOME") == NULL)
-        plan->environment[process->env.count] =
-            arena_strdup(&plan->arena, process->user.uid == 0 ? "HOME=/root" : "HOME=/");
+    plan->arguments = copy_strings(&plan->arena, &process->args);
+    plan_environment(&process->env, plan);
     result = plan_rlimits(process, plan, err);
     plan_capabilities(capabilities_of(process, config), plan);
     if (result == 0 && seccomp != NULL) {
@@ -296,11 +356,10 @@ static int check_cwd(struct error *err)
     return 0;
 }
 
-static int enter_cwd(const char *cwd, bool may_fail, struct error *err)
+/* Returns 1 if the directory could not be entered. */
+static int enter_cwd(const char *cwd, struct error *err)
 {
-    if (chdir(cwd) == 0)
-        return check_cwd(err);
-    return may_fail ? 0 : error_errno(err, errno, "process.cwd %s", cwd);
+    return chdir(cwd) == 0 ? check_cwd(err) : 1;
 }
 
 static int exec_error(const char *name, int errnum, struct error *err)
@@ -351,11 +410,14 @@ static int search_and_execute(const struct process_plan *plan, struct error *err
 int process_confine_and_execute(const struct process_plan *plan, int control_fd, struct error *err)
 {
     const struct oci_process *process = plan->process;
+    int entered;
     int result = 0;
 
-    umask(process->user.umask.is_set ? (mode_t)process->user.umask.value : 022);
+    umask(process->user.umask.is_set ? (mode_t)(process->user.umask.value & 0777) : 022);
     /* Root can enter what the user cannot, and the other way round on network filesystems. */
-    result = enter_cwd(process->cwd, true, err);
+    entered = enter_cwd(process->cwd, err);
+    if (entered < 0)
+        return entered;
     if (result == 0 && process->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         result = error_errno(err, errno, "process.noNewPrivileges");
     /* Dropping from the bounding set needs CAP_SETPCAP, which changing the user would take. */
@@ -370,15 +432,26 @@ int process_confine_and_execute(const struct process_plan *plan, int control_fd,
         result = become_user(&process->user, err);
     if (result == 0)
         result = set_capabilities(plan, err);
-    if (result == 0)
-        result = enter_cwd(process->cwd, false, err);
+    if (result == 0 && entered > 0)
+        result = enter_cwd(process->cwd, err);
+    if (result > 0)
+        result = error_errno(err, errno, "process.cwd %s", process->cwd);
     if (result == 0 && process->no_new_privileges)
         result = load_seccomp(plan, control_fd, err);
     if (result < 0)
         return result;
     /* Whatever else is open here closes with the exec: no descriptor of the host leaks in. */
     syscall(SYS_close_range, 3 + plan->preserved_fd_count, ~0u, 4 /* CLOSE_RANGE_CLOEXEC */);
-    if (plan->start_state != NULL)
-        result = hooks_run(plan->config, HOOK_START_CONTAINER, plan->start_state, err);
+    if (plan->start_state != NULL) {
+        const struct hook_surroundings surroundings = {
+            .directory_fd = -1,
+            .environment = plan->environment,
+            .output = plan->hook_output,
+            .is_confined = true,
+        };
+
+        result =
+            hooks_run(plan->config, HOOK_START_CONTAINER, plan->start_state, &surroundings, err);
+    }
     return result < 0 ? result : search_and_execute(plan, err);
 }

@@ -286,29 +286,18 @@ static bool mounts_writable_cgroup(const struct oci_config *config)
     return false;
 }
 
-/* The host's id of the container's user; false if it has none. */
-static bool map_user(const struct oci_linux *linux_part, uint32_t uid, uid_t *mapped)
-{
-    for (size_t i = 0; i < linux_part->uid_mappings.count; i++) {
-        const struct oci_id_mapping *mapping = &linux_part->uid_mappings.items[i];
-
-        if (uid >= mapping->container_id && uid - mapping->container_id < mapping->size) {
-            *mapped = mapping->host_id + (uid - mapping->container_id);
-            return true;
-        }
-    }
-    return false;
-}
-
 int resources_delegate_cgroup(const struct cgroup *cgroup, const struct oci_config *config,
                               struct error *err)
 {
     const struct oci_namespace *namespace = oci_config_namespace(config, OCI_NAMESPACE_CGROUP);
+    const struct oci_linux *linux_part = config->linux;
     uid_t uid;
 
     if (namespace == NULL || namespace->path != NULL || config->process == NULL ||
-        !mounts_writable_cgroup(config) ||
-        !map_user(config->linux, config->process->user.uid, &uid))
+        oci_config_namespace(config, OCI_NAMESPACE_USER) == NULL ||
+        linux_part->uid_mappings.count == 0 || !mounts_writable_cgroup(config) ||
+        !oci_map_id(linux_part->uid_mappings.items, linux_part->uid_mappings.count,
+                    config->process->user.uid, &uid))
         return 0;
     return cgroup_delegate(cgroup, uid, err);
 }
@@ -323,6 +312,8 @@ int resources_make_cgroup(const struct cgroup_hierarchy *hierarchy, const char *
 
     if (resources != NULL)
         result = resources_to_settings(resources, settings, err);
+    /* A new cgroup has none, with or without the controller. */
+    cgroup_settings_drop(settings, "cpu.max.burst", "0");
     if (result == 0)
         result = cgroup_check_settings(hierarchy, settings, err);
     if (result == 0)

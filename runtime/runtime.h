@@ -102,6 +102,7 @@ struct container_options {
     bool keeps_keyring;              /* do not make a new session keyring */
     unsigned int step_timeout_s;     /* to the next message of the first process; 0: no limit */
     bool has_no_pivot;               /* chroot instead of pivot_root, for a host in its initramfs */
+    bool keeps_hook_output;          /* as hooks_open_output() says */
     /* Called as soon as the process exists and before it can do anything that lasts. If the caller
      * dies before the call has returned, the process dies as well. NULL: no call. */
     int (*on_cloned)(void *context, pid_t pid, struct error *err);
@@ -175,9 +176,9 @@ int container_exec(const struct exec_options *options, struct container *contain
 void memory_policy_list_names(struct arena *arena, struct string_list *modes,
                               struct string_list *flags);
 
-/* Capabilities that the process asks for and cannot get, because davit does not know the name or
- * this host does not have the capability to give. The process runs without them, and the caller
- * should say so. */
+/* Capabilities that the process asks for and cannot get, because davit does not know the name, this
+ * host does not have the capability to give, or it is to be effective and not permitted. The
+ * process runs without them, and the caller should say so. */
 void process_list_ungrantable(struct arena *arena, const struct oci_process *process,
                               struct string_list *names);
 
@@ -196,11 +197,24 @@ enum hook_kind {
     HOOK_POSTSTOP,
 };
 
+/* What hooks find around them, beside what their configuration says. */
+struct hook_surroundings {
+    int directory_fd;         /* their working directory; -1: the caller's */
+    char *const *environment; /* of those that have none of their own; NULL: the caller's */
+    const int *output;        /* two descriptors for standard output and error, -1 or NULL: none */
+    bool is_confined;         /* in the container, where a filter may forbid system calls */
+};
+
 /* Runs the hooks of a kind one after the other with `state` (JSON) on their standard input. Stops
  * at the first that fails or outlives its timeout; poststop hooks all run, and the first failure is
- * reported. */
+ * the result. What a hook writes goes to surroundings->output and never to the container's streams;
+ * without an output the end of it stands in the error, if it fails. */
 int hooks_run(const struct oci_config *config, enum hook_kind kind, const char *state,
-              struct error *err);
+              const struct hook_surroundings *surroundings, struct error *err);
+
+/* Opens the files of the annotations run.oci.hooks.stdout and run.oci.hooks.stderr, which crun has
+ * as well, to append to them. -1 for those that are not there. */
+int hooks_open_output(const struct oci_config *config, int output[2], struct error *err);
 
 /* The state document of runtime-spec runtime.md, as a value of the writer or in a new one, which
  * the caller frees. No pid is written for 0. */

@@ -37,7 +37,7 @@ test-asan: all
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) SANITIZE=address,undefined BUILD=build/asan all
 	ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 DAVIT_BUILD=$(CURDIR)/build/asan bats --tap tests/integration/*.bats tests/integration/attacks/*.bats
 
-test-conformance: all $(BUILD)/conformance/probe
+test-conformance: all $(BUILD)/conformance/probe $(BUILD)/conformance/report
 	@tools/install-packages test
 	@tests/run conformance
 

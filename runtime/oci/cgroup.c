@@ -1,6 +1,7 @@
 /* The cgroup of a davit-oci container, by whichever manager it is told to use. */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -14,6 +15,30 @@
 #define REMAINS_TIMEOUT_MS 5000
 #define UNDO_TIMEOUT_MS 1000
 
+/* The path without ".", ".." and doubled slashes, as other runtimes take it: it cannot leave the
+ * hierarchy. "" is the hierarchy's root. */
+static const char *clean_path(struct arena *arena, const char *path)
+{
+    char *clean = arena_new(arena, strlen(path) + 2, 1);
+    size_t length = 0;
+
+    for (; *path != '\0'; path += strspn(path, "/")) {
+        size_t name = strcspn(path, "/");
+
+        if (name == 2 && strncmp(path, "..", 2) == 0) {
+            while (length > 0 && clean[--length] != '/')
+                continue;
+        } else if (name > 0 && !(name == 1 && path[0] == '.')) {
+            clean[length++] = '/';
+            memcpy(clean + length, path, name);
+            length += name;
+        }
+        path += name;
+    }
+    clean[length] = '\0';
+    return clean;
+}
+
 static const char *cgroupfs_path(struct arena *arena, const char *id,
                                  const struct oci_config *config)
 {
@@ -21,7 +46,27 @@ static const char *cgroupfs_path(struct arena *arena, const char *id,
 
     if (path == NULL || path[0] == '\0')
         return arena_printf(arena, "/davit/%s", id);
-    return arena_printf(arena, "%s%s", path[0] == '/' ? "" : "/", path);
+    return clean_path(arena, path);
+}
+
+/* What is noted as this container's cgroup is killed and removed with it. So it must not be the
+ * root or anybody else's, also if we die before we have found out that it cannot be made. */
+static int check_cgroup_is_free(const struct cgroup_hierarchy *hierarchy, const char *path,
+                                struct error *err)
+{
+    struct cgroup cgroup = CGROUP_NONE;
+    int result;
+
+    if (path[0] == '\0')
+        return error_set(
+            err, ERROR_INVALID, EINVAL,
+            "linux.cgroupsPath: the root of the hierarchy is the host's; name a cgroup "
+            "below it");
+    result = cgroup_open(hierarchy, path, &cgroup, err);
+    cgroup_close(&cgroup);
+    if (result == 0)
+        return error_set(err, ERROR_CONFLICT, EEXIST, "cgroup %s exists already", path);
+    return result == -ENOENT ? 0 : result;
 }
 
 /* Without a cgroup nothing can be limited. Device rules are let pass: every configuration that a
@@ -109,7 +154,9 @@ int oci_make_cgroup(enum cgroup_manager manager, const char *id, struct state *s
     if (manager == CGROUP_MANAGER_SYSTEMD)
         return make_systemd_cgroup(id, state, hierarchy, cgroup, err);
     state->cgroup_path = cgroupfs_path(&state->arena, id, &state->config);
-    result = state_note_cgroup(state, err);
+    result = check_cgroup_is_free(hierarchy, state->cgroup_path, err);
+    if (result == 0)
+        result = state_note_cgroup(state, err);
     if (result < 0)
         return result;
     return resources_make_cgroup(hierarchy, state->cgroup_path, linux_part->resources, true, cgroup,

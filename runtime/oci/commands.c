@@ -59,14 +59,28 @@ int oci_load_by_only_argument(struct oci_context *context, int argc, char **argv
 int oci_run_hooks(const struct state *state, enum hook_kind kind, const char *status,
                   struct error *err)
 {
+    cleanup_close int bundle_fd = -1;
+    cleanup_close int output_fd = -1;
+    cleanup_close int error_fd = -1;
+    struct hook_surroundings surroundings = {.directory_fd = -1};
     struct json_writer *json;
+    int output[2];
     int result;
 
     if (state->config.hooks == NULL)
         return 0;
+    result = hooks_open_output(&state->config, output, err);
+    if (result < 0)
+        return result;
+    surroundings.output = output;
+    output_fd = output[0];
+    error_fd = output[1];
+    /* After the end of a container its bundle may be gone. */
+    bundle_fd = open(state->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    surroundings.directory_fd = bundle_fd;
     json = container_state_json(state->id, status, kind == HOOK_POSTSTOP ? 0 : state->pid,
                                 state->bundle, &state->config);
-    result = hooks_run(&state->config, kind, json_writer_text(json), err);
+    result = hooks_run(&state->config, kind, json_writer_text(json), &surroundings, err);
     json_writer_free(json);
     return result;
 }
@@ -142,8 +156,9 @@ int oci_kill(struct oci_context *context, int argc, char **argv)
     if (argc - optind < 1 || argc - optind > 2)
         return error_set(&context->err, ERROR_INVALID, EINVAL,
                          "kill: a container id and perhaps a signal are expected");
+    /* 0 only asks whether there is somebody to send a signal to (kill(2)). */
     if (argc - optind == 2)
-        signal_number = signal_parse(argv[optind + 1]);
+        signal_number = strcmp(argv[optind + 1], "0") == 0 ? 0 : signal_parse(argv[optind + 1]);
     if (signal_number < 0)
         return error_set(&context->err, ERROR_INVALID, EINVAL, "unknown signal \"%.32s\"",
                          argv[optind + 1]);
@@ -327,15 +342,20 @@ int oci_list(struct oci_context *context, int argc, char **argv)
         else
             return oci_usage_error(context, argv);
     }
+    if (optind < argc)
+        return error_set(&context->err, ERROR_INVALID, EINVAL,
+                         "list: \"%.64s\" is one word too many", argv[optind]);
     return list_all(context, format);
 }
 
 int oci_spec(struct oci_context *context, int argc, char **argv)
 {
     static const struct option options[] = {{"bundle", required_argument, NULL, 'b'},
+                                            {"rootless", no_argument, NULL, 'r'},
                                             {NULL, 0, NULL, 0}};
     cleanup_arena struct arena arena = {0};
     cleanup_close int directory_fd = -1;
+    bool is_rootless = false;
     struct oci_config config = {0};
     struct json_writer *writer;
     const char *bundle = ".";
@@ -344,9 +364,12 @@ int oci_spec(struct oci_context *context, int argc, char **argv)
     int result;
 
     while ((option = getopt_long(argc, argv, "+b:", options, NULL)) != -1) {
-        if (option != 'b')
+        if (option == 'b')
+            bundle = optarg;
+        else if (option == 'r')
+            is_rootless = true;
+        else
             return oci_usage_error(context, argv);
-        bundle = optarg;
     }
     directory_fd = open(bundle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory_fd < 0)
@@ -355,6 +378,8 @@ int oci_spec(struct oci_context *context, int argc, char **argv)
         return error_set(&context->err, ERROR_CONFLICT, EEXIST,
                          "%s/config.json exists; remove it first", bundle);
     oci_config_make_default(&arena, &config);
+    if (is_rootless)
+        oci_config_make_rootless(&arena, &config, geteuid(), getegid());
     writer = oci_config_encode(&config, true);
     text = json_writer_text(writer);
     result =

@@ -142,6 +142,16 @@ static void warn_of_capabilities(const struct oci_process *process)
         log_warning("%.64s cannot be granted on this host", names.items[i]);
 }
 
+/* Other runtimes take these as well, and nothing comes of them anywhere. */
+static void warn_of_ineffective(const struct oci_config *config)
+{
+    const struct oci_linux *linux_part = config->linux;
+
+    if (linux_part->time_offsets.count > 0 &&
+        oci_config_namespace(config, OCI_NAMESPACE_TIME) == NULL)
+        log_warning("linux.timeOffsets has no effect without a time namespace");
+}
+
 static int note_process(void *context, pid_t pid, struct error *err)
 {
     struct create *create = context;
@@ -155,6 +165,7 @@ static int launch_created(struct create *create, struct error *err)
     const struct container_options options = {
         .id = create->id,
         .has_no_pivot = create->has_no_pivot,
+        .keeps_hook_output = true,
         .on_cloned = note_process,
         .context = create,
         .bundle_path = create->state.bundle,
@@ -272,6 +283,7 @@ static int create_or_run(struct oci_context *context, int argc, char **argv, boo
         result = check_console(&create, &context->err);
     if (result == 0) {
         warn_of_capabilities(create.state.config.process);
+        warn_of_ineffective(&create.state.config);
         create.state.directory_fd = state_make_directory(context->root, create.id, &context->err);
         result = create.state.directory_fd < 0 ? create.state.directory_fd : 0;
         if (result == 0) {

@@ -36,7 +36,7 @@ static const struct command {
     {"restore", oci_restore, "[OPTION...] ID", "bring a saved container back", true},
     {"resume", oci_resume, "ID", "thaw a container's processes", false},
     {"run", oci_run, "[OPTION...] ID", "create and start a container", true},
-    {"spec", oci_spec, "[--bundle DIR]", "write a new config.json", false},
+    {"spec", oci_spec, "[--bundle DIR] [--rootless]", "write a new config.json", false},
     {"start", oci_start, "ID", "run the program of a created container", false},
     {"state", oci_state, "ID", "print the state of a container", false},
     {"update", oci_update, "[--resources FILE] [LIMIT...] ID", "change the limits of a container",
@@ -142,11 +142,11 @@ static int parse_global_options(struct oci_context *context, struct logging *log
             logging->format = optarg[0] == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
             break;
         case OPTION_ROOTLESS:
-            /* runc's hint for callers without privilege: "false" and "auto" change nothing for
-             * root. */
-            if (strcmp(optarg, "true") == 0)
-                return error_set(&context->err, ERROR_UNSUPPORTED, ENOTSUP,
-                                 "--rootless true: not supported, davit-oci runs as root");
+            /* runc's hint for callers without privilege, which changes nothing for root. */
+            if (strcmp(optarg, "true") != 0 && strcmp(optarg, "false") != 0 &&
+                strcmp(optarg, "auto") != 0)
+                return error_set(&context->err, ERROR_INVALID, EINVAL,
+                                 "--rootless: \"%.32s\" is none of true, false, auto", optarg);
             break;
         case OPTION_SYSTEMD_CGROUP:
             context->cgroup_manager = CGROUP_MANAGER_SYSTEMD;

@@ -60,6 +60,7 @@ struct exec_command {
     struct string_list env;
     struct string_list caps;
     struct string_list gids;
+    uint32_t *gid_numbers; /* the same as numbers */
     long preserved_fd_count;
     bool has_terminal;
     bool is_detached;
@@ -70,6 +71,21 @@ struct exec_command {
     const char *cgroup; /* below the container's */
     struct arena arena;
 };
+
+static int parse_gids(struct exec_command *command, struct error *err)
+{
+    command->gid_numbers = arena_new(&command->arena, command->gids.count, sizeof(uint32_t));
+    for (size_t i = 0; i < command->gids.count; i++) {
+        long gid;
+        int result =
+            oci_parse_number("--additional-gids", command->gids.items[i], 0, 4294967294, &gid, err);
+
+        if (result < 0)
+            return result;
+        command->gid_numbers[i] = (uint32_t)gid;
+    }
+    return 0;
+}
 
 static int parse_exec_options(struct oci_context *context, struct exec_command *command, int argc,
                               char **argv)
@@ -137,7 +153,7 @@ static int parse_exec_options(struct oci_context *context, struct exec_command *
     }
     if (result == 0 && argc == optind)
         return error_set(&context->err, ERROR_INVALID, EINVAL, "exec: a container id is expected");
-    return result;
+    return result == 0 ? parse_gids(command, &context->err) : result;
 }
 
 static int read_process(struct exec_command *command, struct oci_process *process,
@@ -170,24 +186,16 @@ static int parse_user(const char *text, struct oci_user *user, struct error *err
     return 0;
 }
 
-static int add_gids(struct exec_command *command, struct oci_user *user, struct error *err)
+static void add_gids(struct exec_command *command, struct oci_user *user)
 {
-    uint32_t *gids =
-        arena_new(&command->arena, user->additional_gid_count + command->gids.count, sizeof(*gids));
+    size_t count = user->additional_gid_count + command->gids.count;
+    uint32_t *gids = arena_new(&command->arena, count, sizeof(*gids));
 
     for (size_t i = 0; i < user->additional_gid_count; i++)
         gids[i] = user->additional_gids[i];
-    for (size_t i = 0; i < command->gids.count; i++) {
-        long gid;
-        int result =
-            oci_parse_number("--additional-gids", command->gids.items[i], 0, 4294967294, &gid, err);
-
-        if (result < 0)
-            return result;
-        gids[user->additional_gid_count++] = (uint32_t)gid;
-    }
+    for (size_t i = 0; i < command->gids.count; i++)
+        gids[user->additional_gid_count++] = command->gid_numbers[i];
     user->additional_gids = gids;
-    return 0;
 }
 
 static void add_caps(struct exec_command *command, struct oci_process *process)
@@ -258,7 +266,7 @@ static int make_process(struct exec_command *command, const struct state *state,
     if (command->user != NULL)
         result = parse_user(command->user, &process->user, err);
     if (result == 0 && command->gids.count > 0)
-        result = add_gids(command, &process->user, err);
+        add_gids(command, &process->user);
     if (command->caps.count > 0)
         add_caps(command, process);
     return result;
@@ -359,6 +367,7 @@ int oci_exec(struct oci_context *context, int argc, char **argv)
     struct exec_command command = {0};
     struct state state = {.directory_fd = -1};
     int result = parse_exec_options(context, &command, argc, argv);
+    bool is_understood = result == 0;
 
     if (result == 0)
         result = state_load(context->root, argv[optind], &state, &context->err);
@@ -367,7 +376,7 @@ int oci_exec(struct oci_context *context, int argc, char **argv)
         state_release(&state);
     }
     arena_release(&command.arena);
-    if (result < 0) {
+    if (result < 0 && is_understood) {
         log_error("exec failed: %s", context->err.message);
         return EXIT_EXEC_FAILED;
     }

@@ -88,6 +88,7 @@ static int list_descriptors(void)
 /* Looks at the other processes of the pid namespace for as long as a file exists. */
 static int watch_processes(const char *file)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     while (access(file, F_OK) == 0) {
         for (int pid = 2; pid < 400; pid++) {
             static const char *const names[] = {"exe", "cwd", "root", "fd/3", "fd/4", "fd/5"};

@@ -112,6 +112,33 @@ load common
     [ "$(complete_words "$oci" --root "$dir/state" state "${id:0:6}")" = "$id" ]
 }
 
+@test "spec --rootless writes a configuration with a user namespace that runs" {
+    needs_user_namespaces
+    rm "$dir/bundle/config.json"
+    runtime spec --rootless --bundle "$dir/bundle"
+    configure '.process.terminal = false'
+    program sh -c 'cat /proc/self/uid_map; ls /sys/class/net | grep -x lo'
+    run runtime run --bundle "$dir/bundle" "$id"
+    [ "$(tr -s ' ' <<<"${lines[0]}")" = " 0 $(id -u) 1" ]
+    [ "${lines[1]}" = lo ]
+    run runtime list extra
+    [ "$status" -ne 0 ]
+    contains "$output" '"extra" is one word too many'
+}
+
+@test "kill takes 0 and the other names of signals; exec that is not understood is 1, one that fails 255" {
+    start_sleeping
+    runtime kill "$id" 0
+    runtime kill "$id" IO
+    [ "$(runtime state "$id" | jq -r .status)" = running ]
+    run runtime exec
+    [ "$status" -eq 1 ]
+    run runtime exec --additional-gids x "$id" true
+    [ "$status" -eq 1 ]
+    run runtime exec "$id" not-there
+    [ "$status" -eq 255 ]
+}
+
 @test "without root nothing is tried, and the reason said" {
     chmod -R a+rX "$dir"
     cp "$oci" "$dir/davit-oci"
@@ -120,6 +147,7 @@ load common
     [ "$status" -eq 1 ]
     contains "$output" "has to run as root"
     [ ! -e "$dir/mine" ]
-    run runtime --rootless true list
-    contains "$output" "--rootless true: not supported"
+    run runtime --rootless maybe list
+    contains "$output" "--rootless: \"maybe\" is none of true, false, auto"
+    runtime --rootless true list
 }

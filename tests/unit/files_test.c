@@ -80,6 +80,37 @@ static void directories_are_made_inside_only(void **state)
     assert_int_equal(faccessat(root, "x", F_OK, 0), -1);
 }
 
+static void links_are_followed_inside_to_what_is_not_there(void **state)
+{
+    static const struct {
+        const char *path;
+        const char *leads_to;
+    } cases[] = {
+        {"/etc/resolv.conf", "/run/systemd/stub"},
+        {"climbs", "/etc/passwd"},
+        {"absolute/below", "/nowhere/below"},
+        {"plain//./deep/../x", "/plain/x"},
+        {"../../..", "/"},
+        {"", "/"},
+        {"through/climbs", "/etc/passwd"},
+    };
+    int root = *(int *)*state;
+    char resolved[PATH_MAX];
+
+    mkdirat(root, "etc", 0755);
+    mkdirat(root, "run", 0755);
+    assert_int_equal(symlinkat("../run/systemd/stub", root, "etc/resolv.conf"), 0);
+    assert_int_equal(symlinkat("../../../etc/passwd", root, "climbs"), 0);
+    assert_int_equal(symlinkat("/nowhere", root, "absolute"), 0);
+    assert_int_equal(symlinkat("/", root, "through"), 0);
+    assert_int_equal(symlinkat("loop", root, "loop"), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        assert_int_equal(path_resolve_in_root(root, cases[i].path, resolved), 0);
+        assert_string_equal(resolved, cases[i].leads_to);
+    }
+    assert_int_equal(path_resolve_in_root(root, "loop", resolved), -ELOOP);
+}
+
 /* A chain of `depth` directories called `name` below fd; a file called `leaf` at its end. */
 static void make_chain(int fd, const char *name, int depth, const char *leaf)
 {
@@ -369,6 +400,8 @@ int main(void)
                                         remove_directory),
         cmocka_unit_test_setup_teardown(directories_are_made_inside_only, make_directory,
                                         remove_directory),
+        cmocka_unit_test_setup_teardown(links_are_followed_inside_to_what_is_not_there,
+                                        make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(deep_trees_are_removed, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(deep_trees_are_measured, make_directory, remove_directory),
         cmocka_unit_test_setup_teardown(moving_takes_nobodys_name, make_directory,

@@ -20,6 +20,7 @@
 #include "base/path.h"
 #include "bundle/bundle.h"
 #include "cgroups/cgroups.h"
+#include "runtime/mount_mappings.h"
 #include "runtime/mount_options.h"
 #include "runtime/resctrl.h"
 #include "runtime/runtime.h"
@@ -65,18 +66,88 @@ static void a_later_option_wins(void **state)
     assert_true((parsed.clear & MOUNT_ATTR_RDONLY) != 0);
 }
 
-static void a_bind_mount_refuses_what_it_cannot_do(void **state)
+static void only_a_bind_mount_maps_ids(void **state)
 {
-    static const char *const options[] = {"bind", "size=1k"};
     static const char *const idmap[] = {"idmap"};
     cleanup_arena struct arena arena = {0};
     struct mount_options parsed;
     struct error err;
 
     (void)state;
-    assert_true(parse_options(&arena, "bind", options, 2, &parsed, &err) < 0);
-    assert_error_contains(err, "unknown option \"size=1k\"");
+    assert_int_equal(parse_options(&arena, "bind", idmap, 1, &parsed, &err), 0);
     assert_true(parse_options(&arena, "tmpfs", idmap, 1, &parsed, &err) < 0);
+}
+
+static void options_in_one_string_are_cut_at_commas_but_not_in_quotes(void **state)
+{
+    static const char *const options[] = {"ro,nosuid,size=1m", "context=\"a:b:c1,c2\",nofail",
+                                          "x-davit.subpath=a,ro"};
+    cleanup_arena struct arena arena = {0};
+    struct mount_options parsed;
+
+    (void)state;
+    assert_int_equal(parse_options(&arena, "tmpfs", options, 3, &parsed, NULL), 0);
+    assert_true(parsed.set == (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID));
+    assert_int_equal(parsed.data.count, 2);
+    assert_string_equal(parsed.data.items[0], "size=1m");
+    assert_string_equal(parsed.data.items[1], "context=a:b:c1,c2");
+    assert_string_equal(parsed.subpath, "a,ro");
+}
+
+static void access_times_are_those_of_mount_2(void **state)
+{
+    static const struct {
+        const char *options[2];
+        uint64_t set;
+    } cases[] = {
+        {{"noatime", "relatime"}, MOUNT_ATTR_NOATIME},
+        {{"strictatime", "noatime"}, MOUNT_ATTR_STRICTATIME},
+        {{"norelatime", ""}, MOUNT_ATTR_RELATIME},
+        {{"noatime", "atime"}, MOUNT_ATTR_RELATIME},
+        {{"strictatime", "nostrictatime"}, MOUNT_ATTR_RELATIME},
+    };
+    cleanup_arena struct arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct mount_options parsed;
+
+        assert_int_equal(parse_options(&arena, "tmpfs", cases[i].options, 2, &parsed, NULL), 0);
+        assert_true(parsed.set == cases[i].set);
+        assert_true(parsed.clear == MOUNT_ATTR__ATIME);
+    }
+}
+
+static void mappings_of_an_option_are_parsed(void **state)
+{
+    struct oci_id_mapping outer = {.container_id = 0, .host_id = 100000, .size = 1000};
+    struct oci_linux linux_part = {.uid_mappings = {&outer, 1}, .gid_mappings = {&outer, 1}};
+    static const char *const bad[] = {"",
+                                      "uids=0-1-1",
+                                      "uids=0-1-0;gids=0-1-1",
+                                      "uids=0-1",
+                                      "uids=0-1-1;gids=0-1-1x",
+                                      "uids=@0-2000-1;gids=0-0-1",
+                                      "uids=0-1-1#;gids=0-0-1",
+                                      "uids=0-1-1;uids=0-1-1"};
+    cleanup_arena struct arena arena = {0};
+    struct oci_mount mount = {0};
+
+    (void)state;
+    assert_int_equal(
+        mount_mappings_parse(&arena, "uids=0-1-10#20-11-5;gids=@0-7-3", &linux_part, &mount, NULL),
+        0);
+    assert_int_equal(mount.uid_mappings.count, 2);
+    assert_int_equal(mount.uid_mappings.items[1].container_id, 20);
+    assert_int_equal(mount.uid_mappings.items[1].host_id, 11);
+    assert_int_equal(mount.uid_mappings.items[1].size, 5);
+    assert_int_equal(mount.gid_mappings.items[0].host_id, 100007);
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct error err = {0};
+
+        assert_int_equal(mount_mappings_parse(&arena, bad[i], &linux_part, &mount, &err), -EINVAL);
+        assert_error_contains(err, "option idmap=");
+    }
 }
 
 static const char *setting(const struct cgroup_settings *settings, const char *file)
@@ -509,7 +580,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mount_options_are_sorted),
         cmocka_unit_test(a_later_option_wins),
-        cmocka_unit_test(a_bind_mount_refuses_what_it_cannot_do),
+        cmocka_unit_test(only_a_bind_mount_maps_ids),
+        cmocka_unit_test(options_in_one_string_are_cut_at_commas_but_not_in_quotes),
+        cmocka_unit_test(access_times_are_those_of_mount_2),
+        cmocka_unit_test(mappings_of_an_option_are_parsed),
         cmocka_unit_test(resources_become_cgroup2_settings),
         cmocka_unit_test(impossible_resources_are_refused_by_name),
         cmocka_unit_test(settings_stay_in_their_directory),

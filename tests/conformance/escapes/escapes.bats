@@ -226,10 +226,13 @@ PYTHON
     two_processes() { [ "$(runtime ps --format json "$id" | jq length)" -ge 2 ]; }
     wait_until two_processes
     for attempt in $(seq 60); do runtime exec "$id" true; done
+    # Of a program that runs its own things show; of the runtime, nothing.
+    runtime exec "$id" sleep 1000 &
+    wait_until grep -q '^exe /bin/busybox$' "$dir/seen"
     rm "$dir/bundle/rootfs/tmp/watching"
     wait %1
-    # Of a program that runs its own things show; of the runtime, nothing.
-    grep -q '^exe /bin/busybox$' "$dir/seen"
+    runtime kill "$id" KILL
+    wait %2 || true
     grep -v -E '^(exe /bin/busybox|cwd /|root /)$' "$dir/seen" > "$dir/others" || true
     refute grep -E 'davit|/work|/tmp/|socket|anon' "$dir/others"
     refute grep -q "davit-oci" "$dir/seen"
