@@ -82,7 +82,7 @@ davit-image_libs := -larchive -lisal -lmd -lzstd -lyajl -lseccomp -lcap -lcrypto
 davit-resolver_libs := -lyajl -lseccomp -lcap
 davit-cni_libs := -lyajl
 davit-fetch_libs := -lcurl -lyajl -lseccomp -lcap
-davitd_libs := -lmnl -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -lresolv -lmd
+davitd_libs := -lyaml -lmnl -lseccomp -lcap -lyajl -lsqlite3 -lsystemd -lhttp_parser -lresolv -lmd
 davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 

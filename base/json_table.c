@@ -567,6 +567,20 @@ const char *string_map_get(const struct string_map *map, const char *name)
     return NULL;
 }
 
+void string_map_set(struct arena *arena, struct string_map *map, const char *name,
+                    const char *value)
+{
+    struct string_pair *pairs = arena_grow(arena, map->items, map->count, sizeof(*pairs));
+    size_t i = 0;
+
+    map->items = pairs;
+    while (i < map->count && strcmp(pairs[i].name, name) != 0)
+        i++;
+    pairs[i] = (struct string_pair){name, value};
+    if (i == map->count)
+        map->count++;
+}
+
 bool string_list_has(const struct string_list *list, const char *string)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -52,6 +52,9 @@ void string_map_copy(struct arena *arena, const struct string_map *from, struct 
 
 /* The value of that name, or NULL. */
 const char *string_map_get(const struct string_map *map, const char *name);
+/* Sets the value of that name. The entries move to the arena; the strings are not copied. */
+void string_map_set(struct arena *arena, struct string_map *map, const char *name,
+                    const char *value);
 bool string_list_has(const struct string_list *list, const char *string);
 /* All strings with `separator` between them. */
 const char *string_list_join(struct arena *arena, const struct string_list *list,

@@ -121,9 +121,8 @@ static size_t path_depth(const char *path)
     return depth;
 }
 
-/* Parents before children, so that a mount is never hidden by one of its parents. Few enough for
- * insertion, which keeps the order of equals. */
-static void sort_by_depth(struct oci_mount *mounts, size_t count)
+/* Few enough for insertion, which keeps the order of equals. */
+void oci_mounts_sort(struct oci_mount *mounts, size_t count)
 {
     for (size_t i = 1; i < count; i++) {
         struct oci_mount mount = mounts[i];
@@ -217,7 +216,7 @@ static void add_mounts(struct arena *arena, const struct bundle_options *options
     }
     for (size_t i = 0; i < options->mounts.count; i++)
         mounts[standard + i] = options->mounts.items[i];
-    sort_by_depth(mounts + standard, options->mounts.count);
+    oci_mounts_sort(mounts + standard, options->mounts.count);
     config->mounts.items = mounts;
     config->mounts.count = standard + options->mounts.count;
 }

@@ -60,6 +60,10 @@ struct bundle_options {
 int bundle_make_config(struct arena *arena, const struct bundle_options *options,
                        struct oci_config *config, struct error *err);
 
+/* Puts parents before children, so that a mount is never hidden by one of its parents. Those of one
+ * depth keep their order. */
+void oci_mounts_sort(struct oci_mount *mounts, size_t count);
+
 /* The value of NAME in a list of "NAME=value", or NULL. */
 const char *env_get(const struct string_list *env, const char *name);
 

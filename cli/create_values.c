@@ -150,22 +150,6 @@ int read_security(const struct option_reader *reader, const char *text)
     return 0;
 }
 
-/* "PATH[:PATH-INSIDE][:rwm]" */
-int read_device(const struct option_reader *reader, const char *text)
-{
-    cleanup_free char *copy = memory_strdup(text);
-    char *rest = copy;
-    const char *path = strsep(&rest, ":");
-    const char *second = strsep(&rest, ":");
-    bool is_access = second != NULL && second[0] != '/';
-    struct request_value *device = new_item(reader);
-
-    put_text(reader, device, "PathOnHost", path);
-    put_text(reader, device, "PathInContainer", second != NULL && !is_access ? second : path);
-    put_text(reader, device, "CgroupPermissions", is_access ? second : rest != NULL ? rest : "rwm");
-    return 0;
-}
-
 static int read_device_number(const struct option_reader *reader, const char *text,
                               const char *member)
 {

@@ -15,7 +15,8 @@ int read_health_command(const struct option_reader *reader, const char *text);
 int read_volume(const struct option_reader *reader, const char *text);
 int read_tmpfs(const struct option_reader *reader, const char *text);
 int read_security(const struct option_reader *reader, const char *text);
-int read_device(const struct option_reader *reader, const char *text);
+int read_device(const struct option_reader *reader, const char *text); /* create_devices.c */
+int read_gpus(const struct option_reader *reader, const char *text);   /* create_devices.c */
 int read_device_rate(const struct option_reader *reader, const char *text);
 int read_device_weight(const struct option_reader *reader, const char *text);
 int read_ulimit(const struct option_reader *reader, const char *text);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -63,6 +64,9 @@ static _Noreturn void execute_hook(const struct oci_hook *hook,
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    /* A hook that hangs goes when the start that waits for it is given up. */
+    if (!surroundings->is_confined)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     connect_output(surroundings, pipe_fd);
     if (dup2(stdin_fd, STDIN_FILENO) >= 0 &&
         (surroundings->directory_fd < 0 || fchdir(surroundings->directory_fd) == 0))

@@ -20,8 +20,8 @@ static bool is_for_us(const struct oci_device *device)
     return device->type[0] != 'p';
 }
 
-/* The node with its mode, and its owner as the container sees it. Ids without a mapping are nobody's
- * there in any case. */
+/* The node with its mode, and its owner as the container sees it. Ids without a mapping are
+ * nobody's there in any case. */
 static int make_node(const struct oci_linux *linux_part, const struct oci_device *device,
                      int directory_fd, const char *name)
 {

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "runtime.h"
 
 #define RESCTRL_SUPER_MAGIC 0x7655821 /* linux/magic.h: RDTGROUP_SUPER_MAGIC */
 #define SCHEMATA_MAX_BYTES 65536
@@ -185,4 +186,15 @@ void resctrl_remove(int mount_fd, const struct oci_intel_rdt *rdt, const char *i
     }
     if (is_ours(rdt))
         unlinkat(mount_fd, id, AT_REMOVEDIR);
+}
+
+void container_remove_resctrl(const struct oci_config *config, const char *id)
+{
+    cleanup_close int mount_fd = -1;
+
+    if (config->linux == NULL || config->linux->intel_rdt == NULL)
+        return;
+    mount_fd = resctrl_open(NULL);
+    if (mount_fd >= 0)
+        resctrl_remove(mount_fd, config->linux->intel_rdt, id);
 }

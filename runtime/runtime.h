@@ -187,6 +187,9 @@ int container_wait(struct container *container, int *exit_status, struct error *
 
 void container_release(struct container *container);
 
+/* Removes what linux.intelRdt has made for a container that has ended. */
+void container_remove_resctrl(const struct oci_config *config, const char *id);
+
 /* Hook kinds, in the order in which they run. */
 enum hook_kind {
     HOOK_PRESTART,

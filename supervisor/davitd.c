@@ -32,6 +32,10 @@
 /* Where others that run plugins look, and where Debian has them. */
 static const char *cni_directories[] = {"/opt/cni/bin", "/usr/lib/cni"};
 
+/* Where vendors put files of the Container Device Interface (SPEC.md "Overview"). */
+static const char *cdi_directories[] = {"/etc/cdi", "/var/run/cdi"};
+static struct string_pair device_classes[] = {{"gpu", "nvidia.com/gpu"}};
+
 /* Flags, DAVIT_* environment and file, in this order of precedence. */
 struct settings {
     struct daemon_options daemon;
@@ -70,6 +74,10 @@ static const struct json_field setting_fields[] = {
     JSON_FIELD(struct settings, daemon.namespace_pool, "namespace_pool", JSON_KIND_UINT32),
     JSON_FIELD(struct settings, daemon.cni_plugin_directories, "cni_plugin_directories",
                JSON_KIND_STRINGS),
+    JSON_FIELD(struct settings, daemon.containers.devices.directories, "cdi_directories",
+               JSON_KIND_STRINGS, .flags = JSON_EMPTY_IS_SET),
+    JSON_FIELD(struct settings, daemon.containers.devices.classes, "device_classes",
+               JSON_KIND_STRING_MAP),
     JSON_FIELD(struct settings, daemon.policy, "policy", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_level, "log_level", JSON_KIND_STRING),
     JSON_FIELD(struct settings, log_format, "log_format", JSON_KIND_STRING),
@@ -214,6 +222,8 @@ static int read_config_file(const char *path, bool must_exist, struct arena *are
         result = choose_host_firewall(file, err);
     if (result == 0 && definition_log_options(&file->daemon.containers.log, &log, err) < 0)
         result = error_prefix(err, "log_driver, log_opts");
+    if (result == 0)
+        result = device_settings_check(&file->daemon.containers.devices, err);
     /* It is read again whenever an image comes; a mistake in it had better show now. */
     if (result == 0)
         result = trust_read(file->daemon.policy, arena, &policy, err);
@@ -262,6 +272,13 @@ static int resolve_settings(struct settings *settings, struct arena *arena, stru
         settings->daemon.cni_plugin_directories =
             (struct string_list){cni_directories, ARRAY_SIZE(cni_directories)};
     settings->daemon.containers.log = file.daemon.containers.log;
+    settings->daemon.containers.devices = file.daemon.containers.devices;
+    if (file.daemon.containers.devices.directories.items == NULL)
+        settings->daemon.containers.devices.directories =
+            (struct string_list){cdi_directories, ARRAY_SIZE(cdi_directories)};
+    if (file.daemon.containers.devices.classes.count == 0)
+        settings->daemon.containers.devices.classes =
+            (struct string_map){device_classes, ARRAY_SIZE(device_classes)};
     settings->daemon.containers.id_pool = file.daemon.containers.id_pool;
     settings->daemon.containers.gives_host_ids = file.daemon.containers.gives_host_ids;
     settings->daemon.containers.refuses_unmapped = file.daemon.containers.refuses_unmapped;

@@ -9,7 +9,6 @@
 
 #include "base/cleanup.h"
 #include "oci.h"
-#include "runtime/resctrl.h"
 #include "systemd.h"
 
 #define REMAINS_TIMEOUT_MS 5000
@@ -199,25 +198,13 @@ void oci_undo_process(const struct state *state, const struct cgroup_hierarchy *
     oci_remove_cgroup(state, hierarchy, cgroup, UNDO_TIMEOUT_MS, NULL);
 }
 
-void oci_remove_resctrl(const struct state *state)
-{
-    const struct oci_linux *linux_part = state->config.linux;
-    cleanup_close int mount_fd = -1;
-
-    if (linux_part == NULL || linux_part->intel_rdt == NULL)
-        return;
-    mount_fd = resctrl_open(NULL);
-    if (mount_fd >= 0)
-        resctrl_remove(mount_fd, linux_part->intel_rdt, state->id);
-}
-
 int oci_remove_remains(const struct state *state, struct error *err)
 {
     struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
     struct cgroup cgroup = CGROUP_NONE;
     int result = 0;
 
-    oci_remove_resctrl(state);
+    container_remove_resctrl(&state->config, state->id);
     /* A scope whose creator died has lost its only process and is gone by itself. */
     if (state->cgroup_path == NULL || cgroup_hierarchy_open(&hierarchy, NULL) < 0)
         return 0;

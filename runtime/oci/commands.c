@@ -224,7 +224,7 @@ int oci_destroy(struct oci_context *context, struct state *state, bool is_forced
         result = oci_remove_cgroup(state, &hierarchy, &cgroup, KILL_TIMEOUT_MS, &context->err);
     cgroup_close(&cgroup);
     cgroup_hierarchy_close(&hierarchy);
-    oci_remove_resctrl(state);
+    container_remove_resctrl(&state->config, state->id);
     if (result == 0)
         result = state_remove(context->root, state->id, &context->err);
     /* runtime-spec runtime.md "Lifecycle" 13: logged, and nothing is undone. */

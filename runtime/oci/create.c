@@ -224,7 +224,7 @@ static void undo_create(struct oci_context *context, struct create *create)
 
     oci_undo_process(&create->state, &create->hierarchy, &create->cgroup, &create->container);
     if (create->was_launched)
-        oci_remove_resctrl(&create->state);
+        container_remove_resctrl(&create->state.config, create->id);
     /* runtime-spec runtime.md "Lifecycle": poststop hooks run also when the creation failed after
      * other hooks may have run. */
     if (create->was_launched && oci_run_hooks(&create->state, HOOK_POSTSTOP, "stopped", &hook) < 0)

@@ -65,9 +65,6 @@ int oci_remove_cgroup(const struct state *state, const struct cgroup_hierarchy *
 void oci_undo_process(const struct state *state, const struct cgroup_hierarchy *hierarchy,
                       struct cgroup *cgroup, struct container *container);
 
-/* Removes the container's groups in resctrl, if it has any. */
-void oci_remove_resctrl(const struct state *state);
-
 /* Removes what a creation that was cut off may have left outside the state directory: resctrl
  * groups, and the cgroup if nothing lives in it. */
 int oci_remove_remains(const struct state *state, struct error *err);

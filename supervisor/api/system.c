@@ -164,6 +164,7 @@ static void serve_info(struct api *api, struct request *request, const struct ro
                            : "json-file");
     write_limits(writer, api);
     write_host(writer, api);
+    json_member_strings(writer, "CDISpecDirs", &api->containers->settings.devices.directories);
     json_key(writer, "SecurityOptions");
     json_array_open(writer);
     json_string(writer, "name=seccomp,profile=builtin");

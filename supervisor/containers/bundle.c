@@ -90,6 +90,9 @@ int container_write_bundle(struct managed_container *container, const struct def
     if (result == 0)
         result = make_log_options(definition, &arena, &monitor.log, err);
     if (result == 0)
+        result = definition_device_requests(&arena, &definition->host_config,
+                                            &containers->settings.devices, &monitor.devices, err);
+    if (result == 0)
         result = definition_make_config(&arena, definition, &security, &places, &config, err);
     if (result == 0)
         result = check_limits(containers, &config, err);

@@ -34,6 +34,7 @@ struct container_settings {
     bool gives_host_ids;
     bool refuses_unmapped; /* a container whose files cannot be mapped; else it gets host ids */
     struct docker_log_config log;
+    struct device_settings devices;
 };
 
 /* The first members are to be set before anything else. */

@@ -247,6 +247,10 @@ void container_receive(struct managed_container *container, const struct monitor
     case MONITOR_EXITED:
         container_handle_exit(container, message);
         break;
+    case MONITOR_WARNING:
+        log_warning("container %s: %.*s", container->definition->name, (int)message->text_length,
+                    message->text);
+        break;
     default:
         parts_message(container, message);
         break;

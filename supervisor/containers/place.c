@@ -32,6 +32,16 @@ int container_open_run_directory(const struct managed_container *container)
     return fd < 0 ? -errno : fd;
 }
 
+/* Of a monitor that was killed: another removes its own (supervisor/monitor/hooks.c). */
+static void remove_bundle(const struct managed_container *container)
+{
+    cleanup_close int bundles_fd = openat(container->containers->places->run_fd, "bundles",
+                                          O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (bundles_fd >= 0)
+        path_remove_tree(bundles_fd, container->definition->id, NULL);
+}
+
 /* exit.json stays: it says how it ended also when the database does not. */
 void container_remove_run_directory(struct managed_container *container)
 {
@@ -44,6 +54,8 @@ void container_remove_run_directory(struct managed_container *container)
         return;
     container->has_state_file = false;
     unlinkat(run_fd, CONTAINER_STATE_FILE, 0);
+    if (container->definition->host_config.device_requests.count > 0)
+        remove_bundle(container);
     /* Anything else in there was left by a davitd that was killed while it wrote. */
     if (unlinkat(container->containers->places->run_containers_fd, container->definition->id,
                  AT_REMOVEDIR) < 0)

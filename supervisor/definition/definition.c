@@ -137,6 +137,18 @@ static const struct json_field device_fields[] = {
 };
 static const struct json_struct device_type = JSON_STRUCT(struct docker_device, device_fields);
 
+static const struct json_field device_request_fields[] = {
+    FIELD(struct docker_device_request, driver, "Driver", JSON_KIND_STRING, .flags = JSON_ALWAYS),
+    FIELD(struct docker_device_request, count, "Count", JSON_KIND_INT64, .minimum = -1,
+          .maximum = DEFINITION_MOUNTS_MAX, .flags = JSON_ALWAYS),
+    FIELD(struct docker_device_request, ids, "DeviceIDs", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+    FIELD(struct docker_device_request, capabilities, "Capabilities", JSON_KIND_JSON),
+    FIELD(struct docker_device_request, options, "Options", JSON_KIND_STRING_MAP,
+          .flags = JSON_ALWAYS),
+};
+static const struct json_struct device_request_type =
+    JSON_CLOSED_STRUCT(struct docker_device_request, device_request_fields);
+
 static const struct json_field weight_device_fields[] = {
     FIELD(struct docker_weight_device, path, "Path", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct docker_weight_device, weight, "Weight", JSON_KIND_INT64, .flags = JSON_REQUIRED),
@@ -235,6 +247,8 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, is_privileged, "Privileged", JSON_KIND_BOOL,
           .flags = JSON_ALWAYS),
     FIELD(struct docker_host_config, devices, "Devices", JSON_KIND_STRUCTS, .type = &device_type),
+    FIELD(struct docker_host_config, device_requests, "DeviceRequests", JSON_KIND_STRUCTS,
+          .type = &device_request_type),
     FIELD(struct docker_host_config, device_cgroup_rules, "DeviceCgroupRules", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, links, "Links", JSON_KIND_STRINGS),
     FIELD(struct docker_host_config, network_rate, "NetworkRate", JSON_KIND_STRUCT,
@@ -270,7 +284,6 @@ static const struct json_field host_fields[] = {
     UNSUPPORTED("CpuPercent"),
     UNSUPPORTED("CpuRealtimePeriod"),
     UNSUPPORTED("CpuRealtimeRuntime"),
-    UNSUPPORTED("DeviceRequests"),
     UNSUPPORTED("IOMaximumBandwidth"),
     UNSUPPORTED("IOMaximumIOps"),
     UNSUPPORTED("Isolation"),
@@ -514,8 +527,9 @@ static int check_lists(const struct docker_host_config *host, struct error *err)
     if (result == 0)
         result = check_count("HostConfig.Tmpfs", host->tmpfs.count, DEFINITION_MOUNTS_MAX, err);
     if (result == 0)
-        result = check_count("HostConfig.Devices and DeviceCgroupRules",
-                             host->devices.count + host->device_cgroup_rules.count,
+        result = check_count("HostConfig.Devices, DeviceRequests and DeviceCgroupRules",
+                             host->devices.count + host->device_requests.count +
+                                 host->device_cgroup_rules.count,
                              DEFINITION_MOUNTS_MAX, err);
     return result;
 }

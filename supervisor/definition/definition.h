@@ -8,6 +8,7 @@
 
 #include "base/json_table.h"
 #include "bundle/bundle.h"
+#include "bundle/cdi.h"
 #include "images/images.h"
 #include "probe.h"
 #include "supervisor/monitor/log_writer.h"
@@ -86,6 +87,15 @@ struct docker_device {
     const char *access;      /* of "rwm"; NULL: all */
 };
 
+/* Devices of a kind: by names (driver "cdi"), or so many that can do something ("gpu"). */
+struct docker_device_request {
+    const char *driver;
+    int64_t count; /* -1: all */
+    struct string_list ids;
+    const struct json *capabilities; /* a list of lists: one of these has to be met as a whole */
+    struct string_map options;
+};
+
 struct docker_weight_device {
     const char *path;
     int64_t weight;
@@ -159,6 +169,7 @@ struct docker_host_config {
     docker_throttle_list blkio_write_iops;
     bool is_privileged;
     LIST_OF(struct docker_device) devices;
+    LIST_OF(struct docker_device_request) device_requests;
     struct string_list device_cgroup_rules;
     struct string_list links;                           /* refused unless NetworkMode is "none" */
     const struct docker_network_rate *network_rate;     /* davit's own; NULL: no limit */
@@ -340,6 +351,21 @@ void definition_apply_log_defaults(struct arena *arena, struct docker_log_config
 /* Adds the devices that HostConfig asks for, and their rules: devices.c. */
 int definition_make_devices(struct arena *arena, const struct docker_host_config *host,
                             struct bundle_options *options, struct error *err);
+
+/* Which files say how devices of vendors are used (bundle/cdi.h), and what class of them a
+ * capability of a request ("gpu") means. */
+struct device_settings {
+    struct string_list directories;
+    struct string_map classes; /* by capability */
+};
+
+/* Checks classes and directories. */
+int device_settings_check(const struct device_settings *settings, struct error *err);
+
+/* Reads HostConfig.DeviceRequests; *request is NULL where there is none. device_requests.c */
+int definition_device_requests(struct arena *arena, const struct docker_host_config *host,
+                               const struct device_settings *settings, struct cdi_request **request,
+                               struct error *err);
 
 /* HostConfig's limits, as the runtime takes them: resources.c. Devices must be there. */
 int definition_make_resources(struct arena *arena, const struct docker_host_config *host,

@@ -56,6 +56,14 @@ void monitor_end_container(struct monitor *monitor)
     monitor->dead_us = clock_monotonic_us() + (uint64_t)DEATH_MS * 1000;
 }
 
+void monitor_kill_container(struct monitor *monitor)
+{
+    if (monitor->init.process.pidfd < 0)
+        return;
+    pidfd_send_signal(monitor->init.process.pidfd, SIGKILL, NULL, 0);
+    container_wait(&monitor->init.process, &monitor->init.status, NULL);
+}
+
 bool monitor_is_over(const struct monitor *monitor)
 {
     if (!monitor->init.has_ended || !streams_are_done(&monitor->init.streams))
@@ -111,6 +119,7 @@ void monitor_tell_exit(struct monitor *monitor)
     if (monitor_exit_write(monitor->fds.container_fd, text) < 0)
         monitor_exit_write(monitor->fds.run_fd, text);
     monitor_remove_cgroup(monitor);
+    container_remove_resctrl(&monitor->config, monitor->settings.id);
     monitor_tell(monitor,
                  &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},
                  text);

@@ -49,13 +49,22 @@ static int decode_exec(struct monitor *monitor, const struct monitor_message *me
     if (monitor->exec_count >= EXECS_MAX)
         return error_set(err, ERROR_CONFLICT, EAGAIN, "too many processes: %d execs are running",
                          EXECS_MAX);
-    return oci_process_decode(arena, exec->process, process, err);
+    result = oci_process_decode(arena, exec->process, process, err);
+    for (size_t i = 0; result == 0 && i < monitor->device_env.count; i++) {
+        const char *variable = monitor->device_env.items[i];
+        const char *name = arena_strndup(arena, variable, strcspn(variable, "="));
+
+        if (env_get(&process->env, name) == NULL)
+            string_list_append(arena, &process->env, variable);
+    }
+    return result;
 }
 
 static struct container_identity identity_of(const struct monitor *monitor)
 {
-    return (struct container_identity){monitor->settings.id, "/", &monitor->config,
-                                       monitor->init.process.pid};
+    return (struct container_identity){monitor->settings.id,
+                                       monitor->bundle_path != NULL ? monitor->bundle_path : "/",
+                                       &monitor->config, monitor->init.process.pid};
 }
 
 static int launch_exec(struct monitor *monitor, struct task *task, const struct monitor_exec *exec,

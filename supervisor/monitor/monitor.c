@@ -191,7 +191,10 @@ static void wait_for_start(struct monitor *monitor)
 
 static _Noreturn void monitor_end_failed_start(struct monitor *monitor, const struct error *err)
 {
+    monitor_kill_container(monitor);
     monitor_remove_cgroup(monitor);
+    container_remove_resctrl(&monitor->config, monitor->settings.id);
+    monitor_run_poststop_hooks(monitor);
     monitor_tell_failure(monitor, MONITOR_START_FAILED, 0, err);
     monitor_say_goodbye(monitor);
     streams_release(&monitor->init.streams);
@@ -224,6 +227,7 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     while (!monitor_is_over(monitor))
         monitor_poll_once(monitor);
     log_writer_finish(&monitor->log);
+    monitor_run_poststop_hooks(monitor);
     monitor_tell_exit(monitor);
     monitor_say_goodbye(monitor);
     streams_release(&monitor->init.streams);

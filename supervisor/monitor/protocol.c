@@ -26,6 +26,7 @@ static const struct json_struct log_type = JSON_STRUCT(struct log_options, log_f
 
 static const struct json_field config_fields[] = {
     FIELD(struct monitor_config, log, "log", JSON_KIND_INLINE, .type = &log_type),
+    FIELD(struct monitor_config, devices, "devices", JSON_KIND_STRUCT, .type = &cdi_request_type),
     FIELD(struct monitor_config, id, "id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct monitor_config, cgroup_path, "cgroupPath", JSON_KIND_STRING),
     FIELD(struct monitor_config, layers, "layers", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),

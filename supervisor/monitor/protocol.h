@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/json_table.h"
+#include "bundle/cdi.h"
 #include "log_writer.h"
 
 #define MONITOR_PROTOCOL_VERSION 2   /* 2: MONITOR_TEXT_FD */
@@ -52,6 +53,7 @@ enum monitor_message_type {
                              answered by MONITOR_NETWORK_READY */
     /* from the spawner, through the monitor's channel */
     MONITOR_SPAWNED = 71, /* + the monitor's pidfd */
+    MONITOR_WARNING = 72, /* text: what went wrong beside the container, for davitd's log */
 };
 
 enum monitor_stream_flags {
@@ -91,6 +93,7 @@ struct monitor_config {
     int32_t stop_signal;    /* 0: SIGTERM, in files of an earlier davitd */
     int64_t stop_timeout_s; /* until SIGKILL; below 0: never */
     struct log_options log;
+    struct cdi_request *devices; /* of vendors, that it has beside those of config.json; or NULL */
 };
 
 extern const struct json_struct monitor_config_type;

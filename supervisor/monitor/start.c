@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/socket.h"
 #include "bundle/bundle.h"
+#include "bundle/cdi.h"
 #include "cgroups/cgroups.h"
 #include "images/images.h"
 #include "protocol.h"
@@ -161,7 +162,7 @@ static int monitor_launch_init(struct monitor *monitor, const struct launch_fds 
     int stdio[3] = {-1, -1, -1};
     const struct container_options options = {
         .id = monitor->settings.id,
-        .bundle_path = "/",
+        .bundle_path = monitor->bundle_path != NULL ? monitor->bundle_path : "/",
         .bundle_fd = monitor->fds.container_fd,
         .config = &monitor->config,
         .rootfs_fd = fds->rootfs,
@@ -184,6 +185,7 @@ static int monitor_launch_init(struct monitor *monitor, const struct launch_fds 
     if (!monitor->config.process->has_terminal)
         result = stdio_make_pipes(&task->streams, monitor->settings.has_open_stdin, stdio, err);
     memcpy(with_stdio.stdio, stdio, sizeof(stdio));
+    monitor->was_launched = true;
     if (result == 0)
         result = container_launch(&with_stdio, &task->process, err);
     stdio_close(stdio);
@@ -241,11 +243,31 @@ static int mount_all(const struct monitor *monitor, struct launch_fds *fds, stru
     return result;
 }
 
+/* What devices of vendors add to the configuration: their files may have changed since it was made.
+ */
+static int add_devices(struct monitor *monitor, struct error *err)
+{
+    struct string_list before = monitor->config.process->env;
+    const struct string_list *after = &monitor->config.process->env;
+    int result;
+
+    if (monitor->settings.devices == NULL)
+        return 0;
+    result = cdi_apply(&monitor->arena, monitor->settings.devices, &monitor->config, err);
+    for (size_t i = 0; result == 0 && i < after->count; i++) {
+        if (!string_list_has(&before, after->items[i]))
+            string_list_append(&monitor->arena, &monitor->device_env, after->items[i]);
+    }
+    return result;
+}
+
 int monitor_start(struct monitor *monitor, struct error *err)
 {
     struct launch_fds fds = {-1, -1, -1};
     int result = load_seccomp(monitor, err);
 
+    if (result == 0)
+        result = add_devices(monitor, err);
     if (result == 0)
         result = make_cgroup(monitor, err);
     if (result == 0)
@@ -255,8 +277,13 @@ int monitor_start(struct monitor *monitor, struct error *err)
         result = mount_all(monitor, &fds, err);
     if (result == 0)
         result = resolve_user(monitor, fds.rootfs, err);
+    cdi_own_devices(&monitor->config);
+    if (result == 0)
+        result = monitor_make_bundle(monitor, err);
     if (result == 0)
         result = monitor_launch_init(monitor, &fds, err);
+    if (result == 0)
+        result = monitor_run_poststart_hooks(monitor, err);
     fd_close(&fds.rootfs);
     fd_close(&fds.mappings);
     fd_close(&fds.shm);

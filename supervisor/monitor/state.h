@@ -32,6 +32,9 @@ struct monitor {
     struct cgroup_hierarchy hierarchy;
     struct cgroup cgroup;
     struct seccomp_program seccomp;
+    struct string_list device_env; /* variables that its devices bring, for execs as well */
+    const char *bundle_path;       /* that hooks are told of; NULL: there are no hooks */
+    bool was_launched;             /* hooks may have run */
     struct log_writer log;
     int listen_fd;
     bool is_held;           /* by davitd, as long as it lives: MONITOR_HELD */
@@ -88,6 +91,16 @@ void monitor_remove_cgroup(struct monitor *monitor);
 void monitor_tell_started(struct monitor *monitor);
 int monitor_prepare(struct monitor *monitor, struct error *err);
 
+/* Hooks: hooks.c */
+
+/* Makes the bundle that hooks are told of, if there are hooks. The configuration is complete then.
+ */
+int monitor_make_bundle(struct monitor *monitor, struct error *err);
+int monitor_run_poststart_hooks(struct monitor *monitor, struct error *err);
+/* When the container has ended, or has not started. Removes the bundle. What goes wrong is told to
+ * davitd. */
+void monitor_run_poststop_hooks(struct monitor *monitor);
+
 /* Execs and probes: execs.c */
 
 struct task *monitor_find_task(struct monitor *monitor, uint64_t token);
@@ -118,6 +131,9 @@ void execs_report_ended(struct monitor *monitor);
 /* The first process has ended: kills all others. They survive it if the container has no pid
  * namespace of its own; probes are never in that. */
 void monitor_end_container(struct monitor *monitor);
+
+/* Kills the first process and waits for its end, if there is one: its start has failed. */
+void monitor_kill_container(struct monitor *monitor);
 
 /* Whether nothing is left to be waited for: no stream has anything more, and every process is dead
  * or is one that does not die. */

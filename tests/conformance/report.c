@@ -1,8 +1,8 @@
 /*
- * What a program finds around it in a container, a line "subject: value" each: compare_runtimes reads
- * it. Static, and without any need of the image it runs in. Numbers that differ from run to run
- * (inodes, devices of mounts) are left out or compared with what the arguments say.
- * usage: report [NAMESPACE=INODE...]
+ * What a program finds around it in a container, a line "subject: value" each: compare_runtimes
+ * reads it. Static, and without any need of the image it runs in. Numbers that differ from run to
+ * run (inodes, devices of mounts) are left out or compared with what the arguments say. usage:
+ * report [NAMESPACE=INODE...]
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,8 +44,8 @@ static void report_file(const char *subject, const char *path)
 
 static void report_status(void)
 {
-    static const char *const wanted[] = {"Uid",    "Gid",    "Groups", "Umask",      "CapInh",
-                                         "CapPrm", "CapEff", "CapBnd", "CapAmb",     "NoNewPrivs",
+    static const char *const wanted[] = {"Uid",    "Gid",    "Groups", "Umask",  "CapInh",
+                                         "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs",
                                          "SigBlk", "SigIgn", "SigCgt", "Seccomp"};
     FILE *status = fopen("/proc/self/status", "re");
     char line[8192];
@@ -112,8 +112,8 @@ static void report_directory(const char *path)
         closedir(directory);
 }
 
-/* Mountinfo without ids, devices and numbers of peer groups; in the kernel's order, which is that of
- * being mounted. */
+/* Mountinfo without ids, devices and numbers of peer groups; in the kernel's order, which is that
+ * of being mounted. */
 static void report_mounts(void)
 {
     FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -155,7 +155,9 @@ static void report_namespaces(int argc, char **argv)
         length = readlink(path, target, sizeof(target) - 1);
         target[length < 0 ? 0 : length] = '\0';
         printf("namespace %s: %s\n", argv[i],
-               length < 0 ? strerror(errno) : strstr(target, inode) != NULL ? "host" : "own");
+               length < 0                      ? strerror(errno)
+               : strstr(target, inode) != NULL ? "host"
+                                               : "own");
     }
 }
 
@@ -174,15 +176,22 @@ static void report_descriptors(void)
 
 static void report_names(void)
 {
-    static const char *const files[] = {
-        "/proc/sys/kernel/hostname",  "/proc/sys/kernel/domainname",
-        "/proc/sys/kernel/shmmax",    "/proc/sys/kernel/msgmax",
-        "/proc/sys/kernel/sem",       "/proc/sys/fs/mqueue/msg_max",
-        "/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv4/ping_group_range",
-        "/proc/sys/net/core/somaxconn", "/proc/self/oom_score_adj",
-        "/proc/self/timens_offsets",  "/proc/self/uid_map",
-        "/proc/self/gid_map",         "/proc/self/setgroups",
-        "/proc/self/cgroup",          "/etc/hostname"};
+    static const char *const files[] = {"/proc/sys/kernel/hostname",
+                                        "/proc/sys/kernel/domainname",
+                                        "/proc/sys/kernel/shmmax",
+                                        "/proc/sys/kernel/msgmax",
+                                        "/proc/sys/kernel/sem",
+                                        "/proc/sys/fs/mqueue/msg_max",
+                                        "/proc/sys/net/ipv4/ip_forward",
+                                        "/proc/sys/net/ipv4/ping_group_range",
+                                        "/proc/sys/net/core/somaxconn",
+                                        "/proc/self/oom_score_adj",
+                                        "/proc/self/timens_offsets",
+                                        "/proc/self/uid_map",
+                                        "/proc/self/gid_map",
+                                        "/proc/self/setgroups",
+                                        "/proc/self/cgroup",
+                                        "/etc/hostname"};
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         char subject[128];
@@ -202,8 +211,7 @@ static void report_hook(void)
     while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
         size_t length = strcspn(line, " =\n");
 
-        printf("hook %.*s: %s", (int)length, line,
-               line[length] != '\0' ? line + length + 1 : "\n");
+        printf("hook %.*s: %s", (int)length, line, line[length] != '\0' ? line + length + 1 : "\n");
         if (strchr(line, '\n') == NULL || line[length] == '\n')
             printf("\n");
     }
@@ -214,8 +222,9 @@ static void report_hook(void)
 /* What masks and read-only paths do is seen by trying, and undone where it worked. */
 static void report_writable(void)
 {
-    static const char *const directories[] = {"/", "/etc", "/dev", "/dev/shm", "/tmp", "/data",
-                                              "/data/sub", "/proc", "/sys", "/sys/fs/cgroup"};
+    static const char *const directories[] = {"/",    "/etc",          "/dev",      "/dev/shm",
+                                              "/tmp", "/data",         "/data/sub", "/proc",
+                                              "/sys", "/sys/fs/cgroup"};
 
     for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
         char path[128];
@@ -234,9 +243,9 @@ static void report_writable(void)
 
 static void report_masks(void)
 {
-    static const char *const paths[] = {"/proc/kcore", "/proc/keys", "/proc/timer_list",
-                                        "/proc/sys", "/proc/asound", "/proc/sysrq-trigger",
-                                        "/sys/firmware", "/proc/bus", "/data/secret"};
+    static const char *const paths[] = {"/proc/kcore",   "/proc/keys",   "/proc/timer_list",
+                                        "/proc/sys",     "/proc/asound", "/proc/sysrq-trigger",
+                                        "/sys/firmware", "/proc/bus",    "/data/secret"};
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         struct stat status;
@@ -254,8 +263,8 @@ static void report_masks(void)
 
 static void report_devices(void)
 {
-    static const char *const paths[] = {"/dev/null", "/dev/zero", "/dev/fuse", "/dev/kmsg",
-                                        "/dev/foo", "/dev/net/tun", "/dev/ptmx"};
+    static const char *const paths[] = {"/dev/null", "/dev/zero",    "/dev/fuse", "/dev/kmsg",
+                                        "/dev/foo",  "/dev/net/tun", "/dev/ptmx"};
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
         int fd = open(paths[i], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -277,7 +286,9 @@ static void report_scheduling(void)
     printf("personality: %x\n", (unsigned int)personality(0xffffffff));
     printf("cpus: %d\n", sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ? -1 : CPU_COUNT(&cpus));
     printf("process: pid %s session %s terminal %s\n", getpid() == 1 ? "1" : "other",
-           getsid(0) == getpid() ? "own" : getsid(0) == 0 ? "outside" : "other",
+           getsid(0) == getpid() ? "own"
+           : getsid(0) == 0      ? "outside"
+                                 : "other",
            isatty(0) ? "yes" : "no");
 }
 
