@@ -10,6 +10,7 @@ COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR     ?= $(PREFIX)/lib/systemd/system
+APPARMORDIR ?= /etc/apparmor.d
 DESTDIR     ?=
 
 VERSION     := $(shell cat VERSION)
@@ -241,6 +242,7 @@ install: all
 	install -D -m 0644 dist/completion/davit.zsh $(DESTDIR)$(ZSHDIR)/_davit
 	install -D -m 0644 dist/completion/davit.fish $(DESTDIR)$(FISHDIR)/davit.fish
 	install -D -m 0644 dist/davitd.json $(DESTDIR)$(DATADIR)/davitd.json
+	install -D -m 0644 dist/apparmor/davit-default $(DESTDIR)$(APPARMORDIR)/davit-default
 	for unit in davit.service davit.socket; do \
 	    mkdir -p $(DESTDIR)$(UNITDIR) && \
 	    sed 's,@SBINDIR@,$(SBINDIR),g' dist/$$unit.in > $(DESTDIR)$(UNITDIR)/$$unit || exit 1; \
@@ -255,7 +257,7 @@ uninstall:
 	for page in man/*.[1-8]; do \
 	    rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
 	done
-	rm -f $(DESTDIR)$(COMPLETIONDIR)/davit-oci
+	rm -f $(DESTDIR)$(COMPLETIONDIR)/davit-oci $(DESTDIR)$(APPARMORDIR)/davit-default
 	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)
 
 clean:

@@ -363,9 +363,12 @@ int bundle_make_config(struct arena *arena, const struct bundle_options *options
         config->domainname = options->domainname;
     }
     config->linux = linux_part;
+    linux_part->mount_label = options->mount_label;
     result = add_process(arena, options, config, err);
     if (result < 0)
         return result;
+    config->process->apparmor_profile = options->apparmor_profile;
+    config->process->selinux_label = options->process_label;
     add_mounts(arena, options, config);
     add_namespaces(arena, linux_part, options->host_namespaces);
     if (options->id_range_first != 0)

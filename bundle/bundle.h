@@ -54,6 +54,9 @@ struct bundle_options {
     struct optional_int64 oom_score_adj;
     struct oci_resources *resources;
     const char *cgroups_path;
+    const char *apparmor_profile; /* NULL: none */
+    const char *process_label;    /* SELinux; NULL: none */
+    const char *mount_label;
 };
 
 /* Fills `config`, sharing the options' memory and allocating the rest in the arena. */

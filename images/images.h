@@ -261,7 +261,8 @@ struct overlay_root {
     struct string_list layers; /* names in it, from the bottom up */
     int container_fd;          /* with upper/ and work/, which are made if they are missing */
     const struct overlay_ids *ids;
-    uint32_t project; /* its quota counts what the container writes; 0: no quota */
+    uint32_t project;  /* its quota counts what the container writes; 0: no quota */
+    const char *label; /* the SELinux context of all files, or NULL: what they have on disk */
 };
 
 /* Mounts the root as a detached overlayfs: the host does not see the mount, which goes away with

@@ -119,13 +119,15 @@ static int configure(int fs_fd, const struct layer_fds *layers, int upper_fd, in
 
 /* Returns the filesystem's context, ready for fsmount. */
 static int make_superblock(const struct layer_fds *layers, int upper_fd, int work_fd,
-                           bool one_by_one, struct error *err)
+                           const char *label, bool one_by_one, struct error *err)
 {
     cleanup_close int fs_fd = fsopen("overlay", FSOPEN_CLOEXEC);
     int result;
 
     if (fs_fd < 0)
         return error_errno(err, errno, "overlayfs (is it in the kernel?)");
+    if (label != NULL && fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", label, 0) < 0)
+        return error_errno(err, errno, "overlayfs: context %s", label);
     result = configure(fs_fd, layers, upper_fd, work_fd, one_by_one, err);
     return result < 0 ? result : take_fd(&fs_fd);
 }
@@ -158,7 +160,7 @@ static int copy_root_attributes(const struct layer_fds *layers, int container_fd
 
 /* Returns the descriptor of a detached mount, which is read-only if upper_fd is -1. */
 static int mount_overlay(const struct layer_fds *layers, int upper_fd, int work_fd,
-                         struct error *err)
+                         const char *label, struct error *err)
 {
     unsigned int attributes = upper_fd < 0 ? MOUNT_ATTR_RDONLY : 0;
     cleanup_close int fs_fd = -1;
@@ -167,9 +169,9 @@ static int mount_overlay(const struct layer_fds *layers, int upper_fd, int work_
 
     if (chdir("/proc/self/fd") < 0)
         return error_errno(err, errno, "/proc/self/fd");
-    fs_fd = make_superblock(layers, upper_fd, work_fd, true, err);
+    fs_fd = make_superblock(layers, upper_fd, work_fd, label, true, err);
     if (fs_fd == -EINVAL)
-        fs_fd = make_superblock(layers, upper_fd, work_fd, false, err);
+        fs_fd = make_superblock(layers, upper_fd, work_fd, label, false, err);
     result = fs_fd < 0 ? fs_fd : 0;
     if (chdir("/") < 0 && result == 0)
         result = error_errno(err, errno, "/");
@@ -276,17 +278,17 @@ static int become_owner(const struct overlay_ids *ids, struct error *err)
 }
 
 /* Opens the layers, upper/ and work/ again through the mapped mounts, and mounts them. */
-static int mount_again(int layers_fd, const struct string_list *names, int container_fd,
+static int mount_again(int layers_fd, const struct overlay_root *root, int container_fd,
                        struct error *err)
 {
     struct layer_fds layers = {.count = 0};
     struct own_fds own = {-1, -1};
-    int result = open_layers(layers_fd, names, &layers, err);
+    int result = open_layers(layers_fd, &root->layers, &layers, err);
 
     if (result == 0)
         result = open_own(container_fd, &own, err);
     if (result == 0)
-        result = mount_overlay(&layers, own.upper, own.work, err);
+        result = mount_overlay(&layers, own.upper, own.work, root->label, err);
     layer_fds_release(&layers);
     close_own(&own);
     return result;
@@ -305,7 +307,7 @@ static int mount_detached(const struct overlay_root *root, struct error *err)
         return -err->errnum;
     result = become_owner(root->ids, err);
     if (result == 0)
-        result = mount_again(layers_fd, &root->layers, container_fd, err);
+        result = mount_again(layers_fd, root, container_fd, err);
     setfsgid(getegid());
     setfsuid(geteuid());
     prctl(PR_SET_SECUREBITS, securebits);
@@ -338,8 +340,7 @@ static int mount_mapped(const struct overlay_root *root, struct error *err)
     if (mapped_container_fd < 0)
         return mapped_container_fd;
     result = become_owner(root->ids, err);
-    return result < 0 ? result
-                      : mount_again(mapped_layers_fd, &root->layers, mapped_container_fd, err);
+    return result < 0 ? result : mount_again(mapped_layers_fd, root, mapped_container_fd, err);
 }
 
 struct mapped_outcome {
@@ -395,7 +396,7 @@ int overlay_mount(const struct overlay_root *root, struct error *err)
     if (result == 0)
         result = prepare_own(&layers, root, &own, err);
     if (result == 0 && root->ids == NULL)
-        result = mount_overlay(&layers, own.upper, own.work, err);
+        result = mount_overlay(&layers, own.upper, own.work, root->label, err);
     else if (result == 0)
         result = mount_detached(root, err);
     if (result == -EINVAL && root->ids != NULL)
@@ -452,7 +453,7 @@ int overlay_view_mount(int store_fd, const struct string_list *names, int contai
     layers.fds[layers.count++] = fd;
     result = open_view_layers(store_fd, names, container_fd, &layers, err);
     if (result == 0)
-        result = mount_overlay(&layers, -1, -1, err);
+        result = mount_overlay(&layers, -1, -1, NULL, err);
     layer_fds_release(&layers);
     return result < 0 ? result : forbid_devices(result, err);
 }

@@ -105,6 +105,12 @@ static int apply_label(const char *file, const char *prefix, const char *label, 
     return result < 0 ? error_errno(err, -result, "label \"%s\"", label) : 0;
 }
 
+/* "unconfined" on a host without AppArmor is so already. */
+static bool is_for_apparmor(const char *profile)
+{
+    return profile != NULL && (strcmp(profile, APPARMOR_UNCONFINED) != 0 || apparmor_is_enabled());
+}
+
 /* linux/mempolicy.h, by number; index is the mode. */
 static const char *const memory_modes[] = {
     "MPOL_DEFAULT",        "MPOL_PREFERRED",          "MPOL_BIND", "MPOL_INTERLEAVE", "MPOL_LOCAL",
@@ -246,7 +252,7 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
         result = apply_memory_policy(plan->config->linux->memory_policy, err);
     if (result == 0)
         result = apply_personality(plan->config->linux->personality, err);
-    if (result == 0)
+    if (result == 0 && is_for_apparmor(process->apparmor_profile))
         result =
             apply_label("/proc/self/attr/apparmor/exec", "exec ", process->apparmor_profile, err);
     if (result == 0)

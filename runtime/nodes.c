@@ -41,14 +41,17 @@ static int make_node(const struct oci_linux *linux_part, const struct oci_device
 
 /* A tmpfs that nobody else sees, over the root of a mount namespace of our own: before Linux 6.15
  * open_tree(2) takes nothing that is not mounted. */
-static int make_directory(void)
+static int make_directory(const char *label)
 {
     cleanup_close int fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
     cleanup_close int slash_fd = -1;
     cleanup_close int fd = -1;
 
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-        fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        fs_fd < 0 ||
+        (label != NULL && label[0] != '\0' &&
+         fsconfig(fs_fd, FSCONFIG_SET_STRING, "context", label, 0) < 0) ||
+        fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
         return -errno;
     fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     slash_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -61,7 +64,7 @@ static int make_directory(void)
  * errno, in their order. */
 static _Noreturn void make_and_send(const struct oci_linux *linux_part, int channel_fd)
 {
-    int directory_fd = make_directory();
+    int directory_fd = make_directory(linux_part->mount_label);
 
     umask(0);
     for (size_t i = 0; i < linux_part->devices.count; i++) {

@@ -14,20 +14,12 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "bundle/bundle.h"
+#include "bundle/selinux.h"
 #include "mount_mappings.h"
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
-
-/* Not by securityfs, which Podman hides before it starts containers with user namespaces. */
-static bool has_apparmor(void)
-{
-    cleanup_buffer struct buffer text = {0};
-
-    return file_read(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", 16, &text, NULL) == 0 &&
-           buffer_text(&text)[0] == 'Y';
-}
 
 /* Properties that this version does not carry out are refused before anything is made. */
 static int refuse_unsupported(const struct oci_config *config, struct error *err)
@@ -39,13 +31,13 @@ static int refuse_unsupported(const struct oci_config *config, struct error *err
         const char *name;
     } checks[] = {
         {linux_part->mount_label != NULL && linux_part->mount_label[0] != '\0' &&
-             access("/sys/fs/selinux/enforce", F_OK) < 0,
+             !selinux_is_enabled(),
          "linux.mountLabel (SELinux is not enabled on this host)"},
         {process->selinux_label != NULL && process->selinux_label[0] != '\0' &&
-             access("/sys/fs/selinux/enforce", F_OK) < 0,
+             !selinux_is_enabled(),
          "process.selinuxLabel (SELinux is not enabled on this host)"},
         {process->apparmor_profile != NULL && process->apparmor_profile[0] != '\0' &&
-             !has_apparmor(),
+             strcmp(process->apparmor_profile, APPARMOR_UNCONFINED) != 0 && !apparmor_is_enabled(),
          "process.apparmorProfile (AppArmor is not enabled on this host)"},
     };
 

@@ -204,8 +204,9 @@ int stdio_reopen_null(struct error *err);
 /* Makes the pipes, sockets and ordinary files among the standard streams (-1: the caller's own)
  * belong to the user of the process, so that it can open them again as /dev/stdout. Devices are the
  * host's: a terminal or /dev/null stays as it is. `uid` is an id in the user namespace of
- * `config`, or with NULL in that of the caller. What cannot be changed stays as it is. */
-void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid);
+ * `config`, or with NULL in that of the caller. What cannot be changed stays as it is, and with
+ * `keeps_files` ordinary files do. */
+void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid, bool keeps_files);
 
 /* stdio[i] to descriptor i, for those that are not -1. */
 int stdio_redirect(const int stdio[3], struct error *err);

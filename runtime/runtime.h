@@ -103,6 +103,7 @@ struct container_options {
     unsigned int step_timeout_s;     /* to the next message of the first process; 0: no limit */
     bool has_no_pivot;               /* chroot instead of pivot_root, for a host in its initramfs */
     bool keeps_hook_output;          /* as hooks_open_output() says */
+    bool keeps_files;                /* ordinary files as standard streams stay their owner's */
     /* Called as soon as the process exists and before it can do anything that lasts. If the caller
      * dies before the call has returned, the process dies as well. NULL: no call. */
     int (*on_cloned)(void *context, pid_t pid, struct error *err);
@@ -153,6 +154,7 @@ struct exec_options {
     int console_socket_fd;
     const struct seccomp_program *seccomp;
     const char *user_spec; /* user[:group] by name; NULL: process->user */
+    bool keeps_files;      /* as in struct container_options */
 };
 
 /* Makes another process in a container, as a child of the caller, and does not wait until its
@@ -189,6 +191,18 @@ void container_release(struct container *container);
 
 /* Removes what linux.intelRdt has made for a container that has ended. */
 void container_remove_resctrl(const struct oci_config *config, const char *id);
+
+/* The profile of a process that is not to be confined by AppArmor. Where the host has no AppArmor
+ * it means nothing. */
+#define APPARMOR_UNCONFINED "unconfined"
+
+/* Whether the host has AppArmor, and whether that profile is loaded there. */
+bool apparmor_is_enabled(void);
+bool apparmor_has_profile(const char *name);
+
+/* Gives a file, or a tree of any size with all below it, this SELinux context. A tree whose root
+ * has it is left alone: the files of the host's system are refused. */
+int selinux_label_tree(int directory_fd, const char *path, const char *context, struct error *err);
 
 /* Hook kinds, in the order in which they run. */
 enum hook_kind {

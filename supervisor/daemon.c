@@ -256,8 +256,9 @@ static int sweep(void *context, int directory_fd, struct error *err)
 
 /* The parts of containers, in the order of their calls: a row comes after those that it needs. */
 static const struct container_part *const container_parts[] = {
-    &closing_part, &attach_part, &probe_part, &network_part, &volume_part,  &namespace_part,
-    &id_part,      &quota_part,  &exec_part,  &log_part,     &restart_part, NULL,
+    &closing_part,   &attach_part,  &probe_part, &network_part, &volume_part,
+    &namespace_part, &id_part,      &label_part, &quota_part,   &exec_part,
+    &log_part,       &restart_part, NULL,
 };
 
 /* Gives each room those that it uses. */

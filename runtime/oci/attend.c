@@ -53,25 +53,33 @@ static void pass_signal(const struct container *container, int signal_fd)
         pidfd_send_signal(container->pidfd, (int)info.ssi_signo, NULL, 0);
 }
 
-static void relay_until_ended(struct container *container, int signal_fd)
+static void relay_until_ended(struct container *container, const struct oci_relays *relays,
+                              int signal_fd)
 {
-    enum { SIGNALS, PROCESS, CONSOLE, INPUT, COUNT };
+    enum { SIGNALS, PROCESS, CONSOLE, INPUT, OUTPUTS, COUNT = OUTPUTS + 2 };
     struct pollfd events[COUNT] = {
         [SIGNALS] = {.fd = signal_fd, .events = POLLIN},
         [PROCESS] = {.fd = container->pidfd, .events = POLLIN},
         [CONSOLE] = {.fd = container->console_fd, .events = POLLIN},
         [INPUT] = {.fd = container->console_fd >= 0 ? STDIN_FILENO : -1, .events = POLLIN},
+        [OUTPUTS] = {.fd = relays->pipes[0], .events = POLLIN},
+        [OUTPUTS + 1] = {.fd = relays->pipes[1], .events = POLLIN},
     };
     bool has_ended = false;
 
-    /* After the end the terminal may still hold output. */
-    while (!has_ended || events[CONSOLE].fd >= 0) {
+    /* After the end the terminal and the pipes may still hold output. */
+    while (!has_ended || events[CONSOLE].fd >= 0 || events[OUTPUTS].fd >= 0 ||
+           events[OUTPUTS + 1].fd >= 0) {
         if (poll(events, COUNT, has_ended ? 0 : -1) <= 0 && has_ended)
             break;
         if ((events[SIGNALS].revents & POLLIN) != 0)
             pass_signal(container, signal_fd);
         if (events[CONSOLE].revents != 0 && !relay(container->console_fd, STDOUT_FILENO))
             events[CONSOLE].fd = -1;
+        for (int i = 0; i < 2; i++) {
+            if (events[OUTPUTS + i].revents != 0 && !relay(relays->pipes[i], relays->files[i]))
+                events[OUTPUTS + i].fd = -1;
+        }
         if (events[INPUT].revents != 0 && !relay(STDIN_FILENO, container->console_fd))
             events[INPUT].fd = -1;
         if (events[PROCESS].revents != 0) {
@@ -82,7 +90,7 @@ static void relay_until_ended(struct container *container, int signal_fd)
     }
 }
 
-int oci_attend(struct container *container, struct error *err)
+int oci_attend(struct container *container, struct oci_relays *relays, struct error *err)
 {
     struct terminal terminal = {0};
     cleanup_close int signal_fd = -1;
@@ -99,7 +107,9 @@ int oci_attend(struct container *container, struct error *err)
         terminal_make_raw(&terminal);
         copy_window_size(container->console_fd);
     }
-    relay_until_ended(container, signal_fd);
+    relay_until_ended(container, relays, signal_fd);
+    fd_close(&relays->pipes[0]);
+    fd_close(&relays->pipes[1]);
     terminal_restore(&terminal);
     result = container_wait(container, &status, err);
     return result < 0 ? result : status;

@@ -389,7 +389,8 @@ static void undo_restore(struct oci_context *context, struct restore *restore)
 
 static int attend_restored(struct oci_context *context, struct restore *restore)
 {
-    int status = oci_attend(&restore->container, &context->err);
+    struct oci_relays none = OCI_RELAYS_NONE;
+    int status = oci_attend(&restore->container, &none, &context->err);
 
     oci_destroy(context, &restore->state, true);
     return status;

@@ -59,6 +59,7 @@ struct create {
     int bundle_fd;
     int console_fd;
     int start_socket_fd;
+    struct oci_relays relays; /* of a foreground process */
 };
 
 static int parse_create_options(struct oci_context *context, struct create *create, int argc,
@@ -162,10 +163,18 @@ static int note_process(void *context, pid_t pid, struct error *err)
 
 static int launch_created(struct create *create, struct error *err)
 {
+    bool is_foreground = create->is_run && !create->is_detached;
+    int stdio[3] = {-1, -1, -1};
+    int result = is_foreground && create->state.config.process != NULL
+                     ? oci_open_relays(&create->state.config, create->state.config.process,
+                                       &create->relays, stdio, err)
+                     : 0;
     const struct container_options options = {
         .id = create->id,
         .has_no_pivot = create->has_no_pivot,
         .keeps_hook_output = true,
+        /* Who waits for the container goes on with its files: the log of a whole script, say. */
+        .keeps_files = is_foreground,
         .on_cloned = note_process,
         .context = create,
         .bundle_path = create->state.bundle,
@@ -175,7 +184,7 @@ static int launch_created(struct create *create, struct error *err)
         .mappings_fd = -1,
         .shm_fd = -1,
         .cgroup = create->cgroup.fd >= 0 ? &create->cgroup : NULL,
-        .stdio = {-1, -1, -1},
+        .stdio = {stdio[0], stdio[1], stdio[2]},
         .preserved_fd_count = (unsigned int)create->preserved_fd_count,
         .console_socket_fd = create->console_fd,
         .start_socket_fd = create->start_socket_fd,
@@ -183,7 +192,10 @@ static int launch_created(struct create *create, struct error *err)
         .keeps_keyring = create->keeps_keyring,
     };
 
-    return container_launch(&options, &create->container, err);
+    if (result == 0)
+        result = container_launch(&options, &create->container, err);
+    oci_close_streams(stdio);
+    return result;
 }
 
 /* Everything from the state directory on; the caller undoes it if this fails. */
@@ -251,7 +263,7 @@ static int attend_run(struct oci_context *context, struct create *create)
     int status;
 
     fd_close(&context->exe_fd);
-    status = oci_attend(&create->container, &context->err);
+    status = oci_attend(&create->container, &create->relays, &context->err);
     if (create->is_kept)
         return status;
     if (oci_destroy(context, &create->state, true) < 0)
@@ -270,6 +282,7 @@ static int create_or_run(struct oci_context *context, int argc, char **argv, boo
         .bundle_fd = -1,
         .console_fd = -1,
         .start_socket_fd = -1,
+        .relays = OCI_RELAYS_NONE,
     };
     int result = parse_create_options(context, &create, argc, argv);
 

@@ -292,9 +292,10 @@ static int open_exec_cgroup(const struct exec_command *command, const struct sta
 }
 
 static int run_process(const struct exec_command *command, const struct state *state,
-                       const struct oci_process *process, struct container *container,
-                       struct error *err)
+                       const struct oci_process *process, struct oci_relays *relays,
+                       struct container *container, struct error *err)
 {
+    int stdio[3] = {-1, -1, -1};
     struct cgroup_hierarchy hierarchy = CGROUP_HIERARCHY_NONE;
     struct cgroup cgroup = CGROUP_NONE;
     cleanup_close int init_pidfd = state_open_process(state);
@@ -306,6 +307,8 @@ static int run_process(const struct exec_command *command, const struct state *s
     result = oci_connect_console(command->console_socket, &console_fd, err);
     if (result == 0)
         result = open_exec_cgroup(command, state, &hierarchy, &cgroup, err);
+    if (result == 0 && !command->is_detached)
+        result = oci_open_relays(&state->config, process, relays, stdio, err);
     if (result == 0) {
         const struct container_identity identity = {state->id, state->bundle, &state->config,
                                                     state->pid};
@@ -314,13 +317,15 @@ static int run_process(const struct exec_command *command, const struct state *s
             .process = process,
             .init_pidfd = init_pidfd,
             .cgroup = cgroup.fd >= 0 ? &cgroup : NULL,
-            .stdio = {-1, -1, -1},
+            .stdio = {stdio[0], stdio[1], stdio[2]},
             .preserved_fd_count = (unsigned int)command->preserved_fd_count,
             .console_socket_fd = console_fd,
+            .keeps_files = !command->is_detached,
         };
 
         result = container_exec(&options, container, err);
     }
+    oci_close_streams(stdio);
     cgroup_close(&cgroup);
     cgroup_hierarchy_close(&hierarchy);
     return result;
@@ -343,6 +348,7 @@ static int exec_in(struct oci_context *context, struct exec_command *command,
                    const struct state *state, int argc, char **argv)
 {
     struct container container = CONTAINER_NONE;
+    struct oci_relays relays = OCI_RELAYS_NONE;
     struct oci_process process = {0};
     int result = check_status(state, command->may_be_paused, &context->err);
 
@@ -353,11 +359,11 @@ static int exec_in(struct oci_context *context, struct exec_command *command,
         result = error_set(&context->err, ERROR_INVALID, EINVAL,
                            "exec: a detached process with a terminal needs --console-socket");
     if (result == 0)
-        result = run_process(command, state, &process, &container, &context->err);
+        result = run_process(command, state, &process, &relays, &container, &context->err);
     if (result == 0 && command->pid_file != NULL)
         result = oci_write_pid_file(command->pid_file, container.pid, &context->err);
     if (result == 0 && !command->is_detached)
-        result = oci_attend(&container, &context->err);
+        result = oci_attend(&container, &relays, &context->err);
     container_release(&container);
     return result;
 }

@@ -40,9 +40,30 @@ int oci_update(struct oci_context *context, int argc, char **argv);
 /* Stops a created or running container and removes all of it; used by delete, run and restore. */
 int oci_destroy(struct oci_context *context, struct state *state, bool is_forced);
 
-/* Waits for a foreground process: passes signals on, and a terminal's bytes if it has one. Returns
- * its exit status. */
-int oci_attend(struct container *container, struct error *err);
+/*
+ * Outputs of a foreground process that are files of somebody else. The program can open its output
+ * again (/dev/stdout) only if that belongs to its user, and the file has to stay the caller's: so
+ * there is a pipe between, as runc has for every output.
+ */
+struct oci_relays {
+    int pipes[2]; /* that standard output and error come out of; -1: they need none */
+    int files[2]; /* where that goes */
+};
+
+#define OCI_RELAYS_NONE                        \
+    {                                          \
+        .pipes = {-1, -1}, .files = { -1, -1 } \
+    }
+
+/* Makes the pipes that are needed and puts their other ends into `stdio`; the caller closes those
+ * when the process has them: oci_close_streams(). */
+int oci_open_relays(const struct oci_config *config, const struct oci_process *process,
+                    struct oci_relays *relays, int stdio[3], struct error *err);
+void oci_close_streams(int stdio[3]);
+
+/* Waits for a foreground process: passes signals on, and what comes out of its terminal or of the
+ * relays, which it closes. Returns its exit status. */
+int oci_attend(struct container *container, struct oci_relays *relays, struct error *err);
 
 /* SIGKILL to everything in the container. */
 int oci_kill_all(const struct state *state, struct error *err);

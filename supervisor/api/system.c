@@ -169,6 +169,10 @@ static void serve_info(struct api *api, struct request *request, const struct ro
     json_array_open(writer);
     json_string(writer, "name=seccomp,profile=builtin");
     json_string(writer, "name=cgroupns");
+    if (apparmor_has_profile(DEFAULT_APPARMOR_PROFILE))
+        json_string(writer, "name=apparmor");
+    if (api->containers->selinux.process != NULL)
+        json_string(writer, "name=selinux");
     if (api->containers->maps_ids && !api->containers->settings.gives_host_ids)
         json_string(writer, "name=userns");
     json_array_close(writer);

@@ -10,6 +10,7 @@ extern const struct container_part network_part;   /* network.c */
 extern const struct container_part volume_part;    /* volumes.c */
 extern const struct container_part namespace_part; /* joins.c */
 extern const struct container_part id_part;        /* ids.c: after the three above */
+extern const struct container_part label_part;     /* labels.c: after namespace_part */
 extern const struct container_part quota_part;     /* quota.c */
 extern const struct container_part probe_part;     /* probes.c */
 extern const struct container_part

@@ -85,8 +85,10 @@ int container_write_bundle(struct managed_container *container, const struct def
         .cgroups_path = monitor.cgroup_path,
         .volumes = arena_printf(&arena, "%s/volumes", containers->places->root),
     };
-    int result = definition_security(&arena, definition, &security, err);
+    int result = definition_security(&arena, definition, &containers->selinux, &security, err);
 
+    if (result == 0 && security.takes_default_apparmor)
+        monitor.default_apparmor = DEFAULT_APPARMOR_PROFILE;
     if (result == 0)
         result = make_log_options(definition, &arena, &monitor.log, err);
     if (result == 0)
@@ -168,14 +170,15 @@ int container_change(struct managed_container *container, const struct definitio
     return result;
 }
 
-int container_make_settings(const struct definition *definition, struct cgroup_settings *settings,
+int container_make_settings(const struct containers *containers,
+                            const struct definition *definition, struct cgroup_settings *settings,
                             struct error *err)
 {
     cleanup_arena struct arena arena = {0};
     struct definition_security security;
     struct oci_config config = {0};
     const struct definition_places nowhere = {"", ""};
-    int result = definition_security(&arena, definition, &security, err);
+    int result = definition_security(&arena, definition, &containers->selinux, &security, err);
 
     if (result == 0)
         result = definition_make_config(&arena, definition, &security, &nowhere, &config, err);

@@ -57,9 +57,11 @@ struct containers {
 
     struct managed_container *list; /* newest first */
     size_t count;
-    bool is_recovering;         /* some may not be in the list yet */
-    int userns_fd;              /* a user namespace to try which mounts can map ids */
-    bool maps_ids;              /* the filesystem of <root> */
+    bool is_recovering;              /* some may not be in the list yet */
+    int userns_fd;                   /* a user namespace to try which mounts can map ids */
+    bool maps_ids;                   /* the filesystem of <root> */
+    struct selinux_contexts selinux; /* that the host's policy has for containers */
+    struct arena selinux_arena;
     struct leftover *leftovers; /* cgroups that are to go */
     sd_event_source *leftovers_timer;
     sd_event_source *save_timer;     /* to save states that could not be saved */

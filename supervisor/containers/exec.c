@@ -184,8 +184,10 @@ static int make_process(struct managed_container *container, const struct exec_c
         string_list_append(&arena, &config.process->env, "TERM=xterm");
     if (from->working_dir != NULL && from->working_dir[0] != '\0')
         config.process->cwd = from->working_dir;
-    if (from->is_privileged)
+    if (from->is_privileged) {
+        config.process->apparmor_profile = APPARMOR_UNCONFINED;
         result = add_capabilities(&arena, config.process, err);
+    }
     if (result < 0)
         return result;
     if (config.process->cwd[0] != '/')

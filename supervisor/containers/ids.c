@@ -14,6 +14,20 @@
 #include "internal.h"
 #include "runtime/runtime.h"
 
+/* Says what the host has and cannot be used for containers. */
+static void find_security_modules(struct containers *containers)
+{
+    selinux_find_contexts(&containers->selinux_arena, &containers->selinux);
+    if (containers->selinux.process == NULL && selinux_is_enabled())
+        log_warning("SELinux does not confine containers: its policy has no contexts for them "
+                    "(lxc_contexts(5))");
+    if (apparmor_is_enabled() && !apparmor_has_profile(DEFAULT_APPARMOR_PROFILE))
+        log_warning(
+            "AppArmor does not confine containers: profile " DEFAULT_APPARMOR_PROFILE
+            " is not loaded (apparmor_parser --replace /etc/apparmor.d/" DEFAULT_APPARMOR_PROFILE
+            ")");
+}
+
 void containers_open(struct containers *containers)
 {
     const struct oci_id_mapping mapping = {0, containers->settings.id_pool.first, ID_RANGE_SIZE};
@@ -23,6 +37,7 @@ void containers_open(struct containers *containers)
     if (getrandom(&containers->next_token, sizeof(containers->next_token), 0) !=
         sizeof(containers->next_token))
         abort();
+    find_security_modules(containers);
     containers->next_token &= INT64_MAX; /* counting never wraps to 0, the first process */
     containers->userns_fd = id_mappings_open(&mapping, 1, &mapping, 1, &err);
     containers->maps_ids =

@@ -71,7 +71,8 @@ int container_read_config(struct managed_container *container, struct arena *are
                           struct oci_config *config, struct error *err);
 
 /* The limits that a definition says. */
-int container_make_settings(const struct definition *definition, struct cgroup_settings *settings,
+int container_make_settings(const struct containers *containers,
+                            const struct definition *definition, struct cgroup_settings *settings,
                             struct error *err);
 
 /* Its state, as it is kept: state.c, save.c */

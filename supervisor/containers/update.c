@@ -72,7 +72,7 @@ static int apply_to_cgroup(struct managed_container *container, const struct def
 {
     cleanup_free struct cgroup_settings *settings = memory_new_one(struct cgroup_settings);
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
-    int result = container_make_settings(definition, settings, err);
+    int result = container_make_settings(container->containers, definition, settings, err);
 
     if (result == 0)
         result = cgroup_check_settings(container->containers->hierarchy, settings, err);

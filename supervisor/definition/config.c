@@ -6,34 +6,6 @@
 #include "base/cleanup.h"
 #include "definition.h"
 
-int definition_security(struct arena *arena, const struct definition *definition,
-                        struct definition_security *security, struct error *err)
-{
-    const struct string_list *options = &definition->host_config.security_opt;
-
-    *security = (struct definition_security){
-        .seccomp = definition->host_config.is_privileged ? SECCOMP_UNCONFINED : SECCOMP_DEFAULT};
-    for (size_t i = 0; i < options->count; i++) {
-        const char *option = options->items[i];
-        size_t length = strcspn(option, "=:");
-        const char *value = option[length] != '\0' ? option + length + 1 : "";
-
-        if (strncmp(option, "no-new-privileges", length) == 0 && length == 17) {
-            security->no_new_privileges = strcmp(value, "false") != 0;
-        } else if (strncmp(option, "seccomp", length) == 0 && length == 7) {
-            security->seccomp =
-                strcmp(value, "unconfined") == 0 ? SECCOMP_UNCONFINED : SECCOMP_PROFILE;
-            security->profile = arena_strdup(arena, value);
-        } else {
-            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                             "HostConfig.SecurityOpt[%zu]: \"%.64s\" is not supported by this "
-                             "version of davit",
-                             i, option);
-        }
-    }
-    return 0;
-}
-
 /* "nofile" is RLIMIT_NOFILE; -1 is unlimited. */
 static int add_ulimits(struct arena *arena, const struct docker_host_config *host,
                        struct bundle_options *options, struct error *err)
@@ -108,9 +80,17 @@ static int read_paths(struct arena *arena, const char *name, const struct json *
 }
 
 static int set_paths(struct arena *arena, const struct docker_host_config *host,
-                     struct bundle_options *options, struct error *err)
+                     const struct definition_security *security, struct bundle_options *options,
+                     struct error *err)
 {
-    int result = read_paths(arena, "MaskedPaths", host->masked_paths, &options->masked_paths, err);
+    static const struct string_list none;
+    int result;
+
+    if (security->shows_all_paths) {
+        options->masked_paths = options->readonly_paths = &none;
+        return 0;
+    }
+    result = read_paths(arena, "MaskedPaths", host->masked_paths, &options->masked_paths, err);
 
     if (result == 0)
         result =
@@ -145,6 +125,9 @@ int definition_make_config(struct arena *arena, const struct definition *definit
         .has_init = host->has_init.value,
         .id_range_first = definition->id_range_first,
         .no_new_privileges = security->no_new_privileges,
+        .apparmor_profile = security->apparmor_profile,
+        .process_label = security->labels.process,
+        .mount_label = security->labels.file,
         .cap_add = host->cap_add,
         .cap_drop = host->cap_drop,
         .cgroups_path = places->cgroups_path,
@@ -152,7 +135,7 @@ int definition_make_config(struct arena *arena, const struct definition *definit
     int result = definition_make_resources(arena, host, &options.resources, err);
 
     if (result == 0)
-        result = set_paths(arena, host, &options, err);
+        result = set_paths(arena, host, security, &options, err);
     if (result == 0)
         result = definition_make_devices(arena, host, &options, err);
     if (result < 0)

@@ -310,6 +310,8 @@ static const struct json_field mount_point_fields[] = {
     FIELD(struct mount_point, makes_source, "MakesSource", JSON_KIND_BOOL),
     FIELD(struct mount_point, has_no_copy, "NoCopy", JSON_KIND_BOOL),
     FIELD(struct mount_point, is_anonymous, "Anonymous", JSON_KIND_BOOL),
+    FIELD(struct mount_point, is_labelled, "Labelled", JSON_KIND_BOOL),
+    FIELD(struct mount_point, is_labelled_alone, "LabelledAlone", JSON_KIND_BOOL),
 };
 static const struct json_struct mount_point_type =
     JSON_STRUCT(struct mount_point, mount_point_fields);
@@ -345,6 +347,7 @@ static const struct json_field definition_fields[] = {
     FIELD(struct definition, liveness, "Liveness", JSON_KIND_STRUCT, .type = &probe_type),
     FIELD(struct definition, readiness, "Readiness", JSON_KIND_STRUCT, .type = &probe_type),
     FIELD(struct definition, project, "Project", JSON_KIND_UINT32),
+    FIELD(struct definition, selinux_level, "SelinuxLevel", JSON_KIND_STRING),
     FIELD(struct definition, id_range_first, "IdRangeFirst", JSON_KIND_UINT32),
     FIELD(struct definition, id, "Id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct definition, tenant, "Tenant", JSON_KIND_STRING),

@@ -9,6 +9,7 @@
 #include "base/json_table.h"
 #include "bundle/bundle.h"
 #include "bundle/cdi.h"
+#include "bundle/selinux.h"
 #include "images/images.h"
 #include "probe.h"
 #include "supervisor/monitor/log_writer.h"
@@ -205,9 +206,11 @@ struct mount_point {
     struct string_list options; /* of a tmpfs */
     bool is_readonly;
     bool is_not_recursive;
-    bool makes_source; /* a bind whose source is made if it is missing */
-    bool has_no_copy;  /* a volume that does not start with what the image has there */
-    bool is_anonymous; /* a volume that goes with its container */
+    bool makes_source;      /* a bind whose source is made if it is missing */
+    bool has_no_copy;       /* a volume that does not start with what the image has there */
+    bool is_anonymous;      /* a volume that goes with its container */
+    bool is_labelled;       /* with SELinux: what all containers may use ("z") */
+    bool is_labelled_alone; /* what this one alone may use ("Z") */
     /* While the container is made: */
     const struct docker_volume_options *volume; /* or NULL */
     bool is_new;
@@ -252,8 +255,9 @@ struct definition {
     struct string_list layers; /* of its root, names in <root>/layers from the bottom up */
     uint64_t revision;         /* grows with each change: tells which of two copies is newer */
     int64_t created_ns;
-    uint32_t id_range_first; /* host ids of its user namespace; 0: the host's own namespace */
-    uint32_t project;        /* of its disk quota; 0: none */
+    uint32_t id_range_first;   /* host ids of its user namespace; 0: the host's own namespace */
+    uint32_t project;          /* of its disk quota; 0: none */
+    const char *selinux_level; /* that no other container has; NULL: it has no label */
     struct docker_config config;
     struct docker_host_config host_config;
     LIST_OF(struct mount_point) mount_points;
@@ -315,11 +319,20 @@ enum seccomp_choice {
 struct definition_security {
     bool no_new_privileges;
     enum seccomp_choice seccomp;
-    const char *profile; /* JSON text */
+    const char *profile;          /* JSON text */
+    const char *apparmor_profile; /* that it has to have; NULL: none that was named */
+    bool takes_default_apparmor;  /* DEFAULT_APPARMOR_PROFILE, where the host has it loaded */
+    bool shows_all_paths;         /* nothing of procfs and sysfs is masked or read-only */
+    bool has_no_label;
+    bool wants_level; /* one of its own: definition->selinux_level */
+    struct selinux_contexts labels;
 };
 
-/* Reads HostConfig.SecurityOpt. */
+#define DEFAULT_APPARMOR_PROFILE "davit-default" /* dist/apparmor */
+
+/* Reads HostConfig.SecurityOpt: security.c. `contexts` are what the host has for containers. */
 int definition_security(struct arena *arena, const struct definition *definition,
+                        const struct selinux_contexts *contexts,
                         struct definition_security *security, struct error *err);
 
 /* Where davitd keeps what a runtime configuration names. */

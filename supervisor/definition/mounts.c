@@ -103,9 +103,11 @@ static int read_mode(const char *word, struct mount_point *mount, struct error *
         mount->has_no_copy = true;
         return 0;
     }
-    if ((strcmp(word, "z") == 0 || strcmp(word, "Z") == 0) &&
-        access("/sys/fs/selinux/enforce", F_OK) < 0)
+    if (strcmp(word, "z") == 0 || strcmp(word, "Z") == 0) {
+        mount->is_labelled = true;
+        mount->is_labelled_alone = word[0] == 'Z';
         return 0;
+    }
     return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                      "HostConfig.Binds: mode \"%.32s\" is not supported", word);
 }
@@ -338,6 +340,8 @@ static void add_own_names(struct arena *arena, const struct definition *definiti
         string_list_append(arena, &mount.options, "bind");
         if (options->id_range_first != 0)
             string_list_append(arena, &mount.options, "idmap");
+        if (options->mount_label != NULL)
+            string_list_append(arena, &mount.options, "z");
         append_mount(arena, options, &mount);
     }
 }
@@ -362,8 +366,10 @@ const char *definition_volume_directory(struct arena *arena, const char *tenant,
 
 static void make_bind(struct arena *arena, const struct definition *definition,
                       const struct mount_point *from, const struct definition_places *places,
-                      bool is_mapped, struct oci_mount *mount)
+                      const struct bundle_options *options, struct oci_mount *mount)
 {
+    bool is_mapped = options->id_range_first != 0;
+    bool has_label = options->mount_label != NULL;
     bool is_volume = strcmp(from->type, "volume") == 0;
 
     mount->type = "bind";
@@ -379,6 +385,8 @@ static void make_bind(struct arena *arena, const struct definition *definition,
     /* What comes from the host has the ids inside that it has outside. */
     if (is_mapped)
         string_list_append(arena, &mount->options, from->is_not_recursive ? "idmap" : "ridmap");
+    if (has_label && (is_volume || from->is_labelled))
+        string_list_append(arena, &mount->options, from->is_labelled_alone ? "Z" : "z");
     if (from->subpath != NULL && from->subpath[0] != '\0')
         string_list_append(arena, &mount->options,
                            arena_printf(arena, "x-davit.subpath=%s", from->subpath));
@@ -401,7 +409,7 @@ void definition_make_mounts(struct arena *arena, const struct definition *defini
         if (strcmp(from->type, "tmpfs") == 0)
             make_tmpfs(arena, from, &mount);
         else
-            make_bind(arena, definition, from, places, options->id_range_first != 0, &mount);
+            make_bind(arena, definition, from, places, options, &mount);
         append_mount(arena, options, &mount);
     }
 }

@@ -50,6 +50,8 @@ static int decode_exec(struct monitor *monitor, const struct monitor_message *me
         return error_set(err, ERROR_CONFLICT, EAGAIN, "too many processes: %d execs are running",
                          EXECS_MAX);
     result = oci_process_decode(arena, exec->process, process, err);
+    if (process->apparmor_profile == NULL)
+        process->apparmor_profile = monitor->config.process->apparmor_profile;
     for (size_t i = 0; result == 0 && i < monitor->device_env.count; i++) {
         const char *variable = monitor->device_env.items[i];
         const char *name = arena_strndup(arena, variable, strcspn(variable, "="));

@@ -30,6 +30,7 @@ static const struct json_field config_fields[] = {
     FIELD(struct monitor_config, id, "id", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct monitor_config, cgroup_path, "cgroupPath", JSON_KIND_STRING),
     FIELD(struct monitor_config, layers, "layers", JSON_KIND_STRINGS, .flags = JSON_ALWAYS),
+    FIELD(struct monitor_config, default_apparmor, "defaultApparmor", JSON_KIND_STRING),
     FIELD(struct monitor_config, seccomp_file, "seccompFile", JSON_KIND_STRING),
     FIELD(struct monitor_config, project, "project", JSON_KIND_UINT32),
     FIELD(struct monitor_config, has_open_stdin, "openStdin", JSON_KIND_BOOL),

@@ -93,7 +93,8 @@ struct monitor_config {
     int32_t stop_signal;    /* 0: SIGTERM, in files of an earlier davitd */
     int64_t stop_timeout_s; /* until SIGKILL; below 0: never */
     struct log_options log;
-    struct cdi_request *devices; /* of vendors, that it has beside those of config.json; or NULL */
+    const char *default_apparmor; /* the profile that it has where the host has that; or NULL */
+    struct cdi_request *devices;  /* of vendors, that it has beside those of config.json; or NULL */
 };
 
 extern const struct json_struct monitor_config_type;

@@ -12,6 +12,7 @@
 #include "base/socket.h"
 #include "bundle/bundle.h"
 #include "bundle/cdi.h"
+#include "bundle/selinux.h"
 #include "cgroups/cgroups.h"
 #include "images/images.h"
 #include "protocol.h"
@@ -217,7 +218,8 @@ static int mount_root(const struct monitor *monitor, int mappings_fd, struct err
     struct overlay_root root = {.layers_fd = monitor->fds.layers_fd,
                                 .layers = monitor->settings.layers,
                                 .container_fd = monitor->fds.container_fd,
-                                .project = monitor->settings.project};
+                                .project = monitor->settings.project,
+                                .label = linux_part->mount_label};
     struct overlay_ids ids;
 
     if (mappings_fd < 0)
@@ -241,6 +243,38 @@ static int mount_all(const struct monitor *monitor, struct launch_fds *fds, stru
         result = fds->shm < 0 ? fds->shm : 0;
     }
     return result;
+}
+
+/* Gives what comes from the host the context of the container, or that of all containers. */
+static int label_mounts(struct monitor *monitor, struct error *err)
+{
+    const char *label = monitor->config.linux->mount_label;
+    const char *shared;
+    int result = 0;
+
+    if (label == NULL)
+        return 0;
+    shared = selinux_shared(&monitor->arena, label);
+    for (size_t i = 0; result == 0 && i < monitor->config.mounts.count; i++) {
+        const struct oci_mount *mount = &monitor->config.mounts.items[i];
+
+        if (string_list_has(&mount->options, "z"))
+            result = selinux_label_tree(monitor->fds.container_fd, mount->source, shared, err);
+        else if (string_list_has(&mount->options, "Z"))
+            result = selinux_label_tree(monitor->fds.container_fd, mount->source, label, err);
+        if (result < 0)
+            error_prefix(err, "mount %s", mount->destination);
+    }
+    return result;
+}
+
+/* A host that has got the profile since the last start confines the container from now on. */
+static void choose_apparmor(struct monitor *monitor)
+{
+    const char *profile = monitor->settings.default_apparmor;
+
+    if (profile != NULL && apparmor_has_profile(profile))
+        monitor->config.process->apparmor_profile = profile;
 }
 
 /* What devices of vendors add to the configuration: their files may have changed since it was made.
@@ -268,6 +302,9 @@ int monitor_start(struct monitor *monitor, struct error *err)
 
     if (result == 0)
         result = add_devices(monitor, err);
+    choose_apparmor(monitor);
+    if (result == 0)
+        result = label_mounts(monitor, err);
     if (result == 0)
         result = make_cgroup(monitor, err);
     if (result == 0)

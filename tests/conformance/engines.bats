@@ -196,14 +196,6 @@ null: the caller's" ]
     contains "${lines[3]}" 100000
 }
 
-@test "a file or pipe that is standard output belongs to the program's user, the host's devices stay as they are" {
-    configure '.process.user = {"uid":1000,"gid":1000}'
-    program sh -c 'echo again >> /proc/self/fd/1; stat -L -c %u /proc/self/fd/1'
-    runtime run --bundle "$dir/bundle" "$id" >> "$dir/out" </dev/null
-    [ "$(tail -n 1 "$dir/out")" = 1000 ]
-    [ "$(stat -c %u /dev/null)" = 0 ]
-}
-
 @test "a cgroup path cannot leave the hierarchy, be its root, or be anybody else's" {
     configure '.linux.cgroupsPath = "/a/../../../"'
     program true
@@ -217,6 +209,28 @@ null: the caller's" ]
     contains "$output" "cgroup /davit/$id exists already"
     runtime delete --force "$id-2"
     [ "$(runtime state "$id" | jq -r .status)" = running ]
+}
+
+@test "a program opens its output again, whatever that is; the caller's files and the host's devices stay whose they were" {
+    configure '.process.user = {"uid":1000,"gid":1000}'
+    program sh -c 'echo first; echo again >> /proc/self/fd/1; echo badly >> /proc/self/fd/2; stat -L -c %u /proc/self/fd/1'
+    runtime run --bundle "$dir/bundle" "$id" >> "$dir/out" 2>&1 </dev/null
+    [ "$(paste -sd' ' "$dir/out")" = "first again badly 1000" ]
+    [ "$(runtime run --bundle "$dir/bundle" "$id" 2>/dev/null </dev/null | paste -sd' ')" = "first again 1000" ]
+    runtime run --bundle "$dir/bundle" "$id" > "$dir/out1" 2> "$dir/out2" </dev/null
+    [ "$(cat "$dir/out2")" = badly ]
+    program sh -c 'i=0; while [ $i -lt 100000 ]; do echo line $i; i=$((i+1)); done'
+    runtime run --bundle "$dir/bundle" "$id" > "$dir/out1"
+    [ "$(wc -l < "$dir/out1")" = 100000 ]
+    [ "$(tail -n 1 "$dir/out1")" = "line 99999" ]
+    program sleep 1000
+    # Nobody waits for what is detached: the file is its output for good.
+    runtime run --detach --bundle "$dir/bundle" "$id" > "$dir/detached" 2>&1 </dev/null
+    runtime exec --user 7 "$id" sh -c 'echo again > /proc/self/fd/1' > "$dir/exec" 2>&1
+    [ "$(cat "$dir/exec")" = again ]
+    runtime exec --detach --user 7 "$id" true > "$dir/exec-detached" 2>&1
+    [ "$(cd "$dir" && stat -c %u out out1 out2 detached exec exec-detached | paste -sd' ')" = "0 0 0 1000 0 7" ]
+    [ "$(stat -c %u /dev/null)" = 0 ]
 }
 
 @test "100 configurations come out as with runc or crun, or a clause or an attack says why not" {

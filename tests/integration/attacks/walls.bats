@@ -336,7 +336,7 @@ END
 @test "frames for the bridge itself (01:80:c2:00:00:0X) are no way past its rules" {
     frame() { as_root_of sly "$BATS_TEST_DIRNAME/frames.py" "$@"; }
     idle sly
-    gateway=$(at_host cat /sys/class/net/davit0/address)
+    gateway=$(at_host ip -json link show davit0 | jq -r '.[0].address')
     at_host sh -c 'socat -u UDP4-RECV:5555 OPEN:"$0",creat,append' "$dir/heard-here" 3>&- &
     echo $! > "$dir/server"
     wait_until at_host sh -c 'ss -Hlun sport = 5555 | grep -q .'
