@@ -205,7 +205,7 @@ check-man:
 	@for page in man/*.[1-8]; do mandoc -T lint -W warning $$page || exit 1; done; \
 	    echo "man: clean"
 
-bench: $(PROGRAMS) $(BUILD)/bench/floor
+bench: $(PROGRAMS) $(BUILD)/bench/floor $(BUILD)/bench/floor_container
 	@tools/install-packages build bench
 	@tests/bench/run $(BUILD)
 
