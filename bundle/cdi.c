@@ -1,6 +1,7 @@
 /* Finding devices of the Container Device Interface and carrying out their edits: see cdi.h. */
 #include "cdi.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -384,6 +385,7 @@ static int add_named(const struct registry *registry, const char *name, const st
 
     if (result < 0)
         return result;
+    assert(found.known != NULL);
     if (!found.known->is_used)
         result = make_edits(edit, &found.known->file.edits);
     found.known->is_used = true;

@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/number.h"
-#include "base/yaml.h"
+#include "base/yaml_document.h"
 #include "cdi.h"
 
 #define FIELD JSON_FIELD
@@ -302,8 +302,8 @@ static void raise_for_edits(unsigned int *needed, const struct cdi_edits *edits)
 static int check_version(const struct cdi_file *file, struct error *err)
 {
     unsigned int needed = VERSION(0, 3);
-    unsigned int newest;
-    unsigned int version;
+    unsigned int newest = 0;
+    unsigned int version = 0;
 
     read_version(CDI_VERSION, &newest);
     if (!read_version(file->version, &version) || version > newest)

@@ -201,7 +201,8 @@ bool apparmor_is_enabled(void);
 bool apparmor_has_profile(const char *name);
 
 /* Gives a file, or a tree of any size with all below it, this SELinux context. A tree whose root
- * has it is left alone: the files of the host's system are refused. */
+ * has it already is left as it is; directories of the host's system are refused. Changes the
+ * working directory, to "/" in the end: for single-threaded processes. */
 int selinux_label_tree(int directory_fd, const char *path, const char *context, struct error *err);
 
 /* Hook kinds, in the order in which they run. */

@@ -65,30 +65,29 @@ static bool has_context(const char *path, const char *context)
 {
     char found[CONTEXT_MAX + 1] = "";
 
-    return lgetxattr(path, CONTEXT_ATTRIBUTE, found, CONTEXT_MAX) > 0 &&
-           strcmp(found, context) == 0;
+    return getxattr(path, CONTEXT_ATTRIBUTE, found, CONTEXT_MAX) > 0 && strcmp(found, context) == 0;
 }
 
 /* fts(3) walks by descriptors and follows no symlink, whoever changes the tree meanwhile. */
-static int label_below(const char *path, const char *context, struct error *err)
+static int label_below(const char *name, const char *context, struct error *err)
 {
-    char *const paths[] = {(char *)(uintptr_t)path, NULL};
+    char *const paths[] = {(char[]){"."}, NULL};
     FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_XDEV, NULL);
     FTSENT *entry;
     int result = 0;
 
     if (tree == NULL)
-        return error_errno(err, errno, "read %s", path);
+        return error_errno(err, errno, "read %s", name);
     while (result == 0 && (entry = fts_read(tree)) != NULL) {
         /* A directory comes again when what is in it is done. */
         if (entry->fts_info == FTS_DP)
             continue;
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
-            result = error_errno(err, entry->fts_errno, "read %s", entry->fts_path);
+            result = error_errno(err, entry->fts_errno, "read %s: %s", name, entry->fts_path);
         else if (lsetxattr(entry->fts_accpath, CONTEXT_ATTRIBUTE, context, strlen(context) + 1, 0) <
                      0 &&
                  errno != ENOENT)
-            result = error_errno(err, errno, "label %s \"%s\"", entry->fts_path, context);
+            result = error_errno(err, errno, "label %s: %s \"%s\"", name, entry->fts_path, context);
     }
     fts_close(tree);
     return result;
@@ -100,6 +99,7 @@ int selinux_label_tree(int directory_fd, const char *path, const char *context, 
     char link[PATH_FD_SIZE];
     char real[PATH_MAX];
     ssize_t length;
+    int result;
 
     if (fd < 0)
         return error_errno(err, errno, "%s", path);
@@ -111,5 +111,13 @@ int selinux_label_tree(int directory_fd, const char *path, const char *context, 
         return error_set(err, ERROR_DENIED, EPERM,
                          "%s belongs to the host's system and is not labelled for containers",
                          real);
-    return has_context(real, context) ? 0 : label_below(real, context, err);
+    if (has_context(link, context))
+        return 0;
+    /* From here on nothing is looked up by the path: it may lead elsewhere by now. */
+    if (fchdir(fd) < 0 && errno == ENOTDIR)
+        return setxattr(link, CONTEXT_ATTRIBUTE, context, strlen(context) + 1, 0) == 0
+                   ? 0
+                   : error_errno(err, errno, "label %s \"%s\"", real, context);
+    result = label_below(real, context, err);
+    return chdir("/") < 0 && result == 0 ? error_errno(err, errno, "/") : result;
 }

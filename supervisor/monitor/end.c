@@ -1,4 +1,5 @@
 /* The end of processes, and of the container: see state.h. */
+#include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -61,7 +62,9 @@ void monitor_kill_container(struct monitor *monitor)
     if (monitor->init.process.pidfd < 0)
         return;
     pidfd_send_signal(monitor->init.process.pidfd, SIGKILL, NULL, 0);
-    container_wait(&monitor->init.process, &monitor->init.status, NULL);
+    /* It may sleep in the kernel. */
+    if (poll(&(struct pollfd){monitor->init.process.pidfd, POLLIN, 0}, 1, DEATH_MS) > 0)
+        container_wait(&monitor->init.process, &monitor->init.status, NULL);
 }
 
 bool monitor_is_over(const struct monitor *monitor)

@@ -1,11 +1,11 @@
-/* base/yaml and bundle/cdi: what is read from files of the Container Device Interface. What such
- * files do to a container is tested by tests/integration/cdi.bats. */
+/* base/yaml_document and bundle/cdi: what is read from files of the Container Device Interface.
+ * What such files do to a container is tested by tests/integration/cdi.bats. */
 #include "test.h"
 
 #include <errno.h>
 
 #include "base/cleanup.h"
-#include "base/yaml.h"
+#include "base/yaml_document.h"
 #include "bundle/cdi.h"
 #include "bundle/cdi_file.h"
 

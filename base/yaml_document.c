@@ -1,5 +1,5 @@
-/* See yaml.h. */
-#include "yaml.h"
+/* See yaml_document.h. */
+#include "yaml_document.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -118,40 +118,46 @@ static int read_scalar(struct reader *reader, const yaml_event_t *event, struct 
 static int read_value(struct reader *reader, const yaml_event_t *event, size_t depth,
                       struct json *value);
 
-/* The items up to the end of the sequence. */
+/* The next event inside of a sequence or mapping, which the caller deletes. Returns 1, or 0 at the
+ * end. */
+static int next_inside(struct reader *reader, yaml_event_type_t end, yaml_event_t *event)
+{
+    int result = next_event(reader, event);
+
+    if (result < 0)
+        return result;
+    if (event->type != end)
+        return 1;
+    yaml_event_delete(event);
+    return 0;
+}
+
 static int read_sequence(struct reader *reader, size_t depth, struct json *value)
 {
+    yaml_event_t event = {0};
     struct json *items = NULL;
     size_t count = 0;
+    int more;
 
-    for (;;) {
-        yaml_event_t event;
-        int result = next_event(reader, &event);
-        bool is_end;
+    while ((more = next_inside(reader, YAML_SEQUENCE_END_EVENT, &event)) > 0) {
+        int result;
 
-        if (result < 0)
-            return result;
-        is_end = event.type == YAML_SEQUENCE_END_EVENT;
-        if (!is_end) {
-            items = arena_grow(reader->arena, items, count, sizeof(*items));
-            items[count] = (struct json){0};
-            result = read_value(reader, &event, depth + 1, &items[count]);
-            count++;
-        }
+        items = arena_grow(reader->arena, items, count, sizeof(*items));
+        items[count] = (struct json){0};
+        result = read_value(reader, &event, depth + 1, &items[count]);
+        count++;
         yaml_event_delete(&event);
         if (result < 0)
             return result;
-        if (is_end)
-            break;
     }
     *value = (struct json){.type = JSON_ARRAY, .count = count, .items = items};
-    return 0;
+    return more;
 }
 
 static int read_member(struct reader *reader, const yaml_event_t *name, size_t depth,
                        struct json_member *member)
 {
-    yaml_event_t event;
+    yaml_event_t event = {0};
     int result;
 
     if (name->type != YAML_SCALAR_EVENT || name->data.scalar.anchor != NULL ||
@@ -171,31 +177,24 @@ static int read_member(struct reader *reader, const yaml_event_t *name, size_t d
 
 static int read_mapping(struct reader *reader, size_t depth, struct json *value)
 {
+    yaml_event_t event = {0};
     struct json_member *members = NULL;
     size_t count = 0;
+    int more;
 
-    for (;;) {
-        yaml_event_t event;
-        int result = next_event(reader, &event);
-        bool is_end;
+    while ((more = next_inside(reader, YAML_MAPPING_END_EVENT, &event)) > 0) {
+        int result;
 
-        if (result < 0)
-            return result;
-        is_end = event.type == YAML_MAPPING_END_EVENT;
-        if (!is_end) {
-            members = arena_grow(reader->arena, members, count, sizeof(*members));
-            members[count] = (struct json_member){0};
-            result = read_member(reader, &event, depth, &members[count]);
-            count++;
-        }
+        members = arena_grow(reader->arena, members, count, sizeof(*members));
+        members[count] = (struct json_member){0};
+        result = read_member(reader, &event, depth, &members[count]);
+        count++;
         yaml_event_delete(&event);
         if (result < 0)
             return result;
-        if (is_end)
-            break;
     }
     *value = (struct json){.type = JSON_OBJECT, .count = count, .members = members};
-    return 0;
+    return more;
 }
 
 static int read_value(struct reader *reader, const yaml_event_t *event, size_t depth,
@@ -226,7 +225,7 @@ static int read_value(struct reader *reader, const yaml_event_t *event, size_t d
 /* The events around the one document: `wanted` is deleted here. */
 static int expect_event(struct reader *reader, yaml_event_type_t wanted)
 {
-    yaml_event_t event;
+    yaml_event_t event = {0};
     int result = next_event(reader, &event);
 
     if (result < 0)
@@ -239,7 +238,7 @@ static int expect_event(struct reader *reader, yaml_event_type_t wanted)
 
 static int read_document(struct reader *reader, struct json *value)
 {
-    yaml_event_t event;
+    yaml_event_t event = {0};
     int result = expect_event(reader, YAML_STREAM_START_EVENT);
 
     if (result == 0)

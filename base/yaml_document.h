@@ -7,8 +7,8 @@
  * octal and hexadecimal), everything else is a string. Anchors, aliases, tags and merge keys are
  * refused: they are what makes YAML expand.
  */
-#ifndef DAVIT_BASE_YAML_H
-#define DAVIT_BASE_YAML_H
+#ifndef DAVIT_BASE_YAML_DOCUMENT_H
+#define DAVIT_BASE_YAML_DOCUMENT_H
 
 #include "error.h"
 #include "json.h"
