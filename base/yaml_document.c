@@ -254,6 +254,23 @@ static int read_document(struct reader *reader, struct json *value)
     return result < 0 ? result : expect_event(reader, YAML_STREAM_END_EVENT);
 }
 
+/* "%TAG" and "%YAML" stand before everything else. libyaml compares each with all before it. */
+static bool has_directives(const char *text, size_t length)
+{
+    const char *end = text + length;
+
+    while (text < end) {
+        const char *line_end = memchr(text, '\n', (size_t)(end - text));
+
+        if (*text == '%')
+            return true;
+        if (*text != '#' && *text != '\n' && *text != '\r')
+            return false;
+        text = line_end != NULL ? line_end + 1 : end;
+    }
+    return false;
+}
+
 int yaml_parse(struct arena *arena, const char *text, size_t length,
                const struct json_limits *limits, const struct json **value, struct error *err)
 {
@@ -263,6 +280,8 @@ int yaml_parse(struct arena *arena, const char *text, size_t length,
 
     if (length > limits->max_bytes)
         return error_set(err, ERROR_TOO_LARGE, EFBIG, "larger than %zu bytes", limits->max_bytes);
+    if (has_directives(text, length))
+        return error_set(err, ERROR_INVALID, EINVAL, "directives are not supported");
     if (!yaml_parser_initialize(&reader.parser))
         return error_errno(err, ENOMEM, "YAML");
     yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text, length);

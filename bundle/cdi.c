@@ -222,19 +222,25 @@ static int complete_device(const struct edit *edit, const struct cdi_device_node
     const char *host =
         node->host_path != NULL && node->host_path[0] != '\0' ? node->host_path : node->path;
     struct stat status;
+    const char *type;
 
     device->type = node->type;
     device->major = node->major.value;
     device->minor = node->minor.value;
     device->file_mode = node->file_mode;
-    if (node->type != NULL && node->type[0] != '\0' && node->major.is_set && node->minor.is_set)
+    if (node->type != NULL && node->type[0] != '\0' &&
+        (strcmp(node->type, "p") == 0 || (node->major.is_set && node->minor.is_set)))
         return 0;
     if (stat(host, &status) < 0)
         return error_errno(edit->err, errno, "%s", host);
     if (!S_ISCHR(status.st_mode) && !S_ISBLK(status.st_mode) && !S_ISFIFO(status.st_mode))
         return error_set(edit->err, ERROR_INVALID, ENODEV, "%s is no device", host);
+    type = S_ISCHR(status.st_mode) ? "c" : S_ISBLK(status.st_mode) ? "b" : "p";
     if (device->type == NULL || device->type[0] == '\0')
-        device->type = S_ISCHR(status.st_mode) ? "c" : S_ISBLK(status.st_mode) ? "b" : "p";
+        device->type = type;
+    if (strcmp(strcmp(device->type, "u") == 0 ? "c" : device->type, type) != 0)
+        return error_set(edit->err, ERROR_INVALID, EINVAL, "%s is not of type %s", host,
+                         device->type);
     if (!node->major.is_set)
         device->major = major(status.st_rdev);
     if (!node->minor.is_set)
@@ -371,8 +377,13 @@ static int make_edits(const struct edit *edit, const struct cdi_edits *edits)
         add_hook(edit, &edits->hooks.items[i]);
     add_groups(edit, edits->additional_gids);
     add_groups(edit, edits->additional_gids_as_printed);
-    if (edits->intel_rdt != NULL)
-        edit->config->linux->intel_rdt = edits->intel_rdt;
+    if (edits->intel_rdt != NULL) {
+        struct oci_intel_rdt *rdt = arena_new(edit->arena, 1, sizeof(*rdt));
+
+        *rdt = *edits->intel_rdt;
+        rdt->enable_monitoring = rdt->enable_monitoring || rdt->enable_cmt || rdt->enable_mbm;
+        edit->config->linux->intel_rdt = rdt;
+    }
     for (size_t i = 0; i < edits->net_devices.count; i++)
         add_net_device(edit, &edits->net_devices.items[i]);
     return result;
@@ -445,7 +456,7 @@ int cdi_apply(struct arena *arena, const struct cdi_request *request, struct oci
         result = add_named(&registry, request->devices.items[i], &edit);
     for (size_t i = 0; result == 0 && i < request->classes.count; i++)
         result = add_class(&registry, &request->classes.items[i], &edit);
-    return result;
+    return result < 0 ? result : oci_config_check(arena, config, err);
 }
 
 void cdi_own_devices(struct oci_config *config)

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,10 @@
 #define FIELD JSON_FIELD
 
 #define FILE_MAX_BYTES (4 << 20)
+#define GIDS_MAX 64
+#define LIST_MAX 4096          /* entries of a list: each is compared with others */
+#define DEVICE_MAJOR_MAX 0xfff /* what mknod(2) takes */
+#define DEVICE_MINOR_MAX 0xfffff
 #define KIND_PREFIX_MAX 253
 #define KIND_NAME_MAX 63
 
@@ -25,13 +30,15 @@ static const struct json_field node_fields[] = {
     FIELD(struct cdi_device_node, path, "path", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct cdi_device_node, host_path, "hostPath", JSON_KIND_STRING),
     FIELD(struct cdi_device_node, type, "type", JSON_KIND_STRING),
-    FIELD(struct cdi_device_node, major, "major", JSON_KIND_OPTIONAL_INT64),
-    FIELD(struct cdi_device_node, minor, "minor", JSON_KIND_OPTIONAL_INT64),
+    FIELD(struct cdi_device_node, major, "major", JSON_KIND_OPTIONAL_INT64,
+          .maximum = DEVICE_MAJOR_MAX),
+    FIELD(struct cdi_device_node, minor, "minor", JSON_KIND_OPTIONAL_INT64,
+          .maximum = DEVICE_MINOR_MAX),
     FIELD(struct cdi_device_node, file_mode, "fileMode", JSON_KIND_OPTIONAL_UINT64,
           .maximum = UINT32_MAX),
     FIELD(struct cdi_device_node, permissions, "permissions", JSON_KIND_STRING),
-    FIELD(struct cdi_device_node, uid, "uid", JSON_KIND_OPTIONAL_UINT64, .maximum = UINT32_MAX),
-    FIELD(struct cdi_device_node, gid, "gid", JSON_KIND_OPTIONAL_UINT64, .maximum = UINT32_MAX),
+    FIELD(struct cdi_device_node, uid, "uid", JSON_KIND_OPTIONAL_UINT64, .maximum = UINT32_MAX - 1),
+    FIELD(struct cdi_device_node, gid, "gid", JSON_KIND_OPTIONAL_UINT64, .maximum = UINT32_MAX - 1),
 };
 static const struct json_struct node_type = JSON_CLOSED_STRUCT(struct cdi_device_node, node_fields);
 
@@ -49,7 +56,8 @@ static const struct json_field hook_fields[] = {
     FIELD(struct cdi_hook, hook.path, "path", JSON_KIND_STRING, .flags = JSON_REQUIRED),
     FIELD(struct cdi_hook, hook.args, "args", JSON_KIND_STRINGS),
     FIELD(struct cdi_hook, hook.env, "env", JSON_KIND_STRINGS),
-    FIELD(struct cdi_hook, hook.timeout, "timeout", JSON_KIND_OPTIONAL_INT64),
+    FIELD(struct cdi_hook, hook.timeout, "timeout", JSON_KIND_OPTIONAL_INT64, .minimum = INT64_MIN,
+          .maximum = 86400),
 };
 static const struct json_struct hook_type = JSON_CLOSED_STRUCT(struct cdi_hook, hook_fields);
 
@@ -58,6 +66,7 @@ static const struct json_field rdt_fields[] = {
     FIELD(struct oci_intel_rdt, l3_cache_schema, "l3CacheSchema", JSON_KIND_STRING),
     FIELD(struct oci_intel_rdt, mem_bw_schema, "memBwSchema", JSON_KIND_STRING),
     FIELD(struct oci_intel_rdt, schemata, "schemata", JSON_KIND_STRINGS),
+    FIELD(struct oci_intel_rdt, schemata, "schema", JSON_KIND_STRINGS), /* as SPEC.md prints it */
     FIELD(struct oci_intel_rdt, enable_monitoring, "enableMonitoring", JSON_KIND_BOOL),
     FIELD(struct oci_intel_rdt, enable_cmt, "enableCMT", JSON_KIND_BOOL),
     FIELD(struct oci_intel_rdt, enable_mbm, "enableMBM", JSON_KIND_BOOL),
@@ -213,9 +222,14 @@ static int check_node(const struct cdi_device_node *node, struct error *err)
 
 static int check_mount(const struct cdi_mount *mount, struct error *err)
 {
-    if (mount->host_path[0] == '\0' || mount->container_path[0] != '/')
+    bool is_bind = mount->type == NULL || mount->type[0] == '\0' ||
+                   string_list_has(&mount->options, "bind") ||
+                   string_list_has(&mount->options, "rbind");
+
+    if (mount->host_path[0] == '\0' || (is_bind && mount->host_path[0] != '/') ||
+        mount->container_path[0] != '/')
         return error_set(err, ERROR_INVALID, EINVAL,
-                         "hostPath is needed, and containerPath has to be absolute");
+                         "hostPath and containerPath have to be absolute");
     return 0;
 }
 
@@ -236,8 +250,9 @@ static int check_hook(const struct cdi_hook *hook, struct error *err)
 
 static int check_gids(const struct json *gids, struct error *err)
 {
-    if (gids != NULL && gids->type != JSON_ARRAY)
-        return error_set(err, ERROR_INVALID, EINVAL, "additionalGids: a list is expected");
+    if (gids != NULL && (gids->type != JSON_ARRAY || gids->count > GIDS_MAX))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "additionalGids: a list of %d at the most is expected", GIDS_MAX);
     for (size_t i = 0; gids != NULL && i < gids->count; i++) {
         uint64_t value;
 
@@ -261,9 +276,25 @@ static int check_net_device(const struct oci_net_device *device, struct error *e
             error_prefix(err, "%s[%zu]", name, i);              \
     }
 
+static int check_lengths(const struct cdi_edits *edits, struct error *err)
+{
+    const size_t counts[] = {edits->env.count, edits->device_nodes.count, edits->mounts.count,
+                             edits->hooks.count, edits->net_devices.count};
+
+    for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+        if (counts[i] > LIST_MAX)
+            return error_set(err, ERROR_TOO_LARGE, E2BIG, "a list of more than %d entries",
+                             LIST_MAX);
+    }
+    return 0;
+}
+
 static int check_edits(const struct cdi_edits *edits, struct error *err)
 {
-    int result = check_env(edits, err);
+    int result = check_lengths(edits, err);
+
+    if (result == 0)
+        result = check_env(edits, err);
 
     CHECK_EACH(&edits->device_nodes, "deviceNodes", check_node)
     CHECK_EACH(&edits->mounts, "mounts", check_mount)
@@ -298,6 +329,22 @@ static void raise_for_edits(unsigned int *needed, const struct cdi_edits *edits)
              VERSION(1, 1));
 }
 
+/* What is called enableMonitoring since 1.1.0. */
+static bool wants_old_monitoring(const struct cdi_edits *edits)
+{
+    return edits->intel_rdt != NULL &&
+           (edits->intel_rdt->enable_cmt || edits->intel_rdt->enable_mbm);
+}
+
+static bool has_dropped_members(const struct cdi_file *file)
+{
+    bool is_used = wants_old_monitoring(&file->edits);
+
+    for (size_t i = 0; i < file->devices.count; i++)
+        is_used = is_used || wants_old_monitoring(&file->devices.items[i].edits);
+    return is_used;
+}
+
 /* SPEC.md "Released versions": a file that uses what its version does not have is refused. */
 static int check_version(const struct cdi_file *file, struct error *err)
 {
@@ -319,6 +366,11 @@ static int check_version(const struct cdi_file *file, struct error *err)
         raise_to(&needed, device->annotations.count > 0, VERSION(0, 6));
         raise_for_edits(&needed, &device->edits);
     }
+    if (version >= VERSION(1, 1) && has_dropped_members(file))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "intelRdt: enableCMT and enableMBM are not in %s any more, which has "
+                         "enableMonitoring",
+                         file->version);
     if (version < needed)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "cdiVersion: \"%s\" does not have what the file uses, %u.%u.0 does",
@@ -334,6 +386,27 @@ static int check_device(const struct cdi_device *device, struct error *err)
     return check_edits(&device->edits, err);
 }
 
+static int compare_names(const void *one, const void *other)
+{
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+static int check_names(const struct cdi_file *file, struct error *err)
+{
+    size_t count = file->devices.count;
+    cleanup_free const char **names = memory_new(count, sizeof(*names));
+
+    for (size_t i = 0; i < count; i++)
+        names[i] = file->devices.items[i].name;
+    qsort(names, count, sizeof(*names), compare_names);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(names[i - 1], names[i]) == 0)
+            return error_set(err, ERROR_INVALID, EINVAL, "devices: two are called \"%.64s\"",
+                             names[i]);
+    }
+    return 0;
+}
+
 static int check_file(const struct cdi_file *file, struct error *err)
 {
     int result = 0;
@@ -341,9 +414,12 @@ static int check_file(const struct cdi_file *file, struct error *err)
     if (!cdi_is_kind(file->kind, strlen(file->kind)))
         return error_set(err, ERROR_INVALID, EINVAL, "kind: \"%.64s\" is not like vendor.com/class",
                          file->kind);
-    if (file->devices.count == 0)
-        return error_set(err, ERROR_INVALID, EINVAL, "devices: one at least is needed");
+    if (file->devices.count == 0 || file->devices.count > LIST_MAX)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "devices: one at least is needed, and %d are possible", LIST_MAX);
     CHECK_EACH(&file->devices, "devices", check_device)
+    if (result == 0)
+        result = check_names(file, err);
     if (result == 0)
         result = check_edits(&file->edits, err);
     return result < 0 ? result : check_version(file, err);

@@ -307,7 +307,7 @@ static void forget_unset_pids_limit(struct oci_resources *resources)
         resources->pids->limit.is_set = false;
 }
 
-static int validate(struct arena *arena, struct oci_config *config, struct error *err)
+int oci_config_check(struct arena *arena, struct oci_config *config, struct error *err)
 {
     uint64_t minor = 0;
     int result = check_version(config->oci_version, &minor, err);
@@ -335,7 +335,7 @@ int oci_config_parse(struct arena *arena, const char *text, size_t length,
     /* Nothing below has to ask whether the linux object is there. */
     if (config->linux == NULL)
         config->linux = arena_new(arena, 1, sizeof(*config->linux));
-    return validate(arena, config, err);
+    return oci_config_check(arena, config, err);
 }
 
 int oci_config_read_file(struct arena *arena, int directory_fd, const char *name,

@@ -382,6 +382,9 @@ extern const struct json_struct oci_seccomp_type;
 int oci_config_parse(struct arena *arena, const char *text, size_t length,
                      struct oci_config *config, struct error *err);
 
+/* What oci_config_parse() checks, for a configuration that was changed afterwards. */
+int oci_config_check(struct arena *arena, struct oci_config *config, struct error *err);
+
 /* Reads a file; paths as in openat(2). */
 int oci_config_read_file(struct arena *arena, int directory_fd, const char *name,
                          struct oci_config *config, struct error *err);

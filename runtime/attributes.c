@@ -252,6 +252,14 @@ int process_apply_attributes(const struct process_plan *plan, struct error *err)
         result = apply_memory_policy(plan->config->linux->memory_policy, err);
     if (result == 0)
         result = apply_personality(plan->config->linux->personality, err);
+    return result;
+}
+
+int process_apply_confinement(const struct process_plan *plan, struct error *err)
+{
+    const struct oci_process *process = plan->process;
+    int result = 0;
+
     if (result == 0 && is_for_apparmor(process->apparmor_profile))
         result =
             apply_label("/proc/self/attr/apparmor/exec", "exec ", process->apparmor_profile, err);

@@ -211,11 +211,17 @@ static int make_default_devices(const struct plan *plan, struct mount_order *ord
 
 int devices_make(const struct plan *plan, struct mount_order *order, struct error *err)
 {
+    bool is_ours = has_own_dev(plan);
     int result = 0;
 
-    for (size_t i = 0; result == 0 && i < plan->config->linux->devices.count; i++)
-        result = make_device(plan, order, &plan->config->linux->devices.items[i], err);
-    if (result == 0 && has_own_dev(plan))
+    for (size_t i = 0; result == 0 && i < plan->config->linux->devices.count; i++) {
+        const struct oci_device *device = &plan->config->linux->devices.items[i];
+
+        /* Engines list it among the host's devices; a link takes its place. */
+        if (!is_ours || strcmp(device->path, "/dev/ptmx") != 0)
+            result = make_device(plan, order, device, err);
+    }
+    if (result == 0 && is_ours)
         result = make_default_devices(plan, order, err);
     return result;
 }

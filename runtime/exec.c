@@ -84,6 +84,9 @@ static int resolve_user(struct exec *exec, struct error *err)
     }
     result = user_resolve(&exec->arena, root_fd, exec->options->user_spec, &exec->process.user,
                           &home, err);
+    if (result == 0)
+        result =
+            user_add_groups(&exec->arena, root_fd, exec->options->groups, &exec->process.user, err);
     /* Until now the pipes belong to root of the namespace, because the user was not known. */
     if (result == 0 && !exec->process.has_terminal)
         stdio_give(exec->options->stdio, NULL, exec->process.user.uid, exec->options->keeps_files);
@@ -119,6 +122,8 @@ static _Noreturn void run_child(struct exec *exec, int control_fd, int parent_fd
         result = attributes_set_affinity("final", affinity->final, &err);
     if (result == 0)
         result = process_apply_attributes(&exec->plan, &err);
+    if (result == 0)
+        result = process_apply_confinement(&exec->plan, &err);
     if (result == 0)
         result = enter_container(exec, &err);
     if (result == 0)

@@ -56,8 +56,9 @@ static void connect_output(const struct hook_surroundings *surroundings, int pip
 }
 
 static _Noreturn void execute_hook(const struct oci_hook *hook,
-                                   const struct hook_surroundings *surroundings, int stdin_fd,
-                                   int pipe_fd, char *const *arguments, char *const *environment)
+                                   const struct hook_surroundings *surroundings, pid_t parent,
+                                   int stdin_fd, int pipe_fd, char *const *arguments,
+                                   char *const *environment)
 {
     sigset_t none;
 
@@ -65,8 +66,12 @@ static _Noreturn void execute_hook(const struct oci_hook *hook,
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     /* A hook that hangs goes when the start that waits for it is given up. */
-    if (!surroundings->is_confined)
+    if (!surroundings->is_confined) {
+        setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(126);
+    }
     connect_output(surroundings, pipe_fd);
     if (dup2(stdin_fd, STDIN_FILENO) >= 0 &&
         (surroundings->directory_fd < 0 || fchdir(surroundings->directory_fd) == 0))
@@ -136,8 +141,12 @@ static int follow_hook(struct running_hook *running, struct error *err)
     for (;;) {
         struct pollfd events[] = {{.fd = pidfd, .events = POLLIN},
                                   {.fd = running->output_fd, .events = POLLIN}};
-        int64_t left = hook->timeout.is_set ? deadline - now_ms() : -1;
-        int ready = poll(events, 2, left > INT_MAX ? INT_MAX : left < -1 ? 0 : (int)left);
+        int64_t left = hook->timeout.is_set ? deadline - now_ms() : 0;
+        int ready = poll(events, 2,
+                         !hook->timeout.is_set ? -1
+                         : left > INT_MAX      ? INT_MAX
+                         : left < 0            ? 0
+                                               : (int)left);
 
         if (ready > 0 && events[1].revents != 0 && !keep_output(running))
             fd_close(&running->output_fd);
@@ -145,6 +154,8 @@ static int follow_hook(struct running_hook *running, struct error *err)
             break;
         if (hook->timeout.is_set && now_ms() >= deadline) {
             pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+            kill(-running->pid,
+                 SIGKILL); /* what it has started: not reaped yet, so it is its group */
             waitpid(running->pid, NULL, 0);
             return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "hook %s: no end after %lld s",
                              hook->path, (long long)hook->timeout.value);
@@ -189,8 +200,22 @@ static char *const *environment_of(struct arena *arena, const struct oci_hook *h
     return surroundings->environment != NULL ? surroundings->environment : environ;
 }
 
-/* The state is small enough for a pipe's buffer, so writing it cannot block on a hook that does not
- * read. */
+/* A file in memory takes a state of any length, and nobody waits for a hook that does not read. The
+ * filter of the container may forbid one: startContainer hooks get what a pipe holds. */
+static int open_state(const char *state, bool is_confined)
+{
+    int fds[2];
+
+    if (!is_confined)
+        return file_in_memory("state", state, strlen(state));
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return -errno;
+    fcntl(fds[1], F_SETFL, O_NONBLOCK);
+    file_write_fd(fds[1], state, strlen(state));
+    close(fds[1]);
+    return fds[0];
+}
+
 static int run_hook(const struct oci_hook *hook, const char *state,
                     const struct hook_surroundings *surroundings, struct error *err)
 {
@@ -198,25 +223,21 @@ static int run_hook(const struct oci_hook *hook, const char *state,
     char **arguments = copy_terminated(&arena, &hook->args, hook->path);
     char *const *environment = environment_of(&arena, hook, surroundings);
     struct running_hook running = {.hook = hook, .output_fd = -1};
-    int state_fds[2];
+    pid_t parent = surroundings->is_confined ? 0 : getpid();
+    cleanup_close int state_fd = open_state(state, surroundings->is_confined);
     int output_fds[2] = {-1, -1};
     int result;
 
-    if (pipe2(state_fds, O_CLOEXEC) < 0)
-        return error_errno(err, errno, "hook %s", hook->path);
-    fcntl(state_fds[1], F_SETFL, O_NONBLOCK);
+    if (state_fd < 0)
+        return error_errno(err, -state_fd, "hook %s", hook->path);
     if (!surroundings->is_confined && pipe2(output_fds, O_CLOEXEC) == 0)
         fcntl(output_fds[0], F_SETFL, O_NONBLOCK);
     running.output_fd = output_fds[0];
     running.pid = fork();
     if (running.pid == 0)
-        execute_hook(hook, surroundings, state_fds[0], output_fds[1], arguments, environment);
+        execute_hook(hook, surroundings, parent, state_fd, output_fds[1], arguments, environment);
     result = running.pid < 0 ? error_errno(err, errno, "hook %s", hook->path) : 0;
-    close(state_fds[0]);
     fd_close(&output_fds[1]);
-    if (result == 0)
-        file_write_fd(state_fds[1], state, strlen(state));
-    close(state_fds[1]);
     if (result == 0)
         result = wait_for_hook(&running, surroundings->is_confined, err);
     fd_close(&running.output_fd);

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -163,6 +164,17 @@ static int await_confinement(struct init *init, struct error *err)
     return sync_expect(init->control_fd, SYNC_CONFINED, NULL, err);
 }
 
+/* What hooks have left running has the host's root and would be in reach of the program. As process
+ * 1 we have nobody else around us yet. */
+static void end_leftovers(void)
+{
+    if (getpid() != 1)
+        return;
+    kill(-1, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        continue;
+}
+
 /* C5: createContainer hooks run in the container's namespaces with paths of the host. */
 static int run_hooks(struct init *init, struct error *err)
 {
@@ -194,6 +206,7 @@ static int run_hooks(struct init *init, struct error *err)
     umask(init->runtime_umask);
     result =
         hooks_run(init->config, HOOK_CREATE_CONTAINER, json_writer_text(state), &surroundings, err);
+    end_leftovers();
     umask(0);
     json_writer_free(state);
     return result;
@@ -326,6 +339,9 @@ static int build_surroundings(struct init *init, struct error *err)
         result = set_names_and_sysctls(init, err);
     if (result == 0)
         result = run_hooks(init, err);
+    /* Hooks are not confined as the program will be. */
+    if (result == 0)
+        result = process_apply_confinement(&init->plan->process, err);
     if (result == 0 && init->config->hooks != NULL)
         result = mounts_mask_paths(init->plan, &init->mounts, err);
     if (result == 0)

@@ -192,7 +192,7 @@ static int open_existing_target(int root_fd, const struct mount_plan *mount, str
         fd = open_strict_target(root_fd, mount, err);
     if (fd < 0 && fd != -ELOOP)
         fd = path_open_in_root(root_fd, mount->mount->destination, O_PATH, 0);
-    return fd >= 0 || fd == -ENOENT || fd == -ELOOP ? fd : error_errno(err, -fd, "target");
+    return fd >= 0 || fd == -ENOENT ? fd : error_errno(err, -fd, "target");
 }
 
 static int make_target(int root_fd, const char *destination, bool is_directory, struct error *err)

@@ -221,8 +221,17 @@ static void parse_option(struct parser *parser, const char *option)
     string_list_append(parser->arena, &options->data, option);
 }
 
-/* Cuts `options` at its commas, as mount(2) does with the data of a filesystem, but not within
- * quotes, which are for labels with commas in them. */
+/* Whether a label begins behind what was read of an option: "rootcontext=" and its like. */
+static bool is_context(const char *option, const char *end)
+{
+    static const char name[] = "context=";
+    size_t length = sizeof(name) - 1;
+
+    return (size_t)(end - option) >= length && memcmp(end - length, name, length) == 0;
+}
+
+/* Cuts `options` at its commas, as mount(2) does with the data of a filesystem, but neither at
+ * those in the quotes of a label, which are taken off, nor at "\\,", which overlayfs knows. */
 static void parse_options(struct parser *parser, const char *options)
 {
     char *copy = arena_strdup(parser->arena, options);
@@ -231,8 +240,11 @@ static void parse_options(struct parser *parser, const char *options)
     bool is_quoted = false;
 
     for (; *options != '\0'; options++) {
-        if (*options == '"') {
+        if (*options == '"' && (is_quoted || is_context(option, end))) {
             is_quoted = !is_quoted;
+        } else if (options[0] == '\\' && options[1] == ',') {
+            *end++ = *options++;
+            *end++ = *options;
         } else if (*options == ',' && !is_quoted) {
             *end++ = '\0';
             parse_option(parser, option);

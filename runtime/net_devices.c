@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -334,12 +335,27 @@ static int open_inside(void *netlink, struct error *err)
     return result < 0 ? error_errno(err, -result, "netlink") : 0;
 }
 
+/* In the namespace that it is in already, "moving" a device would rename that of the host. */
+static bool is_own_namespace(int namespace_fd)
+{
+    struct stat own;
+    struct stat status;
+
+    return stat("/proc/self/ns/net", &own) == 0 && fstat(namespace_fd, &status) == 0 &&
+           own.st_dev == status.st_dev && own.st_ino == status.st_ino;
+}
+
 int net_devices_move(const struct oci_linux *linux_part, int namespace_fd, struct error *err)
 {
     struct netlink host = {.fd = -1};
     struct netlink inside = {.fd = -1};
-    int result = open_netlink(&host);
+    int result;
 
+    if (linux_part->net_devices.count > 0 && is_own_namespace(namespace_fd))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "linux.netDevices: the container has the network of the host, where they "
+                         "are already");
+    result = open_netlink(&host);
     if (result < 0)
         error_errno(err, -result, "netlink");
     if (result == 0)

@@ -29,6 +29,7 @@ static int make_node(const struct oci_linux *linux_part, const struct oci_device
     mode_t mode = device->file_mode.is_set ? (mode_t)(device->file_mode.value & 0777) : 0666;
     uint32_t uid;
     uint32_t gid;
+    int fd;
 
     oci_map_id(linux_part->uid_mappings.items, linux_part->uid_mappings.count, device->uid, &uid);
     oci_map_id(linux_part->gid_mappings.items, linux_part->gid_mappings.count, device->gid, &gid);
@@ -36,7 +37,8 @@ static int make_node(const struct oci_linux *linux_part, const struct oci_device
                 makedev((unsigned int)device->major, (unsigned int)device->minor)) < 0 ||
         fchmodat(directory_fd, name, mode, 0) < 0 || fchownat(directory_fd, name, uid, gid, 0) < 0)
         return -errno;
-    return open_tree(directory_fd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    fd = open_tree(directory_fd, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
 /* A tmpfs that nobody else sees, over the root of a mount namespace of our own: before Linux 6.15

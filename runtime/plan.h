@@ -70,6 +70,8 @@ int process_become_namespace_root(struct error *err);
 /* C4 (attributes.c): scheduling, memory policy, io priority, personality, labels, and, unless the
  * parent sets them, oom score and limits. Call it while the procfs of the host is in reach. */
 int process_apply_attributes(const struct process_plan *plan, struct error *err);
+/* Labels and limits, which hooks of the host do not have. Procfs of the host is still in reach. */
+int process_apply_confinement(const struct process_plan *plan, struct error *err);
 
 /* Lets the caller run on the CPUs of the list `cpus` only; NULL and "" change nothing. `name` is
  * the property of process.execCPUAffinity, for errors. */

@@ -160,7 +160,8 @@ int resctrl_apply(int mount_fd, const struct oci_intel_rdt *rdt, const char *id,
     if (result < 0 || !rdt->enable_monitoring)
         return result;
     snprintf(group, sizeof(group), "mon_groups/%.255s", id);
-    if (mkdirat(class_fd, group, 0755) < 0)
+    /* One of this name is left of a run whose end nobody has seen. */
+    if (mkdirat(class_fd, group, 0755) < 0 && errno != EEXIST)
         return error_errno(err, errno, "linux.intelRdt.enableMonitoring: make %s", group);
     return join_group(class_fd, group, pid, err);
 }

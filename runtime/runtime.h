@@ -154,6 +154,7 @@ struct exec_options {
     int console_socket_fd;
     const struct seccomp_program *seccomp;
     const char *user_spec; /* user[:group] by name; NULL: process->user */
+    const char *groups;    /* with user_spec: further groups, by comma; or NULL */
     bool keeps_files;      /* as in struct container_options */
 };
 
@@ -201,8 +202,9 @@ bool apparmor_is_enabled(void);
 bool apparmor_has_profile(const char *name);
 
 /* Gives a file, or a tree of any size with all below it, this SELinux context. A tree whose root
- * has it already is left as it is; directories of the host's system are refused. Changes the
- * working directory, to "/" in the end: for single-threaded processes. */
+ * has it already is left as it is, and so is a filesystem that has no such attributes; directories
+ * of the host's system are refused. Changes the working directory, to "/" in the end: for
+ * single-threaded processes. */
 int selinux_label_tree(int directory_fd, const char *path, const char *context, struct error *err);
 
 /* Hook kinds, in the order in which they run. */

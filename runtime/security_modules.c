@@ -44,15 +44,53 @@ bool apparmor_has_profile(const char *name)
     return false;
 }
 
-/* A container that asks for these is mistaken: the host would not work any more. */
+/* A container that asks for these is mistaken: the host would not work any more. Links that stand
+ * for some of them are resolved before. */
 static bool is_of_system(const char *path)
 {
-    static const char *const directories[] = {
-        "/",          "/bin",     "/boot",    "/dev",     "/etc",     "/home",
-        "/lib",       "/lib32",   "/lib64",   "/mnt",     "/media",   "/opt",
-        "/proc",      "/root",    "/run",     "/sbin",    "/srv",     "/sys",
-        "/tmp",       "/usr",     "/var",     "/usr/bin", "/usr/lib", "/usr/sbin",
-        "/usr/share", "/var/lib", "/var/log", "/var/run", "/var/tmp"};
+    static const char *const directories[] = {"/",
+                                              "/bin",
+                                              "/boot",
+                                              "/dev",
+                                              "/etc",
+                                              "/home",
+                                              "/lib",
+                                              "/lib32",
+                                              "/lib64",
+                                              "/libx32",
+                                              "/media",
+                                              "/mnt",
+                                              "/opt",
+                                              "/proc",
+                                              "/root",
+                                              "/run",
+                                              "/sbin",
+                                              "/srv",
+                                              "/sys",
+                                              "/tmp",
+                                              "/usr",
+                                              "/usr/bin",
+                                              "/usr/include",
+                                              "/usr/lib",
+                                              "/usr/lib32",
+                                              "/usr/lib64",
+                                              "/usr/libx32",
+                                              "/usr/libexec",
+                                              "/usr/local",
+                                              "/usr/local/bin",
+                                              "/usr/local/lib",
+                                              "/usr/local/sbin",
+                                              "/usr/local/share",
+                                              "/usr/sbin",
+                                              "/usr/share",
+                                              "/usr/src",
+                                              "/var",
+                                              "/var/cache",
+                                              "/var/lib",
+                                              "/var/log",
+                                              "/var/run",
+                                              "/var/spool",
+                                              "/var/tmp"};
 
     for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
         if (strcmp(path, directories[i]) == 0)
@@ -79,14 +117,15 @@ static int label_below(const char *name, const char *context, struct error *err)
     if (tree == NULL)
         return error_errno(err, errno, "read %s", name);
     while (result == 0 && (entry = fts_read(tree)) != NULL) {
-        /* A directory comes again when what is in it is done. */
-        if (entry->fts_info == FTS_DP)
+        /* A directory comes again when what is in it is done, and gets its label then: where the
+         * root has one, all have. */
+        if (entry->fts_info == FTS_D)
             continue;
         if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
             result = error_errno(err, entry->fts_errno, "read %s: %s", name, entry->fts_path);
         else if (lsetxattr(entry->fts_accpath, CONTEXT_ATTRIBUTE, context, strlen(context) + 1, 0) <
                      0 &&
-                 errno != ENOENT)
+                 errno != ENOENT && errno != ENOTSUP)
             result = error_errno(err, errno, "label %s: %s \"%s\"", name, entry->fts_path, context);
     }
     fts_close(tree);
@@ -114,8 +153,9 @@ int selinux_label_tree(int directory_fd, const char *path, const char *context, 
     if (has_context(link, context))
         return 0;
     /* From here on nothing is looked up by the path: it may lead elsewhere by now. */
-    if (fchdir(fd) < 0 && errno == ENOTDIR)
-        return setxattr(link, CONTEXT_ATTRIBUTE, context, strlen(context) + 1, 0) == 0
+    if (fchdir(fd) < 0)
+        return setxattr(link, CONTEXT_ATTRIBUTE, context, strlen(context) + 1, 0) == 0 ||
+                       errno == ENOTSUP
                    ? 0
                    : error_errno(err, errno, "label %s \"%s\"", real, context);
     result = label_below(real, context, err);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -14,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/number.h"
 #include "base/path.h"
 #include "base/socket.h"
@@ -35,10 +37,16 @@ static bool relay(int from, int to)
 {
     char bytes[RELAY_BYTES];
     ssize_t count = read(from, bytes, sizeof(bytes));
+    int written;
 
     if (count < 0 && (errno == EINTR || errno == EAGAIN))
         return true;
-    return count > 0 && file_write_fd(to, bytes, (size_t)count) == 0;
+    if (count <= 0)
+        return false;
+    written = file_write_fd(to, bytes, (size_t)count);
+    if (written < 0)
+        log_warning("output is lost: %s", strerror(-written));
+    return written == 0;
 }
 
 static void pass_signal(const struct container *container, int signal_fd)
@@ -53,8 +61,7 @@ static void pass_signal(const struct container *container, int signal_fd)
         pidfd_send_signal(container->pidfd, (int)info.ssi_signo, NULL, 0);
 }
 
-static void relay_until_ended(struct container *container, const struct oci_relays *relays,
-                              int signal_fd)
+static void relay_until_ended(struct container *container, struct oci_relays *relays, int signal_fd)
 {
     enum { SIGNALS, PROCESS, CONSOLE, INPUT, OUTPUTS, COUNT = OUTPUTS + 2 };
     struct pollfd events[COUNT] = {
@@ -77,8 +84,11 @@ static void relay_until_ended(struct container *container, const struct oci_rela
         if (events[CONSOLE].revents != 0 && !relay(container->console_fd, STDOUT_FILENO))
             events[CONSOLE].fd = -1;
         for (int i = 0; i < 2; i++) {
-            if (events[OUTPUTS + i].revents != 0 && !relay(relays->pipes[i], relays->files[i]))
+            /* Where the file takes no more the program is told so: nobody reads its pipe. */
+            if (events[OUTPUTS + i].revents != 0 && !relay(relays->pipes[i], relays->files[i])) {
                 events[OUTPUTS + i].fd = -1;
+                fd_close(&relays->pipes[i]);
+            }
         }
         if (events[INPUT].revents != 0 && !relay(STDIN_FILENO, container->console_fd))
             events[INPUT].fd = -1;

@@ -210,6 +210,7 @@ struct json_writer *exec_make_request(struct managed_container *container,
     json_member_boolean(writer, "stderr", is_attached && config->attaches_stderr);
     json_member_string(writer, "user",
                        has_user ? config->user : container->definition->config.user);
+    json_member_strings(writer, "env", &config->env);
     json_key(writer, "process");
     result = make_process(container, config, writer, err);
     if (result < 0) {

@@ -111,12 +111,13 @@ static int read_option(struct reader *reader, const char *option)
                      "\"%.64s\" is not supported by this version of davit", option);
 }
 
-/* Who shares the host's processes or their memory is not told from them by a label. */
-static bool has_label(const struct docker_host_config *host,
-                      const struct definition_security *security)
+/* Who shares the host's processes or their memory is not told from them by a label, unless somebody
+ * says by which. */
+static bool has_label(const struct docker_host_config *host, const struct reader *reader)
 {
-    return !host->is_privileged && !security->has_no_label && !mode_is_host(host->pid_mode) &&
-           !mode_is_host(host->ipc_mode);
+    return !reader->security->has_no_label &&
+           (reader->changes_labels || (!host->is_privileged && !mode_is_host(host->pid_mode) &&
+                                       !mode_is_host(host->ipc_mode)));
 }
 
 static int choose_labels(struct reader *reader, const struct definition *definition,
@@ -128,7 +129,7 @@ static int choose_labels(struct reader *reader, const struct definition *definit
         return error_set(reader->err, ERROR_UNSUPPORTED, ENOTSUP,
                          "label: this host has no SELinux, or no contexts for containers "
                          "(lxc_contexts(5))");
-    if (contexts->process == NULL || !has_label(&definition->host_config, security))
+    if (contexts->process == NULL || !has_label(&definition->host_config, reader))
         return 0;
     security->wants_level = reader->parts.level == NULL;
     if (reader->parts.level == NULL)

@@ -54,6 +54,7 @@ void monitor_end_container(struct monitor *monitor)
             pidfd_send_signal(task->process.pidfd, SIGKILL, NULL, 0);
     }
     task_reap(&monitor->init);
+    monitor->finished_ns = clock_now_ns();
     monitor->dead_us = clock_monotonic_us() + (uint64_t)DEATH_MS * 1000;
 }
 
@@ -100,20 +101,19 @@ void monitor_kill_if_due(struct monitor *monitor)
     pidfd_send_signal(monitor->init.process.pidfd, SIGKILL, NULL, 0);
 }
 
-/* The caller frees it. */
 static struct json_writer *make_exit_record(const struct monitor *monitor)
 {
     const struct monitor_exit record = {
         .status = monitor->init.status,
         .is_oom_killed = cgroup_oom_kill_count(&monitor->cgroup) > 0,
         .started_ns = monitor->started_ns,
-        .finished_ns = clock_now_ns(),
+        .finished_ns = monitor->finished_ns,
     };
 
     return monitor_exit_encode(&record);
 }
 
-void monitor_tell_exit(struct monitor *monitor)
+struct json_writer *monitor_write_exit(const struct monitor *monitor)
 {
     struct json_writer *record = make_exit_record(monitor);
     const char *text = json_writer_text(record);
@@ -121,10 +121,15 @@ void monitor_tell_exit(struct monitor *monitor)
     /* A disk that takes nothing any more is not the only one: davitd looks in both places. */
     if (monitor_exit_write(monitor->fds.container_fd, text) < 0)
         monitor_exit_write(monitor->fds.run_fd, text);
+    return record;
+}
+
+void monitor_tell_exit(struct monitor *monitor, struct json_writer *record)
+{
     monitor_remove_cgroup(monitor);
     container_remove_resctrl(&monitor->config, monitor->settings.id);
     monitor_tell(monitor,
                  &(struct monitor_message){.type = MONITOR_EXITED, .value = monitor->init.status},
-                 text);
+                 json_writer_text(record));
     json_writer_free(record);
 }

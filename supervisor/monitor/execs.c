@@ -52,12 +52,11 @@ static int decode_exec(struct monitor *monitor, const struct monitor_message *me
     result = oci_process_decode(arena, exec->process, process, err);
     if (process->apparmor_profile == NULL)
         process->apparmor_profile = monitor->config.process->apparmor_profile;
-    for (size_t i = 0; result == 0 && i < monitor->device_env.count; i++) {
-        const char *variable = monitor->device_env.items[i];
-        const char *name = arena_strndup(arena, variable, strcspn(variable, "="));
+    if (result == 0 && monitor->device_env.count > 0) {
+        struct string_list with_devices;
 
-        if (env_get(&process->env, name) == NULL)
-            string_list_append(arena, &process->env, variable);
+        env_merge(arena, &process->env, &monitor->device_env, &with_devices);
+        env_merge(arena, &with_devices, &exec->env, &process->env);
     }
     return result;
 }
@@ -83,6 +82,7 @@ static int launch_exec(struct monitor *monitor, struct task *task, const struct 
         .console_socket_fd = -1,
         .seccomp = monitor->seccomp.instructions != NULL ? &monitor->seccomp : NULL,
         .user_spec = exec->user,
+        .groups = string_map_get(&monitor->config.annotations, BUNDLE_ANNOTATION_GROUPS),
     };
     int result = 0;
 

@@ -1,8 +1,9 @@
 /*
  * Hooks of a container, which come with devices of vendors (bundle/cdi.h). The bundle that they are
  * told of is a directory of its own, <run>/bundles/ID: with the configuration as the devices have
- * changed it, and an empty directory where createContainer hooks see the root (runtime.h, C4). It
- * belongs to root of the container, whom these hooks run as. See state.h.
+ * changed it, and an empty directory where createContainer hooks see the root (runtime.h, C4). Root
+ * of the container, whom these hooks run as, may read it by its group and change nothing: other
+ * hooks read it as root of the host. See state.h.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,14 +19,14 @@
 #include "state.h"
 
 #define BUNDLES "../../bundles" /* from <run>/containers/ID */
-/* Of hooks that have no timeout of their own: the monitor hears nobody while they run. */
+/* At the most, whatever they say: the monitor hears nobody while they run. */
 #define HOOK_TIMEOUT_S 300
 #define POSTSTOP_TIMEOUT_S 30
 
 static void limit_time(const oci_hook_list *list, int64_t seconds)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (!list->items[i].timeout.is_set)
+        if (!list->items[i].timeout.is_set || list->items[i].timeout.value > seconds)
             list->items[i].timeout = (struct optional_int64){true, seconds};
     }
 }
@@ -71,20 +72,18 @@ static int make_sources_absolute(struct monitor *monitor, struct error *err)
 static int fill_bundle(struct monitor *monitor, int bundle_fd, struct error *err)
 {
     const struct oci_linux *linux_part = monitor->config.linux;
+    const char *root = monitor->config.root->path;
     struct json_writer *writer = oci_config_encode(&monitor->config, false);
     const char *text = json_writer_text(writer);
-    uint32_t uid;
     uint32_t gid;
-    int result = file_replace(bundle_fd, "config.json", text, strlen(text), 0600, false, err);
+    int result = file_replace(bundle_fd, "config.json", text, strlen(text), 0640, false, err);
 
     json_writer_free(writer);
-    oci_map_id(linux_part->uid_mappings.items, linux_part->uid_mappings.count, 0, &uid);
     oci_map_id(linux_part->gid_mappings.items, linux_part->gid_mappings.count, 0, &gid);
-    if (result == 0 &&
-        (mkdirat(bundle_fd, monitor->config.root->path, 0700) < 0 ||
-         fchownat(bundle_fd, monitor->config.root->path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-         fchownat(bundle_fd, "config.json", uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-         fchown(bundle_fd, uid, gid) < 0))
+    if (result == 0 && (mkdirat(bundle_fd, root, 0750) < 0 ||
+                        fchownat(bundle_fd, root, 0, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+                        fchownat(bundle_fd, "config.json", 0, gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+                        fchown(bundle_fd, 0, gid) < 0 || fchmod(bundle_fd, 0750) < 0))
         result = error_errno(err, errno, "make the bundle for hooks");
     return result;
 }
@@ -94,6 +93,19 @@ static int open_bundles(const struct monitor *monitor)
     if (mkdirat(monitor->fds.run_fd, BUNDLES, 0711) < 0 && errno != EEXIST)
         return -1;
     return openat(monitor->fds.run_fd, BUNDLES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* These hooks are programs of the host within the namespaces of the container: where another
+ * container's processes see them, and may trace, they would be a way to the host's files. */
+static int refuse_watched_hooks(const struct oci_config *config, struct error *err)
+{
+    const struct oci_namespace *pids = oci_config_namespace(config, OCI_NAMESPACE_PID);
+
+    if (config->hooks->create_container.count == 0 || pids == NULL || pids->path == NULL)
+        return 0;
+    return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                     "a device with createContainer hooks does not go with another container's "
+                     "processes (PidMode): these could reach the host's files through the hooks");
 }
 
 int monitor_make_bundle(struct monitor *monitor, struct error *err)
@@ -106,7 +118,9 @@ int monitor_make_bundle(struct monitor *monitor, struct error *err)
     if (monitor->config.hooks == NULL)
         return 0;
     limit_times(monitor->config.hooks);
-    result = make_sources_absolute(monitor, err);
+    result = refuse_watched_hooks(&monitor->config, err);
+    if (result == 0)
+        result = make_sources_absolute(monitor, err);
     if (result < 0)
         return result;
     bundles_fd = open_bundles(monitor);

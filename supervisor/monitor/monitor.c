@@ -204,6 +204,7 @@ static _Noreturn void monitor_end_failed_start(struct monitor *monitor, const st
 _Noreturn void monitor_run(const struct spawn_monitor *spawn)
 {
     struct monitor *monitor = memory_new_one(struct monitor);
+    struct json_writer *record;
     struct error err = {0};
 
     monitor->hierarchy = (struct cgroup_hierarchy)CGROUP_HIERARCHY_NONE;
@@ -227,8 +228,10 @@ _Noreturn void monitor_run(const struct spawn_monitor *spawn)
     while (!monitor_is_over(monitor))
         monitor_poll_once(monitor);
     log_writer_finish(&monitor->log);
+    /* Before hooks, which may take their time: what is written is known whoever dies. */
+    record = monitor_write_exit(monitor);
     monitor_run_poststop_hooks(monitor);
-    monitor_tell_exit(monitor);
+    monitor_tell_exit(monitor, record);
     monitor_say_goodbye(monitor);
     streams_release(&monitor->init.streams);
     _exit(0);

@@ -44,6 +44,7 @@ const struct json_struct monitor_config_type = JSON_STRUCT(struct monitor_config
 static const struct json_field exec_fields[] = {
     FIELD(struct monitor_exec, process, "process", JSON_KIND_JSON, .flags = JSON_REQUIRED),
     FIELD(struct monitor_exec, user, "user", JSON_KIND_STRING),
+    FIELD(struct monitor_exec, env, "env", JSON_KIND_STRINGS),
     FIELD(struct monitor_exec, has_stdin, "stdin", JSON_KIND_BOOL),
     FIELD(struct monitor_exec, has_stdout, "stdout", JSON_KIND_BOOL),
     FIELD(struct monitor_exec, has_stderr, "stderr", JSON_KIND_BOOL),

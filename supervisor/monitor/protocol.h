@@ -102,6 +102,7 @@ extern const struct json_struct monitor_config_type;
 struct monitor_exec {
     const struct json *process; /* runtime-spec process */
     const char *user;           /* user[:group] to look up in the container; NULL: process.user */
+    struct string_list env;     /* what the exec itself says, which stands in process.env as well */
     bool has_stdin;
     bool has_stdout;
     bool has_stderr;

@@ -319,13 +319,13 @@ int monitor_start(struct monitor *monitor, struct error *err)
         result = monitor_make_bundle(monitor, err);
     if (result == 0)
         result = monitor_launch_init(monitor, &fds, err);
+    monitor->started_ns = clock_now_ns();
     if (result == 0)
         result = monitor_run_poststart_hooks(monitor, err);
     fd_close(&fds.rootfs);
     fd_close(&fds.mappings);
     fd_close(&fds.shm);
     fd_close(&monitor->shm_mounts_fd);
-    monitor->started_ns = clock_now_ns();
     return result;
 }
 

@@ -44,6 +44,7 @@ struct monitor {
     uint64_t kill_us;       /* when the container is killed if it still runs; 0: never */
     int shm_mounts_fd; /* another container's mount namespace, whose /dev/shm this one shares */
     int64_t started_ns;
+    int64_t finished_ns;
     struct task init;
     struct task *execs;
     size_t exec_count;
@@ -144,7 +145,9 @@ void monitor_stop_container(struct monitor *monitor);
 
 void monitor_kill_if_due(struct monitor *monitor);
 
-/* Writes the exit to exit.json, for a davitd that comes later, and tells the current one. */
-void monitor_tell_exit(struct monitor *monitor);
+/* Writes the exit to exit.json, for a davitd that comes later. Returns what it says. */
+struct json_writer *monitor_write_exit(const struct monitor *monitor);
+/* Removes the cgroup and tells the current davitd of the exit. Frees the record. */
+void monitor_tell_exit(struct monitor *monitor, struct json_writer *record);
 
 #endif

@@ -204,8 +204,10 @@ int main(int argc, char **argv)
     arguments.cgroup = (uint64_t)open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     check(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), "socketpair");
     pid = (pid_t)syscall(SYS_clone3, &arguments, sizeof(arguments));
-    if (pid == 0)
+    if (pid == 0) {
+        close(pair[0]);
         run_child(pair[1], argv + 4);
+    }
     check(pid, "clone3");
     write_map(pid, "uid_map");
     write_map(pid, "gid_map");

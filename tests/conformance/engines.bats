@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What engines write and images have, and what they expect to come of it. compare_runtimes.py found most of it.
 load common
+bats_require_minimum_version 1.5.0
 
 # A user namespace with ids from 100000 on, and a root filesystem that belongs to it.
 use_user_namespace() {
@@ -180,6 +181,17 @@ null: the caller's" ]
     [ ! -e /dev/foo ]
 }
 
+@test "a comma behind a backslash is part of an option, and so are quotes but those of a label" {
+    mkdir "$dir/l,1" "$dir/l\"2"
+    echo one > "$dir/l,1/one"; echo two > "$dir/l\"2/two"
+    configure ".mounts += [{\"destination\":\"/data\",\"type\":\"overlay\",\"source\":\"overlay\",\"options\":[\"lowerdir=$dir/l\\\\,1:$dir/l\\\"2\"]}]"
+    program sh -c 'cat /data/*'
+    run runtime run --bundle "$dir/bundle" "$id"
+    echo "$output"
+    [ "$output" = "one
+two" ]
+}
+
 @test "a user namespace goes with namespaces of the host, and its mqueue belongs to its root" {
     needs_user_namespaces
     use_user_namespace
@@ -223,6 +235,10 @@ null: the caller's" ]
     runtime run --bundle "$dir/bundle" "$id" > "$dir/out1"
     [ "$(wc -l < "$dir/out1")" = 100000 ]
     [ "$(tail -n 1 "$dir/out1")" = "line 99999" ]
+    # A file that takes no more is the program's to hear of, as without anybody between.
+    program sh -c 'trap "" PIPE; head -c 1000000 /dev/zero; echo "said $?" >&2'
+    run -0 timeout 60 bash -c "trap '' XFSZ; ulimit -f 64; '$oci' --root '$dir/state' run --bundle '$dir/bundle' '$id' 2>&1 > '$dir/out3'"
+    contains "$output" "said 1"
     program sleep 1000
     # Nobody waits for what is detached: the file is its output for good.
     runtime run --detach --bundle "$dir/bundle" "$id" > "$dir/detached" 2>&1 </dev/null

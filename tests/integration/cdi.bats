@@ -136,13 +136,16 @@ start_fails() { # WORDS
     contains "$output" "can't open '/dev/none': Operation not permitted"
 }
 
-@test "execs have its variables as well" {
+@test "execs have its variables and groups as well" {
     vendor etc
     davit run --detach --name holds --device vendor.com/thing=0 --env THING_ZERO=mine busybox sleep 1000
     run davit exec --env THING_DRIVER=exec holds env
     echo "$output"
     contains "$output" THING_DRIVER=exec
-    [ "$(davit exec holds sh -c 'echo $THING_DRIVER $THING_ZERO')" = "1.2 mine" ]
+    # As for the first process: the device's come before the container's own.
+    [ "$(davit exec holds sh -c 'echo $THING_DRIVER $THING_ZERO')" = "1.2 etc" ]
+    [ "$(davit exec holds id -G)" = "0 4242" ]
+    contains "$(davit exec --user 1000 holds id -G)" 4242
 }
 
 @test "a later directory hides an earlier one; two files of one directory contradict each other" {
@@ -216,6 +219,8 @@ start_fails() { # WORDS
     wrong "{\"cdiVersion\": \"9.0.0\", \"kind\": \"vendor.com/other\", $device}" 'cdiVersion: "9.0.0" is no version up to 1.1.0'
     wrong "{\"cdiVersion\": \"1.0.0\", \"kind\": \"other\", $device}" 'kind: "other"'
     wrong '{"cdiVersion": "1.0.0", "kind": "vendor.com/other", "devices": []}' 'devices: one at least'
+    wrong '{"cdiVersion": "1.0.0", "kind": "vendor.com/other", "devices": [{"name": "one"}, {"name": "one"}]}' 'devices: two are called "one"'
+    wrong '{"cdiVersion": "1.1.0", "kind": "vendor.com/other", "devices": [{"name": "one", "containerEdits": {"deviceNodes": [{"path": "/dev/x", "type": "c", "major": 4294967297, "minor": 3}]}}]}' 'devices[0].containerEdits.deviceNodes[0].major'
     wrong '{"cdiVersion": "1.0.0", "kind": "vendor.com/other", "devices": [{"name": "-one"}]}' 'devices[0]: name: "-one"'
     wrong "{\"cdiVersion\": \"1.0.0\", \"kind\": \"vendor.com/other\", $device, \"more\": 1}" more
     wrong '{"cdiVersion": "0.6.0", "kind": "vendor.com/other", "devices": [{"name": "one", "containerEdits": {"additionalGids": [1]}}]}' \
@@ -244,6 +249,10 @@ start_fails() { # WORDS
     start_fails "vendor.com/other=one ($dir/etc/other.json): device node /dev/gone: /dev/gone: No such file"
     other '{"deviceNodes": [{"path": "/dev/x", "hostPath": "/etc/passwd"}]}'
     start_fails "/etc/passwd is no device"
+    other '{"deviceNodes": [{"path": "/dev/x", "hostPath": "/dev/zero", "type": "b"}]}'
+    start_fails "/dev/zero is not of type b"
+    other '{"mounts": [{"hostPath": "/etc", "containerPath": "/"}]}'
+    start_fails "is the root, which root.path says"
     other '{"mounts": [{"hostPath": "/nowhere/lib", "containerPath": "/lib/x"}]}'
     start_fails "/nowhere/lib"
     other "$(hooks '{"hookName": "createRuntime", "path": "/nowhere/tool"}')"
@@ -272,6 +281,30 @@ start_fails() { # WORDS
     other "$(hooks "$(hook poststop 'echo "no way back" >&2; exit 3')")"
     davit run --rm --name ends --device vendor.com/other=one busybox true
     grep -q "container ends: hook /bin/sh: exit status 3: no way back" "$dir/log"
+}
+
+@test "what a createContainer hook leaves running does not see the program, and hooks are not what others can trace" {
+    # It would have the host's files below /proc/PID/root, and the program may trace.
+    other "$(hooks "$(hook createContainer 'sleep 10000 < /dev/null > /dev/null 2>&1 &')")"
+    [ "$(davit run --rm --cap-add SYS_PTRACE --device vendor.com/other=one busybox sh -c 'echo /proc/[0-9]*')" = /proc/1 ]
+    davit run --detach --name watches busybox sleep 1000
+    run -125 davit run --rm --pid container:watches --device vendor.com/other=one busybox true
+    contains "$output" "PidMode"
+}
+
+@test "hooks have neither the limits of the container nor a bundle that its root can change" {
+    touch "$dir/said"; chmod 666 "$dir/said"
+    other "$(hooks "$(hook createContainer "ulimit -n > $dir/said")")"
+    davit run --rm --userns host --ulimit nofile=33 --device vendor.com/other=one busybox sh -c '[ $(ulimit -n) = 33 ]'
+    [ "$(cat "$dir/said")" -gt 33 ]
+    other "$(hooks "$(hook createContainer "test -r config.json && ! rm -f config.json 2>/dev/null && ! touch new 2>/dev/null")")"
+    davit run --rm --device vendor.com/other=one busybox true
+}
+
+@test "a state of any length reaches a hook" {
+    other "$(hooks "$(hook createRuntime "wc -c > $dir/said")")"
+    davit run --rm --annotation "big=$(head -c 100000 /dev/zero | tr '\0' x)" --device vendor.com/other=one busybox true
+    [ "$(cat "$dir/said")" -gt 100000 ]
 }
 
 @test "startContainer hooks run inside" {
@@ -306,12 +339,23 @@ start_fails() { # WORDS
     [ "$status" -eq 0 ]
 }
 
+@test "a device of the network stays what it is where the container has the network of the host" {
+    other '{"netDevices": [{"hostInterfaceName": "cdi-own0", "name": "stolen0"}]}'
+    # A network of its own for this davitd would not be the host's: the device is made here, and looked for afterwards.
+    ip link add cdi-own0 type veth peer name cdi-own1
+    run davit run --rm --network host --device vendor.com/other=one busybox true
+    echo "$output"
+    ip link show cdi-own0
+    ip link del cdi-own0
+    [ "$status" -eq 125 ]
+    contains "$output" "linux.netDevices"
+}
+
 @test "a monitor that is killed leaves no bundle behind" {
     vendor etc
     davit run --detach --name killed --device vendor.com/thing=0 busybox sleep 1000
-    [ -s "$dir/run/bundles/$(davit inspect killed | jq -r '.[0].Id')/config.json" ] || [ -d "$dir/run/bundles/$(davit inspect killed | jq -r '.[0].Id')" ]
+    [ -s "$dir/run/bundles/$(davit inspect killed | jq -r '.[0].Id')/config.json" ]
     for pid in $(pgrep -x davit-monitor); do
-        tr '\0' ' ' < "/proc/$pid/cgroup" >/dev/null
         if ls -l "/proc/$pid/fd" 2>/dev/null | grep -q "$dir/run/containers"; then kill -9 "$pid"; fi
     done
     wait_until ! davit exec killed true

@@ -70,6 +70,7 @@ static void yaml_that_expands_or_is_no_tree_is_refused(void **state)
 {
     (void)state;
     assert_no_yaml("a: &x [1]\nb: *x\n", "line 1, column 4: anchors and tags");
+    assert_no_yaml("# comment\n%TAG ! tag:x,2000:\n---\na: 1\n", "directives");
     assert_no_yaml("a: &x 1\n", "anchors and tags");
     assert_no_yaml("b: *x\n", "aliases are not supported");
     assert_no_yaml("a: !!int '3'\n", "anchors and tags");
@@ -184,11 +185,12 @@ static void edits_that_make_no_sense_are_refused(void **state)
         {"deviceNodes: [{path: /dev/a, uid: -1}]", "uid"},
         {"deviceNodes: [{}]", "path: required"},
         {"mounts: [{hostPath: /a}]", "containerPath: required"},
-        {"mounts: [{hostPath: /a, containerPath: b}]", "containerPath has to be absolute"},
+        {"mounts: [{hostPath: /a, containerPath: b}]",
+         "hostPath and containerPath have to be absolute"},
         {"hooks: [{hookName: createContainer, path: a}]", "path: \"a\" is not absolute"},
         {"hooks: [{hookName: createContainer, path: /a, timeout: 0}]", "greater than zero"},
         {"additionalGids: [a]", "additionalGids[0]: no group id"},
-        {"additionalGids: 5", "a list is expected"},
+        {"additionalGids: 5", "a list of 64 at the most"},
         {"netDevices: [{hostInterfaceName: a, name: ''}]", "netDevices[0]"},
         {"unknown: 1", "unknown"},
     };
