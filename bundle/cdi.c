@@ -105,9 +105,13 @@ static int read_directory(struct registry *registry, size_t directory, struct er
         return errno == ENOENT ? 0 : error_errno(err, errno, "%s", path);
     if (fstat(dirfd(dir), &status) < 0)
         return error_errno(err, errno, "%s", path);
-    if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return error_set(err, ERROR_DENIED, EPERM,
-                         "%s has to belong to root, and nobody else may write to it", path);
+    if (status.st_uid != 0 || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        string_list_append(registry->arena, &registry->problems,
+                           arena_printf(registry->arena,
+                                        "%s has to belong to root, and nobody else may write to it",
+                                        path));
+        return 0;
+    }
     while ((entry = readdir(dir)) != NULL) {
         if (!is_cdi_file(entry->d_name))
             continue;
@@ -406,11 +410,28 @@ static int add_named(const struct registry *registry, const char *name, const st
                       : 0;
 }
 
+/* Vendors call one device by several names: "0" and "GPU-8a0b...". Where some are numbers, these
+ * are what is counted. */
+static bool is_number(const char *name)
+{
+    return strspn(name, "0123456789") == strlen(name);
+}
+
+static bool has_numbers(const struct string_list *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        if (is_number(names->items[i]))
+            return true;
+    }
+    return false;
+}
+
 /* What is asked for of a class: by name, the device "all", or the first so many of the others. */
 static void choose_devices(const struct registry *registry, const struct cdi_class_request *request,
                            struct string_list *names)
 {
     struct string_list known = {0};
+    bool counts_numbers;
 
     *names = request->wanted;
     if (request->wanted.count > 0)
@@ -420,8 +441,9 @@ static void choose_devices(const struct registry *registry, const struct cdi_cla
         string_list_append(registry->arena, names, "all");
         return;
     }
+    counts_numbers = has_numbers(&known);
     for (size_t i = 0; i < known.count; i++) {
-        if (strcmp(known.items[i], "all") != 0 &&
+        if (strcmp(known.items[i], "all") != 0 && (!counts_numbers || is_number(known.items[i])) &&
             (request->count < 0 || names->count < (uint64_t)request->count))
             string_list_append(registry->arena, names, known.items[i]);
     }

@@ -124,7 +124,7 @@ static const struct option_row create_rows[] = {
     {"device", 0, OPTION_READ, "PATH[:PATH-INSIDE][:rwm]|VENDOR/CLASS=NAME",
      .member = "HostConfig.Devices", .read = read_device, .help = "give it a device of the host"},
     {"gpus", 0, OPTION_READ, "all|N|device=NAME,...", .member = "HostConfig.DeviceRequests",
-     .read = read_gpus, .help = "give it processors for graphics"},
+     .read = read_gpus, .help = "give it GPUs"},
     {"device-cgroup-rule", 0, OPTION_LIST, "RULE", .member = "HostConfig.DeviceCgroupRules",
      .help = "allow devices, like \"c 10:* rwm\""},
     {"device-read-bps", 0, OPTION_READ, "DEVICE:RATE", .member = "HostConfig.BlkioDeviceReadBps",

@@ -162,7 +162,7 @@ int stdio_reopen_null(struct error *err)
     return 0;
 }
 
-void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid, bool keeps_files)
+void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid)
 {
     const struct oci_linux *linux_part =
         config != NULL && oci_config_namespace(config, OCI_NAMESPACE_USER) != NULL ? config->linux
@@ -180,8 +180,7 @@ void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid, 
         struct stat status;
 
         if (fstat(fd, &status) == 0 && status.st_uid != host_uid &&
-            (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) ||
-             (S_ISREG(status.st_mode) && !keeps_files)))
+            (S_ISFIFO(status.st_mode) || S_ISREG(status.st_mode) || S_ISSOCK(status.st_mode)))
             (void)!fchown(fd, host_uid, gid);
     }
 }

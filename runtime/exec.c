@@ -89,7 +89,7 @@ static int resolve_user(struct exec *exec, struct error *err)
             user_add_groups(&exec->arena, root_fd, exec->options->groups, &exec->process.user, err);
     /* Until now the pipes belong to root of the namespace, because the user was not known. */
     if (result == 0 && !exec->process.has_terminal)
-        stdio_give(exec->options->stdio, NULL, exec->process.user.uid, exec->options->keeps_files);
+        stdio_give(exec->options->stdio, NULL, exec->process.user.uid);
     if (result == 0)
         process_plan_set_home(&exec->plan, home);
     return result;
@@ -256,8 +256,7 @@ int container_exec_begin(const struct exec_options *options, struct container *c
     exec.plan.preserved_fd_count = options->preserved_fd_count;
     if (result == 0 && !options->process->has_terminal)
         stdio_give(options->stdio, options->identity->config,
-                   options->user_spec != NULL ? 0 : options->process->user.uid,
-                   options->keeps_files);
+                   options->user_spec != NULL ? 0 : options->process->user.uid);
     if (result == 0)
         result = launch_exec_process(&exec, container, err);
     if (result < 0)

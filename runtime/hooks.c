@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -61,6 +62,7 @@ static _Noreturn void execute_hook(const struct oci_hook *hook,
                                    char *const *environment)
 {
     sigset_t none;
+    int status;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -76,7 +78,10 @@ static _Noreturn void execute_hook(const struct oci_hook *hook,
     if (dup2(stdin_fd, STDIN_FILENO) >= 0 &&
         (surroundings->directory_fd < 0 || fchdir(surroundings->directory_fd) == 0))
         execve(hook->path, arguments, environment);
-    _exit(errno == ENOENT ? 127 : 126);
+    status = errno == ENOENT ? 127 : 126;
+    /* To where a hook would say it. */
+    dprintf(STDERR_FILENO, "cannot be run: %s\n", strerror(errno));
+    _exit(status);
 }
 
 /* Keeps the end of what there is to read. Returns false when there will be no more. */

@@ -370,6 +370,12 @@ static int wait_for_start(struct init *init, struct error *err)
 
     if (!options->is_start_held)
         return 0;
+    /* A startContainer hook may still bring the program. */
+    if (init->config->hooks == NULL || init->config->hooks->start_container.count == 0) {
+        result = process_check_program(&init->process, err);
+        if (result < 0)
+            return result;
+    }
     result = sync_send(init->control_fd, SYNC_CREATED);
     if (result < 0)
         return error_errno(err, -result, "report the container as created");

@@ -379,8 +379,7 @@ int container_launch(const struct container_options *options, struct container *
     *container = (struct container)CONTAINER_NONE;
     result = plan_prepare(options, &plan, err);
     if (result == 0 && !options->config->process->has_terminal)
-        stdio_give(options->stdio, options->config, options->config->process->user.uid,
-                   options->keeps_files);
+        stdio_give(options->stdio, options->config, options->config->process->user.uid);
     if (result == 0)
         result = launch_init(&plan, container, err);
     plan_release(&plan);

@@ -70,6 +70,9 @@ int process_become_namespace_root(struct error *err);
 /* C4 (attributes.c): scheduling, memory policy, io priority, personality, labels, and, unless the
  * parent sets them, oom score and limits. Call it while the procfs of the host is in reach. */
 int process_apply_attributes(const struct process_plan *plan, struct error *err);
+/* Says that the program is not there or not executable, as far as root of the container can tell:
+ * engines look for that when a container is created. */
+int process_check_program(const struct process_plan *plan, struct error *err);
 /* Labels and limits, which hooks of the host do not have. Procfs of the host is still in reach. */
 int process_apply_confinement(const struct process_plan *plan, struct error *err);
 
@@ -206,9 +209,8 @@ int stdio_reopen_null(struct error *err);
 /* Makes the pipes, sockets and ordinary files among the standard streams (-1: the caller's own)
  * belong to the user of the process, so that it can open them again as /dev/stdout. Devices are the
  * host's: a terminal or /dev/null stays as it is. `uid` is an id in the user namespace of
- * `config`, or with NULL in that of the caller. What cannot be changed stays as it is, and with
- * `keeps_files` ordinary files do. */
-void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid, bool keeps_files);
+ * `config`, or with NULL in that of the caller. What cannot be changed stays as it is. */
+void stdio_give(const int stdio[3], const struct oci_config *config, uid_t uid);
 
 /* stdio[i] to descriptor i, for those that are not -1. */
 int stdio_redirect(const int stdio[3], struct error *err);

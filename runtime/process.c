@@ -1,5 +1,6 @@
 /* C9 to C11: who the program is and what it may do. */
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/seccomp.h>
@@ -17,6 +18,8 @@
 #include "bundle/bundle.h"
 #include "plan.h"
 #include "seccomp_listener.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static const struct {
     const char *name;
@@ -391,7 +394,7 @@ static int search_and_execute(const struct process_plan *plan, struct error *err
         return exec_error(name, errno, err);
     }
     if (path == NULL)
-        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        path = DEFAULT_PATH;
     while (path != NULL) {
         size_t length = strcspn(path, ":");
         char candidate[PATH_MAX];
@@ -402,6 +405,48 @@ static int search_and_execute(const struct process_plan *plan, struct error *err
             if (errno != ENOENT && errno != ENOTDIR)
                 failure = errno;
         }
+        path = path[length] == ':' ? path + length + 1 : NULL;
+    }
+    return exec_error(name, failure, err);
+}
+
+/* What execve(2) would say of a file, as far as root can tell. */
+static int check_file(int cwd_fd, const char *path)
+{
+    struct stat status;
+
+    if (fstatat(cwd_fd, path, &status, 0) < 0)
+        return errno;
+    return S_ISREG(status.st_mode) && (status.st_mode & 0111) != 0 ? 0 : EACCES;
+}
+
+int process_check_program(const struct process_plan *plan, struct error *err)
+{
+    const char *name = plan->arguments[0];
+    const char *path = env_get(&plan->process->env, "PATH");
+    cleanup_close int cwd_fd = open(plan->process->cwd, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int failure = ENOENT;
+
+    if (strchr(name, '/') != NULL) {
+        failure = check_file(cwd_fd >= 0 ? cwd_fd : AT_FDCWD, name);
+        return failure == ENOENT || failure == ENOTDIR || failure == EACCES
+                   ? exec_error(name, failure, err)
+                   : 0;
+    }
+    if (path == NULL)
+        path = DEFAULT_PATH;
+    while (path != NULL) {
+        size_t length = strcspn(path, ":");
+        char candidate[PATH_MAX];
+        int found = ENOENT;
+
+        if (length > 0 && snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)length, path,
+                                   name) < (int)sizeof(candidate))
+            found = check_file(cwd_fd >= 0 ? cwd_fd : AT_FDCWD, candidate);
+        /* Anything but these two is execve's to say. */
+        if (found != ENOENT && found != ENOTDIR && found != EACCES)
+            return 0;
+        failure = found == EACCES ? EACCES : failure;
         path = path[length] == ':' ? path + length + 1 : NULL;
     }
     return exec_error(name, failure, err);

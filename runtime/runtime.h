@@ -103,7 +103,6 @@ struct container_options {
     unsigned int step_timeout_s;     /* to the next message of the first process; 0: no limit */
     bool has_no_pivot;               /* chroot instead of pivot_root, for a host in its initramfs */
     bool keeps_hook_output;          /* as hooks_open_output() says */
-    bool keeps_files;                /* ordinary files as standard streams stay their owner's */
     /* Called as soon as the process exists and before it can do anything that lasts. If the caller
      * dies before the call has returned, the process dies as well. NULL: no call. */
     int (*on_cloned)(void *context, pid_t pid, struct error *err);
@@ -155,7 +154,6 @@ struct exec_options {
     const struct seccomp_program *seccomp;
     const char *user_spec; /* user[:group] by name; NULL: process->user */
     const char *groups;    /* with user_spec: further groups, by comma; or NULL */
-    bool keeps_files;      /* as in struct container_options */
 };
 
 /* Makes another process in a container, as a child of the caller, and does not wait until its

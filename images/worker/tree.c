@@ -161,11 +161,20 @@ static int copy_content(struct tree *tree, int fd, int64_t size)
     return 0;
 }
 
+/* Reading changes no access time, but of files whose owner nobody is in the container's ids: such
+ * as a vendor's, bound into it. */
+static int open_file(int directory_fd, const char *name)
+{
+    const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int fd = openat(directory_fd, name, flags | O_NOATIME);
+
+    return fd < 0 && errno == EPERM ? openat(directory_fd, name, flags) : fd;
+}
+
 static int add_file(struct tree *tree, struct archive_entry *entry, int directory_fd,
                     const char *name)
 {
-    cleanup_close int fd =
-        openat(directory_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_CLOEXEC);
+    cleanup_close int fd = open_file(directory_fd, name);
     struct stat status;
     int result;
 

@@ -49,6 +49,15 @@ static bool relay(int from, int to)
     return written == 0;
 }
 
+/* Moves what the pipe takes. Returns false at the end of the file, or when nobody reads any more.
+ */
+static bool feed(int file, int pipe)
+{
+    ssize_t count = splice(file, NULL, pipe, NULL, RELAY_BYTES, SPLICE_F_NONBLOCK);
+
+    return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
 static void pass_signal(const struct container *container, int signal_fd)
 {
     struct signalfd_siginfo info;
@@ -63,12 +72,13 @@ static void pass_signal(const struct container *container, int signal_fd)
 
 static void relay_until_ended(struct container *container, struct oci_relays *relays, int signal_fd)
 {
-    enum { SIGNALS, PROCESS, CONSOLE, INPUT, OUTPUTS, COUNT = OUTPUTS + 2 };
+    enum { SIGNALS, PROCESS, CONSOLE, INPUT, FILE_INPUT, OUTPUTS, COUNT = OUTPUTS + 2 };
     struct pollfd events[COUNT] = {
         [SIGNALS] = {.fd = signal_fd, .events = POLLIN},
         [PROCESS] = {.fd = container->pidfd, .events = POLLIN},
         [CONSOLE] = {.fd = container->console_fd, .events = POLLIN},
         [INPUT] = {.fd = container->console_fd >= 0 ? STDIN_FILENO : -1, .events = POLLIN},
+        [FILE_INPUT] = {.fd = relays->input, .events = POLLOUT},
         [OUTPUTS] = {.fd = relays->pipes[0], .events = POLLIN},
         [OUTPUTS + 1] = {.fd = relays->pipes[1], .events = POLLIN},
     };
@@ -90,12 +100,17 @@ static void relay_until_ended(struct container *container, struct oci_relays *re
                 fd_close(&relays->pipes[i]);
             }
         }
+        if (events[FILE_INPUT].revents != 0 && !feed(STDIN_FILENO, relays->input)) {
+            events[FILE_INPUT].fd = -1;
+            fd_close(&relays->input);
+        }
         if (events[INPUT].revents != 0 && !relay(STDIN_FILENO, container->console_fd))
             events[INPUT].fd = -1;
         if (events[PROCESS].revents != 0) {
             has_ended = true;
             events[PROCESS].fd = -1;
             events[INPUT].fd = -1;
+            events[FILE_INPUT].fd = -1;
         }
     }
 }
@@ -118,6 +133,7 @@ int oci_attend(struct container *container, struct oci_relays *relays, struct er
         copy_window_size(container->console_fd);
     }
     relay_until_ended(container, relays, signal_fd);
+    fd_close(&relays->input);
     fd_close(&relays->pipes[0]);
     fd_close(&relays->pipes[1]);
     terminal_restore(&terminal);

@@ -166,15 +166,12 @@ static int launch_created(struct create *create, struct error *err)
     bool is_foreground = create->is_run && !create->is_detached;
     int stdio[3] = {-1, -1, -1};
     int result = is_foreground && create->state.config.process != NULL
-                     ? oci_open_relays(&create->state.config, create->state.config.process,
-                                       &create->relays, stdio, err)
+                     ? oci_open_relays(create->state.config.process, &create->relays, stdio, err)
                      : 0;
     const struct container_options options = {
         .id = create->id,
         .has_no_pivot = create->has_no_pivot,
         .keeps_hook_output = true,
-        /* Who waits for the container goes on with its files: the log of a whole script, say. */
-        .keeps_files = is_foreground,
         .on_cloned = note_process,
         .context = create,
         .bundle_path = create->state.bundle,

@@ -308,7 +308,7 @@ static int run_process(const struct exec_command *command, const struct state *s
     if (result == 0)
         result = open_exec_cgroup(command, state, &hierarchy, &cgroup, err);
     if (result == 0 && !command->is_detached)
-        result = oci_open_relays(&state->config, process, relays, stdio, err);
+        result = oci_open_relays(process, relays, stdio, err);
     if (result == 0) {
         const struct container_identity identity = {state->id, state->bundle, &state->config,
                                                     state->pid};
@@ -320,7 +320,6 @@ static int run_process(const struct exec_command *command, const struct state *s
             .stdio = {stdio[0], stdio[1], stdio[2]},
             .preserved_fd_count = (unsigned int)command->preserved_fd_count,
             .console_socket_fd = console_fd,
-            .keeps_files = !command->is_detached,
         };
 
         result = container_exec(&options, container, err);

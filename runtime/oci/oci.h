@@ -41,24 +41,26 @@ int oci_update(struct oci_context *context, int argc, char **argv);
 int oci_destroy(struct oci_context *context, struct state *state, bool is_forced);
 
 /*
- * Outputs of a foreground process that are files of somebody else. The program can open its output
- * again (/dev/stdout) only if that belongs to its user, and the file has to stay the caller's: so
- * there is a pipe between, as runc has for every output.
+ * Ordinary files that a foreground process has as standard streams. The program could open them
+ * again
+ * (/dev/stdout) and write over what is not its own, or could not because they are somebody else's:
+ * so there are pipes between, as runc has for every stream.
  */
 struct oci_relays {
-    int pipes[2]; /* that standard output and error come out of; -1: they need none */
+    int input;    /* where the file on standard input goes; -1: it is none */
+    int pipes[2]; /* that standard output and error come out of; -1: they are none */
     int files[2]; /* where that goes */
 };
 
-#define OCI_RELAYS_NONE                        \
-    {                                          \
-        .pipes = {-1, -1}, .files = { -1, -1 } \
+#define OCI_RELAYS_NONE                                     \
+    {                                                       \
+        .input = -1, .pipes = {-1, -1}, .files = { -1, -1 } \
     }
 
 /* Makes the pipes that are needed and puts their other ends into `stdio`; the caller closes those
  * when the process has them: oci_close_streams(). */
-int oci_open_relays(const struct oci_config *config, const struct oci_process *process,
-                    struct oci_relays *relays, int stdio[3], struct error *err);
+int oci_open_relays(const struct oci_process *process, struct oci_relays *relays, int stdio[3],
+                    struct error *err);
 void oci_close_streams(int stdio[3]);
 
 /* Waits for a foreground process: passes signals on, and what comes out of its terminal or of the

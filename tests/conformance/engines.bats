@@ -181,6 +181,24 @@ null: the caller's" ]
     [ ! -e /dev/foo ]
 }
 
+@test "a program that is not there is said when the container is created" {
+    program nonexistent
+    run -1 runtime create --bundle "$dir/bundle" "$id"
+    contains "$output" 'exec: "nonexistent": executable file not found in $PATH'
+    program /no/such
+    run runtime create --bundle "$dir/bundle" "$id"
+    contains "$output" 'exec: "/no/such": no such file or directory'
+    echo text > "$dir/bundle/rootfs/etc/plain"
+    program /etc/plain
+    run runtime create --bundle "$dir/bundle" "$id"
+    contains "$output" "permission denied"
+    # A startContainer hook may bring it.
+    program /tmp/brought
+    configure '.root.readonly = false | .hooks = {"startContainer":[{"path":"/bin/busybox","args":["cp","/bin/busybox","/tmp/brought"]}]} | .process.args = ["/tmp/brought"]'
+    runtime create --bundle "$dir/bundle" "$id" > "$dir/out" 2>&1 </dev/null
+    runtime delete --force "$id"
+}
+
 @test "a comma behind a backslash is part of an option, and so are quotes but those of a label" {
     mkdir "$dir/l,1" "$dir/l\"2"
     echo one > "$dir/l,1/one"; echo two > "$dir/l\"2/two"
@@ -239,6 +257,20 @@ two" ]
     program sh -c 'trap "" PIPE; head -c 1000000 /dev/zero; echo "said $?" >&2'
     run -0 timeout 60 bash -c "trap '' XFSZ; ulimit -f 64; '$oci' --root '$dir/state' run --bundle '$dir/bundle' '$id' 2>&1 > '$dir/out3'"
     contains "$output" "said 1"
+    # Root opens its own output again as well, and gets no hold of the file.
+    configure '.process.user = {"uid":0,"gid":0}'
+    program sh -c 'echo a > /dev/stdout; echo b > /proc/self/fd/1; echo c; cat; echo d > /proc/self/fd/0'
+    echo precious > "$dir/log"
+    echo input > "$dir/input"
+    runtime run --bundle "$dir/bundle" "$id" >> "$dir/log" 2>/dev/null < "$dir/input" || true
+    [ "$(paste -sd' ' "$dir/log")" = "precious a b c input" ]
+    [ "$(cat "$dir/input")" = input ]
+    head -c 3000000 /dev/zero > "$dir/input"
+    program cat
+    [ "$(runtime run --bundle "$dir/bundle" "$id" < "$dir/input" | wc -c)" = 3000000 ]
+    program true
+    runtime run --bundle "$dir/bundle" "$id" < "$dir/input"
+    configure '.process.user = {"uid":1000,"gid":1000}'
     program sleep 1000
     # Nobody waits for what is detached: the file is its output for good.
     runtime run --detach --bundle "$dir/bundle" "$id" > "$dir/detached" 2>&1 </dev/null

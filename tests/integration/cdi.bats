@@ -72,6 +72,7 @@ devices:
   containerEdits:
     deviceNodes:
     - {path: /dev/thing1, hostPath: /dev/full, permissions: rw, uid: 7, gid: 8}
+- {name: "thing-8a0b", containerEdits: {env: [THING_BY_UUID=yes]}}
 - name: all
   containerEdits:
     deviceNodes:
@@ -161,16 +162,17 @@ start_fails() { # WORDS
     vendor etc
     [ "$(davit run --rm --gpus all busybox sh -c 'echo /dev/thing?')" = "/dev/thing0 /dev/thing1" ]
     [ "$(davit run --rm --gpus 1 busybox sh -c 'echo /dev/thing?')" = /dev/thing0 ]
-    [ "$(davit run --rm --gpus 2 busybox sh -c 'echo /dev/thing?')" = "/dev/thing0 /dev/thing1" ]
+    # Those with numbers are counted, not their other names.
+    [ "$(davit run --rm --gpus 2 busybox sh -c 'echo /dev/thing? $THING_BY_UUID')" = "/dev/thing0 /dev/thing1" ]
     [ "$(davit run --rm --gpus device=1 busybox sh -c 'echo /dev/thing?')" = /dev/thing1 ]
     [ "$(davit run --rm --gpus '"device=0,1",capabilities=utility' busybox sh -c 'echo /dev/thing?')" = "/dev/thing0 /dev/thing1" ]
     [ "$(docker run --rm --gpus all busybox sh -c 'echo /dev/thing?')" = "/dev/thing0 /dev/thing1" ]
     [ "$(docker run --rm --gpus '"device=1",driver=vendor' busybox sh -c 'echo /dev/thing?')" = /dev/thing1 ]
     run -125 davit run --rm --gpus 3 busybox true
-    contains "$output" "vendor.com/thing: no file of $dir/etc, $dir/run-cdi, $dir/none has so many; of vendor.com/thing there are: 0, 1, all"
+    contains "$output" "vendor.com/thing: no file of $dir/etc, $dir/run-cdi, $dir/none has so many; of vendor.com/thing there are: 0, 1, thing-8a0b, all"
     run -125 davit run --rm --gpus device=9 busybox true
     contains "$output" "device vendor.com/thing=9: no file"
-    contains "$output" "there are: 0, 1, all"
+    contains "$output" "there are: 0, 1, thing-8a0b, all"
 }
 
 @test "docker 28 sends a qualified --device as a request of the driver cdi" {
@@ -241,6 +243,9 @@ start_fails() { # WORDS
     rm "$dir/etc/other.json"
     chmod 775 "$dir/etc"
     start_fails "$dir/etc has to belong to root"
+    # Others are read all the same.
+    vendor run-cdi
+    davit run --rm --device vendor.com/thing=0 busybox true
     chmod 755 "$dir/etc"
 }
 
@@ -256,7 +261,7 @@ start_fails() { # WORDS
     other '{"mounts": [{"hostPath": "/nowhere/lib", "containerPath": "/lib/x"}]}'
     start_fails "/nowhere/lib"
     other "$(hooks '{"hookName": "createRuntime", "path": "/nowhere/tool"}')"
-    start_fails "hook /nowhere/tool: exit status 127"
+    start_fails "hook /nowhere/tool: exit status 127: cannot be run: No such file or directory"
     [ -e /sys/fs/resctrl/schemata ] || { other '{"intelRdt": {"closID": "fast"}}'; start_fails "linux.intelRdt"; }
     says_nothing davit ps --all --quiet
     is_empty "$dir/run/bundles"
@@ -305,6 +310,13 @@ start_fails() { # WORDS
     other "$(hooks "$(hook createRuntime "wc -c > $dir/said")")"
     davit run --rm --annotation "big=$(head -c 100000 /dev/zero | tr '\0' x)" --device vendor.com/other=one busybox true
     [ "$(cat "$dir/said")" -gt 100000 ]
+}
+
+@test "a vendor's files come out of a container as well" {
+    vendor etc
+    davit create --name out --device vendor.com/thing=0 busybox sleep 1000
+    davit start out
+    [ "$(davit cp out:/usr/lib/libthing.so.1.2 - | tar -xO)" = library ]
 }
 
 @test "startContainer hooks run inside" {
