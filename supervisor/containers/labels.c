@@ -83,6 +83,10 @@ static int choose_level(struct managed_container *container, struct revision *dr
         definition_security(&arena, &draft->definition, &containers->selinux, &security, err);
 
     (void)image;
+    if (result == 0 && security.apparmor_profile != NULL && !apparmor_is_enabled())
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.SecurityOpt: apparmor: not supported: this host has no "
+                         "AppArmor");
     if (result < 0 || !security.wants_level)
         return result;
     if (joined != NULL && joined->definition->selinux_level != NULL)

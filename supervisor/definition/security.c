@@ -126,9 +126,10 @@ static int choose_labels(struct reader *reader, const struct definition *definit
     struct definition_security *security = reader->security;
 
     if (contexts->process == NULL && reader->changes_labels)
-        return error_set(reader->err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "label: this host has no SELinux, or no contexts for containers "
-                         "(lxc_contexts(5))");
+        return error_set(
+            reader->err, ERROR_UNSUPPORTED, ENOTSUP,
+            "label: not supported: this host has no SELinux, or no contexts for containers "
+            "(lxc_contexts(5))");
     if (contexts->process == NULL || !has_label(&definition->host_config, reader))
         return 0;
     security->wants_level = reader->parts.level == NULL;

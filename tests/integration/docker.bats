@@ -83,8 +83,8 @@ teardown_file() { teardown_daemon_file; }
 }
 
 @test "options the client offers and davit does not support are refused by name" {
-    for options in "--log-driver syslog" "--gpus all" \
-        "--security-opt apparmor=x"; do
+    for options in "--log-driver syslog" "--memory-swappiness 10" \
+        "--security-opt apparmor=x" "--security-opt label=type:x"; do
         # shellcheck disable=SC2086
         run docker create $options busybox true
         [ "$status" -ne 0 ] || { echo "accepted: $options"; false; }
