@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Where the decoder is: a list on the stack from the value at hand up to the root. */
@@ -565,6 +566,17 @@ const char *string_map_get(const struct string_map *map, const char *name)
             return map->items[i - 1].value;
     }
     return NULL;
+}
+
+static int compare_strings(const void *one, const void *other)
+{
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+void string_list_sort(struct string_list *list)
+{
+    if (list->count > 0)
+        qsort(list->items, list->count, sizeof(*list->items), compare_strings);
 }
 
 void string_map_set(struct arena *arena, struct string_map *map, const char *name,

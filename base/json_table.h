@@ -56,6 +56,8 @@ const char *string_map_get(const struct string_map *map, const char *name);
 void string_map_set(struct arena *arena, struct string_map *map, const char *name,
                     const char *value);
 bool string_list_has(const struct string_list *list, const char *string);
+/* In the order of strcmp(3). */
+void string_list_sort(struct string_list *list);
 /* All strings with `separator` between them. */
 const char *string_list_join(struct arena *arena, const struct string_list *list,
                              const char *separator);

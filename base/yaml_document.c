@@ -60,7 +60,7 @@ static const char *integer_text(struct arena *arena, const char *text)
     return arena_printf(arena, "%s%" PRIu64, is_negative ? "-" : "", value);
 }
 
-/* A number with a point or an exponent, as JSON has it. */
+/* A number with a point, as JSON has it. */
 static bool is_fraction(const char *text)
 {
     const char *rest = text + (text[0] == '-');

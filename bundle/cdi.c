@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -87,11 +86,6 @@ static void read_one(struct registry *registry, size_t directory, int directory_
     registry->files[registry->file_count++] = known;
 }
 
-static int compare_names(const void *one, const void *other)
-{
-    return strcmp(*(const char *const *)one, *(const char *const *)other);
-}
-
 /* In the order of their names, so that what an error says does not depend on the directory's. */
 static int read_directory(struct registry *registry, size_t directory, struct error *err)
 {
@@ -120,8 +114,7 @@ static int read_directory(struct registry *registry, size_t directory, struct er
                              FILES_MAX);
         string_list_append(registry->arena, &names, arena_strdup(registry->arena, entry->d_name));
     }
-    if (names.count > 0)
-        qsort(names.items, names.count, sizeof(*names.items), compare_names);
+    string_list_sort(&names);
     for (size_t i = 0; i < names.count; i++)
         read_one(registry, directory, dirfd(dir), names.items[i]);
     return 0;

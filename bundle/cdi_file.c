@@ -5,7 +5,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -386,23 +385,18 @@ static int check_device(const struct cdi_device *device, struct error *err)
     return check_edits(&device->edits, err);
 }
 
-static int compare_names(const void *one, const void *other)
-{
-    return strcmp(*(const char *const *)one, *(const char *const *)other);
-}
-
 static int check_names(const struct cdi_file *file, struct error *err)
 {
-    size_t count = file->devices.count;
-    cleanup_free const char **names = memory_new(count, sizeof(*names));
+    cleanup_arena struct arena arena = {0};
+    struct string_list names = {0};
 
-    for (size_t i = 0; i < count; i++)
-        names[i] = file->devices.items[i].name;
-    qsort(names, count, sizeof(*names), compare_names);
-    for (size_t i = 1; i < count; i++) {
-        if (strcmp(names[i - 1], names[i]) == 0)
+    for (size_t i = 0; i < file->devices.count; i++)
+        string_list_append(&arena, &names, file->devices.items[i].name);
+    string_list_sort(&names);
+    for (size_t i = 1; i < names.count; i++) {
+        if (strcmp(names.items[i - 1], names.items[i]) == 0)
             return error_set(err, ERROR_INVALID, EINVAL, "devices: two are called \"%.64s\"",
-                             names[i]);
+                             names.items[i]);
     }
     return 0;
 }

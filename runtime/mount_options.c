@@ -282,11 +282,6 @@ int mount_options_parse(struct arena *arena, const struct oci_mount *mount,
     return 0;
 }
 
-static int compare_names(const void *one, const void *other)
-{
-    return strcmp(*(const char *const *)one, *(const char *const *)other);
-}
-
 static void append_names(struct arena *arena, struct string_list *names, const char *const *from,
                          size_t count)
 {
@@ -310,5 +305,5 @@ void mount_options_list(struct arena *arena, struct string_list *names)
         string_list_append(arena, names, atime_words[i].name);
         string_list_append(arena, names, arena_printf(arena, "r%s", atime_words[i].name));
     }
-    qsort(names->items, names->count, sizeof(*names->items), compare_names);
+    string_list_sort(names);
 }

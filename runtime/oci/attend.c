@@ -95,7 +95,7 @@ static void relay_until_ended(struct container *container, struct oci_relays *re
             events[CONSOLE].fd = -1;
         for (int i = 0; i < 2; i++) {
             /* Where the file takes no more the program is told so: nobody reads its pipe. */
-            if (events[OUTPUTS + i].revents != 0 && !relay(relays->pipes[i], relays->files[i])) {
+            if (events[OUTPUTS + i].revents != 0 && !relay(relays->pipes[i], STDOUT_FILENO + i)) {
                 events[OUTPUTS + i].fd = -1;
                 fd_close(&relays->pipes[i]);
             }

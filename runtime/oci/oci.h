@@ -49,12 +49,11 @@ int oci_destroy(struct oci_context *context, struct state *state, bool is_forced
 struct oci_relays {
     int input;    /* where the file on standard input goes; -1: it is none */
     int pipes[2]; /* that standard output and error come out of; -1: they are none */
-    int files[2]; /* where that goes */
 };
 
-#define OCI_RELAYS_NONE                                     \
-    {                                                       \
-        .input = -1, .pipes = {-1, -1}, .files = { -1, -1 } \
+#define OCI_RELAYS_NONE                  \
+    {                                    \
+        .input = -1, .pipes = { -1, -1 } \
     }
 
 /* Makes the pipes that are needed and puts their other ends into `stdio`; the caller closes those

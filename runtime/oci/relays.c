@@ -45,7 +45,6 @@ int oci_open_relays(const struct oci_process *process, struct oci_relays *relays
         if (pipe2(fds, O_CLOEXEC) < 0)
             return error_errno(err, errno, "pipe");
         relays->pipes[i] = fds[0];
-        relays->files[i] = STDOUT_FILENO + i;
         stdio[STDOUT_FILENO + i] = fds[1];
     }
     return result;
