@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "base/path.h"
 
-/* Trees that come within this time go together. */
-#define SWEEP_DELAY_US 20000
+/* Trees that come within this time go together: a sweep is a process. */
+#define SWEEP_DELAY_US 250000
 
 /* What cannot be removed now is removed at davitd's next start. */
 void trash_sweep(struct trash *trash)
