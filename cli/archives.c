@@ -75,8 +75,6 @@ int cli_save(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "save: at least one image is expected");
     for (int i = optind; i < argc; i++) {
         buffer_append_string(&path, i == optind ? "/images/get?names=" : "&names=");
         http_encode(&path, argv[i]);
@@ -84,8 +82,8 @@ int cli_save(struct cli *cli, int argc, char **argv)
     return download_to_file(cli, buffer_text(&path), output, false);
 }
 
-/* Of exactly one container or image, as "what" and "usage" name it. */
-static int receive_of(struct cli *cli, int argc, char **argv, const char *what, const char *usage,
+/* Of one container or image, as "usage" names it. */
+static int receive_of(struct cli *cli, int argc, char **argv, const char *usage,
                       const char *prefix, const char *suffix, bool is_text)
 {
     cleanup_free char *path = NULL;
@@ -94,21 +92,18 @@ static int receive_of(struct cli *cli, int argc, char **argv, const char *what, 
 
     if (result < 0)
         return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: exactly one %s is expected",
-                         argv[0], what);
     path = client_path(prefix, argv[optind], suffix);
     return download_to_file(cli, path, output, is_text);
 }
 
 int cli_export(struct cli *cli, int argc, char **argv)
 {
-    return receive_of(cli, argc, argv, "container", "CONTAINER", "/containers/", "/export", false);
+    return receive_of(cli, argc, argv, "CONTAINER", "/containers/", "/export", false);
 }
 
 int cli_sbom(struct cli *cli, int argc, char **argv)
 {
-    return receive_of(cli, argc, argv, "image", "IMAGE", "/davit/v1/images/", "/sbom", true);
+    return receive_of(cli, argc, argv, "IMAGE", "/davit/v1/images/", "/sbom", true);
 }
 
 int cli_diff(struct cli *cli, int argc, char **argv)
@@ -121,9 +116,6 @@ int cli_diff(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "diff: exactly one container is expected");
     path = client_path("/containers/", argv[optind], "/changes");
     result = client_call_json(&cli->client, "GET", path, NULL, &arena, &list, &cli->err);
     if (result < 0 || list->type != JSON_ARRAY)
@@ -167,8 +159,6 @@ static int parse_make(struct cli *cli, struct request *request, const struct opt
 
     if (result < 0)
         return result;
-    if (argc - optind < 1 || argc - optind > 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: %s is expected", argv[0], usage);
     if (argc - optind == 2)
         request_set_text(request, request_at(request, NULL, "repo"), argv[optind + 1]);
     return 0;

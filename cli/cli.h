@@ -55,6 +55,7 @@ void cli_print_subcommands(const char *group);
 int cli_complete(struct cli *cli, int argc, char **argv);
 
 /* Each returns the program's exit status, or a negative errno with cli->err filled. */
+int cli_help(struct cli *cli, int argc, char **argv);
 int cli_run(struct cli *cli, int argc, char **argv);
 int cli_cp(struct cli *cli, int argc, char **argv);
 int cli_create(struct cli *cli, int argc, char **argv);

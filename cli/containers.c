@@ -22,9 +22,6 @@ static int for_each_with(struct cli *cli, const char *method, const char *suffix
 {
     int failures = 0;
 
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: at least one container is expected",
-                         argv[0]);
     for (int i = optind; i < argc; i++) {
         cleanup_free char *path = client_path("/containers/", argv[i], suffix);
         int status;
@@ -112,9 +109,6 @@ int cli_rename(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "rename: a container and its new name are expected");
     start = client_path("/containers/", argv[optind], "/rename?name=");
     buffer_append_string(&path, start);
     http_encode(&path, argv[optind + 1]);
@@ -131,9 +125,6 @@ int cli_top(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "top: exactly one container is expected");
     path = client_path("/containers/", argv[optind], "/top");
     result = client_call_json(&cli->client, "GET", path, NULL, &arena, &answer, &cli->err);
     if (result < 0)
@@ -180,9 +171,6 @@ int cli_wait(struct cli *cli, int argc, char **argv)
 {
     int result = options_read_none(cli, argc, argv, "CONTAINER...");
 
-    if (result == 0 && optind == argc)
-        result =
-            error_set(&cli->err, ERROR_INVALID, EINVAL, "wait: at least one container is expected");
     for (int i = optind; result == 0 && i < argc; i++) {
         cleanup_arena struct arena arena = {0};
         cleanup_free char *path = client_path("/containers/", argv[i], "/wait");
@@ -458,8 +446,6 @@ int cli_logs(struct cli *cli, int argc, char **argv)
     cleanup_free char *start = NULL;
     int result = options_read(cli, argc, argv, &set);
 
-    if (result == 0 && argc - optind != 1)
-        result = error_set(&cli->err, ERROR_INVALID, EINVAL, "logs: one container is expected");
     if (result == 0) {
         start = client_path("/containers/", argv[optind], "/logs?stdout=1&stderr=1&");
         buffer_append_string(&path, start);
@@ -519,9 +505,6 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
     is_compact = format != NULL && strcmp(format, "json") == 0;
     if (is_compact)
         format = NULL;
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "inspect: at least one name is expected");
     writer = json_writer_new(!is_compact);
     json_array_open(writer);
     for (int i = optind; i < argc; i++) {

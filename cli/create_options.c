@@ -237,9 +237,6 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
     result = options_read(cli, argc, argv, &set);
     if (result < 0)
         return result;
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "%s: an image is expected; davit images lists them", argv[0]);
     options->image = argv[optind];
     result = complete_request(cli, options, argc - optind - 1, argv + optind + 1);
     if (result == 0)

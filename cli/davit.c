@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/build.h"
+#include "base/cleanup.h"
 #include "cli.h"
+#include "nearest.h"
 
 static const struct command commands[] = {
     {"attach", cli_attach, "connect to a running container's streams"},
@@ -20,6 +22,7 @@ static const struct command commands[] = {
     {"events", cli_events, "print what happens, as it happens"},
     {"exec", cli_exec, "run another program in a running container"},
     {"export", cli_export, "write all files of a container to an archive"},
+    {"help", cli_help, "say what a command does"},
     {"history", cli_history, "list the steps that made an image"},
     {"image", cli_group, "images: ls, prune and the commands of this list"},
     {"images", cli_images, "list images"},
@@ -59,6 +62,42 @@ static const struct command commands[] = {
     {NULL, NULL, NULL},
 };
 
+/* docker's commands that are none here, and why. */
+static const struct refused_command {
+    const char *name;
+    const char *reason;
+} refused_commands[] = {
+    {"build", "this version builds no images: build them with buildah or podman and load them, or "
+              "make one of a directory with davit import"},
+    {"builder", "this version builds no images"},
+    {"buildx", "this version builds no images"},
+    {"checkpoint", "containers of davitd are not checkpointed; davit-oci does, for engines"},
+    {"compose", "docker-compose works with davitd: set DOCKER_HOST"},
+    {"config", "configs belong to services, which are not in this version"},
+    {"context", "not in this version; davit --host and DAVIT_HOST name another davitd"},
+    {"login", "not in this version; credentials of docker login and podman login are used"},
+    {"logout", "not in this version; docker logout and podman logout remove what they keep"},
+    {"manifest", "not in this version; davit push --index makes an image of several platforms"},
+    {"node", "a node is one of a swarm, which is not in this version"},
+    {"plugin", "davitd has no plugins; networks take those of CNI, devices those of CDI"},
+    {"search", "not in this version"},
+    {"secret", "secrets belong to services, which are not in this version"},
+    {"service", "services are not in this version; docker-compose works with davitd"},
+    {"stack", "stacks are not in this version; docker-compose works with davitd"},
+    {"swarm", "not in this version: davitd is one host's"},
+    {"trust", "docker's notary is not asked; davitd's image policy checks signatures as cosign "
+              "makes them, see davit-policy.json(5)"},
+};
+
+static const char *refusal_of(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(refused_commands); i++) {
+        if (strcmp(refused_commands[i].name, name) == 0)
+            return refused_commands[i].reason;
+    }
+    return NULL;
+}
+
 static const struct option global_options[] = {
     {"host", required_argument, NULL, 'H'},
     {"help", no_argument, NULL, 'h'},
@@ -73,6 +112,22 @@ static void print_usage(FILE *out)
     for (const struct command *one = commands; one->name != NULL; one++)
         fprintf(out, "  %-9s %s\n", one->name, one->summary);
     fputs("\ndavit(1) describes them and their options.\n", out);
+}
+
+static int refuse_command(const char *name)
+{
+    const char *reason = refusal_of(name);
+    struct nearest nearest = nearest_to(name);
+
+    for (const struct command *one = commands; one->name != NULL; one++)
+        nearest_try(&nearest, name, one->name);
+    if (reason != NULL)
+        fprintf(stderr, "davit: %s: %s\n", name, reason);
+    else if (nearest.word != NULL)
+        fprintf(stderr, "davit: unknown command \"%s\": is %s meant?\n", name, nearest.word);
+    else
+        fprintf(stderr, "davit: unknown command \"%s\"; davit --help lists them\n", name);
+    return 1;
 }
 
 /* The commands whose own failures must be told apart from their container's exit status. */
@@ -90,16 +145,37 @@ static int run_command(struct cli *cli, int argc, char **argv)
 
     if (strcmp(argv[0], "__complete") == 0)
         return cli_complete(cli, argc, argv);
-    if (command == NULL) {
-        fprintf(stderr, "davit: unknown command \"%s\"; davit --help lists them\n", argv[0]);
-        return 1;
-    }
+    if (command == NULL)
+        return refuse_command(argv[0]);
     optind = 0; /* makes getopt start anew */
     result = command->run(cli, argc, argv);
     if (result >= 0 || cli->has_helped)
         return result >= 0 ? result : 0;
     fprintf(stderr, "davit: %s\n", cli->err.message);
     return failure_status(argv[0]);
+}
+
+int cli_help(struct cli *cli, int argc, char **argv)
+{
+    static char help[] = "--help";
+    char *words[] = {argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : help, help, NULL};
+
+    if (argc < 2) {
+        print_usage(stdout);
+        return 0;
+    }
+    return run_command(cli, argc > 2 ? 3 : 2, words);
+}
+
+static int refuse_global_option(int option, char **argv)
+{
+    if (option == ':')
+        fprintf(stderr, "davit: %s: an address is missing: --host unix://PATH\n", argv[optind - 1]);
+    else
+        fprintf(stderr, "davit: unknown option %s; davit --help lists all. A command's own options "
+                        "stand behind it\n",
+                argv[optind - 1]);
+    return 1;
 }
 
 int main(int argc, char **argv)
@@ -114,7 +190,7 @@ int main(int argc, char **argv)
 
     opterr = 0;
     signal(SIGPIPE, SIG_IGN);
-    while ((option = getopt_long(argc, argv, "+H:h", global_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:H:hv", global_options, NULL)) != -1) {
         switch (option) {
         case 'H':
             cli.client.host = optarg;
@@ -126,8 +202,7 @@ int main(int argc, char **argv)
             printf("davit version %s\n", davit_version);
             return 0;
         default:
-            fprintf(stderr, "davit: unknown option or missing value: %s\n", argv[optind - 1]);
-            return 1;
+            return refuse_global_option(option, argv);
         }
     }
     if (optind == argc) {

@@ -132,9 +132,6 @@ int cli_egress(struct cli *cli, int argc, char **argv)
     bool has_allowed = request_has(&options.request, "Allow");
     bool has_rules = options.is_none || options.learns || has_allowed;
 
-    if (result == 0 && argc - optind != 1)
-        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
-                           "egress: exactly one container is expected");
     if (result == 0 && options.is_all && has_rules)
         result = error_set(&cli->err, ERROR_INVALID, EINVAL,
                            "egress: --all does not go with --allow, --none and --learn");

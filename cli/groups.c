@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "nearest.h"
 
 static const struct subcommand {
     const char *group;
@@ -75,6 +76,40 @@ void cli_print_subcommands(const char *group)
     }
 }
 
+/* docker's that are none here, and why. */
+static const struct {
+    const char *group;
+    const char *name;
+    const char *reason;
+} refused_subcommands[] = {
+    {"image", "build", "this version builds no images: build them with buildah or podman and load "
+                       "them, or make one of a directory with davit import"},
+    {"volume", "update", "it changes volumes of a swarm, which is not in this version"},
+    {"system", "dial-stdio", "not in this version"},
+};
+
+static int refuse_subcommand(struct cli *cli, char **argv, const char *names)
+{
+    struct nearest nearest = nearest_to(argv[1]);
+
+    for (size_t i = 0; i < ARRAY_SIZE(refused_subcommands); i++) {
+        if (strcmp(refused_subcommands[i].group, argv[0]) == 0 &&
+            strcmp(refused_subcommands[i].name, argv[1]) == 0)
+            return error_set(&cli->err, ERROR_UNSUPPORTED, ENOTSUP, "%s %s: %s", argv[0], argv[1],
+                             refused_subcommands[i].reason);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++) {
+        if (strcmp(subcommands[i].group, argv[0]) == 0)
+            nearest_try(&nearest, argv[1], subcommands[i].name);
+    }
+    if (nearest.word != NULL)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "%s has no command \"%.64s\": is %s meant?", argv[0], argv[1],
+                         nearest.word);
+    return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s has no command \"%.64s\"; it has %s",
+                     argv[0], argv[1], names);
+}
+
 int cli_group(struct cli *cli, int argc, char **argv)
 {
     cleanup_buffer struct buffer names = {0};
@@ -94,6 +129,8 @@ int cli_group(struct cli *cli, int argc, char **argv)
         printf("usage: davit %s COMMAND\n\ncommands: %s\n", argv[0], buffer_text(&names));
         return 0;
     }
-    return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: one of these is expected: %s", argv[0],
-                     buffer_text(&names));
+    if (argc == 1)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: one of these is expected: %s",
+                         argv[0], buffer_text(&names));
+    return refuse_subcommand(cli, argv, buffer_text(&names));
 }

@@ -188,9 +188,6 @@ int cli_history(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "history: exactly one image is expected");
     path = client_path("/images/", argv[optind], "/history");
     result = client_call_json(&cli->client, "GET", path, NULL, &arena, &list, &cli->err);
     if (result < 0 || list->type != JSON_ARRAY)
@@ -258,8 +255,6 @@ int cli_rmi(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     suffix = is_forced ? "?force=1" : "";
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "rmi: at least one image is expected");
     for (int i = optind; i < argc; i++) {
         cleanup_arena struct arena arena = {0};
         cleanup_free char *path = client_path("/images/", argv[i], suffix);

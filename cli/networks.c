@@ -103,9 +103,6 @@ int cli_network_create(struct cli *cli, int argc, char **argv)
     const struct json *answer;
     int result = options_read(cli, argc, argv, &set);
 
-    if (result == 0 && argc - optind != 1)
-        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
-                           "network create: exactly one name is expected");
     if (result == 0)
         result = check_pools(cli, &options);
     if (result == 0) {
@@ -164,9 +161,6 @@ int cli_network_inspect(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "network inspect: at least one network is expected");
     writer = json_writer_new(true);
     json_array_open(writer);
     for (int i = optind; result == 0 && i < argc; i++) {
@@ -189,9 +183,6 @@ int cli_network_rm(struct cli *cli, int argc, char **argv)
 {
     int result = options_read_none(cli, argc, argv, "NETWORK...");
 
-    if (result == 0 && optind == argc)
-        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
-                           "network rm: at least one network is expected");
     for (int i = optind; result == 0 && i < argc; i++) {
         cleanup_free char *path = client_path("/networks/", argv[i], "");
         int status;
@@ -203,16 +194,12 @@ int cli_network_rm(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-static int call_membership(struct cli *cli, const char *verb, struct request *request, int argc,
-                           char **argv)
+static int call_membership(struct cli *cli, const char *verb, struct request *request, char **argv)
 {
     cleanup_free char *path = NULL;
     cleanup_free char *body = NULL;
     int status;
 
-    if (argc - optind != 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "network %s: a network and a container are expected", argv[0]);
     path = client_path("/networks/", argv[optind], verb);
     request_set_text(request, request_at(request, NULL, "Container"), argv[optind + 1]);
     body = request_body(request);
@@ -248,7 +235,7 @@ int cli_network_connect(struct cli *cli, int argc, char **argv)
     if (result == 0 && options.groups.count > 0)
         request_set_groups(request, request_at(request, NULL, "EndpointConfig"), &options.groups);
     if (result == 0)
-        result = call_membership(cli, "/connect", request, argc, argv);
+        result = call_membership(cli, "/connect", request, argv);
     request_release(request);
     return result;
 }
@@ -259,7 +246,7 @@ int cli_network_disconnect(struct cli *cli, int argc, char **argv)
     int result = options_read_none(cli, argc, argv, "NETWORK CONTAINER");
 
     if (result == 0)
-        result = call_membership(cli, "/disconnect", &request, argc, argv);
+        result = call_membership(cli, "/disconnect", &request, argv);
     request_release(&request);
     return result;
 }
@@ -301,9 +288,6 @@ int cli_port(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 1 && argc - optind != 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "port: a container and perhaps one port are expected");
     path = client_path("/containers/", argv[optind], "/json");
     result = client_call_json(&cli->client, "GET", path, NULL, &arena, &container, &cli->err);
     if (result < 0)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/number.h"
 #include "base/size.h"
+#include "nearest.h"
 
 #define LONG_OPTION_FIRST 256 /* behind all letters */
 #define ROWS_MAX 128
@@ -28,12 +30,17 @@ struct rows {
     struct bound_row items[ROWS_MAX];
     size_t count;
     struct option options[ROWS_MAX + 1];
-    char letters[2 * ROWS_MAX + 2];
+    char letters[2 * ROWS_MAX + 3];
 };
 
 static bool takes_value(const struct option_row *row)
 {
     return row->kind != OPTION_FLAG && row->value != NULL;
+}
+
+static bool is_shown(const struct option_row *row)
+{
+    return row->kind != OPTION_REFUSED;
 }
 
 static void add_row(struct rows *rows, const struct option_row *row, const char *object)
@@ -43,9 +50,10 @@ static void add_row(struct rows *rows, const struct option_row *row, const char 
 
     rows->items[index] = (struct bound_row){row, object};
     rows->options[index] = (struct option){.name = row->name,
-                                           .has_arg = takes_value(row)           ? required_argument
-                                                      : row->kind == OPTION_FLAG ? optional_argument
-                                                                                 : no_argument,
+                                           .has_arg = takes_value(row) ? required_argument
+                                                      : row->kind == OPTION_READ
+                                                          ? no_argument
+                                                          : optional_argument,
                                            .val = LONG_OPTION_FIRST + (int)index};
     if (row->letter == '\0')
         return;
@@ -56,8 +64,8 @@ static void add_row(struct rows *rows, const struct option_row *row, const char 
 static void collect_rows(struct rows *rows, const struct option_set *set)
 {
     *rows = (struct rows){0};
-    if (set->ends_at_argument)
-        strcpy(rows->letters, "+");
+    /* ':': a missing value is told from an unknown option. */
+    strcpy(rows->letters, set->ends_at_argument ? "+:" : ":");
     for (size_t i = 0; i < OPTION_TABLES_MAX && set->tables[i].rows != NULL; i++) {
         for (const struct option_row *row = set->tables[i].rows; row->name != NULL; row++)
             add_row(rows, row, set->tables[i].object);
@@ -166,6 +174,9 @@ int option_take(const struct option_reader *reader, const char *text)
         return 0;
     case OPTION_READ:
         return reader->row->read(reader, text);
+    case OPTION_REFUSED:
+        return error_set(&reader->cli->err, ERROR_UNSUPPORTED, ENOTSUP, "--%s: %s",
+                         reader->row->name, reader->row->help);
     }
     return -EINVAL;
 }
@@ -193,6 +204,19 @@ static char *format_usage(const struct cli *cli, const char *command, const stru
                          set->usage[0] != '\0' ? " " : "", set->usage);
 }
 
+static void print_row(const struct option_row *row)
+{
+    cleanup_free char *left =
+        memory_printf("  %c%c%s --%s %s", row->letter != '\0' ? '-' : ' ',
+                      row->letter != '\0' ? row->letter : ' ', row->letter != '\0' ? "," : " ",
+                      row->name, takes_value(row) ? row->value : "");
+
+    if (strlen(left) < HELP_COLUMN)
+        printf("%-*s %s\n", HELP_COLUMN, left, row->help);
+    else
+        printf("%s\n%-*s %s\n", left, HELP_COLUMN, "", row->help);
+}
+
 static void print_help(struct cli *cli, const char *command, const struct option_set *set,
                        const struct rows *rows)
 {
@@ -202,29 +226,115 @@ static void print_help(struct cli *cli, const char *command, const struct option
     if (rows->count > 0)
         puts("\noptions:");
     for (size_t i = 0; i < rows->count; i++) {
-        const struct option_row *row = rows->items[i].row;
-        cleanup_free char *left =
-            memory_printf("  %c%c%s --%s %s", row->letter != '\0' ? '-' : ' ',
-                          row->letter != '\0' ? row->letter : ' ', row->letter != '\0' ? "," : " ",
-                          row->name, takes_value(row) ? row->value : "");
-
-        if (strlen(left) < HELP_COLUMN)
-            printf("%-*s %s\n", HELP_COLUMN, left, row->help);
-        else
-            printf("%s\n%-*s %s\n", left, HELP_COLUMN, "", row->help);
+        if (is_shown(rows->items[i].row))
+            print_row(rows->items[i].row);
     }
     puts("\ndavit(1) says more.");
     cli->has_helped = true;
 }
 
-static int refuse_option(struct cli *cli, const char *command, const char *word,
-                         const struct option_set *set)
+/* "volume rm" */
+static char *format_command(const struct cli *cli, const char *command)
 {
-    cleanup_free char *usage = format_usage(cli, command, set);
+    return memory_printf("%s%s%s", cli->group != NULL ? cli->group : "",
+                         cli->group != NULL ? " " : "", command);
+}
 
+static int refuse_unknown(struct cli *cli, const char *command, const char *word,
+                          const struct rows *rows)
+{
+    cleanup_free char *name = memory_printf("%.*s", (int)strcspn(word, "="), word);
+    cleanup_free char *whole = format_command(cli, command);
+    struct nearest nearest = nearest_to(name);
+
+    for (size_t i = 0; strncmp(word, "--", 2) == 0 && i < rows->count; i++) {
+        if (is_shown(rows->items[i].row))
+            nearest_try(&nearest, name + 2, rows->items[i].row->name);
+    }
     return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                     "unknown option or missing value: \"%.64s\"\n%s\nwith --help it says more",
-                     word, usage);
+                     "unknown option %.64s%s%s%s; \"davit %s --help\" lists them", name,
+                     nearest.word != NULL ? ": is --" : "",
+                     nearest.word != NULL ? nearest.word : "", nearest.word != NULL ? " meant?" : "",
+                     whole);
+}
+
+static int refuse_missing(struct cli *cli, const struct option_row *row)
+{
+    return error_set(&cli->err, ERROR_INVALID, EINVAL, "--%s: a value is missing: --%s %s",
+                     row->name, row->name, row->value);
+}
+
+/* getopt_long(3) has found an option of which it can make nothing. */
+static int refuse_option(struct cli *cli, int argc, char **argv, int option,
+                         const struct rows *rows)
+{
+    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+    const struct bound_row *found = optopt != 0 ? find_row(rows, optopt) : NULL;
+    char letter[] = {'-', (char)optopt, '\0'};
+
+    if (option == ':' && found != NULL)
+        return refuse_missing(cli, found->row);
+    /* A value that is too many has the option's number in optopt, an unknown letter itself. */
+    if (found != NULL && optopt >= LONG_OPTION_FIRST)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "--%s takes no value",
+                         found->row->name);
+    return refuse_unknown(cli, argv[0], optopt != 0 ? letter : word, rows);
+}
+
+/* What one form of a usage takes: "CONTAINER [PORT]" is one or two. */
+static void count_form(const char *form, size_t length, int *least, int *most)
+{
+    bool is_optional = false;
+
+    *least = *most = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (length - i >= 3 && strncmp(form + i, "...", 3) == 0)
+            *most = INT_MAX;
+        if (i > 0 && form[i - 1] != ' ')
+            continue;
+        is_optional = is_optional || form[i] == '[';
+        *most += *most < INT_MAX;
+        *least += !is_optional && form[i] != '-';
+    }
+}
+
+/* The forms are held apart by " or " and " | ". */
+static bool fits_usage(const char *usage, int count)
+{
+    const char *form = usage;
+
+    for (;;) {
+        const char *either = strstr(form, " or ");
+        const char *end = either != NULL ? either : strstr(form, " | ");
+        int least;
+        int most;
+
+        count_form(form, end != NULL ? (size_t)(end - form) : strlen(form), &least, &most);
+        if (count >= least && count <= most)
+            return true;
+        if (end == NULL)
+            return false;
+        form = end + (either != NULL ? 4 : 3);
+    }
+}
+
+static int check_arguments(struct cli *cli, int argc, char **argv, const struct option_set *set)
+{
+    cleanup_free char *command = format_command(cli, argv[0]);
+    int count = argc - optind;
+
+    if (fits_usage(set->usage, count))
+        return 0;
+    if (set->usage[0] == '\0')
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "%s takes no arguments, and was given \"%.64s\"", command, argv[optind]);
+    if (count == 0)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "%s takes %s, and was given none; \"davit %s --help\" says more", command,
+                         set->usage, command);
+    return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                     "%s takes %s, and was given %d argument%s, the last \"%.64s\"", command,
+                     set->usage, count, count == 1 ? "" : "s", argv[argc - 1]);
 }
 
 /* What the words of a command line may go on with, in place of reading them: see complete.c. */
@@ -235,6 +345,8 @@ static void note_completion(struct completion_words *words, const struct rows *r
     for (size_t i = 0; i < rows->count; i++) {
         const struct option_row *row = rows->items[i].row;
 
+        if (!is_shown(row))
+            continue;
         if (words->option == NULL)
             printf("--%s\n", row->name);
         else if (takes_value(row) && strncmp(words->option, "--", 2) == 0 &&
@@ -246,6 +358,19 @@ static void note_completion(struct completion_words *words, const struct rows *r
     }
     if (words->option == NULL)
         puts("--help");
+}
+
+/* The word that a long option was just read from; its value may be the next one. */
+static const char *long_word(char **argv, const char *value)
+{
+    return argv[value != NULL && value == argv[optind - 1] ? optind - 2 : optind - 1];
+}
+
+/* getopt_long(3) takes the beginning of a name for it; a script that relies on that breaks with the
+ * next option of that beginning. */
+static bool is_abbreviated(const struct option_row *row, char **argv, const char *value)
+{
+    return strcspn(long_word(argv, value) + 2, "=") != strlen(row->name);
 }
 
 int options_read(struct cli *cli, int argc, char **argv, const struct option_set *set)
@@ -261,21 +386,25 @@ int options_read(struct cli *cli, int argc, char **argv, const struct option_set
     }
     while (result == 0 &&
            (option = getopt_long(argc, argv, rows.letters, rows.options, NULL)) != -1) {
-        const struct bound_row *found = option != '?' ? find_row(&rows, option) : NULL;
-        const char *word = optind > 0 && argv[optind - 1] != NULL ? argv[optind - 1] : "";
+        const struct bound_row *found =
+            option != '?' && option != ':' ? find_row(&rows, option) : NULL;
+        const char *word = argv[optind - 1];
         struct option_reader reader = {.cli = cli, .request = set->request, .values = set->values};
 
         if (found == NULL || found->row == NULL) {
-            if (strcmp(word, "--help") == 0)
-                print_help(cli, argv[0], set, &rows);
-            return refuse_option(cli, argv[0], word, set);
+            if (strcmp(word, "--help") != 0)
+                return refuse_option(cli, argc, argv, option, &rows);
+            print_help(cli, argv[0], set, &rows);
+            return -ECANCELED;
         }
+        if (option >= LONG_OPTION_FIRST && is_abbreviated(found->row, argv, optarg))
+            return refuse_unknown(cli, argv[0], long_word(argv, optarg), &rows);
         reader.row = found->row;
         if (set->request != NULL && found->object != NULL)
             reader.object = request_at(set->request, NULL, found->object);
         result = option_take(&reader, optarg);
     }
-    return result;
+    return result < 0 ? result : check_arguments(cli, argc, argv, set);
 }
 
 int options_read_none(struct cli *cli, int argc, char **argv, const char *usage)

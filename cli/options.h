@@ -17,6 +17,7 @@ enum option_kind {
     OPTION_LIST,     /* may be given several times */
     OPTION_PAIRS,    /* NAME=VALUE, several times; members of an object in the request */
     OPTION_READ,     /* what `read` makes of it */
+    OPTION_REFUSED,  /* docker has it; `help` says why it is not taken here. Not shown by --help */
 };
 
 struct option_row;
@@ -55,14 +56,17 @@ struct option_table {
 
 struct option_set {
     struct option_table tables[OPTION_TABLES_MAX];
-    const char *usage; /* what stands behind the options: "CONTAINER..." */
+    /* What stands behind the options: "CONTAINER...". How many arguments are taken follows from
+     * it: a word in brackets may be missing, one with dots repeated, and of "A or B" and "A | B"
+     * each form counts. */
+    const char *usage;
     struct request *request;
     void *values;
     bool ends_at_argument; /* what follows the first argument belongs to another program */
 };
 
-/* Reads all options; optind (getopt(3)) is the first argument then. Lists lie in the request's
- * arena. Returns 0, or a negative errno with cli->err filled, also after --help was printed. */
+/* Reads all options, and checks the number of arguments; optind (getopt(3)) is the first argument
+ * then. Options are not to be abbreviated. Lists lie in the request's arena. Returns 0, or a negative errno with cli->err filled, also after --help was printed. */
 int options_read(struct cli *cli, int argc, char **argv, const struct option_set *set);
 
 /* For a command that has no option but --help. */

@@ -156,9 +156,6 @@ int cli_probe(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "probe: exactly one container is expected");
     path = client_path("/davit/v1/containers/", argv[optind], "/probes");
     return options.liveness != NULL || options.readiness != NULL
                ? set_probes(cli, path, &options)

@@ -153,16 +153,12 @@ static int parse_prune(struct cli *cli, struct prune *prune, int argc, char **ar
     struct option_set set = {
         .tables = {{prune_rows, NULL}}, .usage = "", .request = &prune->request, .values = prune};
     size_t count = 1;
-    int result;
 
     if (command->takes_all)
         set.tables[count++].rows = all_rows;
     if (command->takes_volumes)
         set.tables[count++].rows = volumes_rows;
-    result = options_read(cli, argc, argv, &set);
-    if (result < 0 || optind == argc)
-        return result;
-    return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: no argument is expected", argv[0]);
+    return options_read(cli, argc, argv, &set);
 }
 
 int cli_confirm(struct cli *cli, const char *what)

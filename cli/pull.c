@@ -104,8 +104,6 @@ int cli_pull(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "pull: exactly one image is expected");
     image = argv[optind];
     result = check_all_tags(cli, image, options.has_all);
     if (result < 0)
@@ -151,8 +149,7 @@ int cli_push(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc == optind || (options.index == NULL && argc - optind != 1) ||
-        (options.index != NULL && options.has_all))
+    if ((options.index == NULL && argc - optind != 1) || (options.index != NULL && options.has_all))
         return error_set(&cli->err, ERROR_INVALID, EINVAL, "push: %s is expected", set.usage);
     image = options.index != NULL ? options.index : argv[optind];
     result = check_all_tags(cli, image, options.has_all);
@@ -174,9 +171,6 @@ int cli_tag(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "tag: an image and its new name are expected");
     start = client_path("/images/", argv[optind], "/tag?repo=");
     buffer_append_string(&path, start);
     http_encode(&path, argv[optind + 1]);

@@ -64,9 +64,6 @@ static int run(struct cli *cli, int argc, char **argv, const struct option_row *
     const struct json *answer;
     int result = options_read(cli, argc, argv, &set);
 
-    if (result == 0 && optind < argc)
-        result =
-            error_set(&cli->err, ERROR_INVALID, EINVAL, "%s: no argument is expected", argv[0]);
     if (result == 0 && options.prunes && !options.is_forced)
         result = cli_confirm(cli, "what davit system check lists and cannot be mended");
     if (result < 0)

@@ -258,9 +258,9 @@ int cli_start(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     is_attached = options.is_attached || options.is_interactive;
-    if (optind == argc || (is_attached && argc - optind != 1))
+    if (is_attached && argc - optind != 1)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "start: containers are expected, and only one with --attach");
+                         "start: one container alone can be attached to");
     if (is_attached) {
         result = get_facts(cli, argv[optind], &facts);
         return result < 0 ? result
@@ -293,8 +293,6 @@ int cli_attach(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 1)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "attach: one container is expected");
     result = get_facts(cli, argv[optind], &facts);
     if (result == 0 && !facts.is_running)
         result = error_set(&cli->err, ERROR_CONFLICT, ESRCH,
@@ -348,9 +346,6 @@ static int parse_exec_options(struct cli *cli, struct exec_options *options, int
 
     if (result < 0)
         return result;
-    if (argc - optind < 2)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "exec: a container and a command are expected");
     return stream_check_terminal(cli, options->has_terminal && !options->is_detached,
                                  options->is_interactive);
 }

@@ -403,9 +403,9 @@ int cli_scan(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (argc - optind != 1 || options.directory == NULL)
+    if (options.directory == NULL)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "scan: --db DIRECTORY and exactly one image are expected");
+                         "scan: --db DIRECTORY is expected: the vulnerabilities that are known");
     result = fetch_packages(cli, argv[optind], &scan);
     if (result == 0)
         result = check_all(&scan, options.directory);

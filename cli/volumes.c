@@ -75,9 +75,6 @@ int cli_volume_inspect(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "volume inspect: at least one volume is expected");
     writer = json_writer_new(true);
     json_array_open(writer);
     for (int i = optind; i < argc; i++) {
@@ -114,9 +111,6 @@ int cli_volume_rm(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     suffix = is_forced ? "?force=1" : "";
-    if (optind == argc)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "volume rm: at least one volume is expected");
     for (int i = optind; i < argc; i++) {
         cleanup_free char *path = client_path("/volumes/", argv[i], suffix);
         int status;

@@ -174,8 +174,14 @@ static void what_is_wrong_is_named(void **state)
         {{"run", "--weight=9223372036854775808", NULL}, "--weight: "},
         {{"run", "--weight=5x", NULL}, "\"5x\" is not a number"},
         {{"run", "--interval=soon", NULL}, "\"soon\" is not a time"},
-        {{"run", "--nonsense", NULL}, "unknown option or missing value: \"--nonsense\""},
-        {{"run", "--user", NULL}, "unknown option or missing value: \"--user\""},
+        {{"run", "--nonsense", NULL}, "unknown option --nonsense; \"davit run --help\" lists them"},
+        {{"run", "--usre=1", NULL}, "unknown option --usre: is --user meant?"},
+        {{"run", "--use", "1", NULL}, "unknown option --use: is --user meant?"},
+        {{"run", "--use=1", NULL}, "unknown option --use: is --user meant?"},
+        {{"run", "-Z", NULL}, "unknown option -Z; "},
+        {{"run", "--user", NULL}, "--user: a value is missing: --user USER"},
+        {{"run", NULL}, "run takes IMAGE, and was given none"},
+        {{"run", "a", "b", NULL}, "run takes IMAGE, and was given 2 arguments, the last \"b\""},
     };
     struct request request = {0};
     struct cli cli = {0};
