@@ -45,10 +45,20 @@ static const struct option_row create_rows[] = {
      .help = "keep its standard input open"},
     {"tty", 't', OPTION_FLAG, .offset = offsetof(struct create_options, has_terminal),
      .help = "give it a terminal"},
-    {"network", 0, OPTION_TEXT, "none|host|container:CONTAINER|NETWORK",
-     .offset = offsetof(struct create_options, network), .help = "the network that it is on"},
-    {"net", 0, OPTION_TEXT, "none|host|container:CONTAINER|NETWORK",
-     .offset = offsetof(struct create_options, network), .help = "the same"},
+    {"attach", 'a', OPTION_READ, "stdin|stdout|stderr", .read = read_attach,
+     .offset = offsetof(struct create_options, attached),
+     .help = "connect to that stream of it alone"},
+    {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct create_options, is_quiet),
+     .help = "no progress of a pull"},
+    {"platform", 0, OPTION_TEXT, "OS/ARCHITECTURE",
+     .offset = offsetof(struct create_options, platform), .help = "that of the image"},
+    {"cidfile", 0, OPTION_TEXT, "FILE", .offset = offsetof(struct create_options, id_file),
+     .help = "write its id to a new file"},
+    {"network", 0, OPTION_LIST, "none|host|container:CONTAINER|NETWORK",
+     .offset = offsetof(struct create_options, networks),
+     .help = "a network that it is on, or name=NETWORK,ip=ADDRESS,..."},
+    {"net", 0, OPTION_LIST, "none|host|container:CONTAINER|NETWORK",
+     .offset = offsetof(struct create_options, networks), .help = "the same"},
     {"network-alias", 0, OPTION_LIST, "NAME",
      .offset = offsetof(struct create_options, network_aliases),
      .help = "one more name for it on the network"},
@@ -59,15 +69,22 @@ static const struct option_row create_rows[] = {
      .help = "its IPv4 address on the network"},
     {"ip6", 0, OPTION_TEXT, "ADDRESS", .offset = offsetof(struct create_options, address6),
      .help = "its IPv6 address on the network"},
+    {"mac-address", 0, OPTION_TEXT, "ADDRESS",
+     .offset = offsetof(struct create_options, mac_address),
+     .help = "the address of its device, like 02:42:ac:11:00:02"},
     {"no-healthcheck", 0, OPTION_FLAG,
      .offset = offsetof(struct create_options, has_no_healthcheck),
      .help = "do not run the image's health check"},
 
     {"env", 'e', OPTION_READ, "NAME[=VALUE]", .member = "Env", .read = read_env,
      .help = "set a variable, or pass ours on"},
+    {"env-file", 0, OPTION_READ, "FILE", .member = "Env", .read = read_env_file,
+     .help = "set the variables of a file's lines"},
     {"workdir", 'w', OPTION_TEXT, "DIR", .member = "WorkingDir", .help = "its working directory"},
     {"user", 'u', OPTION_TEXT, "USER[:GROUP]", .member = "User", .help = "whom it runs as"},
     {"label", 'l', OPTION_PAIRS, "NAME=VALUE", .member = "Labels", .help = "add a label"},
+    {"label-file", 0, OPTION_READ, "FILE", .member = "Labels", .read = read_label_file,
+     .help = "add the labels of a file's lines"},
     {"hostname", 'h', OPTION_TEXT, "NAME", .member = "Hostname", .help = "its host name"},
     {"domainname", 0, OPTION_TEXT, "NAME", .member = "Domainname", .help = "its domain name"},
     {"entrypoint", 0, OPTION_READ, "PROGRAM", .member = "Entrypoint", .read = read_entrypoint,
@@ -146,6 +163,8 @@ static const struct option_row create_rows[] = {
      .help = "lead a port of the host to it"},
     {"publish-all", 'P', OPTION_FLAG, .member = "HostConfig.PublishAllPorts",
      .help = "lead a port of the host to each that its image exposes"},
+    {"expose", 0, OPTION_READ, "PORT[-PORT][/PROTOCOL]", .member = "ExposedPorts",
+     .read = read_expose, .help = "a port that it listens on"},
     {"ulimit", 0, OPTION_READ, "NAME=SOFT[:HARD]", .member = "HostConfig.Ulimits",
      .read = read_ulimit, .help = "a resource limit of its processes"},
     {"init", 0, OPTION_FLAG, .member = "HostConfig.Init",
@@ -176,6 +195,14 @@ static const struct option_row create_rows[] = {
      .help = "a kernel parameter of its namespaces"},
     {"annotation", 0, OPTION_PAIRS, "NAME=VALUE", .member = "HostConfig.Annotations",
      .help = "an annotation of its bundle"},
+    {"cgroup-parent", 0, OPTION_TEXT, "PATH", .member = "HostConfig.CgroupParent",
+     .help = "its cgroup's parent, below davitd's own cgroup"},
+    {"runtime", 0, OPTION_TEXT, "davit|runc", .member = "HostConfig.Runtime",
+     .help = "davitd's own, whatever it is called"},
+    {"isolation", 0, OPTION_TEXT, "default", .member = "HostConfig.Isolation",
+     .help = "that of Linux"},
+    {"volume-driver", 0, OPTION_TEXT, "local", .member = "HostConfig.VolumeDriver",
+     .help = "of volumes that are made for it"},
     {"shm-size", 0, OPTION_BYTES, "SIZE", .member = "HostConfig.ShmSize",
      .help = "the size of /dev/shm"},
     {"oom-score-adj", 0, OPTION_INTEGER, "N", .member = "HostConfig.OomScoreAdj",
@@ -184,10 +211,38 @@ static const struct option_row create_rows[] = {
      .help = "where its output is kept"},
     {"log-opt", 0, OPTION_PAIRS, "NAME=VALUE", .member = "HostConfig.LogConfig.Config",
      .help = "an option of the log"},
+    {"disable-content-trust", 0, OPTION_READ, .read = read_content_trust,
+     .help = "docker's notary is not asked in any case"},
+
+    {"link", 0, OPTION_REFUSED, "CONTAINER[:ALIAS]",
+     .help = "containers on a network of yours find each other by name: davit network create, "
+             "--network, --network-alias"},
+    {"link-local-ip", 0, OPTION_REFUSED, "ADDRESS",
+     .help = "link-local addresses cannot be chosen; --ip and --ip6 can"},
+    {"cpu-rt-period", 0, OPTION_REFUSED, "MICROSECONDS",
+     .help = "cgroup v2 has no limits of real-time processes"},
+    {"cpu-rt-runtime", 0, OPTION_REFUSED, "MICROSECONDS",
+     .help = "cgroup v2 has no limits of real-time processes"},
+    {"kernel-memory", 0, OPTION_REFUSED, "SIZE",
+     .help = "Linux has no limit of its own for it any more; --memory counts it"},
+    {"memory-swappiness", 0, OPTION_REFUSED, "N", .help = "cgroup v2 has none of a group"},
+    {"oom-kill-disable", 0, OPTION_REFUSED,
+     .help = "cgroup v2 always kills; --oom-score-adj says how soon"},
+    {"cpu-count", 0, OPTION_REFUSED, "N", .help = "of Windows; --cpus is Linux's"},
+    {"cpu-percent", 0, OPTION_REFUSED, "N", .help = "of Windows; --cpus is Linux's"},
+    {"io-maxbandwidth", 0, OPTION_REFUSED, "RATE",
+     .help = "of Windows; --device-read-bps and --device-write-bps are Linux's"},
+    {"io-maxiops", 0, OPTION_REFUSED, "N",
+     .help = "of Windows; --device-read-iops and --device-write-iops are Linux's"},
+    {"use-api-socket", 0, OPTION_REFUSED,
+     .help = "it would make the container the host's root; mount the socket with --volume"},
     {0},
 };
 
 static const struct option_row run_rows[] = {
+    {"sig-proxy", 0, OPTION_READ, .read = read_signal_proxy,
+     .offset = offsetof(struct create_options, has_no_signal_proxy),
+     .help = "hand signals on to it (default); =false: do not"},
     {"detach", 'd', OPTION_FLAG, .offset = offsetof(struct create_options, is_detached),
      .help = "do not wait for it"},
     {0},
@@ -199,6 +254,7 @@ static int complete_request(struct cli *cli, struct create_options *options, int
     struct request *request = &options->request;
     bool is_attached = !options->is_detached;
     struct request_value *cmd;
+    int result;
 
     request_set_text(request, request_at(request, NULL, "Image"), options->image);
     request_set_boolean(request_at(request, NULL, "Tty"), options->has_terminal);
@@ -206,16 +262,21 @@ static int complete_request(struct cli *cli, struct create_options *options, int
     request_set_boolean(request_at(request, NULL, "StdinOnce"),
                         options->is_interactive && is_attached);
     request_set_boolean(request_at(request, NULL, "AttachStdin"),
-                        options->is_interactive && is_attached);
-    request_set_boolean(request_at(request, NULL, "AttachStdout"), is_attached);
-    request_set_boolean(request_at(request, NULL, "AttachStderr"), is_attached);
+                        is_attached && options->is_interactive &&
+                            create_attaches(options, "stdin"));
+    request_set_boolean(request_at(request, NULL, "AttachStdout"),
+                        is_attached && create_attaches(options, "stdout"));
+    request_set_boolean(request_at(request, NULL, "AttachStderr"),
+                        is_attached && create_attaches(options, "stderr"));
+    request_set_text(request, request_at(request, NULL, "HostConfig.ContainerIDFile"),
+                     options->id_file);
     request_set_boolean(request_at(request, NULL, "HostConfig.AutoRemove"),
                         options->is_auto_removed);
     cmd = request_at(request, NULL, "Cmd");
     for (int i = 0; i < argc; i++)
         request_set_text(request, request_append(request, cmd), argv[i]);
-    put_network(options);
-    return put_healthcheck(cli, options);
+    result = put_networks(cli, options);
+    return result < 0 ? result : put_healthcheck(cli, options);
 }
 
 int create_options_parse(struct cli *cli, struct create_options *options, bool is_run, int argc,
@@ -255,6 +316,11 @@ int update_options_parse(struct cli *cli, int argc, char **argv, char **body)
         *body = request_body(&request);
     request_release(&request);
     return result;
+}
+
+bool create_attaches(const struct create_options *options, const char *stream)
+{
+    return options->attached.count == 0 || string_list_has(&options->attached, stream);
 }
 
 void create_options_release(struct create_options *options)

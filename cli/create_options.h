@@ -22,11 +22,17 @@ struct create_options {
     bool is_auto_removed;
     bool has_no_healthcheck;
     enum pull_when pulls;
-    const char *network;
+    struct string_list networks; /* as --network says: "NAME" or "name=NAME,ip=..." */
+    struct string_list attached; /* streams that --attach names; none: all */
+    const char *platform;
+    const char *id_file;
+    bool is_quiet; /* of a pull */
+    bool has_no_signal_proxy;
     struct string_list network_aliases;
     struct string_list network_groups;
     const char *address; /* on the network */
     const char *address6;
+    const char *mac_address;
     char *body; /* the request */
 };
 
@@ -34,6 +40,13 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
                          char **argv);
 /* Those of update: *body is the request, to be freed. */
 int update_options_parse(struct cli *cli, int argc, char **argv, char **body);
+/* --cidfile: the file is made before the container is; `id` NULL: there is none after all, and the
+ * file goes again. create_files.c. */
+int create_id_file_open(struct cli *cli, const char *path, int *fd);
+int create_id_file_close(struct cli *cli, const char *path, int fd, const char *id);
+
+/* Whether `stream` ("stdin", "stdout", "stderr") is one that the user wants to be connected to. */
+bool create_attaches(const struct create_options *options, const char *stream);
 void create_options_release(struct create_options *options);
 
 #endif

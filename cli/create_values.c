@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -89,6 +90,67 @@ int read_env(const struct option_reader *reader, const char *text)
     cleanup_free char *pair = value != NULL ? memory_printf("%s=%s", text, value) : NULL;
 
     request_set_text(reader->request, new_item(reader), pair != NULL ? pair : text);
+    return 0;
+}
+
+/* A stream in any case of letters, once. */
+int read_attach(const struct option_reader *reader, const char *text)
+{
+    static const char *const streams[] = {"stdin", "stdout", "stderr"};
+    struct string_list *attached = (struct string_list *)((char *)reader->values + reader->row->offset);
+
+    for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
+        if (strcasecmp(streams[i], text) != 0)
+            continue;
+        if (!string_list_has(attached, streams[i]))
+            string_list_append(&reader->request->arena, attached, streams[i]);
+        return 0;
+    }
+    return refuse(reader, text, "one of stdin, stdout, stderr");
+}
+
+/* A flag that is set unless it says false; notes that it does. */
+int read_signal_proxy(const struct option_reader *reader, const char *text)
+{
+    bool *is_off = (bool *)((char *)reader->values + reader->row->offset);
+
+    if (text != NULL && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+        return refuse(reader, text, "true or false");
+    *is_off = text != NULL && strcmp(text, "false") == 0;
+    return 0;
+}
+
+int read_content_trust(const struct option_reader *reader, const char *text)
+{
+    if (text == NULL || strcmp(text, "true") == 0)
+        return 0;
+    return error_set(&reader->cli->err, ERROR_UNSUPPORTED, ENOTSUP,
+                     "--disable-content-trust=%.32s: docker's notary is not asked; davitd's image "
+                     "policy checks signatures, see davit-policy.json(5)",
+                     text);
+}
+
+/* "80", "80-90/udp" */
+int read_expose(const struct option_reader *reader, const char *text)
+{
+    static const char *const protocols[] = {"tcp", "udp", "sctp"};
+    const char *end = text;
+    const char *protocol = NULL;
+    uint64_t first;
+    uint64_t last;
+    bool is_range = number_take_range(&end, UINT16_MAX, &first, &last) && first > 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
+        if (strcmp(end, "") == 0 || (end[0] == '/' && strcmp(end + 1, protocols[i]) == 0))
+            protocol = *end == '\0' ? "tcp" : protocols[i];
+    }
+    if (!is_range || protocol == NULL)
+        return refuse(reader, text, reader->row->value);
+    for (uint64_t port = first; port <= last; port++) {
+        cleanup_free char *name = memory_printf("%u/%s", (unsigned int)port, protocol);
+
+        request_set_object(request_member(reader->request, place_of(reader), name));
+    }
     return 0;
 }
 
@@ -215,39 +277,6 @@ int read_egress(const struct option_reader *reader, const char *text)
     else if (!request_has(reader->request, reader->row->member))
         request_set_array(place_of(reader));
     return 0;
-}
-
-void request_set_groups(struct request *request, struct request_value *endpoint,
-                        const struct string_list *groups)
-{
-    if (groups->count > 0)
-        request_set_text(request,
-                         request_member(request, request_at(request, endpoint, "DriverOpts"),
-                                        "io.davit.network.groups"),
-                         string_list_join(&request->arena, groups, ","));
-}
-
-void put_network(struct create_options *options)
-{
-    struct request *request = &options->request;
-    struct request_value *endpoint;
-
-    request_set_text(request, request_at(request, NULL, "HostConfig.NetworkMode"),
-                     options->network != NULL ? options->network : "default");
-    if (options->network == NULL ||
-        (options->address == NULL && options->address6 == NULL &&
-         options->network_aliases.count == 0 && options->network_groups.count == 0))
-        return;
-    endpoint = request_member(
-        request, request_at(request, NULL, "NetworkingConfig.EndpointsConfig"), options->network);
-    for (size_t i = 0; i < options->network_aliases.count; i++)
-        request_set_text(request, request_append(request, request_at(request, endpoint, "Aliases")),
-                         options->network_aliases.items[i]);
-    request_set_groups(request, endpoint, &options->network_groups);
-    request_set_text(request, request_at(request, endpoint, "IPAMConfig.IPv4Address"),
-                     options->address);
-    request_set_text(request, request_at(request, endpoint, "IPAMConfig.IPv6Address"),
-                     options->address6);
 }
 
 int put_healthcheck(struct cli *cli, struct create_options *options)

@@ -10,6 +10,12 @@ int read_cpus(const struct option_reader *reader, const char *text);
 int read_restart(const struct option_reader *reader, const char *text);
 int read_pull(const struct option_reader *reader, const char *text);
 int read_env(const struct option_reader *reader, const char *text);
+int read_env_file(const struct option_reader *reader, const char *text);   /* create_files.c */
+int read_label_file(const struct option_reader *reader, const char *text); /* create_files.c */
+int read_attach(const struct option_reader *reader, const char *text);
+int read_signal_proxy(const struct option_reader *reader, const char *text);
+int read_content_trust(const struct option_reader *reader, const char *text);
+int read_expose(const struct option_reader *reader, const char *text);
 int read_entrypoint(const struct option_reader *reader, const char *text);
 int read_health_command(const struct option_reader *reader, const char *text);
 int read_volume(const struct option_reader *reader, const char *text);
@@ -24,8 +30,8 @@ int read_egress(const struct option_reader *reader, const char *text);
 int read_mount(const struct option_reader *reader, const char *text);   /* create_mounts.c */
 int read_publish(const struct option_reader *reader, const char *text); /* create_ports.c */
 
-/* The network and what the container is on it: names and addresses. */
-void put_network(struct create_options *options);
+/* The networks and what the container is on them: names and addresses. */
+int put_networks(struct cli *cli, struct create_options *options); /* create_networks.c */
 /* An endpoint's groups on its network. */
 void request_set_groups(struct request *request, struct request_value *endpoint,
                         const struct string_list *groups);

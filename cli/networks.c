@@ -222,6 +222,16 @@ int cli_network_connect(struct cli *cli, int argc, char **argv)
          .help = "its IPv4 address on the network"},
         {"ip6", 0, OPTION_TEXT, "ADDRESS", .member = "EndpointConfig.IPAMConfig.IPv6Address",
          .help = "its IPv6 address on the network"},
+        {"mac-address", 0, OPTION_TEXT, "ADDRESS", .member = "EndpointConfig.MacAddress",
+         .help = "the address of its device"},
+        {"driver-opt", 0, OPTION_PAIRS, "NAME=VALUE", .member = "EndpointConfig.DriverOpts",
+         .help = "an option of its endpoint"},
+        {"gw-priority", 0, OPTION_INTEGER, "N", .member = "EndpointConfig.GwPriority",
+         .help = "of all its networks, the highest has its default route"},
+        {"link", 0, OPTION_REFUSED, "CONTAINER[:ALIAS]",
+         .help = "containers on a network find each other by name; --alias gives one more"},
+        {"link-local-ip", 0, OPTION_REFUSED, "ADDRESS",
+         .help = "link-local addresses cannot be chosen"},
         {0},
     };
     struct connect_options options = {0};

@@ -51,9 +51,7 @@ static void add_row(struct rows *rows, const struct option_row *row, const char 
     rows->items[index] = (struct bound_row){row, object};
     rows->options[index] = (struct option){.name = row->name,
                                            .has_arg = takes_value(row) ? required_argument
-                                                      : row->kind == OPTION_READ
-                                                          ? no_argument
-                                                          : optional_argument,
+                                                                       : optional_argument,
                                            .val = LONG_OPTION_FIRST + (int)index};
     if (row->letter == '\0')
         return;
@@ -175,6 +173,8 @@ int option_take(const struct option_reader *reader, const char *text)
     case OPTION_READ:
         return reader->row->read(reader, text);
     case OPTION_REFUSED:
+        if (reader->row->value == NULL && text != NULL && strcmp(text, "false") == 0)
+            return 0;
         return error_set(&reader->cli->err, ERROR_UNSUPPORTED, ENOTSUP, "--%s: %s",
                          reader->row->name, reader->row->help);
     }

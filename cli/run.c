@@ -19,17 +19,27 @@ static void print_warnings(const struct json *answer)
         fprintf(stderr, "WARNING: %s\n", warnings->items[i].text);
 }
 
+static void append_parameter(struct buffer *path, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    buffer_append_string(path, name);
+    http_encode(path, value);
+}
+
 static int create(struct cli *cli, const struct create_options *options, char **id)
 {
     cleanup_arena struct arena arena = {0};
-    cleanup_free char *path = options->name != NULL
-                                  ? client_path("/containers/create?name=", options->name, "")
-                                  : memory_strdup("/containers/create");
+    cleanup_buffer struct buffer path = {0};
     const struct json *json;
     const char *text;
-    int result =
-        client_call_json(&cli->client, "POST", path, options->body, &arena, &json, &cli->err);
+    int result;
 
+    buffer_append_string(&path, "/containers/create?");
+    append_parameter(&path, "name=", options->name);
+    append_parameter(&path, "&platform=", options->platform);
+    result = client_call_json(&cli->client, "POST", buffer_text(&path), options->body, &arena,
+                              &json, &cli->err);
     if (result < 0)
         return result;
     text = json_get_string(json, "Id");
@@ -45,16 +55,37 @@ static int create(struct cli *cli, const struct create_options *options, char **
 static int create_pulling(struct cli *cli, const struct create_options *options, char **id)
 {
     int result = options->pulls == PULL_ALWAYS
-                     ? cli_pull_image(cli, options->image, NULL, stderr, false)
+                     ? cli_pull_image(cli, options->image, options->platform, stderr,
+                                      options->is_quiet)
                      : 0;
 
     if (result == 0)
         result = create(cli, options, id);
     if (result >= 0 || options->pulls != PULL_MISSING || cli->err.code != ERROR_IMAGE_NOT_FOUND)
         return result;
-    fprintf(stderr, "Unable to find image '%s' locally\n", options->image);
-    result = cli_pull_image(cli, options->image, NULL, stderr, false);
+    if (!options->is_quiet)
+        fprintf(stderr, "Unable to find image '%s' locally\n", options->image);
+    result = cli_pull_image(cli, options->image, options->platform, stderr, options->is_quiet);
     return result < 0 ? result : create(cli, options, id);
+}
+
+/* Makes the container, and the file that gets its id. */
+static int create_with_id_file(struct cli *cli, const struct create_options *options, char **id)
+{
+    int fd = -1;
+    int result;
+
+    if (options->id_file == NULL)
+        return create_pulling(cli, options, id);
+    result = create_id_file_open(cli, options->id_file, &fd);
+    if (result < 0)
+        return result;
+    result = create_pulling(cli, options, id);
+    if (result < 0)
+        create_id_file_close(cli, options->id_file, fd, NULL);
+    else
+        result = create_id_file_close(cli, options->id_file, fd, *id);
+    return result;
 }
 
 /* docker's statuses: a program that is not there or cannot be run is the user's affair, anything
@@ -105,18 +136,28 @@ static int end_wait(struct cli *cli, struct exchange *exchange)
     return (int)(status & 0xff);
 }
 
-static int open_attach(struct cli *cli, const char *id, bool is_interactive,
+/* Which streams of a container are connected to ours, and how. */
+struct connection {
+    bool has_terminal;
+    bool is_interactive; /* standard input is one of them */
+    bool has_no_output;
+    bool has_no_errors;
+    bool is_auto_removed; /* the container goes when it ends */
+    bool has_no_signal_proxy;
+};
+
+static int open_attach(struct cli *cli, const char *id, const struct connection *connection,
                        struct exchange *exchange)
 {
-    cleanup_free char *path =
-        client_path("/containers/", id,
-                    is_interactive ? "/attach?stream=1&stdin=1&stdout=1&stderr=1"
-                                   : "/attach?stream=1&stdout=1&stderr=1");
+    cleanup_free char *query = memory_printf(
+        "/attach?stream=1%s%s%s", connection->is_interactive ? "&stdin=1" : "",
+        connection->has_no_output ? "" : "&stdout=1", connection->has_no_errors ? "" : "&stderr=1");
+    cleanup_free char *path = client_path("/containers/", id, query);
 
     return stream_open(cli, path, NULL, exchange);
 }
 
-static int relay(struct cli *cli, const char *id, bool has_terminal, bool is_interactive,
+static int relay(struct cli *cli, const char *id, const struct connection *connection,
                  struct exchange *attach)
 {
     cleanup_free char *resize_path = client_path("/containers/", id, "/resize");
@@ -124,34 +165,34 @@ static int relay(struct cli *cli, const char *id, bool has_terminal, bool is_int
     struct stream_session session = {
         .cli = cli,
         .fd = attach->fd,
-        .has_terminal = has_terminal,
-        .is_interactive = is_interactive,
+        .has_terminal = connection->has_terminal,
+        .is_interactive = connection->is_interactive,
         .resize_path = resize_path,
-        .kill_path = kill_path,
+        .kill_path = connection->has_no_signal_proxy ? NULL : kill_path,
     };
 
     return stream_relay(&session, &attach->leftover);
 }
 
 /* Attach, wait, start, relay, status: in this order nothing of a container's life is missed. */
-static int start_attached(struct cli *cli, const char *id, bool has_terminal, bool is_interactive,
-                          bool is_auto_removed)
+static int start_attached(struct cli *cli, const char *id, const struct connection *connection)
 {
     struct exchange attach = {.fd = -1};
     struct exchange wait = {.fd = -1};
-    int result = open_attach(cli, id, is_interactive, &attach);
+    int result = open_attach(cli, id, connection, &attach);
 
     if (result == 0)
-        result = begin_wait(
-            cli, id, is_auto_removed ? "/wait?condition=removed" : "/wait?condition=next-exit",
-            &wait);
+        result = begin_wait(cli, id,
+                            connection->is_auto_removed ? "/wait?condition=removed"
+                                                        : "/wait?condition=next-exit",
+                            &wait);
     if (result == 0) {
         result = post(cli, id, "/start");
         if (result < 0) {
             fprintf(stderr, "davit: %s\n", cli->err.message);
             result = status_of_start_failure(&cli->err);
         } else {
-            result = relay(cli, id, has_terminal, is_interactive, &attach);
+            result = relay(cli, id, connection, &attach);
             result = result == 1 ? 0 : result == 0 ? end_wait(cli, &wait) : result;
         }
     }
@@ -162,9 +203,17 @@ static int start_attached(struct cli *cli, const char *id, bool has_terminal, bo
 
 static int run_created(struct cli *cli, const struct create_options *options, const char *id)
 {
+    const struct connection connection = {
+        .has_terminal = options->has_terminal,
+        .is_interactive = options->is_interactive && create_attaches(options, "stdin"),
+        .has_no_output = !create_attaches(options, "stdout"),
+        .has_no_errors = !create_attaches(options, "stderr"),
+        .is_auto_removed = options->is_auto_removed,
+        .has_no_signal_proxy = options->has_no_signal_proxy,
+    };
+
     if (!options->is_detached)
-        return start_attached(cli, id, options->has_terminal, options->is_interactive,
-                              options->is_auto_removed);
+        return start_attached(cli, id, &connection);
     if (post(cli, id, "/start") < 0) {
         fprintf(stderr, "davit: %s\n", cli->err.message);
         return status_of_start_failure(&cli->err);
@@ -183,7 +232,7 @@ int cli_run(struct cli *cli, int argc, char **argv)
         result = stream_check_terminal(cli, options.has_terminal && !options.is_detached,
                                        options.is_interactive);
     if (result == 0)
-        result = create_pulling(cli, &options, &id);
+        result = create_with_id_file(cli, &options, &id);
     if (result == 0)
         result = run_created(cli, &options, id);
     create_options_release(&options);
@@ -197,7 +246,7 @@ int cli_create(struct cli *cli, int argc, char **argv)
     int result = create_options_parse(cli, &options, false, argc, argv);
 
     if (result == 0)
-        result = create_pulling(cli, &options, &id);
+        result = create_with_id_file(cli, &options, &id);
     if (result == 0)
         puts(id);
     create_options_release(&options);
@@ -264,9 +313,14 @@ int cli_start(struct cli *cli, int argc, char **argv)
     if (is_attached) {
         result = get_facts(cli, argv[optind], &facts);
         return result < 0 ? result
-                          : start_attached(cli, argv[optind], facts.has_terminal,
-                                           options.is_interactive && facts.has_open_stdin,
-                                           facts.is_auto_removed);
+                          : start_attached(
+                                cli, argv[optind],
+                                &(struct connection){
+                                    .has_terminal = facts.has_terminal,
+                                    .is_interactive =
+                                        options.is_interactive && facts.has_open_stdin,
+                                    .is_auto_removed = facts.is_auto_removed,
+                                });
     }
     for (int i = optind; result == 0 && i < argc; i++) {
         result = post(cli, argv[i], "/start");
@@ -276,16 +330,26 @@ int cli_start(struct cli *cli, int argc, char **argv)
     return result;
 }
 
+struct attach_options {
+    bool has_no_stdin;
+    bool has_no_signal_proxy;
+};
+
 int cli_attach(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
-        {"no-stdin", 0, OPTION_FLAG, .help = "its output alone"},
+        {"no-stdin", 0, OPTION_FLAG, .offset = offsetof(struct attach_options, has_no_stdin),
+         .help = "its output alone"},
+        {"sig-proxy", 0, OPTION_READ, .read = read_signal_proxy,
+         .offset = offsetof(struct attach_options, has_no_signal_proxy),
+         .help = "hand signals on to it (default); =false: do not"},
         {0},
     };
-    bool has_no_stdin = false;
+    struct attach_options options = {0};
     const struct option_set set = {.tables = {{rows, NULL}, {stream_detach_rows, NULL}},
                                    .usage = "CONTAINER",
-                                   .values = &has_no_stdin};
+                                   .values = &options};
+    struct connection connection = {0};
     struct exchange attach = {.fd = -1};
     struct exchange wait = {.fd = -1};
     struct stream_facts facts;
@@ -297,13 +361,16 @@ int cli_attach(struct cli *cli, int argc, char **argv)
     if (result == 0 && !facts.is_running)
         result = error_set(&cli->err, ERROR_CONFLICT, ESRCH,
                            "cannot attach to a stopped container, start it first");
-    if (result == 0)
-        result = open_attach(cli, argv[optind], facts.has_open_stdin && !has_no_stdin, &attach);
+    if (result == 0) {
+        connection.has_terminal = facts.has_terminal;
+        connection.is_interactive = facts.has_open_stdin && !options.has_no_stdin;
+        connection.has_no_signal_proxy = options.has_no_signal_proxy;
+        result = open_attach(cli, argv[optind], &connection, &attach);
+    }
     if (result == 0)
         result = begin_wait(cli, argv[optind], "/wait", &wait);
     if (result == 0) {
-        result = relay(cli, argv[optind], facts.has_terminal, facts.has_open_stdin && !has_no_stdin,
-                       &attach);
+        result = relay(cli, argv[optind], &connection, &attach);
         result = result == 1 ? 0 : result == 0 ? end_wait(cli, &wait) : result;
     }
     exchange_close(&attach);
@@ -327,6 +394,8 @@ static const struct option_row exec_rows[] = {
      .help = "give it a terminal"},
     {"env", 'e', OPTION_READ, "NAME[=VALUE]", .member = "Env", .read = read_env,
      .help = "set a variable, or pass ours on"},
+    {"env-file", 0, OPTION_READ, "FILE", .member = "Env", .read = read_env_file,
+     .help = "set the variables of a file's lines"},
     {"user", 'u', OPTION_TEXT, "USER[:GROUP]", .member = "User", .help = "whom it runs as"},
     {"workdir", 'w', OPTION_TEXT, "DIR", .member = "WorkingDir", .help = "its working directory"},
     {"privileged", 0, OPTION_FLAG, .member = "Privileged", .help = "with all capabilities"},

@@ -21,6 +21,30 @@ int address_parse(const char *text, struct address *address)
     return inet_pton(address->family, text, address->bytes) == 1 ? 0 : -EINVAL;
 }
 
+bool mac_parse(const char *text, uint8_t mac[6])
+{
+    bool is_zero = true;
+
+    for (size_t i = 0; i < 6; i++) {
+        const char *byte = text;
+        uint64_t value;
+
+        if (!number_take(&text, 16, UINT8_MAX, &value) || text - byte > 2 ||
+            (i < 5 && *text != ':' && *text != '-'))
+            return false;
+        text += i < 5;
+        mac[i] = (uint8_t)value;
+        is_zero = is_zero && value == 0;
+    }
+    return *text == '\0' && !is_zero && (mac[0] & 1) == 0;
+}
+
+void mac_format(const uint8_t mac[6], char text[MAC_TEXT_SIZE])
+{
+    snprintf(text, MAC_TEXT_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+             mac[4], mac[5]);
+}
+
 int subnet_parse(const char *text, struct subnet *subnet)
 {
     char copy[ADDRESS_TEXT_SIZE];

@@ -42,6 +42,12 @@ bool address_is_any(const struct address *address);
 /* The address that the kernel gives a device by its MAC (RFC 4291, appendix A). */
 struct address address_link_local(const uint8_t mac[6]);
 
+/* "02:42:ac:11:00:02", also with dashes. False: it is none, or not that of one device (a group's,
+ * or zero). */
+bool mac_parse(const char *text, uint8_t mac[6]);
+#define MAC_TEXT_SIZE 18
+void mac_format(const uint8_t mac[6], char text[MAC_TEXT_SIZE]);
+
 /* Whether it may belong to anybody on the internet: neither private, loopback, link-local, shared,
  * multicast nor reserved (RFC 6890), nor one of these written as IPv6 (mapped, NAT64, 6to4). */
 bool address_is_public(const struct address *address);

@@ -303,7 +303,7 @@ void link_add_default_route(struct netlink_batch *batch, unsigned int index,
         .rtm_type = RTN_UNICAST,
     };
     struct nlmsghdr *header = netlink_add(batch, "add the default route", RTM_NEWROUTE,
-                                          NLM_F_CREATE | NLM_F_EXCL, &route, sizeof(route));
+                                          NLM_F_CREATE | NLM_F_REPLACE, &route, sizeof(route));
 
     mnl_attr_put_u32(header, RTA_OIF, index);
     if (!is_direct)

@@ -70,9 +70,10 @@ int container_write_bundle(struct managed_container *container, const struct def
     struct definition_security security;
     struct oci_config config = {0};
     struct json_writer *writer;
+    cleanup_free char *cgroup_path = container_cgroup_path_of(containers, definition);
     struct monitor_config monitor = {
         .id = definition->id,
-        .cgroup_path = arena_printf(&arena, "%s/%s", containers->cgroup_parent, definition->id),
+        .cgroup_path = cgroup_path,
         .layers = definition->layers,
         .project = definition->project,
         .has_open_stdin = definition->config.has_open_stdin,

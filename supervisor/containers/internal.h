@@ -39,6 +39,8 @@ int container_open_run_directory(const struct managed_container *container);
 void container_remove_run_directory(struct managed_container *container);
 
 /* free() it. */
+char *container_cgroup_path_of(const struct containers *containers,
+                               const struct definition *definition);
 char *container_cgroup_path(const struct managed_container *container);
 
 void container_kill_by_cgroup(const struct managed_container *container);

@@ -193,6 +193,8 @@ int container_connect(struct managed_container *container, const struct actor *a
         .network_name = network->name,
         .ipam = {text_or_null(wanted->ipam.ipv4_address), text_or_null(wanted->ipam.ipv6_address)},
         .aliases = wanted->aliases,
+        .mac_address = text_or_null(wanted->mac_address),
+        .gateway_priority = wanted->gateway_priority,
         .groups = taken.groups,
     };
     result = change_endpoints(container, items, index < count ? count : count + 1, err);

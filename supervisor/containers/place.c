@@ -63,9 +63,19 @@ void container_remove_run_directory(struct managed_container *container)
                          container->definition->id, NULL);
 }
 
+char *container_cgroup_path_of(const struct containers *containers,
+                               const struct definition *definition)
+{
+    const char *parent = definition->host_config.cgroup_parent;
+    bool has_parent = parent != NULL && parent[0] != '\0';
+
+    return memory_printf("%s%s%s/%s", containers->cgroup_parent, has_parent ? "/" : "",
+                         has_parent ? parent : "", definition->id);
+}
+
 char *container_cgroup_path(const struct managed_container *container)
 {
-    return memory_printf("%s/%s", container->containers->cgroup_parent, container->definition->id);
+    return container_cgroup_path_of(container->containers, container->definition);
 }
 
 int container_open_cgroup(const struct managed_container *container, struct cgroup *cgroup,

@@ -11,6 +11,7 @@
 #define NETWORK_LIMIT_MAX 1000000000
 #define RATE_MAX (UINT64_C(1) << 40) /* bytes a second: more than any device has */
 #define DISK_BYTES_MIN (1 << 20)
+#define CGROUP_PARENT_MAX 512
 
 #define FIELD JSON_FIELD
 #define UNSUPPORTED(json_name)                             \
@@ -55,7 +56,7 @@ static const struct json_field config_fields[] = {
     IGNORED("name"),
     IGNORED("platform"),
     IGNORED("ArgsEscaped"),
-    UNSUPPORTED("MacAddress"),
+    FIELD(struct docker_config, mac_address, "MacAddress", JSON_KIND_STRING),
     UNSUPPORTED("NetworkDisabled"),
     UNSUPPORTED("OnBuild"),
     UNSUPPORTED("Shell"),
@@ -278,20 +279,20 @@ static const struct json_field host_fields[] = {
     FIELD(struct docker_host_config, storage_opt, "StorageOpt", JSON_KIND_STRING_MAP),
     IGNORED("ConsoleSize"), /* of Windows containers; a terminal's size comes with resize */
     UNSUPPORTED("Cgroup"),
-    UNSUPPORTED("CgroupParent"),
-    UNSUPPORTED("ContainerIDFile"),
+    FIELD(struct docker_host_config, cgroup_parent, "CgroupParent", JSON_KIND_STRING),
+    FIELD(struct docker_host_config, container_id_file, "ContainerIDFile", JSON_KIND_STRING),
+    FIELD(struct docker_host_config, volume_driver, "VolumeDriver", JSON_KIND_STRING),
+    FIELD(struct docker_host_config, isolation, "Isolation", JSON_KIND_STRING),
     UNSUPPORTED("CpuCount"),
     UNSUPPORTED("CpuPercent"),
     UNSUPPORTED("CpuRealtimePeriod"),
     UNSUPPORTED("CpuRealtimeRuntime"),
     UNSUPPORTED("IOMaximumBandwidth"),
     UNSUPPORTED("IOMaximumIOps"),
-    UNSUPPORTED("Isolation"),
     UNSUPPORTED("KernelMemory"),
     UNSUPPORTED("KernelMemoryTCP"),
     UNSUPPORTED("MemorySwappiness"),
     UNSUPPORTED("OomKillDisable"),
-    UNSUPPORTED("VolumeDriver"),
 };
 const struct json_struct docker_host_config_type =
     JSON_CLOSED_STRUCT(struct docker_host_config, host_fields);
@@ -333,6 +334,8 @@ static const struct json_field stored_endpoint_fields[] = {
     FIELD(struct endpoint, ipam.ipv6_address, "Address6", JSON_KIND_STRING),
     FIELD(struct endpoint, aliases, "Aliases", JSON_KIND_STRINGS),
     FIELD(struct endpoint, groups, "Groups", JSON_KIND_STRINGS),
+    FIELD(struct endpoint, mac_address, "MacAddress", JSON_KIND_STRING),
+    FIELD(struct endpoint, gateway_priority, "GatewayPriority", JSON_KIND_INT64),
 };
 static const struct json_struct stored_endpoint_type =
     JSON_STRUCT(struct endpoint, stored_endpoint_fields);
@@ -393,11 +396,15 @@ static int check_modes(const struct docker_host_config *host, struct error *err)
     static const char *const ipc[] = {"private", "host", "none", "shareable", "container:", NULL};
     static const char *const cgroupns[] = {"private", "host", NULL};
     static const char *const runtimes[] = {"davit", "runc", "io.containerd.runc.v2", NULL};
+    static const char *const volume_drivers[] = {"local", NULL};
+    static const char *const isolations[] = {"default", NULL};
     const struct mode_check checks[] = {{"PidMode", host->pid_mode, pid},
                                         {"UTSMode", host->uts_mode, host_only},
                                         {"IpcMode", host->ipc_mode, ipc},
                                         {"CgroupnsMode", host->cgroupns_mode, cgroupns},
-                                        {"Runtime", host->runtime, runtimes}};
+                                        {"Runtime", host->runtime, runtimes},
+                                        {"VolumeDriver", host->volume_driver, volume_drivers},
+                                        {"Isolation", host->isolation, isolations}};
 
     for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
         if (check_mode(&checks[i], err) < 0)
@@ -476,6 +483,32 @@ static int check_restart_policy(const struct docker_host_config *host, struct er
     return 0;
 }
 
+/* Words between slashes, none of which the cgroup filesystem or a path has a meaning for. */
+static int check_cgroup_parent(const struct docker_host_config *host, struct error *err)
+{
+    const char *path = host->cgroup_parent != NULL ? host->cgroup_parent : "";
+
+    if (path[0] == '/')
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "HostConfig.CgroupParent: \"%.64s\" is absolute; containers are below "
+                         "davitd's own cgroup, and so is what a relative path names",
+                         path);
+    if (strlen(path) > CGROUP_PARENT_MAX)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "HostConfig.CgroupParent: longer than %d characters", CGROUP_PARENT_MAX);
+    while (*path != '\0') {
+        size_t length = strcspn(path, "/");
+
+        if (length == 0 || path[0] == '.' || strncmp(path, "cgroup.", 7) == 0 ||
+            path[strcspn(path, "\n")] != '\0' || strcmp(path + length, "/") == 0)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "HostConfig.CgroupParent: \"%.64s\" is no relative path of cgroups",
+                             host->cgroup_parent);
+        path += length + (path[length] == '/');
+    }
+    return 0;
+}
+
 int definition_check_host_config(const struct docker_host_config *host, struct error *err)
 {
     struct log_options log;
@@ -493,7 +526,7 @@ int definition_check_host_config(const struct docker_host_config *host, struct e
     if (host->nano_cpus < 0)
         return error_set(err, ERROR_INVALID, EINVAL, "HostConfig.NanoCpus: negative");
     if (check_modes(host, err) < 0 || check_userns_mode(host, err) < 0 ||
-        check_storage_opt(host, err) < 0)
+        check_storage_opt(host, err) < 0 || check_cgroup_parent(host, err) < 0)
         return -err->errnum;
     if (host->links.count > 0 &&
         (host->network_mode == NULL || strcmp(host->network_mode, "none") != 0))
@@ -596,6 +629,29 @@ int definition_parse(struct arena *arena, const char *text, size_t length,
     return 0;
 }
 
+/* The members of both objects. */
+static const struct json *merge_members(struct arena *arena, const struct json *own,
+                                        const struct json *image)
+{
+    struct json_member *members;
+    struct json *both;
+
+    if (image == NULL || image->type != JSON_OBJECT || image->count == 0)
+        return own;
+    if (own == NULL || own->type != JSON_OBJECT || own->count == 0)
+        return image;
+    both = arena_new(arena, 1, sizeof(*both));
+    *both = (struct json){.type = JSON_OBJECT, .count = own->count};
+    members = arena_new(arena, own->count + image->count, sizeof(*members));
+    memcpy(members, own->members, own->count * sizeof(*members));
+    for (size_t i = 0; i < image->count; i++) {
+        if (json_get(own, image->members[i].name) == NULL)
+            members[both->count++] = image->members[i];
+    }
+    both->members = members;
+    return both;
+}
+
 void definition_apply_image(struct arena *arena, struct definition *definition,
                             const struct image_process *image)
 {
@@ -615,10 +671,8 @@ void definition_apply_image(struct arena *arena, struct definition *definition,
         config->working_dir = image->working_dir;
     if (config->stop_signal == NULL || config->stop_signal[0] == '\0')
         config->stop_signal = image->stop_signal;
-    if (config->exposed_ports == NULL)
-        config->exposed_ports = image->exposed_ports;
-    if (config->volumes == NULL)
-        config->volumes = image->volumes;
+    config->exposed_ports = merge_members(arena, config->exposed_ports, image->exposed_ports);
+    config->volumes = merge_members(arena, config->volumes, image->volumes);
     config->healthcheck = probe_merge(arena, config->healthcheck, image->healthcheck);
     env_merge(arena, &image->env, &config->env, &env);
     config->env = env;

@@ -18,6 +18,7 @@ struct docker_config {
     const char *hostname;
     const char *domainname;
     const char *user;
+    const char *mac_address; /* of clients before API 1.44: see struct endpoint */
     bool attaches_stdin;
     bool attaches_stdout;
     bool attaches_stderr;
@@ -190,6 +191,10 @@ struct docker_host_config {
     const char *uts_mode;
     const char *cgroupns_mode;
     const char *runtime;
+    const char *cgroup_parent; /* below davitd's own cgroup; NULL or "": that itself */
+    const char *container_id_file; /* the client's: it has written the id there */
+    const char *volume_driver;     /* of Binds by name: "local" */
+    const char *isolation;         /* "default": there is no other on Linux */
     const struct json *masked_paths; /* a list; absent or null: the usual ones */
     const struct json *readonly_paths;
 };
@@ -243,6 +248,8 @@ struct endpoint {
     const char *network_id;
     struct endpoint_ipam ipam;
     struct string_list aliases;
+    const char *mac_address;       /* that its device has to have; NULL or "": any */
+    int64_t gateway_priority;      /* the highest has the default route; of several, the first */
     struct string_map driver_opts; /* as they were asked for, until they are resolved */
     struct string_list groups;     /* of the network, that it is in: networks/groups.h */
 };

@@ -193,15 +193,12 @@ static void write_mac(struct json_writer *writer, const struct network *network,
                       const struct network_lease *lease)
 {
     char text[32] = "";
-    uint8_t bytes[6];
 
     if (lease->by_plugin != NULL) {
         snprintf(text, sizeof(text), "%s", lease->by_plugin->mac);
     } else if (network != NULL && network->driver != NETWORK_DRIVER_IPVLAN) {
         /* With ipvlan it is that of the host's device. */
-        link_make_mac(&lease->address, bytes);
-        snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
-                 bytes[3], bytes[4], bytes[5]);
+        mac_format(lease->mac, text);
     }
     json_member_string(writer, "MacAddress", text);
 }

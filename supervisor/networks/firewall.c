@@ -82,7 +82,7 @@ static void change_device(struct nft_transaction *transaction, const struct memb
     if (lease->host_device[0] == '\0' || !lease_is_on_bridge(lease))
         return;
     change_groups(transaction, member, lease, is_removed);
-    link_make_mac(&lease->address, device.mac);
+    memcpy(device.mac, lease->mac, sizeof(device.mac));
     firewall_change_device(transaction, &device, is_removed);
 }
 

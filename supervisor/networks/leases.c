@@ -156,6 +156,39 @@ static int lease_family(const struct membership *member, size_t index,
     return 0;
 }
 
+static bool is_held(const struct network_lease *held)
+{
+    return held->address.family != 0 || held->by_plugin != NULL;
+}
+
+void lease_set_mac(struct membership *member, size_t index)
+{
+    struct network_lease *held = &member->leases[index];
+    const char *wanted = member->definition->endpoints.items[index].mac_address;
+
+    if (wanted == NULL || !mac_parse(wanted, held->mac))
+        link_make_mac(&held->address, held->mac);
+}
+
+/* Of two devices with one address in a bridge, each would get what is meant for the other. */
+static int check_mac(const struct membership *member, size_t index, struct error *err)
+{
+    const struct network_lease *held = &member->leases[index];
+
+    for (const struct membership *one = member->networks->members; one != NULL; one = one->next) {
+        for (size_t i = 0; i < one->definition->endpoints.count; i++) {
+            const struct network_lease *other = &one->leases[i];
+
+            if (other != held && other->network == held->network && is_held(other) &&
+                memcmp(other->mac, held->mac, sizeof(held->mac)) == 0)
+                return error_set(err, ERROR_CONFLICT, EADDRINUSE,
+                                 "MacAddress: another container has it on network %s",
+                                 held->network->name);
+        }
+    }
+    return 0;
+}
+
 static int lease(struct membership *member, size_t index, const struct network *network,
                  struct error *err)
 {
@@ -166,12 +199,9 @@ static int lease(struct membership *member, size_t index, const struct network *
     held->is_restored = false;
     if (result == 0 && network->ipv6.subnet_text != NULL)
         result = lease_family(member, index, network, AF_INET6, &held->address6, err);
-    return result;
-}
-
-static bool is_held(const struct network_lease *held)
-{
-    return held->address.family != 0 || held->by_plugin != NULL;
+    if (result == 0)
+        lease_set_mac(member, index);
+    return result < 0 ? result : check_mac(member, index, err);
 }
 
 /* The lowest number that no other of its devices has. */
@@ -188,18 +218,26 @@ static void pick_device(struct membership *member, size_t index)
     member->leases[index].device = number;
 }
 
-/* One default route of each family: that of its first network that leads out. */
+/* One default route of each family: that of the network that leads out with the highest priority,
+ * the first of several. */
 static bool is_way_out(const struct membership *member, size_t index, int family)
 {
-    for (size_t i = 0; i < member->definition->endpoints.count; i++) {
+    const struct endpoint *endpoints = member->definition->endpoints.items;
+    /* They come one after the other. */
+    bool gets_all = member->phase == MEMBER_STARTING;
+    size_t count = member->definition->endpoints.count;
+    size_t chosen = count;
+
+    for (size_t i = 0; i < count; i++) {
         const struct network *network = membership_network(member, i);
 
-        if (i != index && !is_held(&member->leases[i]))
-            continue;
-        if (network != NULL && network_leads_out(network, family))
-            return i == index;
+        if ((i == index || gets_all || is_held(&member->leases[i])) && network != NULL &&
+            network_leads_out(network, family) &&
+            (chosen == count ||
+             endpoints[i].gateway_priority > endpoints[chosen].gateway_priority))
+            chosen = i;
     }
-    return false;
+    return chosen == index;
 }
 
 static void add_route(struct netlink_batch *batch, unsigned int device,
@@ -293,7 +331,6 @@ static int make_pair(struct membership *member, size_t index, struct netlink *ne
 {
     cleanup_free struct netlink_batch *batch = memory_new_one(struct netlink_batch);
     struct network_lease *held = &member->leases[index];
-    uint8_t mac[6];
     char id[IDENTIFIER_SIZE];
     char peer_name[IFNAMSIZ];
     int result;
@@ -301,12 +338,11 @@ static int make_pair(struct membership *member, size_t index, struct netlink *ne
     identifier_make(id);
     snprintf(held->host_device, sizeof(held->host_device), FIREWALL_DEVICE_PREFIX "%.12s", id);
     lease_device_name(held, peer_name);
-    link_make_mac(&held->address, mac);
     link_add_veth(batch, &(struct veth){.name = held->host_device,
                                         .master = link_index(netlink, network->device),
                                         .peer_name = peer_name,
                                         .peer_netns_fd = netns_fd,
-                                        .peer_mac = mac,
+                                        .peer_mac = held->mac,
                                         .mtu = network->mtu});
     /* A bridge's port has no use for an address of its own. */
     link_forgo_ipv6(batch, held->host_device);
@@ -331,17 +367,15 @@ static int make_upper(const struct network_lease *held, struct netlink *netlink,
     bool is_macvlan = network->driver == NETWORK_DRIVER_MACVLAN;
     const char *usual_mode = is_macvlan ? "bridge" : "l2";
     char name[IFNAMSIZ];
-    uint8_t mac[6];
 
     lease_device_name(held, name);
-    link_make_mac(&held->address, mac);
     link_add_upper(
         batch, &(struct upper_link){.kind = network_driver_name(network),
                                     .mode = network->mode[0] != '\0' ? network->mode : usual_mode,
                                     .parent = link_index(netlink, network->device),
                                     .name = name,
                                     .netns_fd = netns_fd,
-                                    .mac = is_macvlan ? mac : NULL,
+                                    .mac = is_macvlan ? held->mac : NULL,
                                     .mtu = network->mtu});
     return netlink_run(netlink, batch, err);
 }

@@ -26,12 +26,10 @@ static void change_device(struct nft_transaction *transaction, enum nft_family f
                           bool is_removed)
 {
     struct limited_device device = {.name = lease->host_device, .limits = limits_of(member)};
-    uint8_t mac[6];
 
     if (lease->host_device[0] == '\0' || !lease_is_on_bridge(lease))
         return;
-    link_make_mac(&lease->address, mac);
-    device.mac = mac;
+    device.mac = lease->mac;
     device.is_usual = device.limits.connections == member->networks->default_connections;
     limits_change_device(transaction, family, &device, is_removed);
 }

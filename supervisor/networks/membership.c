@@ -120,13 +120,10 @@ bool lease_is_on_bridge(const struct network_lease *held)
 void lease_list_addresses(const struct network_lease *held,
                           struct address addresses[LEASE_ADDRESSES])
 {
-    uint8_t mac[6];
-
     addresses[0] = held->address;
     addresses[1] = held->address6;
     addresses[2] = (struct address){0};
     if (held->address6.family == 0)
         return;
-    link_make_mac(&held->address, mac);
-    addresses[2] = address_link_local(mac);
+    addresses[2] = address_link_local(held->mac);
 }

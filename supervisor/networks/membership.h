@@ -48,6 +48,7 @@ struct plugin_lease {
 struct network_lease {
     struct address address;         /* family 0: nothing */
     struct address address6;        /* family 0: none */
+    uint8_t mac[6];                 /* of davitd's device: lease_set_mac() */
     uint32_t device;                /* 1: eth1 */
     const struct network *network;  /* of the addresses; NULL: there are none */
     char host_device[IFNAMSIZ];     /* the other end; "": there is none */
@@ -195,6 +196,8 @@ int lease_mend(struct membership *member, size_t index, struct netlink *netlink,
                struct error *err);
 
 /* The device's name in the container: "eth0". */
+/* The endpoint's own address, or one that follows from its IPv4 address. */
+void lease_set_mac(struct membership *member, size_t index);
 void lease_device_name(const struct network_lease *held, char name[IFNAMSIZ]);
 
 int lease_remove(const struct membership *member, size_t index, int netns_fd, struct error *err);

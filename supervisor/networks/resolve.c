@@ -78,6 +78,7 @@ static int resolve_without(struct membership *member, struct revision *draft,
         if (!is_mode(mode, definition->endpoints.items[i].network_name) ||
             has_text(definition->endpoints.items[i].ipam.ipv4_address) ||
             has_text(definition->endpoints.items[i].ipam.ipv6_address) ||
+            has_text(definition->endpoints.items[i].mac_address) ||
             definition->endpoints.items[i].driver_opts.count > 0)
             return error_set(err, ERROR_INVALID, EINVAL,
                              "NetworkingConfig: a container whose network is %s can have no other, "
@@ -158,6 +159,51 @@ static void put_first(struct arena *arena, struct definition *definition, const 
     definition->endpoints.items[0] = first;
 }
 
+/* Devices of ipvlan have the parent's, those of plugins what the plugins give them. */
+static int check_mac(const struct endpoint *endpoint, const struct network *network,
+                     struct error *err)
+{
+    uint8_t mac[6];
+
+    if (!has_text(endpoint->mac_address))
+        return 0;
+    if (!mac_parse(endpoint->mac_address, mac))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "MacAddress: \"%.32s\" is not the address of a device, like "
+                         "02:42:ac:11:00:02",
+                         endpoint->mac_address);
+    if (network->driver == NETWORK_DRIVER_CNI || network->driver == NETWORK_DRIVER_IPVLAN)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "MacAddress: cannot be chosen on network %s (%s)", network->name,
+                         network_driver_name(network));
+    return 0;
+}
+
+/* Config.MacAddress, of clients before API 1.44, is that of the mode's network. What is called
+ * "default" there is the default network. */
+static int take_old_forms(struct revision *draft, const char *mode, struct error *err)
+{
+    struct definition *definition = &draft->definition;
+    const char *mac = definition->config.mac_address;
+    struct endpoint *first;
+
+    for (size_t i = 0; i < definition->endpoints.count; i++) {
+        if (is_mode(definition->endpoints.items[i].network_name, "default"))
+            definition->endpoints.items[i].network_name = mode;
+    }
+    if (!has_text(mac))
+        return 0;
+    put_first(&draft->arena, definition, mode);
+    first = &definition->endpoints.items[0];
+    if (has_text(first->mac_address) && strcmp(first->mac_address, mac) != 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "MacAddress: \"%.32s\" in the container's Config, \"%.32s\" for its "
+                         "network",
+                         mac, first->mac_address);
+    first->mac_address = mac;
+    return 0;
+}
+
 static int resolve_endpoint(const struct membership *member, struct revision *draft,
                             struct endpoint *endpoint, struct error *err)
 {
@@ -165,7 +211,8 @@ static int resolve_endpoint(const struct membership *member, struct revision *dr
 
     if (network_find(member->networks, draft->definition.tenant, endpoint->network_name, &network,
                      err) < 0 ||
-        check_addresses(endpoint, network, err) < 0 || check_device(member, network, err) < 0)
+        check_addresses(endpoint, network, err) < 0 || check_mac(endpoint, network, err) < 0 ||
+        check_device(member, network, err) < 0)
         return -err->errnum;
     endpoint->network_id = arena_strdup(&draft->arena, network->id);
     endpoint->network_name = arena_strdup(&draft->arena, network->name);
@@ -207,6 +254,8 @@ int membership_resolve(struct membership *member, struct revision *draft,
         return -err->errnum;
     if (mode == NULL || mode[0] == '\0' || is_mode(mode, "default"))
         mode = member->networks->default_network;
+    if (take_old_forms(draft, mode, err) < 0)
+        return -err->errnum;
     if (mode_path(mode) != NULL && mode_path(mode)[0] != '/')
         return error_set(err, ERROR_INVALID, EINVAL,
                          "HostConfig.NetworkMode: \"%.64s\": an absolute path is expected", mode);
@@ -228,6 +277,9 @@ int membership_check_endpoint(const struct membership *member, const struct netw
                               const struct endpoint *wanted, struct error *err)
 {
     int result = check_addresses(wanted, network, err);
+
+    if (result == 0)
+        result = check_mac(wanted, network, err);
 
     return result < 0 ? result : check_device(member, network, err);
 }

@@ -100,6 +100,7 @@ void membership_restore(struct membership *member, const struct membership_recor
         member->leases[index].is_restored = true;
         if (member->leases[index].address.family != 0)
             member->leases[index].network = membership_network(member, index);
+        lease_set_mac(member, index);
     }
     leases_note_fixed(member);
     restore_ports(member, &record->ports);

@@ -148,9 +148,16 @@ static void what_is_not_supported_is_refused_by_name(void **state)
         {"{\"Image\":\"x\",\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"Target\":\"/x\","
          "\"VolumeOptions\":{\"NoCopy\":true}}]}}",
          "HostConfig.Mounts[0]: VolumeOptions"},
-        {"{\"Image\":\"x\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"n\":{\"MacAddress\":\"2\"}}"
-         "}}",
-         "NetworkingConfig.EndpointsConfig.n.MacAddress"},
+        {"{\"Image\":\"x\",\"NetworkingConfig\":{\"EndpointsConfig\":{\"n\":{\"IPAMConfig\":{"
+         "\"LinkLocalIPs\":[\"169.254.1.1\"]}}}}}",
+         "NetworkingConfig.EndpointsConfig.n.IPAMConfig.LinkLocalIPs"},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"CgroupParent\":\"/a\"}}", "is absolute"},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"CgroupParent\":\"a/../b\"}}", "no relative path"},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"CgroupParent\":\"a/\"}}", "no relative path"},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"CgroupParent\":\"cgroup.procs\"}}",
+         "no relative path"},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"VolumeDriver\":\"nfs\"}}", "use local"},
+        {"{\"Image\":\"x\",\"HostConfig\":{\"Isolation\":\"hyperv\"}}", "use default"},
     };
 
     (void)state;
