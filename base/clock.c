@@ -210,3 +210,30 @@ int clock_parse_duration(const char *text, int64_t *duration_ns)
     } while (*text != '\0');
     return 0;
 }
+
+void clock_format_age(int64_t age_ns, char text[CLOCK_AGE_SIZE])
+{
+    static const struct {
+        long long until; /* seconds */
+        long long unit;
+        const char *name;
+    } units[] = {{60, 1, "seconds"},          {3600, 60, "minutes"},
+                 {48 * 3600, 3600, "hours"},  {14 * 86400, 86400, "days"},
+                 {60 * 86400, 7 * 86400, "weeks"}, {2 * 365 * 86400, 30 * 86400, "months"},
+                 {INT64_MAX, 365 * 86400, "years"}};
+    long long seconds = age_ns / 1000000000;
+    size_t i = 0;
+
+    while (seconds >= units[i].until)
+        i++;
+    if (seconds < 1)
+        snprintf(text, CLOCK_AGE_SIZE, "Less than a second");
+    else if (seconds == 1)
+        snprintf(text, CLOCK_AGE_SIZE, "1 second");
+    else if (seconds / 60 == 1)
+        snprintf(text, CLOCK_AGE_SIZE, "About a minute");
+    else if (seconds / 3600 == 1)
+        snprintf(text, CLOCK_AGE_SIZE, "About an hour");
+    else
+        snprintf(text, CLOCK_AGE_SIZE, "%lld %s", seconds / units[i].unit, units[i].name);
+}

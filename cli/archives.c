@@ -60,6 +60,7 @@ static int parse_output(struct cli *cli, int argc, char **argv, const char *what
 {
     static const struct option_row rows[] = {
         {"output", 'o', OPTION_TEXT, "FILE", .help = "write to a file"},
+        {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE", .help = ONE_PLATFORM},
         {0},
     };
     const struct option_set set = {.tables = {{rows, NULL}}, .usage = what, .values = output};
@@ -140,6 +141,8 @@ static const struct option_row change_rows[] = {
 };
 static const struct option_row import_rows[] = {
     {"message", 'm', OPTION_TEXT, "TEXT", .member = "message", .help = "what has been done"},
+    {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE",
+     .help = "an image that is made here is one of this host"},
     {0},
 };
 static const struct option_row commit_rows[] = {

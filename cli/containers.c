@@ -1,58 +1,36 @@
-/* stop, restart, kill, pause, unpause, rename, update, rm, wait, top, ps, logs, inspect. */
+/* stop, restart, kill, pause, unpause, rename, update, rm, wait, top, logs. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/number.h"
 #include "cli.h"
 #include "create_options.h"
+#include "each.h"
 #include "options.h"
 #include "stream.h"
 #include "template.h"
-
-/* Does the same to every container; all are tried, and one failure makes the command fail. */
-static int for_each_with(struct cli *cli, const char *method, const char *suffix, const char *body,
-                         int argc, char **argv)
-{
-    int failures = 0;
-
-    for (int i = optind; i < argc; i++) {
-        cleanup_free char *path = client_path("/containers/", argv[i], suffix);
-        int status;
-
-        if (client_call(&cli->client, method, path, body, &status, NULL, &cli->err) == 0) {
-            puts(argv[i]);
-        } else {
-            fprintf(stderr, "davit: %s\n", cli->err.message);
-            failures++;
-        }
-    }
-    return failures > 0 ? 1 : 0;
-}
-
-static int for_each(struct cli *cli, const char *method, const char *suffix, int argc, char **argv)
-{
-    return for_each_with(cli, method, suffix, NULL, argc, argv);
-}
 
 int cli_update(struct cli *cli, int argc, char **argv)
 {
     cleanup_free char *body = NULL;
     int result = update_options_parse(cli, argc, argv, &body);
 
-    return result < 0 ? result : for_each_with(cli, "POST", "/update", body, argc, argv);
+    return result < 0 ? result : each_argument(
+                                  cli,
+                                  &(struct each_call){"POST", "/containers/", "/update", body, false},
+                                  argc, argv);
 }
 
 /* Calls each container with what the options have put into the query. */
 static int for_each_by_options(struct cli *cli, const char *method, const char *suffix,
                                const struct option_row *rows, int argc, char **argv)
 {
+    bool takes_missing;
     cleanup_buffer struct buffer path = {0};
     struct request request = {0};
     const struct option_set set = {
@@ -60,18 +38,25 @@ static int for_each_by_options(struct cli *cli, const char *method, const char *
     int result = options_read(cli, argc, argv, &set);
 
     if (result == 0) {
+        /* docker rm --force: what is not there need not be removed. */
+        takes_missing = request_has(&request, "force");
         buffer_printf(&path, "%s?", suffix);
         request_append_query(&request, &path);
-        result = for_each(cli, method, buffer_text(&path), argc, argv);
+        result = each_argument(cli,
+                               &(struct each_call){.method = method,
+                                                   .prefix = "/containers/",
+                                                   .suffix = buffer_text(&path),
+                                                   .takes_missing = takes_missing},
+                               argc, argv);
     }
     request_release(&request);
     return result;
 }
 
 static const struct option_row stop_rows[] = {
-    {"time", 't', OPTION_TEXT, "SECONDS", .member = "t",
+    {"timeout", 't', OPTION_TEXT, "SECONDS", .member = "t",
      .help = "how long they may take to end before they are killed"},
-    {"timeout", 0, OPTION_TEXT, "SECONDS", .member = "t", .help = "the same"},
+    {"time", 0, OPTION_TEXT, "SECONDS", .member = "t", .help = "the same"},
     {"signal", 's', OPTION_TEXT, "SIGNAL", .member = "signal", .help = "what asks them to end"},
     {0},
 };
@@ -90,14 +75,14 @@ int cli_pause(struct cli *cli, int argc, char **argv)
 {
     int result = options_read_none(cli, argc, argv, "CONTAINER...");
 
-    return result < 0 ? result : for_each(cli, "POST", "/pause", argc, argv);
+    return result < 0 ? result : each_argument(cli, &(struct each_call){"POST", "/containers/", "/pause", NULL, false}, argc, argv);
 }
 
 int cli_unpause(struct cli *cli, int argc, char **argv)
 {
     int result = options_read_none(cli, argc, argv, "CONTAINER...");
 
-    return result < 0 ? result : for_each(cli, "POST", "/unpause", argc, argv);
+    return result < 0 ? result : each_argument(cli, &(struct each_call){"POST", "/containers/", "/unpause", NULL, false}, argc, argv);
 }
 
 int cli_rename(struct cli *cli, int argc, char **argv)
@@ -161,6 +146,7 @@ int cli_rm(struct cli *cli, int argc, char **argv)
         {"force", 'f', OPTION_FLAG, .member = "force", .help = "also those that run"},
         {"volumes", 'v', OPTION_FLAG, .member = "v",
          .help = "and their anonymous volumes with them"},
+        {"link", 'l', OPTION_REFUSED, .help = "there are no links, see davit run --link"},
         {0},
     };
 
@@ -183,216 +169,6 @@ int cli_wait(struct cli *cli, int argc, char **argv)
         code = json_get(json, "StatusCode");
         printf("%s\n", code != NULL && code->type == JSON_NUMBER ? code->text : "");
     }
-    return result;
-}
-
-struct ps_options {
-    struct request request;
-    bool is_quiet;
-    bool is_json;
-    bool is_untruncated;
-    const char *format; /* a template; NULL: the usual columns */
-};
-
-static const char *text_of(const struct json *object, const char *name)
-{
-    const char *text = json_get_string(object, name);
-
-    return text != NULL ? text : "";
-}
-
-static void format_age(const struct json *created, char *text, size_t size)
-{
-    int64_t seconds = 0;
-
-    if (created != NULL)
-        json_to_int64(created, &seconds);
-    seconds = time(NULL) - seconds;
-    if (seconds < 120)
-        snprintf(text, size, "%lld seconds ago", (long long)seconds);
-    else if (seconds < 7200)
-        snprintf(text, size, "%lld minutes ago", (long long)seconds / 60);
-    else if (seconds < 48 * 3600)
-        snprintf(text, size, "%lld hours ago", (long long)seconds / 3600);
-    else
-        snprintf(text, size, "%lld days ago", (long long)seconds / 86400);
-}
-
-/* "0.0.0.0:8080->80/tcp, ..." */
-static char *format_ports(const struct json *ports)
-{
-    cleanup_buffer struct buffer text = {0};
-
-    for (size_t i = 0; ports != NULL && ports->type == JSON_ARRAY && i < ports->count; i++) {
-        const struct json *port = &ports->items[i];
-        const struct json *outside = json_get(port, "PublicPort");
-        const struct json *inside = json_get(port, "PrivatePort");
-
-        if (outside != NULL && inside != NULL) {
-            cleanup_free char *host = cli_format_socket(text_of(port, "IP"), outside->text);
-
-            buffer_printf(&text, "%s%s->%s/%s", i > 0 ? ", " : "", host, inside->text,
-                          text_of(port, "Type"));
-        }
-    }
-    return memory_strdup(buffer_text(&text));
-}
-
-static void print_container(const struct ps_options *options, const struct json *container)
-{
-    const struct json *names = json_get(container, "Names");
-    const char *name = names != NULL && names->count > 0 ? names->items[0].text : "/";
-    const char *id = text_of(container, "Id");
-    cleanup_free char *command = memory_printf("\"%s\"", text_of(container, "Command"));
-    cleanup_free char *ports = format_ports(json_get(container, "Ports"));
-    char age[48];
-
-    if (options->is_json) {
-        cli_print_json(container);
-        return;
-    }
-    if (options->is_quiet) {
-        printf("%.*s\n", options->is_untruncated ? 64 : 12, id);
-        return;
-    }
-    format_age(json_get(container, "Created"), age, sizeof(age));
-    if (!options->is_untruncated && strlen(command) > 22)
-        strcpy(command + 19, "...");
-    printf("%-*.*s   %-24s %-22s %-18s %-30s %-22s %s\n", options->is_untruncated ? 64 : 12,
-           options->is_untruncated ? 64 : 12, id, text_of(container, "Image"), command, age,
-           text_of(container, "Status"), ports, name + 1);
-}
-
-static void write_labels(struct json_writer *writer, const struct json *labels)
-{
-    cleanup_buffer struct buffer text = {0};
-
-    for (size_t i = 0; labels != NULL && i < labels->count; i++)
-        buffer_printf(&text, "%s%s=%s", i > 0 ? "," : "", labels->members[i].name,
-                      labels->members[i].value.text);
-    json_member_string(writer, "Labels", buffer_text(&text));
-    json_key(writer, "LabelMap");
-    if (labels != NULL)
-        json_value(writer, labels);
-    else
-        json_null(writer);
-}
-
-static void write_mounts(struct json_writer *writer, const struct json *mounts)
-{
-    cleanup_buffer struct buffer text = {0};
-
-    for (size_t i = 0; mounts != NULL && i < mounts->count; i++) {
-        const char *name = json_get_string(&mounts->items[i], "Name");
-
-        buffer_printf(&text, "%s%s", i > 0 ? "," : "",
-                      name != NULL ? name : text_of(&mounts->items[i], "Source"));
-    }
-    json_member_string(writer, "Mounts", buffer_text(&text));
-}
-
-/* Writes a container under the names that templates of `docker ps` use. */
-static void write_fields(struct json_writer *writer, const struct ps_options *options,
-                         const struct json *container)
-{
-    const struct json *names = json_get(container, "Names");
-    const struct json *networks = json_get(json_get(container, "NetworkSettings"), "Networks");
-    cleanup_free char *command = memory_printf("\"%s\"", text_of(container, "Command"));
-    cleanup_free char *id =
-        memory_printf("%.*s", options->is_untruncated ? 64 : 12, text_of(container, "Id"));
-    cleanup_free char *ports = format_ports(json_get(container, "Ports"));
-    int64_t created = 0;
-    char age[48];
-    char time[CLOCK_RFC3339_SIZE];
-
-    if (!options->is_untruncated && strlen(command) > 22)
-        strcpy(command + 19, "...");
-    if (json_get(container, "Created") != NULL)
-        json_to_int64(json_get(container, "Created"), &created);
-    clock_format_rfc3339(created * 1000000000, time);
-    format_age(json_get(container, "Created"), age, sizeof(age));
-    json_object_open(writer);
-    json_member_string(writer, "ID", id);
-    json_member_string(writer, "Names",
-                       names != NULL && names->count > 0 ? names->items[0].text + 1 : "");
-    json_member_string(writer, "Image", text_of(container, "Image"));
-    json_member_string(writer, "Command", command);
-    json_member_string(writer, "CreatedAt", time);
-    json_member_string(writer, "RunningFor", age);
-    json_member_string(writer, "State", text_of(container, "State"));
-    json_member_string(writer, "Status", text_of(container, "Status"));
-    json_member_string(writer, "Ports", ports);
-    json_member_string(writer, "Networks",
-                       networks != NULL && networks->count > 0 ? networks->members[0].name : "");
-    write_labels(writer, json_get(container, "Labels"));
-    write_mounts(writer, json_get(container, "Mounts"));
-    json_object_close(writer);
-}
-
-static int list_by_template(struct cli *cli, struct ps_options *options, const struct json *list)
-{
-    struct listing listing;
-    int result = 0;
-
-    listing_begin(&listing, options->format);
-    for (size_t i = 0; result == 0 && list->type == JSON_ARRAY && i < list->count; i++) {
-        struct json_writer *writer = json_writer_new(false);
-        const struct json *fields;
-
-        write_fields(writer, options, &list->items[i]);
-        result =
-            json_parse(&options->request.arena, json_writer_text(writer),
-                       strlen(json_writer_text(writer)), &json_default_limits, &fields, &cli->err);
-        if (result == 0)
-            result = listing_add(&listing, fields, &cli->err);
-        json_writer_free(writer);
-    }
-    listing_end(&listing);
-    return result;
-}
-
-static void print_containers(const struct ps_options *options, const struct json *list)
-{
-    if (!options->is_json && !options->is_quiet)
-        printf("%-*s   %-24s %-22s %-18s %-30s %-22s %s\n", options->is_untruncated ? 64 : 12,
-               "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES");
-    for (size_t i = 0; list->type == JSON_ARRAY && i < list->count; i++)
-        print_container(options, &list->items[i]);
-}
-
-int cli_ps(struct cli *cli, int argc, char **argv)
-{
-    static const struct option_row rows[] = {
-        {"all", 'a', OPTION_FLAG, .member = "all", .help = "also those that do not run"},
-        {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct ps_options, is_quiet),
-         .help = "ids alone"},
-        {"filter", 'f', OPTION_READ, "KEY=VALUE", .read = option_read_filter,
-         .help = "those alone that match"},
-        {"format", 0, OPTION_TEXT, "json|TEMPLATE", .offset = offsetof(struct ps_options, format),
-         .help = "how each is printed"},
-        {"no-trunc", 0, OPTION_FLAG, .offset = offsetof(struct ps_options, is_untruncated),
-         .help = "whole ids and commands"},
-        {0},
-    };
-    struct ps_options options = {0};
-    const struct option_set set = {
-        .tables = {{rows, NULL}}, .usage = "", .request = &options.request, .values = &options};
-    cleanup_buffer struct buffer path = {0};
-    const struct json *list;
-    int result = options_read(cli, argc, argv, &set);
-
-    if (result == 0) {
-        options.is_json = options.format != NULL && strcmp(options.format, "json") == 0;
-        buffer_append_string(&path, "/containers/json?");
-        request_append_query(&options.request, &path);
-        result = client_call_json(&cli->client, "GET", buffer_text(&path), NULL,
-                                  &options.request.arena, &list, &cli->err);
-    }
-    if (result == 0 && options.format != NULL && !options.is_json && !options.is_quiet)
-        result = list_by_template(cli, &options, list);
-    else if (result == 0)
-        print_containers(&options, list);
-    request_release(&options.request);
     return result;
 }
 
@@ -454,72 +230,4 @@ int cli_logs(struct cli *cli, int argc, char **argv)
     }
     request_release(&request);
     return result;
-}
-
-static int inspect_one(struct cli *cli, const char *name, struct json_writer *writer)
-{
-    cleanup_arena struct arena arena = {0};
-    cleanup_free char *container_path = client_path("/containers/", name, "/json");
-    cleanup_free char *image_path = client_path("/images/", name, "/json");
-    const struct json *json;
-    int result =
-        client_call_json(&cli->client, "GET", container_path, NULL, &arena, &json, &cli->err);
-
-    if (result < 0 && cli->err.code == ERROR_NOT_FOUND) {
-        result = client_call_json(&cli->client, "GET", image_path, NULL, &arena, &json, &cli->err);
-        if (result < 0 && cli->err.code == ERROR_IMAGE_NOT_FOUND)
-            return error_set(&cli->err, ERROR_NOT_FOUND, ENOENT,
-                             "no container or image is called %.128s", name);
-    }
-    if (result == 0)
-        json_value(writer, json);
-    return result;
-}
-
-/* A line for each of a list. */
-static int print_by_template(struct cli *cli, const char *format, const char *text)
-{
-    cleanup_arena struct arena arena = {0};
-    const struct json *list;
-    int result = json_parse(&arena, text, strlen(text), &json_default_limits, &list, &cli->err);
-
-    return result < 0 ? result : listing_print(format, list->items, list->count, &cli->err);
-}
-
-int cli_inspect(struct cli *cli, int argc, char **argv)
-{
-    static const struct option_row rows[] = {
-        {"format", 'f', OPTION_TEXT, "json|TEMPLATE", .help = "how each is printed"},
-        {0},
-    };
-    const char *format = NULL;
-    const struct option_set set = {
-        .tables = {{rows, NULL}}, .usage = "CONTAINER|IMAGE...", .values = &format};
-    struct json_writer *writer;
-    bool is_compact;
-    int failures = 0;
-    int result = options_read(cli, argc, argv, &set);
-
-    if (result < 0)
-        return result;
-    is_compact = format != NULL && strcmp(format, "json") == 0;
-    if (is_compact)
-        format = NULL;
-    writer = json_writer_new(!is_compact);
-    json_array_open(writer);
-    for (int i = optind; i < argc; i++) {
-        if (inspect_one(cli, argv[i], writer) < 0) {
-            fprintf(stderr, "davit: %s\n", cli->err.message);
-            failures++;
-        }
-    }
-    json_array_close(writer);
-    if (format != NULL && print_by_template(cli, format, json_writer_text(writer)) < 0) {
-        json_writer_free(writer);
-        return -EINVAL;
-    }
-    if (format == NULL)
-        printf("%s%s", json_writer_text(writer), is_compact ? "\n" : "");
-    json_writer_free(writer);
-    return failures > 0 ? 1 : 0;
 }

@@ -120,16 +120,6 @@ int read_signal_proxy(const struct option_reader *reader, const char *text)
     return 0;
 }
 
-int read_content_trust(const struct option_reader *reader, const char *text)
-{
-    if (text == NULL || strcmp(text, "true") == 0)
-        return 0;
-    return error_set(&reader->cli->err, ERROR_UNSUPPORTED, ENOTSUP,
-                     "--disable-content-trust=%.32s: docker's notary is not asked; davitd's image "
-                     "policy checks signatures, see davit-policy.json(5)",
-                     text);
-}
-
 /* "80", "80-90/udp" */
 int read_expose(const struct option_reader *reader, const char *text)
 {

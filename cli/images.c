@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -10,197 +9,177 @@
 #include "cli.h"
 #include "input.h"
 #include "layout_tar.h"
+#include "list.h"
 #include "options.h"
 #include "progress.h"
-#include "template.h"
 
-static void print_image(const struct json *image, const char *name)
+static void write_image(struct list *list, const struct json *image, const char *name)
 {
-    cleanup_free char *copy = memory_strdup(name != NULL ? name : "<none>:<none>");
-    char *tag = strrchr(copy, ':');
-    const char *id = json_get_string(image, "Id");
-    const struct json *size = json_get(image, "Size");
-    uint64_t bytes = 0;
-    char text[32];
-
-    *tag++ = '\0';
-    if (size != NULL)
-        json_to_uint64(size, &bytes);
-    cli_format_size(bytes, text, sizeof(text));
-    printf("%-30s %-16s %.12s   %s\n", copy, tag, id != NULL ? id + 7 : "", text);
-}
-
-static void print_images(const struct json *list, bool is_json, bool is_quiet)
-{
-    if (!is_json && !is_quiet)
-        printf("%-30s %-16s %-12s   %s\n", "REPOSITORY", "TAG", "IMAGE ID", "SIZE");
-    for (size_t i = 0; i < list->count; i++) {
-        const struct json *image = &list->items[i];
-        const struct json *tags = json_get(image, "RepoTags");
-        const char *id = json_get_string(image, "Id");
-
-        if (is_json) {
-            cli_print_json(image);
-        } else if (is_quiet) {
-            printf("%.12s\n", id != NULL ? id + 7 : "");
-        } else {
-            for (size_t j = 0; tags != NULL && j < tags->count; j++)
-                print_image(image, tags->items[j].text);
-            if (tags == NULL || tags->count == 0)
-                print_image(image, NULL);
-        }
-    }
-}
-
-/* Adds a line for one of the image's names, under the names that templates of `docker images` use.
- */
-static int add_image(struct cli *cli, struct listing *listing, const struct json *image,
-                     const char *name)
-{
-    cleanup_arena struct arena arena = {0};
+    struct json_writer *writer = json_writer_new(false);
     cleanup_free char *copy = memory_strdup(name != NULL ? name : "<none>:<none>");
     const struct json *digests = json_get(image, "RepoDigests");
     const char *digest =
         digests != NULL && digests->count > 0 ? strchr(digests->items[0].text, '@') : NULL;
-    const char *id = json_get_string(image, "Id");
-    struct json_writer *writer = json_writer_new(false);
-    const struct json *fields;
-    int64_t created = 0;
-    uint64_t bytes = 0;
-    char size[32];
-    char time[CLOCK_RFC3339_SIZE];
     char *tag = strrchr(copy, ':');
-    int result;
 
     *tag++ = '\0';
-    if (json_get(image, "Size") != NULL)
-        json_to_uint64(json_get(image, "Size"), &bytes);
-    if (json_get(image, "Created") != NULL)
-        json_to_int64(json_get(image, "Created"), &created);
-    cli_format_size(bytes, size, sizeof(size));
-    clock_format_rfc3339(created * 1000000000, time);
     json_object_open(writer);
-    json_member_string(writer, "ID", arena_printf(&arena, "%.12s", id != NULL ? id + 7 : ""));
-    json_member_string(writer, "Repository", copy);
-    json_member_string(writer, "Tag", tag);
+    json_member_string(writer, "Containers", "N/A");
+    list_write_time(writer, list_number_of(image, "Created") * 1000000000, "CreatedSince");
     json_member_string(writer, "Digest", digest != NULL ? digest + 1 : "<none>");
-    json_member_string(writer, "CreatedAt", time);
-    json_member_string(writer, "Size", size);
+    list_write_id(writer, list, "ID", list_text_of(image, "Id"));
+    json_member_string(writer, "Repository", copy);
+    json_member_string(writer, "SharedSize", "N/A");
+    list_write_size(writer, "Size", list_number_of(image, "Size"));
+    json_member_string(writer, "Tag", tag);
+    json_member_string(writer, "UniqueSize", "N/A");
+    list_write_size(writer, "VirtualSize", list_number_of(image, "Size"));
     json_object_close(writer);
-    result = json_parse(&arena, json_writer_text(writer), strlen(json_writer_text(writer)),
-                        &json_default_limits, &fields, &cli->err);
-    if (result == 0)
-        result = listing_add(listing, fields, &cli->err);
-    json_writer_free(writer);
-    return result;
+    list_add(list, writer);
 }
 
-static int list_by_template(struct cli *cli, const struct json *list, const char *format)
+static void add_image(struct list *list, const struct json *image)
 {
-    struct listing listing;
-    int result = 0;
+    const struct json *tags = json_get(image, "RepoTags");
 
-    listing_begin(&listing, format);
-    for (size_t i = 0; result == 0 && i < list->count; i++) {
-        const struct json *tags = json_get(&list->items[i], "RepoTags");
+    for (size_t i = 0; tags != NULL && i < tags->count; i++)
+        write_image(list, image, tags->items[i].text);
+    if (tags == NULL || tags->count == 0)
+        write_image(list, image, NULL);
+}
 
-        for (size_t j = 0; result == 0 && tags != NULL && j < tags->count; j++)
-            result = add_image(cli, &listing, &list->items[i], tags->items[j].text);
-        if (tags == NULL || tags->count == 0)
-            result = add_image(cli, &listing, &list->items[i], NULL);
-    }
-    listing_end(&listing);
-    return result;
+/* --quiet prints an image once, whatever its names. */
+static void add_image_once(struct list *list, const struct json *image)
+{
+    write_image(list, image, NULL);
 }
 
 struct images_options {
-    bool is_quiet;
-    const char *format;
+    struct list_style style; /* the first: the lists' own rows write there */
+    bool has_digests;
+    bool shows_all; /* docker's; there are no intermediate images that it could add */
 };
 
 int cli_images(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
-        {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct images_options, is_quiet),
-         .help = "ids alone"},
-        {"format", 0, OPTION_TEXT, "json|TEMPLATE",
-         .offset = offsetof(struct images_options, format), .help = "how each is printed"},
+        {"all", 'a', OPTION_FLAG, .offset = offsetof(struct images_options, shows_all),
+         .help = "as without; davitd keeps no intermediate images"},
+        {"digests", 0, OPTION_FLAG, .offset = offsetof(struct images_options, has_digests),
+         .help = "with the digests of their manifests"},
+        {"tree", 0, OPTION_REFUSED,
+         .help = "davitd keeps an image of one platform, which has no tree"},
         {0},
     };
-    cleanup_arena struct arena arena = {0};
+    static const struct table_header headers[] = {
+        {"ID", "IMAGE ID"}, {"CreatedSince", "CREATED"}, {0}};
+    struct list_command command = {
+        .add = add_image,
+        .columns =
+            "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+        .quiet = "{{.ID}}",
+        .headers = headers,
+    };
     struct images_options options = {0};
-    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &options};
-    const struct json *list = NULL;
-    bool is_json;
+    struct request *request = &options.style.request;
+    const struct option_set set = {
+        .tables = {{rows, NULL}, {list_quiet_rows, NULL}, {list_format_rows, NULL},
+                   {list_filter_rows, NULL}, {list_truncation_rows, NULL}},
+        .usage = "[REPOSITORY[:TAG]]",
+        .request = request,
+        .values = &options,
+    };
     int result = options_read(cli, argc, argv, &set);
 
-    if (result == 0)
-        result =
-            client_call_json(&cli->client, "GET", "/images/json", NULL, &arena, &list, &cli->err);
-    if (result != 0 || list->type != JSON_ARRAY)
+    if (result < 0) {
+        request_release(request);
         return result;
-    is_json = options.format != NULL && strcmp(options.format, "json") == 0;
-    if (options.format != NULL && !is_json && !options.is_quiet)
-        return list_by_template(cli, list, options.format);
-    print_images(list, is_json, options.is_quiet);
-    return 0;
+    }
+    if (optind < argc) {
+        cleanup_free char *reference = memory_printf("reference=%s", argv[optind]);
+
+        request_add_filter(request, reference);
+    }
+    if (options.has_digests)
+        command.columns = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t"
+                          "{{.Size}}";
+    if (options.style.is_quiet)
+        command.add = add_image_once;
+    return list_print(cli, &options.style, "/images/json", &command);
 }
 
-static void print_step(const struct json *step)
-{
-    const char *id = json_get_string(step, "Id");
-    const char *by = json_get_string(step, "CreatedBy");
-    const struct json *size = json_get(step, "Size");
-    const struct json *created = json_get(step, "Created");
-    uint64_t bytes = 0;
-    int64_t seconds = 0;
-    char when[32];
-    char text[32];
-    time_t time;
-    struct tm utc;
+#define CREATED_BY_WIDTH 45
 
-    if (size != NULL)
-        json_to_uint64(size, &bytes);
-    if (created != NULL)
-        json_to_int64(created, &seconds);
-    time = (time_t)seconds;
-    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&time, &utc));
-    cli_format_size(bytes, text, sizeof(text));
-    if (id != NULL && strncmp(id, "sha256:", 7) == 0)
-        id += 7;
-    printf("%-12.12s   %s   %-8s ", id != NULL ? id : "", when, text);
-    cli_print_text(by != NULL ? by : "");
-    putchar('\n');
+struct history_options {
+    struct list_style style; /* the first */
+    bool is_inhuman;
+};
+
+static void add_step(struct list *list, const struct json *step)
+{
+    const struct history_options *options = (const struct history_options *)(const void *)list->style;
+    struct json_writer *writer = json_writer_new(false);
+    int64_t created_ns = list_number_of(step, "Created") * 1000000000;
+
+    json_object_open(writer);
+    list_write_text(writer, "Comment", list_text_of(step, "Comment"));
+    list_write_time(writer, created_ns, options->is_inhuman ? NULL : "CreatedSince");
+    if (options->is_inhuman) {
+        char time[CLOCK_RFC3339_SIZE];
+
+        clock_format_rfc3339(created_ns, time);
+        json_member_string(writer, "CreatedSince", time);
+        json_member_integer(writer, "Size", list_number_of(step, "Size"));
+    } else {
+        list_write_size(writer, "Size", list_number_of(step, "Size"));
+    }
+    list_write_cut(writer, list, "CreatedBy", list_text_of(step, "CreatedBy"), CREATED_BY_WIDTH);
+    list_write_id(writer, list, "ID", list_text_of(step, "Id"));
+    json_object_close(writer);
+    list_add(list, writer);
+}
+
+/* --human=false is the one that says something. */
+static int read_human(const struct option_reader *reader, const char *text)
+{
+    bool *is_inhuman = (bool *)((char *)reader->values + reader->row->offset);
+
+    *is_inhuman = text != NULL && strcmp(text, "false") == 0;
+    return 0;
 }
 
 int cli_history(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
-        {"format", 0, OPTION_READ, "json", .read = option_read_json, .help = "print JSON"},
+        {"human", 'H', OPTION_READ, .offset = offsetof(struct history_options, is_inhuman),
+         .read = read_human, .help = "sizes and times in words (default); =false: in numbers"},
+        {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE",
+         .help = ONE_PLATFORM},
         {0},
     };
-    cleanup_arena struct arena arena = {0};
+    static const struct table_header headers[] = {
+        {"ID", "IMAGE"}, {"CreatedSince", "CREATED"}, {0}};
+    static const struct list_command command = {
+        .add = add_step,
+        .columns = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+        .quiet = "{{.ID}}",
+        .headers = headers,
+    };
+    struct history_options options = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}, {list_quiet_rows, NULL}, {list_format_rows, NULL},
+                   {list_truncation_rows, NULL}},
+        .usage = "IMAGE",
+        .request = &options.style.request,
+        .values = &options,
+    };
     cleanup_free char *path = NULL;
-    const struct json *list;
-    bool is_json = false;
-    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "IMAGE", .values = &is_json};
     int result = options_read(cli, argc, argv, &set);
 
     if (result < 0)
         return result;
     path = client_path("/images/", argv[optind], "/history");
-    result = client_call_json(&cli->client, "GET", path, NULL, &arena, &list, &cli->err);
-    if (result < 0 || list->type != JSON_ARRAY)
-        return result;
-    if (!is_json)
-        printf("%-12s   %-20s   %-8s %s\n", "IMAGE", "CREATED", "SIZE", "CREATED BY");
-    for (size_t i = 0; i < list->count; i++) {
-        if (is_json)
-            cli_print_json(&list->items[i]);
-        else
-            print_step(&list->items[i]);
-    }
-    return 0;
+    return list_print(cli, &options.style, path, &command);
 }
 
 struct load_options {
@@ -215,6 +194,7 @@ int cli_load(struct cli *cli, int argc, char **argv)
          .help = "what is loaded, in place of standard input"},
         {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct load_options, is_quiet),
          .help = "no progress; davit shows none"},
+        {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE", .help = ONE_PLATFORM},
         {0},
     };
     struct load_options options = {0};
@@ -238,23 +218,31 @@ int cli_load(struct cli *cli, int argc, char **argv)
     return result;
 }
 
+struct rmi_options {
+    bool is_forced;
+    bool keeps_parents; /* docker's; there are none that it could remove */
+};
+
 int cli_rmi(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
-        {"force", 'f', OPTION_FLAG,
+        {"force", 'f', OPTION_FLAG, .offset = offsetof(struct rmi_options, is_forced),
          .help = "also those of stopped containers, and all names of an id"},
+        {"no-prune", 0, OPTION_FLAG, .offset = offsetof(struct rmi_options, keeps_parents),
+         .help = "as without; davitd keeps no untagged parents"},
+        {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE", .help = ONE_PLATFORM},
         {0},
     };
-    bool is_forced = false;
+    struct rmi_options options = {0};
     const struct option_set set = {
-        .tables = {{rows, NULL}}, .usage = "IMAGE...", .values = &is_forced};
+        .tables = {{rows, NULL}}, .usage = "IMAGE...", .values = &options};
     const char *suffix;
     int failures = 0;
     int result = options_read(cli, argc, argv, &set);
 
     if (result < 0)
         return result;
-    suffix = is_forced ? "?force=1" : "";
+    suffix = options.is_forced ? "?force=1" : "";
     for (int i = optind; i < argc; i++) {
         cleanup_arena struct arena arena = {0};
         cleanup_free char *path = client_path("/images/", argv[i], suffix);

@@ -1,18 +1,64 @@
-/* Listing commands whose entries are printed as davitd gives them: volumes and networks. */
+/*
+ * Lists: ps, images, history, network ls, volume ls. Each item becomes one object, or several, of the
+ * fields that docker's templates know; the table of columns, JSON and --format are made of these.
+ */
 #ifndef DAVIT_CLI_LIST_H
 #define DAVIT_CLI_LIST_H
 
 #include "cli.h"
+#include "options.h"
+#include "template.h"
 
-struct list_command {
-    const char *path;   /* "/volumes" */
-    const char *member; /* of the answer that is the list; NULL: all of it */
-    void (*print_head)(void);
-    void (*print)(const struct json *item);
-    void (*print_quietly)(const struct json *item);
+/* How a list is printed. Rows of options that all lists share go here. */
+struct list_style {
+    struct request request; /* its query */
+    const char *format;
+    bool is_quiet;
+    bool is_untruncated;
 };
 
-/* --quiet, --filter and --format; runs the command. */
-int list_run(struct cli *cli, const struct list_command *command, int argc, char **argv);
+struct list {
+    struct cli *cli;
+    const struct list_style *style;
+    struct listing listing;
+    int result; /* the first failure; what is added afterwards is dropped */
+};
+
+/* Adds what is written to `writer`, one object, and frees it. */
+void list_add(struct list *list, struct json_writer *writer);
+
+struct list_command {
+    const char *member; /* of the answer that is the list; NULL: all of it */
+    void (*add)(struct list *list, const struct json *item);
+    const char *columns; /* a template for the usual table: "{{.ID}}\t{{.Name}}" */
+    const char *quiet;   /* for --quiet: "{{.ID}}" */
+    const struct table_header *headers; /* or NULL */
+};
+
+/* --format, --quiet, --no-trunc, --filter. */
+extern const struct option_row list_format_rows[];
+extern const struct option_row list_quiet_rows[];
+extern const struct option_row list_truncation_rows[];
+extern const struct option_row list_filter_rows[];
+
+/* Prints the list that is at `path` with the style's query. Releases the style's request. */
+int list_print(struct cli *cli, struct list_style *style, const char *path,
+               const struct list_command *command);
+
+/* Fields. Text of containers and images has no characters that a terminal would obey. */
+const char *list_text_of(const struct json *object, const char *name); /* "": it has none */
+int64_t list_number_of(const struct json *object, const char *name);   /* 0: it has none */
+void list_write_text(struct json_writer *writer, const char *name, const char *text);
+/* "sha256:" is cut off, and all but twelve digits. */
+void list_write_id(struct json_writer *writer, const struct list *list, const char *name,
+                   const char *id);
+/* CreatedAt, and how long ago that is as `age`. */
+void list_write_time(struct json_writer *writer, int64_t time_ns, const char *age);
+void list_write_size(struct json_writer *writer, const char *name, int64_t bytes);
+/* Labels as docker writes them, "a=b,c=d", and as {{.Label}} looks them up. */
+void list_write_labels(struct json_writer *writer, const struct json *labels);
+/* Cut to `width` characters, of which the last is "…", unless the list is not to be truncated. */
+void list_write_cut(struct json_writer *writer, const struct list *list, const char *name,
+                    const char *text, size_t width);
 
 #endif

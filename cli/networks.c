@@ -5,8 +5,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cli.h"
 #include "create_values.h"
+#include "each.h"
+#include "inspect.h"
 #include "list.h"
 #include "options.h"
 
@@ -91,6 +94,18 @@ static const struct option_row create_rows[] = {
     {"subnet", 0, OPTION_LIST, "SUBNET", .offset = offsetof(struct network_options, subnets),
      .help = "its addresses, one of each family"},
     {"ipv6", 0, OPTION_FLAG, .member = "EnableIPv6", .help = "IPv6 too"},
+    {"ipv4", 0, OPTION_FLAG, .member = "EnableIPv4", .help = "IPv4 (default)"},
+    {"attachable", 0, OPTION_FLAG, .member = "Attachable",
+     .help = "containers may join it by hand, as all networks of one host"},
+    {"ipam-driver", 0, OPTION_TEXT, "default", .member = "IPAM.Driver",
+     .help = "who gives addresses"},
+    {"scope", 0, OPTION_TEXT, "local", .member = "Scope", .help = "this host"},
+    {"aux-address", 0, OPTION_REFUSED, "NAME=ADDRESS",
+     .help = "addresses are not reserved; --ip-range leaves the others free"},
+    {"ipam-opt", 0, OPTION_REFUSED, "NAME=VALUE", .help = "davitd's own IPAM has no options"},
+    {"config-from", 0, OPTION_REFUSED, "NETWORK", .help = "of a swarm, which is not in this version"},
+    {"config-only", 0, OPTION_REFUSED, .help = "of a swarm, which is not in this version"},
+    {"ingress", 0, OPTION_REFUSED, .help = "of a swarm, which is not in this version"},
     {0},
 };
 
@@ -123,11 +138,6 @@ int cli_network_create(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-static void print_head(void)
-{
-    printf("%-12s   %-24s %-8s %s\n", "NETWORK ID", "NAME", "DRIVER", "SCOPE");
-}
-
 static const char *text_of(const struct json *network, const char *member)
 {
     const char *text = json_get_string(network, member);
@@ -135,63 +145,77 @@ static const char *text_of(const struct json *network, const char *member)
     return text != NULL ? text : "";
 }
 
-static void print_network(const struct json *network)
+static void add_network(struct list *list, const struct json *network)
 {
-    printf("%-12.12s   %-24s %-8s %s\n", text_of(network, "Id"), text_of(network, "Name"),
-           text_of(network, "Driver"), text_of(network, "Scope"));
-}
+    struct json_writer *writer = json_writer_new(false);
+    const struct json *is_internal = json_get(network, "Internal");
+    const struct json *has_ipv6 = json_get(network, "EnableIPv6");
+    int64_t created_ns = 0;
 
-static void print_id(const struct json *network)
-{
-    printf("%.12s\n", text_of(network, "Id"));
+    clock_parse_rfc3339(text_of(network, "Created"), &created_ns);
+    json_object_open(writer);
+    list_write_time(writer, created_ns, NULL);
+    json_member_string(writer, "Driver", text_of(network, "Driver"));
+    list_write_id(writer, list, "ID", text_of(network, "Id"));
+    json_member_string(writer, "IPv4", "true");
+    json_member_string(writer, "IPv6",
+                       has_ipv6 != NULL && has_ipv6->boolean ? "true" : "false");
+    json_member_string(writer, "Internal",
+                       is_internal != NULL && is_internal->boolean ? "true" : "false");
+    list_write_labels(writer, json_get(network, "Labels"));
+    json_member_string(writer, "Name", text_of(network, "Name"));
+    json_member_string(writer, "Scope", text_of(network, "Scope"));
+    json_object_close(writer);
+    list_add(list, writer);
 }
 
 int cli_network_ls(struct cli *cli, int argc, char **argv)
 {
-    static const struct list_command command = {"/networks", NULL, print_head, print_network,
-                                                print_id};
+    static const struct table_header headers[] = {{"ID", "NETWORK ID"}, {0}};
+    static const struct list_command command = {
+        .add = add_network,
+        .columns = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+        .quiet = "{{.ID}}",
+        .headers = headers,
+    };
+    struct list_style style = {0};
+    const struct option_set set = {
+        .tables = {{list_quiet_rows, NULL}, {list_format_rows, NULL}, {list_filter_rows, NULL},
+                   {list_truncation_rows, NULL}},
+        .usage = "",
+        .request = &style.request,
+        .values = &style,
+    };
+    int result = options_read(cli, argc, argv, &set);
 
-    return list_run(cli, &command, argc, argv);
+    return result < 0 ? result : list_print(cli, &style, "/networks", &command);
 }
 
 int cli_network_inspect(struct cli *cli, int argc, char **argv)
 {
-    struct json_writer *writer;
-    int result = options_read_none(cli, argc, argv, "NETWORK...");
+    static const struct inspect_kind kinds[] = {{"network", "/networks/", "", NULL}, {0}};
 
-    if (result < 0)
-        return result;
-    writer = json_writer_new(true);
-    json_array_open(writer);
-    for (int i = optind; result == 0 && i < argc; i++) {
-        cleanup_arena struct arena arena = {0};
-        cleanup_free char *path = client_path("/networks/", argv[i], "");
-        const struct json *network;
-
-        result = client_call_json(&cli->client, "GET", path, NULL, &arena, &network, &cli->err);
-        if (result == 0)
-            json_value(writer, network);
-    }
-    json_array_close(writer);
-    if (result == 0)
-        puts(json_writer_text(writer));
-    json_writer_free(writer);
-    return result;
+    return inspect_run(cli, argc, argv, kinds, "NETWORK...");
 }
 
 int cli_network_rm(struct cli *cli, int argc, char **argv)
 {
-    int result = options_read_none(cli, argc, argv, "NETWORK...");
+    static const struct option_row rows[] = {
+        {"force", 'f', OPTION_FLAG, .help = "it is no failure if there is none"},
+        {0},
+    };
+    bool is_forced = false;
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "NETWORK...", .values = &is_forced};
+    int result = options_read(cli, argc, argv, &set);
 
-    for (int i = optind; result == 0 && i < argc; i++) {
-        cleanup_free char *path = client_path("/networks/", argv[i], "");
-        int status;
-
-        result = client_call(&cli->client, "DELETE", path, NULL, &status, NULL, &cli->err);
-        if (result == 0)
-            puts(argv[i]);
-    }
-    return result;
+    return result < 0 ? result
+                      : each_argument(cli,
+                                      &(struct each_call){.method = "DELETE",
+                                                          .prefix = "/networks/",
+                                                          .suffix = "",
+                                                          .takes_missing = is_forced},
+                                      argc, argv);
 }
 
 static int call_membership(struct cli *cli, const char *verb, struct request *request, char **argv)
@@ -252,8 +276,14 @@ int cli_network_connect(struct cli *cli, int argc, char **argv)
 
 int cli_network_disconnect(struct cli *cli, int argc, char **argv)
 {
+    static const struct option_row rows[] = {
+        {"force", 'f', OPTION_FLAG, .member = "Force", .help = "whatever the container does"},
+        {0},
+    };
     struct request request = {0};
-    int result = options_read_none(cli, argc, argv, "NETWORK CONTAINER");
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "NETWORK CONTAINER", .request = &request};
+    int result = options_read(cli, argc, argv, &set);
 
     if (result == 0)
         result = call_membership(cli, "/disconnect", &request, argv);

@@ -187,6 +187,16 @@ int option_read_filter(const struct option_reader *reader, const char *text)
     return 0;
 }
 
+int option_read_content_trust(const struct option_reader *reader, const char *text)
+{
+    if (text == NULL || strcmp(text, "true") == 0)
+        return 0;
+    return error_set(&reader->cli->err, ERROR_UNSUPPORTED, ENOTSUP,
+                     "--disable-content-trust=%.32s: docker's notary is not asked; davitd's image "
+                     "policy checks signatures, see davit-policy.json(5)",
+                     text);
+}
+
 int option_read_json(const struct option_reader *reader, const char *text)
 {
     if (strcmp(text, "json") != 0)

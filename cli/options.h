@@ -52,7 +52,7 @@ struct option_table {
         *object; /* the path in the request that their members stand below; NULL: all of it */
 };
 
-#define OPTION_TABLES_MAX 4
+#define OPTION_TABLES_MAX 6
 
 struct option_set {
     struct option_table tables[OPTION_TABLES_MAX];
@@ -80,6 +80,12 @@ int option_read_filter(const struct option_reader *reader, const char *text);
 
 /* RFC 3339, a Unix time, or a duration back from now such as 10m: a Unix time in the member. */
 int option_read_time(const struct option_reader *reader, const char *text);
+
+/* Why --platform is not taken where it would choose one image of several under a name. */
+#define ONE_PLATFORM "davitd keeps an image of one platform under a name"
+
+/* --disable-content-trust, which is so in any case; =false is refused. */
+int option_read_content_trust(const struct option_reader *reader, const char *text);
 
 /* --format of commands that have JSON besides their usual output, and no templates. */
 int option_read_json(const struct option_reader *reader, const char *text);

@@ -85,6 +85,8 @@ static const struct option_row registry_rows[] = {
      .help = "all tags of the repository"},
     {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct pull_options, is_quiet),
      .help = "no progress, the name alone"},
+    {"disable-content-trust", 0, OPTION_READ, .read = option_read_content_trust,
+     .help = "docker's notary is not asked in any case"},
     {0},
 };
 
@@ -137,6 +139,7 @@ int cli_push(struct cli *cli, int argc, char **argv)
     static const struct option_row rows[] = {
         {"index", 0, OPTION_TEXT, "NAME[:TAG]", .offset = offsetof(struct pull_options, index),
          .help = "push the images together, as one of several platforms"},
+        {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE", .help = ONE_PLATFORM},
         {0},
     };
     struct pull_options options = {0};

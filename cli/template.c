@@ -4,7 +4,11 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
 
 #define DEPTH_MAX 16
 #define COLUMNS_MAX 32
@@ -82,14 +86,28 @@ static bool is_true(const struct json *value)
     }
 }
 
+static void write_members(struct json_writer *writer, const struct json *object)
+{
+    json_object_open(writer);
+    for (size_t i = 0; i < object->count; i++) {
+        if (strcmp(object->members[i].name, TEMPLATE_LABELS) == 0)
+            continue;
+        json_key(writer, object->members[i].name);
+        json_value(writer, &object->members[i].value);
+    }
+    json_object_close(writer);
+}
+
 static void append_json(struct buffer *out, const struct json *value)
 {
     struct json_writer *writer = json_writer_new(false);
 
-    if (value != NULL)
-        json_value(writer, value);
-    else
+    if (value == NULL)
         json_null(writer);
+    else if (value->type == JSON_OBJECT)
+        write_members(writer, value);
+    else
+        json_value(writer, value);
     buffer_append_string(out, json_writer_text(writer));
     json_writer_free(writer);
 }
@@ -211,7 +229,7 @@ static int run_action(struct renderer *renderer, const char *text, size_t length
                word_is_quoted(&action, 2)) {
         append_value(renderer->out, quoted_member(&action, 2, word_value(&action, 1, value)));
     } else if (action.count == 2 && word_is(&action, 0, ".Label") && word_is_quoted(&action, 1)) {
-        found = quoted_member(&action, 1, json_get(value, "LabelMap"));
+        found = quoted_member(&action, 1, json_get(value, TEMPLATE_LABELS));
         buffer_append_string(renderer->out, found != NULL ? found->text : "");
     } else {
         return refuse(renderer, text, length);
@@ -334,13 +352,34 @@ bool table_begin(struct table *table, const char *format)
     return true;
 }
 
-/* "{{.RunningFor}}" is under "RUNNING FOR". */
+/* The header of the field whose name begins at `name`; NULL: it has none of its own. */
+static const char *find_header(const struct table *table, const char *name)
+{
+    size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
+    for (const struct table_header *one = table->headers; one != NULL && one->field != NULL; one++) {
+        if (strlen(one->field) == length && strncmp(one->field, name, length) == 0)
+            return one->header;
+    }
+    return NULL;
+}
+
+/* "{{.CreatedAt}}" is under "CREATED AT". */
 static void add_header(struct table *table)
 {
     bool was_lower = false;
 
     for (const char *c = table->format; *c != '\0'; c++) {
-        if (strncmp(c, "\\t", 2) == 0) {
+        const char *header =
+            isalpha((unsigned char)*c) && c > table->format && (c[-1] == '.' || c[-1] == '"')
+                ? find_header(table, c)
+                : NULL;
+
+        if (header != NULL) {
+            buffer_append_string(&table->rows, header);
+            while (isalpha((unsigned char)c[1]))
+                c++;
+        } else if (strncmp(c, "\\t", 2) == 0) {
             buffer_append_string(&table->rows, "\t");
             c++;
             was_lower = false;
@@ -368,6 +407,12 @@ int table_add(struct table *table, const struct json *object, struct error *err)
     return result;
 }
 
+/* A byte of UTF-8 that no character begins with takes no room. */
+static bool takes_room(char byte)
+{
+    return ((unsigned char)byte & 0xc0) != 0x80;
+}
+
 static void measure(const char *rows, size_t widths[COLUMNS_MAX])
 {
     size_t column = 0;
@@ -380,31 +425,98 @@ static void measure(const char *rows, size_t widths[COLUMNS_MAX])
             column = *rows == '\n' ? 0 : column + 1;
             width = 0;
         } else {
-            width++;
+            width += takes_room(*rows);
         }
     }
 }
 
+static bool has_colours(void)
+{
+    const char *refused = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && (refused == NULL || refused[0] == '\0') && terminal != NULL &&
+           strcmp(terminal, "dumb") != 0;
+}
+
+/* The beginning of an SGR sequence for a cell of a STATUS column. NULL: as it is. */
+static const char *colour_of(const char *cell)
+{
+    static const struct {
+        const char *beginning;
+        const char *colour;
+    } colours[] = {{"Exited (0)", "\033[2m"},
+                   {"Exited", "\033[31m"},
+                   {"Restarting", "\033[33m"},
+                   {"Dead", "\033[31m"},
+                   {"Up", "\033[32m"}};
+    size_t length = strcspn(cell, "\t\n");
+
+    if (memmem(cell, length, "(unhealthy)", 11) != NULL)
+        return "\033[31m";
+    if (memmem(cell, length, "(Paused)", 8) != NULL)
+        return "\033[33m";
+    for (size_t i = 0; i < ARRAY_SIZE(colours); i++) {
+        if (strncmp(cell, colours[i].beginning, strlen(colours[i].beginning)) == 0)
+            return colours[i].colour;
+    }
+    return NULL;
+}
+
+/* The number of the column whose header is STATUS; COLUMNS_MAX: there is none. */
+static size_t find_status(const char *header)
+{
+    size_t column = 0;
+
+    for (const char *cell = header; column < COLUMNS_MAX; column++) {
+        size_t length = strcspn(cell, "\t\n");
+
+        if (length == 6 && strncmp(cell, "STATUS", 6) == 0)
+            return column;
+        if (cell[length] != '\t')
+            return COLUMNS_MAX;
+        cell += length + 1;
+    }
+    return column;
+}
+
+static void print_cell(const char *cell, size_t length, const char *colour)
+{
+    printf("%s%.*s%s", colour != NULL ? colour : "", (int)length, cell,
+           colour != NULL ? "\033[0m" : "");
+}
+
 void table_print(struct table *table)
 {
+    const bool is_coloured = has_colours();
     size_t widths[COLUMNS_MAX] = {0};
+    size_t status;
     size_t column = 0;
-    size_t width = 0;
+    size_t row = 0;
 
     if (!table->has_header)
         add_header(table);
     measure(buffer_text(&table->rows), widths);
-    for (const char *c = buffer_text(&table->rows); *c != '\0'; c++) {
-        if (*c == '\t' && column < COLUMNS_MAX) {
+    status = find_status(buffer_text(&table->rows));
+    for (const char *cell = buffer_text(&table->rows); *cell != '\0';) {
+        size_t length = strcspn(cell, "\t\n");
+        const char *colour = !is_coloured ? NULL : row == 0 ? "\033[1m" : NULL;
+        size_t width = 0;
+
+        if (is_coloured && row > 0 && column == status)
+            colour = colour_of(cell);
+        print_cell(cell, length, colour);
+        for (size_t i = 0; i < length; i++)
+            width += takes_room(cell[i]);
+        if (cell[length] == '\t' && column < COLUMNS_MAX) {
             printf("%*s", (int)(widths[column] - width + COLUMN_GAP), "");
             column++;
-            width = 0;
-        } else {
-            putchar(*c);
-            width++;
+        } else if (cell[length] == '\n') {
+            putchar('\n');
+            column = 0;
+            row++;
         }
-        if (*c == '\n')
-            column = width = 0;
+        cell += length + (cell[length] != '\0');
     }
     buffer_release(&table->rows);
 }

@@ -15,9 +15,19 @@
 int template_render(const char *format, const struct json *object, struct buffer *out,
                     struct error *err);
 
+/* A member of an object that {{.Label}} looks into, and that {{json .}} does not show. */
+#define TEMPLATE_LABELS "LabelMap"
+
+/* What stands over a column, where that is not the field's name in capitals. */
+struct table_header {
+    const char *field; /* NULL ends a list of them */
+    const char *header;
+};
+
 /* Rows that a "table TEMPLATE" has made, tab-separated, printed in columns under their names. */
 struct table {
-    const char *format; /* without "table " */
+    const char *format;                 /* without "table " */
+    const struct table_header *headers; /* or NULL */
     bool has_header;
     struct buffer rows;
 };
@@ -25,6 +35,7 @@ struct table {
 /* True if the format is "table TEMPLATE"; then `table` is ready for rows. */
 bool table_begin(struct table *table, const char *format);
 int table_add(struct table *table, const struct json *object, struct error *err);
+/* With colours on a terminal, unless NO_COLOR is set (https://no-color.org). */
 void table_print(struct table *table);
 
 /* Where rows of a list go: a template's lines, or its table. */

@@ -5,8 +5,12 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "each.h"
+#include "inspect.h"
 #include "list.h"
 #include "options.h"
+
+#define CLUSTER_VOLUMES "volumes of a swarm are not in this version"
 
 int cli_volume_create(struct cli *cli, int argc, char **argv)
 {
@@ -16,6 +20,16 @@ int cli_volume_create(struct cli *cli, int argc, char **argv)
         {"label", 'l', OPTION_PAIRS, "NAME=VALUE", .member = "Labels", .help = "add a label"},
         {"opt", 'o', OPTION_PAIRS, "NAME=VALUE", .member = "DriverOpts",
          .help = "type, device and o, as of mount(8); size=SIZE"},
+        {"availability", 0, OPTION_REFUSED, "active|pause|drain", .help = CLUSTER_VOLUMES},
+        {"group", 0, OPTION_REFUSED, "NAME", .help = CLUSTER_VOLUMES},
+        {"limit-bytes", 0, OPTION_REFUSED, "SIZE", .help = CLUSTER_VOLUMES},
+        {"required-bytes", 0, OPTION_REFUSED, "SIZE", .help = CLUSTER_VOLUMES},
+        {"scope", 0, OPTION_REFUSED, "single|multi", .help = CLUSTER_VOLUMES},
+        {"secret", 0, OPTION_REFUSED, "NAME=VALUE", .help = CLUSTER_VOLUMES},
+        {"sharing", 0, OPTION_REFUSED, "none|readonly|onewriter|all", .help = CLUSTER_VOLUMES},
+        {"topology-preferred", 0, OPTION_REFUSED, "TOPOLOGY", .help = CLUSTER_VOLUMES},
+        {"topology-required", 0, OPTION_REFUSED, "TOPOLOGY", .help = CLUSTER_VOLUMES},
+        {"type", 0, OPTION_REFUSED, "block|mount", .help = CLUSTER_VOLUMES},
         {0},
     };
     struct request request = {0};
@@ -41,58 +55,57 @@ int cli_volume_create(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-static void print_head(void)
+static void add_volume(struct list *list, const struct json *volume)
 {
-    printf("%-9s %s\n", "DRIVER", "VOLUME NAME");
-}
+    struct json_writer *writer = json_writer_new(false);
 
-static void print_name(const struct json *volume)
-{
-    const char *name = json_get_string(volume, "Name");
-
-    puts(name != NULL ? name : "");
-}
-
-static void print_volume(const struct json *volume)
-{
-    printf("%-9s ", "local");
-    print_name(volume);
+    json_object_open(writer);
+    json_member_string(writer, "Availability", "N/A");
+    json_member_string(writer, "Driver", list_text_of(volume, "Driver"));
+    json_member_string(writer, "Group", "N/A");
+    list_write_labels(writer, json_get(volume, "Labels"));
+    json_member_string(writer, "Links", "N/A");
+    json_member_string(writer, "Mountpoint", list_text_of(volume, "Mountpoint"));
+    json_member_string(writer, "Name", list_text_of(volume, "Name"));
+    json_member_string(writer, "Scope", list_text_of(volume, "Scope"));
+    json_member_string(writer, "Size", "N/A");
+    json_member_string(writer, "Status", "N/A");
+    json_object_close(writer);
+    list_add(list, writer);
 }
 
 int cli_volume_ls(struct cli *cli, int argc, char **argv)
 {
-    static const struct list_command command = {"/volumes", "Volumes", print_head, print_volume,
-                                                print_name};
+    static const struct option_row rows[] = {
+        {"cluster", 0, OPTION_REFUSED, .help = "volumes of a swarm are not in this version"},
+        {0},
+    };
+    static const struct table_header headers[] = {{"Name", "VOLUME NAME"}, {0}};
+    static const struct list_command command = {
+        .member = "Volumes",
+        .add = add_volume,
+        .columns = "{{.Driver}}\t{{.Name}}",
+        .quiet = "{{.Name}}",
+        .headers = headers,
+    };
+    struct list_style style = {0};
+    const struct option_set set = {
+        .tables = {{rows, NULL}, {list_quiet_rows, NULL}, {list_format_rows, NULL},
+                   {list_filter_rows, NULL}},
+        .usage = "",
+        .request = &style.request,
+        .values = &style,
+    };
+    int result = options_read(cli, argc, argv, &set);
 
-    return list_run(cli, &command, argc, argv);
+    return result < 0 ? result : list_print(cli, &style, "/volumes", &command);
 }
 
 int cli_volume_inspect(struct cli *cli, int argc, char **argv)
 {
-    struct json_writer *writer;
-    int failures = 0;
-    int result = options_read_none(cli, argc, argv, "VOLUME...");
+    static const struct inspect_kind kinds[] = {{"volume", "/volumes/", "", NULL}, {0}};
 
-    if (result < 0)
-        return result;
-    writer = json_writer_new(true);
-    json_array_open(writer);
-    for (int i = optind; i < argc; i++) {
-        cleanup_arena struct arena arena = {0};
-        cleanup_free char *path = client_path("/volumes/", argv[i], "");
-        const struct json *volume;
-
-        if (client_call_json(&cli->client, "GET", path, NULL, &arena, &volume, &cli->err) == 0) {
-            json_value(writer, volume);
-        } else {
-            fprintf(stderr, "davit: %s\n", cli->err.message);
-            failures++;
-        }
-    }
-    json_array_close(writer);
-    fputs(json_writer_text(writer), stdout);
-    json_writer_free(writer);
-    return failures > 0 ? 1 : 0;
+    return inspect_run(cli, argc, argv, kinds, "VOLUME...");
 }
 
 int cli_volume_rm(struct cli *cli, int argc, char **argv)
@@ -104,23 +117,13 @@ int cli_volume_rm(struct cli *cli, int argc, char **argv)
     bool is_forced = false;
     const struct option_set set = {
         .tables = {{rows, NULL}}, .usage = "VOLUME...", .values = &is_forced};
-    const char *suffix;
-    int failures = 0;
     int result = options_read(cli, argc, argv, &set);
 
     if (result < 0)
         return result;
-    suffix = is_forced ? "?force=1" : "";
-    for (int i = optind; i < argc; i++) {
-        cleanup_free char *path = client_path("/volumes/", argv[i], suffix);
-        int status;
-
-        if (client_call(&cli->client, "DELETE", path, NULL, &status, NULL, &cli->err) == 0) {
-            puts(argv[i]);
-        } else {
-            fprintf(stderr, "davit: %s\n", cli->err.message);
-            failures++;
-        }
-    }
-    return failures > 0 ? 1 : 0;
+    return each_argument(cli,
+                         &(struct each_call){.method = "DELETE",
+                                             .prefix = "/volumes/",
+                                             .suffix = is_forced ? "?force=1" : ""},
+                         argc, argv);
 }

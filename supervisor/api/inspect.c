@@ -72,29 +72,6 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     json_object_close(writer);
 }
 
-/* "3 seconds", "About a minute", "2 hours": as docker says it. */
-static void format_duration(int64_t seconds, char *text, size_t size)
-{
-    if (seconds < 1)
-        snprintf(text, size, "Less than a second");
-    else if (seconds == 1)
-        snprintf(text, size, "1 second");
-    else if (seconds < 60)
-        snprintf(text, size, "%lld seconds", (long long)seconds);
-    else if (seconds < 120)
-        snprintf(text, size, "About a minute");
-    else if (seconds < 3600)
-        snprintf(text, size, "%lld minutes", (long long)seconds / 60);
-    else if (seconds < 7200)
-        snprintf(text, size, "About an hour");
-    else if (seconds < 48 * 3600)
-        snprintf(text, size, "%lld hours", (long long)seconds / 3600);
-    else if (seconds < 14 * 86400)
-        snprintf(text, size, "%lld days", (long long)seconds / 86400);
-    else
-        snprintf(text, size, "%lld weeks", (long long)seconds / (7 * 86400));
-}
-
 static const char *running_remark(const struct managed_container *container)
 {
     const char *health = probes_health(container);
@@ -111,19 +88,19 @@ static const char *running_remark(const struct managed_container *container)
 static void format_status(const struct managed_container *container, char *text, size_t size)
 {
     int64_t now_ns = clock_now_ns();
-    char duration[48];
+    char duration[CLOCK_AGE_SIZE];
 
     switch (container->status) {
     case CONTAINER_RUNNING:
-        format_duration((now_ns - container->started_ns) / 1000000000, duration, sizeof(duration));
+        clock_format_age(now_ns - container->started_ns, duration);
         snprintf(text, size, "Up %s%s", duration, running_remark(container));
         break;
     case CONTAINER_EXITED:
-        format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));
+        clock_format_age(now_ns - container->finished_ns, duration);
         snprintf(text, size, "Exited (%d) %s ago", container->exit_code, duration);
         break;
     case CONTAINER_RESTARTING:
-        format_duration((now_ns - container->finished_ns) / 1000000000, duration, sizeof(duration));
+        clock_format_age(now_ns - container->finished_ns, duration);
         snprintf(text, size, "Restarting (%d) %s ago", container->exit_code, duration);
         break;
     case CONTAINER_REMOVING:
