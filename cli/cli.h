@@ -127,6 +127,9 @@ void cli_print_text(const char *text);
 /* "1.5MB" */
 void cli_format_size(uint64_t bytes, char *text, size_t size);
 
+/* "1.5MiB" */
+void cli_format_binary_size(uint64_t bytes, char *text, size_t size);
+
 /* "0.0.0.0:80", "[::]:80"; free() it. */
 char *cli_format_socket(const char *address, const char *port);
 

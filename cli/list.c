@@ -53,8 +53,8 @@ void list_add(struct list *list, struct json_writer *writer)
     json_writer_free(writer);
 }
 
-static int print_items(struct cli *cli, const struct list_style *style,
-                       const struct list_command *command, const struct json *items)
+int list_print_items(struct cli *cli, const struct list_style *style,
+                     const struct list_command *command, const struct json *items)
 {
     cleanup_free char *table = memory_printf("table %s", command->columns);
     bool is_table = style->format == NULL || is_word(style->format, "table");
@@ -84,8 +84,9 @@ int list_print(struct cli *cli, struct list_style *style, const char *path,
     result = client_call_json(&cli->client, "GET", buffer_text(&url), NULL, &style->request.arena,
                               &answer, &cli->err);
     if (result == 0)
-        result = print_items(cli, style, command,
-                             command->member != NULL ? json_get(answer, command->member) : answer);
+        result = list_print_items(
+            cli, style, command,
+            command->member != NULL ? json_get(answer, command->member) : answer);
     request_release(&style->request);
     return result;
 }
@@ -143,7 +144,8 @@ void list_write_time(struct json_writer *writer, int64_t time_ns, const char *ag
     strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S %z %Z", localtime_r(&seconds, &local));
     json_member_string(writer, "CreatedAt", text);
     clock_format_age(clock_now_ns() - time_ns, duration);
-    snprintf(text, sizeof(text), "%s ago", duration);
+    /* Images that can be made again bit by bit have no time. */
+    snprintf(text, sizeof(text), time_ns > 0 ? "%s ago" : "N/A", duration);
     if (age != NULL)
         json_member_string(writer, age, text);
 }

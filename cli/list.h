@@ -45,6 +45,10 @@ extern const struct option_row list_filter_rows[];
 int list_print(struct cli *cli, struct list_style *style, const char *path,
                const struct list_command *command);
 
+/* Prints a list that is already here. */
+int list_print_items(struct cli *cli, const struct list_style *style,
+                     const struct list_command *command, const struct json *items);
+
 /* Fields. Text of containers and images has no characters that a terminal would obey. */
 const char *list_text_of(const struct json *object, const char *name); /* "": it has none */
 int64_t list_number_of(const struct json *object, const char *name);   /* 0: it has none */

@@ -422,31 +422,43 @@ int options_read_none(struct cli *cli, int argc, char **argv, const char *usage)
     return options_read(cli, argc, argv, &(struct option_set){.usage = usage});
 }
 
+/* The forms without a zone that docker takes, in ours: "2026-11-24", "2026-11-24T10:00:05". */
+static bool parse_local_time(const char *text, int64_t *time_ns)
+{
+    static const char *const forms[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        struct tm local = {.tm_isdst = -1};
+        const char *end = strptime(text, forms[i], &local);
+
+        if (end == NULL || *end != '\0')
+            continue;
+        *time_ns = (int64_t)mktime(&local) * 1000000000;
+        return true;
+    }
+    return false;
+}
+
 int option_read_time(const struct option_reader *reader, const char *text)
 {
-    static const struct {
-        char unit;
-        long seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}};
     struct request_value *value = request_at(reader->request, NULL, reader->row->member);
     cleanup_free char *time_text = NULL;
-    const char *end = text;
-    uint64_t number = 0;
-    int64_t time_ns;
-    bool is_number = number_take(&end, 10, INT64_MAX / 3600, &number);
+    int64_t time_ns = 0;
+    bool is_number = text[0] != '\0' && strspn(text, "0123456789.") == strlen(text);
+    bool is_time = is_number || clock_parse_rfc3339(text, &time_ns) == 0 ||
+                   parse_local_time(text, &time_ns);
 
-    if (clock_parse_rfc3339(text, &time_ns) == 0)
-        time_text = memory_printf("%lld.%09lld", (long long)(time_ns / 1000000000),
-                                  (long long)(time_ns % 1000000000));
-    for (size_t i = 0; time_text == NULL && is_number && i < ARRAY_SIZE(units); i++) {
-        if (*end == units[i].unit && end[1] == '\0')
-            time_text =
-                memory_printf("%lld", (long long)time(NULL) - (long long)number * units[i].seconds);
+    if (!is_time && clock_parse_duration(text, &time_ns) == 0) {
+        is_time = true;
+        time_ns = clock_now_ns() - time_ns;
     }
-    if (time_text == NULL && (!is_number || strspn(text, "0123456789.") != strlen(text)))
+    if (!is_time)
         return error_set(&reader->cli->err, ERROR_INVALID, EINVAL,
                          "--%s: \"%.40s\" is neither a time nor a duration like 10m",
                          reader->row->name, text);
+    if (!is_number)
+        time_text = memory_printf("%lld.%09lld", (long long)(time_ns / 1000000000),
+                                  (long long)(time_ns % 1000000000));
     request_set_text(reader->request, value, time_text != NULL ? time_text : text);
     return 0;
 }

@@ -12,17 +12,34 @@ char *cli_format_socket(const char *address, const char *port)
     return memory_printf("%s%s%s:%s", is_ipv6 ? "[" : "", address, is_ipv6 ? "]" : "", port);
 }
 
-void cli_format_size(uint64_t bytes, char *text, size_t size)
+#define UNITS 6
+
+/* As docker writes it: so many digits, whatever the unit. */
+static void format_size(uint64_t bytes, int base, int digits, const char *const units[UNITS],
+                        char *text, size_t size)
 {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     double value = (double)bytes;
     size_t unit = 0;
 
-    while (value >= 1000 && unit + 1 < ARRAY_SIZE(units)) {
-        value /= 1000;
+    while (value >= base && unit + 1 < UNITS) {
+        value /= base;
         unit++;
     }
-    snprintf(text, size, "%.3g%s", value, units[unit]);
+    snprintf(text, size, "%.*g%s", digits, value, units[unit]);
+}
+
+void cli_format_size(uint64_t bytes, char *text, size_t size)
+{
+    static const char *const units[UNITS] = {"B", "kB", "MB", "GB", "TB", "PB"};
+
+    format_size(bytes, 1000, 3, units, text, size);
+}
+
+void cli_format_binary_size(uint64_t bytes, char *text, size_t size)
+{
+    static const char *const units[UNITS] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+
+    format_size(bytes, 1024, 4, units, text, size);
 }
 
 void cli_print_text(const char *text)

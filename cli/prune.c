@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "cli.h"
+#include "list.h"
 #include "options.h"
 
 static uint64_t number_of(const struct json *object, const char *name)
@@ -88,16 +89,112 @@ static void print_usage(const struct json *usage)
     print_volumes(json_get(usage, "Volumes"));
 }
 
+struct df_options {
+    bool is_json;
+    bool is_verbose;
+};
+
+struct verbose_kind {
+    const char *title;
+    const char *member;
+    struct list_command command;
+};
+
+static void add_image(struct list *list, const struct json *image)
+{
+    struct json_writer *writer = json_writer_new(false);
+    const struct json *tags = json_get(image, "RepoTags");
+    const char *name = tags != NULL && tags->count > 0 ? tags->items[0].text : "<none>:<none>";
+    int64_t size = list_number_of(image, "Size");
+    int64_t shared = list_number_of(image, "SharedSize");
+
+    json_object_open(writer);
+    list_write_text(writer, "Image", name);
+    list_write_id(writer, list, "ID", list_text_of(image, "Id"));
+    list_write_time(writer, list_number_of(image, "Created") * 1000000000, "CreatedSince");
+    list_write_size(writer, "Size", size);
+    list_write_size(writer, "SharedSize", shared);
+    list_write_size(writer, "UniqueSize", size - shared);
+    json_member_integer(writer, "Containers", list_number_of(image, "Containers"));
+    json_object_close(writer);
+    list_add(list, writer);
+}
+
+static void add_container(struct list *list, const struct json *container)
+{
+    struct json_writer *writer = json_writer_new(false);
+    const struct json *names = json_get(container, "Names");
+
+    json_object_open(writer);
+    list_write_id(writer, list, "ID", list_text_of(container, "Id"));
+    list_write_text(writer, "Image", list_text_of(container, "Image"));
+    list_write_size(writer, "Size", list_number_of(container, "SizeRw"));
+    list_write_time(writer, list_number_of(container, "Created") * 1000000000, "RunningFor");
+    list_write_text(writer, "Status", list_text_of(container, "Status"));
+    list_write_text(writer, "Names",
+                    names != NULL && names->count > 0 ? names->items[0].text + 1 : "");
+    json_object_close(writer);
+    list_add(list, writer);
+}
+
+static void add_volume(struct list *list, const struct json *volume)
+{
+    struct json_writer *writer = json_writer_new(false);
+    const struct json *usage = json_get(volume, "UsageData");
+
+    json_object_open(writer);
+    list_write_text(writer, "Name", list_text_of(volume, "Name"));
+    json_member_integer(writer, "Links", list_number_of(usage, "RefCount"));
+    list_write_size(writer, "Size", list_number_of(usage, "Size"));
+    json_object_close(writer);
+    list_add(list, writer);
+}
+
+/* docker system df --verbose: each thing that takes room. */
+static int print_verbose(struct cli *cli, const struct json *usage)
+{
+    static const struct table_header headers[] = {{"ID", "ID"},
+                                                  {"CreatedSince", "CREATED"},
+                                                  {"RunningFor", "CREATED"},
+                                                  {"Name", "VOLUME NAME"},
+                                                  {0}};
+    static const struct verbose_kind kinds[] = {
+        {"Images", "Images",
+         {.add = add_image,
+          .columns = "{{.Image}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t"
+                     "{{.UniqueSize}}\t{{.Containers}}",
+          .headers = headers}},
+        {"Containers", "Containers",
+         {.add = add_container,
+          .columns = "{{.ID}}\t{{.Image}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
+          .headers = headers}},
+        {"Local volumes", "Volumes",
+         {.add = add_volume, .columns = "{{.Name}}\t{{.Links}}\t{{.Size}}", .headers = headers}},
+    };
+    const struct list_style style = {0};
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < ARRAY_SIZE(kinds); i++) {
+        printf("%s%s space usage:\n\n", i > 0 ? "\n" : "", kinds[i].title);
+        result =
+            list_print_items(cli, &style, &kinds[i].command, json_get(usage, kinds[i].member));
+    }
+    return result;
+}
+
 int cli_system_df(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
-        {"format", 0, OPTION_READ, "json", .read = option_read_json, .help = "print JSON"},
+        {"format", 0, OPTION_READ, "json", .offset = offsetof(struct df_options, is_json),
+         .read = option_read_json, .help = "print JSON"},
+        {"verbose", 'v', OPTION_FLAG, .offset = offsetof(struct df_options, is_verbose),
+         .help = "each image, container and volume"},
         {0},
     };
     cleanup_arena struct arena arena = {0};
     const struct json *usage = NULL;
-    bool is_json = false;
-    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &is_json};
+    struct df_options options = {0};
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "", .values = &options};
     int result = options_read(cli, argc, argv, &set);
 
     if (result == 0)
@@ -105,7 +202,9 @@ int cli_system_df(struct cli *cli, int argc, char **argv)
             client_call_json(&cli->client, "GET", "/system/df", NULL, &arena, &usage, &cli->err);
     if (result < 0)
         return result;
-    if (is_json)
+    if (options.is_verbose && !options.is_json)
+        return print_verbose(cli, usage);
+    if (options.is_json)
         cli_print_json(usage);
     else
         print_usage(usage);

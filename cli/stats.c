@@ -85,25 +85,12 @@ static void measure(struct usage *usage, const struct json *stats, struct row *r
         row->memory_percent = (double)used / (double)limit * 100;
     usage->total = total;
     usage->system = system;
-    cli_format_size(used, row->memory[0], sizeof(row->memory[0]));
-    cli_format_size(limit, row->memory[1], sizeof(row->memory[1]));
+    cli_format_binary_size(used, row->memory[0], sizeof(row->memory[0]));
+    cli_format_binary_size(limit, row->memory[1], sizeof(row->memory[1]));
     cli_format_size(sum_networks(stats, "rx_bytes"), row->network[0], sizeof(row->network[0]));
     cli_format_size(sum_networks(stats, "tx_bytes"), row->network[1], sizeof(row->network[1]));
     cli_format_size(sum_io(stats, "read"), row->disk[0], sizeof(row->disk[0]));
     cli_format_size(sum_io(stats, "write"), row->disk[1], sizeof(row->disk[1]));
-}
-
-static void print_head(void)
-{
-    printf("%-24s %8s  %21s  %21s  %21s  %s\n", "NAME", "CPU", "MEMORY / LIMIT", "RECEIVED / SENT",
-           "READ / WRITTEN", "PIDS");
-}
-
-static void print_row(const struct row *row)
-{
-    printf("%-24s %7.2f%%  %9s / %-9s  %9s / %-9s  %9s / %-9s  %llu\n", row->name, row->cpu_percent,
-           row->memory[0], row->memory[1], row->network[0], row->network[1], row->disk[0],
-           row->disk[1], (unsigned long long)row->pids);
 }
 
 static void write_text(struct json_writer *writer, const char *name, char *text)
@@ -112,25 +99,51 @@ static void write_text(struct json_writer *writer, const char *name, char *text)
     free(text);
 }
 
-static int add_row(struct listing *listing, const struct row *row, const struct json *stats,
-                   struct error *err)
-{
-    cleanup_arena struct arena arena = {0};
-    struct json_writer *writer = json_writer_new(false);
-    const char *id = json_get_string(stats, "id");
-    const struct json *object;
-    int result;
+struct stats_options {
+    bool is_once;
+    bool has_all;
+    bool is_untruncated;
+    const char *format;
+};
 
-    json_object_open(writer);
-    json_member_string(writer, "Name", row->name);
-    json_member_string(writer, "Container", row->name);
-    write_text(writer, "ID", memory_printf("%.12s", id != NULL ? id : ""));
+/* docker shows dashes for what does not run. */
+static void write_numbers(struct json_writer *writer, const struct row *row, bool is_running)
+{
+    static const char *const names[] = {"CPUPerc", "MemPerc", "MemUsage",
+                                        "NetIO",   "BlockIO", "PIDs"};
+
+    for (size_t i = 0; !is_running && i < ARRAY_SIZE(names); i++)
+        json_member_string(writer, names[i],
+                           strcmp(names[i], "MemUsage") == 0 || strstr(names[i], "IO") != NULL
+                               ? "-- / --"
+                               : "--");
+    if (!is_running)
+        return;
     write_text(writer, "CPUPerc", memory_printf("%.2f%%", row->cpu_percent));
     write_text(writer, "MemPerc", memory_printf("%.2f%%", row->memory_percent));
     write_text(writer, "MemUsage", memory_printf("%s / %s", row->memory[0], row->memory[1]));
     write_text(writer, "NetIO", memory_printf("%s / %s", row->network[0], row->network[1]));
     write_text(writer, "BlockIO", memory_printf("%s / %s", row->disk[0], row->disk[1]));
     write_text(writer, "PIDs", memory_printf("%llu", (unsigned long long)row->pids));
+}
+
+static int add_row(struct listing *listing, const struct row *row, const struct json *stats,
+                   const struct stats_options *options, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    struct json_writer *writer = json_writer_new(false);
+    const char *id = json_get_string(stats, "id");
+    const char *read_at = json_get_string(stats, "read");
+    const struct json *object;
+    int result;
+
+    json_object_open(writer);
+    json_member_string(writer, "Name", row->name);
+    json_member_string(writer, "Container", row->name);
+    write_text(writer, "ID",
+               memory_printf("%.*s", options->is_untruncated ? 64 : 12, id != NULL ? id : ""));
+    /* What does not run has been read at the zero time. */
+    write_numbers(writer, row, read_at != NULL && strncmp(read_at, "0001", 4) != 0);
     json_object_close(writer);
     result = json_parse(&arena, json_writer_text(writer), strlen(json_writer_text(writer)),
                         &json_default_limits, &object, err);
@@ -140,9 +153,9 @@ static int add_row(struct listing *listing, const struct row *row, const struct 
     return result;
 }
 
-/* Gets one container's numbers; prints them if is_shown. `format` NULL: the usual table. */
-static int look_at(struct cli *cli, struct usage *usage, const char *format,
-                   struct listing *listing, bool is_shown)
+/* Gets one container's numbers; prints them if there is a listing. */
+static int look_at(struct cli *cli, struct usage *usage, const struct stats_options *options,
+                   struct listing *listing)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path =
@@ -154,35 +167,42 @@ static int look_at(struct cli *cli, struct usage *usage, const char *format,
     if (result < 0)
         return result;
     measure(usage, stats, &row);
-    if (is_shown && format != NULL)
-        return add_row(listing, &row, stats, &cli->err);
-    if (is_shown)
-        print_row(&row);
-    return 0;
+    return listing != NULL ? add_row(listing, &row, stats, options, &cli->err) : 0;
 }
 
-static int print_round(struct cli *cli, struct usage *usages, size_t count, const char *format,
-                       bool is_shown)
+static int measure_round(struct cli *cli, struct usage *usages, size_t count)
 {
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = look_at(cli, &usages[i], NULL, NULL);
+    return result;
+}
+
+static int print_round(struct cli *cli, struct usage *usages, size_t count,
+                       const struct stats_options *options)
+{
+    static const struct table_header headers[] = {
+        {"ID", "CONTAINER ID"}, {"CPUPerc", "CPU %"},  {"MemUsage", "MEM USAGE / LIMIT"},
+        {"MemPerc", "MEM %"},   {"NetIO", "NET I/O"}, {"BlockIO", "BLOCK I/O"},
+        {"PIDs", "PIDS"},       {0}};
     struct listing listing;
     int result = 0;
 
-    if (is_shown && isatty(STDOUT_FILENO))
-        fputs("\033[H\033[2J", stdout);
-    if (is_shown && format == NULL)
-        print_head();
-    if (is_shown && format != NULL)
-        listing_begin(&listing, format);
+    listing_begin(&listing, options->format);
+    listing.table.headers = headers;
     for (size_t i = 0; result == 0 && i < count; i++)
-        result = look_at(cli, &usages[i], format, &listing, is_shown);
-    if (is_shown && format != NULL)
-        listing_end(&listing);
+        result = look_at(cli, &usages[i], options, &listing);
+    if (!options->is_once && isatty(STDOUT_FILENO))
+        fputs("\033[H\033[2J", stdout);
+    listing_end(&listing);
     fflush(stdout);
     return result;
 }
 
 /* The names on the command line; without any those of all running containers. */
-static int find_names(struct cli *cli, int argc, char **argv, struct usage *usages, size_t *count)
+static int find_names(struct cli *cli, int argc, char **argv, struct usage *usages, size_t *count,
+                      bool has_all)
 {
     cleanup_arena struct arena arena = {0};
     const struct json *list;
@@ -193,7 +213,8 @@ static int find_names(struct cli *cli, int argc, char **argv, struct usage *usag
     if (*count > 0)
         return 0;
     result =
-        client_call_json(&cli->client, "GET", "/containers/json", NULL, &arena, &list, &cli->err);
+        client_call_json(&cli->client, "GET", has_all ? "/containers/json?all=1" : "/containers/json",
+                         NULL, &arena, &list, &cli->err);
     for (size_t i = 0; result == 0 && i < list->count && *count < NAMES_MAX; i++) {
         const struct json *names = json_get(&list->items[i], "Names");
 
@@ -203,17 +224,16 @@ static int find_names(struct cli *cli, int argc, char **argv, struct usage *usag
     return result;
 }
 
-struct stats_options {
-    bool is_once;
-    const char *format;
-};
-
 int cli_stats(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
         {"no-stream", 0, OPTION_FLAG, .offset = offsetof(struct stats_options, is_once),
          .help = "once, not every second"},
-        {"format", 0, OPTION_TEXT, "json|TEMPLATE",
+        {"all", 'a', OPTION_FLAG, .offset = offsetof(struct stats_options, has_all),
+         .help = "also those that do not run"},
+        {"no-trunc", 0, OPTION_FLAG, .offset = offsetof(struct stats_options, is_untruncated),
+         .help = "whole ids"},
+        {"format", 0, OPTION_TEXT, "json|table|TEMPLATE",
          .offset = offsetof(struct stats_options, format), .help = "how each is printed"},
         {0},
     };
@@ -221,22 +241,24 @@ int cli_stats(struct cli *cli, int argc, char **argv)
     struct stats_options options = {0};
     const struct option_set set = {
         .tables = {{rows, NULL}}, .usage = "[CONTAINER...]", .values = &options};
-    const char *format;
     size_t count = 0;
     int result = options_read(cli, argc, argv, &set);
 
-    format = options.format != NULL && strcmp(options.format, "json") == 0 ? "{{json .}}"
-                                                                           : options.format;
+    if (options.format == NULL || strcmp(options.format, "table") == 0)
+        options.format = "table {{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t"
+                         "{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}";
+    else if (strcmp(options.format, "json") == 0)
+        options.format = "{{json .}}";
     if (result == 0)
-        result = find_names(cli, argc, argv, usages, &count);
+        result = find_names(cli, argc, argv, usages, &count, options.has_all);
     if (result == 0)
-        result = print_round(cli, usages, count, format, false);
+        result = measure_round(cli, usages, count);
     do {
         /* The share of processor time is computed between two rounds. */
         if (result == 0 && count > 0)
             sleep(1);
         if (result == 0)
-            result = print_round(cli, usages, count, format, true);
+            result = print_round(cli, usages, count, &options);
     } while (result == 0 && !options.is_once && count > 0);
     for (size_t i = 0; i < count; i++)
         free(usages[i].name);

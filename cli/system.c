@@ -12,10 +12,12 @@
 
 struct event_output {
     struct buffer line;
-    bool is_json;
+    const char *format; /* "json", a template, or NULL */
+    struct cli *cli;
+    int result;
 };
 
-static void print_event(const struct event_output *output, const char *text, size_t length)
+static void print_event(struct event_output *output, const char *text, size_t length)
 {
     cleanup_arena struct arena arena = {0};
     const struct json *event;
@@ -26,13 +28,18 @@ static void print_event(const struct event_output *output, const char *text, siz
     char when[CLOCK_RFC3339_SIZE];
     const char *id;
 
-    if (output->is_json) {
+    if (output->format != NULL && strcmp(output->format, "json") == 0) {
         fwrite(text, 1, length, stdout);
         fflush(stdout);
         return;
     }
     if (json_parse(&arena, text, length, &json_default_limits, &event, NULL) < 0)
         return;
+    if (output->format != NULL) {
+        output->result = listing_print(output->format, event, 1, &output->cli->err);
+        fflush(stdout);
+        return;
+    }
     actor = json_get(event, "Actor");
     attributes = json_get(actor, "Attributes");
     time = json_get(event, "timeNano");
@@ -61,6 +68,9 @@ static int on_events(void *context, const char *bytes, size_t length)
 
         print_event(output, output->line.data, used);
         buffer_consume(&output->line, used);
+        /* A template that cannot be rendered ends the stream. */
+        if (output->result < 0)
+            return output->result;
     }
     return 0;
 }
@@ -74,13 +84,13 @@ int cli_events(struct cli *cli, int argc, char **argv)
          .help = "until then"},
         {"filter", 'f', OPTION_READ, "KEY=VALUE", .read = option_read_filter,
          .help = "those alone that match"},
-        {"format", 0, OPTION_READ, "json", .offset = offsetof(struct event_output, is_json),
-         .read = option_read_json, .help = "print JSON"},
+        {"format", 0, OPTION_TEXT, "json|TEMPLATE", .offset = offsetof(struct event_output, format),
+         .help = "how each is printed"},
         {0},
     };
     cleanup_buffer struct buffer path = {0};
     struct request query = {0};
-    struct event_output output = {0};
+    struct event_output output = {.cli = cli};
     struct exchange exchange = {.fd = -1, .on_body = on_events, .context = &output};
     struct client_request request = {.method = "GET", .body_fd = -1};
     const struct option_set set = {
@@ -96,7 +106,7 @@ int cli_events(struct cli *cli, int argc, char **argv)
     }
     request_release(&query);
     buffer_release(&output.line);
-    return result;
+    return output.result < 0 ? output.result : result;
 }
 
 /* *format is NULL for the usual output and "json" as well; *is_json tells them apart. */

@@ -390,6 +390,7 @@ static void add_header(struct table *table)
             buffer_printf(&table->rows, "%c", toupper((unsigned char)*c));
         } else if (*c == ' ' || *c == '\t') {
             buffer_append(&table->rows, c, 1);
+            was_lower = false;
         }
     }
     buffer_append_string(&table->rows, "\n");

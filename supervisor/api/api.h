@@ -106,8 +106,14 @@ struct container_sizes {
     uint64_t root;    /* with its image */
 };
 
+/* From what was counted: usage.c */
+struct container_sizes container_sizes_of(const struct api *api,
+                                          const struct managed_container *container,
+                                          const struct disk_usage *usage);
+
 /* Writes `inspect` and an entry of the list; `sizes` may be NULL. */
-void container_write_inspect(struct json_writer *writer, const struct managed_container *container);
+void container_write_inspect(struct json_writer *writer, const struct managed_container *container,
+                             const struct container_sizes *sizes);
 void container_write_summary(struct json_writer *writer, const struct managed_container *container,
                              const struct container_sizes *sizes);
 

@@ -40,6 +40,24 @@ static void serve_container_create(struct api *api, struct request *request,
     respond_written(request, 201, writer);
 }
 
+/* The container may be gone by now. */
+static struct json_writer *write_sized_inspect(struct api *api, struct request *request,
+                                               const struct disk_usage *usage, const void *context,
+                                               struct error *err)
+{
+    const char *id = context;
+    struct managed_container *container;
+    struct container_sizes sizes;
+    struct json_writer *writer;
+
+    if (container_find(api->containers, request->actor.tenant, id, &container, err) < 0)
+        return NULL;
+    sizes = container_sizes_of(api, container, usage);
+    writer = json_writer_new(false);
+    container_write_inspect(writer, container, &sizes);
+    return writer;
+}
+
 static void serve_container_inspect(struct api *api, struct request *request,
                                     const struct route_match *match)
 {
@@ -48,8 +66,13 @@ static void serve_container_inspect(struct api *api, struct request *request,
 
     if (container == NULL)
         return;
+    if (request_query_bool(request, "size")) {
+        api_measure_usage(api, request, write_sized_inspect,
+                          arena_strdup(&request->arena, container->definition->id));
+        return;
+    }
     writer = json_writer_new(false);
-    container_write_inspect(writer, container);
+    container_write_inspect(writer, container, NULL);
     respond_written(request, 200, writer);
 }
 
@@ -207,38 +230,71 @@ static bool is_listed(struct api *api, const struct filters *filters, bool shows
            age_matches(api, filters, "since", container);
 }
 
+/* What a client has asked the list for. */
+struct list_query {
+    struct filters filters;
+    bool shows_all;
+    int64_t limit; /* 0: none */
+};
+
+static void write_list(struct json_writer *writer, struct api *api, const struct request *request,
+                       const struct list_query *query, const struct disk_usage *usage)
+{
+    int64_t shown = 0;
+
+    json_array_open(writer);
+    for (struct managed_container *one = api->containers->list; one != NULL; one = one->next) {
+        struct container_sizes sizes;
+
+        if (query->limit > 0 && shown == query->limit)
+            break;
+        if (!tenant_is(one->definition->tenant, request->actor.tenant) ||
+            !is_listed(api, &query->filters, query->shows_all, one))
+            continue;
+        if (usage != NULL)
+            sizes = container_sizes_of(api, one, usage);
+        container_write_summary(writer, one, usage != NULL ? &sizes : NULL);
+        shown++;
+    }
+    json_array_close(writer);
+}
+
+static struct json_writer *write_sized_list(struct api *api, struct request *request,
+                                            const struct disk_usage *usage, const void *context,
+                                            struct error *err)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    (void)err;
+    write_list(writer, api, request, context, usage);
+    return writer;
+}
+
 static void serve_containers_list(struct api *api, struct request *request,
                                   const struct route_match *match)
 {
     static const char *const known[] = {"id",       "name",    "label",  "status", "exited",
                                         "ancestor", "volume",  "health", "before", "since",
                                         "network",  "publish", NULL};
+    struct list_query *query = arena_new(&request->arena, 1, sizeof(*query));
     struct json_writer *writer;
-    struct filters filters;
     struct error err = {0};
-    int64_t limit = 0;
-    int64_t shown = 0;
 
     (void)match;
-    if (!api_read_filters(request, known, &filters))
+    *query = (struct list_query){.shows_all = request_query_bool(request, "all")};
+    if (!api_read_filters(request, known, &query->filters))
         return;
-    if (request_query_integer(request, "limit", INT32_MIN, INT32_MAX, &limit, &err) < 0) {
+    if (request_query_integer(request, "limit", INT32_MIN, INT32_MAX, &query->limit, &err) < 0) {
         respond_error(request, &err);
         return;
     }
-    writer = json_writer_new(false);
-    json_array_open(writer);
-    for (struct managed_container *one = api->containers->list; one != NULL; one = one->next) {
-        if (limit > 0 && shown == limit)
-            break;
-        if (!tenant_is(one->definition->tenant, request->actor.tenant))
-            continue;
-        if (!is_listed(api, &filters, request_query_bool(request, "all") || limit > 0, one))
-            continue;
-        container_write_summary(writer, one, NULL);
-        shown++;
+    query->shows_all = query->shows_all || query->limit > 0;
+    if (request_query_bool(request, "size")) {
+        api_measure_usage(api, request, write_sized_list, query);
+        return;
     }
-    json_array_close(writer);
+    writer = json_writer_new(false);
+    write_list(writer, api, request, query, NULL);
     respond_written(request, 200, writer);
 }
 

@@ -40,7 +40,51 @@ static const char *word(const struct docker_config *config, size_t index)
     return index < config->cmd.count ? config->cmd.items[index] : NULL;
 }
 
-void container_write_inspect(struct json_writer *writer, const struct managed_container *container)
+/* "ResolvConfPath": where a file of names lies on the host; "" if the container has the image's. */
+static void write_names_path(struct json_writer *writer, const char *member,
+                             const struct managed_container *container, const char *file)
+{
+    const struct definition *definition = container->definition;
+    const char *directory = definition->names_directory;
+    /* "." or "../ID" */
+    const char *id = directory == NULL ? NULL
+                     : strncmp(directory, "../", 3) == 0 ? directory + 3
+                                                         : definition->id;
+    cleanup_free char *path =
+        id != NULL ? memory_printf("%s/containers/%s/%s", container->containers->places->root, id,
+                                   file)
+                   : memory_strdup("");
+
+    json_member_string(writer, member, path);
+}
+
+/* docker's names for the parts of an overlay. */
+static void write_graph_driver(struct json_writer *writer,
+                               const struct managed_container *container)
+{
+    const struct definition *definition = container->definition;
+    const char *root = container->containers->places->root;
+    cleanup_free char *upper = memory_printf("%s/containers/%s/upper", root, definition->id);
+    cleanup_free char *work = memory_printf("%s/containers/%s/work", root, definition->id);
+    cleanup_buffer struct buffer lower = {0};
+
+    for (size_t i = definition->layers.count; i > 0; i--)
+        buffer_printf(&lower, "%s%s/layers/%s", lower.length > 0 ? ":" : "", root,
+                      definition->layers.items[i - 1]);
+    json_key(writer, "GraphDriver");
+    json_object_open(writer);
+    json_member_string(writer, "Name", "overlayfs");
+    json_key(writer, "Data");
+    json_object_open(writer);
+    json_member_string(writer, "LowerDir", buffer_text(&lower));
+    json_member_string(writer, "UpperDir", upper);
+    json_member_string(writer, "WorkDir", work);
+    json_object_close(writer);
+    json_object_close(writer);
+}
+
+void container_write_inspect(struct json_writer *writer, const struct managed_container *container,
+                             const struct container_sizes *sizes)
 {
     const struct definition *definition = container->definition;
     cleanup_free char *name = memory_printf("/%s", definition->name);
@@ -59,6 +103,9 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     json_array_close(writer);
     write_state(writer, container);
     json_member_string(writer, "Image", definition->image_id);
+    write_names_path(writer, "ResolvConfPath", container, "resolv.conf");
+    write_names_path(writer, "HostnamePath", container, "hostname");
+    write_names_path(writer, "HostsPath", container, "hosts");
     json_member_string(writer, "LogPath", log_path);
     json_member_string(writer, "Name", name);
     json_member_integer(writer, "RestartCount", container->restart_count);
@@ -68,7 +115,12 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
     json_encode(writer, &docker_host_config_type, &definition->host_config);
     json_key(writer, "Config");
     json_encode(writer, &docker_config_type, &definition->config);
+    write_graph_driver(writer, container);
     parts_describe(writer, container);
+    if (sizes != NULL) {
+        json_member_unsigned(writer, "SizeRw", sizes->changed);
+        json_member_unsigned(writer, "SizeRootFs", sizes->root);
+    }
     json_object_close(writer);
 }
 

@@ -35,8 +35,8 @@ static const struct json_field order_fields[] = {
     /* Names are always checked, and without a swarm every network can be attached to. */
     {.name = "CheckDuplicate", .kind = JSON_KIND_IGNORED},
     {.name = "Attachable", .kind = JSON_KIND_IGNORED},
-    {.name = "EnableIPv4", .kind = JSON_KIND_IGNORED},
-    {.name = "Scope", .kind = JSON_KIND_IGNORED},
+    JSON_FIELD(struct network_order, has_ipv4, "EnableIPv4", JSON_KIND_OPTIONAL_BOOL),
+    JSON_FIELD(struct network_order, scope, "Scope", JSON_KIND_STRING),
     {.name = "Ingress", .kind = JSON_KIND_UNSUPPORTED},
     {.name = "ConfigOnly", .kind = JSON_KIND_UNSUPPORTED},
     {.name = "ConfigFrom", .kind = JSON_KIND_UNSUPPORTED},
@@ -51,6 +51,17 @@ static void network_event(struct api *api, const char *action, const struct netw
                    &(struct string_map){pairs, ARRAY_SIZE(pairs)});
 }
 
+static int check_order(const struct network_order *order, struct error *err)
+{
+    if (order->has_ipv4.is_set && !order->has_ipv4.value)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "EnableIPv4: networks without IPv4 are not in this version of davit");
+    if (order->scope != NULL && order->scope[0] != '\0' && strcmp(order->scope, "local") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "Scope: \"%.32s\" is not supported; networks are local", order->scope);
+    return 0;
+}
+
 static void serve_network_create(struct api *api, struct request *request,
                                  const struct route_match *match)
 {
@@ -62,6 +73,8 @@ static void serve_network_create(struct api *api, struct request *request,
                                   &order, &err);
 
     (void)match;
+    if (result == 0)
+        result = check_order(&order, &err);
     if (result == 0)
         result = network_create(api->networks, request->actor.tenant, &order, &network, &err);
     if (result < 0) {

@@ -51,6 +51,54 @@ static const struct route *find_route(const struct request *request, size_t *sta
     return NULL;
 }
 
+/* What Docker's API has and davitd has not, and what to use. */
+static const struct absent_route {
+    const char *prefix;
+    const char *what;
+} absent_routes[] = {
+    {"/swarm", "swarms are not in this version of davit: davitd is one host's"},
+    {"/services", "services are not in this version of davit; docker-compose works with it"},
+    {"/tasks", "services are not in this version of davit; docker-compose works with it"},
+    {"/nodes", "swarms are not in this version of davit: davitd is one host's"},
+    {"/secrets", "secrets are not in this version of davit"},
+    {"/configs", "configs are not in this version of davit"},
+    {"/session", "this version of davit builds no images: build them with buildah or podman, and "
+                 "load or push them"},
+    {"/build", "this version of davit builds no images: build them with buildah or podman, and "
+               "load or push them"},
+    {"/plugins/", "davitd has no plugins; networks take those of CNI, devices those of CDI"},
+    {"/auth", "this version of davit checks no logins; what docker login keeps is used where it "
+              "pulls and pushes"},
+    {"/distribution/", "this version of davit does not look into registries without pulling"},
+    {"/images/search", "this version of davit does not search registries"},
+};
+
+/* Clients show the sentence. NULL: Docker's API has no such path either. */
+static const char *absence_of(const char *path)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(absent_routes); i++) {
+        size_t length = strlen(absent_routes[i].prefix);
+
+        if (strncmp(path, absent_routes[i].prefix, length) == 0 &&
+            (path[length] == '\0' || path[length] == '/' || path[length - 1] == '/'))
+            return absent_routes[i].what;
+    }
+    return NULL;
+}
+
+static void refuse_path(struct request *request)
+{
+    const char *absence = absence_of(request->path);
+    cleanup_free char *message = NULL;
+
+    if (absence != NULL) {
+        respond_failure(request, 501, absence);
+        return;
+    }
+    message = memory_printf("neither Docker's API nor davit's has a path \"%.128s\"", request->path);
+    respond_failure(request, 404, message);
+}
+
 static bool refuse_version(struct request *request)
 {
     char message[160];
@@ -94,10 +142,10 @@ void api_handle(void *context, struct request *request)
     if (route != NULL) {
         match.name = arena_strndup(&request->arena, request->path + start, end - start);
         route->handler(context, request, &match);
-    } else if (methods.length > 0) {
+    } else if (methods.length > 0 && absence_of(request->path) == NULL) {
         refuse_method(request, buffer_text(&methods));
     } else {
-        respond_failure(request, 404, "page not found");
+        refuse_path(request);
     }
 }
 

@@ -17,6 +17,18 @@ static void serve_ping(struct api *api, struct request *request, const struct ro
     respond_text(request, 200, "OK");
 }
 
+/* There are none: see absent_routes. */
+static void serve_plugins(struct api *api, struct request *request, const struct route_match *match)
+{
+    struct json_writer *writer = json_writer_new(false);
+
+    (void)api;
+    (void)match;
+    json_array_open(writer);
+    json_array_close(writer);
+    respond_written(request, 200, writer);
+}
+
 static void serve_version(struct api *api, struct request *request, const struct route_match *match)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -188,6 +200,7 @@ const struct route system_routes[] = {
     {"GET", "/_ping", serve_ping, PERMISSION_READ, NULL},
     {"HEAD", "/_ping", serve_ping, PERMISSION_READ, NULL},
     {"GET", "/version", serve_version, PERMISSION_READ, NULL},
+    {"GET", "/plugins", serve_plugins, PERMISSION_READ, NULL},
     {"GET", "/info", serve_info, PERMISSION_READ, NULL},
     {.method = NULL},
 };

@@ -67,6 +67,20 @@ static void write_images(struct json_writer *writer, const struct api *api)
     json_array_close(writer);
 }
 
+struct container_sizes container_sizes_of(const struct api *api,
+                                          const struct managed_container *container,
+                                          const struct disk_usage *usage)
+{
+    const struct definition *definition = container->definition;
+    uint64_t changed = disk_usage_of_container(usage, definition->id);
+    struct container_sizes sizes = {changed, changed};
+    struct image *image;
+
+    if (image_store_find(api->store, definition->tenant, definition->image_id, &image, NULL) == 0)
+        sizes.root += image->size;
+    return sizes;
+}
+
 static void write_containers(struct json_writer *writer, const struct api *api,
                              const struct disk_usage *usage)
 {
@@ -74,13 +88,8 @@ static void write_containers(struct json_writer *writer, const struct api *api,
     json_array_open(writer);
     for (const struct managed_container *one = api->containers->list; one != NULL;
          one = one->next) {
-        uint64_t changed = disk_usage_of_container(usage, one->definition->id);
-        struct container_sizes sizes = {changed, changed};
-        struct image *image;
+        struct container_sizes sizes = container_sizes_of(api, one, usage);
 
-        if (image_store_find(api->store, one->definition->tenant, one->definition->image_id, &image,
-                             NULL) == 0)
-            sizes.root += image->size;
         container_write_summary(writer, one, &sizes);
     }
     json_array_close(writer);

@@ -12,7 +12,7 @@ static int check_members(const struct json *body, struct error *err)
 {
     static const char *const known[] = {
         "Memory",    "MemorySwap", "MemoryReservation", "NanoCpus",  "CpuShares",    "CpuQuota",
-        "CpuPeriod", "CpusetCpus", "CpusetMems",        "PidsLimit", "RestartPolicy"};
+        "CpuPeriod", "CpusetCpus", "CpusetMems",        "PidsLimit", "BlkioWeight",  "RestartPolicy"};
 
     if (body->type != JSON_OBJECT)
         return error_set(err, ERROR_INVALID, EINVAL, "expected an object");

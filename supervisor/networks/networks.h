@@ -225,6 +225,8 @@ struct network_order {
     const char *driver;
     bool is_internal;
     bool has_ipv6;
+    struct optional_bool has_ipv4; /* false is refused */
+    const char *scope;             /* "local" */
     struct network_ipam ipam;
     struct string_map options;
     struct string_map labels;

@@ -123,7 +123,13 @@ status_of() { curl -s -o "$dir/body" -w '%{http_code}' --unix-socket "$dir/run/d
     contains "$(jq -r .message "$dir/body")" "too new"
     [ "$(status_of http://d/v1.10/info)" = 400 ]
     [ "$(status_of http://d/nothing)" = 404 ]
-    [ "$(jq -r .message "$dir/body")" = "page not found" ]
+    [ "$(jq -r .message "$dir/body")" = "neither Docker's API nor davit's has a path \"/nothing\"" ]
+    [ "$(status_of http://d/v1.43/plugins)" = 200 ]
+    [ "$(cat "$dir/body")" = "[]" ]
+    for path in swarm/init services/x tasks nodes secrets/create configs build session auth distribution/x/json images/search plugins/x/json; do
+        [ "$(status_of -X POST "http://d/v1.43/$path")" = 501 ]
+        jq -r .message "$dir/body" | grep -q "davit"
+    done
     [ "$(status_of -X POST http://d/info)" = 405 ]
     curl -s -i -X POST --unix-socket "$dir/run/davit.sock" http://d/info | grep -q '^Allow: GET'
     [ "$(status_of http://d/containers/nope/json)" = 404 ]

@@ -142,7 +142,7 @@ fetch() { davit exec "$1" wget -qO- "http://$2/"; }
     [ "$(counter sink eth0.rx_bytes)" -gt 1000000 ]
     [ "$(counter sink eth0.tx_bytes)" -lt 500000 ]
     [ "$(counter source eth0.tx_bytes)" -gt 1000000 ]
-    contains "$(davit stats --no-stream)" "RECEIVED / SENT"
+    contains "$(davit stats --no-stream)" "NET I/O"
     contains "$(docker stats --no-stream --format '{{.NetIO}}' source)" "MB"
 }
 
