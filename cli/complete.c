@@ -1,5 +1,6 @@
 /* `davit __complete WORD...`: what the last word may become, one candidate a line, for the shells'
  * scripts in dist/completion. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,6 +51,16 @@ static void print_names(struct cli *cli, const char *path, const char *member,
         print(&list->items[i]);
 }
 
+static void print_signals(void)
+{
+    for (int number = 1; number < SIGRTMIN; number++) {
+        const char *name = sigabbrev_np(number);
+
+        if (name != NULL)
+            puts(name);
+    }
+}
+
 /* What stands for a name in usages and values of options. */
 static void complete_name(struct cli *cli, const char *word, size_t length)
 {
@@ -61,6 +72,10 @@ static void complete_name(struct cli *cli, const char *word, size_t length)
         print_names(cli, "/networks", NULL, print_name);
     if (length == 6 && strncmp(word, "VOLUME", length) == 0)
         print_names(cli, "/volumes", "Volumes", print_name);
+    if (length == 6 && strncmp(word, "SIGNAL", length) == 0)
+        print_signals();
+    if (length == 7 && strncmp(word, "COMMAND", length) == 0)
+        cli_print_commands(cli);
 }
 
 /* "auto|host|container:CONTAINER|NETWORK": words that are taken as they stand are printed, those

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "nearest.h"
+#include "options.h"
 
 static const struct command commands[] = {
     {"attach", cli_attach, "connect to a running container's streams"},
@@ -158,13 +159,21 @@ static int run_command(struct cli *cli, int argc, char **argv)
 int cli_help(struct cli *cli, int argc, char **argv)
 {
     static char help[] = "--help";
-    char *words[] = {argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : help, help, NULL};
+    const struct option_set set = {.usage = "[COMMAND [COMMAND]]", .ends_at_argument = true};
+    char *words[] = {NULL, help, help, NULL};
+    int result = options_read(cli, argc, argv, &set);
+    int count = argc - optind;
 
-    if (argc < 2) {
+    if (result < 0)
+        return result;
+    if (count == 0) {
         print_usage(stdout);
         return 0;
     }
-    return run_command(cli, argc > 2 ? 3 : 2, words);
+    words[0] = argv[optind];
+    if (count > 1)
+        words[1] = argv[optind + 1];
+    return run_command(cli, count + 1, words);
 }
 
 static int refuse_global_option(int option, char **argv)

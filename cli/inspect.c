@@ -51,7 +51,9 @@ static int inspect_one(struct cli *cli, const char *name, const struct inspect_k
     }
     if (options->type == NULL && kind - kinds > 1)
         return error_set(&cli->err, ERROR_NOT_FOUND, ENOENT,
-                         "no container, image, network or volume is called %.128s", name);
+                         "no such object: %.128s; there is no container, image, network or volume of "
+                         "that name",
+                         name);
     return result;
 }
 
@@ -156,7 +158,8 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
     static const struct inspect_kind images[] = {{"image", "/images/", "/json", NULL}, {0}};
 
     if (cli->group == NULL)
-        return inspect_run(cli, argc, argv, all_kinds, "NAME...");
+        return inspect_run(cli, argc, argv, all_kinds,
+                           "CONTAINER|IMAGE|NETWORK|VOLUME...");
     return strcmp(cli->group, "image") == 0 ? inspect_run(cli, argc, argv, images, "IMAGE...")
                                             : inspect_run(cli, argc, argv, containers,
                                                           "CONTAINER...");

@@ -26,13 +26,19 @@ static char helper_path[PATH_MAX];
 
 void systemd_find_helper(const char *argv0)
 {
+    static const char *const places[] = {"../libexec/davit/" HELPER, HELPER};
     const char *directory = getenv("DAVIT_LIBEXEC");
     const char *slash = strrchr(argv0, '/');
 
+    /* An installation that was moved as a whole finds its own. */
+    for (size_t i = 0; directory == NULL && slash != NULL && i < ARRAY_SIZE(places); i++) {
+        snprintf(helper_path, sizeof(helper_path), "%.*s/%s", (int)(slash - argv0), argv0,
+                 places[i]);
+        if (access(helper_path, X_OK) == 0)
+            return;
+    }
     snprintf(helper_path, sizeof(helper_path), "%s/" HELPER,
              directory != NULL ? directory : davit_libexecdir);
-    if (directory == NULL && access(helper_path, X_OK) < 0 && slash != NULL)
-        snprintf(helper_path, sizeof(helper_path), "%.*s/" HELPER, (int)(slash - argv0), argv0);
 }
 
 static _Noreturn void execute_helper(const char *command, int input_fd, int output_fd)

@@ -20,6 +20,8 @@
 #define READ_BYTES (128 << 10)
 /* An entry holds at most 16 KiB of log, each byte at most six in JSON, and a little around it. */
 #define ENTRY_MAX (256 << 10)
+/* A frame that has so much gets no further line; docker's clients read into buffers of 32 KiB. */
+#define SHARED_FRAME_BYTES (16 << 10)
 
 struct log_stream {
     struct managed_container *container; /* while it is followed */
@@ -34,6 +36,8 @@ struct log_stream {
     int next_fd; /* of the next file: this one is complete then; or -1 */
     struct buffer pending;
     struct buffer frames; /* of one turn */
+    size_t last_frame;    /* where the last of these begins */
+    int last_stream;      /* that it is of; 0: there is none that lines can be added to */
     bool is_raw;
     bool has_container_ended;
     bool is_client_full; /* until logs_resume() */
@@ -164,13 +168,25 @@ static bool append_unescaped(struct buffer *out, const char *text, size_t length
     return true;
 }
 
-/* A frame's header, to be completed when its length is known. Returns where it stands. */
-static size_t open_frame(struct log_stream *log, const char *time, size_t time_length)
+/* Lines of one stream share a frame, since clients take far longer for a frame than for a line. Where
+ * something of davitd's stands before each line, a client may take each frame for one. */
+static bool shares_frame(const struct log_stream *log, bool is_stdout)
+{
+    return log->last_stream == (is_stdout ? 1 : 2) && !log->query.has_timestamps &&
+           !log->query.has_details && log->frames.length - log->last_frame < SHARED_FRAME_BYTES;
+}
+
+/* Begins an entry, in a frame whose header is completed when its length is known. Returns where the
+ * frame begins. */
+static size_t open_frame(struct log_stream *log, bool is_stdout, const char *time,
+                         size_t time_length)
 {
     size_t position = log->frames.length;
     const unsigned char header[STREAM_FRAME_HEADER] = {0};
 
-    if (!log->is_raw)
+    if (!log->is_raw && shares_frame(log, is_stdout))
+        position = log->last_frame;
+    else if (!log->is_raw)
         buffer_append(&log->frames, header, sizeof(header));
     if (log->query.has_timestamps) {
         buffer_append(&log->frames, time, time_length);
@@ -181,9 +197,12 @@ static size_t open_frame(struct log_stream *log, const char *time, size_t time_l
 
 static void close_frame(struct log_stream *log, size_t position, bool is_stdout)
 {
-    if (!log->is_raw)
-        stream_frame_header((unsigned char *)log->frames.data + position, is_stdout ? 1 : 2,
-                            log->frames.length - position - STREAM_FRAME_HEADER);
+    if (log->is_raw)
+        return;
+    stream_frame_header((unsigned char *)log->frames.data + position, is_stdout ? 1 : 2,
+                        log->frames.length - position - STREAM_FRAME_HEADER);
+    log->last_frame = position;
+    log->last_stream = is_stdout ? 1 : 2;
 }
 
 enum reach {
@@ -230,7 +249,7 @@ static bool send_foreign(struct log_stream *log, const char *line, size_t length
     reach = find_reach(log, entry.time, strlen(entry.time));
     if (reach != REACH_WITHIN || (is_stdout ? !log->query.wants_stdout : !log->query.wants_stderr))
         return reach != REACH_BEYOND;
-    position = open_frame(log, entry.time, strnlen(entry.time, CLOCK_RFC3339_SIZE));
+    position = open_frame(log, is_stdout, entry.time, strnlen(entry.time, CLOCK_RFC3339_SIZE));
     if (log->query.has_details)
         append_details(&log->frames, &entry.attributes);
     buffer_append_string(&log->frames, entry.log);
@@ -242,6 +261,7 @@ static bool send_foreign(struct log_stream *log, const char *line, size_t length
 static bool send_entry(struct log_stream *log, const char *line, size_t length)
 {
     struct raw_entry entry;
+    const size_t before = log->frames.length;
     enum reach reach;
     size_t position;
 
@@ -251,9 +271,9 @@ static bool send_entry(struct log_stream *log, const char *line, size_t length)
     if (reach != REACH_WITHIN ||
         (entry.is_stdout ? !log->query.wants_stdout : !log->query.wants_stderr))
         return reach != REACH_BEYOND;
-    position = open_frame(log, entry.time, entry.time_length);
+    position = open_frame(log, entry.is_stdout, entry.time, entry.time_length);
     if (!append_unescaped(&log->frames, entry.log, entry.log_length)) {
-        log->frames.length = position;
+        log->frames.length = before;
         return send_foreign(log, line, length);
     }
     close_frame(log, position, entry.is_stdout);
@@ -283,6 +303,7 @@ static bool send_lines(struct log_stream *log)
     if (!log->client->bytes(log->client, log->frames.data, log->frames.length))
         log->is_client_full = true;
     log->frames.length = 0;
+    log->last_stream = 0;
     if (log->pending.length > ENTRY_MAX)
         log->pending.length = 0;
     return goes_on;

@@ -23,3 +23,10 @@ here=$BATS_TEST_DIRNAME
     [[ "$output" == *"run --nmae: davit says None"* ]]
     [[ "$output" == *"swarm: davit has no such command"* ]]
 }
+
+@test "every command names a flag that it has not, and an argument too many" {
+    run python3 "$here/wrong_words.py" "$build/davit"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ "$output" =~ ^[0-9]{4,}\ mistakes\ are\ named$ ]]
+}

@@ -130,6 +130,8 @@ status_of() { curl -s -o "$dir/body" -w '%{http_code}' --unix-socket "$dir/run/d
         [ "$(status_of -X POST "http://d/v1.43/$path")" = 501 ]
         jq -r .message "$dir/body" | grep -q "davit"
     done
+    [ "$(status_of http://d/v1.43/services)" = 501 ]
+    [ "$(status_of http://d/v1.43/services/x)" = 404 ]
     [ "$(status_of -X POST http://d/info)" = 405 ]
     curl -s -i -X POST --unix-socket "$dir/run/davit.sock" http://d/info | grep -q '^Allow: GET'
     [ "$(status_of http://d/containers/nope/json)" = 404 ]

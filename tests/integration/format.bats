@@ -16,7 +16,7 @@ teardown_file() { teardown_daemon_file; }
     [ "$(davit ps --all --format '{{.Labels}}|{{.Label "c"}}|{{.Label "none"}}')" = "a=b,c=d|d|" ]
     [ "$(davit ps --all --format '{{.Names}}\t{{.Status}}')" = $'shown\tCreated' ]
     [ "$(davit ps --all --format '{{json .Names}}')" = '"shown"' ]
-    [ "$(davit ps --all --format 'table {{.Names}}\t{{.RunningFor}}' | head -n 1)" = "NAMES   RUNNING FOR" ]
+    [ "$(davit ps --all --format 'table {{.Names}}\t{{.RunningFor}}' | head -n 1)" = "NAMES   CREATED" ]
     davit ps --all --format 'table {{.Names}}\t{{.Image}}' | tail -n 1 | grep -q '^shown   busybox$'
     [ "$(davit ps --format 'table {{.Names}}')" = NAMES ]
 }
@@ -43,7 +43,7 @@ teardown_file() { teardown_daemon_file; }
 @test "images, volumes, version, info" {
     [ "$(davit images --format '{{.Repository}}:{{.Tag}}')" = busybox:latest ]
     davit images --format 'table {{.ID}}\t{{.Size}}' | grep -Eq '^[0-9a-f]{12}   [0-9.]+MB$'
-    [ "$(davit volume ls --format '{{.Name}} {{.Driver}} {{index .Labels "kind"}}')" = "vol local test" ]
+    [ "$(davit volume ls --format '{{.Name}} {{.Driver}} {{.Label "kind"}}')" = "vol local test" ]
     [ "$(davit version --format '{{.ApiVersion}}')" = "$(davit version --format json | jq -r .ApiVersion)" ]
     [ "$(davit info --format '{{.Containers}}')" = 1 ]
 }

@@ -240,3 +240,29 @@ END
     refused "templates .ID" --log-opt tag='{{.ID'
     refused "labels-regex" --log-opt labels-regex=a.*
 }
+
+@test "lines of a stream share frames, unless something stands before them" {
+    davit run --name framed busybox sh -c 'i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done; echo problem >&2; echo last'
+    frames() { # QUERY: stream and length of each, and the content on standard error
+        curl -s --unix-socket "$dir/run/davit.sock" "http://d/v1.43/containers/framed/logs?stdout=1&stderr=1$1" | python3 -c '
+import sys, struct
+data = sys.stdin.buffer.read()
+while data:
+    stream, length = struct.unpack(">BxxxI", data[:8])
+    print(stream, length)
+    assert 0 < length <= 32 << 10 and len(data) >= 8 + length
+    sys.stderr.buffer.write(data[8:8 + length])
+    data = data[8 + length:]'
+    }
+    frames "" > "$dir/frames" 2> "$dir/content"
+    davit logs framed > "$dir/both" 2>&1
+    [ "$(wc -l < "$dir/content")" = 3002 ]
+    [ "$(tail -n 2 "$dir/content")" = "$(printf 'problem\nlast')" ]
+    [ "$(wc -l < "$dir/frames")" -lt 40 ]
+    [ "$(cut -d' ' -f1 "$dir/frames" | uniq | xargs)" = "1 2 1" ]
+    davit logs framed 2>/dev/null | cmp - <(grep -v problem "$dir/content")
+    # A client may take each frame for a line, with its time.
+    frames "&timestamps=1" > "$dir/frames" 2>/dev/null
+    [ "$(wc -l < "$dir/frames")" = 3002 ]
+    docker logs framed 2>&1 | cmp - "$dir/content"
+}
