@@ -88,7 +88,7 @@ davit-scope_libs := -lsystemd -lyajl
 davit_libs := -lyajl -lhttp_parser -lresolv
 
 .PHONY: all deps demo test quick test-harness test-asan test-unit test-integration test-conformance test-vm test-fuzz check check-format \
-        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise bench-networks bench-names format install uninstall clean help
+        check-tidy check-cppcheck check-layers check-conformance check-man bench bench-images bench-supervise bench-networks bench-names format install uninstall deb clean help
 all: $(PROGRAMS)
 
 help:
@@ -108,6 +108,7 @@ help:
 	@echo "make bench-networks  starts on networks beside docker and Podman, a thousand attached, throughput"
 	@echo "make deps       install what building needs"
 	@echo "make install, uninstall  to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	@echo "make deb        Debian packages, in $(BUILD)/deb"
 	@echo "make clean      remove $(BUILD)/"
 	@echo "make SANITIZE=address,undefined BUILD=build/asan   a sanitizer build"
 
@@ -257,8 +258,13 @@ uninstall:
 	for page in man/*.[1-8]; do \
 	    rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
 	done
-	rm -f $(DESTDIR)$(COMPLETIONDIR)/davit-oci $(DESTDIR)$(APPARMORDIR)/davit-default
+	rm -f $(DESTDIR)$(COMPLETIONDIR)/davit-oci $(DESTDIR)$(COMPLETIONDIR)/davit $(DESTDIR)$(ZSHDIR)/_davit \
+	    $(DESTDIR)$(FISHDIR)/davit.fish $(DESTDIR)$(APPARMORDIR)/davit-default
 	rm -rf $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)
+
+deb:
+	@tools/install-packages build package
+	@tools/make-deb $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

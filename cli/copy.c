@@ -391,7 +391,7 @@ int cli_cp(struct cli *cli, int argc, char **argv)
     if (is_from == is_to)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          is_from ? "copying between containers is not supported"
-                                 : "cp: a container's path has to be one of both: %s",
+                                 : "cp: %s is expected: one of both is in a container",
                          set.usage);
     if (is_to)
         copy.inside = other;
