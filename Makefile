@@ -160,7 +160,7 @@ demo:
 
 # T=NAME: the files NAME.bats alone.
 test:
-	@tools/install-packages build test
+	@tools/install-packages build test package
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all $(BUILD)/bench/floor $(BUILD)/conformance/probe $(BUILD)/conformance/report
 	@tests/run $(if $(T),file $(T))
 

@@ -472,6 +472,11 @@ void json_null(struct json_writer *writer)
     check(yajl_gen_null(writer->generator));
 }
 
+void json_raw(struct json_writer *writer, const char *text, size_t length)
+{
+    check(yajl_gen_number(writer->generator, text, length));
+}
+
 void json_value(struct json_writer *writer, const struct json *value)
 {
     enum json_type type = value != NULL ? value->type : JSON_NULL;

@@ -93,6 +93,8 @@ void json_boolean(struct json_writer *writer, bool value);
 void json_null(struct json_writer *writer);
 /* Writes a parsed value again; numbers as they were. NULL writes null. */
 void json_value(struct json_writer *writer, const struct json *value);
+/* A value that an earlier writer has made: it is copied as it stands. */
+void json_raw(struct json_writer *writer, const char *text, size_t length);
 
 void json_member_string(struct json_writer *writer, const char *name, const char *string);
 void json_member_integer(struct json_writer *writer, const char *name, int64_t value);

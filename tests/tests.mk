@@ -42,7 +42,7 @@ test-conformance: all $(BUILD)/conformance/probe $(BUILD)/conformance/report
 	@tests/run conformance
 
 test-vm: all
-	@tools/install-packages test
+	@tools/install-packages test package
 	@tests/run vm
 
 # The bare-kernel floor that bench compares with.

@@ -114,7 +114,7 @@ struct container_sizes container_sizes_of(const struct api *api,
 /* Writes `inspect` and an entry of the list; `sizes` may be NULL. */
 void container_write_inspect(struct json_writer *writer, const struct managed_container *container,
                              const struct container_sizes *sizes);
-void container_write_summary(struct json_writer *writer, const struct managed_container *container,
+void container_write_summary(struct json_writer *writer, struct managed_container *container,
                              const struct container_sizes *sizes);
 
 /* Writes the members RepoTags and RepoDigests. */

@@ -164,21 +164,18 @@ static void format_status(const struct managed_container *container, char *text,
     }
 }
 
-void container_write_summary(struct json_writer *writer, const struct managed_container *container,
-                             const struct container_sizes *sizes)
+/* The members that stay the same until something happens to the container. */
+static void write_lasting(struct json_writer *writer, const struct managed_container *container)
 {
     const struct definition *definition = container->definition;
     cleanup_buffer struct buffer command = {0};
     cleanup_free char *name = memory_printf("/%s", definition->name);
-    char status[96];
 
     for (size_t i = 0; word(&definition->config, i) != NULL; i++) {
         if (i > 0)
             buffer_append(&command, " ", 1);
         buffer_append_string(&command, word(&definition->config, i));
     }
-    format_status(container, status, sizeof(status));
-    json_object_open(writer);
     json_member_string(writer, "Id", definition->id);
     json_key(writer, "Names");
     json_array_open(writer);
@@ -190,8 +187,6 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     json_member_integer(writer, "Created", definition->created_ns / 1000000000);
     ports_write_list(writer, container_network(container));
     json_member_map(writer, "Labels", &definition->config.labels);
-    json_member_string(writer, "State", container_state_name(container));
-    json_member_string(writer, "Status", status);
     json_key(writer, "HostConfig");
     json_object_open(writer);
     json_member_string(writer, "NetworkMode", definition_network_mode(container->definition));
@@ -201,9 +196,48 @@ void container_write_summary(struct json_writer *writer, const struct managed_co
     membership_write_list(writer, container_network(container));
     json_object_close(writer);
     container_write_mounts(writer, container);
-    if (sizes != NULL) {
-        json_member_unsigned(writer, "SizeRw", sizes->changed);
-        json_member_unsigned(writer, "SizeRootFs", sizes->root);
-    }
+}
+
+/* Lists of a thousand containers are asked for every second, and little has changed: what was
+ * written for the last one is kept as long as its stamp is the same. */
+static const struct buffer *lasting_summary(struct managed_container *container)
+{
+    uint64_t stamp = membership_stamp(container_network(container));
+    struct json_writer *writer;
+
+    if (stamp != 0)
+        stamp ^= container->definition->revision * UINT64_C(0x9e3779b97f4a7c15) ^
+                 (uint64_t)(uintptr_t)container->definition;
+    if (stamp != 0 && stamp == container->summary_stamp)
+        return &container->summary;
+    writer = json_writer_new(false);
+    json_object_open(writer);
+    write_lasting(writer, container);
     json_object_close(writer);
+    container->summary.length = 0;
+    buffer_append_string(&container->summary, json_writer_text(writer));
+    /* Further members follow in place of the brace. */
+    container->summary.length--;
+    container->summary_stamp = stamp;
+    json_writer_free(writer);
+    return &container->summary;
+}
+
+void container_write_summary(struct json_writer *writer, struct managed_container *container,
+                             const struct container_sizes *sizes)
+{
+    const struct buffer *lasting = lasting_summary(container);
+    cleanup_buffer struct buffer text = {0};
+    char status[96];
+
+    format_status(container, status, sizeof(status));
+    buffer_append(&text, lasting->data, lasting->length);
+    /* Neither has a character that JSON escapes. */
+    buffer_printf(&text, ",\"State\":\"%s\",\"Status\":\"%s\"", container_state_name(container),
+                  status);
+    if (sizes != NULL)
+        buffer_printf(&text, ",\"SizeRw\":%llu,\"SizeRootFs\":%llu",
+                      (unsigned long long)sizes->changed, (unsigned long long)sizes->root);
+    buffer_append_string(&text, "}");
+    json_raw(writer, text.data, text.length);
 }

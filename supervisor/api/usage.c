@@ -86,8 +86,7 @@ static void write_containers(struct json_writer *writer, const struct api *api,
 {
     json_key(writer, "Containers");
     json_array_open(writer);
-    for (const struct managed_container *one = api->containers->list; one != NULL;
-         one = one->next) {
+    for (struct managed_container *one = api->containers->list; one != NULL; one = one->next) {
         struct container_sizes sizes = container_sizes_of(api, one, usage);
 
         container_write_summary(writer, one, &sizes);

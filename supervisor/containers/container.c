@@ -175,6 +175,7 @@ void container_free(struct managed_container *container)
     sd_event_source_disable_unref(container->freeze_timer);
     parts_release(container);
     free(container->error);
+    buffer_release(&container->summary);
     revision_free(container->revision);
     arena_release(&container->arena);
     free(container);

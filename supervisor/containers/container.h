@@ -66,6 +66,8 @@ struct managed_container {
     bool is_bundle_known;   /* see container_renew_bundle() */
     char *error;            /* why it did not start */
     const char *warning;    /* for the client that creates it; or NULL */
+    struct buffer summary;  /* what lists say of it, as far as it stays the same: api/inspect.c */
+    uint64_t summary_stamp; /* of what it was written from; 0: there is none */
     int control_fd;         /* to its monitor */
     sd_event_source *control;
     monitor_handler on_message;

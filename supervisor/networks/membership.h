@@ -195,9 +195,9 @@ int lease_add(struct membership *member, size_t index, int netns_fd, struct erro
 int lease_mend(struct membership *member, size_t index, struct netlink *netlink, bool *was_lost,
                struct error *err);
 
-/* The device's name in the container: "eth0". */
 /* The endpoint's own address, or one that follows from its IPv4 address. */
 void lease_set_mac(struct membership *member, size_t index);
+/* The device's name in the container: "eth0". */
 void lease_device_name(const struct network_lease *held, char name[IFNAMSIZ]);
 
 int lease_remove(const struct membership *member, size_t index, int netns_fd, struct error *err);
@@ -280,5 +280,9 @@ void membership_write_list(struct json_writer *writer, const struct membership *
 
 /* Ports, as lists of containers have them. */
 void ports_write_list(struct json_writer *writer, const struct membership *member);
+
+/* A number that is another as soon as membership_write_list() or ports_write_list() would write
+ * something else; 0: it is not known. */
+uint64_t membership_stamp(const struct membership *member);
 
 #endif
