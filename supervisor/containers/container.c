@@ -42,20 +42,20 @@ int64_t container_stop_timeout(const struct managed_container *container)
 
 struct managed_container *container_by_id(struct containers *containers, const char *id)
 {
-    struct managed_container *one = containers->list;
-
-    while (one != NULL && strcmp(one->definition->id, id) != 0)
-        one = one->next;
-    return one;
+    return strlen(id) == IDENTIFIER_SIZE - 1 ? index_by_id(&containers->index, id, NULL) : NULL;
 }
 
-static struct managed_container *find_named(struct containers *containers, const char *tenant,
-                                            const char *name)
+/* The next after `previous` whose id begins with the text. People type few digits, so that the list
+ * is walked for these; programs give twelve or all. */
+static struct managed_container *next_of_prefix(struct containers *containers, const char *prefix,
+                                                struct managed_container *previous)
 {
-    struct managed_container *one = containers->list;
+    size_t length = strlen(prefix);
+    struct managed_container *one = previous != NULL ? previous->next : containers->list;
 
-    while (one != NULL && (strcmp(one->definition->name, name) != 0 ||
-                           !tenant_is(one->definition->tenant, tenant)))
+    if (length >= INDEX_SHORT_ID)
+        return index_by_id(&containers->index, prefix, previous);
+    while (one != NULL && (length == 0 || strncmp(one->definition->id, prefix, length) != 0))
         one = one->next;
     return one;
 }
@@ -63,19 +63,17 @@ static struct managed_container *find_named(struct containers *containers, const
 int container_find(struct containers *containers, const char *tenant, const char *reference,
                    struct managed_container **found, struct error *err)
 {
-    size_t length = strlen(reference);
-
     *found = container_by_id(containers, reference);
     if (*found != NULL && !tenant_is((*found)->definition->tenant, tenant))
         *found = NULL;
     if (*found == NULL)
-        *found = find_named(containers, tenant, reference[0] == '/' ? reference + 1 : reference);
+        *found = index_by_name(&containers->index, tenant,
+                               reference[0] == '/' ? reference + 1 : reference);
     if (*found != NULL)
         return 0;
-    for (struct managed_container *one = containers->list; one != NULL && length > 0;
-         one = one->next) {
-        if (strncmp(one->definition->id, reference, length) != 0 ||
-            !tenant_is(one->definition->tenant, tenant))
+    for (struct managed_container *one = next_of_prefix(containers, reference, NULL); one != NULL;
+         one = next_of_prefix(containers, reference, one)) {
+        if (!tenant_is(one->definition->tenant, tenant))
             continue;
         if (*found != NULL)
             return error_set(err, ERROR_INVALID, EINVAL,
@@ -97,7 +95,7 @@ int container_check_name(struct containers *containers, const char *tenant, cons
                          "Invalid container name (%.64s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are "
                          "allowed",
                          name);
-    other = find_named(containers, tenant, name);
+    other = index_by_name(&containers->index, tenant, name);
     if (other == NULL)
         return 0;
     return error_set(err, ERROR_CONFLICT, EEXIST,
@@ -186,19 +184,23 @@ void container_link(struct managed_container *container)
     struct containers *containers = container->containers;
 
     container->next = containers->list;
+    container->link = &containers->list;
+    if (container->next != NULL)
+        container->next->link = &container->next;
     containers->list = container;
     containers->count++;
+    index_add(&containers->index, container);
     parts_known(container);
 }
 
 void container_unlink(struct managed_container *container)
 {
-    struct managed_container **link = &container->containers->list;
-
-    while (*link != container)
-        link = &(*link)->next;
-    *link = container->next;
+    *container->link = container->next;
+    if (container->next != NULL)
+        container->next->link = container->link;
+    container->link = NULL;
     container->containers->count--;
+    index_remove(&container->containers->index, container);
 }
 
 bool container_has_policy(const struct managed_container *container)

@@ -49,6 +49,9 @@ typedef void (*monitor_handler)(struct managed_container *container,
 struct managed_container {
     struct containers *containers;
     struct managed_container *next;
+    struct managed_container **link; /* to it: the list's beginning, or the `next` before it; NULL:
+                                        it is not in the list */
+    struct index_links links;
     struct arena arena;
     struct revision *revision;           /* of its definition */
     const struct definition *definition; /* that revision's */

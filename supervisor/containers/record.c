@@ -100,9 +100,14 @@ static int save_revision(struct managed_container *container, struct revision *d
 static void take_revision(struct managed_container *container, struct revision *revision)
 {
     struct revision *former = container->revision;
+    bool is_listed = container->link != NULL;
 
+    if (is_listed)
+        index_remove(&container->containers->index, container);
     container->revision = revision;
     container->definition = &revision->definition;
+    if (is_listed)
+        index_add(&container->containers->index, container);
     parts_revised(container);
     revision_free(former);
 }
