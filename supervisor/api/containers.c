@@ -208,15 +208,22 @@ static bool health_matches(const struct filters *filters, const struct managed_c
     return filters_match(filters, "health", health != NULL ? health : "none");
 }
 
+static bool is_up(const struct managed_container *container)
+{
+    return container->status == CONTAINER_RUNNING || container->status == CONTAINER_RESTARTING;
+}
+
 static bool is_listed(struct api *api, const struct filters *filters, bool shows_all,
                       const struct managed_container *container)
 {
     char exit_code[16];
 
+    if (filters->count == 0)
+        return shows_all || is_up(container);
+
     snprintf(exit_code, sizeof(exit_code), "%d", container->exit_code);
     if (!shows_all && filters_get(filters, "status") == NULL &&
-        filters_get(filters, "exited") == NULL && container->status != CONTAINER_RUNNING &&
-        container->status != CONTAINER_RESTARTING)
+        filters_get(filters, "exited") == NULL && !is_up(container))
         return false;
     if (filters_get(filters, "exited") != NULL && container->status != CONTAINER_EXITED)
         return false;

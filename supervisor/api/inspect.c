@@ -200,7 +200,7 @@ static void write_lasting(struct json_writer *writer, const struct managed_conta
 
 /* Lists of a thousand containers are asked for every second, and little has changed: what was
  * written for the last one is kept as long as its stamp is the same. */
-static const struct buffer *lasting_summary(struct managed_container *container)
+static struct buffer *lasting_summary(struct managed_container *container)
 {
     uint64_t stamp = membership_stamp(container_network(container));
     struct json_writer *writer;
@@ -226,18 +226,18 @@ static const struct buffer *lasting_summary(struct managed_container *container)
 void container_write_summary(struct json_writer *writer, struct managed_container *container,
                              const struct container_sizes *sizes)
 {
-    const struct buffer *lasting = lasting_summary(container);
-    cleanup_buffer struct buffer text = {0};
+    struct buffer *text = lasting_summary(container);
+    const size_t lasting = text->length;
     char status[96];
 
     format_status(container, status, sizeof(status));
-    buffer_append(&text, lasting->data, lasting->length);
     /* Neither has a character that JSON escapes. */
-    buffer_printf(&text, ",\"State\":\"%s\",\"Status\":\"%s\"", container_state_name(container),
+    buffer_printf(text, ",\"State\":\"%s\",\"Status\":\"%s\"", container_state_name(container),
                   status);
     if (sizes != NULL)
-        buffer_printf(&text, ",\"SizeRw\":%llu,\"SizeRootFs\":%llu",
+        buffer_printf(text, ",\"SizeRw\":%llu,\"SizeRootFs\":%llu",
                       (unsigned long long)sizes->changed, (unsigned long long)sizes->root);
-    buffer_append_string(&text, "}");
-    json_raw(writer, text.data, text.length);
+    buffer_append_string(text, "}");
+    json_raw(writer, text->data, text->length);
+    text->length = lasting;
 }
