@@ -217,9 +217,12 @@ void clock_format_age(int64_t age_ns, char text[CLOCK_AGE_SIZE])
         long long until; /* seconds */
         long long unit;
         const char *name;
-    } units[] = {{60, 1, "seconds"},          {3600, 60, "minutes"},
-                 {48 * 3600, 3600, "hours"},  {14 * 86400, 86400, "days"},
-                 {60 * 86400, 7 * 86400, "weeks"}, {2 * 365 * 86400, 30 * 86400, "months"},
+    } units[] = {{60, 1, "seconds"},
+                 {3600, 60, "minutes"},
+                 {48 * 3600, 3600, "hours"},
+                 {14 * 86400, 86400, "days"},
+                 {60 * 86400, 7 * 86400, "weeks"},
+                 {2 * 365 * 86400, 30 * 86400, "months"},
                  {INT64_MAX, 365 * 86400, "years"}};
     long long seconds = age_ns / 1000000000;
     size_t i = 0;

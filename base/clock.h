@@ -24,8 +24,8 @@ uint64_t clock_process_age_us(pid_t pid);
 /* "2026-11-21T06:14:33.921203724Z"; 0 gives Docker's zero time "0001-01-01T00:00:00Z". */
 void clock_format_rfc3339(int64_t time_ns, char text[CLOCK_RFC3339_SIZE]);
 
-/* "3 seconds", "About a minute", "2 hours", "5 weeks": as docker says how long something took, or is
- * ago. */
+/* "3 seconds", "About a minute", "2 hours", "5 weeks": as docker says how long something took, or
+ * is ago. */
 #define CLOCK_AGE_SIZE 32
 void clock_format_age(int64_t age_ns, char text[CLOCK_AGE_SIZE]);
 

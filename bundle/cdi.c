@@ -187,7 +187,7 @@ static int find_device(const struct registry *registry, const char *name, struct
 
         if (found->known != NULL && found->known->directory != known->directory)
             break;
-        if (device != NULL && found->device != NULL)
+        if (device != NULL && found->known != NULL)
             return error_set(err, ERROR_CONFLICT, ENODEV, "device %.256s: %s and %s both have it",
                              name, known->file.path, found->known->file.path);
         if (device != NULL)

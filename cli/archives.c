@@ -84,8 +84,8 @@ int cli_save(struct cli *cli, int argc, char **argv)
 }
 
 /* Of one container or image, as "usage" names it. */
-static int receive_of(struct cli *cli, int argc, char **argv, const char *usage,
-                      const char *prefix, const char *suffix, bool is_text)
+static int receive_of(struct cli *cli, int argc, char **argv, const char *usage, const char *prefix,
+                      const char *suffix, bool is_text)
 {
     cleanup_free char *path = NULL;
     const char *output = NULL;

@@ -20,10 +20,11 @@ int cli_update(struct cli *cli, int argc, char **argv)
     cleanup_free char *body = NULL;
     int result = update_options_parse(cli, argc, argv, &body);
 
-    return result < 0 ? result : each_argument(
-                                  cli,
-                                  &(struct each_call){"POST", "/containers/", "/update", body, false},
-                                  argc, argv);
+    return result < 0
+               ? result
+               : each_argument(cli,
+                               &(struct each_call){"POST", "/containers/", "/update", body, false},
+                               argc, argv);
 }
 
 /* Calls each container with what the options have put into the query. */
@@ -75,14 +76,22 @@ int cli_pause(struct cli *cli, int argc, char **argv)
 {
     int result = options_read_none(cli, argc, argv, "CONTAINER...");
 
-    return result < 0 ? result : each_argument(cli, &(struct each_call){"POST", "/containers/", "/pause", NULL, false}, argc, argv);
+    return result < 0
+               ? result
+               : each_argument(cli,
+                               &(struct each_call){"POST", "/containers/", "/pause", NULL, false},
+                               argc, argv);
 }
 
 int cli_unpause(struct cli *cli, int argc, char **argv)
 {
     int result = options_read_none(cli, argc, argv, "CONTAINER...");
 
-    return result < 0 ? result : each_argument(cli, &(struct each_call){"POST", "/containers/", "/unpause", NULL, false}, argc, argv);
+    return result < 0
+               ? result
+               : each_argument(cli,
+                               &(struct each_call){"POST", "/containers/", "/unpause", NULL, false},
+                               argc, argv);
 }
 
 int cli_rename(struct cli *cli, int argc, char **argv)

@@ -66,8 +66,7 @@ static int take_label(const struct option_reader *reader, const char *line)
 {
     size_t length = strcspn(line, "=");
     cleanup_free char *name = memory_printf("%.*s", (int)length, line);
-    struct request_value *labels =
-        request_at(reader->request, reader->object, reader->row->member);
+    struct request_value *labels = request_at(reader->request, reader->object, reader->row->member);
 
     if (check_name(reader, line) < 0)
         return -EINVAL;

@@ -114,8 +114,7 @@ static void put_first(struct create_options *options, struct request_value *endp
 int put_networks(struct cli *cli, struct create_options *options)
 {
     struct request *request = &options->request;
-    struct request_value *endpoints =
-        request_at(request, NULL, "NetworkingConfig.EndpointsConfig");
+    struct request_value *endpoints = request_at(request, NULL, "NetworkingConfig.EndpointsConfig");
     const char *first = "default";
     int result = 0;
 

@@ -97,7 +97,8 @@ int read_env(const struct option_reader *reader, const char *text)
 int read_attach(const struct option_reader *reader, const char *text)
 {
     static const char *const streams[] = {"stdin", "stdout", "stderr"};
-    struct string_list *attached = (struct string_list *)((char *)reader->values + reader->row->offset);
+    struct string_list *attached =
+        (struct string_list *)((char *)reader->values + reader->row->offset);
 
     for (size_t i = 0; i < ARRAY_SIZE(streams); i++) {
         if (strcasecmp(streams[i], text) != 0)

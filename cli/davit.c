@@ -181,8 +181,9 @@ static int refuse_global_option(int option, char **argv)
     if (option == ':')
         fprintf(stderr, "davit: %s: an address is missing: --host unix://PATH\n", argv[optind - 1]);
     else
-        fprintf(stderr, "davit: unknown option %s; davit --help lists all. A command's own options "
-                        "stand behind it\n",
+        fprintf(stderr,
+                "davit: unknown option %s; davit --help lists all. A command's own options "
+                "stand behind it\n",
                 argv[optind - 1]);
     return 1;
 }

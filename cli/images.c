@@ -75,16 +75,18 @@ int cli_images(struct cli *cli, int argc, char **argv)
         {"ID", "IMAGE ID"}, {"CreatedSince", "CREATED"}, {0}};
     struct list_command command = {
         .add = add_image,
-        .columns =
-            "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
+        .columns = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}",
         .quiet = "{{.ID}}",
         .headers = headers,
     };
     struct images_options options = {0};
     struct request *request = &options.style.request;
     const struct option_set set = {
-        .tables = {{rows, NULL}, {list_quiet_rows, NULL}, {list_format_rows, NULL},
-                   {list_filter_rows, NULL}, {list_truncation_rows, NULL}},
+        .tables = {{rows, NULL},
+                   {list_quiet_rows, NULL},
+                   {list_format_rows, NULL},
+                   {list_filter_rows, NULL},
+                   {list_truncation_rows, NULL}},
         .usage = "[REPOSITORY[:TAG]]",
         .request = request,
         .values = &options,
@@ -117,7 +119,8 @@ struct history_options {
 
 static void add_step(struct list *list, const struct json *step)
 {
-    const struct history_options *options = (const struct history_options *)(const void *)list->style;
+    const struct history_options *options =
+        (const struct history_options *)(const void *)list->style;
     struct json_writer *writer = json_writer_new(false);
     int64_t created_ns = list_number_of(step, "Created") * 1000000000;
 
@@ -153,8 +156,7 @@ int cli_history(struct cli *cli, int argc, char **argv)
     static const struct option_row rows[] = {
         {"human", 'H', OPTION_READ, .offset = offsetof(struct history_options, is_inhuman),
          .read = read_human, .help = "sizes and times in words (default); =false: in numbers"},
-        {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE",
-         .help = ONE_PLATFORM},
+        {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE", .help = ONE_PLATFORM},
         {0},
     };
     static const struct table_header headers[] = {
@@ -167,7 +169,9 @@ int cli_history(struct cli *cli, int argc, char **argv)
     };
     struct history_options options = {0};
     const struct option_set set = {
-        .tables = {{rows, NULL}, {list_quiet_rows, NULL}, {list_format_rows, NULL},
+        .tables = {{rows, NULL},
+                   {list_quiet_rows, NULL},
+                   {list_format_rows, NULL},
                    {list_truncation_rows, NULL}},
         .usage = "IMAGE",
         .request = &options.style.request,

@@ -50,10 +50,11 @@ static int inspect_one(struct cli *cli, const char *name, const struct inspect_k
             return result;
     }
     if (options->type == NULL && kind - kinds > 1)
-        return error_set(&cli->err, ERROR_NOT_FOUND, ENOENT,
-                         "no such object: %.128s; there is no container, image, network or volume of "
-                         "that name",
-                         name);
+        return error_set(
+            &cli->err, ERROR_NOT_FOUND, ENOENT,
+            "no such object: %.128s; there is no container, image, network or volume of "
+            "that name",
+            name);
     return result;
 }
 
@@ -86,8 +87,8 @@ static int print(struct cli *cli, const char *format, const char *text)
 }
 
 static const struct option_row format_rows[] = {
-    {"format", 'f', OPTION_TEXT, "json|TEMPLATE", .offset = offsetof(struct inspect_options, format),
-     .help = "how each is printed"},
+    {"format", 'f', OPTION_TEXT, "json|TEMPLATE",
+     .offset = offsetof(struct inspect_options, format), .help = "how each is printed"},
     {0},
 };
 
@@ -158,9 +159,8 @@ int cli_inspect(struct cli *cli, int argc, char **argv)
     static const struct inspect_kind images[] = {{"image", "/images/", "/json", NULL}, {0}};
 
     if (cli->group == NULL)
-        return inspect_run(cli, argc, argv, all_kinds,
-                           "CONTAINER|IMAGE|NETWORK|VOLUME...");
-    return strcmp(cli->group, "image") == 0 ? inspect_run(cli, argc, argv, images, "IMAGE...")
-                                            : inspect_run(cli, argc, argv, containers,
-                                                          "CONTAINER...");
+        return inspect_run(cli, argc, argv, all_kinds, "CONTAINER|IMAGE|NETWORK|VOLUME...");
+    return strcmp(cli->group, "image") == 0
+               ? inspect_run(cli, argc, argv, images, "IMAGE...")
+               : inspect_run(cli, argc, argv, containers, "CONTAINER...");
 }

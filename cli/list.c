@@ -46,8 +46,8 @@ void list_add(struct list *list, struct json_writer *writer)
     const struct json *fields;
 
     if (list->result == 0)
-        list->result = json_parse(&arena, text, strlen(text), &json_default_limits, &fields,
-                                  &list->cli->err);
+        list->result =
+            json_parse(&arena, text, strlen(text), &json_default_limits, &fields, &list->cli->err);
     if (list->result == 0)
         list->result = listing_add(&list->listing, fields, &list->cli->err);
     json_writer_free(writer);
@@ -58,10 +58,10 @@ int list_print_items(struct cli *cli, const struct list_style *style,
 {
     cleanup_free char *table = memory_printf("table %s", command->columns);
     bool is_table = style->format == NULL || is_word(style->format, "table");
-    const char *format = style->is_quiet                    ? command->quiet
-                         : is_table                         ? table
-                         : is_word(style->format, "json")   ? "{{json .}}"
-                                                            : style->format;
+    const char *format = style->is_quiet                  ? command->quiet
+                         : is_table                       ? table
+                         : is_word(style->format, "json") ? "{{json .}}"
+                                                          : style->format;
     struct list list = {.cli = cli, .style = style};
 
     listing_begin(&list.listing, format);
@@ -84,9 +84,9 @@ int list_print(struct cli *cli, struct list_style *style, const char *path,
     result = client_call_json(&cli->client, "GET", buffer_text(&url), NULL, &style->request.arena,
                               &answer, &cli->err);
     if (result == 0)
-        result = list_print_items(
-            cli, style, command,
-            command->member != NULL ? json_get(answer, command->member) : answer);
+        result =
+            list_print_items(cli, style, command,
+                             command->member != NULL ? json_get(answer, command->member) : answer);
     request_release(&style->request);
     return result;
 }

@@ -1,6 +1,7 @@
 /*
- * Lists: ps, images, history, network ls, volume ls. Each item becomes one object, or several, of the
- * fields that docker's templates know; the table of columns, JSON and --format are made of these.
+ * Lists: ps, images, history, network ls, volume ls. Each item becomes one object, or several, of
+ * the fields that docker's templates know; the table of columns, JSON and --format are made of
+ * these.
  */
 #ifndef DAVIT_CLI_LIST_H
 #define DAVIT_CLI_LIST_H
@@ -30,8 +31,8 @@ void list_add(struct list *list, struct json_writer *writer);
 struct list_command {
     const char *member; /* of the answer that is the list; NULL: all of it */
     void (*add)(struct list *list, const struct json *item);
-    const char *columns; /* a template for the usual table: "{{.ID}}\t{{.Name}}" */
-    const char *quiet;   /* for --quiet: "{{.ID}}" */
+    const char *columns;                /* a template for the usual table: "{{.ID}}\t{{.Name}}" */
+    const char *quiet;                  /* for --quiet: "{{.ID}}" */
     const struct table_header *headers; /* or NULL */
 };
 

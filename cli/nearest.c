@@ -29,8 +29,8 @@ static size_t distance_between(const char *one, const char *other)
 
         row[0] = i;
         for (size_t j = 1; j <= width; j++) {
-            row[j] = least(least(above[j], row[j - 1]) + 1,
-                           above[j - 1] + (one[i - 1] != other[j - 1]));
+            row[j] =
+                least(least(above[j], row[j - 1]) + 1, above[j - 1] + (one[i - 1] != other[j - 1]));
             if (i > 1 && j > 1 && one[i - 1] == other[j - 2] && one[i - 2] == other[j - 1])
                 row[j] = least(row[j], rows[(i - 2) % 3][j - 2] + 1);
         }

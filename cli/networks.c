@@ -103,7 +103,8 @@ static const struct option_row create_rows[] = {
     {"aux-address", 0, OPTION_REFUSED, "NAME=ADDRESS",
      .help = "addresses are not reserved; --ip-range leaves the others free"},
     {"ipam-opt", 0, OPTION_REFUSED, "NAME=VALUE", .help = "davitd's own IPAM has no options"},
-    {"config-from", 0, OPTION_REFUSED, "NETWORK", .help = "of a swarm, which is not in this version"},
+    {"config-from", 0, OPTION_REFUSED, "NETWORK",
+     .help = "of a swarm, which is not in this version"},
     {"config-only", 0, OPTION_REFUSED, .help = "of a swarm, which is not in this version"},
     {"ingress", 0, OPTION_REFUSED, .help = "of a swarm, which is not in this version"},
     {0},
@@ -158,8 +159,7 @@ static void add_network(struct list *list, const struct json *network)
     json_member_string(writer, "Driver", text_of(network, "Driver"));
     list_write_id(writer, list, "ID", text_of(network, "Id"));
     json_member_string(writer, "IPv4", "true");
-    json_member_string(writer, "IPv6",
-                       has_ipv6 != NULL && has_ipv6->boolean ? "true" : "false");
+    json_member_string(writer, "IPv6", has_ipv6 != NULL && has_ipv6->boolean ? "true" : "false");
     json_member_string(writer, "Internal",
                        is_internal != NULL && is_internal->boolean ? "true" : "false");
     list_write_labels(writer, json_get(network, "Labels"));
@@ -180,7 +180,9 @@ int cli_network_ls(struct cli *cli, int argc, char **argv)
     };
     struct list_style style = {0};
     const struct option_set set = {
-        .tables = {{list_quiet_rows, NULL}, {list_format_rows, NULL}, {list_filter_rows, NULL},
+        .tables = {{list_quiet_rows, NULL},
+                   {list_format_rows, NULL},
+                   {list_filter_rows, NULL},
                    {list_truncation_rows, NULL}},
         .usage = "",
         .request = &style.request,

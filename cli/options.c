@@ -1,6 +1,7 @@
 /* Reading options by their rows, --help, and what shells complete: see options.h. */
 #include "options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -49,10 +50,10 @@ static void add_row(struct rows *rows, const struct option_row *row, const char 
     size_t end = strlen(rows->letters);
 
     rows->items[index] = (struct bound_row){row, object};
-    rows->options[index] = (struct option){.name = row->name,
-                                           .has_arg = takes_value(row) ? required_argument
-                                                                       : optional_argument,
-                                           .val = LONG_OPTION_FIRST + (int)index};
+    rows->options[index] =
+        (struct option){.name = row->name,
+                        .has_arg = takes_value(row) ? required_argument : optional_argument,
+                        .val = LONG_OPTION_FIRST + (int)index};
     if (row->letter == '\0')
         return;
     rows->letters[end++] = row->letter;
@@ -93,6 +94,13 @@ static struct request_value *place_of(const struct option_reader *reader)
     return request_at(reader->request, reader->object, reader->row->member);
 }
 
+/* Where a row without a member writes to. */
+static void *place_in_values(const struct option_reader *reader)
+{
+    assert(reader->values != NULL);
+    return (char *)reader->values + reader->row->offset;
+}
+
 static int take_flag(const struct option_reader *reader, const char *text)
 {
     bool is_true = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
@@ -102,7 +110,7 @@ static int take_flag(const struct option_reader *reader, const char *text)
     if (reader->row->member != NULL)
         request_set_boolean(place_of(reader), is_true);
     else
-        *(bool *)((char *)reader->values + reader->row->offset) = is_true;
+        *(bool *)place_in_values(reader) = is_true;
     return 0;
 }
 
@@ -119,7 +127,7 @@ static int take_number(const struct option_reader *reader, const char *text)
     if (reader->row->member != NULL)
         request_set_integer(place_of(reader), value);
     else
-        *(int64_t *)((char *)reader->values + reader->row->offset) = value;
+        *(int64_t *)place_in_values(reader) = value;
     return 0;
 }
 
@@ -128,7 +136,7 @@ static void take_text(const struct option_reader *reader, const char *text)
     if (reader->row->member != NULL)
         request_set_text(reader->request, place_of(reader), text);
     else
-        *(const char **)((char *)reader->values + reader->row->offset) = text;
+        *(const char **)place_in_values(reader) = text;
 }
 
 static void take_item(const struct option_reader *reader, const char *text)
@@ -136,9 +144,7 @@ static void take_item(const struct option_reader *reader, const char *text)
     if (reader->row->member != NULL)
         request_set_text(reader->request, request_append(reader->request, place_of(reader)), text);
     else
-        string_list_append(&reader->request->arena,
-                           (struct string_list *)((char *)reader->values + reader->row->offset),
-                           text);
+        string_list_append(&reader->request->arena, place_in_values(reader), text);
 }
 
 static void take_pair(const struct option_reader *reader, const char *text)
@@ -201,7 +207,7 @@ int option_read_json(const struct option_reader *reader, const char *text)
 {
     if (strcmp(text, "json") != 0)
         return refuse(reader, text, "json");
-    *(bool *)((char *)reader->values + reader->row->offset) = true;
+    *(bool *)place_in_values(reader) = true;
     return 0;
 }
 
@@ -264,8 +270,8 @@ static int refuse_unknown(struct cli *cli, const char *command, const char *word
     return error_set(&cli->err, ERROR_INVALID, EINVAL,
                      "unknown option %.64s%s%s%s; \"davit %s --help\" lists them", name,
                      nearest.word != NULL ? ": is --" : "",
-                     nearest.word != NULL ? nearest.word : "", nearest.word != NULL ? " meant?" : "",
-                     whole);
+                     nearest.word != NULL ? nearest.word : "",
+                     nearest.word != NULL ? " meant?" : "", whole);
 }
 
 static int refuse_missing(struct cli *cli, const struct option_row *row)
@@ -286,8 +292,7 @@ static int refuse_option(struct cli *cli, int argc, char **argv, int option,
         return refuse_missing(cli, found->row);
     /* A value that is too many has the option's number in optopt, an unknown letter itself. */
     if (found != NULL && optopt >= LONG_OPTION_FIRST)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "--%s takes no value",
-                         found->row->name);
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "--%s takes no value", found->row->name);
     return refuse_unknown(cli, argv[0], optopt != 0 ? letter : word, rows);
 }
 
@@ -445,8 +450,8 @@ int option_read_time(const struct option_reader *reader, const char *text)
     cleanup_free char *time_text = NULL;
     int64_t time_ns = 0;
     bool is_number = text[0] != '\0' && strspn(text, "0123456789.") == strlen(text);
-    bool is_time = is_number || clock_parse_rfc3339(text, &time_ns) == 0 ||
-                   parse_local_time(text, &time_ns);
+    bool is_time =
+        is_number || clock_parse_rfc3339(text, &time_ns) == 0 || parse_local_time(text, &time_ns);
 
     if (!is_time && clock_parse_duration(text, &time_ns) == 0) {
         is_time = true;

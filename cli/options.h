@@ -66,7 +66,8 @@ struct option_set {
 };
 
 /* Reads all options, and checks the number of arguments; optind (getopt(3)) is the first argument
- * then. Options are not to be abbreviated. Lists lie in the request's arena. Returns 0, or a negative errno with cli->err filled, also after --help was printed. */
+ * then. Options are not to be abbreviated. Lists lie in the request's arena. Returns 0, or a
+ * negative errno with cli->err filled, also after --help was printed. */
 int options_read(struct cli *cli, int argc, char **argv, const struct option_set *set);
 
 /* For a command that has no option but --help. */

@@ -159,16 +159,19 @@ static int print_verbose(struct cli *cli, const struct json *usage)
                                                   {"Name", "VOLUME NAME"},
                                                   {0}};
     static const struct verbose_kind kinds[] = {
-        {"Images", "Images",
+        {"Images",
+         "Images",
          {.add = add_image,
           .columns = "{{.Image}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t"
                      "{{.UniqueSize}}\t{{.Containers}}",
           .headers = headers}},
-        {"Containers", "Containers",
+        {"Containers",
+         "Containers",
          {.add = add_container,
           .columns = "{{.ID}}\t{{.Image}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
           .headers = headers}},
-        {"Local volumes", "Volumes",
+        {"Local volumes",
+         "Volumes",
          {.add = add_volume, .columns = "{{.Name}}\t{{.Links}}\t{{.Size}}", .headers = headers}},
     };
     const struct list_style style = {0};
@@ -176,8 +179,7 @@ static int print_verbose(struct cli *cli, const struct json *usage)
 
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(kinds); i++) {
         printf("%s%s space usage:\n\n", i > 0 ? "\n" : "", kinds[i].title);
-        result =
-            list_print_items(cli, &style, &kinds[i].command, json_get(usage, kinds[i].member));
+        result = list_print_items(cli, &style, &kinds[i].command, json_get(usage, kinds[i].member));
     }
     return result;
 }

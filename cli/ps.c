@@ -29,23 +29,25 @@ static bool continues(const struct port_range *range, const struct port_range *n
 /* "8080-8082->80-82/tcp" */
 static void append_range(struct buffer *text, const struct port_range *range)
 {
-    int64_t last = range->count - 1;
+    const long long outside = range->outside;
+    const long long inside = range->inside;
+    const long long last = range->count - 1;
 
     if (range->count == 0)
         return;
     buffer_append_string(text, text->length > 0 ? ", " : "");
     if (range->outside > 0) {
-        cleanup_free char *ports = memory_printf("%lld", (long long)range->outside);
+        cleanup_free char *ports = memory_printf("%lld", outside);
         cleanup_free char *host = cli_format_socket(range->host, ports);
 
         buffer_append_string(text, host);
         if (last > 0)
-            buffer_printf(text, "-%lld", (long long)(range->outside + last));
+            buffer_printf(text, "-%lld", outside + last);
         buffer_append_string(text, "->");
     }
-    buffer_printf(text, "%lld", (long long)range->inside);
+    buffer_printf(text, "%lld", inside);
     if (last > 0)
-        buffer_printf(text, "-%lld", (long long)(range->inside + last));
+        buffer_printf(text, "-%lld", inside + last);
     buffer_printf(text, "/%s", range->protocol);
 }
 
@@ -200,8 +202,11 @@ int cli_ps(struct cli *cli, int argc, char **argv)
     };
     struct list_style style = {0};
     const struct option_set set = {
-        .tables = {{rows, NULL}, {list_quiet_rows, NULL}, {list_format_rows, NULL},
-                   {list_filter_rows, NULL}, {list_truncation_rows, NULL}},
+        .tables = {{rows, NULL},
+                   {list_quiet_rows, NULL},
+                   {list_format_rows, NULL},
+                   {list_filter_rows, NULL},
+                   {list_truncation_rows, NULL}},
         .usage = "",
         .request = &style.request,
         .values = &style,

@@ -54,10 +54,10 @@ static int create(struct cli *cli, const struct create_options *options, char **
  * has to say is no output of the container's: it goes to standard error. */
 static int create_pulling(struct cli *cli, const struct create_options *options, char **id)
 {
-    int result = options->pulls == PULL_ALWAYS
-                     ? cli_pull_image(cli, options->image, options->platform, stderr,
-                                      options->is_quiet)
-                     : 0;
+    int result =
+        options->pulls == PULL_ALWAYS
+            ? cli_pull_image(cli, options->image, options->platform, stderr, options->is_quiet)
+            : 0;
 
     if (result == 0)
         result = create(cli, options, id);
@@ -317,14 +317,13 @@ int cli_start(struct cli *cli, int argc, char **argv)
     if (is_attached) {
         result = get_facts(cli, argv[optind], &facts);
         return result < 0 ? result
-                          : start_attached(
-                                cli, argv[optind],
-                                &(struct connection){
-                                    .has_terminal = facts.has_terminal,
-                                    .is_interactive =
-                                        options.is_interactive && facts.has_open_stdin,
-                                    .is_auto_removed = facts.is_auto_removed,
-                                });
+                          : start_attached(cli, argv[optind],
+                                           &(struct connection){
+                                               .has_terminal = facts.has_terminal,
+                                               .is_interactive =
+                                                   options.is_interactive && facts.has_open_stdin,
+                                               .is_auto_removed = facts.is_auto_removed,
+                                           });
     }
     for (int i = optind; result == 0 && i < argc; i++) {
         result = post(cli, argv[i], "/start");

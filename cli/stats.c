@@ -113,10 +113,9 @@ static void write_numbers(struct json_writer *writer, const struct row *row, boo
                                         "NetIO",   "BlockIO", "PIDs"};
 
     for (size_t i = 0; !is_running && i < ARRAY_SIZE(names); i++)
-        json_member_string(writer, names[i],
-                           strcmp(names[i], "MemUsage") == 0 || strstr(names[i], "IO") != NULL
-                               ? "-- / --"
-                               : "--");
+        json_member_string(
+            writer, names[i],
+            strcmp(names[i], "MemUsage") == 0 || strstr(names[i], "IO") != NULL ? "-- / --" : "--");
     if (!is_running)
         return;
     write_text(writer, "CPUPerc", memory_printf("%.2f%%", row->cpu_percent));
@@ -182,10 +181,14 @@ static int measure_round(struct cli *cli, struct usage *usages, size_t count)
 static int print_round(struct cli *cli, struct usage *usages, size_t count,
                        const struct stats_options *options)
 {
-    static const struct table_header headers[] = {
-        {"ID", "CONTAINER ID"}, {"CPUPerc", "CPU %"},  {"MemUsage", "MEM USAGE / LIMIT"},
-        {"MemPerc", "MEM %"},   {"NetIO", "NET I/O"}, {"BlockIO", "BLOCK I/O"},
-        {"PIDs", "PIDS"},       {0}};
+    static const struct table_header headers[] = {{"ID", "CONTAINER ID"},
+                                                  {"CPUPerc", "CPU %"},
+                                                  {"MemUsage", "MEM USAGE / LIMIT"},
+                                                  {"MemPerc", "MEM %"},
+                                                  {"NetIO", "NET I/O"},
+                                                  {"BlockIO", "BLOCK I/O"},
+                                                  {"PIDs", "PIDS"},
+                                                  {0}};
     struct listing listing;
     int result = 0;
 
@@ -212,9 +215,9 @@ static int find_names(struct cli *cli, int argc, char **argv, struct usage *usag
         usages[(*count)++].name = memory_strdup(argv[i]);
     if (*count > 0)
         return 0;
-    result =
-        client_call_json(&cli->client, "GET", has_all ? "/containers/json?all=1" : "/containers/json",
-                         NULL, &arena, &list, &cli->err);
+    result = client_call_json(&cli->client, "GET",
+                              has_all ? "/containers/json?all=1" : "/containers/json", NULL, &arena,
+                              &list, &cli->err);
     for (size_t i = 0; result == 0 && i < list->count && *count < NAMES_MAX; i++) {
         const struct json *names = json_get(&list->items[i], "Names");
 

@@ -357,7 +357,8 @@ static const char *find_header(const struct table *table, const char *name)
 {
     size_t length = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
-    for (const struct table_header *one = table->headers; one != NULL && one->field != NULL; one++) {
+    for (const struct table_header *one = table->headers; one != NULL && one->field != NULL;
+         one++) {
         if (strlen(one->field) == length && strncmp(one->field, name, length) == 0)
             return one->header;
     }

@@ -90,7 +90,9 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv)
     };
     struct list_style style = {0};
     const struct option_set set = {
-        .tables = {{rows, NULL}, {list_quiet_rows, NULL}, {list_format_rows, NULL},
+        .tables = {{rows, NULL},
+                   {list_quiet_rows, NULL},
+                   {list_format_rows, NULL},
                    {list_filter_rows, NULL}},
         .usage = "",
         .request = &style.request,

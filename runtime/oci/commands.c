@@ -60,8 +60,6 @@ int oci_run_hooks(const struct state *state, enum hook_kind kind, const char *st
                   struct error *err)
 {
     cleanup_close int bundle_fd = -1;
-    cleanup_close int output_fd = -1;
-    cleanup_close int error_fd = -1;
     struct hook_surroundings surroundings = {.directory_fd = -1};
     struct json_writer *json;
     int output[2];
@@ -73,8 +71,6 @@ int oci_run_hooks(const struct state *state, enum hook_kind kind, const char *st
     if (result < 0)
         return result;
     surroundings.output = output;
-    output_fd = output[0];
-    error_fd = output[1];
     /* After the end of a container its bundle may be gone. */
     bundle_fd = open(state->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
     surroundings.directory_fd = bundle_fd;
@@ -82,6 +78,8 @@ int oci_run_hooks(const struct state *state, enum hook_kind kind, const char *st
                                 state->bundle, &state->config);
     result = hooks_run(&state->config, kind, json_writer_text(json), &surroundings, err);
     json_writer_free(json);
+    fd_close(&output[0]);
+    fd_close(&output[1]);
     return result;
 }
 

@@ -20,8 +20,8 @@ int scope_update(const char *unit, const struct cgroup_settings *settings, struc
 /* Ends a scope. */
 int scope_stop(const char *unit, struct error *err);
 
-/* Finds davit-scope: in DAVIT_LIBEXEC, or else near the program that was started as argv[0], or else
- * where it was built to be installed. Call this in main. */
+/* Finds davit-scope: in DAVIT_LIBEXEC, or else near the program that was started as argv[0], or
+ * else where it was built to be installed. Call this in main. */
 void systemd_find_helper(const char *argv0);
 
 #endif

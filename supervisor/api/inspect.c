@@ -47,13 +47,13 @@ static void write_names_path(struct json_writer *writer, const char *member,
     const struct definition *definition = container->definition;
     const char *directory = definition->names_directory;
     /* "." or "../ID" */
-    const char *id = directory == NULL ? NULL
+    const char *id = directory == NULL                   ? NULL
                      : strncmp(directory, "../", 3) == 0 ? directory + 3
                                                          : definition->id;
     cleanup_free char *path =
-        id != NULL ? memory_printf("%s/containers/%s/%s", container->containers->places->root, id,
-                                   file)
-                   : memory_strdup("");
+        id != NULL
+            ? memory_printf("%s/containers/%s/%s", container->containers->places->root, id, file)
+            : memory_strdup("");
 
     json_member_string(writer, member, path);
 }

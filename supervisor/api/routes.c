@@ -93,12 +93,14 @@ static void refuse_path(struct request *request)
 
     if (absence != NULL) {
         /* `docker inspect NAME` asks for one of every kind, and goes on where there is none. */
-        bool looks_up = strcmp(request->method, "GET") == 0 && strchr(request->path + 1, '/') != NULL;
+        bool looks_up =
+            strcmp(request->method, "GET") == 0 && strchr(request->path + 1, '/') != NULL;
 
         respond_failure(request, looks_up ? 404 : 501, absence);
         return;
     }
-    message = memory_printf("neither Docker's API nor davit's has a path \"%.128s\"", request->path);
+    message =
+        memory_printf("neither Docker's API nor davit's has a path \"%.128s\"", request->path);
     respond_failure(request, 404, message);
 }
 

@@ -58,7 +58,7 @@ struct containers {
 
     struct managed_container *list; /* newest first */
     size_t count;
-    struct container_index index; /* of the list */
+    struct container_index index;    /* of the list */
     bool is_recovering;              /* some may not be in the list yet */
     int userns_fd;                   /* a user namespace to try which mounts can map ids */
     bool maps_ids;                   /* the filesystem of <root> */

@@ -51,23 +51,25 @@ static void put(struct container_index *index, struct managed_container *contain
 
 static void grow(struct container_index *index)
 {
-    struct container_index grown = {.size = index->size > 0 ? 2 * index->size : SIZE_MIN,
-                                    .count = index->count};
+    struct managed_container **former_ids = index->by_id;
+    struct managed_container **former_names = index->by_name;
+    size_t former_size = index->size;
 
-    grown.by_id = memory_new(grown.size, sizeof(struct managed_container *));
-    grown.by_name = memory_new(grown.size, sizeof(struct managed_container *));
-    for (size_t i = 0; i < index->size; i++) {
-        struct managed_container *one = index->by_id[i];
+    index->size = former_size > 0 ? 2 * former_size : SIZE_MIN;
+    index->by_id = memory_new(index->size, sizeof(struct managed_container *));
+    index->by_name = memory_new(index->size, sizeof(struct managed_container *));
+    for (size_t i = 0; i < former_size; i++) {
+        struct managed_container *one = former_ids[i];
 
         while (one != NULL) {
             struct managed_container *next = one->links.next_by_id;
 
-            put(&grown, one);
+            put(index, one);
             one = next;
         }
     }
-    index_release(index);
-    *index = grown;
+    free(former_ids);
+    free(former_names);
 }
 
 void index_add(struct container_index *index, struct managed_container *container)

@@ -168,8 +168,8 @@ static bool append_unescaped(struct buffer *out, const char *text, size_t length
     return true;
 }
 
-/* Lines of one stream share a frame, since clients take far longer for a frame than for a line. Where
- * something of davitd's stands before each line, a client may take each frame for one. */
+/* Lines of one stream share a frame, since clients take far longer for a frame than for a line.
+ * Where something of davitd's stands before each line, a client may take each frame for one. */
 static bool shares_frame(const struct log_stream *log, bool is_stdout)
 {
     return log->last_stream == (is_stdout ? 1 : 2) && !log->query.has_timestamps &&

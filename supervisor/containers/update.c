@@ -10,9 +10,10 @@
 /* What can be changed; anything else is refused by name. */
 static int check_members(const struct json *body, struct error *err)
 {
-    static const char *const known[] = {
-        "Memory",    "MemorySwap", "MemoryReservation", "NanoCpus",  "CpuShares",    "CpuQuota",
-        "CpuPeriod", "CpusetCpus", "CpusetMems",        "PidsLimit", "BlkioWeight",  "RestartPolicy"};
+    static const char *const known[] = {"Memory",    "MemorySwap",  "MemoryReservation",
+                                        "NanoCpus",  "CpuShares",   "CpuQuota",
+                                        "CpuPeriod", "CpusetCpus",  "CpusetMems",
+                                        "PidsLimit", "BlkioWeight", "RestartPolicy"};
 
     if (body->type != JSON_OBJECT)
         return error_set(err, ERROR_INVALID, EINVAL, "expected an object");

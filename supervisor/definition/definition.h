@@ -191,10 +191,10 @@ struct docker_host_config {
     const char *uts_mode;
     const char *cgroupns_mode;
     const char *runtime;
-    const char *cgroup_parent; /* below davitd's own cgroup; NULL or "": that itself */
-    const char *container_id_file; /* the client's: it has written the id there */
-    const char *volume_driver;     /* of Binds by name: "local" */
-    const char *isolation;         /* "default": there is no other on Linux */
+    const char *cgroup_parent;       /* below davitd's own cgroup; NULL or "": that itself */
+    const char *container_id_file;   /* the client's: it has written the id there */
+    const char *volume_driver;       /* of Binds by name: "local" */
+    const char *isolation;           /* "default": there is no other on Linux */
     const struct json *masked_paths; /* a list; absent or null: the usual ones */
     const struct json *readonly_paths;
 };

@@ -233,8 +233,7 @@ static bool is_way_out(const struct membership *member, size_t index, int family
 
         if ((i == index || gets_all || is_held(&member->leases[i])) && network != NULL &&
             network_leads_out(network, family) &&
-            (chosen == count ||
-             endpoints[i].gateway_priority > endpoints[chosen].gateway_priority))
+            (chosen == count || endpoints[i].gateway_priority > endpoints[chosen].gateway_priority))
             chosen = i;
     }
     return chosen == index;

@@ -61,7 +61,8 @@ static void all_of_a_prefix_are_found_once(void **state)
     while ((one = index_by_id(&index, "000000000000", one)) != NULL)
         found++;
     assert_int_equal(found, COUNT / 10);
-    one = index_by_id(&index, "0000000000000000000000000000000000000000000000000000000000000", NULL);
+    one =
+        index_by_id(&index, "0000000000000000000000000000000000000000000000000000000000000", NULL);
     assert_non_null(one);
     index_release(&index);
 }
