@@ -128,7 +128,9 @@ int cli_diff(struct cli *cli, int argc, char **argv)
 
         if (kind != NULL)
             json_to_uint64(kind, &number);
-        printf("%c %s\n", number < strlen(kinds) ? kinds[number] : '?', name != NULL ? name : "");
+        printf("%c ", number < strlen(kinds) ? kinds[number] : '?');
+        cli_print_text(name != NULL ? name : "");
+        putchar('\n');
     }
     return 0;
 }

@@ -29,6 +29,7 @@ struct cli {
     struct detach_keys detach_keys; /* what has to be typed to detach from a container */
     const char *group;              /* the group that the command was called by: "volume" */
     bool has_helped;                /* --help was given, and printed */
+    struct arena arena;             /* of words that are kept until the program ends */
     struct completion_words
         *completion; /* what comes next is wanted of the command, not its work */
 };
@@ -120,9 +121,13 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv);
 int cli_volume_prune(struct cli *cli, int argc, char **argv);
 int cli_volume_rm(struct cli *cli, int argc, char **argv);
 
-/* Prints a text that a container or image has chosen, without characters that a terminal would
- * obey. */
+/* Replaces what a terminal would obey in a text that a container, an image or a caller has chosen:
+ * control characters, those of C1 in UTF-8 too, and what turns the direction of writing. */
+void cli_clean_text(char *text);
+/* Prints such a text. */
 void cli_print_text(const char *text);
+/* Prints cli->err as the program's own, to standard error. */
+void cli_print_error(struct cli *cli);
 
 /* "1.5MB" */
 void cli_format_size(uint64_t bytes, char *text, size_t size);

@@ -40,7 +40,7 @@ static int for_each_by_options(struct cli *cli, const char *method, const char *
 
     if (result == 0) {
         /* docker rm --force: what is not there need not be removed. */
-        takes_missing = request_has(&request, "force");
+        takes_missing = request_is_true(&request, "force");
         buffer_printf(&path, "%s?", suffix);
         request_append_query(&request, &path);
         result = each_argument(cli,
@@ -115,11 +115,18 @@ int cli_top(struct cli *cli, int argc, char **argv)
     cleanup_free char *path = NULL;
     const struct json *answer;
     const struct json *rows;
-    int result = options_read_none(cli, argc, argv, "CONTAINER");
+    const struct option_set set = {.usage = "CONTAINER [PS-OPTION...]", .ends_at_argument = true};
+    cleanup_buffer struct buffer query = {0};
+    int result = options_read(cli, argc, argv, &set);
 
     if (result < 0)
         return result;
-    path = client_path("/containers/", argv[optind], "/top");
+    buffer_append_string(&query, "/top?ps_args=");
+    for (int i = optind + 1; i < argc; i++) {
+        buffer_append_string(&query, i > optind + 1 ? "%20" : "");
+        http_encode(&query, argv[i]);
+    }
+    path = client_path("/containers/", argv[optind], buffer_text(&query));
     result = client_call_json(&cli->client, "GET", path, NULL, &arena, &answer, &cli->err);
     if (result < 0)
         return result;

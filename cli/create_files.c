@@ -10,6 +10,7 @@
 #include "create_values.h"
 
 #define FILE_MAX_BYTES (1 << 20)
+#define LINES_MAX 4096
 
 /* A line of the file, without white space before it. */
 typedef int line_function(const struct option_reader *reader, const char *line);
@@ -22,6 +23,7 @@ static int each_line(const struct option_reader *reader, const char *path, line_
     struct error *err = &reader->cli->err;
     char *rest;
     int number = 0;
+    int taken = 0;
 
     if (file_read_any(path, FILE_MAX_BYTES, &text, err) < 0)
         return error_prefix(err, "--%s %s", reader->row->name, path);
@@ -34,9 +36,18 @@ static int each_line(const struct option_reader *reader, const char *path, line_
         rest += 3;
     for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
         number++;
-        line[strcspn(line, "\r")] = '\0';
+        size_t length = strlen(line);
+
+        if (length > 0 && line[length - 1] == '\r')
+            line[length - 1] = '\0';
         line += strspn(line, " \t");
-        if (line[0] != '\0' && line[0] != '#' && take(reader, line) < 0)
+        if (line[0] == '\0' || line[0] == '#')
+            continue;
+        if (++taken > LINES_MAX)
+            return error_set(err, ERROR_INVALID, E2BIG,
+                             "--%s %s: more than the %d lines that davitd takes", reader->row->name,
+                             path, LINES_MAX);
+        if (take(reader, line) < 0)
             return error_prefix(err, "--%s %s: line %d", reader->row->name, path, number);
     }
     return 0;

@@ -71,5 +71,7 @@ int read_mount(const struct option_reader *reader, const char *text)
 
     for (char *field = strsep(&rest, ","); result == 0 && field != NULL; field = strsep(&rest, ","))
         result = read_field(reader, mount, field);
+    if (result == 0 && !request_find(mount, "Type"))
+        request_set_text(reader->request, request_at(reader->request, mount, "Type"), "volume");
     return result;
 }

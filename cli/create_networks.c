@@ -115,6 +115,7 @@ int put_networks(struct cli *cli, struct create_options *options)
 {
     struct request *request = &options->request;
     struct request_value *endpoints = request_at(request, NULL, "NetworkingConfig.EndpointsConfig");
+    struct request_value *endpoint;
     const char *first = "default";
     int result = 0;
 
@@ -125,8 +126,15 @@ int put_networks(struct cli *cli, struct create_options *options)
         if (name == NULL)
             return error_set(&cli->err, ERROR_INVALID, EINVAL,
                              "--network: \"%.64s\" has no name=NETWORK", text);
+        if (request_find(endpoints, name))
+            return error_set(&cli->err, ERROR_INVALID, EINVAL, "--network: %.64s is there twice",
+                             name);
         first = i == 0 ? name : first;
-        result = read_network(cli, request, text, request_member(request, endpoints, name));
+        /* Also without a word about it, it is one of the container's. */
+        endpoint = request_member(request, endpoints, name);
+        if (options->networks.count > 1)
+            request_set_object(endpoint);
+        result = read_network(cli, request, text, endpoint);
     }
     request_set_text(request, request_at(request, NULL, "HostConfig.NetworkMode"), first);
     if (result == 0)

@@ -2,6 +2,7 @@
  * create_values.c. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "create_options.h"
@@ -79,7 +80,7 @@ static const struct option_row create_rows[] = {
      .help = "its IPv6 address on the network"},
     {"mac-address", 0, OPTION_TEXT, "ADDRESS",
      .offset = offsetof(struct create_options, mac_address),
-     .help = "the address of its device, like 02:42:ac:11:00:02"},
+     .help = "the address of its device, like 02:11:22:33:44:55"},
     {"no-healthcheck", 0, OPTION_FLAG,
      .offset = offsetof(struct create_options, has_no_healthcheck),
      .help = "do not run the image's health check"},
@@ -298,6 +299,8 @@ int create_options_parse(struct cli *cli, struct create_options *options, bool i
     result = options_read(cli, argc, argv, &set);
     if (result < 0)
         return result;
+    if (options->is_detached && options->attached.count > 0)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "--detach does not go with --attach");
     options->image = argv[optind];
     result = complete_request(cli, options, argc - optind - 1, argv + optind + 1);
     if (result == 0)
@@ -314,6 +317,9 @@ int update_options_parse(struct cli *cli, int argc, char **argv, char **body)
 
     if (result == 0)
         *body = request_body(&request);
+    if (result == 0 && strcmp(*body, "{}") == 0)
+        result = error_set(&cli->err, ERROR_INVALID, EINVAL,
+                           "update: no limit is given; \"davit update --help\" lists them");
     request_release(&request);
     return result;
 }

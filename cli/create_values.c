@@ -15,6 +15,7 @@
 
 /* Of a profile: davitd takes requests of 4 MiB. */
 #define SECCOMP_MAX_BYTES (4 << 20)
+#define EXPOSED_MAX 4096 /* davitd takes no more */
 
 static struct request_value *place_of(const struct option_reader *reader)
 {
@@ -115,9 +116,11 @@ int read_signal_proxy(const struct option_reader *reader, const char *text)
 {
     bool *is_off = (bool *)((char *)reader->values + reader->row->offset);
 
-    if (text != NULL && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
-        return refuse(reader, text, "true or false");
-    *is_off = text != NULL && strcmp(text, "false") == 0;
+    bool is_on;
+
+    if (option_read_boolean(reader, text, &is_on) < 0)
+        return -EINVAL;
+    *is_off = !is_on;
     return 0;
 }
 
@@ -137,6 +140,10 @@ int read_expose(const struct option_reader *reader, const char *text)
     }
     if (!is_range || protocol == NULL)
         return refuse(reader, text, reader->row->value);
+    if (last - first >= EXPOSED_MAX)
+        return error_set(&reader->cli->err, ERROR_INVALID, E2BIG,
+                         "--expose: \"%.64s\" are more than the %d ports that a container can have",
+                         text, EXPOSED_MAX);
     for (uint64_t port = first; port <= last; port++) {
         cleanup_free char *name = memory_printf("%u/%s", (unsigned int)port, protocol);
 

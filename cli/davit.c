@@ -152,7 +152,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
     result = command->run(cli, argc, argv);
     if (result >= 0 || cli->has_helped)
         return result >= 0 ? result : 0;
-    fprintf(stderr, "davit: %s\n", cli->err.message);
+    cli_print_error(cli);
     return failure_status(argv[0]);
 }
 
@@ -161,6 +161,7 @@ int cli_help(struct cli *cli, int argc, char **argv)
     static char help[] = "--help";
     const struct option_set set = {.usage = "[COMMAND [COMMAND]]", .ends_at_argument = true};
     char *words[] = {NULL, help, help, NULL};
+    const struct command *command;
     int result = options_read(cli, argc, argv, &set);
     int count = argc - optind;
 
@@ -171,6 +172,10 @@ int cli_help(struct cli *cli, int argc, char **argv)
         return 0;
     }
     words[0] = argv[optind];
+    command = cli_find_command(cli, words[0]);
+    /* Behind any other command a word would be run. */
+    if (count > 1 && command != NULL && command->run != cli_group)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "%s has no commands", words[0]);
     if (count > 1)
         words[1] = argv[optind + 1];
     return run_command(cli, count + 1, words);

@@ -19,7 +19,7 @@ int each_argument(struct cli *cli, const struct each_call *call, int argc, char 
             puts(argv[i]);
             continue;
         }
-        fprintf(stderr, "davit: %s\n", cli->err.message);
+        cli_print_error(cli);
         failures += !(call->takes_missing && cli->err.code == ERROR_NOT_FOUND);
     }
     return failures > 0 ? 1 : 0;

@@ -147,7 +147,11 @@ static int read_human(const struct option_reader *reader, const char *text)
 {
     bool *is_inhuman = (bool *)((char *)reader->values + reader->row->offset);
 
-    *is_inhuman = text != NULL && strcmp(text, "false") == 0;
+    bool is_human;
+
+    if (option_read_boolean(reader, text, &is_human) < 0)
+        return -EINVAL;
+    *is_inhuman = !is_human;
     return 0;
 }
 
@@ -253,8 +257,8 @@ int cli_rmi(struct cli *cli, int argc, char **argv)
         const struct json *list;
 
         if (client_call_json(&cli->client, "DELETE", path, NULL, &arena, &list, &cli->err) < 0) {
-            fprintf(stderr, "davit: %s\n", cli->err.message);
-            failures++;
+            cli_print_error(cli);
+            failures += !(options.is_forced && cli->err.code == ERROR_IMAGE_NOT_FOUND);
             continue;
         }
         for (size_t j = 0; list->type == JSON_ARRAY && j < list->count; j++) {

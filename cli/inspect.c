@@ -141,7 +141,7 @@ int inspect_run(struct cli *cli, int argc, char **argv, const struct inspect_kin
     json_array_open(writer);
     for (int i = optind; i < argc; i++) {
         if (inspect_one(cli, argv[i], kinds, &options, writer) < 0) {
-            fprintf(stderr, "davit: %s\n", cli->err.message);
+            cli_print_error(cli);
             failures++;
         }
     }

@@ -112,10 +112,7 @@ void list_write_text(struct json_writer *writer, const char *name, const char *t
 {
     cleanup_free char *copy = memory_strdup(text);
 
-    for (char *c = copy; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 127)
-            *c = ' ';
-    }
+    cli_clean_text(copy);
     json_member_string(writer, name, copy);
 }
 
@@ -168,10 +165,10 @@ void list_write_labels(struct json_writer *writer, const struct json *labels)
                       labels->members[i].value.text);
     list_write_text(writer, "Labels", buffer_text(&text));
     json_key(writer, TEMPLATE_LABELS);
-    if (labels != NULL)
-        json_value(writer, labels);
-    else
-        json_null(writer);
+    json_object_open(writer);
+    for (size_t i = 0; labels != NULL && i < labels->count; i++)
+        list_write_text(writer, labels->members[i].name, labels->members[i].value.text);
+    json_object_close(writer);
 }
 
 void list_write_cut(struct json_writer *writer, const struct list *list, const char *name,

@@ -40,14 +40,14 @@ static size_t distance_between(const char *one, const char *other)
 
 struct nearest nearest_to(const char *mistyped)
 {
-    return (struct nearest){.distance = strlen(mistyped) / 3 + 1};
+    return (struct nearest){.distance = strnlen(mistyped, WORD_MAX) / 3 + 1};
 }
 
 void nearest_try(struct nearest *nearest, const char *mistyped, const char *known)
 {
     size_t distance = distance_between(mistyped, known);
 
-    if (distance >= nearest->distance)
+    if (distance >= nearest->distance || strlen(mistyped) > WORD_MAX)
         return;
     nearest->distance = distance;
     nearest->word = known;

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,7 @@ static void add_row(struct rows *rows, const struct option_row *row, const char 
     size_t index = rows->count++;
     size_t end = strlen(rows->letters);
 
+    assert(index < ROWS_MAX);
     rows->items[index] = (struct bound_row){row, object};
     rows->options[index] =
         (struct option){.name = row->name,
@@ -101,12 +103,28 @@ static void *place_in_values(const struct option_reader *reader)
     return (char *)reader->values + reader->row->offset;
 }
 
+int option_read_boolean(const struct option_reader *reader, const char *text, bool *value)
+{
+    static const char *const words[] = {"true", "1", "t", "false", "0", "f"};
+
+    *value = true;
+    if (text == NULL)
+        return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (strcasecmp(words[i], text) == 0) {
+            *value = i < ARRAY_SIZE(words) / 2;
+            return 0;
+        }
+    }
+    return refuse(reader, text, "true or false");
+}
+
 static int take_flag(const struct option_reader *reader, const char *text)
 {
-    bool is_true = text == NULL || strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
+    bool is_true;
 
-    if (!is_true && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
-        return refuse(reader, text, "true or false");
+    if (option_read_boolean(reader, text, &is_true) < 0)
+        return -EINVAL;
     if (reader->row->member != NULL)
         request_set_boolean(place_of(reader), is_true);
     else
@@ -179,7 +197,7 @@ int option_take(const struct option_reader *reader, const char *text)
     case OPTION_READ:
         return reader->row->read(reader, text);
     case OPTION_REFUSED:
-        if (reader->row->value == NULL && text != NULL && strcmp(text, "false") == 0)
+        if (reader->row->value == NULL && text != NULL && strcasecmp(text, "false") == 0)
             return 0;
         return error_set(&reader->cli->err, ERROR_UNSUPPORTED, ENOTSUP, "--%s: %s",
                          reader->row->name, reader->row->help);
@@ -189,13 +207,19 @@ int option_take(const struct option_reader *reader, const char *text)
 
 int option_read_filter(const struct option_reader *reader, const char *text)
 {
+    if (strchr(text, '=') == NULL)
+        return refuse(reader, text, "KEY=VALUE");
     request_add_filter(reader->request, text);
     return 0;
 }
 
 int option_read_content_trust(const struct option_reader *reader, const char *text)
 {
-    if (text == NULL || strcmp(text, "true") == 0)
+    bool is_off;
+
+    if (option_read_boolean(reader, text, &is_off) < 0)
+        return -EINVAL;
+    if (is_off)
         return 0;
     return error_set(&reader->cli->err, ERROR_UNSUPPORTED, ENOTSUP,
                      "--disable-content-trust=%.32s: docker's notary is not asked; davitd's image "
@@ -261,7 +285,7 @@ static int refuse_unknown(struct cli *cli, const char *command, const char *word
 {
     cleanup_free char *name = memory_printf("%.*s", (int)strcspn(word, "="), word);
     cleanup_free char *whole = format_command(cli, command);
-    struct nearest nearest = nearest_to(name);
+    struct nearest nearest = nearest_to(strncmp(name, "--", 2) == 0 ? name + 2 : name);
 
     for (size_t i = 0; strncmp(word, "--", 2) == 0 && i < rows->count; i++) {
         if (is_shown(rows->items[i].row))
@@ -290,9 +314,6 @@ static int refuse_option(struct cli *cli, int argc, char **argv, int option,
 
     if (option == ':' && found != NULL)
         return refuse_missing(cli, found->row);
-    /* A value that is too many has the option's number in optopt, an unknown letter itself. */
-    if (found != NULL && optopt >= LONG_OPTION_FIRST)
-        return error_set(&cli->err, ERROR_INVALID, EINVAL, "--%s takes no value", found->row->name);
     return refuse_unknown(cli, argv[0], optopt != 0 ? letter : word, rows);
 }
 
@@ -375,6 +396,23 @@ static void note_completion(struct completion_words *words, const struct rows *r
         puts("--help");
 }
 
+/* docker takes "-n=1" for "-n 1" and "-i=false" for "--interactive=false". */
+static void spell_out(struct cli *cli, const struct rows *rows, const struct option_set *set,
+                      int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const struct bound_row *found;
+
+        if (argv[i][0] != '-' && set->ends_at_argument)
+            return;
+        if (argv[i][0] != '-' || argv[i][1] == '-' || argv[i][1] == '\0' || argv[i][2] != '=')
+            continue;
+        found = find_row(rows, argv[i][1]);
+        if (found != NULL)
+            argv[i] = arena_printf(&cli->arena, "--%s%s", found->row->name, argv[i] + 2);
+    }
+}
+
 /* The word that a long option was just read from; its value may be the next one. */
 static const char *long_word(char **argv, const char *value)
 {
@@ -399,6 +437,7 @@ int options_read(struct cli *cli, int argc, char **argv, const struct option_set
         note_completion(cli->completion, &rows, set);
         return error_set(&cli->err, ERROR_INVALID, ECANCELED, "words are completed");
     }
+    spell_out(cli, &rows, set, argc, argv);
     while (result == 0 &&
            (option = getopt_long(argc, argv, rows.letters, rows.options, NULL)) != -1) {
         const struct bound_row *found =
@@ -435,10 +474,14 @@ static bool parse_local_time(const char *text, int64_t *time_ns)
     for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
         struct tm local = {.tm_isdst = -1};
         const char *end = strptime(text, forms[i], &local);
+        time_t seconds;
 
         if (end == NULL || *end != '\0')
             continue;
-        *time_ns = (int64_t)mktime(&local) * 1000000000;
+        seconds = mktime(&local);
+        if (seconds < 0 || seconds > INT64_MAX / 1000000000)
+            return false;
+        *time_ns = (int64_t)seconds * 1000000000;
         return true;
     }
     return false;
@@ -457,7 +500,7 @@ int option_read_time(const struct option_reader *reader, const char *text)
         is_time = true;
         time_ns = clock_now_ns() - time_ns;
     }
-    if (!is_time)
+    if (!is_time || time_ns < 0)
         return error_set(&reader->cli->err, ERROR_INVALID, EINVAL,
                          "--%s: \"%.40s\" is neither a time nor a duration like 10m",
                          reader->row->name, text);

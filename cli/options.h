@@ -88,6 +88,10 @@ int option_read_time(const struct option_reader *reader, const char *text);
 /* --disable-content-trust, which is so in any case; =false is refused. */
 int option_read_content_trust(const struct option_reader *reader, const char *text);
 
+/* A flag's value; NULL, without one, is true. For functions of rows of flags that mean something
+ * else than true. */
+int option_read_boolean(const struct option_reader *reader, const char *text, bool *value);
+
 /* --format of commands that have JSON besides their usual output, and no templates. */
 int option_read_json(const struct option_reader *reader, const char *text);
 

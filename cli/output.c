@@ -42,10 +42,43 @@ void cli_format_binary_size(uint64_t bytes, char *text, size_t size)
     format_size(bytes, 1024, 4, units, text, size);
 }
 
+/* The number of bytes of a character that is not to reach a terminal; 0: it may. */
+static size_t harmful(const unsigned char *text)
+{
+    if (text[0] < ' ' || text[0] == 127)
+        return 1;
+    /* U+0080 to U+009F */
+    if (text[0] == 0xc2 && text[1] >= 0x80 && text[1] <= 0x9f)
+        return 2;
+    /* U+202A to U+202E, U+2066 to U+2069 */
+    if (text[0] == 0xe2 && ((text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) ||
+                            (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9)))
+        return 3;
+    return 0;
+}
+
+void cli_clean_text(char *text)
+{
+    while (*text != '\0') {
+        size_t length = harmful((const unsigned char *)text);
+
+        memset(text, ' ', length);
+        text += length > 0 ? length : 1;
+    }
+}
+
 void cli_print_text(const char *text)
 {
-    for (; *text != '\0'; text++)
-        putchar((unsigned char)*text < ' ' || *text == 127 ? ' ' : *text);
+    cleanup_free char *copy = memory_strdup(text);
+
+    cli_clean_text(copy);
+    fputs(copy, stdout);
+}
+
+void cli_print_error(struct cli *cli)
+{
+    cli_clean_text(cli->err.message);
+    fprintf(stderr, "davit: %s\n", cli->err.message);
 }
 
 void cli_print_json(const struct json *json)

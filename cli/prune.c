@@ -418,6 +418,17 @@ static int prune_anonymous_volumes(struct cli *cli, struct prune *prune)
 }
 
 /* Containers first: images, volumes and networks may have been kept by one. */
+/* Before anything is removed: volumes have no time of use. */
+static int check_system_filters(struct cli *cli, const struct prune *prune)
+{
+    for (size_t i = 0; prune->has_volumes && i < prune->filters.count; i++) {
+        if (strncmp(prune->filters.items[i], "until=", 6) == 0)
+            return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                             "--filter until does not go with --volumes");
+    }
+    return 0;
+}
+
 int cli_system_prune(struct cli *cli, int argc, char **argv)
 {
     static const struct prune_command command = {
@@ -428,8 +439,12 @@ int cli_system_prune(struct cli *cli, int argc, char **argv)
         .warning_all = "all stopped containers, all networks and all images that no container uses",
     };
     struct prune prune = {0};
-    int result = parse_and_confirm(cli, &prune, argc, argv, &command);
+    int result = parse_prune(cli, &prune, argc, argv, &command);
 
+    if (result == 0)
+        result = check_system_filters(cli, &prune);
+    if (result == 0)
+        result = confirm(cli, &prune, &command);
     if (result == 0)
         result = prune_containers(cli, &prune);
     if (result == 0)

@@ -1,4 +1,5 @@
 /* ps. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,9 +176,12 @@ static void add_container(struct list *list, const struct json *container)
 
 static int read_latest(const struct option_reader *reader, const char *text)
 {
-    if (text != NULL && strcmp(text, "true") != 0)
-        return error_set(&reader->cli->err, ERROR_INVALID, EINVAL, "--latest takes no value");
-    request_set_integer(request_at(reader->request, NULL, "limit"), 1);
+    bool is_latest;
+
+    if (option_read_boolean(reader, text, &is_latest) < 0)
+        return -EINVAL;
+    if (is_latest)
+        request_set_integer(request_at(reader->request, NULL, "limit"), 1);
     return 0;
 }
 
@@ -217,7 +221,9 @@ int cli_ps(struct cli *cli, int argc, char **argv)
         request_release(&style.request);
         return result;
     }
-    if (request_has(&style.request, "size"))
+    if (style.format != NULL && strstr(style.format, ".Size") != NULL)
+        request_set_boolean(request_at(&style.request, NULL, "size"), true);
+    if (request_is_true(&style.request, "size"))
         command.columns = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t"
                           "{{.Ports}}\t{{.Names}}\t{{.Size}}";
     return list_print(cli, &style, "/containers/json", &command);

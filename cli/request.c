@@ -100,7 +100,12 @@ struct request_value *request_append(struct request *request, struct request_val
     return add_value(request, array, NULL);
 }
 
-bool request_has(const struct request *request, const char *path)
+bool request_find(const struct request_value *object, const char *name)
+{
+    return object->type == JSON_OBJECT && find_member(object, name, strlen(name)) != NULL;
+}
+
+static const struct request_value *find_value(const struct request *request, const char *path)
 {
     const struct request_value *value = request->root;
 
@@ -110,7 +115,19 @@ bool request_has(const struct request *request, const char *path)
         value = value->type == JSON_OBJECT ? find_member(value, path, length) : NULL;
         path += length + (path[length] == '.');
     }
-    return value != NULL && value->type != JSON_NULL;
+    return value != NULL && value->type != JSON_NULL ? value : NULL;
+}
+
+bool request_has(const struct request *request, const char *path)
+{
+    return find_value(request, path) != NULL;
+}
+
+bool request_is_true(const struct request *request, const char *path)
+{
+    const struct request_value *value = find_value(request, path);
+
+    return value != NULL && value->type == JSON_BOOLEAN && value->boolean;
 }
 
 void request_set_text(struct request *request, struct request_value *value, const char *text)

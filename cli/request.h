@@ -27,8 +27,11 @@ struct request_value *request_member(struct request *request, struct request_val
                                      const char *name);
 /* A new item at the end. The value becomes an array. */
 struct request_value *request_append(struct request *request, struct request_value *array);
-/* Whether an option has said something at that path. */
+/* Whether the object has a member of that very name. */
+bool request_find(const struct request_value *object, const char *name);
+/* Whether an option has said something at that path; that it is true. */
 bool request_has(const struct request *request, const char *path);
+bool request_is_true(const struct request *request, const char *path);
 
 /* Texts are copied; NULL leaves the value null. */
 void request_set_text(struct request *request, struct request_value *value, const char *text);

@@ -189,7 +189,7 @@ static int start_attached(struct cli *cli, const char *id, const struct connecti
     if (result == 0) {
         result = post(cli, id, "/start");
         if (result < 0) {
-            fprintf(stderr, "davit: %s\n", cli->err.message);
+            cli_print_error(cli);
             result = status_of_start_failure(&cli->err);
         } else {
             result = relay(cli, id, connection, &attach);
@@ -215,7 +215,7 @@ static int run_created(struct cli *cli, const struct create_options *options, co
     if (!options->is_detached)
         return start_attached(cli, id, &connection);
     if (post(cli, id, "/start") < 0) {
-        fprintf(stderr, "davit: %s\n", cli->err.message);
+        cli_print_error(cli);
         return status_of_start_failure(&cli->err);
     }
     puts(id);

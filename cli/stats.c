@@ -194,10 +194,10 @@ static int print_round(struct cli *cli, struct usage *usages, size_t count,
 
     listing_begin(&listing, options->format);
     listing.table.headers = headers;
-    for (size_t i = 0; result == 0 && i < count; i++)
-        result = look_at(cli, &usages[i], options, &listing);
     if (!options->is_once && isatty(STDOUT_FILENO))
         fputs("\033[H\033[2J", stdout);
+    for (size_t i = 0; result == 0 && i < count; i++)
+        result = look_at(cli, &usages[i], options, &listing);
     listing_end(&listing);
     fflush(stdout);
     return result;

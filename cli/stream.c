@@ -153,7 +153,10 @@ static void send_size(const struct stream_session *session)
     client_call(&session->cli->client, "POST", path, NULL, &status, NULL, &ignored);
 }
 
-static void pass_signal(const struct stream_session *session, int signal_fd)
+#define INTERRUPTS_MAX 3
+
+/* Returns 0, or a negative errno if the user has had enough. */
+static int pass_signal(struct stream_session *session, int signal_fd)
 {
     struct signalfd_siginfo info;
     cleanup_free char *path = NULL;
@@ -161,13 +164,19 @@ static void pass_signal(const struct stream_session *session, int signal_fd)
     int status;
 
     if (read(signal_fd, &info, sizeof(info)) != sizeof(info))
-        return;
+        return 0;
+    session->interrupts += info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM;
+    if (session->interrupts == INTERRUPTS_MAX)
+        return error_set(&session->cli->err, ERROR_INVALID, EINTR,
+                         "got %d SIGTERM/SIGINTs, and leaves the container as it is",
+                         INTERRUPTS_MAX);
     if (info.ssi_signo == SIGWINCH) {
         send_size(session);
     } else if (session->kill_path != NULL) {
         path = memory_printf("%s?signal=%u", session->kill_path, info.ssi_signo);
         client_call(&session->cli->client, "POST", path, NULL, &status, NULL, &ignored);
     }
+    return 0;
 }
 
 static int open_signals(const struct stream_session *session)
@@ -275,8 +284,8 @@ static int relay_all(struct relay *relay, int signal_fd)
             if (result == INPUT_ENDED)
                 events[1].fd = -1;
         }
-        if (events[2].revents != 0)
-            pass_signal(relay->session, signal_fd);
+        if (events[2].revents != 0 && pass_signal(relay->session, signal_fd) < 0)
+            return -EINTR;
     }
 }
 

@@ -12,6 +12,7 @@ struct stream_session {
     bool is_interactive;     /* our standard input goes there */
     const char *resize_path; /* "/containers/ID/resize" */
     const char *kill_path;   /* where signals go; NULL: nowhere */
+    unsigned int interrupts; /* SIGINT and SIGTERM that came: who sends three wants to leave */
 };
 
 /* Opens a stream: sends the request and takes over the connection. */

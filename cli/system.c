@@ -13,8 +13,8 @@
 struct event_output {
     struct buffer line;
     const char *format; /* "json", a template, or NULL */
-    struct cli *cli;
     int result;
+    struct error err; /* of the template, if that is negative */
 };
 
 static void print_event(struct event_output *output, const char *text, size_t length)
@@ -36,7 +36,7 @@ static void print_event(struct event_output *output, const char *text, size_t le
     if (json_parse(&arena, text, length, &json_default_limits, &event, NULL) < 0)
         return;
     if (output->format != NULL) {
-        output->result = listing_print(output->format, event, 1, &output->cli->err);
+        output->result = listing_print(output->format, event, 1, &output->err);
         fflush(stdout);
         return;
     }
@@ -90,7 +90,7 @@ int cli_events(struct cli *cli, int argc, char **argv)
     };
     cleanup_buffer struct buffer path = {0};
     struct request query = {0};
-    struct event_output output = {.cli = cli};
+    struct event_output output = {0};
     struct exchange exchange = {.fd = -1, .on_body = on_events, .context = &output};
     struct client_request request = {.method = "GET", .body_fd = -1};
     const struct option_set set = {
@@ -106,6 +106,8 @@ int cli_events(struct cli *cli, int argc, char **argv)
     }
     request_release(&query);
     buffer_release(&output.line);
+    if (output.result < 0)
+        cli->err = output.err;
     return output.result < 0 ? output.result : result;
 }
 

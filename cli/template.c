@@ -288,6 +288,10 @@ static int run_block(struct renderer *renderer, const struct action *action,
                                                  block->end, value, depth + 1);
     if (word_is(action, 0, "if"))
         return render(renderer, block->inside, first_end, value, depth + 1);
+    if (found->type != JSON_ARRAY && found->type != JSON_OBJECT)
+        return error_set(renderer->err, ERROR_INVALID, EINVAL,
+                         "--format: range over \"%.*s\", which is no list", (int)action->lengths[1],
+                         action->words[1]);
     for (size_t i = 0; result == 0 && i < found->count; i++)
         result = render(renderer, block->inside, first_end,
                         found->type == JSON_ARRAY ? &found->items[i] : &found->members[i].value,

@@ -42,7 +42,7 @@ bool address_is_any(const struct address *address);
 /* The address that the kernel gives a device by its MAC (RFC 4291, appendix A). */
 struct address address_link_local(const uint8_t mac[6]);
 
-/* "02:42:ac:11:00:02", also with dashes. False: it is none, or not that of one device (a group's,
+/* "02:11:22:33:44:55", also with dashes. False: it is none, or not that of one device (a group's,
  * or zero). */
 bool mac_parse(const char *text, uint8_t mac[6]);
 #define MAC_TEXT_SIZE 18

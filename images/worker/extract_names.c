@@ -53,7 +53,8 @@ int extract_place_name(struct extraction *extraction, const char *name, char pat
 
     if (result < 0)
         return result;
-    if (options != NULL && options->replaces_top) {
+    /* The top of what was asked for as "DIRECTORY/." is ".", of which nothing is left here. */
+    if (options != NULL && options->replaces_top && strncmp(name, "./", 2) != 0) {
         rest += strcspn(rest, "/");
         rest += rest[0] == '/';
     }

@@ -25,6 +25,9 @@ static void serve_container_create(struct api *api, struct request *request,
 
     (void)match;
     if (container_create(api->containers, &request->actor, &order, &container, &err) < 0) {
+        /* Docker's clients take 404 for a missing image, and pull it. */
+        if (err.code == ERROR_NOT_FOUND)
+            err.code = ERROR_INVALID;
         respond_error(request, &err);
         return;
     }

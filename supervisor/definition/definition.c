@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/identifier.h"
 #include "base/size.h"
 
 #define NETWORK_LIMIT_MAX 1000000000
@@ -499,8 +500,10 @@ static int check_cgroup_parent(const struct docker_host_config *host, struct err
     while (*path != '\0') {
         size_t length = strcspn(path, "/");
 
-        if (length == 0 || path[0] == '.' || strncmp(path, "cgroup.", 7) == 0 ||
-            path[strcspn(path, "\n")] != '\0' || strcmp(path + length, "/") == 0)
+        /* An id would be another container's cgroup, or become it. */
+        if (length == 0 || path[0] == '.' || length == IDENTIFIER_SIZE - 1 ||
+            strncmp(path, "cgroup.", 7) == 0 || path[strcspn(path, "\n")] != '\0' ||
+            strcmp(path + length, "/") == 0)
             return error_set(err, ERROR_INVALID, EINVAL,
                              "HostConfig.CgroupParent: \"%.64s\" is no relative path of cgroups",
                              host->cgroup_parent);
@@ -576,8 +579,13 @@ int definition_check_image(const struct definition *definition, const struct ima
     const struct docker_config *config = &definition->config;
     size_t volumes = (config->volumes != NULL ? config->volumes->count : 0) +
                      (image->volumes != NULL ? image->volumes->count : 0);
+    size_t ports = (config->exposed_ports != NULL ? config->exposed_ports->count : 0) +
+                   (image->exposed_ports != NULL ? image->exposed_ports->count : 0);
     int result = check_count("Env, with the image's", config->env.count + image->env.count,
                              DEFINITION_NAMES_MAX, err);
+
+    if (result == 0)
+        result = check_count("ExposedPorts, with the image's", ports, DEFINITION_NAMES_MAX, err);
 
     if (result == 0)
         result = check_count("Labels, with the image's", config->labels.count + image->labels.count,

@@ -123,6 +123,16 @@ static void append_port(struct arena *arena, struct definition *definition,
     ports->items[ports->count++] = *port;
 }
 
+/* Each is compared with all others. */
+static int check_port_count(const struct definition *definition, struct error *err)
+{
+    if (definition->ports.count <= DEFINITION_NAMES_MAX)
+        return 0;
+    return error_set(err, ERROR_INVALID, E2BIG,
+                     "HostConfig.PortBindings: more than the %d ports that are possible",
+                     DEFINITION_NAMES_MAX);
+}
+
 static bool is_ipv6_loopback(const struct address *address)
 {
     static const uint8_t loopback[16] = {[15] = 1};
@@ -195,7 +205,8 @@ int definition_read_ports(struct arena *arena, struct definition *definition, st
         if (read_container_port(bindings->members[i].name, &port, err) < 0)
             return -err->errnum;
         for (size_t j = 0; list->type == JSON_ARRAY && j < list->count; j++) {
-            if (read_binding(arena, &list->items[j], &port, definition, err) < 0)
+            if (read_binding(arena, &list->items[j], &port, definition, err) < 0 ||
+                check_port_count(definition, err) < 0)
                 return -err->errnum;
         }
     }

@@ -170,11 +170,16 @@ void lease_set_mac(struct membership *member, size_t index)
         link_make_mac(&held->address, held->mac);
 }
 
-/* Of two devices with one address in a bridge, each would get what is meant for the other. */
+/* Of two devices with one address in a bridge, each would get what is meant for the other. Those
+ * that follow from IPv4 addresses differ as these do: membership_resolve() has seen to it that no
+ * container chooses one of them. */
 static int check_mac(const struct membership *member, size_t index, struct error *err)
 {
+    const char *wanted = member->definition->endpoints.items[index].mac_address;
     const struct network_lease *held = &member->leases[index];
 
+    if (wanted == NULL || wanted[0] == '\0')
+        return 0;
     for (const struct membership *one = member->networks->members; one != NULL; one = one->next) {
         for (size_t i = 0; i < one->definition->endpoints.count; i++) {
             const struct network_lease *other = &one->leases[i];

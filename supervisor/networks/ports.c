@@ -57,13 +57,20 @@ static bool is_published(const struct networks *networks, const char *protocol,
     return false;
 }
 
-/* The first free port of the wanted ones, or 0. */
+/* The first free port of the wanted ones, or 0. Of any, those after `previous` come first: a
+ * container may want thousands, and those before were just found to be taken. */
 static unsigned int pick_port(const struct networks *networks, const struct published_port *wanted,
-                              const struct address *host)
+                              const struct address *host, unsigned int previous)
 {
     unsigned int first = wanted->host_port != 0 ? wanted->host_port : PORT_FIRST;
     unsigned int last = wanted->host_port != 0 ? wanted->last_host_port : PORT_LAST;
 
+    for (unsigned int port = previous + 1; wanted->host_port == 0 && previous != 0 && port <= last;
+         port++) {
+        if (!is_published(networks, wanted->protocol, host, port) &&
+            is_bindable(wanted->protocol, host, port))
+            return port;
+    }
     for (unsigned int port = first; port <= last; port++) {
         if (!is_published(networks, wanted->protocol, host, port) &&
             is_bindable(wanted->protocol, host, port))
@@ -82,6 +89,7 @@ void port_copy(const struct published_port *from, struct published_port *to)
 int ports_publish(struct membership *member, struct error *err)
 {
     const struct published_ports *wanted = &member->definition->ports;
+    unsigned int previous = 0;
 
     member->ports.items = memory_new(wanted->count, sizeof(struct published_port));
     for (size_t i = 0; i < wanted->count; i++) {
@@ -96,13 +104,14 @@ int ports_publish(struct membership *member, struct error *err)
             return error_set(err, ERROR_INVALID, EADDRNOTAVAIL,
                              "HostConfig.PortBindings: no bridge that the container is on has %s",
                              host.family == AF_INET6 ? "IPv6" : "ports to publish");
-        port = pick_port(member->networks, from, &host);
+        port = pick_port(member->networks, from, &host, previous);
         if (port == 0)
             return error_set(err, ERROR_CONFLICT, EADDRINUSE,
                              "Bind for %s:%u failed: port is already allocated",
                              from->host[0] != '\0' ? from->host : "0.0.0.0", from->host_port);
         port_copy(from, &member->ports.items[member->ports.count]);
         member->ports.items[member->ports.count++].host_port = port;
+        previous = from->host_port == 0 ? port : previous;
     }
     return 0;
 }

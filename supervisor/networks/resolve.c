@@ -6,6 +6,7 @@
 #include "egress.h"
 #include "groups.h"
 #include "membership.h"
+#include "network/links.h"
 #include "plugins.h"
 
 static bool is_mode(const char *mode, const char *word)
@@ -159,6 +160,30 @@ static void put_first(struct arena *arena, struct definition *definition, const 
     definition->endpoints.items[0] = first;
 }
 
+/* Others on the network, and its bridge, have addresses that link_make_mac() makes of theirs. */
+static int check_derived_mac(const struct endpoint *endpoint, const struct network *network,
+                             const uint8_t mac[6], struct error *err)
+{
+    struct address address = {.family = AF_INET};
+    struct address own = {0};
+    uint8_t derived[6];
+
+    memcpy(address.bytes, mac + 2, 4);
+    link_make_mac(&address, derived);
+    if (memcmp(derived, mac, sizeof(derived)) != 0 || network->ipv4.subnet_text == NULL ||
+        !subnet_contains(&network->ipv4.subnet, &address))
+        return 0;
+    /* That of an address which is the container's for as long as it exists. */
+    if (has_text(endpoint->ipam.ipv4_address) &&
+        address_parse(endpoint->ipam.ipv4_address, &own) == 0 && address_equals(&own, &address))
+        return 0;
+    return error_set(
+        err, ERROR_INVALID, EINVAL,
+        "MacAddress: \"%.32s\" belongs to another address of network %s; take one that "
+        "does not begin with 02:42, such as 02:11:22:33:44:55",
+        endpoint->mac_address, network->name);
+}
+
 /* Devices of ipvlan have the parent's, those of plugins what the plugins give them. */
 static int check_mac(const struct endpoint *endpoint, const struct network *network,
                      struct error *err)
@@ -170,13 +195,21 @@ static int check_mac(const struct endpoint *endpoint, const struct network *netw
     if (!mac_parse(endpoint->mac_address, mac))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "MacAddress: \"%.32s\" is not the address of a device, like "
-                         "02:42:ac:11:00:02",
+                         "02:11:22:33:44:55",
                          endpoint->mac_address);
     if (network->driver == NETWORK_DRIVER_CNI || network->driver == NETWORK_DRIVER_IPVLAN)
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "MacAddress: cannot be chosen on network %s (%s)", network->name,
                          network_driver_name(network));
-    return 0;
+    return check_derived_mac(endpoint, network, mac, err);
+}
+
+static bool is_same_mac(const char *one, const char *other)
+{
+    uint8_t macs[2][6];
+
+    return mac_parse(one, macs[0]) && mac_parse(other, macs[1]) &&
+           memcmp(macs[0], macs[1], sizeof(macs[0])) == 0;
 }
 
 /* Config.MacAddress, of clients before API 1.44, is that of the mode's network. What is called
@@ -195,7 +228,7 @@ static int take_old_forms(struct revision *draft, const char *mode, struct error
         return 0;
     put_first(&draft->arena, definition, mode);
     first = &definition->endpoints.items[0];
-    if (has_text(first->mac_address) && strcmp(first->mac_address, mac) != 0)
+    if (has_text(first->mac_address) && !is_same_mac(first->mac_address, mac))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "MacAddress: \"%.32s\" in the container's Config, \"%.32s\" for its "
                          "network",
@@ -280,6 +313,5 @@ int membership_check_endpoint(const struct membership *member, const struct netw
 
     if (result == 0)
         result = check_mac(wanted, network, err);
-
     return result < 0 ? result : check_device(member, network, err);
 }

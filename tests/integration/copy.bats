@@ -208,6 +208,14 @@ davit_both_ways() {
     [ -d "$dir/out/host/sub" ]
     davit cp "$dir/host/." "$1:/tmp/host"
     davit cp "$1:/tmp/host/." "$dir/out/host"
+    diff -r --no-dereference "$dir/host" "$dir/out/host"
+    # The content alone, into a directory that is empty or not there, keeps its tree.
+    mkdir "$dir/empty"
+    davit cp "$1:/tmp/host/." "$dir/empty"
+    diff -r --no-dereference "$dir/host" "$dir/empty"
+    davit cp "$1:/tmp/host/." "$dir/new"
+    diff -r --no-dereference "$dir/host" "$dir/new"
+    rm -rf "$dir/empty" "$dir/new"
     davit cp "$dir/host/one" "$1:/tmp/renamed"
     davit cp "$1:/tmp/renamed" "$dir/out/again"
     [ "$(cat "$dir/out/again")" = one ]

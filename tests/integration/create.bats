@@ -20,13 +20,11 @@ D=later
 OURS=ours' ]
     davit create --name labelled --label-file "$dir/labels" --label z=own busybox true
     [ "$(davit inspect --format '{{json .Config.Labels}}' labelled | jq -c -S .)" = '{"x":"1","z":"own"}' ]
-    for line in '=x' 'a b=c' ' '; do
-        [ "$line" = " " ] || {
-            printf 'good=1\n%s\n' "$line" > "$dir/bad"
-            run davit create --env-file "$dir/bad" busybox true
-            [ "$status" -ne 0 ]
-            contains "$output" "--env-file $dir/bad: line 2: \"$line\" is not NAME[=VALUE]"
-        }
+    for line in '=x' 'a b=c'; do
+        printf 'good=1\n%s\n' "$line" > "$dir/bad"
+        run davit create --env-file "$dir/bad" busybox true
+        [ "$status" -ne 0 ]
+        contains "$output" "--env-file $dir/bad: line 2: \"$line\" is not NAME[=VALUE]"
     done
     printf 'a=\0b\n' > "$dir/bad"
     run davit create --env-file "$dir/bad" busybox true
@@ -56,7 +54,9 @@ OURS=ours' ]
     [ "$(davit run --rm --attach stdout busybox sh -c 'echo out; echo err >&2' 2>&1)" = out ]
     [ "$(davit run --rm -a STDERR busybox sh -c 'echo out; echo err >&2' 2>&1)" = err ]
     [ "$(echo in | davit run --rm -i -a stdin -a stdout busybox cat)" = in ]
-    [ "$(echo in | davit run --rm -i -a stdout busybox sh -c 'cat & sleep 0.2; kill $!')" = "" ]
+    [ "$(echo in | davit run --rm --init -i -a stdout busybox timeout 1 head -c 1 || true)" = "" ]
+    run davit run --detach --attach stdout busybox true
+    contains "$output" "--detach does not go with --attach"
     run davit run --rm --attach both busybox true
     contains "$output" '--attach: "both" is not one of stdin, stdout, stderr'
     for proxied in true false; do
@@ -117,6 +117,22 @@ OURS=ours' ]
     contains "$(davit exec several ip route | grep default)" "172.17.0.1"
     davit network disconnect bridge several
     [ "$(davit exec several ip route | grep default)" = "default via 10.78.0.1 dev eth1 " ]
+    # Those that davitd gives to others, and the bridge's own, cannot be chosen; so nobody is in the next one's way.
+    for mac in 02:42:0a:4d:00:01 02:42:0a:4d:00:02; do
+        run davit create --network one --mac-address $mac busybox true
+        [ "$status" -ne 0 ]
+        contains "$output" "belongs to another address of network one"
+    done
+    davit run --rm --network one --ip 10.77.0.2 --mac-address 02:42:0a:4d:00:02 busybox true
+    # Also without a word about it, each network counts.
+    davit run --detach --name plain --network one --network two busybox sleep 1000
+    [ "$(davit ps --filter name=plain --format '{{.Networks}}')" = "one,two" ]
+    for others in "--network one --network none" "--network host --network one" "--network container:plain --network one" "--network one --network one" "--network one --network nowhere"; do
+        # shellcheck disable=SC2086
+        run davit create $others busybox true
+        [ "$status" -ne 0 ]
+    done
+    davit rm --force plain
     for mac in 01:00:00:00:00:01 00:00:00:00:00:00 02:00:00:00:00 02:00:00:00:00:01:02 2:x:0:0:0:1; do
         run davit create --network one --mac-address "$mac" busybox true
         [ "$status" -ne 0 ]
@@ -141,7 +157,7 @@ OURS=ours' ]
     restart_daemon
     [ "$(davit exec parented echo there)" = there ]
     davit rm --force parented
-    for parent in /system.slice ../x a//b a/ cgroup.x .; do
+    for parent in "$id" "x/$id" /system.slice ../x a//b a/ cgroup.x .; do
         run davit create --cgroup-parent "$parent" busybox true
         [ "$status" -ne 0 ]
         contains "$output" "HostConfig.CgroupParent"
@@ -180,6 +196,49 @@ OURS=ours' ]
     [ "$(davit ps --format '{{.Ports}}')" = "0.0.0.0:8080-8082->80-82/tcp, 0.0.0.0:9000->9000/udp" ]
     davit rm --force older renamed nobody
     davit network rm joined
+}
+
+@test "what images and containers say obeys nobody's terminal" {
+    escape=$(printf '\033') csi=$(printf '\302\233') bell=$(printf '\007')
+    davit create --name hostile --label "a=$escape]0;pwn$bell${csi}31m" busybox "${escape}[31mx${csi}31m"
+    for format in 'table {{.Names}}\t{{.Label "a"}}' '{{.Labels}} {{.Command}}' 'table {{.Command}}'; do
+        davit ps --all --format "$format" > "$dir/shown"
+        refute grep -q "$escape\|$csi\|$bell" "$dir/shown"
+    done
+    run davit start hostile
+    contains "$output" "executable file not found"
+    [[ "$output" != *"$escape"* && "$output" != *"$csi"* ]]
+    davit run --name named busybox sh -c "touch '/tmp/${escape}[31m'"
+    davit diff named > "$dir/shown"
+    refute grep -q "$escape" "$dir/shown"
+    davit rm hostile named
+}
+
+@test "words that docker takes: -n=1, list and remove, three interrupts, filters" {
+    davit create --name worded busybox sleep 1000
+    [ "$(davit ps -a=true -n=1 -q=false --format '{{.Names}}')" = worded ]
+    [ "$(davit container list --all --filter name=worded --format '{{.Names}}')" = worded ]
+    run davit help run busybox
+    [ "$status" -ne 0 ]
+    contains "$output" "run has no commands"
+    run davit ps --filter name
+    contains "$output" '--filter: "name" is not KEY=VALUE'
+    run davit system prune --force --volumes --filter until=1s
+    [ "$status" -ne 0 ]
+    [ "$(davit container list --all --quiet | wc -l)" = 1 ]
+    run davit events --since 1s --until 0s --format '{{range .Actor}}{{nonsense}}{{end}}'
+    [[ "$output" != *"body could not be taken"* ]]
+    davit container remove worded
+    "$build/davit" run --name deaf busybox sh -c 'trap "" INT TERM; echo ready; while :; do sleep 0.1; done' > "$dir/out" 3>&- &
+    client=$!
+    wait_until grep -q ready "$dir/out"
+    for signal in TERM TERM TERM; do kill -$signal $client || true; sleep 0.2; done
+    status=0
+    wait $client || status=$?
+    [ "$status" = 125 ]
+    [ "$(davit inspect --format '{{.State.Running}}' deaf)" = true ]
+    davit rm --force deaf
+    davit rmi --force nowhere/nothing:1
 }
 
 @test "colours are a terminal's, unless NO_COLOR is set" {
