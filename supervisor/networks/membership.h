@@ -282,7 +282,7 @@ void membership_write_list(struct json_writer *writer, const struct membership *
 void ports_write_list(struct json_writer *writer, const struct membership *member);
 
 /* A number that is another as soon as membership_write_list() or ports_write_list() would write
- * something else; 0: it is not known. */
+ * something else, the container's definition being the same; 0: it is not known. */
 uint64_t membership_stamp(const struct membership *member);
 
 #endif
