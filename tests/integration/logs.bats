@@ -257,9 +257,10 @@ while data:
     frames "" > "$dir/frames" 2> "$dir/content"
     davit logs framed > "$dir/both" 2>&1
     [ "$(wc -l < "$dir/content")" = 3002 ]
-    [ "$(tail -n 2 "$dir/content")" = "$(printf 'problem\nlast')" ]
     [ "$(wc -l < "$dir/frames")" -lt 40 ]
-    [ "$(cut -d' ' -f1 "$dir/frames" | uniq | xargs)" = "1 2 1" ]
+    # In which order two pipes are read is nobody's promise.
+    [[ "$(cut -d' ' -f1 "$dir/frames" | uniq | xargs)" =~ ^(1\ 2\ 1|1\ 2|2\ 1)$ ]]
+    [ "$(davit logs framed 2>/dev/null | tail -n 1)" = last ]
     davit logs framed 2>/dev/null | cmp - <(grep -v problem "$dir/content")
     # A client may take each frame for a line, with its time.
     frames "&timestamps=1" > "$dir/frames" 2>/dev/null
