@@ -86,8 +86,23 @@ static bool is_true(const struct json *value)
     }
 }
 
-static void write_members(struct json_writer *writer, const struct json *object)
+static void append_json(struct buffer *out, const struct json *value)
 {
+    struct json_writer *writer = json_writer_new(false);
+
+    if (value != NULL)
+        json_value(writer, value);
+    else
+        json_null(writer);
+    buffer_append_string(out, json_writer_text(writer));
+    json_writer_free(writer);
+}
+
+/* {{json .}}: an item of a list without what {{.Label}} alone looks into. */
+static void append_item(struct buffer *out, const struct json *object)
+{
+    struct json_writer *writer = json_writer_new(false);
+
     json_object_open(writer);
     for (size_t i = 0; i < object->count; i++) {
         if (strcmp(object->members[i].name, TEMPLATE_LABELS) == 0)
@@ -96,18 +111,6 @@ static void write_members(struct json_writer *writer, const struct json *object)
         json_value(writer, &object->members[i].value);
     }
     json_object_close(writer);
-}
-
-static void append_json(struct buffer *out, const struct json *value)
-{
-    struct json_writer *writer = json_writer_new(false);
-
-    if (value == NULL)
-        json_null(writer);
-    else if (value->type == JSON_OBJECT)
-        write_members(writer, value);
-    else
-        json_value(writer, value);
     buffer_append_string(out, json_writer_text(writer));
     json_writer_free(writer);
 }
@@ -217,6 +220,9 @@ static int run_action(struct renderer *renderer, const char *text, size_t length
         append_value(renderer->out, word_value(&action, 0, value));
     } else if (action.count == 1 && word_is_quoted(&action, 0)) {
         append_escaped(renderer->out, action.words[0] + 1, action.lengths[0] - 2);
+    } else if (action.count == 2 && word_is(&action, 0, "json") && word_is(&action, 1, ".") &&
+               value->type == JSON_OBJECT) {
+        append_item(renderer->out, value);
     } else if (action.count == 2 && word_is(&action, 0, "json") && word_is_path(&action, 1)) {
         append_json(renderer->out, word_value(&action, 1, value));
     } else if (action.count == 2 && word_is(&action, 0, "len") && word_is_path(&action, 1)) {

@@ -233,17 +233,42 @@ static void append_details(struct buffer *out, const struct string_map *attribut
     buffer_append(out, " ", 1);
 }
 
+/* Decodes an entry whose line has NUL, which texts of JSON cannot have here: all but the line,
+ * which *raw is then. */
+static int decode_around_line(struct arena *arena, const char *text, size_t length,
+                              struct entry *entry, struct raw_entry *raw)
+{
+    static const char prefix[] = "{\"log\":\"";
+    const char *start = text + strlen(prefix);
+    const char *end = text + length;
+    const char *quote = start;
+    const char *rest;
+
+    if (length < strlen(prefix) || memcmp(text, prefix, strlen(prefix)) != 0)
+        return -EINVAL;
+    while (quote < end && *quote != '"')
+        quote += *quote == '\\' ? 2 : 1;
+    if (quote >= end)
+        return -EINVAL;
+    *raw = (struct raw_entry){.log = start, .log_length = (size_t)(quote - start)};
+    rest = arena_printf(arena, "%s%.*s", prefix, (int)(end - quote), quote);
+    return json_decode_text(arena, rest, strlen(rest), &entry_type, entry, NULL);
+}
+
 /* Sends an entry that has attributes, or that another program wrote: it is parsed as JSON. */
 static bool send_foreign(struct log_stream *log, const char *line, size_t length)
 {
     cleanup_arena struct arena arena = {0};
+    const size_t before = log->frames.length;
+    struct raw_entry raw = {0};
     struct entry entry = {0};
     enum reach reach;
     bool is_stdout;
     size_t position;
 
     /* A line that a crash of the machine cut off is skipped. */
-    if (json_decode_text(&arena, line, length, &entry_type, &entry, NULL) < 0)
+    if (json_decode_text(&arena, line, length, &entry_type, &entry, NULL) < 0 &&
+        decode_around_line(&arena, line, length, &entry, &raw) < 0)
         return true;
     is_stdout = strcmp(entry.stream, "stdout") == 0;
     reach = find_reach(log, entry.time, strlen(entry.time));
@@ -252,7 +277,12 @@ static bool send_foreign(struct log_stream *log, const char *line, size_t length
     position = open_frame(log, is_stdout, entry.time, strnlen(entry.time, CLOCK_RFC3339_SIZE));
     if (log->query.has_details)
         append_details(&log->frames, &entry.attributes);
-    buffer_append_string(&log->frames, entry.log);
+    if (raw.log == NULL)
+        buffer_append_string(&log->frames, entry.log);
+    else if (!append_unescaped(&log->frames, raw.log, raw.log_length)) {
+        log->frames.length = before;
+        return true;
+    }
     close_frame(log, position, is_stdout);
     return true;
 }

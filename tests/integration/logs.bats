@@ -267,3 +267,15 @@ while data:
     [ "$(wc -l < "$dir/frames")" = 3002 ]
     docker logs framed 2>&1 | cmp - "$dir/content"
 }
+
+@test "lines with zero bytes come back whole, also with attributes and details" {
+    for options in "" "--label team=blue --log-opt labels=team"; do
+        # shellcheck disable=SC2086
+        davit run --name zeros $options busybox printf 'one\0two\nthree\n\0\nquote"back\\slash\0\n'
+        davit logs zeros > "$dir/plain"
+        printf 'one\0two\nthree\n\0\nquote"back\\slash\0\n' | cmp - "$dir/plain"
+        [ "$(davit logs --details zeros | wc -l)" = 4 ]
+        davit logs --details zeros | sed 's/^[^ ]* //' | cmp - "$dir/plain"
+        davit rm zeros
+    done
+}
