@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "template_eval.h"
 
 #define SHORT_ID 12
 

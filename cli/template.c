@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "template_eval.h"
 
 #define DEPTH_MAX 16
 #define COLUMNS_MAX 32
@@ -16,188 +17,26 @@
 
 struct renderer {
     struct buffer *out;
-    struct error *err;
-    const char *format;
+    struct template_scope scope;
 };
 
-static int refuse(struct renderer *renderer, const char *action, size_t length)
-{
-    return error_set(renderer->err, ERROR_UNSUPPORTED, ENOTSUP,
-                     "--format: \"{{%.*s}}\" is not supported", (int)(length < 80 ? length : 80),
-                     action);
-}
+/* What ended a list of texts and actions. */
+struct stop {
+    enum {
+        STOP_TEXT, /* the template's end */
+        STOP_END,
+        STOP_ELSE,
+    } kind;
+    const char *condition; /* of "else if" and "else with", its length not 0 */
+    size_t length;
+};
 
-static const struct json *member(const struct json *object, const char *name, size_t length)
-{
-    for (size_t i = 0; object != NULL && object->type == JSON_OBJECT && i < object->count; i++) {
-        if (strlen(object->members[i].name) == length &&
-            strncmp(object->members[i].name, name, length) == 0)
-            return &object->members[i].value;
-    }
-    return NULL;
-}
-
-/* ".State.Status", "." */
-static const struct json *walk(const struct json *value, const char *path, size_t length)
-{
-    const char *end = path + length;
-
-    while (path < end && value != NULL) {
-        size_t part;
-
-        path++;
-        part = strcspn(path, ".");
-        if (part > (size_t)(end - path))
-            part = (size_t)(end - path);
-        if (part > 0)
-            value = member(value, path, part);
-        path += part;
-    }
-    return value;
-}
-
-static bool is_path(const char *text, size_t length)
-{
-    if (length == 0 || text[0] != '.')
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        if (!isalnum((unsigned char)text[i]) && strchr("._-", text[i]) == NULL)
-            return false;
-    }
-    return true;
-}
-
-static bool is_true(const struct json *value)
-{
-    if (value == NULL)
-        return false;
-    switch (value->type) {
-    case JSON_BOOLEAN:
-        return value->boolean;
-    case JSON_STRING:
-        return value->text[0] != '\0';
-    case JSON_NUMBER:
-        return strcmp(value->text, "0") != 0;
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-        return value->count > 0;
-    default:
-        return false;
-    }
-}
-
-static void append_json(struct buffer *out, const struct json *value)
-{
-    struct json_writer *writer = json_writer_new(false);
-
-    if (value != NULL)
-        json_value(writer, value);
-    else
-        json_null(writer);
-    buffer_append_string(out, json_writer_text(writer));
-    json_writer_free(writer);
-}
-
-/* {{json .}}: an item of a list without what {{.Label}} alone looks into. */
-static void append_item(struct buffer *out, const struct json *object)
-{
-    struct json_writer *writer = json_writer_new(false);
-
-    json_object_open(writer);
-    for (size_t i = 0; i < object->count; i++) {
-        if (strcmp(object->members[i].name, TEMPLATE_LABELS) == 0)
-            continue;
-        json_key(writer, object->members[i].name);
-        json_value(writer, &object->members[i].value);
-    }
-    json_object_close(writer);
-    buffer_append_string(out, json_writer_text(writer));
-    json_writer_free(writer);
-}
-
-static void append_value(struct buffer *out, const struct json *value)
-{
-    if (value == NULL || value->type == JSON_NULL)
-        buffer_append_string(out, "<no value>");
-    else if (value->type == JSON_STRING || value->type == JSON_NUMBER)
-        buffer_append_string(out, value->text);
-    else if (value->type == JSON_BOOLEAN)
-        buffer_append_string(out, value->boolean ? "true" : "false");
-    else
-        append_json(out, value);
-}
-
-/* A word of an action: up to a space, or in quotes. */
-static const char *next_word(const char *text, const char *end, size_t *length)
-{
-    while (text < end && *text == ' ')
-        text++;
-    *length = 0;
-    if (text < end && *text == '"') {
-        const char *closing = memchr(text + 1, '"', (size_t)(end - text) - 1);
-
-        *length = closing != NULL ? (size_t)(closing - text) + 1 : (size_t)(end - text);
-        return text;
-    }
-    while (text + *length < end && text[*length] != ' ')
-        ++*length;
-    return text;
-}
-
+/* An action without its braces and spaces. */
 struct action {
-    const char *words[4];
-    size_t lengths[4];
-    size_t count; /* four means four or more, which no action has */
+    const char *text;
+    size_t length;
+    const char *behind; /* where the template goes on */
 };
-
-static struct action read_action(const char *text, size_t length)
-{
-    struct action action = {.count = 0};
-    const char *end = text + length;
-
-    while (text < end && action.count < 4) {
-        size_t word_length;
-        const char *word = next_word(text, end, &word_length);
-
-        if (word_length == 0)
-            break;
-        action.words[action.count] = word;
-        action.lengths[action.count++] = word_length;
-        text = word + word_length;
-    }
-    return action;
-}
-
-static bool word_is(const struct action *action, size_t number, const char *text)
-{
-    return number < action->count && strlen(text) == action->lengths[number] &&
-           strncmp(action->words[number], text, action->lengths[number]) == 0;
-}
-
-static bool word_is_path(const struct action *action, size_t number)
-{
-    return number < action->count && is_path(action->words[number], action->lengths[number]);
-}
-
-static bool word_is_quoted(const struct action *action, size_t number)
-{
-    return number < action->count && action->lengths[number] >= 2 &&
-           action->words[number][0] == '"' &&
-           action->words[number][action->lengths[number] - 1] == '"';
-}
-
-static const struct json *word_value(const struct action *action, size_t number,
-                                     const struct json *value)
-{
-    return walk(value, action->words[number], action->lengths[number]);
-}
-
-/* The member that is named in quotes. */
-static const struct json *quoted_member(const struct action *action, size_t number,
-                                        const struct json *object)
-{
-    return member(object, action->words[number] + 1, action->lengths[number] - 2);
-}
 
 static void append_escaped(struct buffer *out, const char *text, size_t length)
 {
@@ -210,147 +49,325 @@ static void append_escaped(struct buffer *out, const char *text, size_t length)
     }
 }
 
-static int run_action(struct renderer *renderer, const char *text, size_t length,
-                      const struct json *value)
+/* Where an action ends: at "}}" outside of its texts. NULL: nowhere. */
+static const char *find_close(const char *text)
 {
-    struct action action = read_action(text, length);
-    const struct json *found;
+    char quote = '\0';
 
-    if (action.count == 1 && word_is_path(&action, 0)) {
-        append_value(renderer->out, word_value(&action, 0, value));
-    } else if (action.count == 1 && word_is_quoted(&action, 0)) {
-        append_escaped(renderer->out, action.words[0] + 1, action.lengths[0] - 2);
-    } else if (action.count == 2 && word_is(&action, 0, "json") && word_is(&action, 1, ".") &&
-               value->type == JSON_OBJECT) {
-        append_item(renderer->out, value);
-    } else if (action.count == 2 && word_is(&action, 0, "json") && word_is_path(&action, 1)) {
-        append_json(renderer->out, word_value(&action, 1, value));
-    } else if (action.count == 2 && word_is(&action, 0, "len") && word_is_path(&action, 1)) {
-        found = word_value(&action, 1, value);
-        buffer_printf(renderer->out, "%zu",
-                      found == NULL                ? 0
-                      : found->type == JSON_STRING ? strlen(found->text)
-                                                   : found->count);
-    } else if (action.count == 3 && word_is(&action, 0, "index") && word_is_path(&action, 1) &&
-               word_is_quoted(&action, 2)) {
-        append_value(renderer->out, quoted_member(&action, 2, word_value(&action, 1, value)));
-    } else if (action.count == 2 && word_is(&action, 0, ".Label") && word_is_quoted(&action, 1)) {
-        found = quoted_member(&action, 1, json_get(value, TEMPLATE_LABELS));
-        buffer_append_string(renderer->out, found != NULL ? found->text : "");
-    } else {
-        return refuse(renderer, text, length);
-    }
-    return 0;
-}
-
-/* Where an action ends; NULL if it does not. */
-static const char *action_end(const char *action)
-{
-    return strstr(action, "}}");
-}
-
-/* The "{{else}}" or "{{end}}" (`wanted` without braces) of the block that begins at `text`; or
- * NULL. */
-static const char *find_word(const char *text, const char *wanted)
-{
-    int depth = 0;
-
-    for (text = strstr(text, "{{"); text != NULL; text = strstr(text + 2, "{{")) {
-        size_t length;
-        const char *end = action_end(text);
-        const char *word = end != NULL ? next_word(text + 2, end, &length) : NULL;
-
-        if (word == NULL)
-            return NULL;
-        if (depth == 0 && strlen(wanted) == length && strncmp(word, wanted, length) == 0)
+    for (; *text != '\0'; text++) {
+        if (quote != '\0' && *text == '\\' && quote == '"' && text[1] != '\0')
+            text++;
+        else if (quote != '\0')
+            quote = *text == quote ? '\0' : quote;
+        else if (*text == '"' || *text == '`')
+            quote = *text;
+        else if (strncmp(text, "}}", 2) == 0)
             return text;
-        if (strncmp(word, "range", length) == 0 || strncmp(word, "if", length) == 0)
-            depth++;
-        else if (length == 3 && strncmp(word, "end", 3) == 0 && depth-- == 0)
-            return NULL;
     }
     return NULL;
 }
 
-static int render(struct renderer *renderer, const char *text, const char *end,
-                  const struct json *value, int depth);
+static bool is_space(char c)
+{
+    return isspace((unsigned char)c) != 0;
+}
 
-struct block {
-    const char *inside;
-    const char *otherwise; /* "{{else}}", or NULL */
-    const char *end;       /* "{{end}}" */
+/* "{{- " takes the space before it away, " -}}" that behind it. */
+static int read_action(struct renderer *renderer, const char *open, struct action *action)
+{
+    const char *start = open + 2;
+    const char *close = find_close(start);
+    const char *end = close;
+
+    if (close == NULL)
+        return error_set(renderer->scope.err, ERROR_INVALID, EINVAL,
+                         "--format: \"{{\" without \"}}\"");
+    action->behind = close + 2;
+    if (end - start >= 2 && end[-1] == '-' && is_space(end[-2])) {
+        end--;
+        while (is_space(*action->behind))
+            action->behind++;
+    }
+    if (end - start >= 2 && start[0] == '-' && is_space(start[1]))
+        start++;
+    while (start < end && is_space(*start))
+        start++;
+    while (end > start && is_space(end[-1]))
+        end--;
+    action->text = start;
+    action->length = (size_t)(end - start);
+    return 0;
+}
+
+/* What stands behind the action's first word, if it is that one. */
+static bool begins_with(const struct action *action, const char *word, const char **rest,
+                        size_t *length)
+{
+    size_t size = strlen(word);
+
+    if (action->length < size || strncmp(action->text, word, size) != 0 ||
+        (action->length > size && !is_space(action->text[size])))
+        return false;
+    while (size < action->length && is_space(action->text[size]))
+        size++;
+    *rest = action->text + size;
+    *length = action->length - size;
+    return true;
+}
+
+static int render_list(struct renderer *renderer, const char **at, bool is_active, int depth,
+                       struct stop *stop);
+
+static int evaluate(struct renderer *renderer, const char *text, size_t length,
+                    const struct json **value)
+{
+    bool is_silent;
+
+    return template_eval(&renderer->scope, text, length, value, &is_silent);
+}
+
+/* {{if}} and {{with}}, with their {{else if}}, {{else with}} and {{else}}; what is not active is
+ * read over. */
+static int run_if(struct renderer *renderer, const char *condition, size_t length, bool is_with,
+                  const char **at, bool is_active, int depth)
+{
+    const size_t variables = renderer->scope.variable_count;
+    const struct json *const dot = renderer->scope.dot;
+    struct stop stop = {.condition = condition, .length = length};
+    bool is_done = !is_active;
+
+    if (length == 0)
+        return error_set(renderer->scope.err, ERROR_INVALID, EINVAL,
+                         "--format: an {{if}} or {{with}} without a condition");
+    do {
+        const struct json *value = NULL;
+        bool is_taken = !is_done;
+        int result = 0;
+
+        if (is_taken && stop.length > 0) {
+            result = evaluate(renderer, stop.condition, stop.length, &value);
+            is_taken = template_is_true(value);
+        }
+        if (result == 0 && is_taken && is_with && stop.length > 0)
+            renderer->scope.dot = value;
+        if (result == 0)
+            result = render_list(renderer, at, is_taken, depth, &stop);
+        renderer->scope.dot = dot;
+        if (result < 0)
+            return result;
+        is_done = is_done || is_taken;
+    } while (stop.kind == STOP_ELSE);
+    renderer->scope.variable_count = variables;
+    return stop.kind == STOP_END ? 0
+                                 : error_set(renderer->scope.err, ERROR_INVALID, EINVAL,
+                                             "--format: a block without {{end}}");
+}
+
+/* The variables of {{range $i, $item := ...}}; the length of a name is 0 where there is none. */
+struct range_variables {
+    const char *names[2];
+    size_t lengths[2];
 };
 
-static int run_block(struct renderer *renderer, const struct action *action,
-                     const struct block *block, const struct json *value, int depth)
+/* Returns what stands behind ":=", or the text itself. */
+static const char *read_range_variables(const char *text, size_t length,
+                                        struct range_variables *variables)
 {
-    const struct json *found = word_value(action, 1, value);
-    const char *first_end = block->otherwise != NULL ? block->otherwise : block->end;
+    const char *sign = memmem(text, length, ":=", 2);
+    const char *end = text + length;
+    size_t count = 0;
+
+    *variables = (struct range_variables){{"", ""}, {0, 0}};
+    if (text[0] != '$' || sign == NULL)
+        return text;
+    for (const char *c = text; c < sign && count < 2; c++) {
+        size_t size = 0;
+
+        if (*c != '$')
+            continue;
+        while (c + 1 + size < end && isalnum((unsigned char)c[1 + size]))
+            size++;
+        variables->names[count] = c + 1;
+        variables->lengths[count++] = size;
+    }
+    /* One alone is the item. */
+    if (count == 1) {
+        variables->names[1] = variables->names[0];
+        variables->lengths[1] = variables->lengths[0];
+        variables->lengths[0] = 0;
+    }
+    return sign + 2;
+}
+
+static const struct json *key_of(struct renderer *renderer, const struct json *list, size_t index)
+{
+    struct json *key = arena_new(renderer->scope.arena, 1, sizeof(*key));
+
+    if (list->type == JSON_OBJECT) {
+        *key = (struct json){.type = JSON_STRING, .count = strlen(list->members[index].name)};
+        key->text = list->members[index].name;
+        return key;
+    }
+    *key = (struct json){.type = JSON_NUMBER};
+    key->text = arena_printf(renderer->scope.arena, "%zu", index);
+    key->count = strlen(key->text);
+    return key;
+}
+
+static int set_range_variables(struct renderer *renderer, const struct range_variables *variables,
+                               const struct json *list, size_t index)
+{
+    struct template_scope *scope = &renderer->scope;
     int result = 0;
 
-    if (!is_true(found))
-        return block->otherwise == NULL ? 0
-                                        : render(renderer, action_end(block->otherwise) + 2,
-                                                 block->end, value, depth + 1);
-    if (word_is(action, 0, "if"))
-        return render(renderer, block->inside, first_end, value, depth + 1);
-    if (found->type != JSON_ARRAY && found->type != JSON_OBJECT)
-        return error_set(renderer->err, ERROR_INVALID, EINVAL,
-                         "--format: range over \"%.*s\", which is no list", (int)action->lengths[1],
-                         action->words[1]);
-    for (size_t i = 0; result == 0 && i < found->count; i++)
-        result = render(renderer, block->inside, first_end,
-                        found->type == JSON_ARRAY ? &found->items[i] : &found->members[i].value,
-                        depth + 1);
+    scope->dot = list->type == JSON_ARRAY ? &list->items[index] : &list->members[index].value;
+    if (variables->lengths[0] > 0)
+        result = template_set(scope, variables->names[0], variables->lengths[0],
+                              key_of(renderer, list, index));
+    if (result == 0 && variables->lengths[1] > 0)
+        result = template_set(scope, variables->names[1], variables->lengths[1], scope->dot);
     return result;
 }
 
-/* Renders from `text` to `end`. */
-static int render(struct renderer *renderer, const char *text, const char *end,
-                  const struct json *value, int depth)
+/* Renders the body for each item; *at goes behind it. */
+static int run_items(struct renderer *renderer, const struct range_variables *variables,
+                     const struct json *list, const char **at, int depth, struct stop *stop)
 {
+    const size_t count = renderer->scope.variable_count;
+    const struct json *const dot = renderer->scope.dot;
+    const char *const body = *at;
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < list->count; i++) {
+        *at = body;
+        result = set_range_variables(renderer, variables, list, i);
+        if (result == 0)
+            result = render_list(renderer, at, true, depth, stop);
+        renderer->scope.dot = dot;
+        renderer->scope.variable_count = count;
+    }
+    return result;
+}
+
+static int run_range(struct renderer *renderer, const char *text, size_t length, const char **at,
+                     bool is_active, int depth)
+{
+    struct range_variables variables;
+    const char *expression = read_range_variables(text, length, &variables);
+    const struct json *list = NULL;
+    struct stop stop = {.kind = STOP_TEXT};
+    bool has_items;
+    int result = 0;
+
+    if (is_active)
+        result = evaluate(renderer, expression, (size_t)(text + length - expression), &list);
+    if (result < 0)
+        return result;
+    if (list != NULL && list->type != JSON_ARRAY && list->type != JSON_OBJECT &&
+        list->type != JSON_NULL)
+        return error_set(renderer->scope.err, ERROR_INVALID, EINVAL,
+                         "--format: range over \"%.*s\", which is no list", (int)length, text);
+    has_items = list != NULL && list->type != JSON_NULL && list->count > 0;
+    result = has_items ? run_items(renderer, &variables, list, at, depth, &stop)
+                       : render_list(renderer, at, false, depth, &stop);
+    if (result == 0 && stop.kind == STOP_ELSE)
+        result = render_list(renderer, at, is_active && !has_items, depth, &stop);
+    if (result == 0 && stop.kind != STOP_END)
+        result = error_set(renderer->scope.err, ERROR_INVALID, EINVAL,
+                           "--format: a block without {{end}}");
+    return result;
+}
+
+static int print_action(struct renderer *renderer, const struct action *action)
+{
+    const struct json *value;
+    bool is_silent;
+    int result = template_eval(&renderer->scope, action->text, action->length, &value, &is_silent);
+
+    if (result == 0 && !is_silent)
+        template_append(renderer->out, value);
+    return result;
+}
+
+/* Runs one action. Returns 1 if it ends the list: then `stop` says how. */
+static int run_action(struct renderer *renderer, const struct action *action, const char **at,
+                      bool is_active, int depth, struct stop *stop)
+{
+    const char *rest;
+    size_t length;
+
+    if (action->length >= 2 && strncmp(action->text, "/*", 2) == 0)
+        return 0;
+    if (begins_with(action, "end", &rest, &length) && length == 0) {
+        *stop = (struct stop){.kind = STOP_END};
+        return 1;
+    }
+    if (begins_with(action, "else", &rest, &length)) {
+        const struct action condition = {.text = rest, .length = length};
+
+        *stop = (struct stop){.kind = STOP_ELSE};
+        if (length > 0 && !begins_with(&condition, "if", &stop->condition, &stop->length) &&
+            !begins_with(&condition, "with", &stop->condition, &stop->length))
+            return error_set(renderer->scope.err, ERROR_UNSUPPORTED, ENOTSUP,
+                             "--format: \"{{%.*s}}\" is not supported", (int)action->length,
+                             action->text);
+        return 1;
+    }
+    if (begins_with(action, "if", &rest, &length))
+        return run_if(renderer, rest, length, false, at, is_active, depth + 1);
+    if (begins_with(action, "with", &rest, &length))
+        return run_if(renderer, rest, length, true, at, is_active, depth + 1);
+    if (begins_with(action, "range", &rest, &length))
+        return run_range(renderer, rest, length, at, is_active, depth + 1);
+    return is_active ? print_action(renderer, action) : 0;
+}
+
+/* Renders from *at to the end of the block or of the template, and moves *at behind that. */
+static int render_list(struct renderer *renderer, const char **at, bool is_active, int depth,
+                       struct stop *stop)
+{
+    *stop = (struct stop){.kind = STOP_TEXT};
     if (depth == DEPTH_MAX)
-        return error_set(renderer->err, ERROR_INVALID, E2BIG, "--format: nested too deeply");
-    while (text < end) {
-        const char *open = strstr(text, "{{");
-        const char *close = open != NULL ? action_end(open) : NULL;
-        struct action action;
-        struct block block;
+        return error_set(renderer->scope.err, ERROR_INVALID, E2BIG, "--format: nested too deeply");
+    for (;;) {
+        const char *open = strstr(*at, "{{");
+        const char *end = open != NULL ? open : *at + strlen(*at);
+        struct action action = {0};
         int result;
 
-        if (open == NULL || open >= end) {
-            append_escaped(renderer->out, text, (size_t)(end - text));
+        if (open != NULL && open[2] == '-' && is_space(open[3])) {
+            while (end > *at && is_space(end[-1]))
+                end--;
+        }
+        if (is_active)
+            append_escaped(renderer->out, *at, (size_t)(end - *at));
+        if (open == NULL) {
+            *at = end;
             return 0;
         }
-        append_escaped(renderer->out, text, (size_t)(open - text));
-        if (close == NULL)
-            return error_set(renderer->err, ERROR_INVALID, EINVAL,
-                             "--format: \"{{\" without \"}}\"");
-        text = close + 2;
-        action = read_action(open + 2, (size_t)(close - open) - 2);
-        if (action.count != 2 || !word_is_path(&action, 1) ||
-            (!word_is(&action, 0, "range") && !word_is(&action, 0, "if"))) {
-            result = run_action(renderer, open + 2, (size_t)(close - open) - 2, value);
-        } else {
-            block = (struct block){text, find_word(text, "else"), find_word(text, "end")};
-            if (block.end == NULL)
-                return error_set(renderer->err, ERROR_INVALID, EINVAL,
-                                 "--format: a block without {{end}}");
-            result = run_block(renderer, &action, &block, value, depth);
-            text = action_end(block.end) + 2;
-        }
+        result = read_action(renderer, open, &action);
         if (result < 0)
             return result;
+        *at = action.behind;
+        result = run_action(renderer, &action, at, is_active, depth, stop);
+        if (result != 0)
+            return result < 0 ? result : 0;
     }
-    return 0;
 }
 
 int template_render(const char *format, const struct json *object, struct buffer *out,
                     struct error *err)
 {
-    struct renderer renderer = {.out = out, .err = err, .format = format};
+    cleanup_arena struct arena arena = {0};
+    struct renderer renderer = {.out = out, .scope = {.arena = &arena, .dot = object, .err = err}};
+    struct stop stop;
+    int result = template_set(&renderer.scope, "", 0, object);
 
-    return render(&renderer, format, format + strlen(format), object, 0);
+    if (result == 0)
+        result = render_list(&renderer, &format, true, 0, &stop);
+    if (result == 0 && stop.kind != STOP_TEXT)
+        result = error_set(err, ERROR_INVALID, EINVAL, "--format: {{end}} or {{else}} of no block");
+    return result;
 }
 
 bool table_begin(struct table *table, const char *format)

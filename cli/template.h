@@ -1,8 +1,8 @@
 /*
- * --format: what people use of Go's templates, as docker takes them: {{.Path.To}}, {{json .Path}},
- * {{index .Path "key"}}, {{len .Path}}, {{.Label "name"}}, {{range .Path}}...{{end}},
- * {{if .Path}}...{{else}}...{{end}}, {{"text"}}; "\t" and "\n" outside. Everything else is refused
- * by name.
+ * --format: Go's templates, as docker takes them: paths, variables, literals, pipes and
+ * parentheses,
+ * {{range}}, {{if}}, {{with}} and {{else}}, the functions of template_eval.c, {{.Label "name"}};
+ * "\t" and "\n" outside. Everything else is refused by name.
  */
 #ifndef DAVIT_CLI_TEMPLATE_H
 #define DAVIT_CLI_TEMPLATE_H
@@ -14,9 +14,6 @@
 /* Appends what the template makes of the object, without a newline at its end. */
 int template_render(const char *format, const struct json *object, struct buffer *out,
                     struct error *err);
-
-/* A member of an object that {{.Label}} looks into, and that {{json .}} does not show. */
-#define TEMPLATE_LABELS "LabelMap"
 
 /* What stands over a column, where that is not the field's name in capitals. */
 struct table_header {

@@ -50,8 +50,36 @@ teardown_file() { teardown_daemon_file; }
 
 @test "what is not understood is refused by name" {
     refused() { run davit inspect --format "$1" shown; [ "$status" -ne 0 ]; contains "$output" "$2"; }
-    refused '{{.Name | upper}}' 'not supported'
+    refused '{{.Name | shout}}' 'not supported'
+    refused '{{shout .Name}}' 'not supported'
+    refused '{{index .Mounts 7}}' 'behind its end'
+    refused '{{index .No.Such "x" "y"}}' 'not there'
+    refused '{{$x}}' 'was not set'
+    refused '{{(.Name}}' 'has no ")"'
+    refused '{{printf "%s %s" .Name}}' 'more verbs'
+    refused '{{range .Name}}{{end}}' 'no list'
+    refused '{{end}}' 'of no block'
+    refused '{{if}}x{{end}}' 'without a condition'
     refused '{{template "x"}}' 'not supported'
     refused '{{.Name' 'without'
     refused '{{range .Mounts}}x' 'without {{end}}'
+}
+
+@test "functions, variables and blocks, as docker's client has them" {
+    davit create --name full --env A=1 --env B=2 --label x=y busybox sh -c 'echo hi'
+    for format in \
+        '{{range $k, $v := .Config.Labels}}{{$k}}={{$v}};{{end}}' '{{range $i, $e := .Config.Env}}{{$i}}:{{$e}} {{end}}' '{{range $e := .Config.Env}}{{$e}},{{end}}' \
+        '{{index .Config.Env 0}}' '{{index .Config.Cmd 0 | upper}}' '{{len .Config.Env | printf "%03d"}}' '{{printf "%-8s|%5d|%q" .Name 7 "z"}}' '{{println .Name "x"}}' \
+        '{{join .Config.Cmd " "}}' '{{index (split .Name "/") 1}}' '{{slice .Id 0 12}}' '{{.Config.Cmd}}' '{{.Config.Labels}}' \
+        '{{if eq .State.Status "created"}}new{{else}}old{{end}}' '{{if and .State.Running .Id}}a{{else if not .State.Running}}b{{else}}c{{end}}' \
+        '{{with .Config.Labels}}{{index . "x"}}{{end}}' '{{with index .Config.Labels "none"}}a{{else}}b{{end}}' '{{range .Mounts}}a{{else}}none{{end}}' \
+        '  {{- .Name -}}  |' '{{/* nothing */}}{{.Name}}' '{{if or (gt (len .Config.Env) 1) false}}many{{end}}' '{{$n := .Name}}{{range .Config.Env}}{{$n}}{{$.Name}};{{end}}' \
+        '{{lower "ABC"}} {{title "abc d"}} {{truncate "abcdef" 3}}' '{{json .Config.Cmd}}' '{{range .Config.Env}}{{if eq . "A=1"}}{{.}}{{end}}{{end}}' '{{print 1 2 "x"}}' \
+        '{{ "}}" }}' '{{`raw "text"`}}' '{{if ne 1 2}}{{if lt 1 2}}{{if ge 2 2}}x{{end}}{{end}}{{end}}'; do
+        ours=$(davit inspect --format "$format" full; echo .)
+        theirs=$(docker inspect --format "$format" full; echo .)
+        [ "$ours" = "$theirs" ] || { echo "$format: $ours, and docker: $theirs"; false; }
+    done
+    [ "$(davit ps --all --filter name=full --format '{{upper .Names}} {{.Label "x"}} {{.Labels}}')" = "FULL y x=y" ]
+    davit rm full
 }
