@@ -332,7 +332,7 @@ static int render_list(struct renderer *renderer, const char **at, bool is_activ
     for (;;) {
         const char *open = strstr(*at, "{{");
         const char *end = open != NULL ? open : *at + strlen(*at);
-        struct action action = {0};
+        struct action action = {.text = "", .behind = ""};
         int result;
 
         if (open != NULL && open[2] == '-' && is_space(open[3])) {

@@ -179,8 +179,8 @@ static int run_json(const struct reader *reader, const struct arguments *argumen
     } else {
         json_value(writer, value);
     }
-    *result = make_text(reader->scope->arena, json_writer_text(writer),
-                        strlen(json_writer_text(writer)));
+    *result =
+        make_text(reader->scope->arena, json_writer_text(writer), strlen(json_writer_text(writer)));
     json_writer_free(writer);
     return 0;
 }
@@ -192,7 +192,7 @@ static int run_index(const struct reader *reader, const struct arguments *argume
 
     for (size_t i = 1; i < arguments->count; i++) {
         const struct json *key = arguments->items[i];
-        int64_t number;
+        int64_t number = 0;
 
         if (value == NULL)
             return refuse(reader, "indexes what is not there");
@@ -230,7 +230,7 @@ static int run_slice(const struct reader *reader, const struct arguments *argume
 {
     const struct json *value = arguments->items[0];
     int64_t first = 0;
-    int64_t last;
+    int64_t last = 0;
     struct json *part;
 
     if (value == NULL || (value->type != JSON_STRING && value->type != JSON_ARRAY))
@@ -329,7 +329,7 @@ static int run_truncate(const struct reader *reader, const struct arguments *arg
                         const struct json **result)
 {
     const char *text = text_of(reader->scope->arena, arguments->items[0]);
-    int64_t width;
+    int64_t width = 0;
 
     if (to_integer(reader, arguments->items[1], &width) < 0)
         return -ENOTSUP;
@@ -344,8 +344,8 @@ static int run_pad(const struct reader *reader, const struct arguments *argument
 {
     const char *text = text_of(reader->scope->arena, arguments->items[0]);
     const char *padded = text;
-    int64_t before;
-    int64_t behind;
+    int64_t before = 0;
+    int64_t behind = 0;
 
     if (to_integer(reader, arguments->items[1], &before) < 0 ||
         to_integer(reader, arguments->items[2], &behind) < 0)
@@ -353,8 +353,8 @@ static int run_pad(const struct reader *reader, const struct arguments *argument
     if (before < 0 || behind < 0 || before > 1000 || behind > 1000)
         return refuse(reader, "pads by less than 0 or more than 1000");
     if (text[0] != '\0')
-        padded = arena_printf(reader->scope->arena, "%*s%s%*s", (int)before, "", text, (int)behind,
-                              "");
+        padded =
+            arena_printf(reader->scope->arena, "%*s%s%*s", (int)before, "", text, (int)behind, "");
     *result = make_text(reader->scope->arena, padded, strlen(padded));
     return 0;
 }
@@ -544,17 +544,28 @@ static const struct function {
     int (*run)(const struct reader *reader, const struct arguments *arguments,
                const struct json **result);
 } functions[] = {
-    {"and", 1, ARGUMENTS_MAX, run_and},     {"eq", 2, ARGUMENTS_MAX, run_eq},
-    {"ge", 2, 2, run_ge},                   {"gt", 2, 2, run_gt},
-    {"index", 1, ARGUMENTS_MAX, run_index}, {"join", 2, 2, run_join},
-    {"json", 1, 1, run_json},               {"le", 2, 2, run_le},
-    {"len", 1, 1, run_len},                 {"lower", 1, 1, run_lower},
-    {"lt", 2, 2, run_lt},                   {"ne", 2, 2, run_ne},
-    {"not", 1, 1, run_not},                 {"or", 1, ARGUMENTS_MAX, run_or},
-    {"pad", 3, 3, run_pad},                 {"print", 0, ARGUMENTS_MAX, run_print},
-    {"printf", 1, ARGUMENTS_MAX, run_printf}, {"println", 0, ARGUMENTS_MAX, run_println},
-    {"slice", 1, 3, run_slice},             {"split", 2, 2, run_split},
-    {"title", 1, 1, run_title},             {"truncate", 2, 2, run_truncate},
+    {"and", 1, ARGUMENTS_MAX, run_and},
+    {"eq", 2, ARGUMENTS_MAX, run_eq},
+    {"ge", 2, 2, run_ge},
+    {"gt", 2, 2, run_gt},
+    {"index", 1, ARGUMENTS_MAX, run_index},
+    {"join", 2, 2, run_join},
+    {"json", 1, 1, run_json},
+    {"le", 2, 2, run_le},
+    {"len", 1, 1, run_len},
+    {"lower", 1, 1, run_lower},
+    {"lt", 2, 2, run_lt},
+    {"ne", 2, 2, run_ne},
+    {"not", 1, 1, run_not},
+    {"or", 1, ARGUMENTS_MAX, run_or},
+    {"pad", 3, 3, run_pad},
+    {"print", 0, ARGUMENTS_MAX, run_print},
+    {"printf", 1, ARGUMENTS_MAX, run_printf},
+    {"println", 0, ARGUMENTS_MAX, run_println},
+    {"slice", 1, 3, run_slice},
+    {"split", 2, 2, run_split},
+    {"title", 1, 1, run_title},
+    {"truncate", 2, 2, run_truncate},
     {"upper", 1, 1, run_upper},
 };
 
@@ -783,8 +794,7 @@ int template_set(struct template_scope *scope, const char *name, size_t length,
     return 0;
 }
 
-static int assign(struct reader *reader, const char *name, size_t length,
-                  const struct json *value)
+static int assign(struct reader *reader, const char *name, size_t length, const struct json *value)
 {
     for (size_t i = reader->scope->variable_count; i > 0; i--) {
         struct template_variable *one = &reader->scope->variables[i - 1];

@@ -1,7 +1,7 @@
 /*
- * Expressions of templates: what stands between "{{" and "}}" and prints something, or is a condition.
- * Of Go's text/template: paths, variables, literals, parentheses, pipes, and the functions that
- * template_eval.c lists, docker's among them. Internal to templates.
+ * Expressions of templates: what stands between "{{" and "}}" and prints something, or is a
+ * condition. Of Go's text/template: paths, variables, literals, parentheses, pipes, and the
+ * functions that template_eval.c lists, docker's among them. Internal to templates.
  */
 #ifndef DAVIT_CLI_TEMPLATE_EVAL_H
 #define DAVIT_CLI_TEMPLATE_EVAL_H

@@ -186,7 +186,7 @@ teardown_file() { teardown_daemon_file; }
     davit create --name f2 --label tier=db busybox true
     [ "$(davit ps --quiet --filter label=tier=web | wc -l)" -eq 1 ]
     [ "$(davit ps --all --quiet --filter label=tier | wc -l)" -eq 2 ]
-    [ "$(davit ps --all --filter status=created --filter name=f2 --format json | jq -r '.Names[0]')" = /f2 ]
+    [ "$(davit ps --all --filter status=created --filter name=f2 --format json | jq -r .Names)" = f2 ]
     run davit ps --filter bogus=1
     [ "$status" -eq 1 ]
     davit rm --force f1 f2

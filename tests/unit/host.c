@@ -107,6 +107,7 @@ void host_close(struct host *host)
     forget_events(&host->events);
     if (host->containers.list != NULL)
         container_free(host->containers.list);
+    index_release(&host->containers.index);
     fd_close(&host->monitor_fd);
     fd_close(&host->spawner_fd);
     fd_close(&host->spawner.fd);

@@ -47,6 +47,7 @@ static void containers_are_found_by_tenant_and_name(void **state)
     assert_true(container_find(&containers, "green", "web", &found, &err) < 0);
     for (size_t i = 0; i < ARRAY_SIZE(tenants); i++)
         container_free(made[i]);
+    index_release(&containers.index);
 }
 
 static int count_rows(void *context, const char *id, const char *definition, const char *state,
