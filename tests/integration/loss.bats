@@ -633,7 +633,7 @@ END
     for name in "$dir/root/"index.json.damaged-*; do contains "$said" "${name##*/}"; done
     run davit system repair
     refute ls "$dir/root/"index.json.damaged-*
-    davit image ls --quiet --no-trunc | xargs -r davit rmi --force
+    for id in $(davit image ls --quiet --no-trunc); do davit rmi --force "$id"; done
     davit load --input "$shared/busybox.tar"
 }
 
