@@ -73,7 +73,7 @@ bool template_is_true(const struct json *value)
     case JSON_STRING:
         return value->text[0] != '\0';
     case JSON_NUMBER:
-        return strtod(value->text, NULL) != 0;
+        return strspn(value->text, "-0.") != value->count;
     case JSON_OBJECT:
     case JSON_ARRAY:
         return value->count > 0;
@@ -479,15 +479,15 @@ static int run_or(const struct reader *reader, const struct arguments *arguments
     return 0;
 }
 
-/* Numbers by their values, all else by its text. */
+/* Whole numbers by their values, all else by its text. */
 static int compare(const struct reader *reader, const struct json *one, const struct json *other)
 {
-    if (one != NULL && other != NULL && one->type == JSON_NUMBER && other->type == JSON_NUMBER) {
-        double a = strtod(one->text, NULL);
-        double b = strtod(other->text, NULL);
+    int64_t a = 0;
+    int64_t b = 0;
 
+    if (one != NULL && other != NULL && one->type == JSON_NUMBER && other->type == JSON_NUMBER &&
+        json_to_int64(one, &a) == 0 && json_to_int64(other, &b) == 0)
         return (a > b) - (a < b);
-    }
     return strcmp(text_of(reader->scope->arena, one), text_of(reader->scope->arena, other));
 }
 
