@@ -241,7 +241,7 @@ static const struct option_row create_rows[] = {
 };
 
 static const struct option_row run_rows[] = {
-    {"sig-proxy", 0, OPTION_READ, .read = read_signal_proxy,
+    {"sig-proxy", 0, OPTION_READ, .read = option_read_off,
      .offset = offsetof(struct create_options, has_no_signal_proxy),
      .help = "hand signals on to it (default); =false: do not"},
     {"detach", 'd', OPTION_FLAG, .offset = offsetof(struct create_options, is_detached),

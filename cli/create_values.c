@@ -111,19 +111,6 @@ int read_attach(const struct option_reader *reader, const char *text)
     return refuse(reader, text, "one of stdin, stdout, stderr");
 }
 
-/* A flag that is set unless it says false; notes that it does. */
-int read_signal_proxy(const struct option_reader *reader, const char *text)
-{
-    bool *is_off = (bool *)((char *)reader->values + reader->row->offset);
-
-    bool is_on;
-
-    if (option_read_boolean(reader, text, &is_on) < 0)
-        return -EINVAL;
-    *is_off = !is_on;
-    return 0;
-}
-
 /* "80", "80-90/udp" */
 int read_expose(const struct option_reader *reader, const char *text)
 {

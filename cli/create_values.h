@@ -13,7 +13,6 @@ int read_env(const struct option_reader *reader, const char *text);
 int read_env_file(const struct option_reader *reader, const char *text);   /* create_files.c */
 int read_label_file(const struct option_reader *reader, const char *text); /* create_files.c */
 int read_attach(const struct option_reader *reader, const char *text);
-int read_signal_proxy(const struct option_reader *reader, const char *text);
 int read_expose(const struct option_reader *reader, const char *text);
 int read_entrypoint(const struct option_reader *reader, const char *text);
 int read_health_command(const struct option_reader *reader, const char *text);

@@ -81,22 +81,16 @@ int cli_images(struct cli *cli, int argc, char **argv)
     };
     struct images_options options = {0};
     struct request *request = &options.style.request;
-    const struct option_set set = {
-        .tables = {{rows, NULL},
-                   {list_quiet_rows, NULL},
-                   {list_format_rows, NULL},
-                   {list_filter_rows, NULL},
-                   {list_truncation_rows, NULL}},
+    static const struct list_options list_options = {
+        .rows = rows,
         .usage = "[REPOSITORY[:TAG]]",
-        .request = request,
-        .values = &options,
+        .has_filters = true,
+        .has_truncation = true,
     };
-    int result = options_read(cli, argc, argv, &set);
+    int result = list_read(cli, argc, argv, &list_options, &options.style);
 
-    if (result < 0) {
-        request_release(request);
+    if (result < 0)
         return result;
-    }
     if (optind < argc) {
         cleanup_free char *reference = memory_printf("reference=%s", argv[optind]);
 
@@ -142,24 +136,11 @@ static void add_step(struct list *list, const struct json *step)
     list_add(list, writer);
 }
 
-/* --human=false is the one that says something. */
-static int read_human(const struct option_reader *reader, const char *text)
-{
-    bool *is_inhuman = (bool *)((char *)reader->values + reader->row->offset);
-
-    bool is_human;
-
-    if (option_read_boolean(reader, text, &is_human) < 0)
-        return -EINVAL;
-    *is_inhuman = !is_human;
-    return 0;
-}
-
 int cli_history(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row rows[] = {
         {"human", 'H', OPTION_READ, .offset = offsetof(struct history_options, is_inhuman),
-         .read = read_human, .help = "sizes and times in words (default); =false: in numbers"},
+         .read = option_read_off, .help = "sizes and times in words (default); =false: in numbers"},
         {"platform", 0, OPTION_REFUSED, "OS/ARCHITECTURE", .help = ONE_PLATFORM},
         {0},
     };
@@ -172,17 +153,13 @@ int cli_history(struct cli *cli, int argc, char **argv)
         .headers = headers,
     };
     struct history_options options = {0};
-    const struct option_set set = {
-        .tables = {{rows, NULL},
-                   {list_quiet_rows, NULL},
-                   {list_format_rows, NULL},
-                   {list_truncation_rows, NULL}},
+    static const struct list_options list_options = {
+        .rows = rows,
         .usage = "IMAGE",
-        .request = &options.style.request,
-        .values = &options,
+        .has_truncation = true,
     };
     cleanup_free char *path = NULL;
-    int result = options_read(cli, argc, argv, &set);
+    int result = list_read(cli, argc, argv, &list_options, &options.style);
 
     if (result < 0)
         return result;

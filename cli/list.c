@@ -11,29 +11,50 @@
 
 #define SHORT_ID 12
 
-const struct option_row list_format_rows[] = {
+static const struct option_row format_rows[] = {
     {"format", 0, OPTION_TEXT, "json|table|TEMPLATE", .offset = offsetof(struct list_style, format),
      .help = "how each is printed"},
     {0},
 };
 
-const struct option_row list_quiet_rows[] = {
+static const struct option_row quiet_rows[] = {
     {"quiet", 'q', OPTION_FLAG, .offset = offsetof(struct list_style, is_quiet),
      .help = "names or ids alone"},
     {0},
 };
 
-const struct option_row list_truncation_rows[] = {
+static const struct option_row truncation_rows[] = {
     {"no-trunc", 0, OPTION_FLAG, .offset = offsetof(struct list_style, is_untruncated),
      .help = "whole ids and texts"},
     {0},
 };
 
-const struct option_row list_filter_rows[] = {
+static const struct option_row filter_rows[] = {
     {"filter", 'f', OPTION_READ, "KEY=VALUE", .read = option_read_filter,
      .help = "those alone that match"},
     {0},
 };
+
+int list_read(struct cli *cli, int argc, char **argv, const struct list_options *options,
+              struct list_style *style)
+{
+    struct option_set set = {.usage = options->usage, .request = &style->request, .values = style};
+    size_t count = 0;
+    int result;
+
+    if (options->rows != NULL)
+        set.tables[count++].rows = options->rows;
+    set.tables[count++].rows = quiet_rows;
+    set.tables[count++].rows = format_rows;
+    if (options->has_filters)
+        set.tables[count++].rows = filter_rows;
+    if (options->has_truncation)
+        set.tables[count++].rows = truncation_rows;
+    result = options_read(cli, argc, argv, &set);
+    if (result < 0)
+        request_release(&style->request);
+    return result;
+}
 
 static bool is_word(const char *text, const char *word)
 {

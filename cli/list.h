@@ -36,11 +36,18 @@ struct list_command {
     const struct table_header *headers; /* or NULL */
 };
 
-/* --format, --quiet, --no-trunc, --filter. */
-extern const struct option_row list_format_rows[];
-extern const struct option_row list_quiet_rows[];
-extern const struct option_row list_truncation_rows[];
-extern const struct option_row list_filter_rows[];
+/* What a list takes besides --format and --quiet. */
+struct list_options {
+    const struct option_row *rows; /* its own, or NULL */
+    const char *usage;
+    bool has_filters;    /* --filter */
+    bool has_truncation; /* --no-trunc */
+};
+
+/* Reads the options into the style, with which a struct that its own rows write to begins. After a
+ * failure the style's request is released. */
+int list_read(struct cli *cli, int argc, char **argv, const struct list_options *options,
+              struct list_style *style);
 
 /* Prints the list that is at `path` with the style's query. Releases the style's request. */
 int list_print(struct cli *cli, struct list_style *style, const char *path,

@@ -139,13 +139,6 @@ int cli_network_create(struct cli *cli, int argc, char **argv)
     return result;
 }
 
-static const char *text_of(const struct json *network, const char *member)
-{
-    const char *text = json_get_string(network, member);
-
-    return text != NULL ? text : "";
-}
-
 static void add_network(struct list *list, const struct json *network)
 {
     struct json_writer *writer = json_writer_new(false);
@@ -153,18 +146,18 @@ static void add_network(struct list *list, const struct json *network)
     const struct json *has_ipv6 = json_get(network, "EnableIPv6");
     int64_t created_ns = 0;
 
-    clock_parse_rfc3339(text_of(network, "Created"), &created_ns);
+    clock_parse_rfc3339(list_text_of(network, "Created"), &created_ns);
     json_object_open(writer);
     list_write_time(writer, created_ns, NULL);
-    json_member_string(writer, "Driver", text_of(network, "Driver"));
-    list_write_id(writer, list, "ID", text_of(network, "Id"));
+    json_member_string(writer, "Driver", list_text_of(network, "Driver"));
+    list_write_id(writer, list, "ID", list_text_of(network, "Id"));
     json_member_string(writer, "IPv4", "true");
     json_member_string(writer, "IPv6", has_ipv6 != NULL && has_ipv6->boolean ? "true" : "false");
     json_member_string(writer, "Internal",
                        is_internal != NULL && is_internal->boolean ? "true" : "false");
     list_write_labels(writer, json_get(network, "Labels"));
-    json_member_string(writer, "Name", text_of(network, "Name"));
-    json_member_string(writer, "Scope", text_of(network, "Scope"));
+    json_member_string(writer, "Name", list_text_of(network, "Name"));
+    json_member_string(writer, "Scope", list_text_of(network, "Scope"));
     json_object_close(writer);
     list_add(list, writer);
 }
@@ -179,16 +172,12 @@ int cli_network_ls(struct cli *cli, int argc, char **argv)
         .headers = headers,
     };
     struct list_style style = {0};
-    const struct option_set set = {
-        .tables = {{list_quiet_rows, NULL},
-                   {list_format_rows, NULL},
-                   {list_filter_rows, NULL},
-                   {list_truncation_rows, NULL}},
+    static const struct list_options list_options = {
         .usage = "",
-        .request = &style.request,
-        .values = &style,
+        .has_filters = true,
+        .has_truncation = true,
     };
-    int result = options_read(cli, argc, argv, &set);
+    int result = list_read(cli, argc, argv, &list_options, &style);
 
     return result < 0 ? result : list_print(cli, &style, "/networks", &command);
 }
@@ -299,8 +288,8 @@ static void print_bindings(const struct json_member *port, bool has_name)
     const struct json *bindings = &port->value;
 
     for (size_t i = 0; bindings->type == JSON_ARRAY && i < bindings->count; i++) {
-        cleanup_free char *host = cli_format_socket(text_of(&bindings->items[i], "HostIp"),
-                                                    text_of(&bindings->items[i], "HostPort"));
+        cleanup_free char *host = cli_format_socket(list_text_of(&bindings->items[i], "HostIp"),
+                                                    list_text_of(&bindings->items[i], "HostPort"));
 
         printf("%s%s%s\n", has_name ? port->name : "", has_name ? " -> " : "", host);
     }

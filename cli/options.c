@@ -119,6 +119,16 @@ int option_read_boolean(const struct option_reader *reader, const char *text, bo
     return refuse(reader, text, "true or false");
 }
 
+int option_read_off(const struct option_reader *reader, const char *text)
+{
+    bool is_on;
+
+    if (option_read_boolean(reader, text, &is_on) < 0)
+        return -EINVAL;
+    *(bool *)place_in_values(reader) = !is_on;
+    return 0;
+}
+
 static int take_flag(const struct option_reader *reader, const char *text)
 {
     bool is_true;

@@ -92,6 +92,9 @@ int option_read_content_trust(const struct option_reader *reader, const char *te
  * else than true. */
 int option_read_boolean(const struct option_reader *reader, const char *text, bool *value);
 
+/* A flag that is on unless it says otherwise: notes at the row's offset that it is off. */
+int option_read_off(const struct option_reader *reader, const char *text);
+
 /* --format of commands that have JSON besides their usual output, and no templates. */
 int option_read_json(const struct option_reader *reader, const char *text);
 

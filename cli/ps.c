@@ -205,22 +205,16 @@ int cli_ps(struct cli *cli, int argc, char **argv)
         .headers = headers,
     };
     struct list_style style = {0};
-    const struct option_set set = {
-        .tables = {{rows, NULL},
-                   {list_quiet_rows, NULL},
-                   {list_format_rows, NULL},
-                   {list_filter_rows, NULL},
-                   {list_truncation_rows, NULL}},
+    static const struct list_options list_options = {
+        .rows = rows,
         .usage = "",
-        .request = &style.request,
-        .values = &style,
+        .has_filters = true,
+        .has_truncation = true,
     };
-    int result = options_read(cli, argc, argv, &set);
+    int result = list_read(cli, argc, argv, &list_options, &style);
 
-    if (result < 0) {
-        request_release(&style.request);
+    if (result < 0)
         return result;
-    }
     if (style.format != NULL && strstr(style.format, ".Size") != NULL)
         request_set_boolean(request_at(&style.request, NULL, "size"), true);
     if (request_is_true(&style.request, "size"))

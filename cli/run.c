@@ -343,7 +343,7 @@ int cli_attach(struct cli *cli, int argc, char **argv)
     static const struct option_row rows[] = {
         {"no-stdin", 0, OPTION_FLAG, .offset = offsetof(struct attach_options, has_no_stdin),
          .help = "its output alone"},
-        {"sig-proxy", 0, OPTION_READ, .read = read_signal_proxy,
+        {"sig-proxy", 0, OPTION_READ, .read = option_read_off,
          .offset = offsetof(struct attach_options, has_no_signal_proxy),
          .help = "hand signals on to it (default); =false: do not"},
         {0},

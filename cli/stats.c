@@ -129,11 +129,9 @@ static void write_numbers(struct json_writer *writer, const struct row *row, boo
 static int add_row(struct listing *listing, const struct row *row, const struct json *stats,
                    const struct stats_options *options, struct error *err)
 {
-    cleanup_arena struct arena arena = {0};
     struct json_writer *writer = json_writer_new(false);
     const char *id = json_get_string(stats, "id");
     const char *read_at = json_get_string(stats, "read");
-    const struct json *object;
     int result;
 
     json_object_open(writer);
@@ -144,10 +142,7 @@ static int add_row(struct listing *listing, const struct row *row, const struct 
     /* What does not run has been read at the zero time. */
     write_numbers(writer, row, read_at != NULL && strncmp(read_at, "0001", 4) != 0);
     json_object_close(writer);
-    result = json_parse(&arena, json_writer_text(writer), strlen(json_writer_text(writer)),
-                        &json_default_limits, &object, err);
-    if (result == 0)
-        result = listing_add(listing, object, err);
+    result = listing_add_text(listing, json_writer_text(writer), err);
     json_writer_free(writer);
     return result;
 }

@@ -569,6 +569,15 @@ int listing_add(struct listing *listing, const struct json *object, struct error
     return result;
 }
 
+int listing_add_text(struct listing *listing, const char *text, struct error *err)
+{
+    cleanup_arena struct arena arena = {0};
+    const struct json *object;
+    int result = json_parse(&arena, text, strlen(text), &json_default_limits, &object, err);
+
+    return result < 0 ? result : listing_add(listing, object, err);
+}
+
 void listing_end(struct listing *listing)
 {
     if (listing->is_table)

@@ -44,6 +44,8 @@ struct listing {
 
 void listing_begin(struct listing *listing, const char *format);
 int listing_add(struct listing *listing, const struct json *object, struct error *err);
+/* The same of an object that is still JSON. */
+int listing_add_text(struct listing *listing, const char *text, struct error *err);
 void listing_end(struct listing *listing);
 
 /* Prints a whole list of objects. */

@@ -89,16 +89,12 @@ int cli_volume_ls(struct cli *cli, int argc, char **argv)
         .headers = headers,
     };
     struct list_style style = {0};
-    const struct option_set set = {
-        .tables = {{rows, NULL},
-                   {list_quiet_rows, NULL},
-                   {list_format_rows, NULL},
-                   {list_filter_rows, NULL}},
+    static const struct list_options list_options = {
+        .rows = rows,
         .usage = "",
-        .request = &style.request,
-        .values = &style,
+        .has_filters = true,
     };
-    int result = options_read(cli, argc, argv, &set);
+    int result = list_read(cli, argc, argv, &list_options, &style);
 
     return result < 0 ? result : list_print(cli, &style, "/volumes", &command);
 }
