@@ -15,6 +15,12 @@
 
 struct command;
 
+/* Why several commands and flags of docker's are refused. */
+#define NO_BUILD                                                                                   \
+    "this version builds no images: build them with buildah or podman and load them, or make one " \
+    "of a directory with davit import"
+#define NO_CHECKPOINTS "containers of davitd are not checkpointed; davit-oci does, for engines"
+
 #define DETACH_KEYS_MAX 8
 
 struct detach_keys {

@@ -1,13 +1,11 @@
 /* stop, restart, kill, pause, unpause, rename, update, rm, wait, top, logs. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/number.h"
 #include "cli.h"
 #include "create_options.h"
 #include "each.h"

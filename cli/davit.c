@@ -68,11 +68,10 @@ static const struct refused_command {
     const char *name;
     const char *reason;
 } refused_commands[] = {
-    {"build", "this version builds no images: build them with buildah or podman and load them, or "
-              "make one of a directory with davit import"},
+    {"build", NO_BUILD},
     {"builder", "this version builds no images"},
     {"buildx", "this version builds no images"},
-    {"checkpoint", "containers of davitd are not checkpointed; davit-oci does, for engines"},
+    {"checkpoint", NO_CHECKPOINTS},
     {"compose", "docker-compose works with davitd: set DOCKER_HOST"},
     {"config", "configs belong to services, which are not in this version"},
     {"context", "not in this version; davit --host and DAVIT_HOST name another davitd"},

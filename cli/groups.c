@@ -91,9 +91,7 @@ static const struct {
     const char *name;
     const char *reason;
 } refused_subcommands[] = {
-    {"image", "build",
-     "this version builds no images: build them with buildah or podman and load "
-     "them, or make one of a directory with davit import"},
+    {"image", "build", NO_BUILD},
     {"volume", "update", "it changes volumes of a swarm, which is not in this version"},
     {"system", "dial-stdio", "not in this version"},
 };

@@ -294,10 +294,8 @@ int cli_start(struct cli *cli, int argc, char **argv)
          .help = "connect to its output"},
         {"interactive", 'i', OPTION_FLAG, .offset = offsetof(struct start_options, is_interactive),
          .help = "connect to its input too"},
-        {"checkpoint", 0, OPTION_REFUSED, "NAME",
-         .help = "containers of davitd are not checkpointed; davit-oci does, for engines"},
-        {"checkpoint-dir", 0, OPTION_REFUSED, "DIRECTORY",
-         .help = "containers of davitd are not checkpointed; davit-oci does, for engines"},
+        {"checkpoint", 0, OPTION_REFUSED, "NAME", .help = NO_CHECKPOINTS},
+        {"checkpoint-dir", 0, OPTION_REFUSED, "DIRECTORY", .help = NO_CHECKPOINTS},
         {0},
     };
     struct start_options options = {0};

@@ -5,29 +5,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "container.h"
 
 #define SIZE_MIN 64
 
-/* FNV-1a, up to `max` characters. Names are the tenants' own choice: whoever finds many of one hash
- * makes lookups as slow as walking the list, and no slower. */
-static uint64_t hash_text(uint64_t hash, const char *text, size_t max)
-{
-    for (size_t i = 0; i < max && text[i] != '\0'; i++)
-        hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static uint64_t hash_of_id(const char *id)
 {
-    return hash_text(UINT64_C(0xcbf29ce484222325), id, INDEX_SHORT_ID);
+    return hash_bytes(HASH_START, id, strnlen(id, INDEX_SHORT_ID));
 }
 
+/* Names are the tenants' own choice: whoever finds many of one hash makes lookups as slow as
+ * walking the list, and no slower. */
 static uint64_t hash_of_name(const char *tenant, const char *name)
 {
-    uint64_t hash = hash_text(UINT64_C(0xcbf29ce484222325), tenant != NULL ? tenant : "", SIZE_MAX);
+    uint64_t hash = tenant != NULL ? hash_bytes(HASH_START, tenant, strlen(tenant)) : HASH_START;
 
-    return hash_text(hash_text(hash, "/", 1), name, SIZE_MAX);
+    return hash_bytes(hash_bytes(hash, "/", 1), name, strlen(name));
 }
 
 static struct managed_container **bucket(struct managed_container **buckets, size_t size,

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/hash.h"
 #include "groups.h"
 #include "membership.h"
 
@@ -303,17 +304,9 @@ void membership_write(struct json_writer *writer, const struct membership *membe
     membership_write_list(writer, member);
 }
 
-/* FNV-1a */
-static uint64_t hash(uint64_t hash, const void *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 uint64_t membership_stamp(const struct membership *member)
 {
-    uint64_t stamp = UINT64_C(0xcbf29ce484222325);
+    uint64_t stamp = HASH_START;
 
     for (size_t i = 0; i < member->definition->endpoints.count; i++) {
         const struct network_lease *lease = &member->leases[i];
@@ -321,18 +314,18 @@ uint64_t membership_stamp(const struct membership *member)
         /* Plugins keep what they have given elsewhere. */
         if (lease->by_plugin != NULL)
             return 0;
-        stamp = hash(stamp, &lease->address, sizeof(lease->address));
-        stamp = hash(stamp, &lease->address6, sizeof(lease->address6));
-        stamp = hash(stamp, lease->mac, sizeof(lease->mac));
-        stamp = hash(stamp, &lease->network, sizeof(lease->network));
+        stamp = hash_bytes(stamp, &lease->address, sizeof(lease->address));
+        stamp = hash_bytes(stamp, &lease->address6, sizeof(lease->address6));
+        stamp = hash_bytes(stamp, lease->mac, sizeof(lease->mac));
+        stamp = hash_bytes(stamp, &lease->network, sizeof(lease->network));
     }
     for (size_t i = 0; i < member->ports.count; i++) {
         const struct published_port *port = &member->ports.items[i];
 
-        stamp = hash(stamp, &port->host_port, sizeof(port->host_port));
-        stamp = hash(stamp, &port->container_port, sizeof(port->container_port));
-        stamp = hash(stamp, port->protocol, strlen(port->protocol));
-        stamp = hash(stamp, port->host, strlen(port->host));
+        stamp = hash_bytes(stamp, &port->host_port, sizeof(port->host_port));
+        stamp = hash_bytes(stamp, &port->container_port, sizeof(port->container_port));
+        stamp = hash_bytes(stamp, port->protocol, strlen(port->protocol));
+        stamp = hash_bytes(stamp, port->host, strlen(port->host));
     }
     return stamp;
 }
