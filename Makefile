@@ -79,7 +79,7 @@ davit-oci_libs := -lseccomp -lcap -lyajl_s -lm
 else
 davit-oci_libs := -lseccomp -lcap -lyajl
 endif
-davit-image_libs := -larchive -lisal -lmd -lzstd -lyajl -lseccomp -lcap -lcrypto -lsqlite3 -pthread
+davit-image_libs := -larchive -lisal -lmd -lresolv -lzstd -lyajl -lseccomp -lcap -lcrypto -lsqlite3 -pthread
 davit-resolver_libs := -lyajl -lseccomp -lcap
 davit-cni_libs := -lyajl
 davit-fetch_libs := -lcurl -lyajl -lseccomp -lcap

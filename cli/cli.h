@@ -86,6 +86,9 @@ int cli_attach(struct cli *cli, int argc, char **argv);
 int cli_inspect(struct cli *cli, int argc, char **argv);
 int cli_wait(struct cli *cli, int argc, char **argv);
 int cli_images(struct cli *cli, int argc, char **argv);
+int cli_login(struct cli *cli, int argc, char **argv);
+int cli_logout(struct cli *cli, int argc, char **argv);
+int cli_search(struct cli *cli, int argc, char **argv);
 int cli_load(struct cli *cli, int argc, char **argv);
 int cli_pull(struct cli *cli, int argc, char **argv);
 int cli_push(struct cli *cli, int argc, char **argv);
@@ -104,7 +107,8 @@ int cli_version(struct cli *cli, int argc, char **argv);
 int cli_port(struct cli *cli, int argc, char **argv);
 int cli_info(struct cli *cli, int argc, char **argv);
 
-/* Runs a command of a group (container, image, network, system, volume); the next word names it. */
+/* Runs a command of a group (container, image, manifest, network, system, volume); the next word
+ * names it. */
 int cli_group(struct cli *cli, int argc, char **argv);
 
 /* Commands that exist in groups only: "davit volume ls". */
@@ -114,6 +118,11 @@ int cli_system_check(struct cli *cli, int argc, char **argv);
 int cli_system_df(struct cli *cli, int argc, char **argv);
 int cli_system_repair(struct cli *cli, int argc, char **argv);
 int cli_system_prune(struct cli *cli, int argc, char **argv);
+int cli_manifest_annotate(struct cli *cli, int argc, char **argv);
+int cli_manifest_create(struct cli *cli, int argc, char **argv);
+int cli_manifest_inspect(struct cli *cli, int argc, char **argv);
+int cli_manifest_push(struct cli *cli, int argc, char **argv);
+int cli_manifest_rm(struct cli *cli, int argc, char **argv);
 int cli_network_connect(struct cli *cli, int argc, char **argv);
 int cli_network_disconnect(struct cli *cli, int argc, char **argv);
 int cli_network_create(struct cli *cli, int argc, char **argv);

@@ -208,20 +208,30 @@ int client_call(const struct client *client, const char *method, const char *pat
     return result;
 }
 
-int client_call_json(const struct client *client, const char *method, const char *path,
-                     const char *body, struct arena *arena, const struct json **json,
-                     struct error *err)
+int client_request_json(const struct client *client, const struct client_request *request,
+                        struct arena *arena, const struct json **json, struct error *err)
 {
     struct json_limits limits = json_default_limits;
-    cleanup_buffer struct buffer response = {0};
-    int status;
-    int result = client_call(client, method, path, body, &status, &response, err);
+    struct exchange exchange = {.fd = -1};
+    int result = client_exchange(client, request, &exchange, NULL, err);
 
     limits.max_bytes = 64 << 20;
     limits.max_values = 4000000;
     if (result == 0)
-        result = json_parse(arena, buffer_text(&response), response.length, &limits, json, err);
+        result = json_parse(arena, buffer_text(&exchange.body), exchange.body.length, &limits, json,
+                            err);
+    exchange_close(&exchange);
     return result;
+}
+
+int client_call_json(const struct client *client, const char *method, const char *path,
+                     const char *body, struct arena *arena, const struct json **json,
+                     struct error *err)
+{
+    const struct client_request request = {
+        .method = method, .path = path, .body = body, .body_fd = -1};
+
+    return client_request_json(client, &request, arena, json, err);
 }
 
 char *client_path(const char *prefix, const char *name, const char *suffix)

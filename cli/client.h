@@ -63,6 +63,10 @@ int client_call_json(const struct client *client, const char *method, const char
                      const char *body, struct arena *arena, const struct json **json,
                      struct error *err);
 
+/* The same of any request. */
+int client_request_json(const struct client *client, const struct client_request *request,
+                        struct arena *arena, const struct json **json, struct error *err);
+
 /* "/containers/NAME/verb" with the name encoded; free() it. */
 char *client_path(const char *prefix, const char *name, const char *suffix);
 

@@ -66,6 +66,12 @@ static int do_push(int store_fd, const void *job, struct error *err)
     return job_run_push(store_fd, CHANNEL_FD, STDOUT_FILENO, job, err);
 }
 
+static int do_inquire(int store_fd, const void *job, struct error *err)
+{
+    (void)store_fd;
+    return job_run_inquiry(CHANNEL_FD, STDOUT_FILENO, job, err);
+}
+
 static int do_save(int store_fd, const void *job, struct error *err)
 {
     return archive_save(store_fd, BODY_FD, job, err);
@@ -127,6 +133,7 @@ static const struct job_command {
     {"load", &load_job_type, do_load, false},
     {"pull", &pull_job_type, do_pull, false},
     {"push", &push_job_type, do_push, false},
+    {"inquire", &inquiry_job_type, do_inquire, true},
     {"save", &save_job_type, do_save, true},
     {"import", &make_job_type, do_import, false},
     {"commit", &make_job_type, do_commit, false},
@@ -330,15 +337,14 @@ int main(int argc, char **argv)
         printf("davit-image version %s\n", davit_version);
         return 0;
     }
-    fprintf(
-        stderr,
-        "usage: davit-image assemble [--cmd ARG]... [--env NAME=VALUE]... "
-        "[--workdir DIR]\n"
-        "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
-        "       davit-image tree DIRECTORY > ARCHIVE\n"
-        "       davit-image pack [--follow] PATH NAME > ARCHIVE\n"
-        "       davit-image unpack [--archive] DIRECTORY NAME < ARCHIVE\n"
-        "       davit-image load|pull|push|save|import|commit|diff|export|sbom|usage|stat-path|\n"
-        "                   copy-out|copy-in < JOB\n");
+    fprintf(stderr,
+            "usage: davit-image assemble [--cmd ARG]... [--env NAME=VALUE]... "
+            "[--workdir DIR]\n"
+            "                            [--user USER] [--output FILE] NAME DIRECTORY\n"
+            "       davit-image tree DIRECTORY > ARCHIVE\n"
+            "       davit-image pack [--follow] PATH NAME > ARCHIVE\n"
+            "       davit-image unpack [--archive] DIRECTORY NAME < ARCHIVE\n"
+            "       davit-image load|pull|push|inquire|save|import|commit|diff|export|sbom|usage|\n"
+            "                   stat-path|copy-out|copy-in < JOB\n");
     return 2;
 }

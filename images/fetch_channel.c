@@ -29,6 +29,8 @@ static const struct json_field request_fields[] = {
     FIELD(struct fetch_request, media_type, "media_type", JSON_KIND_STRING),
     FIELD(struct fetch_request, reference, "reference", JSON_KIND_STRING,
           .flags = JSON_REQUIRED | JSON_ALWAYS),
+    FIELD(struct fetch_request, path, "path", JSON_KIND_STRING),
+    FIELD(struct fetch_request, repository, "repository", JSON_KIND_STRING),
     FIELD(struct fetch_request, size, "size", JSON_KIND_INT64, .maximum = INT64_MAX),
 };
 const struct json_struct fetch_request_type = JSON_STRUCT(struct fetch_request, request_fields);

@@ -39,6 +39,11 @@ struct fetch_request {
     bool is_tag_list;       /* the repository's tags after `reference`, which may be "" */
     bool is_upload;         /* the pipe gives the content that goes to the registry */
     const char *reference;  /* tag or digest */
+    const char *path;       /* a document of the registry's own, "/v2/"; the reference names it in
+                             * errors. NULL: one of the repository */
+    const char *repository; /* where else: a manifest or blob that comes is there, and a blob that
+                             * goes up may be taken from there, without its bytes (size 0). NULL:
+                             * the setup's */
     const char *media_type; /* of a manifest that goes up */
     int64_t size;           /* of a blob, and of what goes up: no byte more or less */
 };

@@ -29,6 +29,32 @@ struct push_job {
     struct fetch_setup fetch;
 };
 
+/* What is asked of a registry without an image of the store: inquiry.c. */
+enum inquiry_kind {
+    INQUIRY_LOGIN = 1, /* whether the credentials are taken */
+    INQUIRY_SEARCH,    /* repositories by a word of their name or description */
+    INQUIRY_MANIFEST,  /* a manifest or index, and the platforms that it is for */
+    INQUIRY_INDEX,     /* puts an index there */
+};
+
+/* A manifest that an index names and that lies in another repository of its registry. */
+struct inquiry_source {
+    const char *repository;
+    const char *digest;
+};
+
+struct inquiry_job {
+    int kind;              /* enum inquiry_kind */
+    const char *reference; /* tag or digest; of a search: the word */
+    int32_t limit;         /* how many a search finds at most */
+    bool has_raw;          /* the manifest itself, besides what it is */
+    const char *document;  /* an index that is put */
+    const char *media_type;
+    LIST_OF(struct inquiry_source) sources;
+    struct fetch_setup fetch;
+};
+
+extern const struct json_struct inquiry_job_type;
 extern const struct json_struct pull_job_type;
 extern const struct json_struct push_job_type;
 

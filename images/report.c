@@ -13,6 +13,7 @@ static const struct json_field fields[] = {
     JSON_FIELD(struct image_report, current, "current", JSON_KIND_INT64, .maximum = INT64_MAX),
     JSON_FIELD(struct image_report, total, "total", JSON_KIND_INT64, .maximum = INT64_MAX),
     JSON_FIELD(struct image_report, path_stat, "path_stat", JSON_KIND_STRING),
+    JSON_FIELD(struct image_report, document, "document", JSON_KIND_STRING),
     JSON_FIELD(struct image_report, error, "error", JSON_KIND_STRING),
     JSON_FIELD(struct image_report, code, "code", JSON_KIND_STRING),
 };

@@ -11,6 +11,8 @@
 #define REPORT_CONTAINER "container"
 /* `path_stat` is of the path that was asked for. */
 #define REPORT_PATH "path"
+/* `document` is what was asked of a registry. */
+#define REPORT_DOCUMENT "document"
 /* `total` bytes are in the volume `id`. */
 #define REPORT_VOLUME "volume"
 
@@ -26,6 +28,7 @@ struct image_report {
     int64_t current;       /* bytes */
     int64_t total;         /* bytes; of a pushed image: the size of its manifest or index */
     const char *path_stat; /* of a path in a container: Docker's ContainerPathStat, as JSON */
+    const char *document;  /* what was asked of a registry, as JSON */
     const char *error;     /* a failure's message */
     const char *code;      /* error_code_name() */
 };

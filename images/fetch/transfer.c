@@ -64,6 +64,8 @@ static void end_transfer(struct transfer *transfer, const struct error *err)
     release_request(transfer);
     buffer_release(&transfer->pending);
     free(transfer->reference);
+    free(transfer->path);
+    free(transfer->repository);
     free(transfer->sent_type);
     buffer_release(&transfer->body);
     free(transfer);
@@ -215,8 +217,12 @@ static char *download_url(const struct transfer *transfer)
     const struct fetch_setup *setup = transfer->fetcher->setup;
     const char *base = setup->endpoints.items[transfer->endpoint].url;
 
+    if (transfer->path != NULL)
+        return memory_printf("%s%s", base, transfer->path);
     if (!transfer->is_tag_list)
-        return memory_printf("%s/v2/%s/%s/%s", base, setup->repository,
+        return memory_printf("%s/v2/%s/%s/%s", base,
+                             transfer->repository != NULL ? transfer->repository
+                                                          : setup->repository,
                              transfer->is_manifest ? "manifests" : "blobs", transfer->reference);
     return memory_printf("%s/v2/%s/tags/list?n=%d%s%s", base, setup->repository, TAGS_AT_ONCE,
                          transfer->reference[0] != '\0' ? "&last=" : "", transfer->reference);
@@ -228,7 +234,7 @@ static void set_download(struct transfer *transfer)
     cleanup_free char *url = download_url(transfer);
 
     curl_easy_setopt(transfer->easy, CURLOPT_URL, url);
-    if (transfer->is_manifest && !transfer->is_tag_list)
+    if (transfer->is_manifest && !transfer->is_tag_list && transfer->path == NULL)
         transfer->headers = curl_slist_append(NULL, manifest_types);
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
     if (transfer->received > 0) {
@@ -271,6 +277,24 @@ static void send_request(struct transfer *transfer)
     curl_multi_add_handle(fetcher->multi, transfer->easy);
 }
 
+static void describe_path_status(const struct transfer *transfer, const char *message,
+                                 struct error *err)
+{
+    const char *url = transfer->fetcher->setup->endpoints.items[transfer->endpoint].url;
+    int path_length = (int)strcspn(transfer->path, "?");
+
+    if (transfer->status == 401 || transfer->status == 403)
+        error_set(err, ERROR_DENIED, EACCES, "%s: unauthorized: %.256s", url,
+                  message != NULL ? message : "incorrect username or password");
+    else if (transfer->status == 404)
+        error_set(err, ERROR_NOT_FOUND, ENOENT, "%s has no %.*s: is it a registry?", url,
+                  path_length, transfer->path);
+    else
+        error_set(err, ERROR_INTERNAL, EPROTO, "%s%.*s was answered with status %ld%s%.256s", url,
+                  path_length, transfer->path, transfer->status, message != NULL ? ": " : "",
+                  message != NULL ? message : "");
+}
+
 /* What the registry says itself: distribution-spec "Error Codes". */
 static void describe_status(const struct transfer *transfer, struct error *err)
 {
@@ -287,7 +311,9 @@ static void describe_status(const struct transfer *transfer, struct error *err)
         errors = json_get(json, "errors");
     if (errors != NULL && errors->type == JSON_ARRAY && errors->count > 0)
         message = json_get_string(&errors->items[0], "message");
-    if (transfer->status == 404)
+    if (transfer->path != NULL)
+        describe_path_status(transfer, message, err);
+    else if (transfer->status == 404)
         error_set(err, ERROR_NOT_FOUND, ENOENT, "%s for %s%s%s not found: %.256s", what,
                   transfer->fetcher->setup->repository,
                   strchr(transfer->reference, ':') != NULL ? "@" : ":", transfer->reference,
@@ -374,7 +400,8 @@ static void try_again_or_fail(struct transfer *transfer, bool is_final, const st
         send_request(transfer);
         return;
     }
-    if (is_final || ++transfer->attempts == ATTEMPTS_MAX) {
+    /* Somebody waits for the answer to a question. */
+    if (is_final || ++transfer->attempts == ATTEMPTS_MAX || transfer->path != NULL) {
         end_transfer(transfer, err);
         return;
     }
@@ -410,9 +437,11 @@ void transfer_start(struct fetcher *fetcher, const struct fetch_request *request
 
     transfer->fetcher = fetcher;
     transfer->id = request->id;
-    transfer->is_manifest = request->is_manifest || request->is_tag_list;
+    transfer->is_manifest = request->is_manifest || request->is_tag_list || request->path != NULL;
     transfer->is_tag_list = request->is_tag_list;
     transfer->reference = memory_strdup(request->reference);
+    transfer->path = request->path != NULL ? memory_strdup(request->path) : NULL;
+    transfer->repository = request->repository != NULL ? memory_strdup(request->repository) : NULL;
     transfer->size = request->size;
     transfer->is_upload = request->is_upload;
     transfer->step = request->is_manifest ? UPLOAD_PUT : UPLOAD_LOOK;

@@ -18,8 +18,10 @@ struct transfer {
     bool is_manifest; /* or another document of no stated size */
     bool is_tag_list;
     char *reference;
-    int64_t size; /* of a blob */
-    int pipe_fd;  /* -1: nobody reads any more */
+    char *path;       /* see struct fetch_request; NULL: none */
+    char *repository; /* NULL: the setup's */
+    int64_t size;     /* of a blob */
+    int pipe_fd;      /* -1: nobody reads any more */
     size_t endpoint;
     unsigned int attempts;
     unsigned int challenges;

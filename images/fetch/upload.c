@@ -130,7 +130,10 @@ bool upload_set_request(struct transfer *transfer, struct error *err)
         url = memory_printf("%s/v2/%s/blobs/%s", base, repository, transfer->reference);
         curl_easy_setopt(transfer->easy, CURLOPT_NOBODY, 1L);
     } else if (transfer->step == UPLOAD_POST) {
-        url = memory_printf("%s/v2/%s/blobs/uploads/", base, repository);
+        url = transfer->repository != NULL
+                  ? memory_printf("%s/v2/%s/blobs/uploads/?mount=%s&from=%s", base, repository,
+                                  transfer->reference, transfer->repository)
+                  : memory_printf("%s/v2/%s/blobs/uploads/", base, repository);
         curl_easy_setopt(transfer->easy, CURLOPT_POST, 1L);
         curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE, 0L);
         /* A redirect's answer would lose the place. */
@@ -154,7 +157,8 @@ bool upload_is_answered(const struct transfer *transfer)
     case UPLOAD_LOOK:
         return transfer->status == 200 || transfer->status == 404;
     case UPLOAD_POST:
-        return transfer->status == 202;
+        /* 202 in place of 201: the registry would take the bytes, which are not here. */
+        return transfer->status == (transfer->repository != NULL ? 201 : 202);
     case UPLOAD_PUT:
         return transfer->status == 201 || transfer->status == 204 || transfer->status == 200;
     }
@@ -166,7 +170,7 @@ bool upload_start_next_step(struct transfer *transfer)
     if (transfer->step == UPLOAD_PUT)
         return false;
     transfer->was_there = transfer->step == UPLOAD_LOOK && transfer->status == 200;
-    if (transfer->was_there)
+    if (transfer->was_there || (transfer->step == UPLOAD_POST && transfer->repository != NULL))
         return false;
     transfer->step = transfer->step == UPLOAD_LOOK ? UPLOAD_POST : UPLOAD_PUT;
     return true;

@@ -251,6 +251,9 @@ int job_run_pull(int store_fd, int channel_fd, int out_fd, const struct pull_job
 int job_run_push(int store_fd, int channel_fd, int out_fd, const struct push_job *job,
                  struct error *err);
 
+/* Asks a registry, and reports the answer as a document. */
+int job_run_inquiry(int channel_fd, int out_fd, const struct inquiry_job *job, struct error *err);
+
 bool layer_exists(int store_fd, const char *chain_hex);
 
 /* A layer being unpacked by a confined child from a descriptor that may be a pipe. */

@@ -51,6 +51,7 @@ extern const struct route event_routes[];
 extern const struct route image_routes[];
 extern const struct route image_job_routes[];
 extern const struct route commit_routes[];
+extern const struct route registry_routes[];
 extern const struct route archive_routes[];
 extern const struct route container_routes[];
 extern const struct route container_prune_routes[];
@@ -173,6 +174,7 @@ struct job_answer {
     struct image_job *job;
     enum answer_kind kind;
     const char *content_type; /* of ANSWER_BYTES */
+    bool is_login;            /* who is denied gets 401 */
     bool has_answered;
     /* NULL, or called in place of the answer that `kind` says when the job has succeeded. */
     void (*on_done)(struct job_answer *answer);

@@ -147,7 +147,9 @@ static void answer_failure(struct job_answer *answer, const struct error *err)
 {
     struct request *request = answer->request;
 
-    if (!answer->has_answered) {
+    if (!answer->has_answered && answer->is_login && err->code == ERROR_DENIED) {
+        respond_failure(request, 401, err->message);
+    } else if (!answer->has_answered) {
         respond_error(request, err);
     } else if (answer->kind == ANSWER_BYTES) {
         log_warning("%s: %s", request->path, err->message);

@@ -12,7 +12,7 @@ static const struct route *const tables[] = {
     life_routes,    exec_routes,    log_routes,       stats_routes,
     top_routes,     archive_routes, image_routes,     image_job_routes,
     network_routes, volume_routes,  egress_routes,    probe_routes,
-    usage_routes,   repair_routes,  commit_routes,
+    usage_routes,   repair_routes,  commit_routes,    registry_routes,
 };
 
 /* The part in braces matches the text from path[*start] to before path[*end]. */
@@ -67,10 +67,6 @@ static const struct absent_route {
     {"/build", "this version of davit builds no images: build them with buildah or podman, and "
                "load or push them"},
     {"/plugins/", "davitd has no plugins; networks take those of CNI, devices those of CDI"},
-    {"/auth", "this version of davit checks no logins; what docker login keeps is used where it "
-              "pulls and pushes"},
-    {"/distribution/", "this version of davit does not look into registries without pulling"},
-    {"/images/search", "this version of davit does not search registries"},
 };
 
 /* Clients show the sentence. NULL: Docker's API has no such path either. */

@@ -109,6 +109,7 @@ void respond_failure(struct request *request, int status, const char *message)
 {
     enum error_code code = status == 404   ? ERROR_NOT_FOUND
                            : status == 501 ? ERROR_UNSUPPORTED
+                           : status == 401 ? ERROR_DENIED
                                            : ERROR_INVALID;
 
     write_failure(request, status, code, message);

@@ -9,6 +9,7 @@
 
 #include "base/actor.h"
 #include "images/images.h"
+#include "images/registry_job.h"
 #include "images/report.h"
 #include "registries.h"
 #include "supervisor/containers/containers.h"
@@ -97,6 +98,25 @@ struct push_order {
 int image_push(struct images *images, const struct push_order *order, struct job_client *client,
                struct image_reference *reference, size_t *count, struct image_job **job,
                struct error *err);
+
+/* Asks a registry without an image of the store: inquiry.c. The answer is a document, which the
+ * client's `progress` gets. */
+
+struct inquiry_order {
+    enum inquiry_kind kind;
+    const char *name; /* of the image, or an index that is put; of a search: the word, perhaps
+                       * behind a registry; of a login: the registry, NULL being Docker's */
+    const char *auth; /* X-Registry-Auth */
+    const struct fetch_credentials *credentials; /* of a login */
+    int32_t limit;                               /* see struct inquiry_job, as all below */
+    bool has_raw;
+    const char *document;
+    const char *media_type;
+    struct string_list sources; /* images with digests, of the same registry */
+};
+
+int image_inquire(struct images *images, const struct inquiry_order *order,
+                  struct job_client *client, struct image_job **job, struct error *err);
 
 /* Uploads: load.c, make.c */
 

@@ -54,6 +54,7 @@ static const struct worker {
     [WORKER_LOAD] = {"davit-image", "load", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_PULL] = {"davit-image", "pull", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_PUSH] = {"davit-image", "push", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
+    [WORKER_INQUIRE] = {"davit-image", "inquire", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_SAVE] = {"davit-image", "save", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_IMPORT] = {"davit-image", "import", 4, {-1, STDIN_FILENO, STDOUT_FILENO, 3}, false},
     [WORKER_COMMIT] = {"davit-image", "commit", 3, {-1, STDIN_FILENO, STDOUT_FILENO}, false},

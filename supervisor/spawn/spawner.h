@@ -56,6 +56,7 @@ enum spawner_worker {
     WORKER_LOAD,
     WORKER_PULL,
     WORKER_PUSH,
+    WORKER_INQUIRE,
     WORKER_SAVE,
     WORKER_IMPORT,
     WORKER_COMMIT,

@@ -55,7 +55,9 @@ def docker_tree(docker, words=()):
 
 
 def refusal(davit, command, flag=None, takes_value=False):
-    """The words with which davit refuses; None: it does not, or for another reason."""
+    """The words with which davit refuses; None: it does not, or for another reason. What has a help is a command."""
+    if flag is None and davit_flags(davit, command) is not None:
+        return None
     words = [] if flag is None else [f"--{flag}"] + (["x"] if takes_value else [])
     status, _, errors = output(davit, *command.split(), *words, *([] if words else ["x"]))
     start = f"davit: {command if flag is None else '--' + flag}: "
