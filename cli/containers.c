@@ -107,12 +107,56 @@ int cli_rename(struct cli *cli, int argc, char **argv)
     return client_call(&cli->client, "POST", buffer_text(&path), NULL, &status, NULL, &cli->err);
 }
 
+static size_t width_of(const struct json *titles, const struct json *rows, size_t column)
+{
+    size_t width = strlen(titles->items[column].text);
+
+    for (size_t i = 0; rows != NULL && i < rows->count; i++) {
+        const struct json *row = &rows->items[i];
+
+        if (row->type == JSON_ARRAY && row->count > column && row->items[column].count > width)
+            width = row->items[column].count;
+    }
+    return width;
+}
+
+/* The last column, mostly a command, is as wide as it is. */
+static void print_row(const struct json *row, const size_t *widths)
+{
+    for (size_t i = 0; i < row->count; i++) {
+        cleanup_free char *text = memory_strdup(row->items[i].text);
+
+        cli_clean_text(text);
+        if (i + 1 < row->count)
+            printf("%-*s   ", (int)widths[i], text);
+        else
+            printf("%s\n", text);
+    }
+}
+
+static void print_processes(const struct json *answer)
+{
+    const struct json *titles = json_get(answer, "Titles");
+    const struct json *rows = json_get(answer, "Processes");
+    cleanup_free size_t *widths = NULL;
+
+    if (titles == NULL || titles->type != JSON_ARRAY)
+        return;
+    widths = memory_new(titles->count + 1, sizeof(*widths));
+    for (size_t i = 0; i < titles->count; i++)
+        widths[i] = width_of(titles, rows, i);
+    print_row(titles, widths);
+    for (size_t i = 0; rows != NULL && i < rows->count; i++) {
+        if (rows->items[i].type == JSON_ARRAY && rows->items[i].count == titles->count)
+            print_row(&rows->items[i], widths);
+    }
+}
+
 int cli_top(struct cli *cli, int argc, char **argv)
 {
     cleanup_arena struct arena arena = {0};
     cleanup_free char *path = NULL;
     const struct json *answer;
-    const struct json *rows;
     const struct option_set set = {.usage = "CONTAINER [PS-OPTION...]", .ends_at_argument = true};
     cleanup_buffer struct buffer query = {0};
     int result = options_read(cli, argc, argv, &set);
@@ -128,18 +172,7 @@ int cli_top(struct cli *cli, int argc, char **argv)
     result = client_call_json(&cli->client, "GET", path, NULL, &arena, &answer, &cli->err);
     if (result < 0)
         return result;
-    printf("%-10s %-8s %-8s %-8s %-8s %s\n", "UID", "PID", "PPID", "STIME", "TIME", "CMD");
-    rows = json_get(answer, "Processes");
-    for (size_t i = 0; rows != NULL && i < rows->count; i++) {
-        const struct json *row = &rows->items[i];
-
-        if (row->type != JSON_ARRAY || row->count != 8)
-            continue;
-        printf("%-10s %-8s %-8s %-8s %-8s ", row->items[0].text, row->items[1].text,
-               row->items[2].text, row->items[4].text, row->items[6].text);
-        cli_print_text(row->items[7].text);
-        putchar('\n');
-    }
+    print_processes(answer);
     return 0;
 }
 

@@ -79,8 +79,7 @@ static int check_options(struct cli *cli, const struct login_options *options)
 }
 
 /* What has not been given is asked for. */
-static int complete_login(struct cli *cli, const struct login_options *options,
-                          struct login *login)
+static int complete_login(struct cli *cli, const struct login_options *options, struct login *login)
 {
     int result = 0;
 

@@ -22,9 +22,8 @@ static int ask_registry(struct cli *cli, const char *image, const struct json **
     struct client_request request = {.method = "GET", .path = path, .body_fd = -1};
     int result = credentials_find(&cli->arena, image, &request.registry_auth, &cli->err);
 
-    return result < 0
-               ? result
-               : client_request_json(&cli->client, &request, &cli->arena, answer, &cli->err);
+    return result < 0 ? result
+                      : client_request_json(&cli->client, &request, &cli->arena, answer, &cli->err);
 }
 
 static const struct json *descriptor_of(const struct json *answer)
@@ -97,8 +96,8 @@ static int write_members(struct cli *cli, struct json_writer *writer, const char
     int result = 0;
 
     json_array_open(writer);
-    for (size_t i = 0; result == 0 && manifests != NULL && manifests->type == JSON_ARRAY &&
-                       i < manifests->count;
+    for (size_t i = 0;
+         result == 0 && manifests != NULL && manifests->type == JSON_ARRAY && i < manifests->count;
          i++) {
         const char *digest = json_get_string(&manifests->items[i], "digest");
         const char *reference =
@@ -275,10 +274,8 @@ int cli_manifest_annotate(struct cli *cli, int argc, char **argv)
     };
     struct annotate_options options = {0};
     struct request request = {0};
-    const struct option_set set = {.tables = {{rows, NULL}},
-                                   .usage = "LIST IMAGE",
-                                   .request = &request,
-                                   .values = &options};
+    const struct option_set set = {
+        .tables = {{rows, NULL}}, .usage = "LIST IMAGE", .request = &request, .values = &options};
     struct manifest_list list;
     struct manifest_entry *entry = NULL;
     int result = options_read(cli, argc, argv, &set);
@@ -333,8 +330,7 @@ static int push(struct cli *cli, const struct manifest_list *list)
 {
     cleanup_free char *path = client_path("/davit/v1/distribution/", list->name, "/manifest");
     cleanup_free char *body = push_body(cli, list);
-    struct client_request request = {
-        .method = "PUT", .path = path, .body = body, .body_fd = -1};
+    struct client_request request = {.method = "PUT", .path = path, .body = body, .body_fd = -1};
     const struct json *answer;
     int result = credentials_find(&cli->arena, list->name, &request.registry_auth, &cli->err);
 
@@ -353,8 +349,7 @@ int cli_manifest_push(struct cli *cli, int argc, char **argv)
         {0},
     };
     bool is_purged = false;
-    const struct option_set set = {
-        .tables = {{rows, NULL}}, .usage = "LIST", .values = &is_purged};
+    const struct option_set set = {.tables = {{rows, NULL}}, .usage = "LIST", .values = &is_purged};
     struct manifest_list list;
     int result = options_read(cli, argc, argv, &set);
 

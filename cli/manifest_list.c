@@ -140,8 +140,7 @@ static struct manifest_entry *add_entry(struct arena *arena, struct manifest_lis
 }
 
 int manifest_list_add(struct arena *arena, struct manifest_list *list, const char *image,
-                      const struct json *descriptor, const struct json *platform,
-                      struct error *err)
+                      const struct json *descriptor, const struct json *platform, struct error *err)
 {
     struct manifest_entry *entry = add_entry(arena, list, image);
 

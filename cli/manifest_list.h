@@ -1,5 +1,5 @@
-/* Manifest lists that are being made: each a file of the directory "manifests-davit" beside docker's
- * configuration. */
+/* Manifest lists that are being made: each a file of the directory "manifests-davit" beside
+ * docker's configuration. */
 #ifndef DAVIT_CLI_MANIFEST_LIST_H
 #define DAVIT_CLI_MANIFEST_LIST_H
 

@@ -44,8 +44,7 @@ static bool is_official(const struct json *found)
 
 static void add_found(struct list *list, const struct json *found)
 {
-    const struct search_options *options =
-        (const struct search_options *)(const void *)list->style;
+    const struct search_options *options = (const struct search_options *)(const void *)list->style;
     struct json_writer *writer;
     cleanup_free char *stars = NULL;
 
@@ -76,9 +75,8 @@ static int search(struct cli *cli, const struct search_options *options, const c
     http_encode(&path, term);
     buffer_printf(&path, "&limit=%lld", (long long)options->limit);
     request.path = buffer_text(&path);
-    return result < 0
-               ? result
-               : client_request_json(&cli->client, &request, &cli->arena, found, &cli->err);
+    return result < 0 ? result
+                      : client_request_json(&cli->client, &request, &cli->arena, found, &cli->err);
 }
 
 int cli_search(struct cli *cli, int argc, char **argv)
@@ -90,9 +88,8 @@ int cli_search(struct cli *cli, int argc, char **argv)
          .help = "only those with so many stars, or official ones"},
         {0},
     };
-    static const struct table_header headers[] = {{"StarCount", "STARS"},
-                                                  {"IsOfficial", "OFFICIAL"},
-                                                  {0}};
+    static const struct table_header headers[] = {
+        {"StarCount", "STARS"}, {"IsOfficial", "OFFICIAL"}, {0}};
     static const struct list_command command = {
         .add = add_found,
         .columns = "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",

@@ -338,7 +338,8 @@ static int prepare_tree(int tree_fd, int target_fd, const struct mount_plan *mou
     struct mount_options remaining = mount->options;
     int result = label_mqueue(tree_fd, mount, err);
 
-    if (result == 0 && mount->options.has_copy_up)
+    /* A volume keeps its mode where the image has nothing. */
+    if (result == 0 && mount->options.has_copy_up && !(is_new && mount->options.is_bind))
         result = copy_up(target_fd, tree_fd, err);
     if (result == 0 && !is_new)
         result = keep_mode(tree_fd, target_fd, mount, err);

@@ -159,11 +159,13 @@ static bool parse_propagation(const char *option, struct mount_options *options)
 }
 
 #define OPTION_SUBPATH "x-davit.subpath="
+#define OPTION_FILESYSTEM "x-davit.filesystem="
 #define OPTION_IDMAP "idmap="
 #define OPTION_RIDMAP "ridmap="
 
-static const char *const flags[] = {"bind",  "rbind",  "remount",        "tmpcopyup",
-                                    "idmap", "ridmap", "x-davit.copyup", OPTION_SUBPATH};
+static const char *const flags[] = {"bind",           "rbind",        "remount",
+                                    "tmpcopyup",      "idmap",        "ridmap",
+                                    "x-davit.copyup", OPTION_SUBPATH, OPTION_FILESYSTEM};
 
 static bool parse_flag(const char *option, struct mount_options *options)
 {
@@ -178,6 +180,8 @@ static bool parse_flag(const char *option, struct mount_options *options)
         options->has_copy_up = true;
     } else if (strncmp(option, OPTION_SUBPATH, strlen(OPTION_SUBPATH)) == 0) {
         options->subpath = option + strlen(OPTION_SUBPATH);
+    } else if (strncmp(option, OPTION_FILESYSTEM, strlen(OPTION_FILESYSTEM)) == 0) {
+        options->filesystem = option + strlen(OPTION_FILESYSTEM);
     } else if (strcmp(option, "idmap") == 0) {
         options->idmap = MOUNT_IDMAP;
     } else if (strncmp(option, OPTION_IDMAP, strlen(OPTION_IDMAP)) == 0) {

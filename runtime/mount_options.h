@@ -20,6 +20,8 @@ struct mount_options {
     bool is_remount;
     bool has_copy_up; /* a tmpfs, or an empty directory that is bound, starts with what it hides */
     const char *subpath; /* of a bind mount: the part of the source, resolved inside it; or NULL */
+    const char *filesystem; /* of a bind mount: the type of a filesystem that the host mounts from
+                             * the source, with `data`, in place of what lies there; or NULL */
     enum mount_idmap idmap;
     const char *mappings; /* of "idmap=...", for mount_mappings_parse(); or NULL */
     uint64_t set;         /* MOUNT_ATTR_*, mount_setattr(2) */

@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "bundle/bundle.h"
 #include "bundle/selinux.h"
+#include "host_filesystem.h"
 #include "mount_mappings.h"
 
 #ifndef CLONE_NEWTIME
@@ -170,7 +171,9 @@ static int open_bind_source(struct plan *plan, struct mount_plan *mount, struct 
         mount->tree_fd = fcntl(plan->options->shm_fd, F_DUPFD_CLOEXEC, 0);
         return mount->tree_fd < 0 ? error_errno(err, errno, "dup") : 0;
     }
-    mount->tree_fd = open_source(plan->options->bundle_fd, mount, flags, err);
+    mount->tree_fd = options->filesystem != NULL
+                         ? host_filesystem_make(mount, err)
+                         : open_source(plan->options->bundle_fd, mount, flags, err);
     if (mount->tree_fd < 0)
         return mount->tree_fd;
     if (options->propagation == 0 && mount_setattr(mount->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE,

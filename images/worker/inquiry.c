@@ -161,8 +161,8 @@ static int search_index(struct inquiry *inquiry, struct json_writer *writer)
     request.path = buffer_text(&path);
     result = fetch(inquiry, &request, &text, &length);
     if (result == 0)
-        result = json_parse(&inquiry->arena, text, length, &json_default_limits, &answer,
-                            inquiry->err);
+        result =
+            json_parse(&inquiry->arena, text, length, &json_default_limits, &answer, inquiry->err);
     if (result == 0)
         write_results(inquiry, writer, json_get(answer, "results"));
     return result;
@@ -188,8 +188,8 @@ static int read_page(struct inquiry *inquiry, const char **last, const struct js
     request.path = buffer_text(&path);
     result = fetch(inquiry, &request, &text, &length);
     if (result == 0)
-        result = json_parse(&inquiry->arena, text, length, &json_default_limits, &answer,
-                            inquiry->err);
+        result =
+            json_parse(&inquiry->arena, text, length, &json_default_limits, &answer, inquiry->err);
     if (result < 0)
         return result;
     *names = json_get(answer, "repositories");
@@ -262,8 +262,8 @@ static int get_document(struct inquiry *inquiry, const char *reference, const ch
     int result = fetch(inquiry, &request, &document->text, &document->length);
 
     if (result == 0)
-        result = json_parse(&inquiry->arena, document->text, document->length,
-                            &json_default_limits, &document->json, inquiry->err);
+        result = json_parse(&inquiry->arena, document->text, document->length, &json_default_limits,
+                            &document->json, inquiry->err);
     if (result < 0)
         return result;
     digest_of(document->text, document->length, document->digest);
@@ -292,8 +292,8 @@ static int write_index_platforms(struct inquiry *inquiry, const struct document 
                                  struct json_writer *writer)
 {
     struct image_index index = {0};
-    int result = image_index_parse(&inquiry->arena, document->text, document->length, &index,
-                                   inquiry->err);
+    int result =
+        image_index_parse(&inquiry->arena, document->text, document->length, &index, inquiry->err);
 
     for (size_t i = 0; result == 0 && i < index.manifests.count && i < PLATFORMS_MAX; i++) {
         if (index.manifests.items[i].platform != NULL)
@@ -329,8 +329,8 @@ static int write_own_platform(struct inquiry *inquiry, const struct document *do
     return 0;
 }
 
-static void write_descriptor(struct json_writer *writer, const char *media_type,
-                             const char *digest, size_t size)
+static void write_descriptor(struct json_writer *writer, const char *media_type, const char *digest,
+                             size_t size)
 {
     json_key(writer, "Descriptor");
     json_object_open(writer);
@@ -423,10 +423,8 @@ static int put_index(struct inquiry *inquiry)
 int job_run_inquiry(int channel_fd, int out_fd, const struct inquiry_job *job, struct error *err)
 {
     struct error local = {0};
-    struct inquiry inquiry = {.channel_fd = channel_fd,
-                              .out_fd = out_fd,
-                              .job = job,
-                              .err = err != NULL ? err : &local};
+    struct inquiry inquiry = {
+        .channel_fd = channel_fd, .out_fd = out_fd, .job = job, .err = err != NULL ? err : &local};
     int result = channel_send(channel_fd, &fetch_setup_type, &job->fetch, -1, inquiry.err);
 
     if (result == 0)

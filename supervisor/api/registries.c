@@ -55,8 +55,7 @@ static void inquire(struct api *api, struct request *request, const struct inqui
     inquiry->answer.is_login = order->kind == INQUIRY_LOGIN;
     inquiry->answer.on_release = on_release;
     job_answer_init(&inquiry->answer, request, ANSWER_EMPTY);
-    result =
-        image_inquire(api->images, order, &inquiry->answer.client, &inquiry->answer.job, &err);
+    result = image_inquire(api->images, order, &inquiry->answer.client, &inquiry->answer.job, &err);
     job_answer_after_start(&inquiry->answer, result, &err);
 }
 
@@ -102,8 +101,7 @@ static void serve_distribution(struct api *api, struct request *request,
     inquire(api, request,
             &(struct inquiry_order){.kind = INQUIRY_MANIFEST,
                                     .name = match->name,
-                                    .auth =
-                                        http_header_get(request->message, "X-Registry-Auth")});
+                                    .auth = http_header_get(request->message, "X-Registry-Auth")});
 }
 
 static void serve_manifest(struct api *api, struct request *request,
@@ -135,8 +133,8 @@ static const struct json_struct index_type = JSON_CLOSED_STRUCT(struct index_bod
 static int read_index(struct request *request, struct index_body *body, struct error *err)
 {
     struct image_index index = {0};
-    int result = json_decode_text(&request->arena, request->body, request->body_length,
-                                  &index_type, body, err);
+    int result = json_decode_text(&request->arena, request->body, request->body_length, &index_type,
+                                  body, err);
 
     if (result < 0)
         return result;
@@ -146,8 +144,8 @@ static int read_index(struct request *request, struct index_body *body, struct e
                          "MediaType \"%.64s\": " MEDIA_TYPE_INDEX " or " MEDIA_TYPE_DOCKER_LIST
                          " is expected",
                          body->media_type);
-    result = image_index_parse(&request->arena, body->manifest, strlen(body->manifest), &index,
-                               err);
+    result =
+        image_index_parse(&request->arena, body->manifest, strlen(body->manifest), &index, err);
     return result < 0 ? error_prefix(err, "Manifest") : 0;
 }
 
@@ -160,14 +158,14 @@ static void serve_put_manifest(struct api *api, struct request *request,
     if (read_index(request, &body, &err) < 0)
         respond_error(request, &err);
     else
-        inquire(api, request,
-                &(struct inquiry_order){
-                    .kind = INQUIRY_INDEX,
-                    .name = match->name,
-                    .auth = http_header_get(request->message, "X-Registry-Auth"),
-                    .document = body.manifest,
-                    .media_type = body.media_type,
-                    .sources = body.sources});
+        inquire(
+            api, request,
+            &(struct inquiry_order){.kind = INQUIRY_INDEX,
+                                    .name = match->name,
+                                    .auth = http_header_get(request->message, "X-Registry-Auth"),
+                                    .document = body.manifest,
+                                    .media_type = body.media_type,
+                                    .sources = body.sources});
 }
 
 const struct route registry_routes[] = {
@@ -175,7 +173,6 @@ const struct route registry_routes[] = {
     {"GET", "/images/search", serve_search, PERMISSION_READ, NULL},
     {"GET", "/distribution/{name}/json", serve_distribution, PERMISSION_READ, NULL},
     {"GET", "/davit/v1/distribution/{name}/manifest", serve_manifest, PERMISSION_READ, NULL},
-    {"PUT", "/davit/v1/distribution/{name}/manifest", serve_put_manifest, PERMISSION_OPERATE,
-     NULL},
+    {"PUT", "/davit/v1/distribution/{name}/manifest", serve_put_manifest, PERMISSION_OPERATE, NULL},
     {.method = NULL},
 };

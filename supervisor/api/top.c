@@ -82,20 +82,21 @@ static int on_output(sd_event_source *source, int fd, uint32_t events, void *con
 }
 
 /* The cgroup's directory is read by who lists the processes. */
-static int ask_for_list(struct managed_container *container, int output_fd, struct error *err)
+static int ask_for_list(struct managed_container *container, const struct process_columns *columns,
+                        int output_fd, struct error *err)
 {
     cleanup_free struct cgroup *cgroup = memory_new_one(struct cgroup);
     int result = container_open_cgroup(container, cgroup, err);
 
     if (result == 0)
-        result = spawner_request_process_list(container->containers->spawner, cgroup->fd, output_fd,
-                                              err);
+        result = spawner_request_process_list(container->containers->spawner, columns, cgroup->fd,
+                                              output_fd, err);
     cgroup_close(cgroup);
     return result;
 }
 
-static int begin_top(struct managed_container *container, struct request *request,
-                     struct error *err)
+static int begin_top(struct managed_container *container, const struct process_columns *columns,
+                     struct request *request, struct error *err)
 {
     sd_event *loop = container->containers->loop;
     cleanup_close int write_fd = -1;
@@ -107,7 +108,7 @@ static int begin_top(struct managed_container *container, struct request *reques
         return report_fd;
     wait = memory_new_one(struct top_wait);
     *wait = (struct top_wait){.request = request, .fd = report_fd};
-    result = ask_for_list(container, write_fd, err);
+    result = ask_for_list(container, columns, write_fd, err);
     if (result == 0 &&
         (sd_event_add_io(loop, &wait->output, wait->fd, EPOLLIN, on_output, wait) < 0 ||
          sd_event_add_time_relative(loop, &wait->deadline, CLOCK_MONOTONIC, DEADLINE_US, 0,
@@ -125,20 +126,19 @@ static int begin_top(struct managed_container *container, struct request *reques
 static void serve_container_top(struct api *api, struct request *request,
                                 const struct route_match *match)
 {
-    const char *arguments = request_query(request, "ps_args");
+    struct process_columns columns;
     struct managed_container *container;
     struct error err = {0};
     int result =
         container_find(api->containers, request->actor.tenant, match->name, &container, &err);
 
-    if (result == 0 && arguments != NULL && arguments[0] != '\0' && strcmp(arguments, "-ef") != 0)
-        result = error_set(&err, ERROR_UNSUPPORTED, ENOTSUP,
-                           "ps_args: \"%.64s\" is not supported, only -ef", arguments);
+    if (result == 0)
+        result = process_columns_parse(request_query(request, "ps_args"), &columns, &err);
     if (result == 0 && container->status != CONTAINER_RUNNING)
         result = error_set(&err, ERROR_CONFLICT, ESRCH, "Container %s is not running",
                            container->definition->id);
     if (result == 0)
-        result = begin_top(container, request, &err);
+        result = begin_top(container, &columns, request, &err);
     if (result < 0)
         respond_error(request, &err);
 }

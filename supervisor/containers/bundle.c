@@ -85,6 +85,7 @@ int container_write_bundle(struct managed_container *container, const struct def
     const struct definition_places places = {
         .cgroups_path = monitor.cgroup_path,
         .volumes = arena_printf(&arena, "%s/volumes", containers->places->root),
+        .sources = container_volume_sources(containers->volumes, &arena, definition),
     };
     int result = definition_security(&arena, definition, &containers->selinux, &security, err);
 
@@ -178,7 +179,7 @@ int container_make_settings(const struct containers *containers,
     cleanup_arena struct arena arena = {0};
     struct definition_security security;
     struct oci_config config = {0};
-    const struct definition_places nowhere = {"", ""};
+    const struct definition_places nowhere = {.cgroups_path = "", .volumes = ""};
     int result = definition_security(&arena, definition, &containers->selinux, &security, err);
 
     if (result == 0)

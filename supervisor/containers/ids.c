@@ -62,21 +62,44 @@ static int open_source(const char *source)
     return fd;
 }
 
+/* Types whose ids can be mapped (mount_setattr(2)); those of networks cannot. */
+static bool maps_ids_by_type(const char *type)
+{
+    static const char *const types[] = {"ext2", "ext3", "ext4",  "xfs",     "btrfs",
+                                        "f2fs", "vfat", "erofs", "squashfs"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        if (strcmp(types[i], type) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool maps_source(const struct containers *containers, const char *path, bool is_recursive)
+{
+    cleanup_close int fd = open_source(path);
+
+    return fd < 0 || mount_maps_ids(fd, containers->userns_fd, is_recursive);
+}
+
 /* The first path of the host in the container whose ids cannot be mapped; NULL: all can. */
-static const char *find_unmapped(const struct containers *containers,
+static const char *find_unmapped(const struct containers *containers, struct arena *arena,
                                  const struct definition *definition)
 {
+    const struct volume_source *sources =
+        container_volume_sources(containers->volumes, arena, definition);
+
     if (!containers->maps_ids)
         return containers->places->root;
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *mount = &definition->mount_points.items[i];
-        cleanup_close int fd = -1;
+        const char *path = strcmp(mount->type, "bind") == 0 ? mount->source : sources[i].path;
+        const char *type = sources[i].filesystem;
 
-        if (strcmp(mount->type, "bind") != 0)
-            continue;
-        fd = open_source(mount->source);
-        if (fd >= 0 && !mount_maps_ids(fd, containers->userns_fd, !mount->is_not_recursive))
-            return mount->source;
+        if (path != NULL &&
+            (type != NULL ? !maps_ids_by_type(type)
+                          : !maps_source(containers, path, !mount->is_not_recursive)))
+            return path;
     }
     return NULL;
 }
@@ -148,7 +171,7 @@ static int assign_ids(struct managed_container *container, struct revision *draf
         host->userns_mode = "host";
     if (mode_is_host(host->userns_mode) || container_joins_another(container))
         return 0;
-    unmapped = find_unmapped(containers, container->definition);
+    unmapped = find_unmapped(containers, &container->arena, container->definition);
     if (unmapped != NULL && (is_asked_for || containers->settings.refuses_unmapped))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "the filesystem of %s cannot map ids, which a container with ids of its "

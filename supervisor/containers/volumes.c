@@ -81,6 +81,14 @@ static void volumes_removed(struct managed_container *container, bool removes_vo
         container_volumes_remove(container->containers->volumes, container->definition);
 }
 
+static int mount_memory(struct managed_container *container, struct container_start *start,
+                        struct error *err)
+{
+    (void)start;
+    return container_volumes_mount_memory(container->containers->volumes, container->definition,
+                                          err);
+}
+
 static void write_mount(struct json_writer *writer, const struct volumes *volumes,
                         const struct definition *definition, const struct mount_point *mount)
 {
@@ -124,6 +132,7 @@ const struct container_part volume_part = {
     .define = define_volumes,
     .undefine = take_back_volumes,
     .known = volumes_known,
+    .prepare = mount_memory,
     .removed = volumes_removed,
     .describe = container_write_mounts,
 };

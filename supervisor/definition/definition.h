@@ -342,10 +342,21 @@ int definition_security(struct arena *arena, const struct definition *definition
                         const struct selinux_contexts *contexts,
                         struct definition_security *security, struct error *err);
 
+/* What is mounted for a volume that is not a directory of davitd's own. */
+struct volume_source {
+    const char *filesystem;     /* the type that the host mounts from the device; NULL: what lies at
+                                 * the path is bound */
+    const char *path;           /* or the device */
+    struct string_list options; /* words of mount(8) */
+};
+
 /* Where davitd keeps what a runtime configuration names. */
 struct definition_places {
     const char *cgroups_path;
     const char *volumes; /* the directory of all volumes */
+    /* One for each mount point; those that are no volume's, and directories, have no path. NULL:
+     * none has. */
+    const struct volume_source *sources;
 };
 
 /* Makes the runtime configuration. Changes nothing. */

@@ -364,9 +364,22 @@ const char *definition_volume_directory(struct arena *arena, const char *tenant,
     return tenant != NULL && tenant[0] != '\0' ? arena_printf(arena, "%s@%s", tenant, name) : name;
 }
 
+static void take_source(struct arena *arena, const struct volume_source *source,
+                        struct oci_mount *mount)
+{
+    if (source->path != NULL)
+        mount->source = source->path;
+    if (source->filesystem != NULL)
+        string_list_append(arena, &mount->options,
+                           arena_printf(arena, "x-davit.filesystem=%s", source->filesystem));
+    for (size_t i = 0; i < source->options.count; i++)
+        string_list_append(arena, &mount->options, source->options.items[i]);
+}
+
 static void make_bind(struct arena *arena, const struct definition *definition,
                       const struct mount_point *from, const struct definition_places *places,
-                      const struct bundle_options *options, struct oci_mount *mount)
+                      const struct volume_source *other, const struct bundle_options *options,
+                      struct oci_mount *mount)
 {
     bool is_mapped = options->id_range_first != 0;
     bool has_label = options->mount_label != NULL;
@@ -378,6 +391,8 @@ static void make_bind(struct arena *arena, const struct definition *definition,
                                  definition_volume_directory(arena, definition->tenant, from->name))
                   : from->source;
     string_list_append(arena, &mount->options, from->is_not_recursive ? "bind" : "rbind");
+    if (other != NULL)
+        take_source(arena, other, mount);
     if (from->is_readonly)
         string_list_append(arena, &mount->options, "rro");
     if (from->propagation != NULL && from->propagation[0] != '\0')
@@ -409,7 +424,8 @@ void definition_make_mounts(struct arena *arena, const struct definition *defini
         if (strcmp(from->type, "tmpfs") == 0)
             make_tmpfs(arena, from, &mount);
         else
-            make_bind(arena, definition, from, places, options, &mount);
+            make_bind(arena, definition, from, places,
+                      places->sources != NULL ? &places->sources[i] : NULL, options, &mount);
         append_mount(arena, options, &mount);
     }
 }

@@ -32,30 +32,64 @@ static int open_process(const struct managed_container *container, struct error 
     return take_fd(&fd);
 }
 
-static void describe_mounts(const struct managed_container *container, struct arena *arena,
-                            struct copy_job *parameters)
+static bool is_below(const char *path, const char *directory)
+{
+    size_t length = strlen(directory);
+
+    return strncmp(path, directory, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+/* What the volume is, seen from the host. */
+static int find_source(const struct managed_container *container, const struct mount_point *mount,
+                       const struct volume_source *source, struct copy *copy, const char **path,
+                       struct error *err)
+{
+    *path = mount->source;
+    if (strcmp(mount->type, "volume") == 0)
+        *path = source->path != NULL
+                    ? source->path
+                    : arena_printf(&copy->arena, "%s/volumes/%s/" VOLUME_DATA,
+                                   container->containers->places->root,
+                                   definition_volume_directory(
+                                       &copy->arena, container->definition->tenant, mount->name));
+    if (source->filesystem == NULL)
+        return 0;
+    *path = NULL;
+    if (is_below(copy->parameters.path, mount->destination))
+        return error_set(err, ERROR_CONFLICT, EBUSY,
+                         "%s is a volume of type %s, which is mounted while container %s runs",
+                         mount->destination, source->filesystem, container->definition->name);
+    return 0;
+}
+
+static int describe_mounts(const struct managed_container *container, struct copy *copy,
+                           struct error *err)
 {
     const struct definition *definition = container->definition;
+    struct copy_job *parameters = &copy->parameters;
+    const struct volume_source *sources =
+        container_volume_sources(container->containers->volumes, &copy->arena, definition);
+    int result = 0;
 
-    parameters->mounts.items =
-        arena_new(arena, definition->mount_points.count, sizeof(*parameters->mounts.items));
-    for (size_t i = 0; i < definition->mount_points.count; i++) {
+    parameters->mounts.items = arena_new(&copy->arena, definition->mount_points.count + 1,
+                                         sizeof(*parameters->mounts.items));
+    for (size_t i = 0; result == 0 && i < definition->mount_points.count; i++) {
         const struct mount_point *mount = &definition->mount_points.items[i];
-        bool is_volume = strcmp(mount->type, "volume") == 0;
+        const char *path = NULL;
 
         if (strcmp(mount->type, "tmpfs") == 0)
             continue;
+        result = find_source(container, mount, &sources[i], copy, &path, err);
+        if (path == NULL)
+            continue;
         parameters->mounts.items[parameters->mounts.count++] = (struct copy_mount){
-            .source = is_volume ? arena_printf(arena, "%s/volumes/%s/" VOLUME_DATA,
-                                               container->containers->places->root,
-                                               definition_volume_directory(
-                                                   arena, definition->tenant, mount->name))
-                                : mount->source,
+            .source = path,
             .destination = mount->destination,
             .subpath = mount->subpath,
             .is_readonly = mount->is_readonly,
         };
     }
+    return result;
 }
 
 static void release_copy(struct copy *copy)
@@ -88,7 +122,9 @@ static int prepare_copy(struct images *images, const struct copy_order *order,
         copy->process_fd = open_process(container, err);
         return copy->process_fd < 0 ? copy->process_fd : 0;
     }
-    describe_mounts(container, &copy->arena, parameters);
+    result = describe_mounts(container, copy, err);
+    if (result < 0)
+        return result;
     copy->process_fd = fcntl(images->places->trash_fd, F_DUPFD_CLOEXEC, 3);
     return copy->process_fd < 0 ? error_errno(err, errno, "dup") : 0;
 }

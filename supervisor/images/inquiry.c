@@ -118,15 +118,14 @@ static int add_sources(struct inquiry *inquiry, const struct string_list *source
 {
     int result = 0;
 
-    inquiry->parameters.sources.items = arena_new(&inquiry->arena, sources->count + 1,
-                                                  sizeof(*inquiry->parameters.sources.items));
+    inquiry->parameters.sources.items =
+        arena_new(&inquiry->arena, sources->count + 1, sizeof(*inquiry->parameters.sources.items));
     for (size_t i = 0; result == 0 && i < sources->count; i++)
         result = add_source(inquiry, sources->items[i], err);
     return result;
 }
 
-static int read_order(struct inquiry *inquiry, const struct inquiry_order *order,
-                      struct error *err)
+static int read_order(struct inquiry *inquiry, const struct inquiry_order *order, struct error *err)
 {
     struct inquiry_job *parameters = &inquiry->parameters;
     int result;
@@ -147,8 +146,8 @@ static int read_order(struct inquiry *inquiry, const struct inquiry_order *order
     if (result == 0 && order->credentials != NULL)
         parameters->fetch.credentials = *order->credentials;
     else if (result == 0)
-        result = registry_auth_read(order->auth, &inquiry->arena, &parameters->fetch.credentials,
-                                    err);
+        result =
+            registry_auth_read(order->auth, &inquiry->arena, &parameters->fetch.credentials, err);
     return result;
 }
 
@@ -160,8 +159,8 @@ static int begin_inquiry(struct inquiry *inquiry, const struct inquiry_order *or
 
     if (result < 0)
         return result;
-    registries_locate(inquiry->job.images->registries, &inquiry->reference, false,
-                      &inquiry->arena, setup);
+    registries_locate(inquiry->job.images->registries, &inquiry->reference, false, &inquiry->arena,
+                      setup);
     if (order->kind == INQUIRY_SEARCH &&
         strncmp(inquiry->reference.name, DOCKER_DOMAIN "/", sizeof(DOCKER_DOMAIN)) == 0)
         setup->endpoints.items[0].url = DOCKER_SEARCH;

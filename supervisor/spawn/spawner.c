@@ -40,6 +40,7 @@
 struct spawn_request {
     int what;
     uint32_t count; /* of namespaces */
+    struct process_columns columns;
 };
 
 /* Workers are programs of their own. The descriptors of a request become, in order, these
@@ -217,7 +218,7 @@ static _Noreturn void become(const struct spawn_request *order, const int *fds, 
     }
     if (request == REQUEST_PROCESS_LIST && fd_count == 2) {
         set_title("davit-top");
-        process_list_run(fds[0], fds[1]);
+        process_list_run(&order->columns, fds[0], fds[1]);
     }
     if (request == REQUEST_CONNTRACK && fd_count == 2) {
         set_title("davit-conntrack");
@@ -332,11 +333,12 @@ int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct erro
                                 &directory_fd, 1, err);
 }
 
-int spawner_request_process_list(struct spawner *spawner, int cgroup_fd, int output_fd,
-                                 struct error *err)
+int spawner_request_process_list(struct spawner *spawner, const struct process_columns *columns,
+                                 int cgroup_fd, int output_fd, struct error *err)
 {
-    return spawner_send_request(spawner, &(struct spawn_request){.what = REQUEST_PROCESS_LIST},
-                                (const int[]){cgroup_fd, output_fd}, 2, err);
+    return spawner_send_request(
+        spawner, &(struct spawn_request){.what = REQUEST_PROCESS_LIST, .columns = *columns},
+        (const int[]){cgroup_fd, output_fd}, 2, err);
 }
 
 int spawner_request_conntrack(struct spawner *spawner, int job_fd, int report_fd, struct error *err)

@@ -12,6 +12,7 @@
 
 #include "base/json_table.h"
 #include "outbox.h"
+#include "process_columns.h"
 #include "supervisor/monitor/monitor.h"
 
 /* davitd's side of the spawner. Requests never wait: they are queued while the spawner is stopped,
@@ -43,8 +44,8 @@ int spawner_request_namespaces(struct spawner *spawner, int channel_fd, bool has
 int spawner_request_sweep(struct spawner *spawner, int directory_fd, struct error *err);
 
 /* Asks for a process that writes the list of a cgroup's processes: process_list.h. */
-int spawner_request_process_list(struct spawner *spawner, int cgroup_fd, int output_fd,
-                                 struct error *err);
+int spawner_request_process_list(struct spawner *spawner, const struct process_columns *columns,
+                                 int cgroup_fd, int output_fd, struct error *err);
 
 /* Asks for a process that ends connections: network/conntrack_job.h. */
 int spawner_request_conntrack(struct spawner *spawner, int job_fd, int report_fd,

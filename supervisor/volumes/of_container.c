@@ -55,6 +55,49 @@ int container_volumes_make(struct volumes *volumes, struct arena *arena,
     return result;
 }
 
+static const struct volume *volume_of(const struct volumes *volumes,
+                                      const struct definition *definition,
+                                      const struct mount_point *mount)
+{
+    struct volume *volume = NULL;
+
+    if (strcmp(mount->type, "volume") == 0)
+        volume_find(volumes, definition->tenant, mount->name, &volume, NULL);
+    return volume;
+}
+
+const struct volume_source *container_volume_sources(const struct volumes *volumes,
+                                                     struct arena *arena,
+                                                     const struct definition *definition)
+{
+    struct volume_source *sources =
+        arena_new(arena, definition->mount_points.count + 1, sizeof(*sources));
+
+    for (size_t i = 0; i < definition->mount_points.count; i++) {
+        const struct volume *volume =
+            volume_of(volumes, definition, &definition->mount_points.items[i]);
+
+        if (volume != NULL)
+            volume_get_source(arena, volume, &sources[i]);
+    }
+    return sources;
+}
+
+int container_volumes_mount_memory(const struct volumes *volumes,
+                                   const struct definition *definition, struct error *err)
+{
+    int result = 0;
+
+    for (size_t i = 0; result == 0 && i < definition->mount_points.count; i++) {
+        const struct volume *volume =
+            volume_of(volumes, definition, &definition->mount_points.items[i]);
+
+        if (volume != NULL)
+            result = volume_mount_memory(volumes, volume, err);
+    }
+    return result;
+}
+
 void container_volumes_remove(struct volumes *volumes, const struct definition *definition)
 {
     for (size_t i = 0; i < definition->mount_points.count; i++) {

@@ -17,13 +17,11 @@
 #include "base/identifier.h"
 #include "base/log.h"
 #include "base/path.h"
-#include "base/size.h"
 
 #define VOLUME_FILE "volume.json"
 #define VOLUME_FILE_MAX (1 << 20)
 #define TEMPORARY_PREFIX ".new-"
 #define REMOVED_PREFIX ".removed-"
-#define SIZE_MIN (1 << 20)
 
 static const struct json_field volume_fields[] = {
     JSON_FIELD(struct volume, created_ns, "CreatedNs", JSON_KIND_INT64, .flags = JSON_REQUIRED),
@@ -240,18 +238,7 @@ static int check_order(const struct volume_order *order, int64_t *size, struct e
         return error_set(err, ERROR_NOT_FOUND, ENOENT,
                          "plugin \"%.64s\" not found: local is the only volume driver",
                          order->driver);
-    for (size_t i = 0; i < order->options.count; i++) {
-        const struct string_pair *option = &order->options.items[i];
-
-        if (strcmp(option->name, "size") != 0)
-            return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                             "DriverOpts.%.64s: only size is supported", option->name);
-        if (size_parse(option->value, size) < 0 || *size < SIZE_MIN)
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "DriverOpts.size: \"%.32s\" is not a size of 1m and more",
-                             option->value);
-    }
-    return 0;
+    return volume_check_options(&order->options, size, err);
 }
 
 static int set_quota(struct volumes *volumes, struct volume *volume, int data_fd, int64_t size,
@@ -402,6 +389,7 @@ int volume_remove(struct volumes *volumes, struct volume *volume, struct error *
     result = unname(volumes, name, removed, err);
     if (result < 0)
         return result;
+    volume_unmount_memory(volumes, volume, removed);
     if (trash_put(volumes->trash, volumes->places->volumes_fd, removed, &problem) < 0)
         log_warning("volume %s: what is left of it goes at the next start: %s", volume->name,
                     problem.message);

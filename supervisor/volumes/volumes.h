@@ -28,7 +28,7 @@ struct volume {
     bool is_anonymous;
     uint32_t project; /* of its disk quota; 0: none */
     struct string_map labels;
-    struct string_map options; /* "size" */
+    struct string_map options; /* "size"; or "type", "device" and "o" */
     struct arena arena;
     char **users; /* ids of the containers that have it */
     size_t user_count;
@@ -77,7 +77,33 @@ void volume_write(struct json_writer *writer, const struct volumes *volumes,
 /* "/var/lib/davit/volumes/NAME/_data"; free() it. */
 char *volume_path(const struct volumes *volumes, const char *tenant, const char *name);
 
+/* Volumes that are not directories here, but what is mounted from elsewhere: source.c */
+
+/* Checks the options of a new volume; *size becomes its limit, 0 being none. */
+int volume_check_options(const struct string_map *options, int64_t *size, struct error *err);
+
+/* What is mounted for the volume. In the arena; both members NULL if it is a directory. */
+void volume_get_source(struct arena *arena, const struct volume *volume,
+                       struct volume_source *source);
+
+/* Makes sure that a volume in memory (type tmpfs) is there: it is mounted over the volume's
+ * directory, where all its containers find it, until the volume is removed or the machine ends. */
+int volume_mount_memory(const struct volumes *volumes, const struct volume *volume,
+                        struct error *err);
+/* `directory`: the name that the volume's directory has by now. */
+void volume_unmount_memory(const struct volumes *volumes, const struct volume *volume,
+                           const char *directory);
+
 /* A container's: of_container.c */
+
+/* The sources of its mount points; in the arena. */
+const struct volume_source *container_volume_sources(const struct volumes *volumes,
+                                                     struct arena *arena,
+                                                     const struct definition *definition);
+
+/* Mounts those in memory. */
+int container_volumes_mount_memory(const struct volumes *volumes,
+                                   const struct definition *definition, struct error *err);
 
 /* Completes the mount points of a definition with anonymous volumes, and makes the volumes that are
  * missing. After a failure those are gone again. */

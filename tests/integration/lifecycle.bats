@@ -110,8 +110,16 @@ frozen() { # the kernel's word
     [ "$status" -eq 0 ]
     contains "$output" "sleep 1001"
     run docker top busy aux
-    [ "$status" -eq 1 ]
-    contains "$output" "only -ef"
+    [ "$status" -eq 0 ]
+    contains "$output" "%CPU"
+    [ "$(davit top busy -eo pid,ppid,user,nlwp,args | sed -n 's/  */ /g; s/sleep 1002 *$/found/p')" = "$pid $(awk '{print $4}' "/proc/$pid/stat") root 1 found" ]
+    [ "$(davit top busy -o pid,comm | awk 'NR == 1 { print $1 $2 }')" = PIDCOMMAND ]
+    [ "$(docker top busy -o uid,stat,etime,pid | sed -n 2p | awk '{print $1 substr($2, 1, 1)}')" = 0S ]
+    for options in axf '-p 1' '-o nothing' -o --sort=pid '-o pid=X' "-o $(printf 'pid,%.0s' $(seq 40))"; do
+        run davit top busy $options
+        [ "$status" -eq 1 ]
+        contains "$output" ps_args
+    done
     davit exec --detach busy sh -c "exec -a \$(printf 'evil\\033[2J') sleep 1003" || true
     refute eval 'davit top busy | grep -q $'\''\033'\'''
     davit rm --force busy

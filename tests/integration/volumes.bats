@@ -143,7 +143,7 @@ is_swept() { is_empty "$dir/root/trash"; }
     run davit volume create --driver nfs x1
     contains "$output" '"nfs" not found'
     run davit volume create --opt type=tmpfs x1
-    contains "$output" "DriverOpts.type"
+    contains "$output" '"device"'
     run davit volume create --opt size=12 x1
     contains "$output" "DriverOpts.size"
     run davit create --volume v1:/a --mount type=volume,source=v2,target=/a/ busybox true

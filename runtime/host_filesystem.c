@@ -1,0 +1,120 @@
+/* See host_filesystem.h. */
+#include "host_filesystem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+#include "base/socket.h"
+#include "mount_order.h"
+
+/* What the process sends: an error, or none and a descriptor. */
+struct outcome {
+    int errnum;
+    char message[sizeof(((struct error *)NULL)->message)];
+};
+
+/* The part of the filesystem. Before Linux 6.15 open_tree(2) takes nothing that is not mounted: it
+ * is mounted where nobody else sees it. */
+static int open_part(int tree_fd, const char *subpath, struct error *err)
+{
+    cleanup_close int slash_fd = -1;
+    cleanup_close int part_fd = -1;
+    int fd;
+
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return error_errno(err, errno, "mount namespace");
+    slash_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (slash_fd < 0 || mount_attach_tree(tree_fd, slash_fd, err) < 0)
+        return error_errno(err, errno, "attach");
+    part_fd = path_open_in_root(tree_fd, subpath, O_PATH, 0);
+    if (part_fd < 0)
+        return error_errno(err, -part_fd, "%s", subpath);
+    fd = open_tree(part_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    return fd < 0 ? error_errno(err, errno, "%s", subpath) : fd;
+}
+
+static int make(const struct mount_plan *mount, struct error *err)
+{
+    cleanup_close int tree_fd = mount_make_filesystem(mount->options.filesystem, mount, err);
+
+    if (tree_fd < 0)
+        return tree_fd;
+    return mount->options.subpath != NULL ? open_part(tree_fd, mount->options.subpath, err)
+                                          : take_fd(&tree_fd);
+}
+
+static _Noreturn void make_and_send(const struct mount_plan *mount, int channel_fd)
+{
+    struct error err = {0};
+    struct outcome outcome = {0};
+    int fd = make(mount, &err);
+
+    if (fd < 0) {
+        outcome.errnum = err.errnum != 0 ? err.errnum : EIO;
+        memcpy(outcome.message, err.message, sizeof(outcome.message));
+    }
+    socket_send(channel_fd, &outcome, sizeof(outcome), &fd, fd >= 0 ? 1 : 0);
+    _exit(0);
+}
+
+static int receive(const struct mount_plan *mount, int channel_fd, struct error *err)
+{
+    struct pollfd event = {.fd = channel_fd, .events = POLLIN};
+    struct outcome outcome = {0};
+    size_t fd_count = 1;
+    int fd = -1;
+    int result;
+
+    do
+        result = poll(&event, 1, HOST_FILESYSTEM_TIMEOUT_MS);
+    while (result < 0 && errno == EINTR);
+    if (result <= 0)
+        return error_set(err, ERROR_INTERNAL, ETIMEDOUT, "%s %s: no answer within %d s",
+                         mount->options.filesystem, mount->mount->source,
+                         HOST_FILESYSTEM_TIMEOUT_MS / 1000);
+    if (socket_receive(channel_fd, &outcome, sizeof(outcome), &fd, &fd_count) !=
+        (ssize_t)sizeof(outcome))
+        return error_set(err, ERROR_INTERNAL, ECHILD, "%s %s: the process that mounts it died",
+                         mount->options.filesystem, mount->mount->source);
+    if (outcome.errnum != 0 || fd_count != 1)
+        return error_set(err, ERROR_INVALID, outcome.errnum != 0 ? outcome.errnum : EIO,
+                         "%s %s: %s", mount->options.filesystem, mount->mount->source,
+                         outcome.message);
+    return fd;
+}
+
+int host_filesystem_make(const struct mount_plan *mount, struct error *err)
+{
+    cleanup_close int near_fd = -1;
+    cleanup_close int far_fd = -1;
+    int pair[2];
+    int result;
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, errno, "socketpair");
+    near_fd = pair[0];
+    far_fd = pair[1];
+    pid = fork();
+    if (pid < 0)
+        return error_errno(err, errno, "fork");
+    if (pid == 0)
+        make_and_send(mount, far_fd);
+    fd_close(&far_fd);
+    result = receive(mount, near_fd, err);
+    /* One that hangs in the kernel is not waited for: it dies when the kernel lets it. */
+    if (result < 0)
+        kill(pid, SIGKILL);
+    waitpid(pid, NULL, result == -ETIMEDOUT ? WNOHANG : 0);
+    return result;
+}
