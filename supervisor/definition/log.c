@@ -5,21 +5,27 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/cleanup.h"
 #include "base/number.h"
 #include "base/size.h"
 #include "definition.h"
 #include "supervisor/monitor/log_files.h"
 #include "supervisor/monitor/log_journal.h"
 
-/* Limits of the log files that are kept beside the journal, for `logs` to read. */
-#define JOURNAL_FILE_BYTES (20 << 20)
-#define JOURNAL_FILES 5
+/* Limits of the log files that are kept beside a journal, for `logs` to read, and of local. */
+#define KEPT_FILE_BYTES (20 << 20)
+#define KEPT_FILES 5
 #define SIZE_MIN 1024
 #define QUEUE_BYTES (1 << 20) /* as Docker's */
 
 static const char *driver_of(const struct docker_log_config *config)
 {
     return config->type != NULL && config->type[0] != '\0' ? config->type : "json-file";
+}
+
+static bool has_files_alone(const char *driver)
+{
+    return strcmp(driver, "json-file") == 0 || strcmp(driver, "local") == 0;
 }
 
 static int check_driver(const char *driver, struct error *err)
@@ -29,11 +35,12 @@ static int check_driver(const char *driver, struct error *err)
     if (is_journal && access(LOG_JOURNAL_SOCKET, F_OK) < 0)
         return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                          "HostConfig.LogConfig.Type: journald does not run on this host");
-    if (is_journal || strcmp(driver, "json-file") == 0 || strcmp(driver, "none") == 0)
+    if (is_journal || has_files_alone(driver) || strcmp(driver, "syslog") == 0 ||
+        strcmp(driver, "none") == 0)
         return 0;
     return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                      "HostConfig.LogConfig.Type: \"%.64s\" is not supported by this version of "
-                     "davit; use json-file, journald or none",
+                     "davit; use json-file, local, journald, syslog or none",
                      driver);
 }
 
@@ -171,18 +178,70 @@ void definition_log_names(struct arena *arena, const struct definition *definiti
               &options->attributes);
     add_named(arena, string_map_get(config, "env"), &definition->config, false,
               &options->attributes);
-    /* The journal has it in a field of its own. */
-    if (has_tag && strcmp(options->driver, "json-file") == 0)
+    /* Others have it in a place of its own. */
+    if (has_tag && has_files_alone(options->driver))
         add_attribute(arena, &options->attributes, "tag", options->tag);
+}
+
+static int read_syslog_format(const char *text, struct syslog_options *options, struct error *err)
+{
+    static const struct {
+        const char *name;
+        enum syslog_format format;
+    } formats[] = {{"rfc3164", SYSLOG_RFC3164},
+                   {"rfc5424", SYSLOG_RFC5424},
+                   {"rfc5424micro", SYSLOG_RFC5424_MICRO}};
+
+    for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+        if (strcmp(formats[i].name, text) == 0)
+            options->format = (int32_t)formats[i].format;
+        if (strcmp(formats[i].name, text) == 0)
+            return 0;
+    }
+    return error_set(err, ERROR_INVALID, EINVAL,
+                     "\"%.32s\": rfc3164, rfc5424 or rfc5424micro is expected", text);
+}
+
+static int read_facility(const char *text, struct syslog_options *options, struct error *err)
+{
+    options->facility = log_syslog_facility(text);
+    if (options->facility >= 0)
+        return 0;
+    return error_set(err, ERROR_INVALID, EINVAL,
+                     "\"%.32s\": daemon, local0 or another facility is expected", text);
+}
+
+/* 1: the option is one of syslog's. */
+static int read_syslog_option(const char *driver, const struct string_pair *option,
+                              struct syslog_options *options, struct error *err)
+{
+    int result = 0;
+
+    if (strcmp(driver, "syslog") != 0 || strncmp(option->name, "syslog-", 7) != 0)
+        return 0;
+    if (strcmp(option->name, "syslog-address") == 0) {
+        options->address = option->value;
+        result = log_syslog_check_address(option->value, err);
+    } else if (strcmp(option->name, "syslog-facility") == 0) {
+        result = read_facility(option->value, options, err);
+    } else if (strcmp(option->name, "syslog-format") == 0) {
+        result = read_syslog_format(option->value, options, err);
+    } else {
+        return 0;
+    }
+    return result < 0 ? result : 1;
 }
 
 /* Accepts options that ask for what davit does anyway. */
 static int read_option(const char *driver, const struct string_pair *option,
                        struct log_options *options, bool *is_queued, struct error *err)
 {
-    bool is_file = strcmp(driver, "json-file") == 0;
-    bool has_attributes = is_file || strcmp(driver, "journald") == 0;
+    bool is_file = has_files_alone(driver);
+    bool has_attributes = is_file || strcmp(driver, "none") != 0;
+    int result = read_syslog_option(driver, option, &options->syslog, err);
 
+    if (result != 0)
+        return result < 0 ? result : 0;
     if (strcmp(option->name, "max-size") == 0 && is_file)
         return read_size(option->value, &options->max_bytes, err);
     if (strcmp(option->name, "max-file") == 0 && is_file)
@@ -204,6 +263,10 @@ static int read_option(const char *driver, const struct string_pair *option,
     if ((strcmp(option->name, "mode") == 0 && strcmp(option->value, "blocking") == 0) ||
         (strcmp(option->name, "compress") == 0 && strcmp(option->value, "false") == 0))
         return 0;
+    if (strcmp(option->name, "compress") == 0)
+        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
+                         "\"%.64s\": files of logs are not compressed: say false, or leave it out",
+                         option->value);
     return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
                      "\"%.64s\" is not supported by this version of davit", option->value);
 }
@@ -217,10 +280,13 @@ int definition_log_options(const struct docker_log_config *config, struct log_op
     int result = check_driver(driver, err);
 
     *options = (struct log_options){.driver = driver, .max_files = 1};
-    if (strcmp(driver, "journald") == 0) {
-        options->max_bytes = JOURNAL_FILE_BYTES;
-        options->max_files = JOURNAL_FILES;
+    if (strcmp(driver, "json-file") != 0) {
+        options->max_bytes = KEPT_FILE_BYTES;
+        options->max_files = KEPT_FILES;
     }
+    if (strcmp(driver, "syslog") == 0)
+        options->syslog = (struct syslog_options){.facility = log_syslog_facility("daemon"),
+                                                  .format = SYSLOG_LOCAL};
     for (size_t i = 0; result == 0 && i < config->config.count; i++) {
         result = read_option(driver, &config->config.items[i], options, &is_queued, err);
         has_count = has_count || strcmp(config->config.items[i].name, "max-file") == 0;

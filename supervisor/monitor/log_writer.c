@@ -113,6 +113,8 @@ static void append_line(struct log_writer *log, const struct entry_end *end, con
         buffer_append(&log->entries, end->time, end->time_length);
         log->entry_count++;
     }
+    if (log->options.syslog.format != 0)
+        log_syslog_send(&log->syslog, end->stream, line, length);
     if (log->options.driver != NULL && strcmp(log->options.driver, "journald") == 0)
         log_journal_send(&log->options, log->id, end->stream, line, length);
 }
@@ -227,6 +229,9 @@ int log_writer_open(struct log_writer *log, int directory_fd, const char *id,
 
     *log =
         (struct log_writer){.fd = -1, .directory_fd = directory_fd, .id = id, .options = *options};
+    log->syslog.fd = -1;
+    if (options->syslog.format != 0)
+        log_syslog_open(&log->syslog, &log->options.syslog, log->options.tag);
     if (options->driver != NULL && strcmp(options->driver, "none") == 0)
         return 0;
     make_attributes(&options->attributes, &log->attributes);
@@ -311,6 +316,7 @@ int log_writer_finish(struct log_writer *log)
 
 void log_writer_release(struct log_writer *log)
 {
+    log_syslog_close(&log->syslog);
     fd_close(&log->fd);
     buffer_release(&log->pending[0]);
     buffer_release(&log->pending[1]);

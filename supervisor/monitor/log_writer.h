@@ -11,14 +11,17 @@
 #include "base/error.h"
 #include "base/json_table.h"
 #include "base/writer_process.h"
+#include "log_syslog.h"
 
 #define LOG_LINE_MAX \
     16384 /* longer lines become several entries; only the last ends in a newline */
 
 /* What the monitor knows of the log. */
 struct log_options {
-    const char *driver; /* NULL: json-file; "journald": to the journal as well; "none": nowhere */
-    const char *tag;    /* what the journal calls the program */
+    const char *driver; /* NULL, json-file, local: files; journald, syslog: there as well; none:
+                         * nowhere */
+    struct syslog_options syslog;
+    const char *tag; /* what the journal calls the program */
     const char *container_name;
     const char *image_name;
     struct string_map attributes; /* labels and environment that every entry has with it */
@@ -39,6 +42,7 @@ struct log_writer {
     struct buffer entries;
     uint64_t entry_count; /* in `entries` */
     struct writer_process queue;
+    struct log_syslog syslog;
 };
 
 /* Opens the log of container `id`; its strings and those of the options stay the caller's. */

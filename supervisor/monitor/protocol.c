@@ -20,6 +20,9 @@ static const struct json_field log_fields[] = {
     FIELD(struct log_options, attributes, "attributes", JSON_KIND_STRING_MAP),
     FIELD(struct log_options, max_bytes, "maxBytes", JSON_KIND_UINT64, .maximum = INT64_MAX),
     FIELD(struct log_options, max_files, "maxFiles", JSON_KIND_UINT32),
+    FIELD(struct log_options, syslog.address, "syslogAddress", JSON_KIND_STRING),
+    FIELD(struct log_options, syslog.facility, "syslogFacility", JSON_KIND_INT32),
+    FIELD(struct log_options, syslog.format, "syslogFormat", JSON_KIND_INT32),
     FIELD(struct log_options, queue_bytes, "queueBytes", JSON_KIND_UINT64, .maximum = INT64_MAX),
 };
 static const struct json_struct log_type = JSON_STRUCT(struct log_options, log_fields);

@@ -44,14 +44,13 @@ static const struct {
     [COLUMN_ARGS] = {"COMMAND", {"args"}},
 };
 
-static const struct process_columns full = {
-    {COLUMN_UID, COLUMN_PID, COLUMN_PPID, COLUMN_C, COLUMN_STIME, COLUMN_TTY, COLUMN_TIME,
-     COLUMN_CMD},
-    8};
-static const struct process_columns of_users = {
-    {COLUMN_USER, COLUMN_PID, COLUMN_CPU, COLUMN_MEMORY, COLUMN_VSZ, COLUMN_RSS, COLUMN_TTY,
-     COLUMN_STAT, COLUMN_START, COLUMN_TIME, COLUMN_COMMAND},
-    11};
+static const struct process_columns full = {{COLUMN_UID, COLUMN_PID, COLUMN_PPID, COLUMN_C,
+                                             COLUMN_STIME, COLUMN_TTY, COLUMN_TIME, COLUMN_CMD},
+                                            8};
+static const struct process_columns of_users = {{COLUMN_USER, COLUMN_PID, COLUMN_CPU, COLUMN_MEMORY,
+                                                 COLUMN_VSZ, COLUMN_RSS, COLUMN_TTY, COLUMN_STAT,
+                                                 COLUMN_START, COLUMN_TIME, COLUMN_COMMAND},
+                                                11};
 static const struct process_columns long_ones = {
     {COLUMN_STATE, COLUMN_UID_NUMBER, COLUMN_PID, COLUMN_PPID, COLUMN_C, COLUMN_PRIORITY,
      COLUMN_NICE, COLUMN_SIZE, COLUMN_TTY, COLUMN_TIME, COLUMN_CMD},
@@ -88,11 +87,12 @@ static int add_list(const char *list, struct process_columns *columns, struct er
             return error_set(err, ERROR_INVALID, E2BIG, "ps_args: more than %d columns",
                              PROCESS_COLUMNS_MAX);
         if (!find_column(list, length, &columns->items[columns->count]))
-            return error_set(err, ERROR_INVALID, EINVAL,
-                             "ps_args: -o has no column \"%.*s\" here: pid, ppid, user, %%cpu, "
-                             "%%mem, vsz, rss, tty, stat, start, etime, time, comm, args and others "
-                             "of ps(1) are known",
-                             (int)(length < 32 ? length : 32), list);
+            return error_set(
+                err, ERROR_INVALID, EINVAL,
+                "ps_args: -o has no column \"%.*s\" here: pid, ppid, user, %%cpu, "
+                "%%mem, vsz, rss, tty, stat, start, etime, time, comm, args and others "
+                "of ps(1) are known",
+                (int)(length < 32 ? length : 32), list);
         columns->count++;
         list += length + (list[length] == ',' ? 1 : 0);
     }
@@ -131,8 +131,9 @@ static int read_letters(struct parser *parser, const char *letters, bool has_das
         else if (*letters == 'u' && is_bsd)
             parser->set = &of_users;
         else if (strchr("eAaxwd", *letters) == NULL)
-            return refuse(*letters, "all processes of the container are listed; -e, -f, -l, -o "
-                                    "LIST and aux choose columns",
+            return refuse(*letters,
+                          "all processes of the container are listed; -e, -f, -l, -o "
+                          "LIST and aux choose columns",
                           err);
     }
     return 0;
@@ -151,8 +152,7 @@ static int read_word(struct parser *parser, const char *word, struct error *err)
                           : read_letters(parser, word, false, err);
 }
 
-int process_columns_parse(const char *arguments, struct process_columns *columns,
-                          struct error *err)
+int process_columns_parse(const char *arguments, struct process_columns *columns, struct error *err)
 {
     struct parser parser = {.columns = columns};
     int result = 0;

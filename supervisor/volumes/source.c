@@ -58,10 +58,9 @@ static bool is_memory(const struct string_map *options)
 /* What a container may mount for itself, or would see the host through. */
 static bool is_of_kernel(const char *type)
 {
-    static const char *const types[] = {"proc",    "sysfs",     "devtmpfs", "devpts",
-                                        "cgroup",  "cgroup2",   "debugfs",  "tracefs",
-                                        "bpf",     "mqueue",    "securityfs", "configfs",
-                                        "overlay", "binfmt_misc"};
+    static const char *const types[] = {
+        "proc",    "sysfs", "devtmpfs", "devpts",     "cgroup",   "cgroup2", "debugfs",
+        "tracefs", "bpf",   "mqueue",   "securityfs", "configfs", "overlay", "binfmt_misc"};
 
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         if (strcmp(types[i], type) == 0)
@@ -111,8 +110,7 @@ static int check_mount(const struct string_map *options, struct error *err)
     int result;
 
     if (type == NULL || device == NULL)
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "DriverOpts: missing required option: \"%s\"",
+        return error_set(err, ERROR_INVALID, EINVAL, "DriverOpts: missing required option: \"%s\"",
                          type == NULL ? "type" : "device");
     result = check_type(type, err);
     if (result < 0)
@@ -121,8 +119,7 @@ static int check_mount(const struct string_map *options, struct error *err)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "DriverOpts.device: \"%.128s\": an absolute path is expected", device);
     if (strcmp(type, "none") == 0 && !is_bind(options))
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "DriverOpts.type: none needs \"bind\" in o");
+        return error_set(err, ERROR_INVALID, EINVAL, "DriverOpts.type: none needs \"bind\" in o");
     return is_bind(options) ? 0 : check_network(options, err);
 }
 
@@ -230,8 +227,7 @@ int volume_mount_memory(const struct volumes *volumes, const struct volume *volu
 
     if (!is_memory(&volume->options))
         return 0;
-    data_fd = open_data(volumes,
-                        definition_volume_directory(&arena, volume->tenant, volume->name));
+    data_fd = open_data(volumes, definition_volume_directory(&arena, volume->tenant, volume->name));
     if (data_fd < 0)
         return error_errno(err, errno, "volume %s", volume->name);
     if (is_mounted(data_fd))

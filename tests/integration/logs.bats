@@ -149,8 +149,82 @@ END
     refused compress --log-opt compress=true
     refused mode --log-opt mode=perhaps
     refused "needs mode=non-blocking" --log-opt max-buffer-size=2m
-    refused "LogConfig.Type" --log-driver syslog
+    refused "LogConfig.Type" --log-driver gelf
+    refused syslog-facility --log-driver syslog --log-opt syslog-facility=nobody
+    refused syslog-format --log-driver syslog --log-opt syslog-format=rfc1
+    refused "daemon relays" --log-driver syslog --log-opt syslog-address=tcp://127.0.0.1:514
+    refused "an address is expected" --log-driver syslog --log-opt syslog-address=udp://example.com:514
+    refused syslog-address --log-driver syslog --log-opt syslog-address=unixgram://relative
+    refused syslog-address --log-driver json-file --log-opt syslog-address=udp://127.0.0.1
     [ -e /run/systemd/journal/socket ] || refused "journald does not run" --log-driver journald
+}
+
+# messages FAMILY: a daemon that writes what it gets, a line each, to $dir/messages; its address or port in $dir/listens.
+listen_for_messages() {
+    rm -f "$dir/messages" "$dir/listens" "$dir/log.sock"
+    python3 - "$1" "$dir" 3>&- <<'END' &
+import os, socket, sys
+family, directory = sys.argv[1:]
+s = socket.socket(socket.AF_UNIX if family == "unix" else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(directory + "/log.sock" if family == "unix" else ("127.0.0.1", 0))
+out = open(directory + "/messages", "wb", buffering=0)
+open(directory + "/listens.new", "w").write(str(s.getsockname()[1]) if family != "unix" else "here")
+os.rename(directory + "/listens.new", directory + "/listens")
+while True:
+    out.write(s.recv(65536) + b"\n")
+END
+    listener=$!
+    wait_until test -e "$dir/listens"
+}
+has_messages() { [ -e "$dir/messages" ] && [ "$(wc -l < "$dir/messages")" -ge "$1" ]; }
+
+@test "driver syslog: lines are messages of the host's daemon, by each format, and files that logs reads" {
+    listen_for_messages unix
+    address=syslog-address=unixgram://$dir/log.sock
+    davit run --name said --log-driver syslog --log-opt "$address" --log-opt tag=greeter/{{.Name}} --log-opt syslog-facility=local3 \
+        busybox sh -c 'echo out; echo error >&2'
+    wait_until has_messages 2
+    grep -qE '^<158>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} greeter/said\[[0-9]+\]: out$' "$dir/messages"
+    grep -qE '^<155>.* greeter/said\[[0-9]+\]: error$' "$dir/messages"
+    [ "$(davit logs said 2>&1 | sort | xargs)" = "error out" ]
+    davit run --rm --log-driver syslog --log-opt "$address" --log-opt syslog-format=rfc5424micro --log-opt tag=t busybox echo micro
+    wait_until grep -qE "^<30>1 20[0-9-]{8}T[0-9:]{8}\.[0-9]{6}Z $(hostname) t [0-9]+ t - micro\$" "$dir/messages"
+    davit run --rm --log-driver syslog --log-opt "$address" --log-opt syslog-format=rfc3164 --log-opt tag=t busybox echo old
+    wait_until grep -qE "^<30>[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} $(hostname) t\[[0-9]+\]: old\$" "$dir/messages"
+    kill "$listener"
+}
+
+@test "a syslog daemon that is away holds nobody up, and gets what comes once it is back" {
+    listen_for_messages udp
+    port=$(cat "$dir/listens")
+    davit run --detach --name speaks --interactive --log-driver syslog --log-opt "syslog-address=udp://127.0.0.1:$port" busybox cat
+    echo first | davit attach speaks >/dev/null 2>&1 &
+    wait_until has_messages 1
+    kill "$listener"
+    davit rm --force speaks
+    listen_for_messages unix
+    kill "$listener"
+    wait "$listener" || true
+    mkfifo "$dir/words"
+    davit run --name later --interactive --log-driver syslog --log-opt "syslog-address=unixgram://$dir/log.sock" busybox cat < "$dir/words" > "$dir/echoed" 3>&- &
+    exec 9> "$dir/words"
+    echo lost >&9
+    wait_until grep -q lost "$dir/echoed"
+    listen_for_messages unix
+    echo found >&9
+    exec 9>&-
+    wait_until grep -q ': found$' "$dir/messages"
+    refute grep -q lost "$dir/messages"
+    [ "$(davit logs later | xargs)" = "lost found" ]
+    kill "$listener"
+}
+
+@test "driver local: files of 20 MB, five of them" {
+    davit run --name kept --log-driver local busybox echo kept
+    [ "$(davit logs kept)" = kept ]
+    [ "$(davit inspect --format '{{.HostConfig.LogConfig.Type}}' kept)" = local ]
+    davit run --name rotated --log-driver local --log-opt max-size=8k --log-opt max-file=2 --log-opt compress=false busybox seq 1 1000 >/dev/null
+    [ "$(files_of rotated)" = "-json.log -json.log.1" ]
 }
 
 @test "docker's client sets and reads them" {
