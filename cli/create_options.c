@@ -221,9 +221,8 @@ static const struct option_row create_rows[] = {
     {"disable-content-trust", 0, OPTION_READ, .read = option_read_content_trust,
      .help = "docker's notary is not asked in any case"},
 
-    {"link", 0, OPTION_REFUSED, "CONTAINER[:ALIAS]",
-     .help = "containers on a network of yours find each other by name: davit network create, "
-             "--network, --network-alias"},
+    {"link", 0, OPTION_LIST, "CONTAINER[:ALIAS]", .member = "HostConfig.Links",
+     .help = "a name that it alone has for another container"},
     {"link-local-ip", 0, OPTION_REFUSED, "ADDRESS",
      .help = "link-local addresses cannot be chosen; --ip and --ip6 can"},
     {"memory-swappiness", 0, OPTION_REFUSED, "N", .help = "cgroup v2 has none of a group"},

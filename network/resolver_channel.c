@@ -20,6 +20,7 @@ static const struct json_field container_fields[] = {
     JSON_FIELD(struct resolver_container, tenant, "tenant", JSON_KIND_STRING),
     JSON_FIELD(struct resolver_container, endpoints, "endpoints", JSON_KIND_STRUCTS,
                .type = &endpoint_type),
+    JSON_FIELD(struct resolver_container, links, "links", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct resolver_container, servers, "servers", JSON_KIND_STRINGS),
     JSON_FIELD(struct resolver_container, is_limited, "limited", JSON_KIND_BOOL),
     JSON_FIELD(struct resolver_container, allowed, "allowed", JSON_KIND_STRINGS),

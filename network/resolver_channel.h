@@ -52,6 +52,8 @@ struct resolver_container {
     const char *id;
     const char *tenant; /* it finds the names of its tenant alone; NULL: "" */
     LIST_OF(struct resolver_endpoint) endpoints;
+    struct string_map
+        links; /* names that it alone has for others: alias, and a name of the other */
     struct string_list servers; /* asked for all other names; empty: other names do not exist */
     bool is_limited;            /* to the names of `allowed`, whose addresses davitd is told of */
     struct string_list allowed; /* "example.org", "*.example.org", "*" */

@@ -52,11 +52,24 @@ static void add_address(const struct resolver_endpoint *endpoint, int family, st
         found[(*count)++] = address;
 }
 
+/* What a name of the container's own stands for; the name itself otherwise. */
+static const char *follow_link(const struct served *asking, const char *name)
+{
+    const struct string_map *links = &asking->container.links;
+
+    for (size_t i = 0; i < links->count; i++) {
+        if (strcasecmp(links->items[i].name, name) == 0)
+            return links->items[i].value;
+    }
+    return name;
+}
+
 bool names_find(const struct served *asking, const char *name, int family, struct address *found,
                 size_t *count)
 {
     bool is_known = false;
 
+    name = follow_link(asking, name);
     *count = 0;
     for (size_t i = 0; i < asking->container.endpoints.count; i++) {
         const char *network = asking->container.endpoints.items[i].network;

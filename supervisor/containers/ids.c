@@ -93,9 +93,14 @@ static const char *find_unmapped(const struct containers *containers, struct are
         return containers->places->root;
     for (size_t i = 0; i < definition->mount_points.count; i++) {
         const struct mount_point *mount = &definition->mount_points.items[i];
-        const char *path = strcmp(mount->type, "bind") == 0 ? mount->source : sources[i].path;
         const char *type = sources[i].filesystem;
+        const char *path = strcmp(mount->type, "bind") == 0 ? mount->source : sources[i].path;
+        cleanup_free char *own =
+            sources[i].is_memory ? volume_path(containers->volumes, definition->tenant, mount->name)
+                                 : NULL;
 
+        if (own != NULL && !maps_source(containers, own, false))
+            return arena_strdup(arena, own);
         if (path != NULL &&
             (type != NULL ? !maps_ids_by_type(type)
                           : !maps_source(containers, path, !mount->is_not_recursive)))

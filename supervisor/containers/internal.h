@@ -191,4 +191,9 @@ int container_note_reason(const struct containers *containers, const char *name,
 /* Notes the layers of what was put aside, so that it finds them when it is given back. */
 void containers_keep_layers_of_aside(struct containers *containers);
 
+/* Makes "CONTAINER[:ALIAS]" of a request the names of containers that there are: links.c. The list
+ * moves to the arena. */
+int container_resolve_links(struct containers *containers, struct arena *arena, const char *tenant,
+                            struct string_list *links, struct error *err);
+
 #endif

@@ -175,6 +175,7 @@ int container_connect(struct managed_container *container, const struct actor *a
     struct endpoint items[ENDPOINTS_MAX] = {{0}};
     cleanup_arena struct arena arena = {0};
     struct endpoint taken = *wanted;
+    struct string_list links = wanted->links;
     int result = parts_admit(container, actor, ACTION_UPDATE, err);
 
     /* One of the same name that is gone is replaced. */
@@ -184,6 +185,9 @@ int container_connect(struct managed_container *container, const struct actor *a
         result = check_connect(container, network, wanted, index, err);
     if (result == 0)
         result = endpoint_take_groups(&arena, network, &taken, err);
+    if (result == 0)
+        result =
+            container_resolve_links(container->containers, &arena, definition->tenant, &links, err);
     if (result < 0)
         return result;
     for (size_t i = 0; i < count; i++)
@@ -193,6 +197,7 @@ int container_connect(struct managed_container *container, const struct actor *a
         .network_name = network->name,
         .ipam = {text_or_null(wanted->ipam.ipv4_address), text_or_null(wanted->ipam.ipv6_address)},
         .aliases = wanted->aliases,
+        .links = links,
         .mac_address = text_or_null(wanted->mac_address),
         .gateway_priority = wanted->gateway_priority,
         .groups = taken.groups,
@@ -273,6 +278,19 @@ static void open_network(struct managed_container *container)
 }
 
 /* A container that joins another's network namespace also gets that one's hosts and resolv.conf. */
+static int define_links(struct managed_container *container, struct revision *draft,
+                        struct error *err)
+{
+    struct definition *definition = &draft->definition;
+    int result = container_resolve_links(container->containers, &draft->arena, definition->tenant,
+                                         &definition->host_config.links, err);
+
+    for (size_t i = 0; result == 0 && i < definition->endpoints.count; i++)
+        result = container_resolve_links(container->containers, &draft->arena, definition->tenant,
+                                         &definition->endpoints.items[i].links, err);
+    return result;
+}
+
 static int define_network(struct managed_container *container, struct revision *draft,
                           const struct image *image, struct error *err)
 {
@@ -284,6 +302,8 @@ static int define_network(struct managed_container *container, struct revision *
                               : 0;
 
     (void)image;
+    if (result == 0)
+        result = define_links(container, draft, err);
     return result < 0 ? result
                       : membership_resolve(container_network(container), draft,
                                            joined != NULL ? joined->definition : NULL, err);

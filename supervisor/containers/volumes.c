@@ -58,10 +58,14 @@ static int define_volumes(struct managed_container *container, struct revision *
     for (size_t i = 0; result == 0 && i < from->count; i++)
         result =
             add_from(container->containers, &draft->arena, &draft->definition, from->items[i], err);
-    return result < 0
-               ? result
-               : container_volumes_make(container->containers->volumes, &draft->arena,
+    if (result == 0)
+        result = container_volumes_make(container->containers->volumes, &draft->arena,
                                         &draft->definition, image->config.config.volumes, err);
+    /* Whether ids can be mapped there is asked next; and options are wrong now, not at the start.
+     */
+    return result < 0 ? result
+                      : container_volumes_mount_memory(container->containers->volumes,
+                                                       &draft->definition, err);
 }
 
 static void take_back_volumes(struct managed_container *container)

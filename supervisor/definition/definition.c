@@ -334,6 +334,7 @@ static const struct json_field stored_endpoint_fields[] = {
     FIELD(struct endpoint, ipam.ipv4_address, "Address", JSON_KIND_STRING),
     FIELD(struct endpoint, ipam.ipv6_address, "Address6", JSON_KIND_STRING),
     FIELD(struct endpoint, aliases, "Aliases", JSON_KIND_STRINGS),
+    FIELD(struct endpoint, links, "Links", JSON_KIND_STRINGS),
     FIELD(struct endpoint, groups, "Groups", JSON_KIND_STRINGS),
     FIELD(struct endpoint, mac_address, "MacAddress", JSON_KIND_STRING),
     FIELD(struct endpoint, gateway_priority, "GatewayPriority", JSON_KIND_INT64),
@@ -531,10 +532,6 @@ int definition_check_host_config(const struct docker_host_config *host, struct e
     if (check_modes(host, err) < 0 || check_userns_mode(host, err) < 0 ||
         check_storage_opt(host, err) < 0 || check_cgroup_parent(host, err) < 0)
         return -err->errnum;
-    if (host->links.count > 0 &&
-        (host->network_mode == NULL || strcmp(host->network_mode, "none") != 0))
-        return error_set(err, ERROR_UNSUPPORTED, ENOTSUP,
-                         "HostConfig.Links: not supported by this version of davit");
     return 0;
 }
 

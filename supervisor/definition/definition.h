@@ -173,8 +173,8 @@ struct docker_host_config {
     LIST_OF(struct docker_device) devices;
     LIST_OF(struct docker_device_request) device_requests;
     struct string_list device_cgroup_rules;
-    struct string_list links;                           /* refused unless NetworkMode is "none" */
-    const struct docker_network_rate *network_rate;     /* davit's own; NULL: no limit */
+    struct string_list links;                       /* "CONTAINER:ALIAS", as those of an endpoint */
+    const struct docker_network_rate *network_rate; /* davit's own; NULL: no limit */
     const struct docker_network_limits *network_limits; /* davit's own; NULL: the default ones */
     const struct docker_egress *egress; /* davit's own; NULL: it may reach everything */
     struct string_list dns; /* servers asked for names that are nobody's on its networks */
@@ -248,6 +248,7 @@ struct endpoint {
     const char *network_id;
     struct endpoint_ipam ipam;
     struct string_list aliases;
+    struct string_list links;      /* "CONTAINER:ALIAS", names that it alone has for others */
     const char *mac_address;       /* that its device has to have; NULL or "": any */
     int64_t gateway_priority;      /* the highest has the default route; of several, the first */
     struct string_map driver_opts; /* as they were asked for, until they are resolved */
@@ -346,7 +347,8 @@ int definition_security(struct arena *arena, const struct definition *definition
 struct volume_source {
     const char *filesystem;     /* the type that the host mounts from the device; NULL: what lies at
                                  * the path is bound */
-    const char *path;           /* or the device */
+    const char *path;           /* or the device; NULL: the volume's directory */
+    bool is_memory;             /* mounted over that directory */
     struct string_list options; /* words of mount(8) */
 };
 

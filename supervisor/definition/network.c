@@ -21,7 +21,7 @@ static const struct json_struct ipam_type = JSON_CLOSED_STRUCT(struct endpoint_i
 static const struct json_field endpoint_fields[] = {
     JSON_FIELD(struct endpoint, ipam, "IPAMConfig", JSON_KIND_INLINE, .type = &ipam_type),
     JSON_FIELD(struct endpoint, aliases, "Aliases", JSON_KIND_STRINGS),
-    {.name = "Links", .kind = JSON_KIND_UNSUPPORTED},
+    JSON_FIELD(struct endpoint, links, "Links", JSON_KIND_STRINGS),
     JSON_FIELD(struct endpoint, mac_address, "MacAddress", JSON_KIND_STRING),
     JSON_FIELD(struct endpoint, gateway_priority, "GwPriority", JSON_KIND_INT64),
     JSON_FIELD(struct endpoint, driver_opts, "DriverOpts", JSON_KIND_STRING_MAP),

@@ -21,9 +21,9 @@
 #define PORT_DEFAULT 514
 
 static const char *const facilities[] = {
-    "kern", "user", "mail",     "daemon", "auth",   "syslog", "lpr",    "news",   "uucp", "cron",
-    "authpriv", "ftp", "ntp", "security", "console", "solaris-cron", "local0", "local1", "local2",
-    "local3",   "local4", "local5", "local6", "local7"};
+    "kern",   "user",   "mail",     "daemon", "auth",   "syslog",   "lpr",     "news",
+    "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "security", "console", "solaris-cron",
+    "local0", "local1", "local2",   "local3", "local4", "local5",   "local6",  "local7"};
 
 int log_syslog_facility(const char *name)
 {

@@ -1,5 +1,5 @@
-/* The syslog log driver: lines as messages of RFC 3164 or RFC 5424, by datagrams to a socket of this
- * host or a port. */
+/* The syslog log driver: lines as messages of RFC 3164 or RFC 5424, by datagrams to a socket of
+ * this host or a port. */
 #ifndef DAVIT_SUPERVISOR_MONITOR_LOG_SYSLOG_H
 #define DAVIT_SUPERVISOR_MONITOR_LOG_SYSLOG_H
 

@@ -288,6 +288,7 @@ void membership_write_list(struct json_writer *writer, const struct membership *
         json_key(writer, endpoint->network_name);
         json_object_open(writer);
         write_aliases(writer, member, endpoint);
+        json_member_strings(writer, "Links", &endpoint->links);
         json_member_string(writer, "NetworkID", endpoint->network_id);
         write_groups(writer, endpoint);
         write_lease(writer, member, i);

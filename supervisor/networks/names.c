@@ -104,6 +104,19 @@ static void list_names(struct arena *arena, const struct membership *member,
         string_list_append(arena, names, hostname);
 }
 
+static void list_links(struct arena *arena, const struct string_list *links,
+                       struct resolver_container *said)
+{
+    for (size_t i = 0; i < links->count; i++) {
+        const char *alias = strrchr(links->items[i], ':');
+
+        if (alias != NULL)
+            string_map_set(
+                arena, &said->links, alias + 1,
+                arena_strndup(arena, links->items[i], (size_t)(alias - links->items[i])));
+    }
+}
+
 static void resolver_describe_container(struct arena *arena, const struct membership *member,
                                         struct resolver_container *said)
 {
@@ -114,6 +127,9 @@ static void resolver_describe_container(struct arena *arena, const struct member
     said->id = member->definition->id;
     said->tenant = member->definition->tenant;
     said->endpoints.items = arena_new(arena, count, sizeof(*said->endpoints.items));
+    list_links(arena, &member->definition->host_config.links, said);
+    for (size_t i = 0; i < count; i++)
+        list_links(arena, &member->definition->endpoints.items[i].links, said);
     for (size_t i = 0; i < count; i++) {
         const struct endpoint *endpoint = &member->definition->endpoints.items[i];
         struct resolver_endpoint *to = &said->endpoints.items[said->endpoints.count];

@@ -192,7 +192,8 @@ void volume_get_source(struct arena *arena, const struct volume *volume,
     if (option_of(&volume->options, "type") == NULL)
         return;
     add_words(arena, &volume->options, source);
-    if (is_memory(&volume->options))
+    source->is_memory = is_memory(&volume->options);
+    if (source->is_memory)
         return;
     source->path = arena_strdup(arena, option_of(&volume->options, "device"));
     if (is_bind(&volume->options))

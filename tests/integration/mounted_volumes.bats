@@ -105,7 +105,7 @@ mountpoint_of() { davit volume inspect --format '{{.Mountpoint}}' "$1"; }
     [ "$status" -ne 0 ]
     contains "$output" "No space"
     davit exec one rm /v/large
-    kill_davitd
+    kill -9 "$(cat "$dir/pid")"
     start_davitd
     [ "$(davit run --rm --volume memory:/v busybox cat /v/file)" = shared ]
     davit rm --force one

@@ -34,6 +34,36 @@ finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
     [ "$(found web service)" = "10.77.0.2 10.77.0.3" ]
 }
 
+@test "links are names that one container alone has, wherever the other is by now" {
+    davit network create --subnet 10.77.0.0/24 first
+    idle data --network first
+    idle web --network first --link data:database --link data
+    idle other --network first
+    [ "$(found web database)" = 10.77.0.2 ]
+    [ "$(found web DATABASE)" = 10.77.0.2 ]
+    [ "$(found web data)" = 10.77.0.2 ]
+    refute eval 'found other database | grep -q .'
+    davit restart --time 0 data
+    [ "$(found web database)" = "$(address_of data)" ]
+    kill -9 "$(cat "$dir/pid")"
+    start_davitd
+    [ "$(found web database)" = "$(address_of data)" ]
+    [ "$(davit inspect web --format '{{json .HostConfig.Links}}')" = '["data:database","data:data"]' ]
+    # On the network that everybody is on without saying so, and by docker's client on one of one's own.
+    idle plain
+    idle linked --link plain:there
+    [ "$(found linked there)" = "$(address_of plain)" ]
+    DOCKER_HOST=$DAVIT_HOST docker run --detach --name dockers --network first --link data:db busybox sleep 1000
+    [ "$(found dockers db)" = "$(address_of data)" ]
+    davit network connect --link data:store first linked
+    [ "$(found linked store)" = "$(address_of data)" ]
+    for link in nobody nobody:x data: 'data:a b' :x; do
+        run davit create --network first --link "$link" busybox true
+        [ "$status" -eq 1 ]
+        contains "$output" Links
+    done
+}
+
 @test "names of other networks are not known, those of a new one at once" {
     davit network create --subnet 10.77.0.0/24 one
     davit network create --subnet 10.78.0.0/24 two
