@@ -31,6 +31,8 @@ struct detach_keys {
 struct cli {
     const struct command *commands; /* one without a name ends them */
     struct client client;
+    bool is_host_given;  /* by --host or DAVIT_HOST: no context counts then */
+    const char *context; /* of --context or DAVIT_CONTEXT; NULL: the current one */
     struct error err;
     struct detach_keys detach_keys; /* what has to be typed to detach from a container */
     const char *group;              /* the group that the command was called by: "volume" */
@@ -107,14 +109,22 @@ int cli_version(struct cli *cli, int argc, char **argv);
 int cli_port(struct cli *cli, int argc, char **argv);
 int cli_info(struct cli *cli, int argc, char **argv);
 
-/* Runs a command of a group (container, image, manifest, network, system, volume); the next word
- * names it. */
+/* Runs a command of a group (container, context, image, manifest, network, system, volume); the
+ * next word names it. */
 int cli_group(struct cli *cli, int argc, char **argv);
 
 /* Commands that exist in groups only: "davit volume ls". */
 int cli_container_prune(struct cli *cli, int argc, char **argv);
 int cli_image_prune(struct cli *cli, int argc, char **argv);
 int cli_system_check(struct cli *cli, int argc, char **argv);
+int cli_system_dial_stdio(struct cli *cli, int argc, char **argv);
+int cli_context_create(struct cli *cli, int argc, char **argv);
+int cli_context_inspect(struct cli *cli, int argc, char **argv);
+int cli_context_ls(struct cli *cli, int argc, char **argv);
+int cli_context_rm(struct cli *cli, int argc, char **argv);
+int cli_context_show(struct cli *cli, int argc, char **argv);
+int cli_context_update(struct cli *cli, int argc, char **argv);
+int cli_context_use(struct cli *cli, int argc, char **argv);
 int cli_system_df(struct cli *cli, int argc, char **argv);
 int cli_system_repair(struct cli *cli, int argc, char **argv);
 int cli_system_prune(struct cli *cli, int argc, char **argv);

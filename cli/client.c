@@ -2,7 +2,6 @@
 #include "client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,28 +10,9 @@
 #include "base/build.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/socket.h"
+#include "host.h"
 
 #define CHUNK_BYTES (256 << 10)
-
-static int connect_to(const struct client *client, struct error *err)
-{
-    static const char scheme[] = "unix://";
-    const char *path = client->host;
-    int fd;
-
-    if (strncmp(path, scheme, sizeof(scheme) - 1) != 0)
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "host \"%.128s\": only unix://PATH is supported", path);
-    path += sizeof(scheme) - 1;
-    fd = socket_connect(AT_FDCWD, path, SOCK_STREAM, err);
-    if (fd < 0)
-        return error_set(err, ERROR_INTERNAL, -fd,
-                         "cannot connect to davitd at %s: %s; is it running (systemctl start "
-                         "davit.socket), and is --host or DAVIT_HOST right?",
-                         client->host, strerror(-fd));
-    return fd;
-}
 
 static int on_body(void *context, const char *bytes, size_t length)
 {
@@ -72,7 +52,7 @@ int client_send(const struct client *client, const struct client_request *reques
     size_t length = request->body != NULL ? strlen(request->body) : 0;
     int result;
 
-    exchange->fd = connect_to(client, err);
+    exchange->fd = host_connect(client->host, err);
     if (exchange->fd < 0)
         return exchange->fd;
     exchange->has_no_body = strcmp(request->method, "HEAD") == 0;

@@ -9,6 +9,7 @@
 #include "base/build.h"
 #include "base/cleanup.h"
 #include "cli.h"
+#include "contexts.h"
 #include "nearest.h"
 #include "options.h"
 
@@ -16,6 +17,7 @@ static const struct command commands[] = {
     {"attach", cli_attach, "connect to a running container's streams"},
     {"commit", cli_commit, "make an image of what a container has changed"},
     {"container", cli_group, "containers: ls, prune and the commands of this list"},
+    {"context", cli_group, "names for hosts: create, inspect, ls, rm, show, update, use"},
     {"cp", cli_cp, "copy files from a container to here, or from here to a container"},
     {"create", cli_create, "make a container without starting it"},
     {"diff", cli_diff, "list what a container has changed"},
@@ -78,7 +80,6 @@ static const struct refused_command {
     {"checkpoint", NO_CHECKPOINTS},
     {"compose", "docker-compose works with davitd: set DOCKER_HOST"},
     {"config", "configs belong to services, which are not in this version"},
-    {"context", "not in this version; davit --host and DAVIT_HOST name another davitd"},
     {"node", "a node is one of a swarm, which is not in this version"},
     {"plugin", "davitd has no plugins; networks take those of CNI, devices those of CDI"},
     {"secret", "secrets belong to services, which are not in this version"},
@@ -99,6 +100,7 @@ static const char *refusal_of(const char *name)
 }
 
 static const struct option global_options[] = {
+    {"context", required_argument, NULL, 'c'},
     {"host", required_argument, NULL, 'H'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'v'},
@@ -107,7 +109,8 @@ static const struct option global_options[] = {
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: davit [--host unix://PATH] COMMAND [OPTION...] [ARGUMENT...]\n\ncommands:\n",
+    fputs("usage: davit [--host HOST | --context CONTEXT] COMMAND [OPTION...] "
+          "[ARGUMENT...]\n\ncommands:\n",
           out);
     for (const struct command *one = commands; one->name != NULL; one++)
         fprintf(out, "  %-9s %s\n", one->name, one->summary);
@@ -183,7 +186,8 @@ int cli_help(struct cli *cli, int argc, char **argv)
 static int refuse_global_option(int option, char **argv)
 {
     if (option == ':')
-        fprintf(stderr, "davit: %s: an address is missing: --host unix://PATH\n", argv[optind - 1]);
+        fprintf(stderr, "davit: %s: a value is missing: --host unix://PATH, --context NAME\n",
+                argv[optind - 1]);
     else
         fprintf(stderr,
                 "davit: unknown option %s; davit --help lists all. A command's own options "
@@ -192,22 +196,47 @@ static int refuse_global_option(int option, char **argv)
     return 1;
 }
 
+static const char *environment_or(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : otherwise;
+}
+
+/* A host that is given counts before any context, and --context before DAVIT_HOST. What is asked
+ * about contexts themselves needs none. */
+static int choose_host(struct cli *cli, bool is_context_given, const char *command)
+{
+    if (cli->is_host_given && is_context_given)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "--host and --context: only one can say where davitd is");
+    if (cli->is_host_given || strcmp(command, "context") == 0 ||
+        strcmp(command, "help") == 0)
+        return 0;
+    return contexts_choose(&cli->arena, cli->context, &cli->client.host, &cli->err);
+}
+
 int main(int argc, char **argv)
 {
-    const char *environment = getenv("DAVIT_HOST");
+    bool is_context_given = false;
     struct cli cli = {
         .commands = commands,
-        .client.host =
-            environment != NULL && environment[0] != '\0' ? environment : CLIENT_DEFAULT_HOST,
+        .client.host = environment_or("DAVIT_HOST", CLIENT_DEFAULT_HOST),
+        .context = environment_or("DAVIT_CONTEXT", NULL),
     };
     int option;
 
     opterr = 0;
     signal(SIGPIPE, SIG_IGN);
-    while ((option = getopt_long(argc, argv, "+:H:hv", global_options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "+:H:c:hv", global_options, NULL)) != -1) {
         switch (option) {
         case 'H':
             cli.client.host = optarg;
+            cli.is_host_given = true;
+            break;
+        case 'c':
+            cli.context = optarg;
+            is_context_given = true;
             break;
         case 'h':
             print_usage(stdout);
@@ -219,9 +248,16 @@ int main(int argc, char **argv)
             return refuse_global_option(option, argv);
         }
     }
+    /* An option counts before the environment. */
+    if (!is_context_given && environment_or("DAVIT_HOST", NULL) != NULL)
+        cli.is_host_given = true;
     if (optind == argc) {
         print_usage(stderr);
         return 1;
+    }
+    if (choose_host(&cli, is_context_given, argv[optind]) < 0) {
+        cli_print_error(&cli);
+        return failure_status(argv[optind]);
     }
     return run_command(&cli, argc - optind, argv + optind);
 }

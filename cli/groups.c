@@ -40,6 +40,15 @@ static const struct subcommand {
     {"container", "unpause", cli_unpause},
     {"container", "update", cli_update},
     {"container", "wait", cli_wait},
+    {"context", "create", cli_context_create},
+    {"context", "inspect", cli_context_inspect},
+    {"context", "list", cli_context_ls},
+    {"context", "ls", cli_context_ls},
+    {"context", "remove", cli_context_rm},
+    {"context", "rm", cli_context_rm},
+    {"context", "show", cli_context_show},
+    {"context", "update", cli_context_update},
+    {"context", "use", cli_context_use},
     {"image", "history", cli_history},
     {"image", "import", cli_import},
     {"image", "inspect", cli_inspect},
@@ -69,6 +78,7 @@ static const struct subcommand {
     {"network", "rm", cli_network_rm},
     {"system", "check", cli_system_check},
     {"system", "df", cli_system_df},
+    {"system", "dial-stdio", cli_system_dial_stdio},
     {"system", "events", cli_events},
     {"system", "info", cli_info},
     {"system", "prune", cli_system_prune},
@@ -98,7 +108,8 @@ static const struct {
 } refused_subcommands[] = {
     {"image", "build", NO_BUILD},
     {"volume", "update", "it changes volumes of a swarm, which is not in this version"},
-    {"system", "dial-stdio", "not in this version"},
+    {"context", "export", "contexts are one file: contexts-davit.json beside the logins"},
+    {"context", "import", "contexts are one file: contexts-davit.json beside the logins"},
 };
 
 static int refuse_subcommand(struct cli *cli, char **argv, const char *names)
