@@ -49,7 +49,7 @@ of_fish() { # LINE
 @test "words are completed by commands, options, values and what there is" {
     complete_is() { local expected=$1; shift; [ "$(davit __complete "$@" | xargs)" = "$expected" ]; }
     complete_is "attach commit container context cp create diff egress events exec export help history image images import info inspect kill load login logout logs manifest network pause port probe ps pull push rename restart rm rmi run save sbom scan search start stats stop system tag top unpause update version volume wait" at
-    complete_is "check df events info prune repair" system ""
+    complete_is "check df dial-stdio events info prune repair" system ""
     complete_is "--force --volumes --help" rm --
     complete_is "--force --help" volume rm -
     complete_is first stop ""
