@@ -23,8 +23,8 @@ struct context_options {
 static const struct option_row rows[] = {
     {"docker", 0, OPTION_TEXT, "host=HOST", .offset = offsetof(struct context_options, endpoint),
      .help = "where davitd is: unix://PATH or ssh://[USER@]HOST[:PORT][/PATH]"},
-    {"description", 0, OPTION_TEXT, "TEXT",
-     .offset = offsetof(struct context_options, description), .help = "what it is for"},
+    {"description", 0, OPTION_TEXT, "TEXT", .offset = offsetof(struct context_options, description),
+     .help = "what it is for"},
     {0},
 };
 
@@ -172,10 +172,10 @@ int cli_context_show(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = contexts_read(&cli->arena, &contexts, &cli->err);
     if (result == 0)
-        puts(cli->context != NULL        ? cli->context
-             : cli->is_host_given        ? CONTEXT_DEFAULT
+        puts(cli->context != NULL       ? cli->context
+             : cli->is_host_given       ? CONTEXT_DEFAULT
              : contexts.current != NULL ? contexts.current
-                                         : CONTEXT_DEFAULT);
+                                        : CONTEXT_DEFAULT);
     return result;
 }
 
@@ -346,8 +346,8 @@ static void write_inspected(struct json_writer *writer, const struct json *conte
 static int print_inspected(struct cli *cli, const char *format, const char *text)
 {
     const struct json *list;
-    int result = json_parse(&cli->arena, text, strlen(text), &json_default_limits, &list,
-                            &cli->err);
+    int result =
+        json_parse(&cli->arena, text, strlen(text), &json_default_limits, &list, &cli->err);
 
     if (result < 0)
         return result;

@@ -54,8 +54,8 @@ int contexts_read(struct arena *arena, struct contexts *contexts, struct error *
         return 0;
     }
     if (result == 0)
-        result = json_decode_text(arena, buffer_text(&text), text.length, &contexts_type, contexts,
-                                  err);
+        result =
+            json_decode_text(arena, buffer_text(&text), text.length, &contexts_type, contexts, err);
     return result < 0 ? error_prefix(err, "%s", path) : 0;
 }
 

@@ -210,8 +210,7 @@ static int choose_host(struct cli *cli, bool is_context_given, const char *comma
     if (cli->is_host_given && is_context_given)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "--host and --context: only one can say where davitd is");
-    if (cli->is_host_given || strcmp(command, "context") == 0 ||
-        strcmp(command, "help") == 0)
+    if (cli->is_host_given || strcmp(command, "context") == 0 || strcmp(command, "help") == 0)
         return 0;
     return contexts_choose(&cli->arena, cli->context, &cli->client.host, &cli->err);
 }

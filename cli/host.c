@@ -29,8 +29,7 @@ static bool begins(const char *text, const char *beginning)
     return strncmp(text, beginning, strlen(beginning)) == 0;
 }
 
-static int parse_ssh(struct arena *arena, const char *host, struct ssh_host *ssh,
-                     struct error *err)
+static int parse_ssh(struct arena *arena, const char *host, struct ssh_host *ssh, struct error *err)
 {
     const char *rest = host + strlen(SSH_SCHEME);
     size_t length = strcspn(rest, "/");
@@ -136,9 +135,8 @@ int host_connect(const char *host, struct error *err)
         return result;
     if (begins(host, SSH_SCHEME))
         return connect_by_ssh(host, err);
-    fd = socket_connect(AT_FDCWD,
-                        begins(host, UNIX_SCHEME) ? host + strlen(UNIX_SCHEME) : host, SOCK_STREAM,
-                        err);
+    fd = socket_connect(AT_FDCWD, begins(host, UNIX_SCHEME) ? host + strlen(UNIX_SCHEME) : host,
+                        SOCK_STREAM, err);
     if (fd < 0)
         return error_set(err, ERROR_INTERNAL, -fd,
                          "cannot connect to davitd at %s: %s; is it running (systemctl start "

@@ -1,4 +1,5 @@
-/* Where davitd is: "unix://PATH" or a path, or "ssh://[USER@]HOST[:PORT][/PATH]" of another host. */
+/* Where davitd is: "unix://PATH" or a path, or "ssh://[USER@]HOST[:PORT][/PATH]" of another host.
+ */
 #ifndef DAVIT_CLI_HOST_H
 #define DAVIT_CLI_HOST_H
 

@@ -106,7 +106,10 @@ static void on_started(struct completion *completion, const struct error *err)
         respond_empty(wait.request, 204);
 }
 
-static void begin_start(struct managed_container *container, struct request *request)
+typedef void (*completion_done)(struct completion *completion, const struct error *err);
+
+static void begin_start(struct managed_container *container, struct request *request,
+                        completion_done done)
 {
     struct error err = {0};
 
@@ -114,15 +117,16 @@ static void begin_start(struct managed_container *container, struct request *req
     if (container_begin_start(container, &request->actor, &err) < 0)
         respond_error(request, &err);
     else
-        wait_for(container, WAIT_STARTED, request, on_started);
+        wait_for(container, WAIT_STARTED, request, done);
 }
 
-static void start_or_join(struct managed_container *container, struct request *request)
+static void start_or_join(struct managed_container *container, struct request *request,
+                          completion_done done)
 {
     if (container->status == CONTAINER_STARTING)
-        wait_for(container, WAIT_STARTED, request, on_started);
+        wait_for(container, WAIT_STARTED, request, done);
     else
-        begin_start(container, request);
+        begin_start(container, request, done);
 }
 
 static void serve_container_start(struct api *api, struct request *request,
@@ -131,7 +135,7 @@ static void serve_container_start(struct api *api, struct request *request,
     struct managed_container *container = api_find_container(api, request, match);
 
     if (container != NULL)
-        start_or_join(container, request);
+        start_or_join(container, request, on_started);
 }
 
 /* ?signal=, 0 if there is none, negative after a 400. */
@@ -157,6 +161,15 @@ static void on_stopped(struct completion *completion, const struct error *err)
     respond_empty(take_wait(completion).request, 204);
 }
 
+static void on_restarted(struct completion *completion, const struct error *err)
+{
+    struct managed_container *container = ((struct life_wait *)(void *)completion)->container;
+
+    if (err == NULL && container->status == CONTAINER_RUNNING)
+        container_event(container, "restart", NULL);
+    on_started(completion, err);
+}
+
 /* Somebody else may have started it by now, or removed it. */
 static void on_stopped_to_start(struct completion *completion, const struct error *err)
 {
@@ -166,7 +179,7 @@ static void on_stopped_to_start(struct completion *completion, const struct erro
     if (wait.container->status == CONTAINER_RUNNING)
         respond_empty(wait.request, 204);
     else
-        start_or_join(wait.container, wait.request);
+        start_or_join(wait.container, wait.request, on_restarted);
 }
 
 /* It is killed after timeout_s, if that is not negative. */
@@ -199,7 +212,7 @@ static void stop_or_restart(struct managed_container *container, struct request 
     if (result == 0 && is_active(container))
         wait_for_end(container, request, timeout_s, is_restart ? on_stopped_to_start : on_stopped);
     else if (is_restart && (result == 0 || err.code == ERROR_NOT_MODIFIED))
-        begin_start(container, request);
+        begin_start(container, request, on_restarted);
     else if (result < 0)
         respond_error(request, &err);
     else

@@ -114,9 +114,9 @@ static void on_started(struct managed_container *container, const struct monitor
     container->is_oom_killed = false;
     free(take_pointer(&container->error));
     container->is_start_untold = false;
+    parts_started(container, is_new);
     if (is_untold)
         container_event(container, "start", NULL);
-    parts_started(container, is_new);
     /* What has to be started with the machine must not be forgotten with it. */
     if (is_untold && container_has_policy(container))
         container_save_state_durably(container);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "all_parts.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "internal.h"
 #include "supervisor/networks/egress.h"
@@ -165,6 +166,26 @@ int container_disconnect_lost(struct managed_container *container, const struct 
     return result < 0 ? result : membership_write_files(container_network(container), err);
 }
 
+/* Docker's events of networks: a container that runs has come or gone. */
+static void publish_endpoint(const struct managed_container *container,
+                             const struct endpoint *endpoint, const char *action)
+{
+    const struct network *network =
+        network_by_id(container->containers->networks, endpoint->network_id);
+    struct string_pair pairs[] = {{"container", container->definition->id},
+                                  {"name", endpoint->network_name},
+                                  {"type", network != NULL ? network_driver_name(network) : ""}};
+
+    events_publish(container->containers->events, "network", action, endpoint->network_id,
+                   &(struct string_map){pairs, ARRAY_SIZE(pairs)});
+}
+
+static void publish_all(const struct managed_container *container, const char *action)
+{
+    for (size_t i = 0; i < container->definition->endpoints.count; i++)
+        publish_endpoint(container, &container->definition->endpoints.items[i], action);
+}
+
 int container_connect(struct managed_container *container, const struct actor *actor,
                       const struct network *network, const struct endpoint *wanted,
                       struct error *err)
@@ -210,6 +231,8 @@ int container_connect(struct managed_container *container, const struct actor *a
         result = membership_join(container_network(container), index, err);
     if (result < 0)
         forget_endpoint(container, index);
+    else if (container->status == CONTAINER_RUNNING)
+        publish_endpoint(container, &container->definition->endpoints.items[index], "connect");
     return result;
 }
 
@@ -236,6 +259,8 @@ int container_disconnect(struct managed_container *container, const struct actor
     if (container->status == CONTAINER_STARTING)
         return error_set(err, ERROR_CONFLICT, EBUSY, "container %s is starting; try again",
                          definition->name);
+    if (container->status == CONTAINER_RUNNING)
+        publish_endpoint(container, &definition->endpoints.items[index], "disconnect");
     result = remove_endpoint(container, index, err);
     if (result < 0)
         return result;
@@ -354,6 +379,8 @@ static void attach_network(struct managed_container *container, int netns_fd, pi
 static void network_started(struct managed_container *container, bool is_new)
 {
     membership_run(container_network(container), container->pid);
+    if (is_new)
+        publish_all(container, "connect");
     /* One that an earlier davitd has started may be new to the resolver. */
     if (!is_new)
         names_update(container_network(container));
@@ -366,6 +393,8 @@ static void network_failed(struct managed_container *container)
 
 static void network_ended(struct managed_container *container)
 {
+    if (container_network(container)->phase == MEMBER_RUNNING)
+        publish_all(container, "disconnect");
     membership_end(container_network(container));
 }
 

@@ -78,6 +78,49 @@ static void volumes_known(struct managed_container *container)
     volumes_hold(container->containers->volumes, container->definition);
 }
 
+/* The part's memory. */
+struct volumes_state {
+    bool is_mounted; /* since the container runs */
+};
+
+/* Docker's events of volumes. */
+static void publish_mounts(const struct managed_container *container, bool is_mount)
+{
+    const struct definition *definition = container->definition;
+
+    for (size_t i = 0; i < definition->mount_points.count; i++) {
+        const struct mount_point *mount = &definition->mount_points.items[i];
+        struct string_pair pairs[] = {{"container", definition->id},
+                                      {"driver", "local"},
+                                      {"destination", mount->destination},
+                                      {"read/write", mount->is_readonly ? "false" : "true"},
+                                      {"propagation", ""}};
+
+        if (strcmp(mount->type, "volume") == 0)
+            events_publish(container->containers->events, "volume", is_mount ? "mount" : "unmount",
+                           mount->name,
+                           &(struct string_map){pairs, is_mount ? ARRAY_SIZE(pairs) : 2});
+    }
+}
+
+static void volumes_started(struct managed_container *container, bool is_new)
+{
+    struct volumes_state *state = container_part_state(container, &volume_part);
+
+    state->is_mounted = true;
+    if (is_new)
+        publish_mounts(container, true);
+}
+
+static void volumes_ended(struct managed_container *container)
+{
+    struct volumes_state *state = container_part_state(container, &volume_part);
+
+    if (state->is_mounted)
+        publish_mounts(container, false);
+    state->is_mounted = false;
+}
+
 static void volumes_removed(struct managed_container *container, bool removes_volumes)
 {
     volumes_release(container->containers->volumes, container->definition);
@@ -133,10 +176,13 @@ void container_write_mounts(struct json_writer *writer, const struct managed_con
 
 const struct container_part volume_part = {
     .name = "volumes",
+    .state_size = sizeof(struct volumes_state),
     .define = define_volumes,
     .undefine = take_back_volumes,
     .known = volumes_known,
     .prepare = mount_memory,
+    .started = volumes_started,
+    .ended = volumes_ended,
     .removed = volumes_removed,
     .describe = container_write_mounts,
 };

@@ -56,3 +56,28 @@ END
     contains "$(cat "$dir/events")" "volume create heard"
     contains "$(cat "$dir/events")" "volume destroy heard"
 }
+
+@test "networks and volumes tell of containers that come and go, containers of restarts" {
+    begin=$(date +%s.%N)
+    davit network create --subnet 10.77.0.0/24 heard
+    davit volume create kept
+    davit run --detach --name comes --network heard --volume kept:/v busybox sleep 1000
+    davit restart --time 0 comes
+    davit network disconnect heard comes
+    davit network connect heard comes
+    davit rm --force comes
+    id=$(davit network inspect --format '{{.Id}}' heard)
+    said() { davit events --since "$begin" --until "$(date +%s.%N)" --format '{{.Type}} {{.Action}}' --filter "type=$1" | xargs; }
+    [ "$(said network)" = "network create network connect network disconnect network connect network disconnect network connect network disconnect" ]
+    [ "$(said volume)" = "volume create volume mount volume unmount volume mount volume unmount" ]
+    contains "$(said container)" "container start container restart"
+    [ "$(davit events --since "$begin" --until "$(date +%s.%N)" --filter event=connect --format '{{.Actor.ID}} {{.Actor.Attributes.name}}' | sort -u)" = "$id heard" ]
+    # What did not run tells nothing when davitd is back.
+    davit create --name rests --network heard --volume kept:/v busybox true
+    begin=$(date +%s.%N)
+    kill -9 "$(cat "$dir/pid")"
+    start_davitd
+    [ -z "$(said network)$(said volume)" ]
+    davit rm rests
+    davit network rm heard
+}
