@@ -19,6 +19,7 @@ struct network_options {
     struct string_list ranges;
     struct string_list gateways;
     struct string_list groups;
+    struct string_list reserved; /* "NAME=ADDRESS" */
 };
 
 /* The list's first address or subnet of IPv4 or IPv6; NULL if there is none. */
@@ -39,12 +40,24 @@ static void put_pool(struct network_options *options, bool is_ipv6)
     struct request *request = &options->request;
     struct request_value *pool;
 
-    if (subnet == NULL && gateway == NULL && range == NULL)
+    if (subnet == NULL && gateway == NULL && range == NULL &&
+        first_of(&options->reserved, is_ipv6) == NULL)
         return;
     pool = request_append(request, request_at(request, NULL, "IPAM.Config"));
     request_set_text(request, request_at(request, pool, "Subnet"), subnet);
     request_set_text(request, request_at(request, pool, "Gateway"), gateway);
     request_set_text(request, request_at(request, pool, "IPRange"), range);
+    for (size_t i = 0; i < options->reserved.count; i++) {
+        const char *text = options->reserved.items[i];
+        const char *address = strchr(text, '=') + 1;
+
+        if ((strchr(address, ':') != NULL) == is_ipv6)
+            request_set_text(
+                request,
+                request_member(request, request_at(request, pool, "AuxiliaryAddresses"),
+                               arena_strndup(&request->arena, text, (size_t)(address - text - 1))),
+                address);
+    }
 }
 
 /* "NAME=RULE,RULE", or "NAME", whom nobody reaches. */
@@ -57,6 +70,19 @@ static void put_group(struct request *request, const char *text)
 
     request_set_text(request, request_member(request, request_at(request, NULL, "Options"), name),
                      rules != NULL ? rules + 1 : "");
+}
+
+static int check_reserved(struct cli *cli, const struct string_list *reserved)
+{
+    for (size_t i = 0; i < reserved->count; i++) {
+        const char *equals = strchr(reserved->items[i], '=');
+
+        if (equals == NULL || equals == reserved->items[i])
+            return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                             "--aux-address \"%.64s\": NAME=ADDRESS is expected",
+                             reserved->items[i]);
+    }
+    return 0;
 }
 
 /* One subnet of each family is possible, and davitd would not see a second. */
@@ -100,8 +126,9 @@ static const struct option_row create_rows[] = {
     {"ipam-driver", 0, OPTION_TEXT, "default", .member = "IPAM.Driver",
      .help = "who gives addresses"},
     {"scope", 0, OPTION_TEXT, "local", .member = "Scope", .help = "this host"},
-    {"aux-address", 0, OPTION_REFUSED, "NAME=ADDRESS",
-     .help = "addresses are not reserved; --ip-range leaves the others free"},
+    {"aux-address", 0, OPTION_LIST, "NAME=ADDRESS",
+     .offset = offsetof(struct network_options, reserved),
+     .help = "an address that no container gets, and what has it"},
     {"ipam-opt", 0, OPTION_REFUSED, "NAME=VALUE", .help = "davitd's own IPAM has no options"},
     {"config-from", 0, OPTION_REFUSED, "NETWORK",
      .help = "of a swarm, which is not in this version"},
@@ -121,6 +148,8 @@ int cli_network_create(struct cli *cli, int argc, char **argv)
 
     if (result == 0)
         result = check_pools(cli, &options);
+    if (result == 0)
+        result = check_reserved(cli, &options.reserved);
     if (result == 0) {
         cleanup_free char *body = NULL;
 

@@ -11,7 +11,7 @@ static const struct json_field pool_fields[] = {
     JSON_FIELD(struct network_pool_order, subnet, "Subnet", JSON_KIND_STRING),
     JSON_FIELD(struct network_pool_order, range, "IPRange", JSON_KIND_STRING),
     JSON_FIELD(struct network_pool_order, gateway, "Gateway", JSON_KIND_STRING),
-    {.name = "AuxiliaryAddresses", .kind = JSON_KIND_UNSUPPORTED},
+    JSON_FIELD(struct network_pool_order, reserved, "AuxiliaryAddresses", JSON_KIND_STRING_MAP),
     {.name = "AuxAddress", .kind = JSON_KIND_UNSUPPORTED},
 };
 static const struct json_struct pool_type =

@@ -33,6 +33,22 @@ static int resolve_gateway(struct network_addresses *addresses, struct error *er
     return 0;
 }
 
+static int check_reserved(const struct network_addresses *addresses, struct error *err)
+{
+    for (size_t i = 0; i < addresses->reserved.count; i++) {
+        const struct string_pair *one = &addresses->reserved.items[i];
+        struct address address;
+
+        if (address_parse(one->value, &address) < 0 ||
+            !subnet_contains(&addresses->subnet, &address))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "IPAM.Config.AuxiliaryAddresses.%.64s: \"%.64s\" is not an address of "
+                             "subnet %.64s",
+                             one->name, one->value, addresses->subnet_text);
+    }
+    return 0;
+}
+
 static int resolve_family(struct network_addresses *addresses, const struct family *family,
                           struct error *err)
 {
@@ -54,7 +70,7 @@ static int resolve_family(struct network_addresses *addresses, const struct fami
         return error_set(err, ERROR_INVALID, EINVAL,
                          "IPAM.Config.IPRange: \"%.64s\" is not a part of subnet %.64s", range,
                          addresses->subnet_text);
-    return resolve_gateway(addresses, err);
+    return resolve_gateway(addresses, err) < 0 || check_reserved(addresses, err) < 0 ? -EINVAL : 0;
 }
 
 int network_addresses_resolve(struct network *network, struct error *err)
@@ -220,6 +236,8 @@ static int take_family(const struct networks *networks, struct network *network,
         &network->arena, pool != NULL && has_text(pool->gateway) ? pool->gateway : text);
     if (pool != NULL && pool->range != NULL)
         addresses->range_text = arena_strdup(&network->arena, pool->range);
+    if (pool != NULL)
+        string_map_copy(&network->arena, &pool->reserved, &addresses->reserved);
     return 0;
 }
 

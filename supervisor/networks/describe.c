@@ -16,6 +16,8 @@ static void write_pool(struct json_writer *writer, const struct network_addresse
     if (addresses->range_text != NULL && addresses->range_text[0] != '\0')
         json_member_string(writer, "IPRange", addresses->range_text);
     json_member_string(writer, "Gateway", addresses->gateway_text);
+    if (addresses->reserved.count > 0)
+        json_member_map(writer, "AuxiliaryAddresses", &addresses->reserved);
     json_object_close(writer);
 }
 

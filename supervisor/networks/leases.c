@@ -51,10 +51,12 @@ static void mark_fixed(const struct membership *member, const struct network *ne
 }
 
 /* Calls `mark` for each address of the network that another container has, or that its definition
- * asks for: nobody else gets that, also while it does not run. */
+ * asks for: nobody else gets that, also while it does not run. Likewise those that are reserved. */
 static void each_taken(const struct membership *member, const struct network *network, int family,
                        void (*mark)(void *context, const struct address *address), void *context)
 {
+    const struct string_map *reserved = &network_addresses(network, family)->reserved;
+
     for (const struct membership *one = member->networks->members; one != NULL; one = one->next) {
         if (one == member)
             continue;
@@ -65,6 +67,12 @@ static void each_taken(const struct membership *member, const struct network *ne
         }
         if (one->has_fixed_addresses)
             mark_fixed(one, network, family, mark, context);
+    }
+    for (size_t i = 0; i < reserved->count; i++) {
+        struct address address;
+
+        if (address_parse(reserved->items[i].value, &address) == 0)
+            mark(context, &address);
     }
 }
 
@@ -101,8 +109,8 @@ static void mark_taken(void *context, const struct address *address)
 static uint32_t find_free(const struct membership *member, const struct network *network,
                           const struct network_addresses *own, int family, bool takes_occupied)
 {
-    size_t count =
-        2 * member->networks->member_count + member->networks->connections.ended_count + 4;
+    size_t count = 2 * member->networks->member_count + member->networks->connections.ended_count +
+                   4 + own->reserved.count;
     cleanup_free bool *is_taken = memory_new(count, sizeof(*is_taken));
     struct candidates candidates = {&own->range, is_taken, count};
 

@@ -36,6 +36,8 @@ static const struct json_field network_fields[] = {
     JSON_FIELD(struct network, ipv4.subnet_text, "Subnet", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv4.gateway_text, "Gateway", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv4.range_text, "IPRange", JSON_KIND_STRING),
+    JSON_FIELD(struct network, ipv4.reserved, "Reserved", JSON_KIND_STRING_MAP),
+    JSON_FIELD(struct network, ipv6.reserved, "Reserved6", JSON_KIND_STRING_MAP),
     JSON_FIELD(struct network, ipv6.subnet_text, "Subnet6", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv6.gateway_text, "Gateway6", JSON_KIND_STRING),
     JSON_FIELD(struct network, ipv6.range_text, "IPRange6", JSON_KIND_STRING),

@@ -39,7 +39,8 @@ enum network_driver {
 struct network_addresses {
     const char *subnet_text; /* NULL: nothing */
     const char *gateway_text;
-    const char *range_text; /* of what containers get; "": all of the subnet */
+    const char *range_text;     /* of what containers get; "": all of the subnet */
+    struct string_map reserved; /* addresses that no container gets, by what has them */
     /* From the texts: */
     struct subnet subnet;
     struct subnet range;
@@ -213,6 +214,7 @@ struct network_pool_order {
     const char *subnet;
     const char *range;
     const char *gateway;
+    struct string_map reserved;
 };
 
 struct network_ipam {

@@ -174,6 +174,32 @@ cannot() { ! davit run --rm --init "${@:2}" busybox timeout 1 wget -qO- "http://
     for wrong in 0:80 80:99999 80:80/icmp x:80; do run davit create --network taken -p $wrong busybox; [ "$status" -ne 0 ]; done
 }
 
+@test "addresses that are reserved go to nobody, also not to who asks" {
+    davit network create --subnet 10.77.0.0/29 --aux-address router=10.77.0.2 --aux-address printer=10.77.0.4 spared
+    for name in one two; do davit run --detach --name "$name" --network spared busybox sleep 1000; done
+    [ "$(for name in one two; do davit inspect --format '{{.NetworkSettings.Networks.spared.IPAddress}}' "$name"; done | xargs)" = "10.77.0.3 10.77.0.5" ]
+    run davit run --rm --network spared --ip 10.77.0.4 busybox true
+    [ "$status" -ne 0 ]
+    contains "$output" "already in use"
+    [ "$(davit network inspect spared | jq -c '.[0].IPAM.Config[0].AuxiliaryAddresses')" = '{"router":"10.77.0.2","printer":"10.77.0.4"}' ]
+    kill -9 "$(cat "$dir/pid")"
+    start_davitd
+    davit run --detach --name three --network spared busybox sleep 1000
+    [ "$(davit inspect --format '{{.NetworkSettings.Networks.spared.IPAddress}}' three)" = 10.77.0.6 ]
+    run davit run --rm --network spared busybox true
+    [ "$status" -ne 0 ]
+    contains "$output" "no available IPv4 addresses"
+    for option in router=10.78.0.2 router=x router= =10.77.0.9 router; do
+        run davit network create --subnet 10.77.1.0/24 --aux-address "$option" wrong
+        [ "$status" -eq 1 ]
+    done
+    remove_containers
+    davit network rm spared
+    DOCKER_HOST=$DAVIT_HOST docker network create --subnet 10.77.0.0/24 --aux-address a=10.77.0.2 spared
+    davit run --detach --name one --network spared busybox sleep 1000
+    [ "$(davit inspect --format '{{.NetworkSettings.Networks.spared.IPAddress}}' one)" = 10.77.0.3 ]
+}
+
 @test "docker's client makes networks, attaches and publishes" {
     docker network create --label a=b theirs
     docker run --detach --name web --network theirs -p 8080:80 busybox sh -c 'echo theirs > /index.html; httpd -f -p 80 -h /'
