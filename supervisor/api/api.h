@@ -158,6 +158,18 @@ typedef struct json_writer *(*usage_answer)(struct api *api, struct request *req
 void api_measure_usage(struct api *api, struct request *request, usage_answer answer,
                        const void *context);
 
+/* Lists of containers: container_filters.c */
+
+extern const char *const container_filters[]; /* that are known; NULL ends them */
+
+/* Whether the values of the filters make sense. */
+int container_filters_check(struct api *api, const char *tenant, const struct filters *filters,
+                            struct error *err);
+
+/* Whether the list has this container. */
+bool container_is_listed(struct api *api, const struct filters *filters, bool shows_all,
+                         const struct managed_container *container);
+
 /* Answers to requests that start an image job: job_answer.c */
 
 /* How a job's end becomes an answer. */

@@ -187,6 +187,16 @@ teardown_file() { teardown_daemon_file; }
     [ "$(davit ps --quiet --filter label=tier=web | wc -l)" -eq 1 ]
     [ "$(davit ps --all --quiet --filter label=tier | wc -l)" -eq 2 ]
     [ "$(davit ps --all --filter status=created --filter name=f2 --format json | jq -r .Names)" = f2 ]
+    for filter in status=gone exited=x health=well publish=x 'expose=80/http' publish=9-1 is-task=perhaps since=nobody before=nobody; do
+        run davit ps --filter "$filter"
+        [ "$status" -eq 1 ]
+        contains "$output" "filter ${filter%%=*}"
+    done
+    davit create --name exposes --expose 8000 --expose 53/udp busybox true
+    [ "$(davit ps --all --filter expose=7999-8001 --format '{{.Names}}')" = exposes ]
+    [ "$(davit ps --all --filter expose=53/udp --format '{{.Names}}')" = exposes ]
+    [ -z "$(davit ps --all --quiet --filter expose=53)$(davit ps --all --quiet --filter is-task=true)" ]
+    davit rm exposes
     run davit ps --filter bogus=1
     [ "$status" -eq 1 ]
     davit rm --force f1 f2
