@@ -118,12 +118,23 @@ void container_write_inspect(struct json_writer *writer, const struct managed_co
 void container_write_summary(struct json_writer *writer, struct managed_container *container,
                              const struct container_sizes *sizes);
 
-/* Writes the members RepoTags and RepoDigests. */
-void image_write_names(struct json_writer *writer, const struct image *image);
+/* Whether one of the patterns is the name, full, with or without its tag: "busybox*". NULL: any
+ * is. */
+bool image_name_matches(const struct string_list *patterns, const char *full);
 
-/* Writes an entry of the list of images. A number that was not counted is -1. */
+/* Writes the members RepoTags, of which only those that match, and RepoDigests. */
+void image_write_names(struct json_writer *writer, const struct image *image,
+                       const struct string_list *patterns);
+
+/* What an entry of a list says besides; numbers that were not counted are -1. */
+struct image_counts {
+    int64_t shared_bytes;
+    int64_t containers;
+};
+
+/* Writes an entry of the list of images. */
 void image_write_summary(struct json_writer *writer, const struct image *image,
-                         int64_t shared_bytes, int64_t container_count);
+                         const struct string_list *patterns, const struct image_counts *counts);
 
 /* Prune: prune.c */
 

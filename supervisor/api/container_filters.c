@@ -12,8 +12,8 @@
 #include "supervisor/http/filters.h"
 #include "supervisor/networks/networks.h"
 
-const char *const container_filters[] = {"id",     "name",   "label",   "status", "exited",
-                                         "volume", "health", "before",  "since",  "ancestor",
+const char *const container_filters[] = {"id",     "name",    "label",   "status",  "exited",
+                                         "volume", "health",  "before",  "since",   "ancestor",
                                          "expose", "network", "publish", "is-task", NULL};
 
 static bool name_matches(const struct filters *filters, const struct managed_container *container)
@@ -223,8 +223,8 @@ bool container_is_listed(struct api *api, const struct filters *filters, bool sh
            network_matches(api, filters, container) &&
            port_matches(filters, "publish", publishes, container) &&
            port_matches(filters, "expose", exposes, container) &&
-           !filters_is_on(filters, "is-task") &&
-           health_matches(filters, container) && age_matches(api, filters, "before", container) &&
+           !filters_is_on(filters, "is-task") && health_matches(filters, container) &&
+           age_matches(api, filters, "before", container) &&
            age_matches(api, filters, "since", container);
 }
 

@@ -1,61 +1,112 @@
 /* Images: list, inspect, remove. */
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "api.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "supervisor/http/filters.h"
 
-/* "name", "name:tag" or a pattern, on the familiar form. */
 static bool reference_matches(const struct filters *filters, const struct image *image)
 {
     const struct string_list *patterns = filters_get(filters, "reference");
 
-    for (size_t i = 0; patterns != NULL && i < patterns->count; i++) {
-        for (size_t j = 0; j < image->name_count; j++) {
-            char name[512];
-
-            image_reference_familiar(image->names[j].full, name, sizeof(name));
-            if (fnmatch(patterns->items[i], name, 0) == 0)
-                return true;
-            *strrchr(name, ':') = '\0';
-            if (fnmatch(patterns->items[i], name, 0) == 0)
-                return true;
-        }
+    for (size_t i = 0; patterns != NULL && i < image->name_count; i++) {
+        if (image_name_matches(patterns, image->names[i].full))
+            return true;
     }
     return patterns == NULL;
 }
 
-static bool is_listed(const struct filters *filters, const struct image *image)
+/* What a client has asked the list for. Times are of images' creation, which may be 0. */
+struct image_query {
+    struct filters filters;
+    int64_t before_ns;
+    int64_t since_ns;
+    int64_t until_ns; /* 0: none */
+};
+
+static int read_age(struct api *api, const char *tenant, const struct filters *filters,
+                    const char *key, int64_t *time_ns, struct error *err)
 {
-    const struct string_list *dangling = filters_get(filters, "dangling");
+    const struct string_list *names = filters_get(filters, key);
+    struct image *image;
+
+    if (names == NULL)
+        return 0;
+    if (names->count != 1)
+        return error_set(err, ERROR_INVALID, EINVAL, "filter %s: one image is expected", key);
+    if (image_store_find(api->store, tenant, names->items[0], &image, err) < 0)
+        return error_prefix(err, "filter %s", key);
+    *time_ns = image->created_ns;
+    return 0;
+}
+
+static int read_query(struct api *api, const char *tenant, struct image_query *query,
+                      struct error *err)
+{
+    const struct string_list *dangling = filters_get(&query->filters, "dangling");
+    int result = read_age(api, tenant, &query->filters, "before", &query->before_ns, err);
+
+    if (result == 0)
+        result = read_age(api, tenant, &query->filters, "since", &query->since_ns, err);
+    if (result == 0)
+        result = filters_get_time(&query->filters, "until", &query->until_ns, err);
+    for (size_t i = 0; result == 0 && dangling != NULL && i < dangling->count; i++) {
+        static const char *const words[] = {"true", "false", "1", "0"};
+        bool is_known = false;
+
+        for (size_t j = 0; j < ARRAY_SIZE(words); j++)
+            is_known = is_known || strcmp(words[j], dangling->items[i]) == 0;
+        if (!is_known)
+            result = error_set(err, ERROR_INVALID, EINVAL,
+                               "filter dangling: \"%.64s\" is none: true or false is expected",
+                               dangling->items[i]);
+    }
+    return result;
+}
+
+static bool is_listed(const struct image_query *query, const struct image *image)
+{
+    const struct string_list *dangling = filters_get(&query->filters, "dangling");
     bool wants_dangling = dangling != NULL && (strcmp(dangling->items[0], "true") == 0 ||
                                                strcmp(dangling->items[0], "1") == 0);
 
     if (dangling != NULL && wants_dangling != (image->name_count == 0))
         return false;
-    return reference_matches(filters, image) &&
-           filters_match_labels(filters, &image->config.config.labels);
+    if (image->created_ns >= query->before_ns || image->created_ns <= query->since_ns ||
+        (query->until_ns != 0 && image->created_ns >= query->until_ns))
+        return false;
+    return reference_matches(&query->filters, image) &&
+           filters_match_labels(&query->filters, &image->config.config.labels);
 }
 
 static void serve_images_list(struct api *api, struct request *request,
                               const struct route_match *match)
 {
-    static const char *const known[] = {"reference", "label", "dangling", NULL};
+    static const char *const known[] = {"reference", "label", "dangling", "before",
+                                        "since",     "until", NULL};
+    static const struct image_counts uncounted = {-1, -1};
+    struct image_query query = {.before_ns = INT64_MAX, .since_ns = INT64_MIN};
     struct json_writer *writer;
-    struct filters filters;
+    struct error err = {0};
 
     (void)match;
-    if (!api_read_filters(request, known, &filters))
+    if (!api_read_filters(request, known, &query.filters))
         return;
+    if (read_query(api, request->actor.tenant, &query, &err) < 0) {
+        respond_error(request, &err);
+        return;
+    }
     writer = json_writer_new(false);
     json_array_open(writer);
     for (size_t i = api->store->image_count; i > 0; i--) {
-        if (image_is_of(api->store->images[i - 1], request->actor.tenant) &&
-            is_listed(&filters, api->store->images[i - 1]))
-            image_write_summary(writer, api->store->images[i - 1], -1, -1);
+        const struct image *image = api->store->images[i - 1];
+
+        if (image_is_of(image, request->actor.tenant) && is_listed(&query, image))
+            image_write_summary(writer, image, filters_get(&query.filters, "reference"),
+                                &uncounted);
     }
     json_array_close(writer);
     respond_written(request, 200, writer);
@@ -84,7 +135,7 @@ static void serve_image_inspect(struct api *api, struct request *request,
     writer = json_writer_new(false);
     json_object_open(writer);
     json_member_string(writer, "Id", image->id);
-    image_write_names(writer, image);
+    image_write_names(writer, image, NULL);
     json_member_string(writer, "Parent", "");
     json_member_string(writer, "Comment", image->config.comment);
     json_member_string(writer, "Created",

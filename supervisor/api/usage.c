@@ -62,7 +62,9 @@ static void write_images(struct json_writer *writer, const struct api *api)
         for (const struct managed_container *one = api->containers->list; one != NULL;
              one = one->next)
             users += strcmp(one->definition->image_id, image->id) == 0;
-        image_write_summary(writer, image, (int64_t)image_store_shared_bytes(store, image), users);
+        image_write_summary(
+            writer, image, NULL,
+            &(struct image_counts){(int64_t)image_store_shared_bytes(store, image), users});
     }
     json_array_close(writer);
 }

@@ -475,3 +475,24 @@ PYTHON
     davit version > /dev/null
     davit rm long
 }
+
+@test "lists of images: names that match alone, by age, and values that make sense" {
+    davit create --name changed busybox true
+    davit commit changed later:1
+    davit tag later:1 other/later:2
+    listed() { davit images --format '{{.Repository}}:{{.Tag}}' "$@" | sort | xargs; }
+    [ "$(listed later)" = later:1 ]
+    [ "$(listed --filter 'reference=*/later')" = other/later:2 ]
+    [ "$(listed --filter since=busybox --filter 'reference=*later*' --filter 'reference=*/later')" = "later:1 other/later:2" ]
+    refute eval 'listed --filter since=busybox | grep -q busybox'
+    contains "$(listed --filter before=later:1)" busybox:latest
+    [ -z "$(listed --filter since=later:1 --filter 'reference=*later*')" ]
+    [ -z "$(listed --filter until=1969-01-01 --filter 'reference=*later*')" ]
+    for filter in since=nothing before=nothing dangling=perhaps until=once; do
+        run davit images --filter "$filter"
+        [ "$status" -eq 1 ]
+        contains "$output" "${filter%%=*}"
+    done
+    davit rm changed
+    davit rmi later:1 other/later:2
+}
