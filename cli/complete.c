@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "contexts.h"
 
 static void print_tags(const struct json *image)
 {
@@ -61,6 +62,17 @@ static void print_signals(void)
     }
 }
 
+static void print_contexts(struct cli *cli)
+{
+    struct contexts contexts;
+
+    if (contexts_read(&cli->arena, &contexts, &cli->err) < 0)
+        return;
+    puts(CONTEXT_DEFAULT);
+    for (size_t i = 0; i < contexts.items.count; i++)
+        puts(contexts.items.items[i].name);
+}
+
 /* What stands for a name in usages and values of options. */
 static void complete_name(struct cli *cli, const char *word, size_t length)
 {
@@ -74,6 +86,8 @@ static void complete_name(struct cli *cli, const char *word, size_t length)
         print_names(cli, "/volumes", "Volumes", print_name);
     if (length == 6 && strncmp(word, "SIGNAL", length) == 0)
         print_signals();
+    if (length == 7 && strncmp(word, "CONTEXT", length) == 0)
+        print_contexts(cli);
     if (length == 7 && strncmp(word, "COMMAND", length) == 0)
         cli_print_commands(cli);
 }
@@ -106,6 +120,48 @@ static void ask_command(struct cli *cli, const struct command *command, char *gr
     command->run(cli, group != NULL ? 2 : 1, arguments);
 }
 
+/* How many arguments stand between the command and the word that is completed. */
+static size_t count_arguments(struct cli *cli, const struct command *command, char *group,
+                              char **argv, int position, int last)
+{
+    size_t count = 0;
+
+    for (int i = position + 1; i < last; i++) {
+        struct completion_words words = {.option = argv[i]};
+
+        if (argv[i][0] != '-') {
+            count++;
+            continue;
+        }
+        if (strchr(argv[i], '=') == NULL)
+            ask_command(cli, command, group, argv[position], &words);
+        i += words.value != NULL ? 1 : 0;
+    }
+    return count;
+}
+
+/* The word of a usage for the argument of that number, from 0: "NETWORK CONTAINER", "[LIST] IMAGE";
+ * the last one again and again if it has dots. */
+static const char *usage_word(const char *usage, size_t index)
+{
+    const bool is_first = index == 0;
+
+    for (;; index--) {
+        size_t length = strcspn(usage, " ");
+        bool is_repeated = length >= 3 && strncmp(usage + length - 3, "...", 3) == 0;
+
+        /* Behind a container or an image it is a program's name. */
+        if (!is_first && strncmp(usage, "COMMAND", 7) == 0)
+            return "";
+        if (index == 0 || is_repeated)
+            return usage;
+        if (usage[length] == '\0')
+            return "";
+        usage += length + 1;
+        usage += strspn(usage, "[");
+    }
+}
+
 int cli_complete(struct cli *cli, int argc, char **argv)
 {
     const char *current = argc > 1 ? argv[argc - 1] : "";
@@ -134,6 +190,8 @@ int cli_complete(struct cli *cli, int argc, char **argv)
     if (words.value != NULL)
         complete_alternatives(cli, words.value);
     else if (words.option != NULL && words.usage != NULL)
-        complete_alternatives(cli, words.usage);
+        complete_alternatives(
+            cli, usage_word(words.usage,
+                            count_arguments(cli, command, group, argv, position, argc - 1)));
     return 0;
 }
