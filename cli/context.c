@@ -83,7 +83,7 @@ int cli_context_create(struct cli *cli, int argc, char **argv)
     struct context_options options = {0};
     const struct option_set set = {
         .tables = {{rows, NULL}, {from_rows, NULL}}, .usage = "CONTEXT", .values = &options};
-    struct contexts contexts;
+    struct contexts contexts = {0};
     struct context context = {0};
     struct context *items;
     int result = options_read(cli, argc, argv, &set);
@@ -122,15 +122,18 @@ int cli_context_update(struct cli *cli, int argc, char **argv)
     struct context_options options = {0};
     const struct option_set set = {
         .tables = {{rows, NULL}}, .usage = "CONTEXT", .values = &options};
-    struct contexts contexts;
-    struct context *context = NULL;
+    struct contexts contexts = {0};
+    struct context *context;
     int result = options_read(cli, argc, argv, &set);
 
     if (result == 0)
         result = contexts_read(&cli->arena, &contexts, &cli->err);
-    if (result == 0 && (context = contexts_find(&contexts, argv[optind])) == NULL)
-        result = unknown(cli, argv[optind]);
-    if (result == 0 && options.endpoint != NULL)
+    if (result < 0)
+        return result;
+    context = contexts_find(&contexts, argv[optind]);
+    if (context == NULL)
+        return unknown(cli, argv[optind]);
+    if (options.endpoint != NULL)
         result = read_endpoint(cli, options.endpoint, &context->host);
     if (result < 0)
         return result;
@@ -144,7 +147,7 @@ int cli_context_update(struct cli *cli, int argc, char **argv)
 
 int cli_context_use(struct cli *cli, int argc, char **argv)
 {
-    struct contexts contexts;
+    struct contexts contexts = {0};
     const char *host;
     int result = options_read_none(cli, argc, argv, "CONTEXT");
 
@@ -166,7 +169,7 @@ int cli_context_use(struct cli *cli, int argc, char **argv)
 
 int cli_context_show(struct cli *cli, int argc, char **argv)
 {
-    struct contexts contexts;
+    struct contexts contexts = {0};
     int result = options_read_none(cli, argc, argv, "");
 
     if (result == 0)
@@ -207,7 +210,7 @@ int cli_context_rm(struct cli *cli, int argc, char **argv)
     bool is_forced = false;
     const struct option_set set = {
         .tables = {{force_rows, NULL}}, .usage = "CONTEXT...", .values = &is_forced};
-    struct contexts contexts;
+    struct contexts contexts = {0};
     int failures = 0;
     int result = options_read(cli, argc, argv, &set);
 
@@ -265,7 +268,7 @@ static int describe_all(struct cli *cli, const struct json **list)
     struct context standard = {CONTEXT_DEFAULT, CLIENT_DEFAULT_HOST,
                                "DAVIT_HOST, or else the usual socket"};
     struct json_writer *writer;
-    struct contexts contexts;
+    struct contexts contexts = {0};
     int result = contexts_read(&cli->arena, &contexts, &cli->err);
     const char *current = contexts.current != NULL ? contexts.current : CONTEXT_DEFAULT;
 
@@ -302,7 +305,7 @@ int cli_context_ls(struct cli *cli, int argc, char **argv)
     };
     static const struct list_options list_options = {.usage = ""};
     struct list_style style = {0};
-    const struct json *list;
+    const struct json *list = NULL;
     int result = list_read(cli, argc, argv, &list_options, &style);
 
     if (result < 0)
@@ -345,7 +348,7 @@ static void write_inspected(struct json_writer *writer, const struct json *conte
 
 static int print_inspected(struct cli *cli, const char *format, const char *text)
 {
-    const struct json *list;
+    const struct json *list = NULL;
     int result =
         json_parse(&cli->arena, text, strlen(text), &json_default_limits, &list, &cli->err);
 
@@ -367,7 +370,7 @@ int cli_context_inspect(struct cli *cli, int argc, char **argv)
     const struct option_set set = {
         .tables = {{format_rows, NULL}}, .usage = "[CONTEXT...]", .values = &format};
     struct json_writer *writer;
-    const struct json *list;
+    const struct json *list = NULL;
     int result = options_read(cli, argc, argv, &set);
 
     if (result == 0)
@@ -384,7 +387,7 @@ int cli_context_inspect(struct cli *cli, int argc, char **argv)
         else
             write_inspected(writer, context);
     }
-    for (size_t i = 0; optind == argc && i < list->count; i++) {
+    for (size_t i = 0; optind == argc && list != NULL && i < list->count; i++) {
         const struct json *current = json_get(&list->items[i], "Current");
 
         if (current->boolean)

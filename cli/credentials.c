@@ -24,7 +24,9 @@ static const char *server_of(struct arena *arena, const char *image)
     size_t length = strcspn(image, "/");
     const char *host = arena_strndup(arena, image, length);
 
-    if (image[length] == '/' && (strpbrk(host, ".:") != NULL || strcmp(host, "localhost") == 0) &&
+    /* As davitd tells a registry from a part of a name (images/reference.c). */
+    if (image[length] == '/' &&
+        (strpbrk(host, ".:ABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL || strcmp(host, "localhost") == 0) &&
         strcmp(host, "docker.io") != 0 && strcmp(host, "index.docker.io") != 0)
         return host;
     return CREDENTIALS_DOCKER;

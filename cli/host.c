@@ -16,6 +16,7 @@
 #define UNIX_SCHEME "unix://"
 #define SSH_SCHEME "ssh://"
 #define ARGUMENTS_MAX 16
+#define PATH_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+@"
 
 struct ssh_host {
     const char *user; /* NULL: ssh's own choice */
@@ -50,6 +51,17 @@ static int parse_ssh(struct arena *arena, const char *host, struct ssh_host *ssh
         ssh->user = authority;
         ssh->name = at + 1;
     }
+    /* ssh knows addresses of IPv6 without brackets. */
+    if (ssh->name[0] == '[' && ssh->name[strlen(ssh->name) - 1] == ']')
+        ssh->name = arena_strndup(arena, ssh->name + 1, strlen(ssh->name) - 2);
+    if (ssh->user != NULL && strchr(ssh->user, ':') != NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "ssh://: a password is not to be in a host, where all users see it");
+    /* The shell of the other host reads it. */
+    if (ssh->path != NULL && ssh->path[strspn(ssh->path, PATH_CHARACTERS)] != '\0')
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "host \"%.128s\": its path may have letters, digits and /._-+@ alone",
+                         host);
     if (ssh->name[0] == '\0' || ssh->name[0] == '-' ||
         (ssh->user != NULL && (ssh->user[0] == '\0' || ssh->user[0] == '-')) ||
         (ssh->port != NULL && !number_parse(ssh->port, 1, UINT16_MAX, &port)))
@@ -77,7 +89,6 @@ static _Noreturn void run_ssh(const struct ssh_host *ssh, int fd)
 {
     const char *arguments[ARGUMENTS_MAX] = {"ssh", "-T"};
     size_t count = 2;
-    cleanup_free char *place = NULL;
 
     if (ssh->user != NULL) {
         arguments[count++] = "-l";
@@ -92,7 +103,7 @@ static _Noreturn void run_ssh(const struct ssh_host *ssh, int fd)
     arguments[count++] = "davit";
     if (ssh->path != NULL) {
         arguments[count++] = "--host";
-        arguments[count++] = place = memory_printf(UNIX_SCHEME "%s", ssh->path);
+        arguments[count++] = memory_printf(UNIX_SCHEME "%s", ssh->path);
     }
     arguments[count++] = "system";
     arguments[count++] = "dial-stdio";

@@ -94,10 +94,17 @@ static int complete_login(struct cli *cli, const struct login_options *options, 
         result = read_line(cli, "Username: ", &login->username);
     if (result == 0 && login->password == NULL)
         result = ask_password(cli, &login->password);
-    if (result == 0 && (login->username[0] == '\0' || login->password[0] == '\0'))
+    if (result < 0)
+        return result;
+    if (login->username == NULL || login->password == NULL || login->username[0] == '\0' ||
+        login->password[0] == '\0')
         return error_set(&cli->err, ERROR_INVALID, EINVAL, "login: %s is empty",
-                         login->username[0] == '\0' ? "the name" : "the password");
-    return result;
+                         login->username == NULL || login->username[0] == '\0' ? "the name"
+                                                                               : "the password");
+    if (strchr(login->username, ':') != NULL)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL, "login: \"%.64s\": a name has no colon",
+                         login->username);
+    return 0;
 }
 
 /* Whether the registry takes it. */
@@ -131,7 +138,7 @@ static bool is_logged_in(struct cli *cli, const char *server, const struct login
 static int log_in(struct cli *cli, const char *server, const struct login_options *options)
 {
     struct login login;
-    const char *path;
+    const char *path = NULL;
     int result = complete_login(cli, options, &login);
 
     if (result == 0 && options->password != NULL)

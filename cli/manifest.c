@@ -102,8 +102,8 @@ static int write_members(struct cli *cli, struct json_writer *writer, const char
         const char *digest = json_get_string(&manifests->items[i], "digest");
         const char *reference =
             arena_printf(&cli->arena, "%s@%s", repository, digest != NULL ? digest : "");
-        const struct json *answer;
-        const struct json *manifest;
+        const struct json *answer = NULL;
+        const struct json *manifest = NULL;
 
         result = ask_registry(cli, reference, &answer);
         if (result == 0)
@@ -156,7 +156,7 @@ static int inspect_local(struct cli *cli, struct json_writer *writer,
 static int inspect(struct cli *cli, struct json_writer *writer, bool is_verbose, int argc,
                    char **argv)
 {
-    struct manifest_list list;
+    struct manifest_list list = {0};
     bool has_two = argc - optind == 2;
     int result = manifest_list_read(&cli->arena, argv[optind], &list, &cli->err);
 
@@ -215,7 +215,7 @@ int cli_manifest_create(struct cli *cli, int argc, char **argv)
     bool is_amended = false;
     const struct option_set set = {
         .tables = {{rows, NULL}}, .usage = "LIST IMAGE...", .values = &is_amended};
-    struct manifest_list list;
+    struct manifest_list list = {0};
     int result = options_read(cli, argc, argv, &set);
 
     if (result == 0)
@@ -276,7 +276,7 @@ int cli_manifest_annotate(struct cli *cli, int argc, char **argv)
     struct request request = {0};
     const struct option_set set = {
         .tables = {{rows, NULL}}, .usage = "LIST IMAGE", .request = &request, .values = &options};
-    struct manifest_list list;
+    struct manifest_list list = {0};
     struct manifest_entry *entry = NULL;
     int result = options_read(cli, argc, argv, &set);
 
@@ -287,7 +287,7 @@ int cli_manifest_annotate(struct cli *cli, int argc, char **argv)
     if (result == 0 && entry == NULL)
         result = error_set(&cli->err, ERROR_NOT_FOUND, ENOENT, "%s has no manifest \"%.128s\"",
                            list.name, argv[optind + 1]);
-    if (result == 0) {
+    if (result == 0 && entry != NULL) {
         entry->os = options.os != NULL ? options.os : entry->os;
         entry->architecture =
             options.architecture != NULL ? options.architecture : entry->architecture;
@@ -350,7 +350,7 @@ int cli_manifest_push(struct cli *cli, int argc, char **argv)
     };
     bool is_purged = false;
     const struct option_set set = {.tables = {{rows, NULL}}, .usage = "LIST", .values = &is_purged};
-    struct manifest_list list;
+    struct manifest_list list = {0};
     int result = options_read(cli, argc, argv, &set);
 
     if (result == 0)
@@ -370,7 +370,7 @@ int cli_manifest_rm(struct cli *cli, int argc, char **argv)
     if (result < 0)
         return result;
     for (int i = optind; i < argc; i++) {
-        struct manifest_list list;
+        struct manifest_list list = {0};
 
         result = open_list(cli, argv[i], &list);
         if (result == 0)

@@ -96,7 +96,7 @@ int manifest_list_read(struct arena *arena, const char *name, struct manifest_li
 {
     cleanup_buffer struct buffer text = {0};
     cleanup_close int directory_fd = -1;
-    const char *file;
+    const char *file = NULL;
     int result;
 
     *list = (struct manifest_list){.name = with_tag(arena, name)};
@@ -163,7 +163,7 @@ int manifest_list_add(struct arena *arena, struct manifest_list *list, const cha
 int manifest_list_store(struct arena *arena, const struct manifest_list *list, struct error *err)
 {
     struct json_writer *writer = json_writer_new(true);
-    const char *file;
+    const char *file = NULL;
     cleanup_close int directory_fd = open_directory(arena, list->name, &file, err);
     int result = directory_fd;
 
@@ -177,7 +177,7 @@ int manifest_list_store(struct arena *arena, const struct manifest_list *list, s
 
 int manifest_list_remove(struct arena *arena, const struct manifest_list *list, struct error *err)
 {
-    const char *file;
+    const char *file = NULL;
     cleanup_close int directory_fd = open_directory(arena, list->name, &file, err);
 
     if (directory_fd < 0)

@@ -120,6 +120,10 @@ bool upload_set_request(struct transfer *transfer, struct error *err)
     const char *repository = transfer->fetcher->setup->repository;
     cleanup_free char *url = NULL;
 
+    if (transfer->is_manifest && strpbrk(transfer->sent_type, "\r\n") != NULL) {
+        error_set(err, ERROR_CORRUPT, EPROTO, "the manifest's media type is none");
+        return false;
+    }
     if (transfer->is_manifest) {
         cleanup_free char *type = memory_printf("Content-Type: %s", transfer->sent_type);
 

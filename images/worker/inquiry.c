@@ -5,12 +5,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/base64.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/http.h"
 #include "worker.h"
@@ -18,6 +20,9 @@
 #define CATALOG_PAGE 1000
 #define CATALOG_PAGES_MAX 100
 #define PLATFORMS_MAX 1000
+#define PIECE_BYTES (64 << 10)
+#define TIMEOUT_S 60      /* of all that one inquiry asks for, */
+#define PUT_TIMEOUT_S 600 /* and of one that puts an index with what it names */
 
 struct inquiry {
     int channel_fd;
@@ -25,19 +30,75 @@ struct inquiry {
     const struct inquiry_job *job;
     struct error *err;
     int32_t last_id;
+    uint64_t deadline_us;
     struct arena arena;
 };
+
+/* Waits until something can be read. Nobody waits for a registry for ever, nor for a client that
+ * has gone. */
+static int await_readable(struct inquiry *inquiry, int fd)
+{
+    struct pollfd events[] = {{.fd = fd, .events = POLLIN}, {.fd = inquiry->out_fd}};
+
+    for (;;) {
+        uint64_t now_us = clock_monotonic_us();
+        int left_ms =
+            now_us < inquiry->deadline_us ? (int)((inquiry->deadline_us - now_us) / 1000) + 1 : 0;
+        int count = poll(events, 2, left_ms);
+
+        if (count < 0 && errno != EINTR)
+            return error_errno(inquiry->err, errno, "poll");
+        if (count > 0 && events[1].revents != 0)
+            return error_set(inquiry->err, ERROR_CONFLICT, ECANCELED, "nobody asks any more");
+        if (count > 0)
+            return 0;
+        if (left_ms == 0)
+            return error_set(inquiry->err, ERROR_INTERNAL, ETIMEDOUT,
+                             "the registry has not answered in time");
+    }
+}
+
+/* The last answer to the only request under way. */
+static int await_answer(struct inquiry *inquiry)
+{
+    cleanup_arena struct arena arena = {0};
+    struct fetch_answer answer = {0};
+    int result = 0;
+
+    while (result == 0 && !answer.is_done && answer.error == NULL) {
+        answer = (struct fetch_answer){0};
+        result = await_readable(inquiry, inquiry->channel_fd);
+        if (result == 0)
+            result = channel_receive(inquiry->channel_fd, &arena, &answer, inquiry->err);
+    }
+    if (result < 0 || answer.error == NULL)
+        return result;
+    channel_failure(&answer, inquiry->err);
+    return -EIO;
+}
 
 static int await_text(struct inquiry *inquiry, int pipe_fd, const char **text, size_t *length)
 {
     cleanup_buffer struct buffer content = {0};
-    int result = file_read_fd(pipe_fd, FETCH_DOCUMENT_MAX, &content);
 
-    if (result < 0)
-        return error_errno(inquiry->err, -result, "read from the fetch worker");
+    for (;;) {
+        int result = await_readable(inquiry, pipe_fd);
+        ssize_t count;
+
+        if (result < 0)
+            return result;
+        count = read(pipe_fd, buffer_reserve(&content, PIECE_BYTES), PIECE_BYTES);
+        if (count < 0 && errno != EINTR)
+            return error_errno(inquiry->err, errno, "read from the fetch worker");
+        if (count == 0)
+            break;
+        content.length += count > 0 ? (size_t)count : 0;
+        if (content.length > FETCH_DOCUMENT_MAX)
+            return error_set(inquiry->err, ERROR_TOO_LARGE, EFBIG, "the answer is too large");
+    }
     *text = arena_strndup(&inquiry->arena, buffer_text(&content), content.length);
     *length = content.length;
-    return channel_await(inquiry->channel_fd, inquiry->err);
+    return await_answer(inquiry);
 }
 
 /* Gets a document. */
@@ -74,7 +135,7 @@ static int put(struct inquiry *inquiry, struct fetch_request *request, const cha
         return error_errno(inquiry->err, -content_fd, "memfd_create");
     result =
         channel_send(inquiry->channel_fd, &fetch_request_type, request, content_fd, inquiry->err);
-    return result < 0 ? result : channel_await(inquiry->channel_fd, inquiry->err);
+    return result < 0 ? result : await_answer(inquiry);
 }
 
 static int report_document(struct inquiry *inquiry, struct json_writer *writer)
@@ -150,9 +211,9 @@ static int search_index(struct inquiry *inquiry, struct json_writer *writer)
 {
     cleanup_buffer struct buffer path = {0};
     struct fetch_request request = {.reference = ""};
-    const struct json *answer;
-    const char *text;
-    size_t length;
+    const struct json *answer = NULL;
+    const char *text = NULL;
+    size_t length = 0;
     int result;
 
     buffer_append_string(&path, "/v1/search?q=");
@@ -174,9 +235,9 @@ static int read_page(struct inquiry *inquiry, const char **last, const struct js
 {
     cleanup_buffer struct buffer path = {0};
     struct fetch_request request = {.reference = ""};
-    const struct json *answer;
-    const char *text;
-    size_t length;
+    const struct json *answer = NULL;
+    const char *text = NULL;
+    size_t length = 0;
     int result;
 
     buffer_printf(&path, "/v2/_catalog?n=%d", CATALOG_PAGE);
@@ -203,6 +264,7 @@ static int read_page(struct inquiry *inquiry, const char **last, const struct js
 static int search_catalog(struct inquiry *inquiry, struct json_writer *writer)
 {
     const char *last = NULL;
+    const char *former = NULL;
     const struct json *names = NULL;
     int32_t found = 0;
 
@@ -219,8 +281,11 @@ static int search_catalog(struct inquiry *inquiry, struct json_writer *writer)
             write_found(writer, name->text, NULL, 0, false);
             found++;
         }
-        if (last == NULL || found == inquiry->job->limit)
+        /* One that does not go on is at its end. */
+        if (last == NULL || found == inquiry->job->limit ||
+            (former != NULL && strcmp(former, last) == 0))
             break;
+        former = last;
     }
     return 0;
 }
@@ -254,6 +319,15 @@ struct document {
     bool is_index;
 };
 
+/* It goes into a header: RFC 6838, 4.2. */
+static bool is_media_type(const char *text)
+{
+    static const char characters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$&-^_.+/";
+
+    return text[0] != '\0' && text[strspn(text, characters)] == '\0';
+}
+
 static int get_document(struct inquiry *inquiry, const char *reference, const char *repository,
                         struct document *document)
 {
@@ -274,6 +348,9 @@ static int get_document(struct inquiry *inquiry, const char *reference, const ch
     document->media_type = json_get_string(document->json, "mediaType");
     if (document->media_type == NULL)
         document->media_type = document->is_index ? MEDIA_TYPE_INDEX : MEDIA_TYPE_MANIFEST;
+    if (!is_media_type(document->media_type))
+        return error_set(inquiry->err, ERROR_CORRUPT, EBADMSG, "%s: its mediaType is none",
+                         document->digest);
     return 0;
 }
 
@@ -308,8 +385,9 @@ static int write_own_platform(struct inquiry *inquiry, const struct document *do
 {
     struct image_manifest manifest = {0};
     struct image_config config = {0};
-    const char *text;
-    size_t length;
+    char digest[DIGEST_SIZE];
+    const char *text = NULL;
+    size_t length = 0;
     int result = image_manifest_parse(&inquiry->arena, document->text, document->length, &manifest,
                                       inquiry->err);
     struct fetch_request request = {.reference = manifest.config.digest,
@@ -319,8 +397,13 @@ static int write_own_platform(struct inquiry *inquiry, const struct document *do
         return error_set(inquiry->err, ERROR_TOO_LARGE, EFBIG, "the configuration is too large");
     if (result == 0)
         result = fetch(inquiry, &request, &text, &length);
-    if (result == 0)
-        result = image_config_parse(&inquiry->arena, text, length, &config, inquiry->err);
+    if (result < 0)
+        return result;
+    digest_of(text, length, digest);
+    if (strcmp(digest, manifest.config.digest) != 0)
+        return error_set(inquiry->err, ERROR_CORRUPT, EBADMSG,
+                         "the registry sent %s in place of %s", digest, manifest.config.digest);
+    result = image_config_parse(&inquiry->arena, text, length, &config, inquiry->err);
     if (result < 0)
         return result;
     write_platform(writer, &(struct image_platform){.architecture = config.architecture,
@@ -425,8 +508,10 @@ int job_run_inquiry(int channel_fd, int out_fd, const struct inquiry_job *job, s
     struct error local = {0};
     struct inquiry inquiry = {
         .channel_fd = channel_fd, .out_fd = out_fd, .job = job, .err = err != NULL ? err : &local};
+    const int timeout_s = job->kind == INQUIRY_INDEX ? PUT_TIMEOUT_S : TIMEOUT_S;
     int result = channel_send(channel_fd, &fetch_setup_type, &job->fetch, -1, inquiry.err);
 
+    inquiry.deadline_us = clock_monotonic_us() + (uint64_t)timeout_s * 1000000;
     if (result == 0)
         result = job->kind == INQUIRY_LOGIN      ? check_login(&inquiry)
                  : job->kind == INQUIRY_SEARCH   ? search(&inquiry)

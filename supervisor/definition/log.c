@@ -16,6 +16,7 @@
 #define KEPT_FILE_BYTES (20 << 20)
 #define KEPT_FILES 5
 #define SIZE_MIN 1024
+#define TAG_MAX 256
 #define QUEUE_BYTES (1 << 20) /* as Docker's */
 
 static const char *driver_of(const struct docker_log_config *config)
@@ -94,6 +95,13 @@ static int check_tag(const char *tag, struct error *err)
 {
     const char *position = tag;
 
+    for (const char *c = tag; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 0x7f || c - tag >= TAG_MAX)
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "\"%.64s\": a tag of at most %d characters, and none of control, is "
+                             "expected",
+                             tag, TAG_MAX);
+    }
     while ((position = strstr(position, "{{")) != NULL) {
         if (find_word(position, &position) == NULL)
             return error_set(

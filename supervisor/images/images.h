@@ -24,7 +24,8 @@ struct images {
     struct image_store *store;
     struct containers *containers;
     const struct registries *registries;
-    const char *policy; /* a file, see davit-policy.json(5); NULL: everything is accepted */
+    const char *policy;         /* a file, see davit-policy.json(5); NULL: everything is accepted */
+    unsigned int inquiry_count; /* under way */
 };
 
 struct image_job;

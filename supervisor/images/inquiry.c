@@ -8,6 +8,7 @@
 #include "registry_auth.h"
 
 /* Docker's registry answers searches by another host than pulls. */
+#define INQUIRIES_MAX 32 /* each is two processes */
 #define DOCKER_DOMAIN "docker.io"
 #define DOCKER_SEARCH "https://index.docker.io"
 
@@ -30,6 +31,7 @@ static void on_release(struct image_job *job)
 {
     struct inquiry *inquiry = (struct inquiry *)(void *)job;
 
+    job->images->inquiry_count--;
     image_job_close(job);
     arena_release(&inquiry->arena);
     free(inquiry);
@@ -171,9 +173,14 @@ static int begin_inquiry(struct inquiry *inquiry, const struct inquiry_order *or
 int image_inquire(struct images *images, const struct inquiry_order *order,
                   struct job_client *client, struct image_job **job, struct error *err)
 {
-    struct inquiry *inquiry = memory_new_one(struct inquiry);
+    struct inquiry *inquiry;
     int result;
 
+    if (images->inquiry_count == INQUIRIES_MAX)
+        return error_set(err, ERROR_BUSY, EBUSY,
+                         "registries are asked by %d clients already: try again", INQUIRIES_MAX);
+    inquiry = memory_new_one(struct inquiry);
+    images->inquiry_count++;
     inquiry->job = (struct image_job){.images = images,
                                       .client = client,
                                       .actor = client->actor,

@@ -93,6 +93,9 @@ static int add_list(const char *list, struct process_columns *columns, struct er
                 "%%mem, vsz, rss, tty, stat, start, etime, time, comm, args and others "
                 "of ps(1) are known",
                 (int)(length < 32 ? length : 32), list);
+        if (memchr(columns->items, columns->items[columns->count], columns->count) != NULL)
+            return error_set(err, ERROR_INVALID, EINVAL, "ps_args: column %.*s stands twice",
+                             (int)length, list);
         columns->count++;
         list += length + (list[length] == ',' ? 1 : 0);
     }

@@ -17,6 +17,7 @@
 #include "cgroups/cgroups.h"
 
 #define COMMAND_MAX 4096
+#define COMMANDS_MAX (16 << 20) /* bytes; what follows has no command lines */
 
 struct process {
     int pid;
@@ -43,6 +44,7 @@ struct process {
 /* What all processes share. */
 struct listing {
     const struct process_columns *columns;
+    bool has_commands; /* or names alone */
     unsigned long long ticks_per_s;
     unsigned long long page_bytes;
     unsigned long long memory_kib;
@@ -296,7 +298,7 @@ static void add_process(const struct listing *listing, struct json_writer *write
         if (text.data[i] == '\0')
             text.data[i] = ' ';
     }
-    process.command = text.length > 0 ? buffer_text(&text) : NULL;
+    process.command = text.length > 0 && listing->has_commands ? buffer_text(&text) : NULL;
     read_ids(proc_fd, &process);
     json_array_open(writer);
     for (uint32_t i = 0; i < listing->columns->count; i++) {
@@ -334,8 +336,10 @@ static void write_processes(struct json_writer *writer, const struct process_col
     json_array_close(writer);
     json_key(writer, "Processes");
     json_array_open(writer);
-    for (size_t i = 0; i < count && i < PROCESSES_MAX; i++)
+    for (size_t i = 0; i < count && i < PROCESSES_MAX; i++) {
+        listing.has_commands = strlen(json_writer_text(writer)) < COMMANDS_MAX;
         add_process(&listing, writer, pids[i]);
+    }
     json_array_close(writer);
     json_object_close(writer);
 }

@@ -20,6 +20,7 @@
 
 #define VOLUME_FILE "volume.json"
 #define VOLUME_FILE_MAX (1 << 20)
+#define MOUNTED_FILE "mounted" /* marks a volume that is mounted from elsewhere */
 #define TEMPORARY_PREFIX ".new-"
 #define REMOVED_PREFIX ".removed-"
 
@@ -105,7 +106,12 @@ static int write_file(const struct volume *volume, int directory_fd, struct erro
 
     json_encode(writer, &volume_type, volume);
     text = json_writer_text(writer);
-    result = file_replace_twice(directory_fd, VOLUME_FILE, text, strlen(text), 0600, err);
+    if (strlen(text) > VOLUME_FILE_MAX)
+        result = error_set(err, ERROR_TOO_LARGE, EFBIG,
+                           "volume %s: labels and options of more than %d bytes", volume->name,
+                           VOLUME_FILE_MAX);
+    else
+        result = file_replace_twice(directory_fd, VOLUME_FILE, text, strlen(text), 0600, err);
     json_writer_free(writer);
     return result;
 }
@@ -121,6 +127,11 @@ static int adopt_volume(struct volume *volume, int directory_fd, struct error *e
         return error_errno(err, errno, "open " VOLUME_DATA);
     if (volume_check_name(volume->name, err) < 0)
         return -err->errnum;
+    /* What it stood for is not known any more, and is not to be taken for an empty directory. */
+    if (faccessat(directory_fd, MOUNTED_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return error_set(err, ERROR_CORRUPT, EBADMSG,
+                         "the file that says what is mounted there is lost or damaged: remove the "
+                         "volume (davit system repair --prune) and make it again");
     forget_file(volume);
     volume->created_ns = clock_now_ns();
     volume->project = quota_project(data_fd);
@@ -162,8 +173,14 @@ int volumes_read(struct volumes *volumes, struct error *err)
         struct error problem = {0};
         int result = 0;
 
-        if (strncmp(entry->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0 ||
-            strncmp(entry->d_name, REMOVED_PREFIX, strlen(REMOVED_PREFIX)) == 0)
+        bool is_leftover =
+            strncmp(entry->d_name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) == 0 ||
+            strncmp(entry->d_name, REMOVED_PREFIX, strlen(REMOVED_PREFIX)) == 0;
+
+        /* An earlier davitd has not come to that. */
+        if (is_leftover)
+            volume_unmount_memory(volumes, entry->d_name);
+        if (is_leftover)
             result =
                 trash_move(volumes->trash, volumes->places->volumes_fd, entry->d_name, &problem);
         else if (entry->d_name[0] != '.')
@@ -255,6 +272,14 @@ static int set_quota(struct volumes *volumes, struct volume *volume, int data_fd
     return result < 0 ? error_prefix(err, "DriverOpts.size") : 0;
 }
 
+static int mark_mounted(int directory_fd, struct error *err)
+{
+    cleanup_close int fd =
+        openat(directory_fd, MOUNTED_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    return fd < 0 ? error_errno(err, errno, "make " MOUNTED_FILE) : 0;
+}
+
 /* What the directory of a volume holds. */
 static int fill(struct volumes *volumes, struct volume *volume, int directory_fd, int64_t size,
                 struct error *err)
@@ -269,6 +294,8 @@ static int fill(struct volumes *volumes, struct volume *volume, int directory_fd
     if (data_fd < 0 || fchmod(data_fd, 0755) < 0)
         return error_errno(err, errno, "open " VOLUME_DATA);
     result = set_quota(volumes, volume, data_fd, size, err);
+    if (result == 0 && string_map_get(&volume->options, "type") != NULL)
+        result = mark_mounted(directory_fd, err);
     return result < 0 ? result : write_file(volume, directory_fd, err);
 }
 
@@ -389,7 +416,7 @@ int volume_remove(struct volumes *volumes, struct volume *volume, struct error *
     result = unname(volumes, name, removed, err);
     if (result < 0)
         return result;
-    volume_unmount_memory(volumes, volume, removed);
+    volume_unmount_memory(volumes, removed);
     if (trash_put(volumes->trash, volumes->places->volumes_fd, removed, &problem) < 0)
         log_warning("volume %s: what is left of it goes at the next start: %s", volume->name,
                     problem.message);

@@ -90,9 +90,8 @@ void volume_get_source(struct arena *arena, const struct volume *volume,
  * directory, where all its containers find it, until the volume is removed or the machine ends. */
 int volume_mount_memory(const struct volumes *volumes, const struct volume *volume,
                         struct error *err);
-/* `directory`: the name that the volume's directory has by now. */
-void volume_unmount_memory(const struct volumes *volumes, const struct volume *volume,
-                           const char *directory);
+/* Unmounts what is mounted in a volume's directory of that name, whatever its options say. */
+void volume_unmount_memory(const struct volumes *volumes, const char *directory);
 
 /* A container's: of_container.c */
 

@@ -44,17 +44,19 @@ teardown() { export DAVIT_HOST="unix://$socket"; remove_containers; rm -rf "$dir
     davit --host "$host" cp one:/bin/busybox "$dir/copied"
     cmp "$dir/copied" /bin/busybox
     davit --host "$host" rm --force one
+    davit --host "ssh://[::1]$socket" version
+    grep -q -- '-- ::1 davit' "$dir/ssh.log"
 }
 
 @test "ssh without what it needs says so, and options are not to be smuggled into it" {
     run davit --host ssh://away version
     [ "$status" -eq 1 ]
     contains "$output" "No route to host"
-    for host in ssh:// ssh://-oProxyCommand=x ssh://-x@there ssh://there:port ssh://there:99999; do
+    for host in ssh:// ssh://-oProxyCommand=x ssh://-x@there ssh://there:port ssh://there:99999 'ssh://there/run/x;touch y' 'ssh://there/$(id)' ssh://me:secret@there; do
         rm -f "$dir/ssh.log"
         run davit --host "$host" version
         [ "$status" -eq 1 ]
-        contains "$output" "ssh://[USER@]HOST"
+        contains "$output" "ssh://"
         [ ! -e "$dir/ssh.log" ]
     done
     PATH=/nowhere run "$build/davit" --host ssh://there version

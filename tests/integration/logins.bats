@@ -216,3 +216,81 @@ END
     [ "$status" -eq 1 ]
     contains "$output" davitd.json
 }
+
+# A registry that answers what a file says: $dir/lies/PATH, with "/" as "_"; and waits for ever where there is none.
+lying_registry() {
+    mkdir -p "$dir/lies"
+    python3 - "$dir" 3>&- > "$dir/liar.log" 2>&1 <<'END' &
+import http.server, os, socketserver, sys, time
+directory = sys.argv[1]
+class Liar(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        name = directory + "/lies/" + self.path.split("?")[0].replace("/", "_")
+        while not os.path.exists(name):
+            time.sleep(0.1)
+        body = open(name, "rb").read()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+    do_HEAD = do_PUT = do_GET
+    def log_message(self, *arguments):
+        print(self.requestline, flush=True)
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+server = Server(("127.0.0.1", 0), Liar)
+open(directory + "/liar.new", "w").write(str(server.server_port))
+os.rename(directory + "/liar.new", directory + "/liar")
+server.serve_forever()
+END
+    liar=$!
+    wait_until test -e "$dir/liar"
+    lies=127.0.0.1:$(cat "$dir/liar")
+}
+
+@test "a registry that lies gives nothing, and one that is silent is left by who asks" {
+    lying_registry
+    printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json\\r\\nX-Evil: 1","config":{"mediaType":"x","digest":"sha256:%064d","size":2},"layers":[]}' 0 > "$dir/lies/_v2_bar_manifests_1"
+    run davit manifest create "$lies/all:1" "$lies/bar:1"
+    [ "$status" -eq 1 ]
+    contains "$output" "mediaType"
+    printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"x","digest":"sha256:%064d","size":2},"layers":[]}' 0 > "$dir/lies/_v2_bar_manifests_1"
+    echo -n '{}' > "$dir/lies/_v2_bar_blobs_sha256:$(printf %064d 0)"
+    run davit manifest inspect "$lies/bar:1"
+    [ "$status" -eq 1 ]
+    contains "$output" "in place of sha256:000"
+    # Who has gone takes the question along.
+    asks() { pgrep -P "$(pgrep -P "$(cat "$dir/pid")" -o)" -f davit-image >/dev/null; }
+    timeout 1 curl -s --unix-socket "$dir/run/davit.sock" "http://d/distribution/$lies/silent:1/json" || true
+    wait_until ! asks
+    # Nobody asks without end: there are only so many at a time.
+    for i in $(seq 40); do curl -s -m 20 -o "$dir/many.$i" -w '%{http_code}\n' --unix-socket "$dir/run/davit.sock" "http://d/distribution/$lies/silent:$i/json" >> "$dir/codes" & clients+=($!); done
+    wait_until grep -q 503 "$dir/codes"
+    kill "${clients[@]}" 2>/dev/null || true
+    wait_until ! asks
+    kill "$liar"
+    davit version
+}
+
+@test "a login for one registry goes to no other" {
+    echo '{"auths": {"https://index.docker.io/v1/": {"auth": "aHVidXNlcjpodWJwYXNz"}}}' > "$DOCKER_CONFIG/config.json"
+    python3 - "$dir/sent" "$dir/fake.sock" 3>&- <<'END' &
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[2])
+s.listen()
+while True:
+    c, _ = s.accept()
+    open(sys.argv[1], "ab").write(c.recv(65536))
+    c.close()
+END
+    fake=$!
+    wait_until test -S "$dir/fake.sock"
+    for image in EVIL/x Localhost/x evil.com/x localhost/x; do davit --host "$dir/fake.sock" pull "$image" || true; done
+    refute grep -q X-Registry-Auth "$dir/sent"
+    davit --host "$dir/fake.sock" pull team/x || true
+    grep -q X-Registry-Auth "$dir/sent"
+    kill "$fake"
+}

@@ -86,10 +86,6 @@ mountpoint_of() { davit volume inspect --format '{{.Mountpoint}}' "$1"; }
     run davit run --rm --volume options:/v busybox true
     [ "$status" -eq 125 ]
     contains "$output" nonsense
-    davit volume create --opt type=nosuchfs --opt device=x unknown
-    run davit run --rm --volume unknown:/v busybox true
-    [ "$status" -eq 125 ]
-    contains "$output" nosuchfs
     [ -z "$(davit ps --all --quiet)" ]
 }
 
@@ -130,11 +126,32 @@ mountpoint_of() { davit volume inspect --format '{{.Mountpoint}}' "$1"; }
     refused 'ADDRESS:/PATH is expected' type=nfs4 device=/export o=addr=10.0.0.1
     refused 'needs "bind"' type=none device=/x
     refused 'an absolute path' type=none device=x o=bind
-    refused 'bind a path of the host' type=proc device=proc
-    refused 'not a type' type=../x device=x
+    for type in proc fusectl pstore autofs overlay nosuchfs; do refused 'not a filesystem of a disk' type=$type device=x; done
+    refused 'not a filesystem of a disk' type=../x device=x
     refused 'has size=SIZE in o' type=tmpfs device=tmpfs size=10m
     refused 'DriverOpts.colour' colour=red
     [ -z "$(davit volume ls --quiet)" ]
+}
+
+@test "what is mounted there is not forgotten: not for its size, nor with its file" {
+    head -c 3000000 /dev/zero | tr '\0' x > "$dir/long"
+    jq -n --rawfile text "$dir/long" --arg device "$dir/bound" '{Name: "large", Labels: {k: $text}, DriverOpts: {type: "none", device: $device, o: "bind"}}' > "$dir/large.json"
+    [ "$(curl -s -o "$dir/answer" -w '%{http_code}' --unix-socket "$dir/run/davit.sock" -d @"$dir/large.json" http://d/volumes/create)" = 413 ]
+    is_empty "$dir/root/volumes"
+    davit volume create --opt type=none --opt device="$dir/bound" --opt o=bind bound
+    davit volume create --opt type=tmpfs --opt device=tmpfs memory
+    davit run --rm --volume memory:/v busybox touch /v/file
+    stop_davitd
+    for volume in bound memory; do rm "$dir/root/volumes/$volume/"*.json "$dir/root/volumes/$volume/".*.json*; done
+    start_davitd
+    [ -z "$(davit volume ls --quiet)" ]
+    contains "$(davit system check)" volumes/bound
+    # As if davitd had died while it removed one.
+    stop_davitd
+    mv "$dir/root/volumes/memory" "$dir/root/volumes/.removed-memory"
+    start_davitd
+    refute grep -q removed-memory /proc/mounts
+    davit system repair --prune --force
 }
 
 @test "containers with a network's filesystem have the host's ids, and say so" {

@@ -140,7 +140,7 @@ static void what_is_not_supported_is_refused_by_name(void **state)
          "HostConfig.StorageOpt.inodes"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"StorageOpt\":{\"size\":\"5k\"}}}",
          "HostConfig.StorageOpt.size"},
-        {"{\"Image\":\"x\",\"HostConfig\":{\"LogConfig\":{\"Type\":\"syslog\"}}}",
+        {"{\"Image\":\"x\",\"HostConfig\":{\"LogConfig\":{\"Type\":\"gelf\"}}}",
          "HostConfig.LogConfig.Type"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"Memory\":1024}}", "minimum memory limit"},
         {"{\"Image\":\"x\",\"HostConfig\":{\"Memory\":\"1g\"}}", "HostConfig.Memory: expected"},
