@@ -109,7 +109,7 @@ int cli_rename(struct cli *cli, int argc, char **argv)
 
 static size_t width_of(const struct json *titles, const struct json *rows, size_t column)
 {
-    size_t width = strlen(titles->items[column].text);
+    size_t width = titles->items[column].count;
 
     for (size_t i = 0; rows != NULL && i < rows->count; i++) {
         const struct json *row = &rows->items[i];
@@ -124,7 +124,8 @@ static size_t width_of(const struct json *titles, const struct json *rows, size_
 static void print_row(const struct json *row, const size_t *widths)
 {
     for (size_t i = 0; i < row->count; i++) {
-        cleanup_free char *text = memory_strdup(row->items[i].text);
+        cleanup_free char *text =
+            memory_strdup(row->items[i].type == JSON_STRING ? row->items[i].text : "");
 
         cli_clean_text(text);
         if (i + 1 < row->count)
@@ -193,7 +194,8 @@ int cli_rm(struct cli *cli, int argc, char **argv)
         {"force", 'f', OPTION_FLAG, .member = "force", .help = "also those that run"},
         {"volumes", 'v', OPTION_FLAG, .member = "v",
          .help = "and their anonymous volumes with them"},
-        {"link", 'l', OPTION_REFUSED, .help = "there are no links, see davit run --link"},
+        {"link", 'l', OPTION_REFUSED,
+         .help = "a link is one container's name for another, and goes with it"},
         {0},
     };
 

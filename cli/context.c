@@ -69,8 +69,8 @@ static int check_new(struct cli *cli, const struct contexts *contexts, const cha
 {
     if (strcmp(name, CONTEXT_DEFAULT) == 0 || !name_is_valid(name, NAME_MAX_LENGTH))
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
-                         "\"%.64s\" cannot be a context's name: letters, digits, \".\", \"_\" and "
-                         "\"-\" can, but not default",
+                         "\"%.64s\" cannot be a context's name: two letters, digits, \".\", "
+                         "\"_\" and \"-\" or more can, but not default",
                          name);
     if (contexts_find(contexts, name) != NULL)
         return error_set(&cli->err, ERROR_CONFLICT, EEXIST,
@@ -175,8 +175,8 @@ int cli_context_show(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = contexts_read(&cli->arena, &contexts, &cli->err);
     if (result == 0)
-        puts(cli->context != NULL       ? cli->context
-             : cli->is_host_given       ? CONTEXT_DEFAULT
+        puts(cli->is_host_given         ? CONTEXT_DEFAULT
+             : cli->context != NULL     ? cli->context
              : contexts.current != NULL ? contexts.current
                                         : CONTEXT_DEFAULT);
     return result;
@@ -188,6 +188,9 @@ static int remove_one(struct cli *cli, struct contexts *contexts, const char *na
     bool is_current = contexts->current != NULL && strcmp(contexts->current, name) == 0;
     size_t index;
 
+    if (strcmp(name, CONTEXT_DEFAULT) == 0)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "context \"default\" is always there and cannot be removed");
     if (context == NULL)
         return unknown(cli, name);
     if (is_current && !is_forced)
@@ -257,7 +260,8 @@ static void add_context(struct list *list, const struct json *context)
     list_write_text(writer, "DockerEndpoint", list_text_of(context, "DockerEndpoint"));
     json_member_string(writer, "Error", "");
     list_write_text(writer, "Name", list_text_of(context, "Name"));
-    list_write_text(writer, "Shown", shown);
+    if (list->listing.is_table)
+        list_write_text(writer, "Shown", shown);
     json_object_close(writer);
     list_add(list, writer);
 }
@@ -356,7 +360,7 @@ static int print_inspected(struct cli *cli, const char *format, const char *text
         return result;
     if (format != NULL && strcmp(format, "json") != 0)
         return listing_print(format, list->items, list->count, &cli->err);
-    puts(text);
+    printf("%s%s", text, format != NULL ? "\n" : "");
     return 0;
 }
 

@@ -61,6 +61,27 @@ static int read_field(const struct option_reader *reader, struct request_value *
                      "--mount: unknown field \"%.32s\", or one without a value", field);
 }
 
+/* Takes a field of a record as RFC 4180 has it, where one in quotes may have commas. NULL: there is
+ * none, or a quote is not closed, which leaves *rest where it begins. */
+static char *take_field(char **rest)
+{
+    char *field = *rest;
+    char *from = field + 1;
+    char *to = field;
+
+    if (field == NULL || *field != '"')
+        return strsep(rest, ",");
+    while (*from != '\0' && (*from != '"' || from[1] == '"')) {
+        from += *from == '"' ? 1 : 0;
+        *to++ = *from++;
+    }
+    if (*from != '"' || (from[1] != ',' && from[1] != '\0'))
+        return NULL;
+    *rest = from[1] == ',' ? from + 2 : NULL;
+    *to = '\0';
+    return field;
+}
+
 int read_mount(const struct option_reader *reader, const char *text)
 {
     cleanup_free char *copy = memory_strdup(text);
@@ -69,8 +90,11 @@ int read_mount(const struct option_reader *reader, const char *text)
         reader->request, request_at(reader->request, reader->object, reader->row->member));
     int result = 0;
 
-    for (char *field = strsep(&rest, ","); result == 0 && field != NULL; field = strsep(&rest, ","))
+    for (char *field = take_field(&rest); result == 0 && field != NULL; field = take_field(&rest))
         result = read_field(reader, mount, field);
+    if (result == 0 && rest != NULL)
+        return error_set(&reader->cli->err, ERROR_INVALID, EINVAL,
+                         "--mount \"%.128s\": a quote is not closed, or stands in a field", text);
     if (result == 0 && !request_find(mount, "Type"))
         request_set_text(reader->request, request_at(reader->request, mount, "Type"), "volume");
     return result;

@@ -58,6 +58,8 @@ int credential_helper_call(const char *name, const char *action, const char *tex
     file_write_fd(input_write, text, strlen(text));
     fd_close(&input_write);
     result = file_read_fd(output_read, OUTPUT_MAX, answer);
+    /* One that says more than anybody reads does not wait for that. */
+    fd_close(&output_read);
     waitpid(pid, &status, 0);
     if (result < 0)
         return error_errno(err, -result, "%s", program);

@@ -133,11 +133,18 @@ int credentials_erase(struct arena *arena, const char *server, struct error *err
 {
     const struct json *config;
     const char *helper;
+    struct login login;
     int result = credentials_read(arena, &config, err);
 
-    if (result < 0 || json_get(json_get(config, "auths"), server) == NULL)
+    if (result < 0)
         return result;
     helper = credentials_helper(config, server);
+    /* A helper may have it also where the file says nothing. */
+    if (helper != NULL && credentials_get(arena, server, &login, err) < 0)
+        return -EIO;
+    if (json_get(json_get(config, "auths"), server) == NULL &&
+        (helper == NULL || (login.username == NULL && login.identity_token == NULL)))
+        return 0;
     if (helper != NULL)
         result = call_helper(helper, "erase", server, err);
     if (result == 0)

@@ -2,6 +2,7 @@
  * another host. */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,13 +36,19 @@ int cli_system_dial_stdio(struct cli *cli, int argc, char **argv)
 
     if (result < 0)
         return result;
+    if (strncmp(cli->client.host, "ssh://", 6) == 0)
+        return error_set(&cli->err, ERROR_INVALID, EINVAL,
+                         "dial-stdio: \"%.128s\" is no socket of this host", cli->client.host);
     fd = host_connect(cli->client.host, &cli->err);
     if (fd < 0)
         return fd;
     events[1].fd = fd;
     for (;;) {
-        if (poll(events, 2, -1) < 0 && errno != EINTR)
-            return error_errno(&cli->err, errno, "poll");
+        if (poll(events, 2, -1) < 0) {
+            if (errno != EINTR)
+                return error_errno(&cli->err, errno, "poll");
+            continue;
+        }
         if (events[1].revents != 0 && copy(fd, STDOUT_FILENO) == 0)
             return 0;
         if (events[0].fd >= 0 && events[0].revents != 0 && copy(STDIN_FILENO, fd) == 0) {

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/socket.h"
+#include "client.h"
 
 #define UNIX_SCHEME "unix://"
 #define SSH_SCHEME "ssh://"
@@ -101,10 +102,10 @@ static _Noreturn void run_ssh(const struct ssh_host *ssh, int fd)
     arguments[count++] = "--";
     arguments[count++] = ssh->name;
     arguments[count++] = "davit";
-    if (ssh->path != NULL) {
-        arguments[count++] = "--host";
-        arguments[count++] = memory_printf(UNIX_SCHEME "%s", ssh->path);
-    }
+    /* Always a socket: the far end's own context could lead back here. */
+    arguments[count++] = "--host";
+    arguments[count++] =
+        ssh->path != NULL ? memory_printf(UNIX_SCHEME "%s", ssh->path) : CLIENT_DEFAULT_HOST;
     arguments[count++] = "system";
     arguments[count++] = "dial-stdio";
     if (dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0)

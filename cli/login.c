@@ -1,5 +1,6 @@
 /* login, logout. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -33,9 +34,18 @@ static int read_line(struct cli *cli, const char *prompt, const char **line)
     return 0;
 }
 
+static struct termios saved;
+
+/* Ctrl-C leaves the terminal as it was. */
+static void on_interrupt(int number)
+{
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 static int ask_password(struct cli *cli, const char **password)
 {
-    struct termios saved;
     struct termios silent;
     int result;
 
@@ -45,9 +55,13 @@ static int ask_password(struct cli *cli, const char **password)
                          "--password-stdin");
     silent = saved;
     silent.c_lflag &= ~(tcflag_t)ECHO;
+    signal(SIGINT, on_interrupt);
+    signal(SIGTERM, on_interrupt);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     result = read_line(cli, "Password: ", password);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &saved);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
     fputc('\n', stderr);
     return result;
 }
@@ -92,7 +106,7 @@ static int complete_login(struct cli *cli, const struct login_options *options, 
                          "and --password-stdin");
     if (result == 0 && login->username == NULL)
         result = read_line(cli, "Username: ", &login->username);
-    if (result == 0 && login->password == NULL)
+    if (result == 0 && login->password == NULL && login->username[0] != '\0')
         result = ask_password(cli, &login->password);
     if (result < 0)
         return result;

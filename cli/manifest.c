@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "cli.h"
 #include "credentials.h"
+#include "list.h"
 #include "manifest_list.h"
 #include "options.h"
 
@@ -186,7 +187,7 @@ int cli_manifest_inspect(struct cli *cli, int argc, char **argv)
     writer = json_writer_new(true);
     result = inspect(cli, writer, is_verbose, argc, argv);
     if (result == 0)
-        puts(json_writer_text(writer));
+        fputs(json_writer_text(writer), stdout);
     json_writer_free(writer);
     return result;
 }
@@ -337,7 +338,7 @@ static int push(struct cli *cli, const struct manifest_list *list)
     if (result == 0)
         result = client_request_json(&cli->client, &request, &cli->arena, &answer, &cli->err);
     if (result == 0)
-        puts(json_get_string(descriptor_of(answer), "digest"));
+        printf("%s\n", list_text_of(descriptor_of(answer), "digest"));
     return result;
 }
 

@@ -64,8 +64,8 @@ static const char *with_tag(struct arena *arena, const char *image)
                                            : arena_strdup(arena, image);
 }
 
-/* The directory of all lists, made if need be, and the name of the file in it. */
-static int open_directory(struct arena *arena, const char *name, const char **file,
+/* The directory of all lists, and the name of the file in it. */
+static int open_directory(struct arena *arena, const char *name, bool makes_it, const char **file,
                           struct error *err)
 {
     cleanup_buffer struct buffer encoded = {0};
@@ -80,12 +80,11 @@ static int open_directory(struct arena *arena, const char *name, const char **fi
     parent = dirname(arena_strdup(arena, config));
     path = arena_printf(arena, "%s/" DIRECTORY, parent);
     http_encode(&encoded, name);
-    for (size_t i = 0; i < encoded.length; i++)
-        encoded.data[i] = encoded.data[i] == '/' ? '_' : encoded.data[i];
     *file = arena_printf(arena, "%s.json", buffer_text(&encoded));
     if (strlen(*file) > NAME_MAX)
         return error_set(err, ERROR_INVALID, EINVAL, "\"%.64s\"...: the name is too long", name);
-    if ((mkdir(parent, 0700) < 0 && errno != EEXIST) || (mkdir(path, 0700) < 0 && errno != EEXIST))
+    if (makes_it && ((mkdir(parent, 0700) < 0 && errno != EEXIST) ||
+                     (mkdir(path, 0700) < 0 && errno != EEXIST)))
         return error_errno(err, errno, "%s", path);
     fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? error_errno(err, errno, "%s", path) : fd;
@@ -102,7 +101,11 @@ int manifest_list_read(struct arena *arena, const char *name, struct manifest_li
     *list = (struct manifest_list){.name = with_tag(arena, name)};
     if (strchr(name, '@') != NULL)
         return 0;
-    directory_fd = open_directory(arena, list->name, &file, err);
+    directory_fd = open_directory(arena, list->name, false, &file, err);
+    if (directory_fd == -ENOENT) {
+        *err = (struct error){0};
+        return 0;
+    }
     if (directory_fd < 0)
         return directory_fd;
     result = file_read(directory_fd, file, LIST_MAX, &text, err);
@@ -164,7 +167,7 @@ int manifest_list_store(struct arena *arena, const struct manifest_list *list, s
 {
     struct json_writer *writer = json_writer_new(true);
     const char *file = NULL;
-    cleanup_close int directory_fd = open_directory(arena, list->name, &file, err);
+    cleanup_close int directory_fd = open_directory(arena, list->name, true, &file, err);
     int result = directory_fd;
 
     json_encode(writer, &list_type, list);
@@ -178,7 +181,7 @@ int manifest_list_store(struct arena *arena, const struct manifest_list *list, s
 int manifest_list_remove(struct arena *arena, const struct manifest_list *list, struct error *err)
 {
     const char *file = NULL;
-    cleanup_close int directory_fd = open_directory(arena, list->name, &file, err);
+    cleanup_close int directory_fd = open_directory(arena, list->name, true, &file, err);
 
     if (directory_fd < 0)
         return directory_fd;

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "mount_order.h"
+
+#define CHANNEL_FD 3
 
 /* What the process sends: an error, or none and a descriptor. */
 struct outcome {
@@ -57,13 +60,20 @@ static _Noreturn void make_and_send(const struct mount_plan *mount, int channel_
 {
     struct error err = {0};
     struct outcome outcome = {0};
-    int fd = make(mount, &err);
+    int fd;
+
+    /* It may hang: nothing of its parent's is to be held open by it, and it goes with that. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (channel_fd != CHANNEL_FD)
+        dup2(channel_fd, CHANNEL_FD);
+    close_range(CHANNEL_FD + 1, ~0U, 0);
+    fd = make(mount, &err);
 
     if (fd < 0) {
         outcome.errnum = err.errnum != 0 ? err.errnum : EIO;
         memcpy(outcome.message, err.message, sizeof(outcome.message));
     }
-    socket_send(channel_fd, &outcome, sizeof(outcome), &fd, fd >= 0 ? 1 : 0);
+    socket_send(CHANNEL_FD, &outcome, sizeof(outcome), &fd, fd >= 0 ? 1 : 0);
     _exit(0);
 }
 

@@ -10,7 +10,7 @@
 
 /* Makes the filesystem of a mount with the option x-davit.filesystem=TYPE, and returns it as a
  * detached mount, or the part of it that x-davit.subpath names. A process of its own does it, which
- * may hang: it is killed when the time is over. */
+ * may hang: it is killed when the time is over, and dies when the kernel lets it. */
 int host_filesystem_make(const struct mount_plan *mount, struct error *err);
 
 #endif

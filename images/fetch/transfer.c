@@ -388,7 +388,12 @@ static uint64_t pause_us(const struct transfer *transfer)
 static void try_again_or_fail(struct transfer *transfer, bool is_final, const struct error *err)
 {
     size_t endpoint_count = transfer->fetcher->setup->endpoints.count;
-    bool is_last_endpoint = transfer->endpoint + 1 == endpoint_count;
+    const struct fetch_endpoint *endpoint =
+        &transfer->fetcher->setup->endpoints.items[transfer->endpoint];
+    /* The registry itself stands twice if it may be plain: who has answered by TLS is not asked
+     * again without. */
+    bool is_last_endpoint =
+        transfer->endpoint + 1 == endpoint_count || (transfer->status != 0 && !endpoint->is_mirror);
 
     /* What has been read from the pipe does not come again. */
     if (transfer->is_upload && transfer->step == UPLOAD_PUT && !transfer->is_manifest)

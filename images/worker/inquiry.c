@@ -20,6 +20,7 @@
 #define CATALOG_PAGE 1000
 #define CATALOG_PAGES_MAX 100
 #define PLATFORMS_MAX 1000
+#define NAME_SIZE 512 /* of a repository */
 #define PIECE_BYTES (64 << 10)
 #define TIMEOUT_S 60      /* of all that one inquiry asks for, */
 #define PUT_TIMEOUT_S 600 /* and of one that puts an index with what it names */
@@ -77,7 +78,8 @@ static int await_answer(struct inquiry *inquiry)
     return -EIO;
 }
 
-static int await_text(struct inquiry *inquiry, int pipe_fd, const char **text, size_t *length)
+static int await_text(struct inquiry *inquiry, struct arena *arena, int pipe_fd, const char **text,
+                      size_t *length)
 {
     cleanup_buffer struct buffer content = {0};
 
@@ -96,14 +98,14 @@ static int await_text(struct inquiry *inquiry, int pipe_fd, const char **text, s
         if (content.length > FETCH_DOCUMENT_MAX)
             return error_set(inquiry->err, ERROR_TOO_LARGE, EFBIG, "the answer is too large");
     }
-    *text = arena_strndup(&inquiry->arena, buffer_text(&content), content.length);
+    *text = arena_strndup(arena, buffer_text(&content), content.length);
     *length = content.length;
     return await_answer(inquiry);
 }
 
-/* Gets a document. */
-static int fetch(struct inquiry *inquiry, struct fetch_request *request, const char **text,
-                 size_t *length)
+/* Gets a document, into the arena. */
+static int fetch_in(struct inquiry *inquiry, struct arena *arena, struct fetch_request *request,
+                    const char **text, size_t *length)
 {
     cleanup_close int read_fd = -1;
     cleanup_close int write_fd = -1;
@@ -118,7 +120,14 @@ static int fetch(struct inquiry *inquiry, struct fetch_request *request, const c
     result =
         channel_send(inquiry->channel_fd, &fetch_request_type, request, write_fd, inquiry->err);
     fd_close(&write_fd);
-    return result < 0 ? result : await_text(inquiry, read_fd, text, length);
+    return result < 0 ? result : await_text(inquiry, arena, read_fd, text, length);
+}
+
+/* Gets one that is kept to the end. */
+static int fetch(struct inquiry *inquiry, struct fetch_request *request, const char **text,
+                 size_t *length)
+{
+    return fetch_in(inquiry, &inquiry->arena, request, text, length);
 }
 
 /* Puts a document, or asks the registry to take a blob from where the request says. */
@@ -231,7 +240,8 @@ static int search_index(struct inquiry *inquiry, struct json_writer *writer)
 
 /* One page of the catalog. *last becomes the name that the next page begins behind; NULL: there is
  * none. */
-static int read_page(struct inquiry *inquiry, const char **last, const struct json **names)
+static int read_page(struct inquiry *inquiry, struct arena *arena, const char **last,
+                     const struct json **names)
 {
     cleanup_buffer struct buffer path = {0};
     struct fetch_request request = {.reference = ""};
@@ -247,10 +257,9 @@ static int read_page(struct inquiry *inquiry, const char **last, const struct js
     }
     *last = NULL;
     request.path = buffer_text(&path);
-    result = fetch(inquiry, &request, &text, &length);
+    result = fetch_in(inquiry, arena, &request, &text, &length);
     if (result == 0)
-        result =
-            json_parse(&inquiry->arena, text, length, &json_default_limits, &answer, inquiry->err);
+        result = json_parse(arena, text, length, &json_default_limits, &answer, inquiry->err);
     if (result < 0)
         return result;
     *names = json_get(answer, "repositories");
@@ -261,33 +270,45 @@ static int read_page(struct inquiry *inquiry, const char **last, const struct js
     return 0;
 }
 
+/* Writes what a page has of the word, and notes where the next one begins: "" is nowhere. */
+static int search_page(struct inquiry *inquiry, struct json_writer *writer, char last[NAME_SIZE],
+                       int32_t *found)
+{
+    cleanup_arena struct arena arena = {0};
+    const char *end = last[0] != '\0' ? last : NULL;
+    const struct json *names = NULL;
+    int result = read_page(inquiry, &arena, &end, &names);
+
+    for (size_t i = 0; result == 0 && names != NULL && i < names->count; i++) {
+        const struct json *name = &names->items[i];
+
+        if (*found == inquiry->job->limit)
+            break;
+        if (name->type != JSON_STRING || strstr(name->text, inquiry->job->reference) == NULL)
+            continue;
+        write_found(writer, name->text, NULL, 0, false);
+        ++*found;
+    }
+    /* One that does not go on is at its end. */
+    if (result < 0 || end == NULL || strlen(end) >= NAME_SIZE || strcmp(end, last) == 0)
+        last[0] = '\0';
+    else
+        strcpy(last, end);
+    return result;
+}
+
 static int search_catalog(struct inquiry *inquiry, struct json_writer *writer)
 {
-    const char *last = NULL;
-    const char *former = NULL;
-    const struct json *names = NULL;
+    char last[NAME_SIZE] = "";
     int32_t found = 0;
+    int page = 0;
+    int result;
 
-    for (int page = 0; page < CATALOG_PAGES_MAX; page++) {
-        int result = read_page(inquiry, &last, &names);
-
-        if (result < 0)
-            return result;
-        for (size_t i = 0; names != NULL && i < names->count && found < inquiry->job->limit; i++) {
-            const struct json *name = &names->items[i];
-
-            if (name->type != JSON_STRING || strstr(name->text, inquiry->job->reference) == NULL)
-                continue;
-            write_found(writer, name->text, NULL, 0, false);
-            found++;
-        }
-        /* One that does not go on is at its end. */
-        if (last == NULL || found == inquiry->job->limit ||
-            (former != NULL && strcmp(former, last) == 0))
-            break;
-        former = last;
-    }
-    return 0;
+    do
+        result = search_page(inquiry, writer, last, &found);
+    while (result == 0 && last[0] != '\0' && found < inquiry->job->limit &&
+           ++page < CATALOG_PAGES_MAX);
+    return result;
 }
 
 static int search(struct inquiry *inquiry)
@@ -345,6 +366,11 @@ static int get_document(struct inquiry *inquiry, const char *reference, const ch
         return error_set(inquiry->err, ERROR_CORRUPT, EBADMSG,
                          "the registry sent %s in place of %s", document->digest, reference);
     document->is_index = json_get(document->json, "manifests") != NULL;
+    /* What is one thing to who asks and another to who pulls is neither. */
+    if (document->is_index &&
+        (json_get(document->json, "layers") != NULL || json_get(document->json, "config") != NULL))
+        return error_set(inquiry->err, ERROR_CORRUPT, EBADMSG,
+                         "%s is a manifest and an index at once", document->digest);
     document->media_type = json_get_string(document->json, "mediaType");
     if (document->media_type == NULL)
         document->media_type = document->is_index ? MEDIA_TYPE_INDEX : MEDIA_TYPE_MANIFEST;

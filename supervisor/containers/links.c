@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/identifier.h"
 #include "internal.h"
 
 #define ALIAS_MAX 253 /* as names of DNS */
+#define LINKS_MAX 64  /* the resolver is told of all in one message */
 
 static int resolve_link(struct containers *containers, struct arena *arena, const char *tenant,
                         const char **link, struct error *err)
@@ -21,7 +21,9 @@ static int resolve_link(struct containers *containers, struct arena *arena, cons
         return error_prefix(err, "Links");
     /* As an inspect writes it: "/db:/web/database". */
     alias = strrchr(alias, '/') != NULL ? strrchr(alias, '/') + 1 : alias;
-    if (!name_is_valid(alias, ALIAS_MAX))
+    if (strlen(alias) > ALIAS_MAX || alias[0] == '\0' ||
+        strspn(alias, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
+            strlen(alias))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "Links: \"%.64s\": CONTAINER or CONTAINER:ALIAS is expected", *link);
     *link = arena_printf(arena, "%s:%s", other->definition->name, alias);
@@ -33,6 +35,9 @@ int container_resolve_links(struct containers *containers, struct arena *arena, 
 {
     struct string_list resolved = {0};
     int result = 0;
+
+    if (links->count > LINKS_MAX)
+        return error_set(err, ERROR_INVALID, E2BIG, "Links: more than %d", LINKS_MAX);
 
     for (size_t i = 0; result == 0 && i < links->count; i++) {
         const char *link = links->items[i];

@@ -302,7 +302,7 @@ static void open_network(struct managed_container *container)
     state->member.definition = container->definition;
 }
 
-/* A container that joins another's network namespace also gets that one's hosts and resolv.conf. */
+/* Its networks are known by now. */
 static int define_links(struct managed_container *container, struct revision *draft,
                         struct error *err)
 {
@@ -310,12 +310,17 @@ static int define_links(struct managed_container *container, struct revision *dr
     int result = container_resolve_links(container->containers, &draft->arena, definition->tenant,
                                          &definition->host_config.links, err);
 
+    if (result == 0 && definition->host_config.links.count > 0 && definition->endpoints.count == 0)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "Links: a container has them on networks, and this one has the mode %s",
+                         definition_network_mode(definition));
     for (size_t i = 0; result == 0 && i < definition->endpoints.count; i++)
         result = container_resolve_links(container->containers, &draft->arena, definition->tenant,
                                          &definition->endpoints.items[i].links, err);
     return result;
 }
 
+/* A container that joins another's network namespace also gets that one's hosts and resolv.conf. */
 static int define_network(struct managed_container *container, struct revision *draft,
                           const struct image *image, struct error *err)
 {
@@ -328,10 +333,9 @@ static int define_network(struct managed_container *container, struct revision *
 
     (void)image;
     if (result == 0)
-        result = define_links(container, draft, err);
-    return result < 0 ? result
-                      : membership_resolve(container_network(container), draft,
-                                           joined != NULL ? joined->definition : NULL, err);
+        result = membership_resolve(container_network(container), draft,
+                                    joined != NULL ? joined->definition : NULL, err);
+    return result < 0 ? result : define_links(container, draft, err);
 }
 
 static int write_network(struct managed_container *container, struct error *err)

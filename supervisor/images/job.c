@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "supervisor/containers/container.h"
 
-#define REPORT_MAX (4 << 20) /* of one line */
+#define REPORT_MAX (8 << 20) /* of one line: a manifest of 4 MiB in base64 */
 
 void image_event(struct images *images, const char *action, const char *id, const char *name)
 {

@@ -102,6 +102,19 @@ static int check_network(const struct string_map *options, struct error *err)
     return 0;
 }
 
+/* Words that the runtime takes for itself. */
+static bool has_own_word(const char *words)
+{
+    static const char *const own[] = {"idmap",   "idmap=",  "ridmap",
+                                      "ridmap=", "remount", "tmpcopyup"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        if (find_word(words, own[i]) != NULL)
+            return true;
+    }
+    return words != NULL && strstr(words, "x-davit.") != NULL;
+}
+
 static int check_mount(const struct string_map *options, struct error *err)
 {
     const char *type = option_of(options, "type");
@@ -114,6 +127,10 @@ static int check_mount(const struct string_map *options, struct error *err)
     result = check_type(type, err);
     if (result < 0)
         return result;
+    if (has_own_word(option_of(options, "o")))
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "DriverOpts.o: x-davit, idmap, ridmap, remount and tmpcopyup are not for "
+                         "volumes");
     if (is_bind(options) && device[0] != '/')
         return error_set(err, ERROR_INVALID, EINVAL,
                          "DriverOpts.device: \"%.128s\": an absolute path is expected", device);

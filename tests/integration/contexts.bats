@@ -12,7 +12,8 @@ echo "\$*" >> "$dir/ssh.log"
 while [ "\$1" != -- ]; do shift; done
 [ "\$2" != away ] || { echo "ssh: connect to host away port 22: No route to host" >&2; exit 255; }
 shift 2
-[ "\$1" = davit ] && exec env -u DAVIT_HOST "$build/\$@"
+# As sshd does it: a shell, and the far end's own environment.
+cd "$build" && PATH=$build:\$PATH exec env -u DAVIT_HOST /bin/sh -c "\$*"
 END
     chmod +x "$dir/bin/ssh"
     export PATH="$dir/bin:$PATH"
@@ -91,6 +92,18 @@ teardown() { export DAVIT_HOST="unix://$socket"; remove_containers; rm -rf "$dir
     davit context rm --force here far copy
     [ "$(davit context ls --quiet)" = default ]
     [ "$(stat -c %a "$DOCKER_CONFIG/contexts-davit.json")" = 600 ]
+}
+
+@test "hosts that lead to themselves are asked once" {
+    davit context create self --docker host=ssh://there
+    davit context use self
+    run davit version
+    [ "$status" -eq 1 ]
+    [ "$(wc -l < "$dir/ssh.log")" = 1 ]
+    run davit system dial-stdio < /dev/null
+    [ "$status" -eq 1 ]
+    contains "$output" "no socket of this host"
+    [ "$(DAVIT_HOST=unix://$socket DAVIT_CONTEXT=self davit context show)" = default ]
 }
 
 @test "contexts that make no sense are refused" {

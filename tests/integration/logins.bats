@@ -92,6 +92,7 @@ raw_digest() { skopeo inspect --raw --tls-verify=false "docker://$1" | sha256sum
     output=$(cat "$dir/typed")
     [ "$status" -eq 0 ]
     contains "$output" "Username:"
+    refute contains "$output" se:cret
     contains "$output" "Login Succeeded"
     davit tag busybox "$closed/mine:1"
     davit push --quiet "$closed/mine:1"
@@ -126,12 +127,20 @@ END
     [ "$(jq -r .ServerURL,.Username,.Secret "$dir/kept")" = "$closed"$'\nuser\nse:cret' ]
     davit tag busybox "$closed/mine:1"
     davit push --quiet "$closed/mine:1"
+    # Also where the file does not say that a helper has it; and what a helper cannot do is said.
+    echo '{"credsStore": "kept"}' > "$DOCKER_CONFIG/config.json"
     davit logout "$closed"
     [ ! -e "$dir/kept" ]
+    run env PATH=/usr/bin:/bin "$build/davit" logout "$closed"
+    [ "$status" -eq 1 ]
+    contains "$output" "docker-credential-kept: not found"
     printf '#!/bin/sh\necho "no such luck"; exit 1\n' > "$dir/helpers/docker-credential-kept"
     run davit login --username user --password se:cret "$closed"
     [ "$status" -eq 1 ]
     contains "$output" "docker-credential-kept store: no such luck"
+    printf '#!/bin/sh\nexec yes\n' > "$dir/helpers/docker-credential-kept"
+    run timeout 60 "$build/davit" pull "$closed/mine:1"
+    [ "$status" -eq 1 ]
     rm "$dir/helpers/docker-credential-kept"
     run davit login --username user --password se:cret "$closed"
     contains "$output" "docker-credential-kept: not found in PATH"

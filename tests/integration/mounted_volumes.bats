@@ -36,6 +36,17 @@ mountpoint_of() { davit volume inspect --format '{{.Mountpoint}}' "$1"; }
     run davit run --rm --volume readonly:/v busybox touch /v/other
     [ "$status" -ne 0 ]
     contains "$output" Read-only
+    # As docker's manual writes it: a field in quotes has commas.
+    run davit run --rm --mount "type=volume,source=quoted,target=/v,volume-opt=type=none,volume-opt=device=$dir/bound,\"volume-opt=o=bind,ro\"" busybox sh -c 'cat /v/file; touch /v/other'
+    [ "$status" -ne 0 ]
+    contains "$output" inside
+    contains "$output" Read-only
+    for mount in 'type=volume,"source=x' 'type=volume,"source=x"y,target=/v'; do
+        run davit run --rm --mount "$mount" busybox true
+        [ "$status" -eq 125 ]
+        contains "$output" "a quote"
+    done
+    davit volume rm quoted
     [ "$(davit volume inspect --format '{{.Options.device}}' bound)" = "$dir/bound" ]
     davit volume rm bound readonly
     [ -e "$dir/bound/file" ]
@@ -128,6 +139,8 @@ mountpoint_of() { davit volume inspect --format '{{.Mountpoint}}' "$1"; }
     refused 'an absolute path' type=none device=x o=bind
     for type in proc fusectl pstore autofs overlay nosuchfs; do refused 'not a filesystem of a disk' type=$type device=x; done
     refused 'not a filesystem of a disk' type=../x device=x
+    refused 'not for volumes' type=none device=/x o=bind,x-davit.filesystem=proc
+    refused 'not for volumes' type=none device=/x o=bind,idmap
     refused 'has size=SIZE in o' type=tmpfs device=tmpfs size=10m
     refused 'DriverOpts.colour' colour=red
     [ -z "$(davit volume ls --quiet)" ]
