@@ -106,7 +106,8 @@ static int complete_login(struct cli *cli, const struct login_options *options, 
                          "and --password-stdin");
     if (result == 0 && login->username == NULL)
         result = read_line(cli, "Username: ", &login->username);
-    if (result == 0 && login->password == NULL && login->username[0] != '\0')
+    if (result == 0 && login->password == NULL && login->username != NULL &&
+        login->username[0] != '\0')
         result = ask_password(cli, &login->password);
     if (result < 0)
         return result;

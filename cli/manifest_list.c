@@ -183,7 +183,7 @@ int manifest_list_remove(struct arena *arena, const struct manifest_list *list, 
     const char *file = NULL;
     cleanup_close int directory_fd = open_directory(arena, list->name, true, &file, err);
 
-    if (directory_fd < 0)
+    if (directory_fd < 0 || file == NULL)
         return directory_fd;
     return unlinkat(directory_fd, file, 0) < 0 ? error_errno(err, errno, DIRECTORY "/%s", file) : 0;
 }
