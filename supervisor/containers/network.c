@@ -310,7 +310,10 @@ static int define_links(struct managed_container *container, struct revision *dr
     int result = container_resolve_links(container->containers, &draft->arena, definition->tenant,
                                          &definition->host_config.links, err);
 
-    if (result == 0 && definition->host_config.links.count > 0 && definition->endpoints.count == 0)
+    /* docker-compose sends links also with the mode "none", where they say nothing. */
+    if (result == 0 && definition->host_config.links.count > 0 &&
+        definition->endpoints.count == 0 &&
+        strcmp(definition_network_mode(definition), "none") != 0)
         return error_set(err, ERROR_INVALID, EINVAL,
                          "Links: a container has them on networks, and this one has the mode %s",
                          definition_network_mode(definition));

@@ -57,7 +57,7 @@ finds() { [ "$(found "$1" "$2")" = "$(address_of "$2")" ]; }
     [ "$(found dockers db)" = "$(address_of data)" ]
     davit network connect --link data:store first linked
     [ "$(found linked store)" = "$(address_of data)" ]
-    for mode in host none container:web; do
+    for mode in host container:web; do
         run davit create --network "$mode" --link data:x busybox true
         [ "$status" -eq 1 ]
         contains "$output" "Links"
