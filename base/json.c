@@ -347,6 +347,11 @@ const char *json_writer_text(const struct json_writer *writer)
     return buffer_text(&writer->text);
 }
 
+size_t json_writer_length(const struct json_writer *writer)
+{
+    return writer->text.length;
+}
+
 static void check(yajl_gen_status status)
 {
     assert(status == yajl_gen_status_ok || status == yajl_gen_generation_complete);

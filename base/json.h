@@ -80,6 +80,7 @@ struct json_writer;
 struct json_writer *json_writer_new(bool is_indented);
 void json_writer_free(struct json_writer *writer);
 const char *json_writer_text(const struct json_writer *writer);
+size_t json_writer_length(const struct json_writer *writer);
 
 void json_object_open(struct json_writer *writer);
 void json_object_close(struct json_writer *writer);

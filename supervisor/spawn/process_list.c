@@ -155,56 +155,93 @@ static void format_share(unsigned long long part, unsigned long long whole, char
     snprintf(text, size, "%llu.%llu", tenths / 10, tenths % 10);
 }
 
+static unsigned long long resident_kib(const struct listing *listing, const struct process *process)
+{
+    return (unsigned long long)process->resident_pages * listing->page_bytes / 1024;
+}
+
+/* The columns that are whole numbers. False: the column is none. */
+static bool find_number(const struct listing *listing, const struct process *process,
+                        enum process_column column, long long *number)
+{
+    switch (column) {
+    case COLUMN_UID_NUMBER:
+        *number = process->uid;
+        return true;
+    case COLUMN_GID:
+        *number = process->gid;
+        return true;
+    case COLUMN_PID:
+        *number = process->pid;
+        return true;
+    case COLUMN_PPID:
+        *number = process->ppid;
+        return true;
+    case COLUMN_PGID:
+        *number = process->group;
+        return true;
+    case COLUMN_SID:
+        *number = process->session;
+        return true;
+    case COLUMN_VSZ:
+        *number = (long long)(process->virtual_bytes / 1024);
+        return true;
+    case COLUMN_RSS:
+        *number = (long long)resident_kib(listing, process);
+        return true;
+    case COLUMN_SIZE:
+        *number = (long long)(process->virtual_bytes / listing->page_bytes);
+        return true;
+    case COLUMN_PRIORITY:
+        *number = 39 - process->priority;
+        return true;
+    case COLUMN_NICE:
+        *number = process->nice;
+        return true;
+    case COLUMN_THREADS:
+        *number = process->threads;
+        return true;
+    case COLUMN_PROCESSOR:
+        *number = process->processor;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void format_command(const struct process *process, char *text, size_t size)
+{
+    if (process->command != NULL)
+        snprintf(text, size, "%s", process->command);
+    else
+        snprintf(text, size, "[%s]", process->name);
+}
+
 static void format_column(const struct listing *listing, const struct process *process,
                           enum process_column column, char *text, size_t size)
 {
-    unsigned long long seconds = process->ticks / listing->ticks_per_s;
-    unsigned long long resident_kib =
-        (unsigned long long)process->resident_pages * listing->page_bytes / 1024;
+    const unsigned long long seconds = process->ticks / listing->ticks_per_s;
+    const unsigned long long life_ticks = elapsed_s(listing, process) * listing->ticks_per_s;
+    long long number;
 
+    if (find_number(listing, process, column, &number)) {
+        snprintf(text, size, "%lld", number);
+        return;
+    }
     switch (column) {
     case COLUMN_UID:
     case COLUMN_USER:
         format_user(process->uid, text, size);
         break;
-    case COLUMN_UID_NUMBER:
-        snprintf(text, size, "%u", process->uid);
-        break;
-    case COLUMN_GID:
-        snprintf(text, size, "%u", process->gid);
-        break;
-    case COLUMN_PID:
-        snprintf(text, size, "%d", process->pid);
-        break;
-    case COLUMN_PPID:
-        snprintf(text, size, "%d", process->ppid);
-        break;
-    case COLUMN_PGID:
-        snprintf(text, size, "%d", process->group);
-        break;
-    case COLUMN_SID:
-        snprintf(text, size, "%d", process->session);
-        break;
     case COLUMN_C:
-        format_share(process->ticks, elapsed_s(listing, process) * listing->ticks_per_s, text,
-                     size);
+        format_share(process->ticks, life_ticks, text, size);
         text[strcspn(text, ".")] = '\0';
         break;
     case COLUMN_CPU:
-        format_share(process->ticks, elapsed_s(listing, process) * listing->ticks_per_s, text,
-                     size);
+        format_share(process->ticks, life_ticks, text, size);
         break;
     case COLUMN_MEMORY:
-        format_share(resident_kib, listing->memory_kib, text, size);
-        break;
-    case COLUMN_VSZ:
-        snprintf(text, size, "%llu", process->virtual_bytes / 1024);
-        break;
-    case COLUMN_RSS:
-        snprintf(text, size, "%llu", resident_kib);
-        break;
-    case COLUMN_SIZE:
-        snprintf(text, size, "%llu", process->virtual_bytes / listing->page_bytes);
+        format_share(resident_kib(listing, process), listing->memory_kib, text, size);
         break;
     case COLUMN_TTY:
     case COLUMN_TT:
@@ -215,18 +252,6 @@ static void format_column(const struct listing *listing, const struct process *p
         break;
     case COLUMN_STAT:
         format_stat(process, text, size);
-        break;
-    case COLUMN_PRIORITY:
-        snprintf(text, size, "%ld", 39 - process->priority);
-        break;
-    case COLUMN_NICE:
-        snprintf(text, size, "%ld", process->nice);
-        break;
-    case COLUMN_THREADS:
-        snprintf(text, size, "%ld", process->threads);
-        break;
-    case COLUMN_PROCESSOR:
-        snprintf(text, size, "%d", process->processor);
         break;
     case COLUMN_STIME:
     case COLUMN_START:
@@ -243,10 +268,7 @@ static void format_column(const struct listing *listing, const struct process *p
         snprintf(text, size, "%s", process->name);
         break;
     default:
-        if (process->command != NULL)
-            snprintf(text, size, "%s", process->command);
-        else
-            snprintf(text, size, "[%s]", process->name);
+        format_command(process, text, size);
         break;
     }
 }
@@ -337,7 +359,7 @@ static void write_processes(struct json_writer *writer, const struct process_col
     json_key(writer, "Processes");
     json_array_open(writer);
     for (size_t i = 0; i < count && i < PROCESSES_MAX; i++) {
-        listing.has_commands = strlen(json_writer_text(writer)) < COMMANDS_MAX;
+        listing.has_commands = json_writer_length(writer) < COMMANDS_MAX;
         add_process(&listing, writer, pids[i]);
     }
     json_array_close(writer);
