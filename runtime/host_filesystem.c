@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@
 #include "base/path.h"
 #include "base/socket.h"
 #include "mount_order.h"
+#include "sender.h"
 
 #define CHANNEL_FD 3
 
@@ -56,8 +56,9 @@ static int make(const struct mount_plan *mount, struct error *err)
                                           : take_fd(&tree_fd);
 }
 
-static _Noreturn void make_and_send(const struct mount_plan *mount, int channel_fd)
+static void make_and_send(const void *context, int channel_fd)
 {
+    const struct mount_plan *mount = context;
     struct error err = {0};
     struct outcome outcome = {0};
     int fd;
@@ -68,13 +69,11 @@ static _Noreturn void make_and_send(const struct mount_plan *mount, int channel_
         dup2(channel_fd, CHANNEL_FD);
     close_range(CHANNEL_FD + 1, ~0U, 0);
     fd = make(mount, &err);
-
     if (fd < 0) {
         outcome.errnum = err.errnum != 0 ? err.errnum : EIO;
         memcpy(outcome.message, err.message, sizeof(outcome.message));
     }
     socket_send(CHANNEL_FD, &outcome, sizeof(outcome), &fd, fd >= 0 ? 1 : 0);
-    _exit(0);
 }
 
 static int receive(const struct mount_plan *mount, int channel_fd, struct error *err)
@@ -105,26 +104,15 @@ static int receive(const struct mount_plan *mount, int channel_fd, struct error 
 
 int host_filesystem_make(const struct mount_plan *mount, struct error *err)
 {
-    cleanup_close int near_fd = -1;
-    cleanup_close int far_fd = -1;
-    int pair[2];
-    int result;
-    pid_t pid;
+    struct sender sender;
+    int result = sender_start(make_and_send, mount, &sender, err);
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return error_errno(err, errno, "socketpair");
-    near_fd = pair[0];
-    far_fd = pair[1];
-    pid = fork();
-    if (pid < 0)
-        return error_errno(err, errno, "fork");
-    if (pid == 0)
-        make_and_send(mount, far_fd);
-    fd_close(&far_fd);
-    result = receive(mount, near_fd, err);
+    if (result < 0)
+        return result;
+    result = receive(mount, sender.channel_fd, err);
     /* One that hangs in the kernel is not waited for: it dies when the kernel lets it. */
     if (result < 0)
-        kill(pid, SIGKILL);
-    waitpid(pid, NULL, result == -ETIMEDOUT ? WNOHANG : 0);
+        kill(sender.pid, SIGKILL);
+    sender_end(&sender, result == -ETIMEDOUT ? WNOHANG : 0);
     return result;
 }

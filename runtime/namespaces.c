@@ -20,6 +20,7 @@
 #include "base/network_namespace.h"
 #include "base/path.h"
 #include "base/socket.h"
+#include "sender.h"
 
 static int join_type(const struct join_plan *joins, size_t count, int type, struct error *err)
 {
@@ -199,40 +200,36 @@ static int copy_here(const char *path)
     return fd < 0 ? -1 : open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 }
 
+struct mount_place {
+    int mounts_fd; /* the mount namespace */
+    const char *path;
+};
+
 /* Runs in a process of its own, because entering a mount namespace changes root and working
  * directory. */
-static _Noreturn void copy_and_send(int mounts_fd, const char *path, int channel_fd)
+static void copy_and_send(const void *context, int channel_fd)
 {
-    int fd = setns(mounts_fd, CLONE_NEWNS) < 0 ? -1 : copy_here(path);
+    const struct mount_place *place = context;
+    int fd = setns(place->mounts_fd, CLONE_NEWNS) < 0 ? -1 : copy_here(place->path);
     int number = fd < 0 ? errno : 0;
 
     socket_send(channel_fd, &number, sizeof(number), &fd, fd >= 0 ? 1 : 0);
-    _exit(0);
 }
 
 int mount_copy_from(int mounts_fd, const char *path, struct error *err)
 {
-    cleanup_close int near_fd = -1;
-    cleanup_close int far_fd = -1;
-    int pair[2];
-    int fd = -1;
+    const struct mount_place place = {mounts_fd, path};
+    struct sender sender;
     size_t fd_count = 1;
     int number = EIO;
-    pid_t pid;
+    int fd = -1;
+    int result = sender_start(copy_and_send, &place, &sender, err);
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return error_errno(err, errno, "socketpair");
-    near_fd = pair[0];
-    far_fd = pair[1];
-    pid = fork();
-    if (pid < 0)
-        return error_errno(err, errno, "fork");
-    if (pid == 0)
-        copy_and_send(mounts_fd, path, far_fd);
-    fd_close(&far_fd);
-    if (socket_receive(near_fd, &number, sizeof(number), &fd, &fd_count) <= 0)
+    if (result < 0)
+        return result;
+    if (socket_receive(sender.channel_fd, &number, sizeof(number), &fd, &fd_count) <= 0)
         fd_count = 0;
-    waitpid(pid, NULL, 0);
+    sender_end(&sender, 0);
     return fd_count == 1 ? fd
                          : error_errno(err, number != 0 ? number : EIO, "the other's %s", path);
 }

@@ -6,14 +6,13 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/socket.h"
+#include "sender.h"
 
 static bool is_for_us(const struct oci_device *device)
 {
@@ -64,8 +63,9 @@ static int make_directory(const char *label)
 
 /* Runs in a process of its own, for the mount namespace. Sends for each node its descriptor or an
  * errno, in their order. */
-static _Noreturn void make_and_send(const struct oci_linux *linux_part, int channel_fd)
+static void make_and_send(const void *context, int channel_fd)
 {
+    const struct oci_linux *linux_part = context;
     int directory_fd = make_directory(linux_part->mount_label);
 
     umask(0);
@@ -84,7 +84,6 @@ static _Noreturn void make_and_send(const struct oci_linux *linux_part, int chan
             break;
         fd_close(&fd);
     }
-    _exit(0);
 }
 
 static int receive_node(int channel_fd, const struct oci_device *device, int *fd, struct error *err)
@@ -103,33 +102,23 @@ static int receive_node(int channel_fd, const struct oci_device *device, int *fd
 int nodes_make(struct plan *plan, struct error *err)
 {
     const struct oci_linux *linux_part = plan->config->linux;
-    cleanup_close int near_fd = -1;
-    cleanup_close int far_fd = -1;
-    int pair[2];
-    int result = 0;
-    pid_t pid;
+    struct sender sender;
+    int result;
 
     if (linux_part->devices.count == 0)
         return 0;
     plan->node_fds = arena_new(&plan->arena, linux_part->devices.count, sizeof(int));
     for (size_t i = 0; i < linux_part->devices.count; i++)
         plan->node_fds[i] = -1;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return error_errno(err, errno, "socketpair");
-    near_fd = pair[0];
-    far_fd = pair[1];
-    pid = fork();
-    if (pid < 0)
-        return error_errno(err, errno, "fork");
-    if (pid == 0)
-        make_and_send(linux_part, far_fd);
-    fd_close(&far_fd);
+    result = sender_start(make_and_send, linux_part, &sender, err);
+    if (result < 0)
+        return result;
     for (size_t i = 0; result == 0 && i < linux_part->devices.count; i++) {
         if (is_for_us(&linux_part->devices.items[i]))
-            result = receive_node(near_fd, &linux_part->devices.items[i], &plan->node_fds[i], err);
+            result = receive_node(sender.channel_fd, &linux_part->devices.items[i],
+                                  &plan->node_fds[i], err);
     }
-    fd_close(&near_fd);
-    waitpid(pid, NULL, 0);
+    sender_end(&sender, 0);
     return result;
 }
 
