@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "contexts.h"
 #include "host.h"
+#include "inspect.h"
 #include "list.h"
 #include "options.h"
 
@@ -34,12 +35,6 @@ static const struct option_row from_rows[] = {
     {0},
 };
 
-static int unknown(struct cli *cli, const char *name)
-{
-    return error_set(&cli->err, ERROR_NOT_FOUND, ENOENT,
-                     "no context \"%.64s\"; davit context ls lists them", name);
-}
-
 /* "host=HOST": the host, checked. */
 static int read_endpoint(struct cli *cli, const char *endpoint, const char **host)
 {
@@ -50,19 +45,12 @@ static int read_endpoint(struct cli *cli, const char *endpoint, const char **hos
     return host_check(*host, &cli->err);
 }
 
-/* Where the current or another context leads. */
-static int host_of(struct cli *cli, const struct contexts *contexts, const char *name,
-                   const char **host)
+/* The one that counts for this command. */
+static const char *current_of(const struct cli *cli, const struct contexts *contexts)
 {
-    const struct context *context = contexts_find(contexts, name);
-
-    if (context != NULL)
-        *host = context->host;
-    else if (strcmp(name, CONTEXT_DEFAULT) == 0)
-        *host = CLIENT_DEFAULT_HOST;
-    else
-        return unknown(cli, name);
-    return 0;
+    return cli->is_host_given     ? CONTEXT_DEFAULT
+           : cli->context != NULL ? cli->context
+                                  : contexts_current(contexts);
 }
 
 static int check_new(struct cli *cli, const struct contexts *contexts, const char *name)
@@ -84,7 +72,7 @@ int cli_context_create(struct cli *cli, int argc, char **argv)
     const struct option_set set = {
         .tables = {{rows, NULL}, {from_rows, NULL}}, .usage = "CONTEXT", .values = &options};
     struct contexts contexts = {0};
-    struct context context = {0};
+    struct context context = {.host = CLIENT_DEFAULT_HOST};
     struct context *items;
     int result = options_read(cli, argc, argv, &set);
 
@@ -95,11 +83,9 @@ int cli_context_create(struct cli *cli, int argc, char **argv)
     if (result == 0 && options.endpoint != NULL)
         result = read_endpoint(cli, options.endpoint, &context.host);
     else if (result == 0)
-        result = host_of(cli, &contexts,
-                         options.from != NULL       ? options.from
-                         : contexts.current != NULL ? contexts.current
-                                                    : CONTEXT_DEFAULT,
-                         &context.host);
+        result = contexts_get_host(
+            &contexts, options.from != NULL ? options.from : contexts_current(&contexts),
+            &context.host, &cli->err);
     if (result < 0)
         return result;
     context.name = argv[optind];
@@ -123,19 +109,16 @@ int cli_context_update(struct cli *cli, int argc, char **argv)
     const struct option_set set = {
         .tables = {{rows, NULL}}, .usage = "CONTEXT", .values = &options};
     struct contexts contexts = {0};
-    struct context *context;
+    struct context *context = NULL;
     int result = options_read(cli, argc, argv, &set);
 
     if (result == 0)
         result = contexts_read(&cli->arena, &contexts, &cli->err);
-    if (result < 0)
-        return result;
-    context = contexts_find(&contexts, argv[optind]);
-    if (context == NULL)
-        return unknown(cli, argv[optind]);
-    if (options.endpoint != NULL)
+    if (result == 0)
+        result = contexts_get(&contexts, argv[optind], &context, &cli->err);
+    if (result == 0 && context != NULL && options.endpoint != NULL)
         result = read_endpoint(cli, options.endpoint, &context->host);
-    if (result < 0)
+    if (result < 0 || context == NULL)
         return result;
     if (options.description != NULL)
         context->description = options.description;
@@ -154,7 +137,7 @@ int cli_context_use(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = contexts_read(&cli->arena, &contexts, &cli->err);
     if (result == 0)
-        result = host_of(cli, &contexts, argv[optind], &host);
+        result = contexts_get_host(&contexts, argv[optind], &host, &cli->err);
     if (result < 0)
         return result;
     contexts.current = strcmp(argv[optind], CONTEXT_DEFAULT) == 0 ? NULL : argv[optind];
@@ -175,24 +158,23 @@ int cli_context_show(struct cli *cli, int argc, char **argv)
     if (result == 0)
         result = contexts_read(&cli->arena, &contexts, &cli->err);
     if (result == 0)
-        puts(cli->is_host_given         ? CONTEXT_DEFAULT
-             : cli->context != NULL     ? cli->context
-             : contexts.current != NULL ? contexts.current
-                                        : CONTEXT_DEFAULT);
+        puts(current_of(cli, &contexts));
     return result;
 }
 
 static int remove_one(struct cli *cli, struct contexts *contexts, const char *name, bool is_forced)
 {
-    struct context *context = contexts_find(contexts, name);
-    bool is_current = contexts->current != NULL && strcmp(contexts->current, name) == 0;
+    bool is_current = strcmp(contexts_current(contexts), name) == 0;
+    struct context *context = NULL;
     size_t index;
+    int result;
 
     if (strcmp(name, CONTEXT_DEFAULT) == 0)
         return error_set(&cli->err, ERROR_INVALID, EINVAL,
                          "context \"default\" is always there and cannot be removed");
-    if (context == NULL)
-        return unknown(cli, name);
+    result = contexts_get(contexts, name, &context, &cli->err);
+    if (result < 0 || context == NULL)
+        return result;
     if (is_current && !is_forced)
         return error_set(&cli->err, ERROR_CONFLICT, EBUSY,
                          "context \"%s\" is in use; --force removes it all the same", name);
@@ -274,16 +256,12 @@ static int describe_all(struct cli *cli, const struct json **list)
     struct json_writer *writer;
     struct contexts contexts = {0};
     int result = contexts_read(&cli->arena, &contexts, &cli->err);
-    const char *current = contexts.current != NULL ? contexts.current : CONTEXT_DEFAULT;
+    const char *current = current_of(cli, &contexts);
 
     if (result < 0)
         return result;
-    if (cli->context != NULL)
-        current = cli->context;
-    if (cli->is_host_given) {
-        current = CONTEXT_DEFAULT;
+    if (cli->is_host_given)
         standard.host = cli->client.host;
-    }
     writer = json_writer_new(false);
     json_array_open(writer);
     write_context(writer, &standard, strcmp(current, CONTEXT_DEFAULT) == 0);
@@ -350,20 +328,6 @@ static void write_inspected(struct json_writer *writer, const struct json *conte
     json_object_close(writer);
 }
 
-static int print_inspected(struct cli *cli, const char *format, const char *text)
-{
-    const struct json *list = NULL;
-    int result =
-        json_parse(&cli->arena, text, strlen(text), &json_default_limits, &list, &cli->err);
-
-    if (result < 0)
-        return result;
-    if (format != NULL && strcmp(format, "json") != 0)
-        return listing_print(format, list->items, list->count, &cli->err);
-    printf("%s%s", text, format != NULL ? "\n" : "");
-    return 0;
-}
-
 int cli_context_inspect(struct cli *cli, int argc, char **argv)
 {
     static const struct option_row format_rows[] = {
@@ -381,13 +345,13 @@ int cli_context_inspect(struct cli *cli, int argc, char **argv)
         result = describe_all(cli, &list);
     if (result < 0)
         return result;
-    writer = json_writer_new(format == NULL);
+    writer = json_writer_new(inspect_is_indented(format));
     json_array_open(writer);
     for (int i = optind; result == 0 && i < argc; i++) {
         const struct json *context = find_described(list, argv[i]);
 
         if (context == NULL)
-            result = unknown(cli, argv[i]);
+            result = contexts_no_such(argv[i], &cli->err);
         else
             write_inspected(writer, context);
     }
@@ -399,7 +363,7 @@ int cli_context_inspect(struct cli *cli, int argc, char **argv)
     }
     json_array_close(writer);
     if (result == 0)
-        result = print_inspected(cli, format, json_writer_text(writer));
+        result = inspect_print(cli, format, json_writer_text(writer));
     json_writer_free(writer);
     return result;
 }

@@ -3,10 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
@@ -29,18 +26,10 @@ static const struct json_field contexts_fields[] = {
 };
 static const struct json_struct contexts_type = JSON_STRUCT(struct contexts, contexts_fields);
 
-/* NULL: there is no home to keep it in. */
-static const char *directory_of(struct arena *arena)
-{
-    const char *config = credentials_path(arena);
-
-    return config != NULL ? dirname(arena_strdup(arena, config)) : NULL;
-}
-
 int contexts_read(struct arena *arena, struct contexts *contexts, struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
-    const char *directory = directory_of(arena);
+    const char *directory = credentials_directory(arena);
     const char *path;
     int result;
 
@@ -61,19 +50,12 @@ int contexts_read(struct arena *arena, struct contexts *contexts, struct error *
 
 int contexts_write(struct arena *arena, const struct contexts *contexts, struct error *err)
 {
-    const char *directory = directory_of(arena);
+    cleanup_close int fd = credentials_make_directory(arena, NULL, err);
     struct json_writer *writer;
-    cleanup_close int fd = -1;
     int result;
 
-    if (directory == NULL)
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "neither DOCKER_CONFIG nor HOME says where contexts are kept");
-    if (mkdir(directory, 0700) < 0 && errno != EEXIST)
-        return error_errno(err, errno, "%s", directory);
-    fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return error_errno(err, errno, "%s", directory);
+        return fd;
     writer = json_writer_new(true);
     json_encode(writer, &contexts_type, contexts);
     result = file_replace(fd, CONTEXTS_FILE, json_writer_text(writer),
@@ -91,22 +73,43 @@ struct context *contexts_find(const struct contexts *contexts, const char *name)
     return NULL;
 }
 
+const char *contexts_current(const struct contexts *contexts)
+{
+    return contexts->current != NULL ? contexts->current : CONTEXT_DEFAULT;
+}
+
+int contexts_no_such(const char *name, struct error *err)
+{
+    return error_set(err, ERROR_NOT_FOUND, ENOENT,
+                     "no context \"%.64s\"; davit context ls lists them", name);
+}
+
+int contexts_get(const struct contexts *contexts, const char *name, struct context **context,
+                 struct error *err)
+{
+    *context = contexts_find(contexts, name);
+    return *context != NULL ? 0 : contexts_no_such(name, err);
+}
+
+int contexts_get_host(const struct contexts *contexts, const char *name, const char **host,
+                      struct error *err)
+{
+    struct context *context = NULL;
+    int result =
+        strcmp(name, CONTEXT_DEFAULT) == 0 ? 0 : contexts_get(contexts, name, &context, err);
+
+    if (context != NULL)
+        *host = context->host;
+    return result;
+}
+
 int contexts_choose(struct arena *arena, const char *name, const char **host, struct error *err)
 {
     struct contexts contexts;
-    const struct context *context;
     int result = contexts_read(arena, &contexts, err);
 
-    if (result < 0)
-        return result;
-    if (name == NULL)
-        name = contexts.current != NULL ? contexts.current : CONTEXT_DEFAULT;
-    if (strcmp(name, CONTEXT_DEFAULT) == 0)
-        return 0;
-    context = contexts_find(&contexts, name);
-    if (context == NULL)
-        return error_set(err, ERROR_NOT_FOUND, ENOENT,
-                         "no context \"%.64s\"; davit context ls lists them", name);
-    *host = context->host;
-    return 0;
+    return result < 0
+               ? result
+               : contexts_get_host(&contexts, name != NULL ? name : contexts_current(&contexts),
+                                   host, err);
 }

@@ -66,11 +66,13 @@ static int read_field(const struct option_reader *reader, struct request_value *
 static char *take_field(char **rest)
 {
     char *field = *rest;
-    char *from = field + 1;
-    char *to = field;
+    char *from;
+    char *to;
 
     if (field == NULL || *field != '"')
         return strsep(rest, ",");
+    from = field + 1;
+    to = field;
     while (*from != '\0' && (*from != '"' || from[1] == '"')) {
         from += *from == '"' ? 1 : 0;
         *to++ = *from++;

@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/base64.h"
 #include "base/buffer.h"
@@ -53,6 +55,33 @@ const char *credentials_path(struct arena *arena)
     if (directory != NULL && directory[0] != '\0')
         return arena_printf(arena, "%s/config.json", directory);
     return home != NULL ? arena_printf(arena, "%s/.docker/config.json", home) : NULL;
+}
+
+const char *credentials_directory(struct arena *arena)
+{
+    const char *path = credentials_path(arena);
+
+    return path != NULL ? dirname(arena_strdup(arena, path)) : NULL;
+}
+
+int credentials_make_directory(struct arena *arena, const char *name, struct error *err)
+{
+    const char *parent = credentials_directory(arena);
+    const char *path = parent;
+    int fd;
+
+    if (parent == NULL)
+        return error_set(err, ERROR_INVALID, EINVAL,
+                         "neither DOCKER_CONFIG nor HOME says where this is to be kept");
+    if (mkdir(parent, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, errno, "%s", parent);
+    if (name != NULL) {
+        path = arena_printf(arena, "%s/%s", parent, name);
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+            return error_errno(err, errno, "%s", path);
+    }
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? error_errno(err, errno, "%s", path) : fd;
 }
 
 int credentials_read(struct arena *arena, const struct json **config, struct error *err)

@@ -7,6 +7,12 @@
 /* Where the configuration is; NULL: there is neither DOCKER_CONFIG nor HOME. */
 const char *credentials_path(struct arena *arena);
 
+/* Where it lies, and what else is kept beside it; NULL: the same. */
+const char *credentials_directory(struct arena *arena);
+
+/* Makes that directory, or one of this name in it, and opens it. */
+int credentials_make_directory(struct arena *arena, const char *name, struct error *err);
+
 /* The configuration; NULL if there is none. */
 int credentials_read(struct arena *arena, const struct json **config, struct error *err);
 

@@ -78,7 +78,12 @@ static int print_by_template(struct cli *cli, const char *format, const char *te
     return result < 0 ? result : listing_print(format, list->items, list->count, &cli->err);
 }
 
-static int print(struct cli *cli, const char *format, const char *text)
+bool inspect_is_indented(const char *format)
+{
+    return format == NULL || strcmp(format, "json") != 0;
+}
+
+int inspect_print(struct cli *cli, const char *format, const char *text)
 {
     if (format != NULL && strcmp(format, "json") != 0)
         return print_by_template(cli, format, text);
@@ -137,7 +142,7 @@ int inspect_run(struct cli *cli, int argc, char **argv, const struct inspect_kin
         result = check_type(cli, options.type, kinds);
     if (result < 0)
         return result;
-    writer = json_writer_new(options.format == NULL || strcmp(options.format, "json") != 0);
+    writer = json_writer_new(inspect_is_indented(options.format));
     json_array_open(writer);
     for (int i = optind; i < argc; i++) {
         if (inspect_one(cli, argv[i], kinds, &options, writer) < 0) {
@@ -146,7 +151,7 @@ int inspect_run(struct cli *cli, int argc, char **argv, const struct inspect_kin
         }
     }
     json_array_close(writer);
-    result = print(cli, options.format, json_writer_text(writer));
+    result = inspect_print(cli, options.format, json_writer_text(writer));
     json_writer_free(writer);
     return result < 0 ? result : failures > 0 ? 1 : 0;
 }

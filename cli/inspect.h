@@ -15,4 +15,9 @@ struct inspect_kind {
 int inspect_run(struct cli *cli, int argc, char **argv, const struct inspect_kind *kinds,
                 const char *usage);
 
+/* Prints a list of objects that was written with json_writer_new(inspect_is_indented(format)): as
+ * JSON, or each by a template. `format` NULL: as people read it. */
+int inspect_print(struct cli *cli, const char *format, const char *text);
+bool inspect_is_indented(const char *format);
+
 #endif

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -64,51 +62,44 @@ static const char *with_tag(struct arena *arena, const char *image)
                                            : arena_strdup(arena, image);
 }
 
-/* The directory of all lists, and the name of the file in it. */
-static int open_directory(struct arena *arena, const char *name, bool makes_it, const char **file,
-                          struct error *err)
+/* The name of a list's file in that directory. */
+static int name_file(struct arena *arena, const char *name, const char **file, struct error *err)
 {
     cleanup_buffer struct buffer encoded = {0};
-    const char *config = credentials_path(arena);
-    const char *parent;
-    const char *path;
-    int fd;
 
-    if (config == NULL)
-        return error_set(err, ERROR_INVALID, EINVAL,
-                         "neither DOCKER_CONFIG nor HOME says where manifest lists are kept");
-    parent = dirname(arena_strdup(arena, config));
-    path = arena_printf(arena, "%s/" DIRECTORY, parent);
     http_encode(&encoded, name);
     *file = arena_printf(arena, "%s.json", buffer_text(&encoded));
     if (strlen(*file) > NAME_MAX)
         return error_set(err, ERROR_INVALID, EINVAL, "\"%.64s\"...: the name is too long", name);
-    if (makes_it && ((mkdir(parent, 0700) < 0 && errno != EEXIST) ||
-                     (mkdir(path, 0700) < 0 && errno != EEXIST)))
-        return error_errno(err, errno, "%s", path);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 ? error_errno(err, errno, "%s", path) : fd;
+    return 0;
+}
+
+/* The directory of all lists, made if need be. */
+static int open_directory(struct arena *arena, const char *name, const char **file,
+                          struct error *err)
+{
+    int result = name_file(arena, name, file, err);
+
+    return result < 0 ? result : credentials_make_directory(arena, DIRECTORY, err);
 }
 
 int manifest_list_read(struct arena *arena, const char *name, struct manifest_list *list,
                        struct error *err)
 {
     cleanup_buffer struct buffer text = {0};
-    cleanup_close int directory_fd = -1;
+    const char *directory = credentials_directory(arena);
     const char *file = NULL;
+    const char *path;
     int result;
 
     *list = (struct manifest_list){.name = with_tag(arena, name)};
-    if (strchr(name, '@') != NULL)
+    if (strchr(name, '@') != NULL || directory == NULL)
         return 0;
-    directory_fd = open_directory(arena, list->name, false, &file, err);
-    if (directory_fd == -ENOENT) {
-        *err = (struct error){0};
-        return 0;
-    }
-    if (directory_fd < 0)
-        return directory_fd;
-    result = file_read(directory_fd, file, LIST_MAX, &text, err);
+    result = name_file(arena, list->name, &file, err);
+    if (result < 0)
+        return result;
+    path = arena_printf(arena, "%s/" DIRECTORY "/%s", directory, file);
+    result = file_read(AT_FDCWD, path, LIST_MAX, &text, err);
     if (result == -ENOENT) {
         *err = (struct error){0};
         return 0;
@@ -167,7 +158,7 @@ int manifest_list_store(struct arena *arena, const struct manifest_list *list, s
 {
     struct json_writer *writer = json_writer_new(true);
     const char *file = NULL;
-    cleanup_close int directory_fd = open_directory(arena, list->name, true, &file, err);
+    cleanup_close int directory_fd = open_directory(arena, list->name, &file, err);
     int result = directory_fd;
 
     json_encode(writer, &list_type, list);
@@ -181,7 +172,7 @@ int manifest_list_store(struct arena *arena, const struct manifest_list *list, s
 int manifest_list_remove(struct arena *arena, const struct manifest_list *list, struct error *err)
 {
     const char *file = NULL;
-    cleanup_close int directory_fd = open_directory(arena, list->name, true, &file, err);
+    cleanup_close int directory_fd = open_directory(arena, list->name, &file, err);
 
     if (directory_fd < 0 || file == NULL)
         return directory_fd;
