@@ -1,8 +1,10 @@
 /* The image worker's end of images/fetch_channel.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/socket.h"
 #include "worker.h"
 
@@ -18,6 +20,21 @@ int channel_send(int channel_fd, const struct json_struct *type, const void *mes
     sent = socket_send(channel_fd, text, strlen(text), &pipe_fd, pipe_fd >= 0 ? 1 : 0);
     json_writer_free(writer);
     return sent < 0 ? error_errno(err, (int)-sent, "ask the fetch worker") : 0;
+}
+
+int channel_request(int channel_fd, const struct fetch_request *request, struct error *err)
+{
+    cleanup_close int read_fd = -1;
+    cleanup_close int write_fd = -1;
+    int pair[2];
+    int result;
+
+    if (pipe2(pair, O_CLOEXEC) < 0)
+        return error_errno(err, errno, "pipe");
+    read_fd = pair[0];
+    write_fd = pair[1];
+    result = channel_send(channel_fd, &fetch_request_type, request, write_fd, err);
+    return result < 0 ? result : take_fd(&read_fd);
 }
 
 int channel_receive(int channel_fd, struct arena *arena, struct fetch_answer *answer,

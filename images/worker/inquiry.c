@@ -4,7 +4,6 @@
  * document that davitd hands to its client as it is.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -108,19 +107,10 @@ static int fetch_in(struct inquiry *inquiry, struct arena *arena, struct fetch_r
                     const char **text, size_t *length)
 {
     cleanup_close int read_fd = -1;
-    cleanup_close int write_fd = -1;
-    int pair[2];
-    int result;
 
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(inquiry->err, errno, "pipe");
-    read_fd = pair[0];
-    write_fd = pair[1];
     request->id = ++inquiry->last_id;
-    result =
-        channel_send(inquiry->channel_fd, &fetch_request_type, request, write_fd, inquiry->err);
-    fd_close(&write_fd);
-    return result < 0 ? result : await_text(inquiry, arena, read_fd, text, length);
+    read_fd = channel_request(inquiry->channel_fd, request, inquiry->err);
+    return read_fd < 0 ? read_fd : await_text(inquiry, arena, read_fd, text, length);
 }
 
 /* Gets one that is kept to the end. */

@@ -57,24 +57,17 @@ static int start_layer(struct pull *pull, struct layer_job *job, size_t number)
     };
     cleanup_close int copy_fd = -1;
     cleanup_close int read_fd = -1;
-    cleanup_close int write_fd = -1;
-    int pair[2];
     int result = begin_unpacking(pull, number, &copy_fd);
 
     if (result < 0)
         return result;
-    order.copy_fd = copy_fd;
-
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(pull->err, errno, "pipe");
-    read_fd = order.pipe_fd = pair[0];
-    write_fd = pair[1];
+    read_fd = channel_request(pull->channel_fd, &request, pull->err);
+    if (read_fd < 0)
+        return read_fd;
     fcntl(read_fd, F_SETPIPE_SZ, 1 << 20);
-    result = channel_send(pull->channel_fd, &fetch_request_type, &request, write_fd, pull->err);
-    /* Closed before the fork: a receiver that held it would never see the end. */
-    fd_close(&write_fd);
-    if (result == 0)
-        result = receive_start(&order, &job->receiver, pull->err);
+    order.copy_fd = copy_fd;
+    order.pipe_fd = read_fd;
+    result = receive_start(&order, &job->receiver, pull->err);
     if (result < 0)
         return result;
     job->id = request.id;

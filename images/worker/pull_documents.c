@@ -20,19 +20,13 @@ static int read_pipe(struct pull *pull, int pipe_fd, size_t maximum, struct buff
 int pull_fetch(struct pull *pull, struct fetch_request *request, struct buffer *content)
 {
     cleanup_close int read_fd = -1;
-    cleanup_close int write_fd = -1;
-    int pair[2];
     int result;
 
-    if (pipe2(pair, O_CLOEXEC) < 0)
-        return error_errno(pull->err, errno, "pipe");
-    read_fd = pair[0];
-    write_fd = pair[1];
     request->id = ++pull->last_id;
-    result = channel_send(pull->channel_fd, &fetch_request_type, request, write_fd, pull->err);
-    fd_close(&write_fd);
-    if (result == 0)
-        result = read_pipe(pull, read_fd, FETCH_DOCUMENT_MAX, content);
+    read_fd = channel_request(pull->channel_fd, request, pull->err);
+    if (read_fd < 0)
+        return read_fd;
+    result = read_pipe(pull, read_fd, FETCH_DOCUMENT_MAX, content);
     return result < 0 ? result : channel_await(pull->channel_fd, pull->err);
 }
 

@@ -221,6 +221,9 @@ int signature_check_directory(const struct trust_rule *rule, const char *digest,
  */
 int channel_send(int channel_fd, const struct json_struct *type, const void *message, int pipe_fd,
                  struct error *err);
+/* Asks for something that comes through a pipe, whose reading end is returned. The other is the
+ * fetch worker's alone: a child that held it would never see the end. */
+int channel_request(int channel_fd, const struct fetch_request *request, struct error *err);
 int channel_receive(int channel_fd, struct arena *arena, struct fetch_answer *answer,
                     struct error *err);
 /* Fills err with the error that an answer holds. */

@@ -268,13 +268,6 @@ static bool is_port(const char *value)
     return parse_ports(value, &range);
 }
 
-static bool is_boolean(const char *value)
-{
-    static const char *const words[] = {"true", "false", "1", "0", NULL};
-
-    return is_word(words, value);
-}
-
 static const struct {
     const char *key;
     bool (*is_valid)(const char *value);
@@ -285,7 +278,6 @@ static const struct {
     {"exited", is_exit_status, "an exit status"},
     {"publish", is_port, "PORT[-LAST][/PROTOCOL]"},
     {"expose", is_port, "PORT[-LAST][/PROTOCOL]"},
-    {"is-task", is_boolean, "true or false"},
 };
 
 static int check_values(const struct filters *filters, size_t check, struct error *err)
@@ -323,5 +315,5 @@ int container_filters_check(struct api *api, const char *tenant, const struct fi
         result = check_age(api, tenant, filters, "since", err);
     for (size_t i = 0; result == 0 && i < ARRAY_SIZE(checks); i++)
         result = check_values(filters, i, err);
-    return result;
+    return result < 0 ? result : filters_check_boolean(filters, "is-task", err);
 }

@@ -46,24 +46,14 @@ static int read_age(struct api *api, const char *tenant, const struct filters *f
 static int read_query(struct api *api, const char *tenant, struct image_query *query,
                       struct error *err)
 {
-    const struct string_list *dangling = filters_get(&query->filters, "dangling");
     int result = read_age(api, tenant, &query->filters, "before", &query->before_ns, err);
 
     if (result == 0)
         result = read_age(api, tenant, &query->filters, "since", &query->since_ns, err);
     if (result == 0)
         result = filters_get_time(&query->filters, "until", &query->until_ns, err);
-    for (size_t i = 0; result == 0 && dangling != NULL && i < dangling->count; i++) {
-        static const char *const words[] = {"true", "false", "1", "0"};
-        bool is_known = false;
-
-        for (size_t j = 0; j < ARRAY_SIZE(words); j++)
-            is_known = is_known || strcmp(words[j], dangling->items[i]) == 0;
-        if (!is_known)
-            result = error_set(err, ERROR_INVALID, EINVAL,
-                               "filter dangling: \"%.64s\" is none: true or false is expected",
-                               dangling->items[i]);
-    }
+    if (result == 0)
+        result = filters_check_boolean(&query->filters, "dangling", err);
     return result;
 }
 

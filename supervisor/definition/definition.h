@@ -356,8 +356,8 @@ struct volume_source {
 struct definition_places {
     const char *cgroups_path;
     const char *volumes; /* the directory of all volumes */
-    /* One for each mount point; those that are no volume's, and directories, have no path. NULL:
-     * none has. */
+    /* One for each mount point: zeroes for those that are no volume's, and for directories. NULL:
+     * all are. */
     const struct volume_source *sources;
 };
 

@@ -245,7 +245,7 @@ static int read_option(const char *driver, const struct string_pair *option,
                        struct log_options *options, bool *is_queued, struct error *err)
 {
     bool is_file = has_files_alone(driver);
-    bool has_attributes = is_file || strcmp(driver, "none") != 0;
+    bool has_attributes = strcmp(driver, "none") != 0;
     int result = read_syslog_option(driver, option, &options->syslog, err);
 
     if (result != 0)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 
 static bool is_known(const char *key, const char *const *known)
@@ -90,6 +91,21 @@ bool filters_is_on(const struct filters *filters, const char *key)
 
     return values != NULL && values->count > 0 && strcmp(values->items[0], "false") != 0 &&
            strcmp(values->items[0], "0") != 0;
+}
+
+int filters_check_boolean(const struct filters *filters, const char *key, struct error *err)
+{
+    static const char *words[] = {"true", "1", "false", "0"};
+    const struct string_list known = {words, ARRAY_SIZE(words)};
+    const struct string_list *values = filters_get(filters, key);
+
+    for (size_t i = 0; values != NULL && i < values->count; i++) {
+        if (!string_list_has(&known, values->items[i]))
+            return error_set(err, ERROR_INVALID, EINVAL,
+                             "filter %s: \"%.64s\" is none: true or false is expected", key,
+                             values->items[i]);
+    }
+    return 0;
 }
 
 int filters_get_time(const struct filters *filters, const char *key, int64_t *time_ns,

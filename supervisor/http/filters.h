@@ -32,6 +32,9 @@ bool filters_match_part(const struct filters *filters, const char *key, const ch
 /* A filter that is on unless its value is "false" or "0"; off where there is none. */
 bool filters_is_on(const struct filters *filters, const char *key);
 
+/* Whether the filter's values, if there are any, are "true", "1", "false" or "0". */
+int filters_check_boolean(const struct filters *filters, const char *key, struct error *err);
+
 /* A filter's one value as a time: clock_parse_time(), or a duration back from now such as "1h30m".
  * Absent is 0. */
 int filters_get_time(const struct filters *filters, const char *key, int64_t *time_ns,

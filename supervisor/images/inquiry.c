@@ -7,8 +7,9 @@
 #include "job.h"
 #include "registry_auth.h"
 
-/* Docker's registry answers searches by another host than pulls. */
 #define INQUIRIES_MAX 32 /* each is two processes */
+
+/* Docker's registry answers searches by another host than pulls. */
 #define DOCKER_DOMAIN "docker.io"
 #define DOCKER_SEARCH "https://index.docker.io"
 

@@ -2,11 +2,9 @@
  * Docker's local driver. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -23,19 +21,31 @@ static const char *option_of(const struct string_map *options, const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Whether the words, between commas, have `word`; or one that begins with it, if it ends in "=". */
-static const char *find_word(const char *words, const char *word)
+/* The next of the words between commas: its length, and *words behind it. NULL: there is none. */
+static const char *next_word(const char **words, size_t *length)
 {
-    size_t length = strlen(word);
+    const char *word = *words;
 
-    while (words != NULL && *words != '\0') {
-        size_t span = strcspn(words, ",");
+    if (word == NULL || *word == '\0')
+        return NULL;
+    *length = strcspn(word, ",");
+    *words = word + *length + (word[*length] == ',' ? 1 : 0);
+    return word;
+}
 
-        if (strncmp(words, word, length) == 0 && (word[length - 1] == '=' || span == length))
-            return words;
-        words += span + (words[span] == ',' ? 1 : 0);
+/* Whether `wanted` is one of the words; or begins one, if it ends in "=". */
+static bool has_word(const char *words, const char *wanted)
+{
+    size_t wanted_length = strlen(wanted);
+    const char *word;
+    size_t length;
+
+    while ((word = next_word(&words, &length)) != NULL) {
+        if (strncmp(word, wanted, wanted_length) == 0 &&
+            (wanted[wanted_length - 1] == '=' || length == wanted_length))
+            return true;
     }
-    return NULL;
+    return false;
 }
 
 static bool is_bind(const struct string_map *options)
@@ -43,8 +53,8 @@ static bool is_bind(const struct string_map *options)
     const char *type = option_of(options, "type");
     const char *words = option_of(options, "o");
 
-    return type != NULL && (strcmp(type, "bind") == 0 || find_word(words, "bind") != NULL ||
-                            find_word(words, "rbind") != NULL);
+    return type != NULL &&
+           (strcmp(type, "bind") == 0 || has_word(words, "bind") || has_word(words, "rbind"));
 }
 
 static bool is_memory(const struct string_map *options)
@@ -95,7 +105,7 @@ static int check_network(const struct string_map *options, struct error *err)
                          "addr=ADDRESS in o",
                          device);
     if (strncmp(type, "nfs", 3) == 0 && device[0] == ':' &&
-        find_word(option_of(options, "o"), "addr=") == NULL)
+        !has_word(option_of(options, "o"), "addr="))
         return error_set(err, ERROR_INVALID, EINVAL,
                          "DriverOpts.o: addr=ADDRESS is missing, the server that has %.64s",
                          device);
@@ -109,7 +119,7 @@ static bool has_own_word(const char *words)
                                       "ridmap=", "remount", "tmpcopyup"};
 
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
-        if (find_word(words, own[i]) != NULL)
+        if (has_word(words, own[i]))
             return true;
     }
     return words != NULL && strstr(words, "x-davit.") != NULL;
@@ -165,25 +175,22 @@ int volume_check_options(const struct string_map *options, int64_t *size, struct
     return is_mounted ? check_mount(options, err) : 0;
 }
 
-/* Words with a value are a filesystem's own, others mostly mount(8)'s. */
-static bool is_for_memory(const char *word)
+/* Of a tmpfs, words with a value are the filesystem's own, and others mount(8)'s. */
+static bool is_for_memory(const char *word, size_t length)
 {
-    return strchr(word, '=') != NULL;
+    return memchr(word, '=', length) != NULL;
 }
 
 static void add_words(struct arena *arena, const struct string_map *options,
                       struct volume_source *source)
 {
     const char *words = option_of(options, "o");
-    bool memory = is_memory(options);
+    const char *word;
+    size_t length;
 
-    while (words != NULL && *words != '\0') {
-        size_t span = strcspn(words, ",");
-        const char *word = arena_strndup(arena, words, span);
-
-        if (word[0] != '\0' && !(memory && is_for_memory(word)))
-            string_list_append(arena, &source->options, word);
-        words += span + (words[span] == ',' ? 1 : 0);
+    while ((word = next_word(&words, &length)) != NULL) {
+        if (length > 0 && !(is_memory(options) && is_for_memory(word, length)))
+            string_list_append(arena, &source->options, arena_strndup(arena, word, length));
     }
 }
 
@@ -195,7 +202,7 @@ static void add_address(struct arena *arena, const struct string_map *options,
     const char *path = strstr(device, ":/");
 
     if (strncmp(source->filesystem, "nfs", 3) != 0 || path == NULL || path == device ||
-        find_word(option_of(options, "o"), "addr=") != NULL)
+        has_word(option_of(options, "o"), "addr="))
         return;
     string_list_append(arena, &source->options,
                        arena_printf(arena, "addr=%.*s", (int)(path - device), device));
@@ -241,6 +248,8 @@ int volume_mount_memory(const struct volumes *volumes, const struct volume *volu
     cleanup_close int data_fd = -1;
     const char *words = option_of(&volume->options, "o");
     char path[PATH_FD_SIZE];
+    const char *word;
+    size_t length;
 
     if (!is_memory(&volume->options))
         return 0;
@@ -249,12 +258,9 @@ int volume_mount_memory(const struct volumes *volumes, const struct volume *volu
         return error_errno(err, errno, "volume %s", volume->name);
     if (is_mounted(data_fd))
         return 0;
-    while (words != NULL && *words != '\0') {
-        size_t span = strcspn(words, ",");
-
-        if (memchr(words, '=', span) != NULL)
-            buffer_printf(&data, "%s%.*s", data.length > 0 ? "," : "", (int)span, words);
-        words += span + (words[span] == ',' ? 1 : 0);
+    while ((word = next_word(&words, &length)) != NULL) {
+        if (is_for_memory(word, length))
+            buffer_printf(&data, "%s%.*s", data.length > 0 ? "," : "", (int)length, word);
     }
     if (mount("tmpfs", path_of_fd(path, data_fd), "tmpfs", MS_NOSUID | MS_NODEV,
               buffer_text(&data)) < 0)

@@ -82,7 +82,7 @@ char *volume_path(const struct volumes *volumes, const char *tenant, const char 
 /* Checks the options of a new volume; *size becomes its limit, 0 being none. */
 int volume_check_options(const struct string_map *options, int64_t *size, struct error *err);
 
-/* What is mounted for the volume. In the arena; both members NULL if it is a directory. */
+/* What is mounted for the volume, in the arena; zeroes if it is a directory. */
 void volume_get_source(struct arena *arena, const struct volume *volume,
                        struct volume_source *source);
 
